@@ -1,0 +1,1 @@
+//! Broker error codes and what they mean for a retry: one table.

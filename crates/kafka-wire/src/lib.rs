@@ -1,0 +1,9 @@
+#![forbid(unsafe_code)]
+//! Kafka bytes in, values out: protocol messages, frames, record batches.
+//!
+//! No I/O, no clock, no runtime: everything here is a function of its arguments.
+
+pub mod batch;
+pub mod error_code;
+pub mod message;
+pub mod types;
