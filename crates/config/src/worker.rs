@@ -1,0 +1,58 @@
+//! What one process needs besides its links: resolved settings, which cannot be invalid.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::ClientConfig;
+
+/// Settings of one process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkerConfig {
+    /// The worker's own cluster, where `bootstrap.servers` is set: holds its topics, and is the destination of
+    /// links that name none.
+    pub bootstrap: Option<ClientConfig>,
+    /// Where positions are kept.
+    pub offsets: OffsetStorage,
+    /// `offset.flush.interval.ms`: positions are written at least this often while they move.
+    pub flush_interval: Duration,
+    /// `offset.flush.timeout.ms`: a slower write is abandoned and tried again.
+    pub flush_timeout: Duration,
+    /// `task.shutdown.graceful.timeout.ms`: budget of an orderly stop.
+    pub shutdown_timeout: Duration,
+    /// `tributary.buffer.memory`: bytes of records in flight, all links together.
+    pub buffer_memory: usize,
+    /// `group.id`, in distributed mode.
+    pub group_id: Option<String>,
+}
+
+/// Where positions are kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OffsetStorage {
+    /// `offset.storage.file.filename`: a local file, standalone only.
+    File(PathBuf),
+    /// `offset.storage.topic`: a compacted topic in the worker's cluster, else in the link's destination.
+    Topic {
+        /// Name of the topic.
+        name: String,
+        /// `offset.storage.replication.factor`: 1 or more, or -1 for the broker's default.
+        replication_factor: i16,
+        /// `offset.storage.partitions`: 1 or more, or -1 for the broker's default.
+        partitions: i32,
+    },
+}
+
+impl WorkerConfig {
+    /// The defaults, with positions kept in `offsets`.
+    #[must_use]
+    pub fn new(offsets: OffsetStorage) -> Self {
+        Self {
+            bootstrap: None,
+            offsets,
+            flush_interval: Duration::from_secs(60),
+            flush_timeout: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(5),
+            buffer_memory: 134_217_728,
+            group_id: None,
+        }
+    }
+}
