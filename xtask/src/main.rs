@@ -1,2 +1,74 @@
-//! xtask
-fn main() {}
+#![forbid(unsafe_code)]
+//! Every developer command, as `cargo xtask COMMAND`.
+//!
+//! `demo` and `test` are the two that a newcomer types; both look for what they need beyond Rust before anything else.
+//! This program is built without librdkafka, because it is what checks that a C++ compiler is there: what needs the
+//! judge runs it as a process of its own (`src/bin/judge.rs`). It drives `tributary` from outside, through its command
+//! line, and depends on none of its crates.
+
+mod failure;
+mod interrupt;
+mod kafka;
+mod output;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::{Attempt as _, Result};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The developer commands of Tributary",
+    version
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run every test of the project, the ones against real Kafka included
+    Test {
+        /// Run only the tests whose names contain one of these
+        filters: Vec<String>,
+    },
+    /// What every change must pass: the same as `test`
+    Ci,
+    /// Check what the compiler does not: module docs, layers, sizes, rooms
+    Tidy,
+    /// Apache Kafka for tests and by hand
+    #[command(subcommand)]
+    Kafka(kafka::KafkaVerb),
+}
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::error(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(verb: Verb) -> Result<()> {
+    let root = workspace::root()?;
+    match verb {
+        Verb::Test { filters } => test::run(&root, &filters),
+        Verb::Ci => test::run(&root, &[]),
+        Verb::Tidy => tidy::run(&root),
+        Verb::Kafka(verb) => kafka::run(&verb),
+    }
+}
+
+/// The runtime that commands with processes of their own run on.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().attempting("start the runtime")
+}
