@@ -5,5 +5,6 @@
 
 pub mod batch;
 pub mod error_code;
+pub mod frame;
 pub mod message;
 pub mod types;

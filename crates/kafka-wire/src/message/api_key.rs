@@ -1,0 +1,108 @@
+//! The APIs in use: key, name, and the first version in flexible encoding.
+//!
+//! One table. "Flexible" (KIP-482) decides the header versions, compact lengths and tagged fields.
+
+use std::fmt;
+
+/// Key of an API, as in the request header.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiKey(pub i16);
+
+impl ApiKey {
+    /// Appending batches.
+    pub const PRODUCE: Self = Self(0);
+    /// Reading batches.
+    pub const FETCH: Self = Self(1);
+    /// Offsets by time, log start and end.
+    pub const LIST_OFFSETS: Self = Self(2);
+    /// Brokers, topics, leaders.
+    pub const METADATA: Self = Self(3);
+    /// Which broker coordinates a group or a transactional id.
+    pub const FIND_COORDINATOR: Self = Self(10);
+    /// What the broker speaks.
+    pub const API_VERSIONS: Self = Self(18);
+    /// Creating topics.
+    pub const CREATE_TOPICS: Self = Self(19);
+    /// Deleting topics.
+    pub const DELETE_TOPICS: Self = Self(20);
+    /// Raising the log start.
+    pub const DELETE_RECORDS: Self = Self(21);
+    /// A producer id and epoch.
+    pub const INIT_PRODUCER_ID: Self = Self(22);
+    /// Where a leader epoch ends.
+    pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
+    /// Reading configurations.
+    pub const DESCRIBE_CONFIGS: Self = Self(32);
+    /// Growing topics.
+    pub const CREATE_PARTITIONS: Self = Self(37);
+    /// Changing single configuration keys.
+    pub const INCREMENTAL_ALTER_CONFIGS: Self = Self(44);
+    /// Cluster id, controller, brokers.
+    pub const DESCRIBE_CLUSTER: Self = Self(60);
+    /// The producers a partition's leader remembers.
+    pub const DESCRIBE_PRODUCERS: Self = Self(61);
+
+    /// Whether `version` of this API is in flexible encoding. An API that is not in the table is
+    /// taken as never flexible; every API a [`Request`](super::Request) names is in it.
+    #[must_use]
+    pub fn is_flexible(self, version: i16) -> bool {
+        self.row().is_some_and(|row| version >= row.first_flexible)
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        TABLE.iter().find(|row| row.key == self)
+    }
+}
+
+struct Row {
+    key: ApiKey,
+    name: &'static str,
+    first_flexible: i16,
+}
+
+const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
+    Row {
+        key,
+        name,
+        first_flexible,
+    }
+}
+
+/// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
+const TABLE: [Row; 16] = [
+    row(ApiKey::PRODUCE, "Produce", 9),
+    row(ApiKey::FETCH, "Fetch", 12),
+    row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
+    row(ApiKey::METADATA, "Metadata", 9),
+    row(ApiKey::FIND_COORDINATOR, "FindCoordinator", 3),
+    row(ApiKey::API_VERSIONS, "ApiVersions", 3),
+    row(ApiKey::CREATE_TOPICS, "CreateTopics", 5),
+    row(ApiKey::DELETE_TOPICS, "DeleteTopics", 4),
+    row(ApiKey::DELETE_RECORDS, "DeleteRecords", 2),
+    row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
+    row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
+    row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
+    row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
+    row(
+        ApiKey::INCREMENTAL_ALTER_CONFIGS,
+        "IncrementalAlterConfigs",
+        1,
+    ),
+    row(ApiKey::DESCRIBE_CLUSTER, "DescribeCluster", 0),
+    row(ApiKey::DESCRIBE_PRODUCERS, "DescribeProducers", 0),
+];
+
+impl fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row() {
+            Some(row) => f.write_str(row.name),
+            None => write!(f, "API {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({})", self.0)
+    }
+}

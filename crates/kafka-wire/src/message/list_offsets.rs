@@ -1,0 +1,140 @@
+//! ListOffsets: log start, end, and offsets by time. Goes to the partition's leader.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error_code::ErrorCode;
+use crate::types::{LeaderEpoch, Offset, PartitionId, TopicName};
+
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{ApiKey, DecodeError, EncodeError, IsolationLevel, Request, VersionRange};
+
+/// Asks for the end: the high watermark, or the last stable offset when reading committed.
+pub const LATEST: i64 = -1;
+/// Asks for the log start.
+pub const EARLIEST: i64 = -2;
+
+/// Asks for offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListOffsetsRequest {
+    /// What "end" means.
+    pub isolation_level: IsolationLevel,
+    /// The partitions, grouped by topic; each topic once.
+    pub topics: Vec<ListOffsetsTopic>,
+    /// Milliseconds a broker may take to ask remote storage; from version 10 on (KIP-1075).
+    pub timeout_ms: i32,
+}
+
+/// Partitions of one topic to ask about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListOffsetsTopic {
+    /// The topic.
+    pub name: TopicName,
+    /// Its partitions, each once: a broker answers a second mention with INVALID_REQUEST.
+    pub partitions: Vec<ListOffsetsPartition>,
+}
+
+/// What to ask about one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListOffsetsPartition {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The leader epoch as known here; −1 to not compare it. A broker with another one answers
+    /// FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH.
+    pub current_leader_epoch: LeaderEpoch,
+    /// [`LATEST`], [`EARLIEST`], or milliseconds since 1970: the first record at or after it.
+    pub timestamp: i64,
+}
+
+/// Offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListOffsetsResponse {
+    /// Milliseconds the broker held the answer back for a quota.
+    pub throttle_time_ms: i32,
+    /// One entry for each topic asked about.
+    pub topics: Vec<ListedTopic>,
+}
+
+/// Offsets of one topic's partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedTopic {
+    /// The topic.
+    pub name: TopicName,
+    /// One entry for each partition asked about.
+    pub partitions: Vec<ListedOffset>,
+}
+
+/// The offset found in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedOffset {
+    /// The partition.
+    pub partition: PartitionId,
+    /// Why there is no offset, or NONE.
+    pub error: ErrorCode,
+    /// Time of the record found, in milliseconds since 1970; −1 for [`LATEST`] and [`EARLIEST`],
+    /// and if there is none.
+    pub timestamp: i64,
+    /// The offset; −1 if there is no such record.
+    pub offset: Offset,
+    /// Leader epoch of the record at the offset; −1 if unknown.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl Request for ListOffsetsRequest {
+    type Response = ListOffsetsResponse;
+    const API: ApiKey = ApiKey::LIST_OFFSETS;
+    const VERSIONS: VersionRange = VersionRange::new(5, 10);
+
+    fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let mut writer = Writer::open::<Self>(version, out)?;
+        let not_a_replica = -1;
+        writer.i32(not_a_replica);
+        writer.i8(self.isolation_level.wire());
+        writer.array("topics", &self.topics, |writer, topic| {
+            writer.string("topic name", topic.name.as_str())?;
+            writer.array("partitions", &topic.partitions, |writer, partition| {
+                writer.i32(partition.partition);
+                writer.i32(partition.current_leader_epoch);
+                writer.i64(partition.timestamp);
+                writer.end();
+                Ok(())
+            })?;
+            writer.end();
+            Ok(())
+        })?;
+        if writer.since(10) {
+            writer.i32(self.timeout_ms);
+        }
+        writer.end();
+        Ok(())
+    }
+
+    fn decode(version: i16, body: Bytes) -> Result<ListOffsetsResponse, DecodeError> {
+        let mut reader = Reader::open::<Self>(version, body)?;
+        let throttle_time_ms = reader.i32("throttle time")?;
+        let topics = reader.array("topics", |reader| {
+            let name = reader.topic_name()?;
+            let partitions = reader.array("partitions", read_partition)?;
+            reader.skip_tags("topic")?;
+            Ok(ListedTopic { name, partitions })
+        })?;
+        reader.skip_tags("ListOffsets")?;
+        reader.finish("ListOffsets")?;
+        Ok(ListOffsetsResponse {
+            throttle_time_ms,
+            topics,
+        })
+    }
+}
+
+fn read_partition(reader: &mut Reader) -> Result<ListedOffset, DecodeError> {
+    let listed = ListedOffset {
+        partition: reader.i32("partition")?,
+        error: reader.error_code()?,
+        timestamp: reader.i64("timestamp")?,
+        offset: reader.i64("offset")?,
+        leader_epoch: reader.i32("leader epoch")?,
+    };
+    reader.skip_tags("partition")?;
+    Ok(listed)
+}
