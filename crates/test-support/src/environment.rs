@@ -1,0 +1,68 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests have no composition root that could pass the environment in; this module is the only reader"
+)]
+//! The few things tests take from the environment, read in this file only.
+//!
+//! Everything is looked up at run time. A path fixed at compile time would point into another checkout when the build
+//! directory is shared.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Set to anything but `0` or the empty text to keep directories of brokers after the test.
+const KEEP: &str = "TRIBUTARY_TEST_KEEP";
+
+/// Whether data and logs of processes stay on disk after their owner is gone.
+pub(crate) fn keep_directories() -> bool {
+    std::env::var_os(KEEP).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// The workspace's root: the outermost directory above the current package that has a `Cargo.toml` with `[workspace]`.
+pub(crate) fn workspace_root() -> Option<PathBuf> {
+    let start = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .or_else(|| std::env::current_dir().ok())?;
+    start
+        .ancestors()
+        .filter(|directory| declares_workspace(directory))
+        .last()
+        .map(Path::to_path_buf)
+}
+
+fn declares_workspace(directory: &Path) -> bool {
+    std::fs::read_to_string(directory.join("Cargo.toml"))
+        .is_ok_and(|manifest| manifest.lines().any(|line| line.trim() == "[workspace]"))
+}
+
+/// Cargo's build directory, where jars are kept: `CARGO_TARGET_DIR`, or `target` in the workspace's root.
+pub(crate) fn build_directory() -> Option<PathBuf> {
+    let root = workspace_root();
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) if !directory.is_empty() => {
+            let directory = PathBuf::from(directory);
+            if directory.is_absolute() {
+                Some(directory)
+            } else {
+                Some(root?.join(directory))
+            }
+        }
+        _ => Some(root?.join("target")),
+    }
+}
+
+/// The `java` program: `JAVA_HOME/bin/java` if that exists, else the first on `PATH`.
+pub(crate) fn java() -> Option<PathBuf> {
+    std::env::var_os("JAVA_HOME")
+        .map(|home| PathBuf::from(home).join("bin").join("java"))
+        .filter(|path| path.is_file())
+        .or_else(|| program("java"))
+}
+
+/// The first program of that name on `PATH`.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+}

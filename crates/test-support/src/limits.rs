@@ -1,0 +1,45 @@
+//! How long a fault may show, and how long recovery may take, as numbers.
+//!
+//! A change to one of these is a change to a promise made to operators. Tests name the limit they hold the program to;
+//! no test has a limit of its own for these things.
+
+use std::time::Duration;
+
+/// Fault begins → every affected partition shows a degraded state with the reason.
+pub const DETECT: Duration = Duration::from_secs(30);
+
+/// Leaders and in-sync sets have settled, or a dependency answers again → affected partitions progress.
+pub const RECOVER: Duration = Duration::from_secs(10);
+
+/// Fault healed → throughput is at least [`CAUGHT_UP_SHARE`] of its mean over [`BEFORE_FAULT`].
+pub const CATCH_UP: Duration = Duration::from_secs(30);
+
+/// Share of the throughput before the fault that counts as caught up.
+pub const CAUGHT_UP_SHARE: f64 = 0.9;
+
+/// The time before a fault over which throughput is averaged.
+pub const BEFORE_FAULT: Duration = Duration::from_secs(30);
+
+/// Beyond the poll interval: topic or partition created → its first record is in the destination.
+pub const NOTICE_BEYOND_POLL: Duration = Duration::from_secs(5);
+
+/// Longest pause of a partition no fault touches, beyond its longest pause in the minute before.
+pub const PAUSE: Duration = Duration::from_secs(2);
+
+/// Group commits at the source → translated offset committed at the destination, in group sync intervals.
+pub const SYNC_INTERVALS: u32 = 2;
+
+/// Stop signal → process gone.
+pub const STOP: Duration = Duration::from_secs(30);
+
+/// Mean time between attempts per failing partition, over any minute after the first [`RETRY_SETTLES`].
+pub const RETRY: Duration = Duration::from_secs(5);
+
+/// The beginning of a fault, in which retries may be closer together than [`RETRY`].
+pub const RETRY_SETTLES: Duration = Duration::from_secs(10);
+
+/// Resident memory of one worker beyond its configured buffer memory, in bytes.
+pub const MEMORY_BEYOND_BUFFER: u64 = 64 * 1024 * 1024;
+
+/// The judge gives up when nothing has moved for this long and something is still unseen.
+pub const NOTHING_MOVES: Duration = Duration::from_secs(60);

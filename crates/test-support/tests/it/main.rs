@@ -1,0 +1,3 @@
+//! The test support itself, against real brokers.
+
+mod clusters;
