@@ -1,21 +1,65 @@
-//! Java's regular expressions over names.
+//! Java's regular expressions over names of topics, groups and settings.
+//!
+//! ```text
+//! text ──scan, parse──▶ tree, without flags and classes ──emit──▶ `regex`, or `fancy-regex` where needed
+//! ```
+//!
+//! Invariants:
+//! * The whole name has to match, as in Java's `matches()`; names are case-sensitive.
+//! * What Java refuses is refused, with the place. What Java accepts and cannot be expressed exactly is
+//!   refused by name. Nothing of a pattern ever reaches an engine as written: many constructs compile there
+//!   and mean something else, and would silently select other topics.
+//!
+//! Deliberately absent: searching, captures, replacement.
 
+mod class;
+mod emit;
+mod escape;
+mod fold;
+mod parse;
+mod property;
+mod scan;
+mod set;
+mod tree;
+
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
+
+/// How large a compiled expression may become, in bytes.
+const SIZE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Steps that matching one name may take where backtracking is needed.
+const BACKTRACK_LIMIT: usize = 1_000_000;
 
 /// A whole-name pattern in the dialect of `java.util.regex`, as of JDK 17, with no flags set.
 #[derive(Clone)]
 pub struct Pattern {
-    text: String,
-    engine: regex::Regex,
+    text: Arc<str>,
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    /// Takes time in proportion to the name.
+    Linear(regex::Regex),
+    /// For look-around, references to groups, atomic and possessive parts.
+    Backtracking(Arc<fancy_regex::Regex>),
 }
 
 /// Why a pattern cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("{message}")]
 pub struct PatternProblem {
-    message: String,
+    /// The pattern as written.
+    pub pattern: String,
+    /// Which character it is about, from 1; 0 where it is about all of them.
+    pub position: usize,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to write instead, where that can be said.
+    pub remedy: Option<String>,
 }
 
 /// Matching one name took more than a million steps.
@@ -23,18 +67,37 @@ pub struct PatternProblem {
 #[error("matching took more than a million steps")]
 pub struct TooCostly;
 
+// === impl Pattern ===
+
 impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
     /// What Java refuses, and what cannot be expressed here.
     pub fn parse(text: &str) -> Result<Self, PatternProblem> {
-        let engine =
-            regex::Regex::new(&format!(r"\A(?:{text})\z")).map_err(|error| PatternProblem {
-                message: error.to_string(),
-            })?;
+        let tree = parse::parse(text).map_err(|refusal| PatternProblem {
+            pattern: text.to_owned(),
+            position: refusal.at + 1,
+            what: refusal.what,
+            remedy: glob_remedy(text).or(refusal.remedy),
+        })?;
+        let expression = emit::emit(&tree);
+        let engine = if tree.needs_backtracking() {
+            fancy_regex::RegexBuilder::new(&expression)
+                .backtrack_limit(BACKTRACK_LIMIT)
+                .delegate_size_limit(SIZE_LIMIT)
+                .build()
+                .map(|engine| Engine::Backtracking(Arc::new(engine)))
+                .map_err(|error| uncompiled(text, &error.to_string()))?
+        } else {
+            regex::RegexBuilder::new(&expression)
+                .size_limit(SIZE_LIMIT)
+                .build()
+                .map(Engine::Linear)
+                .map_err(|error| uncompiled(text, &error.to_string()))?
+        };
         Ok(Self {
-            text: text.to_owned(),
+            text: text.into(),
             engine,
         })
     }
@@ -42,15 +105,64 @@ impl Pattern {
     /// Whether the whole name matches.
     ///
     /// # Errors
-    /// Patterns with look-around or back references can take too long on an unlucky name.
+    /// Patterns with look-around or references to groups can take too long on an unlucky name.
     pub fn is_match(&self, name: &str) -> Result<bool, TooCostly> {
-        Ok(self.engine.is_match(name))
+        match &self.engine {
+            Engine::Linear(engine) => Ok(engine.is_match(name)),
+            Engine::Backtracking(engine) => engine.is_match(name).map_err(|_| TooCostly),
+        }
     }
 
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// For a pattern that looks like a file-name wild card (`orders*`): what it probably should be. It is legal,
+    /// but repeats only its last character.
+    #[must_use]
+    pub fn probably_meant(&self) -> Option<String> {
+        let before = self.text.strip_suffix('*')?;
+        let mut last = before.chars().rev();
+        let is_name = last
+            .next()
+            .is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        (is_name && last.next() != Some('\\')).then(|| format!("{before}.*"))
+    }
+}
+
+/// For `*`, `*.orders` and the like: Java's spelling.
+fn glob_remedy(text: &str) -> Option<String> {
+    let looks_like_glob = text.starts_with('*')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '*' | '.' | '_' | '-'));
+    looks_like_glob.then(|| {
+        let meant = text
+            .replace(".*", "*")
+            .replace('.', r"\.")
+            .replace('*', ".*");
+        format!("did you mean {meant} ?")
+    })
+}
+
+fn uncompiled(text: &str, error: &str) -> PatternProblem {
+    let what = if error.contains("size limit") {
+        "it is too large: compiled it would take more than 64 MiB".to_owned()
+    } else {
+        let reason = error
+            .lines()
+            .last()
+            .unwrap_or(error)
+            .trim_start_matches("error: ");
+        format!("it has no counterpart here: {reason}")
+    };
+    PatternProblem {
+        pattern: text.to_owned(),
+        position: 0,
+        what,
+        remedy: None,
     }
 }
 
@@ -74,32 +186,107 @@ impl fmt::Display for Pattern {
     }
 }
 
+impl fmt::Display for PatternProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            0 => write!(
+                f,
+                "the pattern {} cannot be used: {}",
+                self.pattern, self.what
+            )?,
+            position => {
+                write!(
+                    f,
+                    "the pattern {}, character {position}: {}",
+                    self.pattern, self.what
+                )?;
+            }
+        }
+        match &self.remedy {
+            Some(remedy) => write!(f, "; {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+// === PatternList ===
+
 /// Several patterns that count as one, as a comma-separated list of a configuration gives them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PatternList {
-    joined: Option<Pattern>,
+    items: Vec<String>,
+    matcher: Matcher,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Matcher {
+    /// All items are plain names: thousands of them are nothing unusual.
+    Names(HashSet<String>),
+    Joined(Pattern),
+}
+
+impl Default for Matcher {
+    fn default() -> Self {
+        Self::Names(HashSet::new())
+    }
 }
 
 impl PatternList {
-    /// Reads a list of patterns.
+    /// Reads a list of patterns. Without any, nothing matches.
+    ///
+    /// They are joined by `|` without grouping, as MirrorMaker 2 does: a flag in one item also covers the
+    /// items that follow.
     ///
     /// # Errors
     /// As [`Pattern::parse`], for the first item that cannot be used.
     pub fn parse<'a>(items: impl IntoIterator<Item = &'a str>) -> Result<Self, PatternProblem> {
-        let text = items.into_iter().collect::<Vec<_>>().join("|");
-        let joined = if text.is_empty() {
-            None
-        } else {
-            Some(Pattern::parse(&text)?)
+        let items: Vec<String> = items.into_iter().map(str::to_owned).collect();
+        let plain = |item: &String| {
+            item.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
         };
-        Ok(Self { joined })
+        if items.iter().all(plain) {
+            let matcher = Matcher::Names(items.iter().cloned().collect());
+            return Ok(Self { items, matcher });
+        }
+        for item in &items {
+            Pattern::parse(item).map_err(|problem| cut_by_comma(problem, items.len()))?;
+        }
+        let matcher = Matcher::Joined(Pattern::parse(&items.join("|"))?);
+        Ok(Self { items, matcher })
     }
 
-    /// Whether one of the patterns matches the whole name. What is too costly to decide counts as a match.
+    /// Whether one of the patterns matches the whole name.
+    ///
+    /// # Errors
+    /// As [`Pattern::is_match`].
+    pub fn is_match(&self, name: &str) -> Result<bool, TooCostly> {
+        match &self.matcher {
+            Matcher::Names(names) => Ok(names.contains(name)),
+            Matcher::Joined(pattern) => pattern.is_match(name),
+        }
+    }
+
+    /// The items as they were written.
     #[must_use]
-    pub fn is_match(&self, name: &str) -> bool {
-        self.joined
-            .as_ref()
-            .is_some_and(|pattern| pattern.is_match(name).unwrap_or(true))
+    pub fn items(&self) -> &[String] {
+        &self.items
+    }
+}
+
+/// A list is split at commas, also at those of a count: `a{1,3}` becomes `a{1` and `3}`.
+fn cut_by_comma(problem: PatternProblem, items: usize) -> PatternProblem {
+    let open = problem
+        .pattern
+        .rfind('{')
+        .filter(|open| !problem.pattern[*open..].contains('}'));
+    match open {
+        Some(_) if items > 1 => PatternProblem {
+            what: "a list is split at every comma, also at the one of a count like {1,3}"
+                .to_owned(),
+            remedy: Some("write the alternatives: (a|aa|aaa)".to_owned()),
+            ..problem
+        },
+        _ => problem,
     }
 }
