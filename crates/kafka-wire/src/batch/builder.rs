@@ -223,3 +223,31 @@ pub fn control_batch(offset: Offset, producer: ProducerIdentity, kind: ControlTy
         .record(Some(&key), Some(&value))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_published_batch_of_three_empty_records_is_built_byte_for_byte() {
+        let built = BatchBuilder::new(0)
+            .leader_epoch(-1)
+            .base_timestamp(1)
+            .records([(None, None), (None, None), (None, None)])
+            .build();
+        let published = hex(
+            "0000000000000000 00000046 ffffffff 02 48f66aba 0000 00000002 0000000000000001 \
+             0000000000000001 ffffffffffffffff ffff ffffffff 00000003 \
+             0c000000010100 0c000002010100 0c000004010100",
+        );
+        assert_eq!(built, published);
+    }
+}

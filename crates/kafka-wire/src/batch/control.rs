@@ -112,3 +112,132 @@ fn key_of_only_record(payload: &[u8]) -> Result<i16, &'static str> {
     }
     Ok(i16::from_be_bytes([type_high, type_low]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Attributes, BatchBuilder, control_batch};
+    use crate::types::ProducerIdentity;
+
+    const PRODUCER: ProducerIdentity = ProducerIdentity { id: 7, epoch: 1 };
+
+    fn read(builder: &BatchBuilder) -> Result<Option<ControlType>, ControlError> {
+        control_type(&RawBatch::parse(builder.build()).unwrap())
+    }
+
+    fn control() -> BatchBuilder {
+        BatchBuilder::new(40)
+            .attributes(Attributes::CONTROL)
+            .producer(PRODUCER, -1)
+    }
+
+    fn with_key(key: Option<&[u8]>) -> Result<Option<ControlType>, ControlError> {
+        read(&control().record(key, Some(b"value")))
+    }
+
+    fn malformed(place: &'static str) -> Result<Option<ControlType>, ControlError> {
+        Err(ControlError::Malformed {
+            base_offset: 40,
+            place,
+        })
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_is_read_from_the_key() {
+        for kind in [
+            ControlType::Abort,
+            ControlType::Commit,
+            ControlType::Other(5),
+        ] {
+            let batch = control_batch(3, PRODUCER, kind);
+            assert_eq!(batch.len(), 78);
+            assert_eq!(
+                control_type(&RawBatch::parse(batch).unwrap()),
+                Ok(Some(kind))
+            );
+        }
+    }
+
+    #[test]
+    fn a_later_and_longer_key_keeps_its_first_four_bytes() {
+        assert_eq!(
+            with_key(Some(&[0, 1, 0, 1, 9, 9])),
+            Ok(Some(ControlType::Commit))
+        );
+    }
+
+    #[test]
+    fn a_control_batch_that_compaction_emptied_announces_nothing() {
+        assert_eq!(read(&control().last_offset_delta(0)), Ok(None));
+    }
+
+    #[test]
+    fn keys_that_no_broker_writes_are_refused() {
+        assert_eq!(with_key(None), malformed("key length"));
+        assert_eq!(
+            with_key(Some(&[0, 0, 0])),
+            malformed("key shorter than 4 bytes")
+        );
+        assert_eq!(
+            with_key(Some(&[0xff, 0xff, 0, 0])),
+            malformed("negative key version")
+        );
+    }
+
+    #[test]
+    fn batches_that_cannot_be_control_batches_are_refused() {
+        let base_offset = 40;
+        let data = BatchBuilder::new(40).record(None, None);
+        assert_eq!(read(&data), Err(ControlError::NotControl { base_offset }));
+        let compressed = control()
+            .attributes(Attributes::CONTROL | 4)
+            .record(None, None);
+        let codec = Codec::Zstd;
+        assert_eq!(
+            read(&compressed),
+            Err(ControlError::Compressed { base_offset, codec })
+        );
+        let two = control().record(None, None).record(None, None);
+        assert_eq!(
+            read(&two),
+            Err(ControlError::NotOneRecord {
+                base_offset,
+                records: 2
+            })
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_or_followed_by_bytes_is_refused() {
+        let whole = control_batch(40, PRODUCER, ControlType::Commit)
+            .slice(61..)
+            .to_vec();
+        for length in 0..whole.len() {
+            let cut = control()
+                .raw_payload(whole[..length].to_vec())
+                .records_count(1);
+            assert_eq!(read(&cut), malformed("record length"), "{length} bytes");
+        }
+        let longer = control()
+            .raw_payload([&whole[..], &[0]].concat())
+            .records_count(1);
+        assert_eq!(read(&longer), malformed("record length"));
+    }
+
+    #[test]
+    fn a_record_that_ends_inside_its_own_fields_is_refused() {
+        // Length, attributes, time delta, offset delta, key length, key.
+        let inner: [(&[u8], &'static str); 6] = [
+            (&[0x00], "attributes"),
+            (&[0x02, 0], "timestamp delta"),
+            (&[0x04, 0, 0], "offset delta"),
+            (&[0x06, 0, 0, 0], "key length"),
+            (&[0x08, 0, 0, 0, 0x08], "key length"),
+            (&[0x08, 0, 0, 0, 0x7e], "key length"),
+        ];
+        for (payload, place) in inner {
+            let batch = control().raw_payload(payload.to_vec()).records_count(1);
+            assert_eq!(read(&batch), malformed(place), "{payload:?}");
+        }
+    }
+}

@@ -164,3 +164,124 @@ fn obstacle(info: &BatchInfo, limits: &PassLimits) -> Option<Obstacle> {
     let limit = limits.max_message_bytes.filter(|&limit| size > limit)?;
     Some(Obstacle::TooLarge { size, limit })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{BatchBuilder, RawBatch};
+
+    fn judge(builder: &BatchBuilder, limits: &PassLimits) -> Passage {
+        passage(RawBatch::parse(builder.build()).unwrap().info(), limits)
+    }
+
+    /// Ten records at offsets 100..=109.
+    fn ten() -> BatchBuilder {
+        BatchBuilder::new(100).records((0..10).map(|_| (None, Some(&b"value"[..]))))
+    }
+
+    fn blocked(builder: &BatchBuilder, limits: &PassLimits) -> String {
+        match judge(builder, limits) {
+            Passage::Blocked(obstacle) => obstacle.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_full_batch_passes_in_every_codec_and_with_every_unused_bit() {
+        for bits in [0, 1, 2, 3, 4, 0x08, 0x10, 0x40, 0x7f80_u16 as i16] {
+            let batch = ten().attributes(bits);
+            assert_eq!(
+                judge(&batch, &PassLimits::default()),
+                Passage::Untouched,
+                "{bits:#x}"
+            );
+        }
+    }
+
+    #[test]
+    fn control_and_emptied_batches_are_dropped_and_no_obstacle() {
+        let limits = PassLimits {
+            max_message_bytes: Some(1),
+            ..PassLimits::default()
+        };
+        let control = ten().attributes(0x20);
+        assert_eq!(judge(&control, &limits), Passage::Drop(Dropped::Control));
+        let emptied = BatchBuilder::new(0).last_offset_delta(9);
+        assert_eq!(judge(&emptied, &limits), Passage::Drop(Dropped::Empty));
+    }
+
+    #[test]
+    fn the_limit_of_size_counts_the_whole_batch() {
+        let size = u32::try_from(ten().build().len()).unwrap();
+        let limit = |bytes| PassLimits {
+            max_message_bytes: Some(bytes),
+            ..PassLimits::default()
+        };
+        assert_eq!(judge(&ten(), &limit(size)), Passage::Untouched);
+        let expected = Obstacle::TooLarge {
+            size,
+            limit: size - 1,
+        };
+        assert_eq!(judge(&ten(), &limit(size - 1)), Passage::Blocked(expected));
+    }
+
+    #[test]
+    fn a_start_inside_a_batch_is_an_obstacle_and_one_behind_it_drops_it() {
+        let from = |offset| PassLimits {
+            first_offset: Some(offset),
+            ..PassLimits::default()
+        };
+        assert_eq!(judge(&ten(), &from(100)), Passage::Untouched);
+        assert_eq!(
+            judge(&ten(), &from(110)),
+            Passage::Drop(Dropped::BeforeStart)
+        );
+        for first_offset in [101, 109] {
+            let expected = Obstacle::BeginsBefore {
+                base_offset: 100,
+                first_offset,
+            };
+            assert_eq!(
+                judge(&ten(), &from(first_offset)),
+                Passage::Blocked(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn obstacles_name_numbers_and_say_what_would_help() {
+        let limits = PassLimits {
+            max_message_bytes: Some(100),
+            ..PassLimits::default()
+        };
+        assert_eq!(
+            blocked(&ten(), &limits),
+            "the batch has 181 bytes, the destination topic's max.message.bytes is 100; \
+             raise it to at least 181"
+        );
+        assert_eq!(
+            blocked(&ten().last_offset_delta(11), &limits),
+            "compaction left 10 of 12 records in the batch; \
+             brokers accept only batches without holes, so it has to be decoded"
+        );
+        assert_eq!(
+            blocked(&ten().last_offset_delta(8), &limits),
+            "the batch claims 10 records on 9 offsets, which no broker writes; \
+             the source is damaged here"
+        );
+        assert_eq!(
+            blocked(&ten().attributes(5), &limits),
+            "the batch is compressed with codec number 5, which Kafka does not know"
+        );
+        let old = LegacyEntry {
+            magic: 1,
+            offset: 0,
+            size: 40,
+        }
+        .obstacle();
+        assert_eq!(
+            old.to_string(),
+            "the records are in the old message format 1; brokers accept only format 2"
+        );
+    }
+}

@@ -288,3 +288,128 @@ impl Iterator for Batches {
 }
 
 impl std::iter::FusedIterator for Batches {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::BatchBuilder;
+
+    /// A whole batch, then one whose bytes `change` has damaged.
+    fn second(change: impl FnOnce(&mut Vec<u8>)) -> (Batches, usize) {
+        let whole = BatchBuilder::new(7).record(None, Some(b"value")).build();
+        let mut damaged = whole.to_vec();
+        change(&mut damaged);
+        let mut batches = Batches::new([&whole[..], &damaged].concat().into());
+        assert!(matches!(batches.next(), Some(Ok(Entry::Batch(_)))));
+        (batches, whole.len())
+    }
+
+    fn check_unreadable(change: impl FnOnce(&mut Vec<u8>), expected: HeaderProblem) {
+        let (mut batches, position) = second(change);
+        let problem = SplitProblem::Header(expected);
+        assert_eq!(
+            batches.next().unwrap().unwrap_err(),
+            SplitError { position, problem }
+        );
+        assert!(batches.next().is_none(), "nothing can be found behind it");
+        assert!(!batches.is_cut_off());
+        assert!(!batches.remainder().is_empty());
+    }
+
+    fn set_length(batch: &mut [u8], length: i32) {
+        batch[8..12].copy_from_slice(&length.to_be_bytes());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_place() {
+        check_unreadable(|b| b[16] = 3, HeaderProblem::UnknownMagic { magic: 3 });
+        check_unreadable(
+            |b| b[16] = 0x80,
+            HeaderProblem::UnknownMagic { magic: -128 },
+        );
+        for (length, smallest) in [
+            (i32::MIN, 14),
+            (-1, 14),
+            (0, 14),
+            (13, 14),
+            (14, 49),
+            (48, 49),
+        ] {
+            let expected = HeaderProblem::TooShort { length, smallest };
+            check_unreadable(|b| set_length(b, length), expected);
+        }
+        let delta = HeaderProblem::NegativeDelta {
+            last_offset_delta: -256,
+        };
+        check_unreadable(|b| b[23..26].fill(0xff), delta);
+        let (error, _) = second(|b| set_length(b, -5));
+        assert_eq!(
+            error.last().unwrap().unwrap_err().to_string(),
+            "record set not readable at byte 73: \
+             a length of -5 bytes is claimed; the format needs at least 14"
+        );
+    }
+
+    #[test]
+    fn a_claim_of_two_gigabytes_is_only_a_cut() {
+        let (mut batches, position) = second(|b| set_length(b, i32::MAX));
+        assert!(batches.next().is_none());
+        let expected = CutOff {
+            position,
+            available: position,
+            claimed: Some(0x8000_000b),
+        };
+        assert_eq!(batches.cut_off(), Some(expected));
+    }
+
+    #[test]
+    fn a_cut_within_the_first_bytes_claims_nothing() {
+        for (length, claimed) in [(1, None), (11, None), (12, Some(73)), (60, Some(73))] {
+            let (mut batches, position) = second(|b| b.truncate(length));
+            assert!(batches.next().is_none());
+            let expected = CutOff {
+                position,
+                available: length,
+                claimed,
+            };
+            assert_eq!(batches.cut_off(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_empty_set_has_no_batch_and_no_cut() {
+        let mut batches = Batches::new(Bytes::new());
+        assert!(batches.next().is_none());
+        assert!(!batches.is_cut_off());
+    }
+
+    #[test]
+    fn one_batch_is_exactly_one_batch() {
+        let whole = BatchBuilder::new(7).record(None, Some(b"value")).build();
+        assert_eq!(
+            RawBatch::parse(whole.clone()).unwrap().payload(),
+            whole[HEADER_SIZE..]
+        );
+        let cases = [
+            (
+                whole.slice(..60),
+                "60 bytes where one whole batch was expected",
+            ),
+            (
+                whole.slice(..72),
+                "72 bytes where one whole batch was expected; its header says 73",
+            ),
+            (
+                [&whole[..], &[0]].concat().into(),
+                "74 bytes where one whole batch was expected; its header says 73",
+            ),
+        ];
+        for (bytes, expected) in cases {
+            let error = RawBatch::parse(bytes).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("record set not readable at byte 0: {expected}")
+            );
+        }
+    }
+}
