@@ -216,10 +216,7 @@ impl Reader {
         let Some(count) = self.length(what, Classic::Int)? else {
             return Ok(None);
         };
-        // Bounded: `count` elements fit the bytes left, but an element may be larger in memory than
-        // on the wire, so no more memory is taken in advance than there are bytes left.
-        let affordable = self.bytes.len() / size_of::<T>().max(1) + 1;
-        let mut elements = Vec::with_capacity(count.min(affordable));
+        let mut elements = Vec::with_capacity(reserve(count, size_of::<T>(), self.bytes.len()));
         for _ in 0..count {
             elements.push(element(self)?);
         }
@@ -277,6 +274,12 @@ impl Reader {
     pub(super) fn into_rest(self) -> Bytes {
         self.bytes
     }
+}
+
+/// Elements to reserve room for. `count` of them may fit the `left` bytes and still be far larger in
+/// memory, so no more memory is taken in advance than there are bytes left.
+pub(super) fn reserve(count: usize, element_size: usize, left: usize) -> usize {
+    count.min(left / element_size.max(1))
 }
 
 /// Width of a length in versions that are not flexible.

@@ -1,1 +1,9 @@
-//! todo
+//! Every message in every version against `kafka-protocol`, and against hostile bytes.
+
+pub(super) mod compare;
+
+mod cluster;
+mod header;
+mod hostile;
+mod logs;
+mod topics;
