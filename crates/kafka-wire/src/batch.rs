@@ -44,6 +44,7 @@ mod control;
 mod crc;
 mod header;
 mod pass;
+mod records;
 mod rewrite;
 mod split;
 mod varint;
@@ -54,6 +55,7 @@ pub use control::{ControlError, ControlType, control_type};
 pub use crc::{recompute_crc, verify_crc};
 pub use header::{Attributes, BatchHeader, BatchInfo, Codec, HeaderProblem};
 pub use pass::{Dropped, Obstacle, PassLimits, Passage, passage};
+pub use records::{Record, RecordsError, records};
 pub use rewrite::{Identity, rewrite_header};
 pub use split::{Batches, CutOff, Entry, LegacyEntry, RawBatch, SplitError, SplitProblem};
 

@@ -1,0 +1,215 @@
+//! One budget of bytes for everything that holds record data, and the buffers themselves.
+//!
+//! Fresh memory costs more than all the rest of a copy (page faults), so large buffers are used
+//! again. A buffer counts against the budget from its allocation until its last slice is gone:
+//! a slice of 1 KiB keeps its whole answer alive, and the budget says so.
+//!
+//! Invariant: memory for a fetch answer is reserved before the request is sent ([`Buffers::reserve`]).
+//! The broker may exceed what was asked for by one batch, so `used` can pass the limit by that much.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// Buffers below this size come from the allocator: it keeps small blocks itself.
+const POOLED_FROM: usize = 64 * 1024;
+
+/// Budget and pool; clones share both.
+#[derive(Clone, Debug)]
+pub struct Buffers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limit: usize,
+    used: AtomicUsize,
+    free: Mutex<Free>,
+    released: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Free {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Buffers {
+    /// A budget of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self(Arc::new(Inner {
+            limit,
+            used: AtomicUsize::new(0),
+            free: Mutex::default(),
+            released: Notify::new(),
+        }))
+    }
+
+    /// The budget in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Bytes reserved or held by living buffers.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Reserves `bytes`, or nothing when they do not fit now. What holds nothing yet may always
+    /// have its one reservation, so a request larger than the budget still makes progress.
+    #[must_use]
+    pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
+        let limit = self.0.limit;
+        self.0
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                (used == 0 || used.saturating_add(bytes) <= limit)
+                    .then(|| used.saturating_add(bytes))
+            })
+            .ok()
+            .map(|_| Reservation {
+                buffers: self.clone(),
+                bytes,
+            })
+    }
+
+    /// Completes when memory has been released since the call was made. Cancel-safe.
+    pub async fn released(&self) {
+        self.0.released.notified().await;
+    }
+
+    /// An empty buffer that can take `capacity` bytes, counted from now on.
+    pub(crate) fn take(&self, capacity: usize) -> Buffer {
+        let bytes = if capacity < POOLED_FROM {
+            Vec::with_capacity(capacity)
+        } else {
+            self.reuse(capacity)
+                .unwrap_or_else(|| Vec::with_capacity(capacity.next_power_of_two()))
+        };
+        let counted = bytes.capacity();
+        self.0.used.fetch_add(counted, Ordering::AcqRel);
+        Buffer {
+            bytes,
+            counted,
+            home: self.clone(),
+        }
+    }
+
+    fn reuse(&self, capacity: usize) -> Option<Vec<u8>> {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest that fits, so that small answers do not pin large buffers.
+        let index = free
+            .buffers
+            .iter()
+            .enumerate()
+            .filter(|(_, buffer)| buffer.capacity() >= capacity)
+            .min_by_key(|(_, buffer)| buffer.capacity())
+            .map(|(index, _)| index)?;
+        let buffer = free.buffers.swap_remove(index);
+        free.bytes -= buffer.capacity();
+        Some(buffer)
+    }
+
+    fn give_back(&self, mut bytes: Vec<u8>, counted: usize) {
+        let capacity = bytes.capacity();
+        if capacity >= POOLED_FROM {
+            let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+            // Half of the budget is plenty of idle memory to keep.
+            if free.bytes + capacity <= self.0.limit / 2 {
+                bytes.clear();
+                free.bytes += capacity;
+                free.buffers.push(bytes);
+            }
+        }
+        self.release(counted);
+    }
+
+    fn release(&self, bytes: usize) {
+        self.0.used.fetch_sub(bytes, Ordering::AcqRel);
+        self.0.released.notify_waiters();
+    }
+}
+
+/// A share of the budget that is given back when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    buffers: Buffers,
+    bytes: usize,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.buffers.release(self.bytes);
+    }
+}
+
+/// A buffer of the pool; goes home when dropped, also as the owner of [`Bytes`].
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    pub(crate) bytes: Vec<u8>,
+    counted: usize,
+    home: Buffers,
+}
+
+impl Buffer {
+    /// Freezes the content; the buffer goes home with the last slice.
+    pub(crate) fn freeze(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.home.give_back(bytes, self.counted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_is_refused_above_the_limit_and_returns_when_dropped() {
+        let buffers = Buffers::new(100);
+        let first = buffers.reserve(60).expect("fits");
+        assert!(buffers.reserve(60).is_none());
+        drop(first);
+        assert!(buffers.reserve(60).is_some());
+    }
+
+    #[test]
+    fn an_empty_budget_grants_one_reservation_of_any_size() {
+        let buffers = Buffers::new(100);
+        let large = buffers
+            .reserve(1000)
+            .expect("nothing is held, so it must be possible to go on");
+        assert!(buffers.reserve(1).is_none());
+        drop(large);
+        assert_eq!(buffers.used(), 0);
+    }
+
+    #[test]
+    fn a_buffer_counts_until_its_last_slice_is_gone_and_is_used_again() {
+        let buffers = Buffers::new(1 << 20);
+        let mut buffer = buffers.take(100_000);
+        buffer.bytes.extend_from_slice(&[7; 100]);
+        let address = buffer.bytes.as_ptr();
+        let whole = buffer.freeze();
+        let slice = whole.slice(10..20);
+        drop(whole);
+        assert_eq!(buffers.used(), 131_072);
+        drop(slice);
+        assert_eq!(buffers.used(), 0);
+        assert_eq!(buffers.take(90_000).bytes.as_ptr(), address);
+    }
+}

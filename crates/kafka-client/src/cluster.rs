@@ -1,0 +1,270 @@
+//! One cluster as its callers see it: an address book of brokers, learned from metadata, and lanes
+//! to them that are opened when they are first used.
+//!
+//! A first bootstrap host that cannot be reached is normal: addresses are tried in turn, the one
+//! that answered last is tried first.
+
+mod lane;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use config::client::{ClientConfig, HostPort};
+use kafka_wire::message::Request;
+use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataTopics};
+use kafka_wire::types::NodeId;
+use lifecycle::Scope;
+
+use crate::connection::Connection;
+use crate::error::ClientError;
+use lane::Lane;
+
+/// What a connection is used for. Uses do not share connections, so that a slow answer to one never
+/// delays another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Use {
+    /// Metadata, offsets: many, short, waited for by the data path.
+    Metadata,
+    /// Changes and descriptions of topics: may take long at the broker.
+    Admin,
+    /// Reading end offsets for lag and health, apart from everything they judge.
+    Watch,
+    /// Reading and writing of compacted topics that hold our own state.
+    Store,
+}
+
+impl Use {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Admin => "admin",
+            Self::Watch => "watch",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// Handle to a cluster; clones share connections and address book.
+#[derive(Clone, Debug)]
+pub struct Cluster(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: ClientConfig,
+    scope: Scope,
+    lanes: Mutex<HashMap<(HostPort, Use), Lane>>,
+    book: Mutex<AddressBook>,
+}
+
+#[derive(Debug, Default)]
+struct AddressBook {
+    brokers: BTreeMap<NodeId, HostPort>,
+    controller: Option<NodeId>,
+    cluster_id: Option<String>,
+    /// The address that answered last.
+    good: Option<HostPort>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cluster {
+    /// A handle; nothing is connected yet. Lanes live in a child of `scope` and end with the last
+    /// clone of the handle.
+    #[must_use]
+    pub fn new(config: ClientConfig, scope: &Scope, name: &str) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            scope: scope.child(name),
+            lanes: Mutex::default(),
+            book: Mutex::default(),
+        }))
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn config(&self) -> &ClientConfig {
+        &self.0.config
+    }
+
+    /// The cluster's id, once any metadata has been received; brokers without one give `None`.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        lock(&self.0.book).cluster_id.clone()
+    }
+
+    /// Number of brokers in the newest metadata.
+    #[must_use]
+    pub fn broker_count(&self) -> usize {
+        lock(&self.0.book).brokers.len()
+    }
+
+    /// The address of a broker in the newest metadata.
+    ///
+    /// # Errors
+    /// `UnknownNode`.
+    pub fn address(&self, node: NodeId) -> Result<HostPort, ClientError> {
+        lock(&self.0.book)
+            .brokers
+            .get(&node)
+            .cloned()
+            .ok_or(ClientError::UnknownNode(node.0))
+    }
+
+    /// Asks any broker for metadata and takes over the brokers it names.
+    ///
+    /// # Errors
+    /// `NoBroker` when none answers; the text has each address with its reason.
+    pub async fn metadata(&self, topics: MetadataTopics) -> Result<MetadataResponse, ClientError> {
+        let answer = self
+            .call_any(Use::Metadata, &MetadataRequest { topics })
+            .await?;
+        let mut book = lock(&self.0.book);
+        // A broker that has just started may not know any: keep what we had.
+        if !answer.brokers.is_empty() {
+            book.brokers = answer
+                .brokers
+                .iter()
+                .map(|b| {
+                    (
+                        b.node,
+                        HostPort {
+                            host: b.host.clone(),
+                            port: b.port,
+                        },
+                    )
+                })
+                .collect();
+            book.controller = (answer.controller.0 >= 0).then_some(answer.controller);
+        }
+        if answer.cluster_id.is_some() {
+            book.cluster_id.clone_from(&answer.cluster_id);
+        }
+        drop(book);
+        self.forget_unknown_lanes();
+        Ok(answer)
+    }
+
+    /// Calls whichever broker answers first in the order: the one that answered last, the known
+    /// ones, the bootstrap addresses.
+    ///
+    /// # Errors
+    /// `NoBroker` when none could be reached; any other error is the broker's answer.
+    pub async fn call_any<R>(&self, use_: Use, request: &R) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        let mut tried: Vec<String> = Vec::new();
+        for address in self.candidates() {
+            match self
+                .lane(&address, None, use_)
+                .call(request, self.0.config.request_timeout)
+                .await
+            {
+                Ok(answer) => {
+                    lock(&self.0.book).good = Some(address);
+                    return Ok(answer);
+                }
+                Err(error @ (ClientError::Encode { .. } | ClientError::Unsupported { .. })) => {
+                    return Err(error);
+                }
+                Err(ClientError::Stopping) => return Err(ClientError::Stopping),
+                Err(error) => tried.push(error.to_string()),
+            }
+        }
+        Err(ClientError::NoBroker(tried.join("; ")))
+    }
+
+    /// Calls one broker.
+    ///
+    /// # Errors
+    /// `UnknownNode`, or what the call meets.
+    pub async fn call<R>(
+        &self,
+        node: NodeId,
+        use_: Use,
+        request: &R,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        self.call_within(node, use_, request, self.0.config.request_timeout)
+            .await
+    }
+
+    /// As [`Cluster::call`], with a limit of its own.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`].
+    pub async fn call_within<R>(
+        &self,
+        node: NodeId,
+        use_: Use,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        let address = self.address(node)?;
+        self.lane(&address, Some(node), use_)
+            .call(request, limit)
+            .await
+    }
+
+    /// Calls the controller: with KRaft any broker forwards, before it only the controller answers.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`]; without a known controller any broker is asked.
+    pub async fn call_controller<R>(&self, request: &R) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        let controller = lock(&self.0.book).controller;
+        match controller {
+            Some(node) => self.call(node, Use::Admin, request).await,
+            None => self.call_any(Use::Admin, request).await,
+        }
+    }
+
+    /// A connection of the caller's own to a broker.
+    ///
+    /// # Errors
+    /// `UnknownNode`, or what dialling meets.
+    pub async fn connect(&self, node: NodeId) -> Result<Connection, ClientError> {
+        let address = self.address(node)?;
+        Connection::open(&self.0.config, &address, Some(node)).await
+    }
+
+    fn candidates(&self) -> Vec<HostPort> {
+        let book = lock(&self.0.book);
+        let mut candidates: Vec<HostPort> = book.good.iter().cloned().collect();
+        for address in book
+            .brokers
+            .values()
+            .chain(&self.0.config.bootstrap_servers)
+        {
+            if !candidates.contains(address) {
+                candidates.push(address.clone());
+            }
+        }
+        candidates
+    }
+
+    fn lane(&self, address: &HostPort, node: Option<NodeId>, use_: Use) -> Lane {
+        lock(&self.0.lanes)
+            .entry((address.clone(), use_))
+            .or_insert_with(|| {
+                Lane::start(&self.0.scope, &self.0.config, address, node, use_.name())
+            })
+            .clone()
+    }
+
+    /// A broker that left would keep its lane for ever.
+    fn forget_unknown_lanes(&self) {
+        let known = self.candidates();
+        lock(&self.0.lanes).retain(|(address, _), _| known.contains(address));
+    }
+}

@@ -1,0 +1,174 @@
+//! One connection for one use, shared by many callers: requests are served one after the other, as
+//! the broker does it anyway.
+//!
+//! The connection is opened by the first request, given up when idle, and dialled anew after any
+//! error. A failed dial is remembered for a moment, so that many callers do not storm a broker that
+//! is down.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use config::client::{ClientConfig, HostPort};
+use kafka_wire::message::{ApiKey, EncodeError, Request, VersionRange};
+use kafka_wire::types::NodeId;
+use lifecycle::{Backoff, OnFailure, Scope};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::connection::Connection;
+use crate::error::ClientError;
+
+/// Requests that may wait in a lane; more callers wait before it.
+const QUEUE: usize = 64;
+
+type Encode = Box<dyn FnOnce(i16, &mut BytesMut) -> Result<(), EncodeError> + Send>;
+
+struct Job {
+    api: ApiKey,
+    own: VersionRange,
+    encode: Encode,
+    limit: Duration,
+    reply: oneshot::Sender<Result<(i16, Bytes), ClientError>>,
+}
+
+/// Handle to a lane; the lane ends with its last handle.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    jobs: mpsc::Sender<Job>,
+    peer: HostPort,
+}
+
+impl Lane {
+    pub(super) fn start(
+        scope: &Scope,
+        config: &ClientConfig,
+        peer: &HostPort,
+        node: Option<NodeId>,
+        name: &str,
+    ) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let worker = Worker {
+            config: config.clone(),
+            peer: peer.clone(),
+            node,
+            connection: None,
+            backoff: Backoff::seeded(config.reconnect_backoff, config.reconnect_backoff_max),
+            not_before: Instant::now(),
+        };
+        let stop = scope.stop_signal();
+        scope.spawn(
+            format!("lane {name} {peer}"),
+            OnFailure::Report,
+            async move {
+                // Dropping the worker mid-request is fine: its connection goes with it.
+                stop.unless_requested(worker.run(queue)).await;
+            },
+        );
+        Self {
+            jobs,
+            peer: peer.clone(),
+        }
+    }
+
+    pub(super) async fn call<R>(
+        &self,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        let request = request.clone();
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            api: R::API,
+            own: R::VERSIONS,
+            encode: Box::new(move |version, out| request.encode(version, out)),
+            limit,
+            reply,
+        };
+        self.jobs
+            .send(job)
+            .await
+            .map_err(|_| ClientError::Stopping)?;
+        let (version, body) = answer.await.map_err(|_| ClientError::Stopping)??;
+        R::decode(version, body).map_err(|cause| ClientError::Decode {
+            peer: self.peer.clone(),
+            cause,
+        })
+    }
+}
+
+struct Worker {
+    config: ClientConfig,
+    peer: HostPort,
+    node: Option<NodeId>,
+    connection: Option<Connection>,
+    backoff: Backoff,
+    not_before: Instant,
+}
+
+impl Worker {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        loop {
+            let job = match timeout(self.config.connections_max_idle, queue.recv()).await {
+                Ok(Some(job)) => job,
+                Ok(None) => return,
+                Err(_) => {
+                    self.connection = None;
+                    continue;
+                }
+            };
+            let Job {
+                api,
+                own,
+                encode,
+                limit,
+                mut reply,
+            } = job;
+            let outcome = tokio::select! {
+                outcome = self.serve(api, own, encode, limit) => outcome,
+                // Nobody waits any more; the connection is in doubt and is dialled anew.
+                () = reply.closed() => {
+                    self.connection = None;
+                    continue;
+                }
+            };
+            if self.connection.as_ref().is_some_and(|c| !c.is_usable()) {
+                self.connection = None;
+            }
+            // The caller may have gone in this very moment; there is nobody to tell.
+            drop(reply.send(outcome));
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        api: ApiKey,
+        own: VersionRange,
+        encode: Encode,
+        limit: Duration,
+    ) -> Result<(i16, Bytes), ClientError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => {
+                sleep_until(self.not_before).await;
+                match Connection::open(&self.config, &self.peer, self.node).await {
+                    Ok(connection) => {
+                        self.backoff.reset();
+                        self.connection.insert(connection)
+                    }
+                    Err(error) => {
+                        self.not_before = Instant::now() + self.backoff.next_delay();
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        let version = connection.versions().choose(&self.peer, api, own)?;
+        let body = connection
+            .exchange(api, version, |out| encode(version, out), limit)
+            .await?;
+        Ok((version, body))
+    }
+}

@@ -1,0 +1,237 @@
+//! One connection to one broker: dialled, handshaken, and then either used by one owner, one request
+//! at a time ([`Connection::call`]), or taken apart for pipelining ([`Connection::into_parts`]).
+//!
+//! Invariant: a request that was given up half-way poisons the connection. Its answer may still
+//! arrive and would be taken for the next one's.
+
+mod dial;
+mod frames;
+mod handshake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use config::client::HostPort;
+use kafka_wire::message::{self, ApiKey, Request};
+use kafka_wire::types::NodeId;
+use tokio::time::timeout;
+
+pub use frames::{FrameReader, FrameWriter};
+pub use handshake::BrokerVersions;
+
+use crate::buffer::Buffers;
+use crate::error::ClientError;
+
+/// Frame cap of everything but fetch answers, in bytes.
+const FRAME_LIMIT: usize = 64 * 1024 * 1024;
+
+/// A handshaken connection with a single owner.
+#[derive(Debug)]
+pub struct Connection {
+    parts: Parts,
+    poisoned: Option<String>,
+}
+
+/// What a connection consists of; whoever takes it apart keeps the rules above.
+#[derive(Debug)]
+pub struct Parts {
+    /// Whom we talk to.
+    pub peer: HostPort,
+    /// The broker's id where the connection was made to a known broker.
+    pub node: Option<NodeId>,
+    /// Incoming frames.
+    pub reader: FrameReader,
+    /// Outgoing frames.
+    pub writer: FrameWriter,
+    /// What the broker speaks.
+    pub versions: BrokerVersions,
+    /// Sent in every request header.
+    pub client_id: Arc<str>,
+    /// Correlation id of the next request.
+    pub next_correlation_id: i32,
+}
+
+impl Parts {
+    /// The next correlation id; wraps around without becoming negative.
+    pub fn correlate(&mut self) -> i32 {
+        let id = self.next_correlation_id;
+        self.next_correlation_id = id.checked_add(1).unwrap_or(0);
+        id
+    }
+}
+
+impl Connection {
+    /// The broker's address.
+    #[must_use]
+    pub fn peer(&self) -> &HostPort {
+        &self.parts.peer
+    }
+
+    /// What the broker speaks.
+    #[must_use]
+    pub fn versions(&self) -> &BrokerVersions {
+        &self.parts.versions
+    }
+
+    /// Whether the connection may still be used.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.poisoned.is_none()
+    }
+
+    /// Answers may become as large as this, in bytes; larger frames poison the connection.
+    pub fn set_frame_limit(&mut self, limit: usize) {
+        self.parts.reader.set_limit(limit);
+    }
+
+    /// Large answers are read into buffers of this pool from now on.
+    pub fn set_buffers(&mut self, buffers: Buffers) {
+        self.parts.reader.set_buffers(buffers);
+    }
+
+    /// Takes the connection apart, for a pipelining owner.
+    ///
+    /// # Errors
+    /// When the connection is poisoned.
+    pub fn into_parts(self) -> Result<Parts, ClientError> {
+        match self.poisoned {
+            None => Ok(self.parts),
+            Some(cause) => Err(ClientError::Closed {
+                peer: self.parts.peer,
+                cause,
+            }),
+        }
+    }
+
+    /// The version of `R` to use with this broker.
+    ///
+    /// # Errors
+    /// When both sides have none in common.
+    pub fn version<R: Request>(&self) -> Result<i16, ClientError> {
+        self.parts
+            .versions
+            .choose(&self.parts.peer, R::API, R::VERSIONS)
+    }
+
+    /// Sends one request and waits for its answer.
+    ///
+    /// Dropping the future poisons the connection.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says; after any of them but `Encode` and `Unsupported` the connection is
+    /// poisoned.
+    pub async fn call<R: Request>(
+        &mut self,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Response, ClientError> {
+        let version = self.version::<R>()?;
+        let body = self
+            .exchange(R::API, version, |out| request.encode(version, out), limit)
+            .await?;
+        R::decode(version, body).map_err(|cause| {
+            self.poisoned = Some("an answer could not be read".to_owned());
+            ClientError::Decode {
+                peer: self.parts.peer.clone(),
+                cause,
+            }
+        })
+    }
+
+    /// As [`Connection::call`], with the body written by `encode` and the answer's body returned as
+    /// it came.
+    pub(crate) async fn exchange(
+        &mut self,
+        api: ApiKey,
+        version: i16,
+        encode: impl FnOnce(&mut BytesMut) -> Result<(), message::EncodeError>,
+        limit: Duration,
+    ) -> Result<Bytes, ClientError> {
+        let correlation_id = self.parts.correlate();
+        let mut frame = BytesMut::with_capacity(512);
+        frame.extend_from_slice(&[0; 4]);
+        message::encode_request_header(
+            api,
+            version,
+            correlation_id,
+            &self.parts.client_id,
+            &mut frame,
+        );
+        encode(&mut frame).map_err(|cause| ClientError::Encode {
+            peer: self.parts.peer.clone(),
+            cause,
+        })?;
+        let length = u32::try_from(frame.len() - 4).expect("requests are far below 4 GiB");
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        self.exchange_frame(api, version, correlation_id, [frame.freeze()], limit)
+            .await
+    }
+
+    /// Sends a finished frame, given as segments, and waits for the answer that carries
+    /// `correlation_id`.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn exchange_frame(
+        &mut self,
+        api: ApiKey,
+        version: i16,
+        correlation_id: i32,
+        frame: impl IntoIterator<Item = Bytes>,
+        limit: Duration,
+    ) -> Result<Bytes, ClientError> {
+        if let Some(cause) = &self.poisoned {
+            return Err(ClientError::Closed {
+                peer: self.parts.peer.clone(),
+                cause: cause.clone(),
+            });
+        }
+        self.poisoned = Some("a request was given up".to_owned());
+        let parts = &mut self.parts;
+        let work = async {
+            parts.writer.push(frame);
+            parts.writer.flush().await?;
+            parts.reader.next().await
+        };
+        let outcome = match timeout(limit, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::Timeout {
+                peer: self.parts.peer.clone(),
+                what: format!("answer {api}"),
+                limit,
+            }),
+        };
+        let mut body = outcome.inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        check_correlation(&self.parts.peer, api, version, correlation_id, &mut body)
+            .inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        self.poisoned = None;
+        Ok(body)
+    }
+}
+
+/// Removes the answer's header and compares its correlation id with the one that is awaited.
+///
+/// # Errors
+/// When the header cannot be read or names another request: the connection is then out of step.
+pub fn check_correlation(
+    peer: &HostPort,
+    api: ApiKey,
+    version: i16,
+    awaited: i32,
+    frame: &mut Bytes,
+) -> Result<(), ClientError> {
+    let found = message::split_response_header(api, version, frame).map_err(|cause| {
+        ClientError::Decode {
+            peer: peer.clone(),
+            cause,
+        }
+    })?;
+    if found == awaited {
+        return Ok(());
+    }
+    Err(ClientError::Closed {
+        peer: peer.clone(),
+        cause: format!("the answer to request {found} came where {awaited} was awaited ({api})"),
+    })
+}

@@ -1,0 +1,321 @@
+//! Length-delimited frames over a byte stream, both directions.
+//!
+//! Both halves keep their progress in themselves, so every future here may be dropped and asked for
+//! again (`select!`) without losing a byte.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use config::client::HostPort;
+use kafka_wire::frame;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::buffer::{Buffer, Buffers};
+use crate::error::ClientError;
+
+/// Read ahead of frames: small answers take one system call, and at most this much of a large one is
+/// copied a second time.
+const HEAD: usize = 16 * 1024;
+
+/// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
+const SEGMENTS: usize = 256;
+
+/// The reading half as the rest sees it: plain TCP today, TLS behind the same type.
+pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+/// The writing half.
+pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Reads frames.
+pub struct FrameReader {
+    peer: HostPort,
+    stream: ReadHalf,
+    head: BytesMut,
+    /// The frame that is larger than what was read ahead, and its full length.
+    body: Option<(Buffer, usize)>,
+    buffers: Buffers,
+    limit: usize,
+}
+
+impl FrameReader {
+    pub(crate) fn new(peer: HostPort, stream: ReadHalf, limit: usize) -> Self {
+        Self {
+            peer,
+            stream,
+            head: BytesMut::with_capacity(HEAD),
+            body: None,
+            // Connections without record data have nothing worth pooling.
+            buffers: Buffers::new(0),
+            limit,
+        }
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
+        self.buffers = buffers;
+    }
+
+    /// The next frame, without its length prefix. Cancel-safe.
+    ///
+    /// # Errors
+    /// `Closed` when the peer closes or the read fails, `Frame` when the length is negative or above
+    /// the limit. After an error the reader must not be used again.
+    pub async fn next(&mut self) -> Result<Bytes, ClientError> {
+        loop {
+            if let Some((buffer, length)) = &mut self.body {
+                let missing = *length - buffer.bytes.len();
+                if missing == 0 {
+                    let (buffer, _) = self.body.take().expect("matched above");
+                    return Ok(buffer.freeze());
+                }
+                let read = self
+                    .stream
+                    .read_buf(&mut (&mut buffer.bytes).limit(missing))
+                    .await;
+                self.check(read)?;
+                continue;
+            }
+            if let Some(frame) = self.take_from_head()? {
+                return Ok(frame);
+            }
+            if self.body.is_some() {
+                continue;
+            }
+            self.head.reserve(HEAD - self.head.len().min(HEAD));
+            let room = HEAD - self.head.len().min(HEAD);
+            let read = self
+                .stream
+                .read_buf(&mut (&mut self.head).limit(room))
+                .await;
+            self.check(read)?;
+        }
+    }
+
+    /// A frame that lies in `head` whole, or the start of a larger one moved to `body`.
+    fn take_from_head(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let Some(prefix) = self.head.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length =
+            frame::frame_length(*prefix, self.limit).map_err(|cause| ClientError::Frame {
+                peer: self.peer.clone(),
+                cause,
+            })?;
+        if self.head.len() - 4 >= length {
+            self.head.advance(4);
+            // Copied, so that a small answer does not keep the read-ahead buffer alive.
+            let frame = Bytes::copy_from_slice(&self.head[..length]);
+            self.head.advance(length);
+            return Ok(Some(frame));
+        }
+        if length + 4 > HEAD {
+            let mut buffer = self.buffers.take(length);
+            buffer.bytes.extend_from_slice(&self.head[4..]);
+            self.head.clear();
+            self.body = Some((buffer, length));
+        }
+        Ok(None)
+    }
+
+    fn check(&self, read: io::Result<usize>) -> Result<(), ClientError> {
+        let cause = match read {
+            Ok(0) => "closed by the broker".to_owned(),
+            Ok(_) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        Err(ClientError::Closed {
+            peer: self.peer.clone(),
+            cause,
+        })
+    }
+}
+
+impl fmt::Debug for FrameReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameReader")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes frames given as segments, without joining them.
+pub struct FrameWriter {
+    peer: HostPort,
+    stream: WriteHalf,
+    pending: VecDeque<Bytes>,
+}
+
+impl FrameWriter {
+    pub(crate) fn new(peer: HostPort, stream: WriteHalf) -> Self {
+        Self {
+            peer,
+            stream,
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// Queues the segments of a frame; [`FrameWriter::flush`] sends them.
+    pub fn push(&mut self, segments: impl IntoIterator<Item = Bytes>) {
+        self.pending
+            .extend(segments.into_iter().filter(|segment| !segment.is_empty()));
+    }
+
+    /// Whether anything waits to be sent.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Sends all that is queued. Cancel-safe: what was sent is remembered.
+    ///
+    /// # Errors
+    /// `Closed`; the writer must not be used again.
+    pub async fn flush(&mut self) -> Result<(), ClientError> {
+        while !self.pending.is_empty() {
+            let written = {
+                let mut slices = [IoSlice::new(&[]); SEGMENTS];
+                let mut count = 0;
+                for (slice, segment) in slices.iter_mut().zip(&self.pending) {
+                    *slice = IoSlice::new(segment);
+                    count += 1;
+                }
+                self.stream.write_vectored(&slices[..count]).await
+            };
+            match written {
+                Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
+                Ok(written) => self.advance(written),
+                Err(error) => return Err(self.closed(error.to_string())),
+            }
+        }
+        // A no-op on TCP; TLS has records to push out.
+        self.stream
+            .flush()
+            .await
+            .map_err(|error| self.closed(error.to_string()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(first) = self.pending.front_mut() {
+            if first.len() > written {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.pending.pop_front();
+        }
+    }
+
+    fn closed(&self, cause: String) -> ClientError {
+        ClientError::Closed {
+            peer: self.peer.clone(),
+            cause,
+        }
+    }
+}
+
+impl fmt::Debug for FrameWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameWriter")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> HostPort {
+        HostPort {
+            host: "broker".to_owned(),
+            port: 9092,
+        }
+    }
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        let mut frame = u32::try_from(body.len())
+            .expect("small")
+            .to_be_bytes()
+            .to_vec();
+        frame.extend_from_slice(body);
+        frame
+    }
+
+    #[tokio::test]
+    async fn frames_of_any_size_come_out_whole_however_they_are_cut() {
+        for size in [0, 1, 100, HEAD - 4, HEAD - 3, HEAD, HEAD * 3 + 1, 300_000] {
+            for chunk in [1000, 3, HEAD, 1 << 20] {
+                if size > 100_000 && chunk < 100 {
+                    continue;
+                }
+                let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+                let mut bytes = frame(b"first");
+                bytes.extend(frame(&body));
+                bytes.extend(frame(b"last"));
+                let (client, mut server) = tokio::io::duplex(chunk);
+                let write = async move { server.write_all(&bytes).await.expect("open") };
+                let read = async move {
+                    let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
+                    assert_eq!(&reader.next().await.expect("whole")[..], b"first");
+                    assert_eq!(&reader.next().await.expect("whole")[..], &body[..]);
+                    assert_eq!(&reader.next().await.expect("whole")[..], b"last");
+                    reader
+                };
+                let ((), _reader) = tokio::join!(write, read);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_above_the_limit_is_refused_before_memory_is_reserved() {
+        let (client, mut server) = tokio::io::duplex(64);
+        server
+            .write_all(&[0x7f, 0xff, 0xff, 0xff, 0])
+            .await
+            .expect("open");
+        let mut reader = FrameReader::new(peer(), Box::new(client), 1000);
+        assert!(matches!(
+            reader.next().await,
+            Err(ClientError::Frame { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_close_inside_a_frame_is_an_error() {
+        let (client, mut server) = tokio::io::duplex(64);
+        server.write_all(&[0, 0, 0, 9, 1, 2]).await.expect("open");
+        drop(server);
+        let mut reader = FrameReader::new(peer(), Box::new(client), 1000);
+        assert!(matches!(
+            reader.next().await,
+            Err(ClientError::Closed { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn segments_leave_in_order_also_when_the_peer_takes_few_bytes_at_a_time() {
+        let (client, mut server) = tokio::io::duplex(7);
+        let segments: Vec<Bytes> = (0..1000_u32)
+            .map(|i| Bytes::from(i.to_be_bytes()[..(i % 5) as usize].to_vec()))
+            .collect();
+        let expected: Vec<u8> = segments.iter().flat_map(|s| s.to_vec()).collect();
+        let length = expected.len();
+        let write = async move {
+            let mut writer = FrameWriter::new(peer(), Box::new(client));
+            writer.push(segments);
+            writer.flush().await.expect("open");
+            assert!(writer.is_idle());
+        };
+        let read = async move {
+            let mut found = vec![0; length];
+            server.read_exact(&mut found).await.expect("all arrives");
+            found
+        };
+        let ((), found) = tokio::join!(write, read);
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,59 @@
+//! The first exchange on a connection: which versions the broker speaks (KIP-35, KIP-511).
+//!
+//! Authentication will join here, between dialling and the first request.
+
+use std::collections::BTreeMap;
+
+use config::client::HostPort;
+use kafka_wire::message::api_versions::ApiVersionsResponse;
+use kafka_wire::message::{self, ApiKey, VersionRange};
+
+use crate::error::ClientError;
+
+/// What a broker says it speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrokerVersions {
+    ranges: BTreeMap<i16, VersionRange>,
+}
+
+impl BrokerVersions {
+    pub(crate) fn new(answer: &ApiVersionsResponse) -> Self {
+        Self {
+            ranges: answer
+                .apis
+                .iter()
+                .map(|api| (api.key.0, api.versions))
+                .collect(),
+        }
+    }
+
+    /// The highest version that both sides speak.
+    ///
+    /// # Errors
+    /// `Unsupported` when there is none.
+    pub fn choose(
+        &self,
+        peer: &HostPort,
+        api: ApiKey,
+        own: VersionRange,
+    ) -> Result<i16, ClientError> {
+        let offered = self.ranges.get(&api.0).copied();
+        offered
+            .and_then(|offered| message::choose_version(own, offered))
+            .ok_or_else(|| ClientError::Unsupported {
+                peer: peer.clone(),
+                api,
+                offered: offered.map_or_else(
+                    || "not at all".to_owned(),
+                    |r| format!("{}–{}", r.min, r.max),
+                ),
+                own,
+            })
+    }
+
+    /// Whether the broker knows the API at all.
+    #[must_use]
+    pub fn knows(&self, api: ApiKey) -> bool {
+        self.ranges.contains_key(&api.0)
+    }
+}

@@ -1,0 +1,166 @@
+//! A pipelined connection to one destination broker: calls in, answers out, in order.
+//!
+//! Invariants
+//! - The lane never holds a call back for company, and never reorders.
+//! - When anything is in doubt the connection ends at once, and with one last event that carries the
+//!   tags of all calls without an answer. Whether these took effect is unknown.
+//! - The caller bounds the calls it has open to the capacity of its channel, so neither side ever
+//!   waits for the other to take a message.
+//!
+//! Deliberately absent: which batch goes when, retries, sequences (`replication`).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_wire::message::Request;
+use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::connection::{Connection, Parts, check_correlation};
+use crate::error::ClientError;
+
+/// One Produce request and the caller's name for it.
+#[derive(Debug)]
+pub struct ProduceCall {
+    /// Comes back with the answer.
+    pub tag: u64,
+    /// What to send.
+    pub request: ProduceRequest,
+}
+
+/// What a lane has to say.
+#[derive(Debug)]
+pub enum ProduceEvent {
+    /// The answer to a call.
+    Answered {
+        /// The call.
+        tag: u64,
+        /// The broker's answer, per partition.
+        response: ProduceResponse,
+    },
+    /// The connection has ended; nothing follows.
+    Ended {
+        /// Why. `Stopping` when the caller closed the lane.
+        error: ClientError,
+        /// Calls whose outcome is unknown, oldest first.
+        unanswered: Vec<u64>,
+    },
+}
+
+struct Pending {
+    tag: u64,
+    correlation_id: i32,
+    deadline: Instant,
+}
+
+/// Drives `connection` until it ends or `calls` closes. `emit` must not block for long: it runs in
+/// the lane.
+///
+/// `limit` is the time from sending a request to its answer, beyond the broker's own time-out that
+/// the request carries.
+pub async fn run<F>(
+    connection: Connection,
+    mut calls: mpsc::Receiver<ProduceCall>,
+    limit: Duration,
+    mut emit: impl FnMut(ProduceEvent) -> F,
+) where
+    F: Future<Output = ()>,
+{
+    let mut pending = VecDeque::new();
+    let error = match connection.version::<ProduceRequest>() {
+        Ok(version) => match connection.into_parts() {
+            Ok(parts) => drive(parts, version, &mut calls, limit, &mut pending, &mut emit).await,
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    // Calls that were queued but never sent are as unanswered as the others: the owner decides.
+    calls.close();
+    let mut unanswered: Vec<u64> = pending.iter().map(|p: &Pending| p.tag).collect();
+    while let Ok(call) = calls.try_recv() {
+        unanswered.push(call.tag);
+    }
+    emit(ProduceEvent::Ended { error, unanswered }).await;
+}
+
+async fn drive<F>(
+    mut parts: Parts,
+    version: i16,
+    calls: &mut mpsc::Receiver<ProduceCall>,
+    limit: Duration,
+    pending: &mut VecDeque<Pending>,
+    emit: &mut impl FnMut(ProduceEvent) -> F,
+) -> ClientError
+where
+    F: Future<Output = ()>,
+{
+    let mut segments: Vec<Bytes> = Vec::new();
+    loop {
+        let deadline = pending
+            .front()
+            .map_or_else(Instant::now, |p: &Pending| p.deadline);
+        // Every branch is cancel-safe: reader and writer keep their progress in themselves.
+        tokio::select! {
+            frame = parts.reader.next() => {
+                let mut body = match frame {
+                    Ok(frame) => frame,
+                    Err(error) => return error,
+                };
+                let Some(first) = pending.front() else {
+                    return ClientError::Closed {
+                        peer: parts.peer,
+                        cause: "an answer came that nobody awaits".to_owned(),
+                    };
+                };
+                let correlation_id = first.correlation_id;
+                if let Err(error) =
+                    check_correlation(&parts.peer, ProduceRequest::API, version, correlation_id, &mut body)
+                {
+                    return error;
+                }
+                match ProduceRequest::decode(version, body) {
+                    Ok(response) => {
+                        let tag = first.tag;
+                        pending.pop_front();
+                        emit(ProduceEvent::Answered { tag, response }).await;
+                    }
+                    Err(cause) => return ClientError::Decode { peer: parts.peer, cause },
+                }
+            }
+            sent = parts.writer.flush(), if !parts.writer.is_idle() => {
+                if let Err(error) = sent {
+                    return error;
+                }
+            }
+            call = calls.recv() => {
+                let Some(call) = call else { return ClientError::Stopping };
+                let correlation_id = parts.correlate();
+                segments.clear();
+                let encoded = call.request.encode_segments(
+                    version,
+                    correlation_id,
+                    &parts.client_id,
+                    &mut segments,
+                );
+                pending.push_back(Pending {
+                    tag: call.tag,
+                    correlation_id,
+                    deadline: Instant::now() + limit,
+                });
+                if let Err(cause) = encoded {
+                    return ClientError::Encode { peer: parts.peer, cause };
+                }
+                parts.writer.push(segments.drain(..));
+            }
+            () = sleep_until(deadline), if !pending.is_empty() => {
+                return ClientError::Timeout {
+                    peer: parts.peer,
+                    what: "answer Produce".to_owned(),
+                    limit,
+                };
+            }
+        }
+    }
+}
