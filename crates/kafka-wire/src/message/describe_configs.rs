@@ -69,7 +69,7 @@ pub struct DescribeConfigsResponse {
 pub struct DescribedResource {
     /// Why there is none, or NONE.
     pub error: ErrorCode,
-    /// The broker's words about the error.
+    /// The broker's words about the error; Kafka 4.3 sends an empty text where there is none.
     pub error_message: Option<String>,
     /// The kind of resource.
     pub kind: ResourceKind,

@@ -36,7 +36,7 @@ pub struct FindCoordinatorResponse {
     pub throttle_time_ms: i32,
     /// COORDINATOR_NOT_AVAILABLE and others, or NONE.
     pub error: ErrorCode,
-    /// The broker's words about the error.
+    /// The broker's words about the error; Kafka 4.3 says "NONE" or nothing where there is none.
     pub error_message: Option<String>,
     /// The coordinator; `None` with an error.
     pub coordinator: Option<Broker>,

@@ -27,7 +27,8 @@ pub struct InitProducerIdRequest {
 pub struct InitProducerIdResponse {
     /// Milliseconds the broker held the answer back for a quota.
     pub throttle_time_ms: i32,
-    /// Why there is no producer id, or NONE.
+    /// Why there is no producer id, or NONE. A broker that has just started answers
+    /// COORDINATOR_LOAD_IN_PROGRESS until it has a block of ids, also without a transactional id.
     pub error: ErrorCode,
     /// The identity; `None` with an error.
     pub producer: Option<ProducerIdentity>,

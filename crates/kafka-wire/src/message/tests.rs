@@ -3,6 +3,7 @@
 pub(super) mod compare;
 
 mod cluster;
+mod golden;
 mod header;
 mod hostile;
 mod logs;
