@@ -229,6 +229,21 @@ impl Cluster {
         }
     }
 
+    /// Whether some broker speaks a version of `R` that we speak too.
+    ///
+    /// # Errors
+    /// `Unsupported`, or what dialling meets.
+    pub async fn check_versions<R: Request>(&self) -> Result<(), ClientError> {
+        let mut tried: Vec<String> = Vec::new();
+        for address in self.candidates() {
+            match Connection::open(&self.0.config, &address, None).await {
+                Ok(connection) => return connection.version::<R>().map(drop),
+                Err(error) => tried.push(error.to_string()),
+            }
+        }
+        Err(ClientError::NoBroker(tried.join("; ")))
+    }
+
     /// A connection of the caller's own to a broker.
     ///
     /// # Errors

@@ -1,1 +1,16 @@
-//! replication
+#![forbid(unsafe_code)]
+//! One link: what is copied from a source cluster to a destination cluster, and how far.
+//!
+//! ```text
+//!   metadata_sync   topics and partitions of the destination follow the source   observe → plan → apply
+//!   data_plane      fetch → route → pipe → send → progress
+//!   link            puts the rooms together; they do not know each other
+//! ```
+
+pub mod data_plane;
+pub mod link;
+pub mod metadata_sync;
+pub mod offset_map;
+pub mod position;
+pub mod position_store;
+pub mod side;

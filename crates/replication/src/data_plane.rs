@@ -1,0 +1,28 @@
+//! Moves batches from the source to the destination and remembers how far.
+//!
+//! ```text
+//!  fetcher (one per source broker) ──batches──▶ ┌──────┐ ──calls──▶ lane (one per destination broker)
+//!        ◀──orders── what has room              │ Core │ ◀──answers──
+//!  locate, establish (asked when needed) ─────▶ │      │ ──positions──▶ store
+//!                                               └──────┘ ──▶ status
+//! ```
+//!
+//! One task ([`run`]) owns the [`core`], which decides everything and waits for nothing; the others do
+//! I/O and report. Batches are slices of the fetch answer's memory from here to the socket.
+//!
+//! Deliberately absent: which topics there are (`metadata_sync`), records (nothing is decoded).
+
+mod core;
+mod establish;
+mod fetcher;
+mod locate;
+mod partition;
+mod route;
+mod run;
+mod send_state;
+mod status;
+
+pub use core::Assignment;
+pub use partition::{Stop, Totals};
+pub use run::{DataPlane, Handle, Options};
+pub use status::{PartitionStatus, Snapshot, State};

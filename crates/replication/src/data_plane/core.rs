@@ -1,0 +1,550 @@
+//! All decisions of the data plane, pure: events in (`on_*`), work out (`next_*`, `take_*`).
+//!
+//! ```text
+//!   on_located, on_established, on_stored ─▶ ┌──────┐ ─▶ take_locate, take_establish, take_positions
+//!   on_fetched                            ─▶ │ Core │ ─▶ next_fetch      (core/reading.rs)
+//!   on_answer, on_lane_ended              ─▶ └──────┘ ─▶ next_produce    (core/writing.rs)
+//!   on_time                               ─▶            ─▶ next_timer
+//! ```
+//!
+//! One task owns it and calls it from its loop; nothing here waits, and time comes in as an argument.
+//!
+//! Invariants
+//! - Work is done for partitions that have news, never for all of them.
+//! - A partition's trouble changes that partition only.
+//! - A partition is established anew only when every Produce call that names it has been answered or
+//!   lost, so that no answer can arrive that belongs to an earlier life.
+
+mod reading;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use config::link::{OnGap, OnRecreate, StartPosition};
+use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use lifecycle::Backoff;
+use tokio::time::Instant;
+
+use super::partition::{Landed, Leader, Partition, Phase, Stop, Totals};
+use crate::offset_map::{OffsetMap, Segment};
+use crate::position::Position;
+use crate::position_store::StoreEntry;
+
+use reading::Reader;
+pub(crate) use reading::{FetchOrder, FetchedPartition};
+pub(crate) use writing::OPEN_CALLS;
+use writing::{Call, Writer};
+
+/// Number of a partition within one data plane; never used twice.
+pub(crate) type Index = usize;
+
+/// What holds for all partitions.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The link, which is part of every stored key.
+    pub(crate) link: String,
+    /// Bytes of one partition in one fetch answer.
+    pub(crate) max_partition_bytes: i32,
+    /// Bytes in one fetch answer.
+    pub(crate) max_fetch_bytes: i32,
+    /// How long a fetch waits for news.
+    pub(crate) max_wait: Duration,
+    /// Bytes in one produce request.
+    pub(crate) max_request_bytes: usize,
+    /// Batches of one partition on their way.
+    pub(crate) max_in_flight: usize,
+    /// Bytes of one partition in memory above which it is not fetched.
+    pub(crate) partition_room: usize,
+    /// First and longest pause after trouble.
+    pub(crate) retry: (Duration, Duration),
+    /// What to do about source records that are gone.
+    pub(crate) on_gap: OnGap,
+    /// What to do about topics that were made anew.
+    pub(crate) on_recreate: OnRecreate,
+}
+
+/// A partition to copy.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// Where it is read.
+    pub source: TopicPartition,
+    /// The source topic's id when it was planned.
+    pub source_id: TopicId,
+    /// Where it is written.
+    pub destination: TopicPartition,
+    /// What was stored for it.
+    pub stored: Option<Position>,
+    /// The newest stored segment of its offset map.
+    pub segment: Option<Segment>,
+    /// Where it begins if nothing was stored.
+    pub start: StartPosition,
+}
+
+/// A partition that waits for leaders.
+#[derive(Clone, Debug)]
+pub(crate) struct LocateOrder {
+    pub(crate) index: Index,
+    pub(crate) source: TopicPartition,
+    pub(crate) destination: TopicPartition,
+}
+
+/// One side of a located partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) leader: Leader,
+    pub(crate) topic_id: TopicId,
+}
+
+/// Where a partition is, or the trouble that hides it.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    pub(crate) index: Index,
+    pub(crate) source: Result<Place, String>,
+    pub(crate) destination: Result<Place, String>,
+}
+
+/// A partition whose position is to be compared with both logs.
+#[derive(Clone, Debug)]
+pub(crate) struct EstablishOrder {
+    pub(crate) index: Index,
+    pub(crate) source: TopicPartition,
+    pub(crate) source_id: TopicId,
+    pub(crate) destination: TopicPartition,
+    pub(crate) destination_id: TopicId,
+    pub(crate) position: Option<Position>,
+    pub(crate) start: StartPosition,
+    pub(crate) raise_epoch: bool,
+    /// Readings in a row that led nowhere.
+    pub(crate) readings: u32,
+    pub(crate) on_gap: OnGap,
+}
+
+/// Outcome of establishing.
+#[derive(Clone, Debug)]
+pub(crate) enum Established {
+    /// Copying can begin.
+    Ready {
+        position: Position,
+        landed: Vec<Landed>,
+        /// Whether the position has to be stored before anything is written.
+        store_first: bool,
+        /// The source's last stable offset.
+        end: i64,
+    },
+    /// Again after a pause.
+    Retry(String),
+    /// An operator is needed.
+    Stop(Stop),
+}
+
+/// See the module.
+pub(crate) struct Core {
+    pub(super) settings: Settings,
+    pub(super) partitions: BTreeMap<Index, Partition>,
+    next_index: Index,
+    timers: BTreeSet<(Instant, Index)>,
+    to_locate: BTreeSet<Index>,
+    locating: bool,
+    to_establish: HashMap<(NodeId, NodeId), Vec<EstablishOrder>>,
+    changed: BTreeSet<Index>,
+    storing: Vec<Index>,
+    readers: BTreeMap<NodeId, Reader>,
+    writers: BTreeMap<NodeId, Writer>,
+    calls: HashMap<u64, Call>,
+    next_tag: u64,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            partitions: BTreeMap::new(),
+            next_index: 0,
+            timers: BTreeSet::new(),
+            to_locate: BTreeSet::new(),
+            locating: false,
+            to_establish: HashMap::new(),
+            changed: BTreeSet::new(),
+            storing: Vec::new(),
+            readers: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            calls: HashMap::new(),
+            next_tag: 0,
+        }
+    }
+
+    /// Takes a partition in.
+    pub(crate) fn assign(&mut self, assignment: Assignment) -> Index {
+        let index = self.next_index;
+        self.next_index += 1;
+        let (first, longest) = self.settings.retry;
+        let partition = Partition {
+            source: assignment.source,
+            source_id: assignment.source_id,
+            destination: assignment.destination,
+            start: assignment.start,
+            phase: Phase::Starting,
+            backoff: Backoff::seeded(first, longest),
+            trouble: None,
+            leader: None,
+            follower: None,
+            destination_leader: None,
+            next_fetch: 0,
+            position: assignment.stored,
+            position_changed: false,
+            send: None,
+            landed: Default::default(),
+            blocked: None,
+            map: assignment
+                .segment
+                .map_or_else(OffsetMap::default, OffsetMap::resume),
+            end: None,
+            open_calls: 0,
+            raise_epoch: false,
+            readings: 0,
+            refused: None,
+            queued_for_send: false,
+            totals: Totals::default(),
+        };
+        self.partitions.insert(index, partition);
+        self.to_locate.insert(index);
+        index
+    }
+
+    /// When something is due by time alone.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        let reader = self.readers.values().filter_map(Reader::due).min();
+        timer.into_iter().chain(reader).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        while let Some(&(at, index)) = self.timers.first().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, index));
+            self.to_locate.insert(index);
+        }
+    }
+
+    /// Partitions whose leaders are to be looked up, unless a look-up is under way.
+    pub(crate) fn take_locate(&mut self) -> Option<Vec<LocateOrder>> {
+        if self.locating || self.to_locate.is_empty() {
+            return None;
+        }
+        let partitions = &self.partitions;
+        let orders: Vec<_> = std::mem::take(&mut self.to_locate)
+            .into_iter()
+            .filter_map(|index| {
+                let partition = partitions.get(&index)?;
+                // It comes back when its last call ends.
+                let waits = matches!(partition.phase, Phase::Starting) && partition.open_calls > 0;
+                let stands = matches!(partition.phase, Phase::Stopped(_));
+                (!waits && !stands).then(|| LocateOrder {
+                    index,
+                    source: partition.source.clone(),
+                    destination: partition.destination.clone(),
+                })
+            })
+            .collect();
+        self.locating = !orders.is_empty();
+        self.locating.then_some(orders)
+    }
+
+    /// Takes the outcome of a look-up.
+    pub(crate) fn on_located(&mut self, located: Vec<Located>, now: Instant) {
+        self.locating = false;
+        for one in located {
+            self.place(one, now);
+        }
+    }
+
+    fn place(&mut self, located: Located, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&located.index) else {
+            return;
+        };
+        let (source, destination) = match (located.source, located.destination) {
+            (Ok(source), Ok(destination)) => (source, destination),
+            (Err(trouble), _) | (_, Err(trouble)) => {
+                self.retry(located.index, trouble, now);
+                return;
+            }
+        };
+        let before = partition.read_from();
+        partition.leader = Some(source.leader);
+        if partition.follower.is_some() && before != Some(source.leader.node) {
+            partition.follower = None;
+        }
+        if matches!(partition.phase, Phase::Running) {
+            let moved = partition.destination_leader != Some(destination.leader.node);
+            let remade = partition.source_id != source.topic_id
+                || partition
+                    .position
+                    .as_ref()
+                    .is_some_and(|p| p.destination_topic_id.0 != destination.topic_id);
+            if moved || remade {
+                // What is on its way to the former leader may or may not be there.
+                let reason = if remade {
+                    "the topic was created anew"
+                } else {
+                    "its leader moved"
+                };
+                self.restart(located.index, reason.to_owned(), now);
+            } else {
+                self.touch_reader(located.index);
+            }
+            return;
+        }
+        if !matches!(partition.phase, Phase::Starting) {
+            return;
+        }
+        partition.destination_leader = Some(destination.leader.node);
+        if let Some(stop) = recreated(partition, &source, &destination) {
+            match self.settings.on_recreate {
+                OnRecreate::Stop => return self.stop(located.index, stop),
+                // Everything the new topic holds, and nothing that is known of the old one.
+                OnRecreate::Restart => {
+                    tracing::warn!(partition = %partition.source, state = stop.state, "copied anew: {}", stop.reason);
+                    partition.position = None;
+                    partition.start = StartPosition::Earliest;
+                    partition.map = OffsetMap::default();
+                }
+            }
+        }
+        partition.source_id = source.topic_id;
+        let order = EstablishOrder {
+            index: located.index,
+            source: partition.source.clone(),
+            source_id: source.topic_id,
+            destination: partition.destination.clone(),
+            destination_id: destination.topic_id,
+            position: partition.position.clone(),
+            start: partition.start,
+            raise_epoch: partition.raise_epoch,
+            readings: partition.readings,
+            on_gap: self.settings.on_gap,
+        };
+        self.to_establish
+            .entry((source.leader.node, destination.leader.node))
+            .or_default()
+            .push(order);
+    }
+
+    /// Groups of partitions with the same two leaders, to be compared with both logs.
+    pub(crate) fn take_establish(
+        &mut self,
+    ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
+        std::mem::take(&mut self.to_establish).into_iter()
+    }
+
+    /// Takes the outcome of establishing one partition.
+    pub(crate) fn on_established(&mut self, index: Index, outcome: Established, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        match outcome {
+            Established::Ready {
+                position,
+                landed,
+                store_first,
+                end,
+            } => {
+                partition.end = Some((end, now));
+                partition.readings = 0;
+                partition.begin(position, landed);
+                if store_first {
+                    partition.phase = Phase::Storing;
+                    partition.position_changed = true;
+                    self.changed.insert(index);
+                } else {
+                    self.run(index);
+                }
+            }
+            Established::Retry(trouble) => {
+                partition.readings = partition.readings.saturating_add(1);
+                self.retry(index, trouble, now);
+            }
+            Established::Stop(stop) => self.stop(index, stop),
+        }
+    }
+
+    fn run(&mut self, index: Index) {
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.phase = Phase::Running;
+            self.touch_reader(index);
+        }
+    }
+
+    fn stop(&mut self, index: Index, stop: Stop) {
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            tracing::error!(
+                partition = %partition.source,
+                destination = %partition.destination,
+                state = stop.state,
+                offset = stop.offset,
+                "partition stopped: {}", stop.reason
+            );
+            partition.stop(stop);
+            self.touch_reader(index);
+        }
+    }
+
+    /// Begins anew after a pause; what is in memory is dropped.
+    fn restart(&mut self, index: Index, trouble: String, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        tracing::info!(partition = %partition.source, "partition begins anew: {trouble}");
+        partition.restart(trouble);
+        let at = now + partition.backoff.next_delay();
+        self.timers.insert((at, index));
+        self.touch_reader(index);
+    }
+
+    /// Looks again after a pause; what is in memory stays.
+    fn retry(&mut self, index: Index, trouble: String, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        if partition.trouble.as_ref() != Some(&trouble) {
+            tracing::warn!(partition = %partition.source, "partition waits: {trouble}");
+        }
+        partition.trouble = Some(trouble);
+        self.timers
+            .insert((now + partition.backoff.next_delay(), index));
+    }
+
+    /// Positions that changed since they were taken last, unless some are being stored. With `all`
+    /// unset, only those that a partition waits for.
+    pub(crate) fn take_positions(&mut self, all: bool) -> Vec<StoreEntry> {
+        if !self.storing.is_empty() {
+            return Vec::new();
+        }
+        let mut entries = Vec::new();
+        let mut kept = BTreeSet::new();
+        for index in std::mem::take(&mut self.changed) {
+            let Some(partition) = self.partitions.get_mut(&index) else {
+                continue;
+            };
+            if !all && !matches!(partition.phase, Phase::Storing) {
+                kept.insert(index);
+                continue;
+            }
+            let Some(position) = partition
+                .position
+                .clone()
+                .filter(|_| partition.position_changed)
+            else {
+                continue;
+            };
+            partition.position_changed = false;
+            self.storing.push(index);
+            entries.push(StoreEntry {
+                link: self.settings.link.clone(),
+                partition: partition.source.clone(),
+                position,
+                segments: partition.map.take_changed(),
+            });
+        }
+        self.changed = kept;
+        entries
+    }
+
+    /// Whether a partition waits for its position to be stored.
+    pub(crate) fn waits_for_store(&self) -> bool {
+        self.storing.is_empty()
+            && self.changed.iter().any(|index| {
+                self.partitions
+                    .get(index)
+                    .is_some_and(|p| matches!(p.phase, Phase::Storing))
+            })
+    }
+
+    /// Whether positions have been handed out and not yet reported as stored.
+    pub(crate) fn is_storing(&self) -> bool {
+        !self.storing.is_empty()
+    }
+
+    /// The positions taken last are stored.
+    pub(crate) fn on_stored(&mut self) {
+        for index in std::mem::take(&mut self.storing) {
+            let waits = self
+                .partitions
+                .get(&index)
+                .is_some_and(|p| matches!(p.phase, Phase::Storing));
+            // One that began anew meanwhile has another position to store first.
+            if waits && !self.changed.contains(&index) {
+                self.run(index);
+            }
+        }
+    }
+
+    /// Takes a reading of source ends.
+    pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
+        let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
+        for partition in self.partitions.values_mut() {
+            if let Some(end) = ends.get(&partition.source) {
+                partition.end = Some((*end, read_at));
+            }
+        }
+    }
+
+    /// Partitions by the node that leads them at the source, for a look at their ends.
+    pub(crate) fn by_source_leader(&self) -> HashMap<NodeId, Vec<TopicPartition>> {
+        let mut by_leader: HashMap<NodeId, Vec<TopicPartition>> = HashMap::new();
+        for partition in self.partitions.values() {
+            if let Some(leader) = partition.leader {
+                by_leader
+                    .entry(leader.node)
+                    .or_default()
+                    .push(partition.source.clone());
+            }
+        }
+        by_leader
+    }
+
+    /// Whether any Produce call has no answer.
+    pub(crate) fn has_open_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    fn mark_changed(&mut self, index: Index) {
+        self.changed.insert(index);
+    }
+}
+
+/// The state of a topic that is not the one the position belongs to.
+fn recreated(partition: &Partition, source: &Place, destination: &Place) -> Option<Stop> {
+    let position = partition.position.as_ref()?;
+    let differs =
+        |stored: TopicId, found: TopicId| !stored.is_zero() && !found.is_zero() && stored != found;
+    let offset = Some(position.offset.0);
+    if differs(position.topic_id.0, source.topic_id) {
+        return Some(Stop {
+            state: "source-recreated",
+            offset,
+            reason: format!(
+                "source topic {} was created anew: its id was {}, is {}; the copy stands at source offset {}. \
+                 Set tributary.on.recreate=restart to copy the new topic from its first record",
+                partition.source.topic, position.topic_id, source.topic_id, position.offset
+            ),
+        });
+    }
+    if differs(position.destination_topic_id.0, destination.topic_id) {
+        return Some(Stop {
+            state: "destination-recreated",
+            offset,
+            reason: format!(
+                "destination topic {} was created anew: its id was {}, is {}; records before source offset {} \
+                 are not in it. Set tributary.on.recreate=restart to copy everything the source still has",
+                partition.destination.topic,
+                position.destination_topic_id,
+                destination.topic_id,
+                position.offset
+            ),
+        });
+    }
+    None
+}

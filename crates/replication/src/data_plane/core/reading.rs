@@ -1,0 +1,293 @@
+//! The reading half of [`Core`]: what each fetcher is to ask for, and what its answers change.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use kafka_client::fetch_session::Wanted;
+use kafka_wire::error_code::{ErrorClass, ErrorCode};
+use kafka_wire::types::{NodeId, TopicPartition};
+use tokio::time::Instant;
+
+use super::super::partition::{Found, Partition, Phase};
+use super::super::route::Routed;
+use super::{Core, Index};
+
+/// How long a fetch may wait for news while a partition is left out for lack of room: it must be
+/// asked for again soon after there is room.
+const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
+
+/// What is to change in a fetcher's session, and the bounds of its next request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FetchOrder {
+    /// Partitions to ask for, new or otherwise than before.
+    pub(crate) set: Vec<(Index, TopicPartition, Wanted)>,
+    /// Partitions to ask for no longer.
+    pub(crate) remove: Vec<TopicPartition>,
+    /// How long the broker may wait for news.
+    pub(crate) max_wait: Duration,
+    /// Bytes in the answer.
+    pub(crate) max_bytes: i32,
+}
+
+/// One partition of an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct FetchedPartition {
+    pub(crate) index: Index,
+    /// The offset that was asked for.
+    pub(crate) asked: i64,
+    pub(crate) error: ErrorCode,
+    /// Last stable offset, −1 where the answer has none.
+    pub(crate) last_stable: i64,
+    /// A follower that should be asked instead.
+    pub(crate) follower: Option<NodeId>,
+    pub(crate) routed: Routed,
+}
+
+/// What is known of one fetcher.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    busy: bool,
+    /// After trouble: not before this.
+    not_before: Option<Instant>,
+    failures: u32,
+    /// Partitions that may have to be asked for otherwise.
+    news: BTreeSet<Index>,
+    /// What its session asks for.
+    asked: HashMap<Index, Wanted>,
+    /// What its session has yet to let go of.
+    removals: Vec<TopicPartition>,
+    held_back: BTreeSet<Index>,
+}
+
+impl Reader {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.not_before.filter(|_| !self.busy)
+    }
+}
+
+impl Core {
+    /// Notes that what is asked for of a partition may have changed.
+    pub(super) fn touch_reader(&mut self, index: Index) {
+        let here = self.partitions.get(&index).and_then(Partition::read_from);
+        if let Some(node) = here {
+            self.readers.entry(node).or_default().news.insert(index);
+        }
+        // A leader that moved: the former one's session lets go of it with its next request.
+        for (node, reader) in &mut self.readers {
+            if Some(*node) != here && reader.asked.contains_key(&index) {
+                reader.news.insert(index);
+            }
+        }
+    }
+
+    /// The next request of some fetcher that is free, if it has anything to ask.
+    pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(NodeId, FetchOrder)> {
+        let free: Vec<NodeId> = self
+            .readers
+            .iter()
+            .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now))
+            .map(|(node, _)| *node)
+            .collect();
+        free.into_iter()
+            .find_map(|node| Some((node, self.order(node)?)))
+    }
+
+    fn order(&mut self, node: NodeId) -> Option<FetchOrder> {
+        let reader = self.readers.get_mut(&node)?;
+        let news = std::mem::take(&mut reader.news);
+        let mut set = Vec::new();
+        for index in news {
+            set.extend(self.tell(node, index));
+        }
+        let reader = self.readers.get_mut(&node)?;
+        reader.not_before = None;
+        if reader.asked.is_empty() {
+            return None;
+        }
+        reader.busy = true;
+        let held_back = !reader.held_back.is_empty();
+        let max_wait = self.settings.max_wait;
+        Some(FetchOrder {
+            set,
+            remove: std::mem::take(&mut reader.removals),
+            max_wait: if held_back {
+                max_wait.min(WAIT_WHILE_HELD_BACK)
+            } else {
+                max_wait
+            },
+            max_bytes: self.settings.max_fetch_bytes,
+        })
+    }
+
+    /// What `node` does not know yet about a partition, if it is to be asked for there.
+    fn tell(&mut self, node: NodeId, index: Index) -> Option<(Index, TopicPartition, Wanted)> {
+        let reader = self.readers.get_mut(&node)?;
+        let partition = self.partitions.get(&index)?;
+        let settings = &self.settings;
+        let here = partition.read_from() == Some(node);
+        let wanted = here
+            .then(|| partition.wanted(settings.partition_room, settings.max_partition_bytes))
+            .flatten();
+        let running = matches!(partition.phase, Phase::Running) && partition.blocked.is_none();
+        if here && running && wanted.is_none() {
+            reader.held_back.insert(index);
+        } else {
+            reader.held_back.remove(&index);
+        }
+        let Some(wanted) = wanted else {
+            if reader.asked.remove(&index).is_some() {
+                reader.removals.push(partition.source.clone());
+            }
+            return None;
+        };
+        let before = reader.asked.insert(index, wanted);
+        if before.is_none() {
+            // Let go of and wanted again before any request was made.
+            reader
+                .removals
+                .retain(|removed| *removed != partition.source);
+        }
+        (before != Some(wanted)).then(|| (index, partition.source.clone(), wanted))
+    }
+
+    /// Takes a fetcher's answer.
+    pub(crate) fn on_fetched(
+        &mut self,
+        node: NodeId,
+        partitions: Vec<FetchedPartition>,
+        throttle: Duration,
+        now: Instant,
+    ) {
+        if let Some(reader) = self.readers.get_mut(&node) {
+            reader.busy = false;
+            reader.failures = 0;
+            reader.not_before = (!throttle.is_zero()).then(|| now + throttle);
+        }
+        for fetched in partitions {
+            self.take_fetched(fetched, now);
+        }
+    }
+
+    /// A fetcher could not ask: again after a pause, and leaders may have moved.
+    pub(crate) fn on_fetch_failed(&mut self, node: NodeId, error: &str, now: Instant) {
+        let Some(reader) = self.readers.get_mut(&node) else {
+            return;
+        };
+        reader.busy = false;
+        reader.failures = reader.failures.saturating_add(1);
+        let (first, longest) = self.settings.retry;
+        let pause = first
+            .saturating_mul(1 << reader.failures.min(8))
+            .min(longest);
+        reader.not_before = Some(now + pause);
+        let affected: Vec<Index> = reader.asked.keys().copied().collect();
+        for index in affected {
+            if let Some(partition) = self.partitions.get_mut(&index) {
+                partition.trouble = Some(format!("source: {error}"));
+                if partition.follower.take().is_some() {
+                    self.touch_reader(index);
+                }
+            }
+            self.to_locate.insert(index);
+        }
+    }
+
+    fn take_fetched(&mut self, fetched: FetchedPartition, now: Instant) {
+        let index = fetched.index;
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        // An answer to a question of an earlier life, or asked twice.
+        if !matches!(partition.phase, Phase::Running) || partition.next_fetch != fetched.asked {
+            self.touch_reader(index);
+            return;
+        }
+        if fetched.error != ErrorCode::NONE {
+            self.fetch_refused(index, fetched.error, now);
+            return;
+        }
+        if let Some(follower) = fetched.follower {
+            if partition.read_from() != Some(follower) {
+                partition.follower = Some(follower);
+                self.touch_reader(index);
+            }
+            return;
+        }
+        if fetched.last_stable >= 0 {
+            partition.end = Some((fetched.last_stable, now));
+        }
+        if partition
+            .send
+            .as_ref()
+            .is_some_and(|send| !send.is_waiting())
+        {
+            // Reading works again; trouble in writing ends with an acknowledgement.
+            partition.trouble = None;
+        }
+        let routed = fetched.routed;
+        let news = routed.next != fetched.asked || routed.blocked.is_some();
+        for piped in routed.batches {
+            match partition.find(piped) {
+                Found::Whole => {}
+                Found::Missing(piped) => {
+                    if let Some(send) = &mut partition.send {
+                        send.push(piped);
+                    }
+                }
+                Found::Partly { batch, repeated } => {
+                    partition.totals.repeated += u64::try_from(repeated).unwrap_or(0);
+                    tracing::warn!(
+                        partition = %partition.source,
+                        "the source has cut its batches anew: up to {repeated} records from source offset {} on \
+                         may be at the destination twice",
+                        batch.batch.info().base_offset
+                    );
+                    if let Some(send) = &mut partition.send {
+                        send.push(batch);
+                    }
+                }
+            }
+        }
+        partition.next_fetch = routed.next;
+        partition.pass_over(routed.next, routed.dropped);
+        if let Some(blocked) = routed.blocked {
+            partition.blocked = Some(blocked);
+        }
+        if news {
+            self.mark_changed(index);
+            self.queue_for_send(index);
+            self.settle_blocked(index);
+        }
+        self.touch_reader(index);
+    }
+
+    fn fetch_refused(&mut self, index: Index, code: ErrorCode, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let from_follower = partition.follower.take().is_some();
+        let trouble = format!("source: Fetch of {} answered {code}", partition.source);
+        match code.class() {
+            // The leader knows better than a follower that lags.
+            ErrorClass::CheckPosition if from_follower => self.touch_reader(index),
+            // The position is compared with the log's start and end before anything is read.
+            ErrorClass::CheckPosition => self.restart(index, trouble, now),
+            _ => {
+                self.retry(index, trouble, now);
+                self.touch_reader(index);
+            }
+        }
+    }
+
+    /// Stops a blocked partition once everything before the obstacle is acknowledged.
+    pub(super) fn settle_blocked(&mut self, index: Index) {
+        let Some(partition) = self.partitions.get(&index) else {
+            return;
+        };
+        if partition.send.as_ref().is_some_and(|send| send.is_empty())
+            && let Some(stop) = partition.blocked_stop()
+        {
+            self.stop(index, stop);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! The writing half of [`Core`]: which batches go into the next Produce request of a broker, and what
+//! its answers change.
+
+use std::collections::{HashSet, VecDeque};
+
+use kafka_wire::batch::verify_crc;
+use kafka_wire::error_code::{ErrorClass, ErrorCode};
+use kafka_wire::message::TopicRef;
+use kafka_wire::message::produce::{
+    ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
+    ProducedTopic,
+};
+use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use tokio::time::Instant;
+
+use super::super::partition::{Phase, Stop};
+use super::super::route::PipedBatch;
+use super::{Core, Index};
+
+/// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
+pub(crate) const OPEN_CALLS: usize = 5;
+
+/// How often the same batch is tried before a refusal that could pass is taken as final.
+const TRIES: u32 = 3;
+
+/// What is known of one destination broker.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    /// Partitions with something to send, in turn.
+    ready: VecDeque<Index>,
+    open: usize,
+}
+
+/// A Produce request without an answer.
+#[derive(Debug)]
+pub(super) struct Call {
+    node: NodeId,
+    partitions: Vec<(TopicPartition, Index)>,
+}
+
+impl Core {
+    /// Notes that a partition may have something to send.
+    pub(super) fn queue_for_send(&mut self, index: Index) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let Some(node) = partition.destination_leader else {
+            return;
+        };
+        let sendable = partition
+            .send
+            .as_ref()
+            .is_some_and(|send| send.sendable(self.settings.max_in_flight).is_some());
+        if sendable && !partition.queued_for_send {
+            partition.queued_for_send = true;
+            self.writers.entry(node).or_default().ready.push_back(index);
+        }
+    }
+
+    /// The next request for some broker that takes one.
+    pub(crate) fn next_produce(&mut self) -> Option<(NodeId, u64, ProduceRequest)> {
+        let nodes: Vec<NodeId> = self
+            .writers
+            .iter()
+            .filter(|(_, writer)| writer.open < OPEN_CALLS && !writer.ready.is_empty())
+            .map(|(node, _)| *node)
+            .collect();
+        nodes.into_iter().find_map(|node| {
+            let tag = self.next_tag;
+            let request = self.fill(node, tag)?;
+            self.next_tag += 1;
+            Some((node, tag, request))
+        })
+    }
+
+    /// At most one batch of each partition, in turn, up to the size of a request.
+    fn fill(&mut self, node: NodeId, tag: u64) -> Option<ProduceRequest> {
+        let writer = self.writers.get_mut(&node)?;
+        let mut waiting = std::mem::take(&mut writer.ready);
+        let mut later = VecDeque::new();
+        let mut call = Call {
+            node,
+            partitions: Vec::new(),
+        };
+        let mut topics: Vec<ProduceTopic> = Vec::new();
+        // Several source partitions may share a destination partition; a request that names one
+        // twice silently loses all but the last.
+        let mut named: HashSet<TopicPartition> = HashSet::new();
+        let mut bytes = 0;
+        while let Some(index) = waiting.pop_front() {
+            let Some(partition) = self.partitions.get_mut(&index) else {
+                continue;
+            };
+            let size = partition
+                .send
+                .as_ref()
+                .filter(|_| partition.destination_leader == Some(node))
+                .and_then(|send| send.sendable(self.settings.max_in_flight));
+            let Some(size) = size else {
+                partition.queued_for_send = false;
+                continue;
+            };
+            let full = bytes > 0 && bytes + size > self.settings.max_request_bytes;
+            if full || named.contains(&partition.destination) {
+                later.push_back(index);
+                if full {
+                    break;
+                }
+                continue;
+            }
+            let Some((header, payload)) = partition.send.as_mut().and_then(|send| send.send(tag))
+            else {
+                continue;
+            };
+            bytes += size;
+            partition.open_calls += 1;
+            named.insert(partition.destination.clone());
+            call.partitions.push((partition.destination.clone(), index));
+            let produced = ProducePartition {
+                partition: partition.destination.partition,
+                header,
+                payload,
+            };
+            add(
+                &mut topics,
+                &partition.destination,
+                partition.position.as_ref(),
+                produced,
+            );
+            let more = partition
+                .send
+                .as_ref()
+                .is_some_and(|send| send.sendable(self.settings.max_in_flight).is_some());
+            partition.queued_for_send = more;
+            if more {
+                later.push_back(index);
+            }
+        }
+        waiting.append(&mut later);
+        let writer = self.writers.get_mut(&node)?;
+        writer.ready = waiting;
+        if call.partitions.is_empty() {
+            return None;
+        }
+        writer.open += 1;
+        self.calls.insert(tag, call);
+        Some(ProduceRequest {
+            acks: -1,
+            timeout_ms: 0,
+            transactional_id: None,
+            topics,
+        })
+    }
+
+    /// Takes a broker's answer.
+    pub(crate) fn on_answer(&mut self, tag: u64, response: &ProduceResponse, now: Instant) {
+        let Some(call) = self.end_call(tag) else {
+            return;
+        };
+        let mut answers = response
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)))
+            .peekable();
+        for (destination, index) in call.partitions {
+            let id = self.destination_id(index);
+            // Brokers answer in the order of the request; anything else is searched for.
+            let in_order = answers.next_if(|(topic, p)| is(topic, p, &destination, id));
+            let found = in_order.map(|(_, p)| p).or_else(|| {
+                response.topics.iter().find_map(|topic| {
+                    topic
+                        .partitions
+                        .iter()
+                        .find(|p| is(topic, p, &destination, id))
+                })
+            });
+            match found {
+                Some(answer) => self.take_answer(index, tag, answer, now),
+                None => self.in_doubt(index, tag, "the answer does not name the partition", now),
+            }
+            self.after_call(index, now);
+        }
+    }
+
+    /// The connection to a broker has ended: the outcome of these calls is unknown.
+    pub(crate) fn on_lane_ended(
+        &mut self,
+        node: NodeId,
+        unanswered: &[u64],
+        error: &str,
+        now: Instant,
+    ) {
+        let error = format!("destination: {error}");
+        for tag in unanswered {
+            let Some(call) = self.end_call(*tag) else {
+                continue;
+            };
+            for (_, index) in call.partitions {
+                self.in_doubt(index, *tag, &error, now);
+                self.after_call(index, now);
+            }
+        }
+        // Those with nothing on their way keep what they have, but their leader may be gone.
+        let waiting = self
+            .writers
+            .get(&node)
+            .map(|w| w.ready.clone())
+            .unwrap_or_default();
+        self.to_locate.extend(waiting);
+    }
+
+    fn destination_id(&self, index: Index) -> TopicId {
+        let position = self
+            .partitions
+            .get(&index)
+            .and_then(|p| p.position.as_ref());
+        position
+            .map(|position| position.destination_topic_id.0)
+            .unwrap_or_default()
+    }
+
+    fn end_call(&mut self, tag: u64) -> Option<Call> {
+        let call = self.calls.remove(&tag)?;
+        if let Some(writer) = self.writers.get_mut(&call.node) {
+            writer.open = writer.open.saturating_sub(1);
+        }
+        for (_, index) in &call.partitions {
+            if let Some(partition) = self.partitions.get_mut(index) {
+                partition.open_calls = partition.open_calls.saturating_sub(1);
+            }
+        }
+        Some(call)
+    }
+
+    /// A partition that waited for its calls to end may be looked at again.
+    fn after_call(&mut self, index: Index, now: Instant) {
+        let Some(partition) = self.partitions.get(&index) else {
+            return;
+        };
+        if matches!(partition.phase, Phase::Starting) && partition.open_calls == 0 {
+            // Its timer may have passed meanwhile; a second look-up does no harm.
+            if !self.timers.iter().any(|(_, waiting)| *waiting == index) {
+                self.timers.insert((now, index));
+            }
+        }
+    }
+
+    fn take_answer(&mut self, index: Index, tag: u64, answer: &ProducedPartition, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let Some(send) = partition.send.as_mut().filter(|send| send.awaits(tag)) else {
+            return;
+        };
+        if answer.error != ErrorCode::NONE {
+            self.refused(index, tag, answer, now);
+            return;
+        }
+        match send.acknowledge(tag, answer.base_offset) {
+            Some(Ok(done)) => {
+                partition.acknowledged(&done);
+                self.mark_changed(index);
+                self.queue_for_send(index);
+                self.touch_reader(index);
+                self.settle_blocked(index);
+            }
+            Some(Err(displaced)) => {
+                let offset = partition.position.as_ref().map(|p| p.offset.0);
+                let reason = format!(
+                    "destination partition {} answered offset {} where its log was known to end at {}: \
+                     it was cut short or replaced. Compare it with the source before going on",
+                    partition.destination, displaced.found, displaced.expected
+                );
+                self.stop(
+                    index,
+                    Stop {
+                        state: "destination-behind",
+                        offset,
+                        reason,
+                    },
+                );
+            }
+            None => self.in_doubt(index, tag, "answers came out of order", now),
+        }
+    }
+
+    fn in_doubt(&mut self, index: Index, tag: u64, why: &str, now: Instant) {
+        let awaits = self
+            .partitions
+            .get(&index)
+            .and_then(|p| p.send.as_ref())
+            .is_some_and(|send| send.awaits(tag));
+        if awaits {
+            self.restart(index, why.to_owned(), now);
+        }
+    }
+
+    fn refused(&mut self, index: Index, tag: u64, answer: &ProducedPartition, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let Some(send) = &partition.send else { return };
+        let Some(piped) = send.sent_in(tag) else {
+            return;
+        };
+        let offset = piped.batch.info().base_offset;
+        let trouble = format!(
+            "destination: Produce to {} answered {}{}",
+            partition.destination,
+            answer.error,
+            answer
+                .error_message
+                .as_ref()
+                .map(|m| format!(" ({m})"))
+                .unwrap_or_default()
+        );
+        let stop = match answer.error.class() {
+            ErrorClass::ProducerState => {
+                // Alone on its way and out of step all the same: the broker knows another history
+                // of this producer. A raised epoch begins a new one.
+                partition.raise_epoch = send.is_unproven();
+                None
+            }
+            _ if answer.error == ErrorCode::CORRUPT_MESSAGE => {
+                let intact = verify_crc(piped.batch.bytes());
+                tracing::warn!(
+                    partition = %partition.source, offset,
+                    "destination refused a batch as damaged; as it came from the source its checksum {}",
+                    if intact { "fits" } else { "does not fit" }
+                );
+                let times = partition.count_refusal(offset);
+                (!intact && times > 1).then(|| Stop {
+                    state: "damaged",
+                    offset: Some(offset),
+                    reason: format!(
+                        "the batch at source offset {offset} of {} is damaged at the source: its checksum \
+                         does not fit, also when read again, and the destination refuses it",
+                        partition.source
+                    ),
+                })
+            }
+            ErrorClass::RefusedData => Some(refusal(piped, offset, &trouble)),
+            ErrorClass::Fatal => {
+                let stop = refusal(piped, offset, &trouble);
+                (partition.count_refusal(offset) >= TRIES).then_some(stop)
+            }
+            _ => None,
+        };
+        match stop {
+            Some(stop) => self.stop(index, stop),
+            None => self.restart(index, trouble, now),
+        }
+    }
+}
+
+fn is(
+    topic: &ProducedTopic,
+    produced: &ProducedPartition,
+    destination: &TopicPartition,
+    id: TopicId,
+) -> bool {
+    let same_topic = match &topic.topic {
+        TopicRef::Name(name) => *name == destination.topic,
+        TopicRef::Id(found) => *found == id,
+    };
+    same_topic && produced.partition == destination.partition
+}
+
+fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
+    let info = piped.batch.info();
+    Stop {
+        state: "refused",
+        offset: Some(offset),
+        reason: format!(
+            "{trouble}; the batch holds source offsets {}–{} in {} bytes",
+            info.base_offset, info.last_offset, info.size
+        ),
+    }
+}
+
+fn add(
+    topics: &mut Vec<ProduceTopic>,
+    destination: &TopicPartition,
+    position: Option<&crate::position::Position>,
+    produced: ProducePartition,
+) {
+    if let Some(topic) = topics
+        .iter_mut()
+        .rev()
+        .find(|topic| topic.name == destination.topic)
+    {
+        topic.partitions.push(produced);
+        return;
+    }
+    topics.push(ProduceTopic {
+        name: destination.topic.clone(),
+        id: position
+            .map(|p| p.destination_topic_id.0)
+            .unwrap_or_default(),
+        partitions: vec![produced],
+    });
+}

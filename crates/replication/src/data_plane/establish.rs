@@ -1,0 +1,495 @@
+//! From a stored position and two logs to the exact place where copying goes on.
+//!
+//! ```text
+//!   position:       source offset S, destination end D, producer P, next sequence q
+//!   destination:    … ──────────── D [P q..][foreign][P ..] ──▶ end
+//!                                    └── batches of ours behind D: they are already there,
+//!                                        so as many source offsets behind S are not sent again
+//! ```
+//!
+//! The position may be older than the log: what was written since is recognised by producer and
+//! sequence, which must go on from `q` without a hole. So nothing is lost and nothing is copied twice
+//! after a kill, and foreign writers in the same partition do not disturb the count.
+//!
+//! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
+
+use std::collections::HashMap;
+
+use config::link::{OnGap, StartPosition};
+use kafka_client::Cluster;
+use kafka_client::cluster::Use;
+use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_wire::batch::{BatchInfo, Batches, Entry};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_wire::message::init_producer_id::InitProducerIdRequest;
+use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
+use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
+
+use super::core::{EstablishOrder, Established, Index};
+use super::partition::{Landed, Stop};
+use crate::position::{Position, advance_sequence};
+use crate::side::{Destination, Source};
+
+/// Bytes per request while the destination's tail is read.
+const TAIL_BYTES: i32 = 4 * 1024 * 1024;
+
+/// Readings of a destination end below the position before it is believed: behind a new leader the
+/// high watermark can lag for a moment.
+const READINGS: u32 = 6;
+
+/// What the brokers say about one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Readings {
+    log_start: i64,
+    /// Last stable offset of the source.
+    end: i64,
+    /// Where the source's log ends for the position's leader epoch, if it knows that epoch.
+    epoch_end: Option<i64>,
+    destination_start: i64,
+    destination_end: i64,
+}
+
+/// Compares a group of partitions that have the same two leaders.
+pub(crate) async fn establish(
+    source: &Cluster,
+    destination: &Cluster,
+    (from, to): (NodeId, NodeId),
+    orders: Vec<EstablishOrder>,
+) -> Vec<(Index, Established)> {
+    let sources: Vec<_> = orders.iter().map(|o| o.source.clone()).collect();
+    let destinations: Vec<_> = orders.iter().map(|o| o.destination.clone()).collect();
+    let (committed, all) = (
+        IsolationLevel::ReadCommitted,
+        IsolationLevel::ReadUncommitted,
+    );
+    let (starts, ends, epochs, destination_starts, destination_ends) = tokio::join!(
+        list_offsets(source, from, Use::Metadata, &sources, EARLIEST, committed),
+        list_offsets(source, from, Use::Metadata, &sources, LATEST, committed),
+        epoch_ends(source, from, &orders),
+        list_offsets(destination, to, Use::Metadata, &destinations, EARLIEST, all),
+        list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
+    );
+    let mut outcomes = Vec::new();
+    let mut producer = None;
+    for order in orders {
+        let read = || -> Result<Readings, String> {
+            Ok(Readings {
+                log_start: pick("source", &starts, &order.source)?,
+                end: pick("source", &ends, &order.source)?,
+                epoch_end: epochs
+                    .as_ref()
+                    .map_err(|e| format!("source: {e}"))?
+                    .get(&order.source)
+                    .copied(),
+                destination_start: pick("destination", &destination_starts, &order.destination)?,
+                destination_end: pick("destination", &destination_ends, &order.destination)?,
+            })
+        };
+        let outcome = match read() {
+            Err(trouble) => Established::Retry(trouble),
+            Ok(readings) => one(destination, to, &order, readings, &mut producer).await,
+        };
+        outcomes.push((order.index, outcome));
+    }
+    outcomes
+}
+
+fn pick(
+    side: &str,
+    answers: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+    partition: &TopicPartition,
+) -> Result<i64, String> {
+    match answers {
+        Err(error) => Err(format!("{side}: {error}")),
+        Ok(answers) => match answers.get(partition) {
+            Some(Ok(offset)) => Ok(*offset),
+            Some(Err(code)) => Err(format!(
+                "{side}: ListOffsets of {partition} answered {code}"
+            )),
+            None => Err(format!(
+                "{side}: ListOffsets of {partition} was not answered"
+            )),
+        },
+    }
+}
+
+async fn epoch_ends(
+    source: &Cluster,
+    leader: NodeId,
+    orders: &[EstablishOrder],
+) -> Result<HashMap<TopicPartition, i64>, kafka_client::ClientError> {
+    let mut topics: HashMap<_, Vec<EpochQuery>> = HashMap::new();
+    for order in orders {
+        let Some(position) = order.position.as_ref().filter(|p| p.leader_epoch >= 0) else {
+            continue;
+        };
+        topics
+            .entry(order.source.topic.clone())
+            .or_default()
+            .push(EpochQuery {
+                partition: order.source.partition,
+                current_leader_epoch: -1,
+                leader_epoch: position.leader_epoch,
+            });
+    }
+    if topics.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let request = OffsetForLeaderEpochRequest {
+        topics: topics.into_iter().collect(),
+    };
+    let answer = source.call(leader, Use::Metadata, &request).await?;
+    Ok(answer
+        .topics
+        .into_iter()
+        .flat_map(|(topic, ends)| {
+            ends.into_iter()
+                .map(move |p| (TopicPartition::new(topic.clone(), p.partition), p))
+        })
+        .filter(|(_, p)| p.error == ErrorCode::NONE && p.end_offset >= 0)
+        .map(|(partition, p)| (partition, p.end_offset))
+        .collect())
+}
+
+async fn one(
+    destination: &Cluster,
+    leader: NodeId,
+    order: &EstablishOrder,
+    readings: Readings,
+    producer: &mut Option<ProducerIdentity>,
+) -> Established {
+    let Some(position) = &order.position else {
+        let identity = match producer {
+            Some(identity) => *identity,
+            None => match new_producer(destination).await {
+                Ok(identity) => *producer.insert(identity),
+                Err(trouble) => return Established::Retry(trouble),
+            },
+        };
+        return Established::Ready {
+            position: first_position(order, readings, identity),
+            landed: Vec::new(),
+            store_first: true,
+            end: readings.end,
+        };
+    };
+    let behind = position.destination_end.0 > readings.destination_end;
+    if behind && order.readings < READINGS {
+        return Established::Retry(destination_behind(order, position, readings).reason);
+    }
+    let tail = if readings.destination_end > position.destination_end.0 {
+        match read_tail(destination, leader, order, position, readings).await {
+            Ok(tail) => tail,
+            Err(Tail::Trouble(trouble)) => return Established::Retry(trouble),
+            Err(Tail::Forbidden) => {
+                tracing::warn!(
+                    partition = %order.source,
+                    "the destination's log cannot be read (READ on topic {} is missing): records behind its \
+                     offset {} up to {} may be copied twice",
+                    order.destination.topic, position.destination_end, readings.destination_end
+                );
+                Vec::new()
+            }
+        }
+    } else {
+        Vec::new()
+    };
+    decide(order, position.clone(), readings, &tail)
+}
+
+/// Where a partition begins that has no position.
+fn first_position(
+    order: &EstablishOrder,
+    readings: Readings,
+    producer: ProducerIdentity,
+) -> Position {
+    let offset = match order.start {
+        StartPosition::Earliest => readings.log_start,
+        StartPosition::Latest => readings.end,
+    };
+    Position {
+        offset: Source(offset),
+        leader_epoch: -1,
+        topic_id: Source(order.source_id),
+        destination_topic_id: Destination(order.destination_id),
+        destination_end: Destination(readings.destination_end),
+        producer,
+        sequence: 0,
+    }
+}
+
+fn destination_behind(order: &EstablishOrder, position: &Position, readings: Readings) -> Stop {
+    Stop {
+        state: "destination-behind",
+        offset: Some(position.offset.0),
+        reason: format!(
+            "destination partition {} ends at {}, but {} offsets had been acknowledged: it was cut short or \
+             replaced, and {} records are missing there. Set tributary.on.recreate=restart to copy everything the \
+             source still has",
+            order.destination,
+            readings.destination_end,
+            position.destination_end,
+            position.destination_end.0 - readings.destination_end
+        ),
+    }
+}
+
+/// The decision, once everything is known.
+fn decide(
+    order: &EstablishOrder,
+    mut position: Position,
+    readings: Readings,
+    tail: &[BatchInfo],
+) -> Established {
+    if position.destination_end.0 > readings.destination_end {
+        return Established::Stop(destination_behind(order, &position, readings));
+    }
+    let mut landed = match landed(&position, readings, tail) {
+        Ok(landed) => landed,
+        Err(sequence) => {
+            return Established::Stop(Stop {
+                state: "destination-foreign-writes",
+                offset: Some(position.offset.0),
+                reason: format!(
+                    "destination partition {} holds a batch of this link with sequence {sequence} where {} was to \
+                     come: something is missing in between. Compare both sides before going on",
+                    order.destination, position.sequence
+                ),
+            });
+        }
+    };
+    let there: i64 = landed.iter().map(|l| l.offsets).sum();
+    // At least as far has been copied; control records at the source may make it more.
+    let reached = position.offset.0 + there;
+    let gap = if readings.log_start > reached {
+        Some(("source-gap", readings.log_start, "its log now starts"))
+    } else {
+        readings
+            .epoch_end
+            .filter(|end| *end < position.offset.0)
+            .map(|end| {
+                (
+                    "source-truncated",
+                    end,
+                    "its log for that leader epoch ends",
+                )
+            })
+    };
+    if let Some((state, at, what)) = gap {
+        let reason = format!(
+            "source partition {}: the copy stands at offset {reached}, but {what} at {at}: {} offsets [{}, {}) {}. \
+             Set tributary.on.gap=continue to go on at {at}",
+            order.source,
+            (at - reached).abs(),
+            reached.min(at),
+            reached.max(at),
+            if state == "source-gap" {
+                "are lost"
+            } else {
+                "were copied and then taken back at the source"
+            },
+        );
+        if order.on_gap == OnGap::Stop {
+            return Established::Stop(Stop {
+                state,
+                offset: Some(reached),
+                reason,
+            });
+        }
+        tracing::warn!(partition = %order.source, state, "going on behind a gap: {reason}");
+        position = settled(position, &landed, at);
+        landed = Vec::new();
+    } else if readings.log_start > position.offset.0 {
+        // The source has dropped what would be compared; it is at the destination.
+        position = settled(position, &landed, reached);
+        landed = Vec::new();
+    }
+    let raise = order.raise_epoch && landed.is_empty();
+    if raise {
+        position.producer.epoch = position.producer.epoch.saturating_add(1);
+        position.sequence = 0;
+        position.destination_end = Destination(readings.destination_end);
+    }
+    Established::Ready {
+        position,
+        landed,
+        store_first: raise,
+        end: readings.end,
+    }
+}
+
+/// A position behind everything that landed, at another source offset.
+fn settled(position: Position, landed: &[Landed], offset: i64) -> Position {
+    let offsets = landed.iter().map(|l| l.offsets).sum();
+    Position {
+        offset: Source(offset),
+        leader_epoch: -1,
+        destination_end: landed.last().map_or(position.destination_end, |last| {
+            Destination(last.base.0 + last.offsets)
+        }),
+        sequence: advance_sequence(position.sequence, offsets),
+        ..position
+    }
+}
+
+/// The batches of ours in the destination's tail, in order.
+///
+/// # Errors
+/// The sequence number of a batch of ours that leaves a hole.
+fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result<Vec<Landed>, i32> {
+    let mut landed: Vec<Landed> = Vec::new();
+    let mut sequence = position.sequence;
+    let mut first = true;
+    // Retention at the destination may have removed the front of what we wrote: those count too.
+    let expired = readings.destination_start - position.destination_end.0;
+    if expired > 0 && tail.is_empty() {
+        return Ok(vec![Landed {
+            base: position.destination_end,
+            offsets: expired,
+        }]);
+    }
+    for batch in tail {
+        let ours = batch.producer_id == position.producer.id
+            && batch.producer_epoch == position.producer.epoch
+            && !batch.attributes.is_control();
+        if !ours {
+            continue;
+        }
+        let ahead = (i64::from(batch.base_sequence) - i64::from(sequence)).rem_euclid(1 << 31);
+        let repeated = ahead > 1 << 30;
+        if repeated {
+            tracing::warn!(
+                "destination offsets {}–{} hold records of this link a second time",
+                batch.base_offset,
+                batch.last_offset
+            );
+            continue;
+        }
+        if ahead > 0 {
+            if !(first && ahead <= expired) {
+                return Err(batch.base_sequence);
+            }
+            landed.push(Landed {
+                base: Destination(batch.base_offset - ahead),
+                offsets: ahead,
+            });
+        }
+        first = false;
+        let offsets = i64::from(batch.offsets());
+        landed.push(Landed {
+            base: Destination(batch.base_offset),
+            offsets,
+        });
+        sequence = advance_sequence(batch.base_sequence, offsets);
+    }
+    Ok(landed)
+}
+
+enum Tail {
+    Trouble(String),
+    Forbidden,
+}
+
+/// Headers of all batches from the position's destination end to the end now.
+async fn read_tail(
+    destination: &Cluster,
+    leader: NodeId,
+    order: &EstablishOrder,
+    position: &Position,
+    readings: Readings,
+) -> Result<Vec<BatchInfo>, Tail> {
+    let mut offset = position.destination_end.0.max(readings.destination_start);
+    let mut tail = Vec::new();
+    while offset < readings.destination_end {
+        let request = tail_request(order, offset);
+        let answer = destination
+            .call(leader, Use::Store, &request)
+            .await
+            .map_err(|error| Tail::Trouble(format!("destination: {error}")))?;
+        let fetched = answer
+            .topics
+            .into_iter()
+            .flat_map(|topic| topic.partitions)
+            .next();
+        let (error, records) = fetched.map_or((answer.error, bytes::Bytes::new()), |f| {
+            (f.error, f.records)
+        });
+        if error == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
+            return Err(Tail::Forbidden);
+        }
+        if error != ErrorCode::NONE {
+            let partition = &order.destination;
+            return Err(Tail::Trouble(format!(
+                "destination: Fetch of {partition} answered {error}"
+            )));
+        }
+        let before = offset;
+        for entry in Batches::new(records) {
+            let Ok(Entry::Batch(batch)) = entry else {
+                break;
+            };
+            let info = *batch.info();
+            if info.next_offset() > offset {
+                offset = info.next_offset();
+                tail.push(info);
+            }
+        }
+        if offset == before {
+            let partition = &order.destination;
+            return Err(Tail::Trouble(format!(
+                "destination: {partition} sends nothing at offset {offset}, below its end {}",
+                readings.destination_end
+            )));
+        }
+    }
+    Ok(tail)
+}
+
+fn tail_request(order: &EstablishOrder, offset: i64) -> FetchRequest {
+    FetchRequest {
+        max_wait_ms: 500,
+        min_bytes: 1,
+        max_bytes: TAIL_BYTES,
+        isolation_level: IsolationLevel::ReadUncommitted,
+        session_id: 0,
+        session_epoch: -1,
+        rack_id: String::new(),
+        topics: vec![FetchTopic {
+            name: order.destination.topic.clone(),
+            id: order.destination_id,
+            partitions: vec![FetchPartition {
+                partition: order.destination.partition,
+                current_leader_epoch: -1,
+                fetch_offset: offset,
+                last_fetched_epoch: -1,
+                log_start_offset: -1,
+                max_bytes: TAIL_BYTES,
+            }],
+        }],
+        forgotten: Vec::new(),
+    }
+}
+
+async fn new_producer(destination: &Cluster) -> Result<ProducerIdentity, String> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: 60_000,
+        current: None,
+    };
+    let answer = destination
+        .call_any(Use::Metadata, &request)
+        .await
+        .map_err(|error| format!("destination: {error}"))?;
+    answer.producer.ok_or_else(|| {
+        format!(
+            "destination: InitProducerId was answered with {}",
+            answer.error
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Reads from one source broker: one connection, one incremental session, one request at a time.
+//!
+//! Orders come from the core, answers go back as a whole, already split and judged batch by batch:
+//! that is the only work on the way of a record, and it touches headers only.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kafka_client::fetch_session::FetchSession;
+use kafka_client::{Buffers, ClientError, Cluster, Connection};
+use kafka_wire::error_code::{ErrorClass, ErrorCode};
+use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
+use kafka_wire::message::{ApiKey, IsolationLevel, TopicRef};
+use kafka_wire::types::{NodeId, PartitionId, TopicId, TopicName, TopicPartition};
+use tokio::sync::mpsc;
+
+use super::core::{FetchOrder, FetchedPartition, Index};
+use super::route::route;
+
+/// A batch may be as large as a broker takes a request (`socket.request.max.bytes`), and comes whole
+/// on top of what was asked for.
+const LARGEST_BATCH: usize = 100 * 1024 * 1024;
+
+/// How long a broker may take beyond the time it is allowed to wait for news.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a fetcher has to say.
+#[derive(Debug)]
+pub(crate) enum FetchEvent {
+    /// The answer to an order.
+    Fetched {
+        partitions: Vec<FetchedPartition>,
+        throttle: Duration,
+    },
+    /// The order could not be carried out; the session begins anew with the next one.
+    Failed(ClientError),
+}
+
+/// What a fetcher needs to know once.
+#[derive(Clone, Debug)]
+pub(crate) struct FetcherOptions {
+    pub(crate) node: NodeId,
+    pub(crate) min_bytes: i32,
+    pub(crate) check_crcs: bool,
+    pub(crate) rack: String,
+}
+
+/// See the module.
+pub(crate) struct Fetcher {
+    cluster: Cluster,
+    options: FetcherOptions,
+    buffers: Buffers,
+    connection: Option<Connection>,
+    session: FetchSession,
+    known: HashMap<TopicPartition, (Index, i64)>,
+    names: HashMap<TopicId, TopicName>,
+}
+
+impl Fetcher {
+    pub(crate) fn new(cluster: Cluster, options: FetcherOptions, buffers: Buffers) -> Self {
+        Self {
+            cluster,
+            options,
+            buffers,
+            connection: None,
+            session: FetchSession::default(),
+            known: HashMap::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    /// Serves until `orders` closes.
+    pub(crate) async fn run<F>(
+        mut self,
+        mut orders: mpsc::Receiver<FetchOrder>,
+        mut emit: impl FnMut(FetchEvent) -> F,
+    ) where
+        F: Future<Output = ()>,
+    {
+        while let Some(order) = orders.recv().await {
+            let event = match self.serve(order).await {
+                Ok(event) => event,
+                Err(error) => {
+                    self.connection = None;
+                    self.session.reset();
+                    FetchEvent::Failed(error)
+                }
+            };
+            emit(event).await;
+        }
+    }
+
+    async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
+        for partition in &order.remove {
+            self.session.remove(partition);
+            self.known.remove(partition);
+        }
+        for (index, partition, wanted) in order.set {
+            self.names.insert(wanted.topic_id, partition.topic.clone());
+            self.known.insert(partition.clone(), (index, wanted.offset));
+            self.session.set(&partition, wanted);
+        }
+        let max_bytes = order.max_bytes;
+        let reserved = loop {
+            match self
+                .buffers
+                .reserve(usize::try_from(max_bytes).unwrap_or(0))
+            {
+                Some(reserved) => break reserved,
+                None => self.buffers.released().await,
+            }
+        };
+        let mut answer = self.ask(&order.max_wait, max_bytes).await?;
+        let mut verdict = self.session.accept(answer.error, answer.session_id);
+        if verdict.is_err_and(is_session_loss) {
+            // The broker has forgotten the session: once more, in full.
+            answer = self.ask(&order.max_wait, max_bytes).await?;
+            verdict = self.session.accept(answer.error, answer.session_id);
+        }
+        if let Err(code) = verdict {
+            let peer = self.cluster.address(self.options.node)?;
+            return Err(ClientError::Refused {
+                peer,
+                api: ApiKey::FETCH,
+                code,
+            });
+        }
+        drop(reserved);
+        let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
+        Ok(FetchEvent::Fetched {
+            partitions: self.judge(answer),
+            throttle,
+        })
+    }
+
+    async fn ask(
+        &mut self,
+        max_wait: &Duration,
+        max_bytes: i32,
+    ) -> Result<FetchResponse, ClientError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => {
+                let mut connection = self.cluster.connect(self.options.node).await?;
+                let asked = usize::try_from(max_bytes).unwrap_or(0);
+                connection.set_frame_limit(asked + LARGEST_BATCH);
+                connection.set_buffers(self.buffers.clone());
+                self.session.reset();
+                self.connection.insert(connection)
+            }
+        };
+        let part = self.session.build();
+        let mut forgotten: HashMap<(TopicName, TopicId), Vec<PartitionId>> = HashMap::new();
+        for (partition, id) in part.forgotten {
+            forgotten
+                .entry((partition.topic, id))
+                .or_default()
+                .push(partition.partition);
+        }
+        let request = FetchRequest {
+            max_wait_ms: i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX),
+            min_bytes: self.options.min_bytes,
+            max_bytes,
+            isolation_level: IsolationLevel::ReadCommitted,
+            session_id: part.session_id,
+            session_epoch: part.session_epoch,
+            rack_id: self.options.rack.clone(),
+            topics: part.topics,
+            forgotten: forgotten
+                .into_iter()
+                .map(|((name, id), list)| (name, id, list))
+                .collect(),
+        };
+        let limit = *max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
+        connection.call(&request, limit).await
+    }
+
+    fn judge(&self, answer: FetchResponse) -> Vec<FetchedPartition> {
+        let mut judged = Vec::new();
+        for topic in answer.topics {
+            let name = match &topic.topic {
+                TopicRef::Name(name) => name,
+                TopicRef::Id(id) => match self.names.get(id) {
+                    Some(name) => name,
+                    // Not asked for; an answer about it changes nothing.
+                    None => continue,
+                },
+            };
+            for fetched in topic.partitions {
+                let partition = TopicPartition::new(name.clone(), fetched.partition);
+                let Some(&(index, asked)) = self.known.get(&partition) else {
+                    continue;
+                };
+                judged.push(FetchedPartition {
+                    index,
+                    asked,
+                    error: fetched.error,
+                    last_stable: fetched.last_stable_offset,
+                    follower: fetched.preferred_read_replica,
+                    routed: route(
+                        fetched.records,
+                        fetched.aborted,
+                        asked,
+                        self.options.check_crcs,
+                    ),
+                });
+            }
+        }
+        judged
+    }
+}
+
+fn is_session_loss(code: ErrorCode) -> bool {
+    code.class() == ErrorClass::NewFetchSession
+}

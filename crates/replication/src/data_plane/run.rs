@@ -1,0 +1,468 @@
+//! The loop of the data plane: select → event → core, then hand out the work the core has.
+//!
+//! The loop itself never waits for another task: orders and calls go into channels that have room by
+//! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
+//! reports.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::link::{FetchSettings, LinkConfig, ProduceSettings};
+use kafka_client::cluster::Use;
+use kafka_client::offsets::list_offsets;
+use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
+use kafka_client::{Buffers, ClientError, Cluster};
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::list_offsets::LATEST;
+use kafka_wire::types::{NodeId, TopicPartition};
+use lifecycle::{OnFailure, Scope, StopSignal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Settings};
+use super::establish::establish;
+use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
+use super::locate::locate;
+use super::status::Snapshot;
+use crate::position_store::service::{self, StoreEvent};
+use crate::position_store::{PositionStore, StoreEntry};
+
+/// Events that may wait for the loop.
+const EVENTS: usize = 256;
+/// Calls a lane may hold: as many as the core leaves open.
+const OPEN_CALLS: usize = super::core::OPEN_CALLS;
+/// Bytes of one partition in memory above which it is not fetched.
+const PARTITION_ROOM: usize = 4 * 1024 * 1024;
+/// Largest answer asked for.
+const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024;
+/// How often the source's ends are read.
+const ENDS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the snapshot is made.
+const STATUS_INTERVAL: Duration = Duration::from_millis(500);
+/// How often positions are stored, or more seldom where the configuration says so.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a stop waits for answers to what is on its way.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// How long a stop may take to store positions.
+const FLUSH_LIMIT: Duration = Duration::from_millis(2500);
+
+/// What a data plane needs.
+#[derive(Debug)]
+pub struct Options {
+    /// Where it reads.
+    pub source: Cluster,
+    /// Where it writes.
+    pub destination: Cluster,
+    /// Where positions go.
+    pub store: PositionStore,
+    /// Memory for record data.
+    pub buffers: Buffers,
+    /// Upper bound of the time between two storings of positions.
+    pub flush_interval: Duration,
+}
+
+/// Handle to a running data plane; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    assignments: mpsc::Sender<Vec<Assignment>>,
+    status: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Handle {
+    /// Takes partitions in. `false` when the data plane has stopped.
+    pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
+        self.assignments.send(assignments).await.is_ok()
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn status(&self) -> Arc<Snapshot> {
+        self.status.borrow().clone()
+    }
+}
+
+enum Event {
+    Fetch(NodeId, FetchEvent),
+    Produce(NodeId, ProduceEvent),
+    Located(Vec<Located>),
+    Established(Vec<(Index, Established)>),
+    Store(StoreEvent),
+    Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+}
+
+/// See the module.
+pub struct DataPlane {
+    core: Core,
+    source: Cluster,
+    destination: Cluster,
+    fetch: FetchSettings,
+    produce: ProduceSettings,
+    rack: String,
+    buffers: Buffers,
+    flush_interval: Duration,
+    scope: Scope,
+    events: mpsc::Sender<Event>,
+    incoming: mpsc::Receiver<Event>,
+    assignments: mpsc::Receiver<Vec<Assignment>>,
+    fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
+    lanes: HashMap<NodeId, mpsc::Sender<ProduceCall>>,
+    store: mpsc::Sender<Vec<StoreEntry>>,
+    store_trouble: Option<String>,
+    open_end_readings: usize,
+    status: watch::Sender<Arc<Snapshot>>,
+}
+
+impl std::fmt::Debug for DataPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DataPlane").finish_non_exhaustive()
+    }
+}
+
+impl DataPlane {
+    /// A data plane for `link`; its tasks live in a child of `scope`.
+    #[must_use]
+    pub fn new(link: &LinkConfig, options: Options, scope: &Scope) -> (Self, Handle) {
+        let scope = scope.child("data");
+        let (events, incoming) = mpsc::channel(EVENTS);
+        let (assign, assignments) = mpsc::channel(16);
+        let (store, entries) = mpsc::channel(1);
+        let core = Core::new(settings(link, options.buffers.limit()));
+        let snapshot = Arc::new(Snapshot::of(&core, None));
+        let (status, seen) = watch::channel(snapshot);
+        let report = events.clone();
+        let kept = options.store;
+        scope.spawn("positions", OnFailure::StopScope, async move {
+            service::run(kept, entries, |event| send(&report, Event::Store(event))).await;
+        });
+        let plane = Self {
+            core,
+            source: options.source,
+            destination: options.destination,
+            fetch: link.fetch.clone(),
+            produce: link.produce.clone(),
+            rack: link.source.client_rack.clone().unwrap_or_default(),
+            buffers: options.buffers,
+            flush_interval: options.flush_interval.min(FLUSH_INTERVAL),
+            scope,
+            events,
+            incoming,
+            assignments,
+            fetchers: HashMap::new(),
+            lanes: HashMap::new(),
+            store,
+            store_trouble: None,
+            open_end_readings: 0,
+            status,
+        };
+        (
+            plane,
+            Handle {
+                assignments: assign,
+                status: seen,
+            },
+        )
+    }
+
+    /// Copies until `stop` is requested; then waits a moment for what is on its way and stores
+    /// positions.
+    pub async fn run(mut self, stop: StopSignal) {
+        let mut flush = interval(self.flush_interval);
+        let mut ends = interval(ENDS_INTERVAL);
+        let mut status = interval(STATUS_INTERVAL);
+        for timer in [&mut flush, &mut ends, &mut status] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        let mut assigning = true;
+        loop {
+            self.hand_out(true);
+            let timer = self.core.next_timer();
+            let until = timer.unwrap_or_else(Instant::now);
+            // Every branch is cancel-safe: channels and timers keep what was not taken.
+            tokio::select! {
+                Some(event) = self.incoming.recv() => {
+                    self.apply(event);
+                    while let Ok(event) = self.incoming.try_recv() {
+                        self.apply(event);
+                    }
+                }
+                assigned = self.assignments.recv(), if assigning => match assigned {
+                    Some(assigned) => for assignment in assigned {
+                        self.core.assign(assignment);
+                    },
+                    None => assigning = false,
+                },
+                () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
+                _ = flush.tick() => self.store(true),
+                _ = ends.tick() => self.read_ends(),
+                _ = status.tick() => self.publish(),
+                () = stop.requested() => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn finish(mut self) {
+        let drained = timeout(DRAIN_LIMIT, async {
+            while self.core.has_open_calls() {
+                match self.incoming.recv().await {
+                    Some(event) => self.apply(event),
+                    None => break,
+                }
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!(
+                "stopped with requests on their way; what landed is found at the next start"
+            );
+        }
+        let flushed = timeout(FLUSH_LIMIT, async {
+            loop {
+                if !self.core.is_storing() {
+                    self.store(true);
+                }
+                if !self.core.is_storing() {
+                    break;
+                }
+                match self.incoming.recv().await {
+                    Some(event) => self.apply(event),
+                    None => break,
+                }
+            }
+        });
+        if flushed.await.is_err() {
+            tracing::warn!(
+                "positions could not be stored in time{}; what was written since is found at the next start",
+                self.store_trouble
+                    .as_ref()
+                    .map(|t| format!(" ({t})"))
+                    .unwrap_or_default()
+            );
+        }
+        self.publish();
+        // Nothing of the rest is worth waiting for: connections are simply closed.
+        let report = self.scope.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "data plane stopped");
+    }
+
+    fn apply(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Fetch(
+                node,
+                FetchEvent::Fetched {
+                    partitions,
+                    throttle,
+                },
+            ) => {
+                self.core.on_fetched(node, partitions, throttle, now);
+            }
+            Event::Fetch(node, FetchEvent::Failed(error)) => {
+                tracing::warn!(broker = node.0, "source cannot be read: {error}");
+                self.core.on_fetch_failed(node, &error.to_string(), now);
+            }
+            Event::Produce(_, ProduceEvent::Answered { tag, response }) => {
+                self.core.on_answer(tag, &response, now);
+            }
+            Event::Produce(node, ProduceEvent::Ended { error, unanswered }) => {
+                self.lane_ended(node, &error, &unanswered, now);
+            }
+            Event::Located(located) => self.core.on_located(located, now),
+            Event::Established(outcomes) => {
+                for (index, outcome) in outcomes {
+                    self.core.on_established(index, outcome, now);
+                }
+            }
+            Event::Store(StoreEvent::Stored) => {
+                self.store_trouble = None;
+                self.core.on_stored();
+            }
+            Event::Store(StoreEvent::Trouble(trouble)) => {
+                tracing::error!("{trouble}");
+                self.store_trouble = Some(trouble);
+            }
+            Event::Ends(read_at, result) => {
+                self.open_end_readings = self.open_end_readings.saturating_sub(1);
+                match result {
+                    Ok(ends) => self.core.on_ends(&ends, read_at),
+                    Err(error) => tracing::debug!("source ends cannot be read: {error}"),
+                }
+            }
+        }
+    }
+
+    fn lane_ended(&mut self, node: NodeId, error: &ClientError, unanswered: &[u64], now: Instant) {
+        self.lanes.remove(&node);
+        if unanswered.is_empty() {
+            tracing::debug!(
+                broker = node.0,
+                "connection to the destination ended: {error}"
+            );
+        } else {
+            tracing::warn!(
+                broker = node.0,
+                requests = unanswered.len(),
+                "connection to the destination ended with requests on their way: {error}"
+            );
+        }
+        self.core
+            .on_lane_ended(node, unanswered, &error.to_string(), now);
+    }
+
+    /// Gives out all work there is. Reading comes first, so that it overlaps with writing.
+    fn hand_out(&mut self, read: bool) {
+        let now = Instant::now();
+        while let Some((node, order)) = self.core.next_fetch(now).filter(|_| read) {
+            if let Err(error) = self.fetcher(node).try_send(order) {
+                self.fetchers.remove(&node);
+                self.core
+                    .on_fetch_failed(node, &format!("its reader has ended ({error})"), now);
+            }
+        }
+        while let Some((node, tag, mut request)) = self.core.next_produce() {
+            let limit = self.produce.request_timeout.as_millis();
+            request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
+            if self
+                .lane(node)
+                .try_send(ProduceCall { tag, request })
+                .is_err()
+            {
+                self.lane_ended(node, &ClientError::Stopping, &[tag], now);
+            }
+        }
+        if let Some(orders) = self.core.take_locate() {
+            let (source, destination) = (self.source.clone(), self.destination.clone());
+            let events = self.events.clone();
+            self.scope
+                .spawn("locate", OnFailure::StopScope, async move {
+                    let located = locate(&source, &destination, orders).await;
+                    send(&events, Event::Located(located)).await;
+                });
+        }
+        for (leaders, orders) in self.core.take_establish() {
+            let (source, destination) = (self.source.clone(), self.destination.clone());
+            let events = self.events.clone();
+            self.scope
+                .spawn("establish", OnFailure::StopScope, async move {
+                    let outcomes = establish(&source, &destination, leaders, orders).await;
+                    send(&events, Event::Established(outcomes)).await;
+                });
+        }
+        if self.core.waits_for_store() {
+            self.store(false);
+        }
+    }
+
+    fn store(&mut self, all: bool) {
+        let entries = self.core.take_positions(all);
+        // The channel has room: the core gives nothing out before the last was stored.
+        if !entries.is_empty() && self.store.try_send(entries).is_err() {
+            self.store_trouble = Some("the store has ended".to_owned());
+        }
+    }
+
+    fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetchOrder> {
+        self.fetchers.entry(node).or_insert_with(|| {
+            let (orders, queue) = mpsc::channel(1);
+            let options = FetcherOptions {
+                node,
+                min_bytes: self.fetch.min_bytes,
+                check_crcs: self.fetch.check_crcs,
+                rack: self.rack.clone(),
+            };
+            let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
+            let events = self.events.clone();
+            self.scope
+                .spawn(format!("fetch {node}"), OnFailure::StopScope, async move {
+                    fetcher
+                        .run(queue, |event| send(&events, Event::Fetch(node, event)))
+                        .await;
+                });
+            orders
+        })
+    }
+
+    fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
+        self.lanes.entry(node).or_insert_with(|| {
+            let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
+            let cluster = self.destination.clone();
+            let events = self.events.clone();
+            // The broker may use all of its own time before it answers.
+            let limit = self.produce.request_timeout + Duration::from_secs(2);
+            self.scope.spawn(
+                format!("produce {node}"),
+                OnFailure::StopScope,
+                async move {
+                    let emit = |event| send(&events, Event::Produce(node, event));
+                    match cluster.connect(node).await {
+                        Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
+                        Err(error) => {
+                            queue.close();
+                            let mut unanswered = Vec::new();
+                            while let Ok(call) = queue.try_recv() {
+                                unanswered.push(call.tag);
+                            }
+                            emit(ProduceEvent::Ended { error, unanswered }).await;
+                        }
+                    }
+                },
+            );
+            calls
+        })
+    }
+
+    fn read_ends(&mut self) {
+        if self.open_end_readings > 0 {
+            return;
+        }
+        for (node, partitions) in self.core.by_source_leader() {
+            self.open_end_readings += 1;
+            let (source, events) = (self.source.clone(), self.events.clone());
+            self.scope
+                .spawn(format!("ends {node}"), OnFailure::StopScope, async move {
+                    let read_at = Instant::now();
+                    let level = IsolationLevel::ReadCommitted;
+                    let answer =
+                        list_offsets(&source, node, Use::Watch, &partitions, LATEST, level).await;
+                    let ends = answer.map(|answers| {
+                        answers
+                            .into_iter()
+                            .filter_map(|(p, end)| Some((p, end.ok()?)))
+                            .collect()
+                    });
+                    send(&events, Event::Ends(read_at, ends)).await;
+                });
+        }
+    }
+
+    fn publish(&mut self) {
+        let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
+        self.status.send_replace(Arc::new(snapshot));
+    }
+}
+
+async fn send(events: &mpsc::Sender<Event>, event: Event) {
+    // The loop has ended: nobody is left who could use it.
+    drop(events.send(event).await);
+}
+
+fn settings(link: &LinkConfig, memory: usize) -> Settings {
+    // An eighth of the memory per answer leaves room for several, and for what is queued.
+    let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
+    let max_fetch_bytes = link
+        .fetch
+        .max_bytes
+        .min(i32::try_from(share).unwrap_or(i32::MAX));
+    Settings {
+        link: link.name.clone(),
+        max_partition_bytes: link.fetch.max_partition_bytes,
+        max_fetch_bytes,
+        max_wait: link.fetch.max_wait,
+        max_request_bytes: link.produce.max_request_size,
+        max_in_flight: link.produce.max_in_flight,
+        partition_room: PARTITION_ROOM.min(memory / 4),
+        retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        on_gap: link.on_gap,
+        on_recreate: link.on_recreate,
+    }
+}

@@ -1,0 +1,252 @@
+//! One link: connects both sides, compares them, and runs the rooms together.
+//!
+//! ```text
+//!   start: both clusters answer, are not the same one, are new enough ─▶ positions are loaded
+//!   run:   MetadataSync ── rounds ──▶ assignments ──▶ DataPlane          until stop
+//! ```
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::link::{LinkConfig, StartPosition};
+use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::topic_log::TopicShape;
+use kafka_client::{Buffers, ClientError, Cluster};
+use kafka_wire::message::fetch::FetchRequest;
+use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::message::produce::ProduceRequest;
+use kafka_wire::types::TopicPartition;
+use lifecycle::{OnFailure, Scope, StopSignal};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot};
+use crate::metadata_sync::{MetadataSync, Round};
+use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
+
+/// Why a link cannot start.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The source does not answer.
+    #[error("source: {0}")]
+    Source(ClientError),
+    /// The destination does not answer.
+    #[error("destination: {0}")]
+    Destination(ClientError),
+    /// Both addresses lead to the same cluster.
+    #[error(
+        "source and destination are the same cluster (id {0}), and topics would be copied onto themselves: \
+         check both bootstrap addresses, or rename topics (topic.rename.format) so that copies are not selected again"
+    )]
+    SameCluster(String),
+    /// The stored positions cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is known of a running link.
+#[derive(Clone, Debug)]
+pub struct LinkStatus {
+    /// The newest round over topics.
+    pub round: Arc<Round>,
+    /// Partitions handed to the data plane.
+    pub assigned: usize,
+    /// The newest snapshot of the data plane.
+    pub data: Arc<Snapshot>,
+}
+
+/// Handle to a running link; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LinkHandle {
+    rounds: watch::Receiver<(Arc<Round>, usize)>,
+    data: Handle,
+}
+
+impl LinkHandle {
+    /// What is known now.
+    #[must_use]
+    pub fn status(&self) -> LinkStatus {
+        let (round, assigned) = self.rounds.borrow().clone();
+        LinkStatus {
+            round,
+            assigned,
+            data: self.data.status(),
+        }
+    }
+}
+
+/// A link that has passed its checks and can run.
+#[derive(Debug)]
+pub struct Link {
+    config: LinkConfig,
+    source: Cluster,
+    destination: Cluster,
+    stored: StoredLink,
+    plane: DataPlane,
+    data: Handle,
+    rounds: watch::Sender<(Arc<Round>, usize)>,
+    scope: Scope,
+}
+
+impl Link {
+    /// Checks both sides and loads positions. `file` is the store shared by all links of a process
+    /// that keeps positions in a file.
+    ///
+    /// # Errors
+    /// See [`LinkError`]; nothing has been changed then, except that a topic for positions may have
+    /// been created.
+    pub async fn start(
+        config: LinkConfig,
+        worker: &WorkerConfig,
+        file: Option<FileStore>,
+        buffers: Buffers,
+        scope: &Scope,
+    ) -> Result<(Self, LinkHandle), LinkError> {
+        let scope = scope.child(&config.name);
+        let source = Cluster::new(config.source.clone(), &scope, "source");
+        let destination = Cluster::new(config.destination.clone(), &scope, "destination");
+        check(&source).await.map_err(LinkError::Source)?;
+        check(&destination).await.map_err(LinkError::Destination)?;
+        if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
+            && from == to
+            && config.topics.rename.is_identity()
+        {
+            return Err(LinkError::SameCluster(from));
+        }
+        let mut store = open_store(worker, file, &destination).await?;
+        let stored = store.load(&config.name).await?;
+        let options = Options {
+            source: source.clone(),
+            destination: destination.clone(),
+            store,
+            buffers,
+            flush_interval: worker.flush_interval,
+        };
+        let (plane, data) = DataPlane::new(&config, options, &scope);
+        let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
+        let handle = LinkHandle {
+            rounds: seen,
+            data: data.clone(),
+        };
+        Ok((
+            Self {
+                config,
+                source,
+                destination,
+                stored,
+                plane,
+                data,
+                rounds,
+                scope,
+            },
+            handle,
+        ))
+    }
+
+    /// The source cluster's id.
+    #[must_use]
+    pub fn cluster_ids(&self) -> (Option<String>, Option<String>) {
+        (self.source.cluster_id(), self.destination.cluster_id())
+    }
+
+    /// Runs until `stop` is requested; everything acknowledged is stored then.
+    pub async fn run(self, stop: StopSignal) {
+        let (report, mut reports) = mpsc::channel::<Round>(1);
+        let sync = MetadataSync::new(self.source, self.destination, self.config.topics.clone());
+        let rooms = self.scope.child("rooms");
+        rooms.spawn("topics", OnFailure::StopScope, async move {
+            sync.run(|round| {
+                let report = report.clone();
+                // When nobody takes the report the link is stopping.
+                async move { drop(report.send(round).await) }
+            })
+            .await;
+        });
+        let (data, rounds, stored) = (self.data, self.rounds, self.stored);
+        let start = self.config.start;
+        rooms.spawn("assignments", OnFailure::StopScope, async move {
+            let mut assigned: HashSet<TopicPartition> = HashSet::new();
+            while let Some(round) = reports.recv().await {
+                let new = assignments(&round, &mut assigned, &stored, start);
+                if !new.is_empty() && !data.assign(new).await {
+                    return;
+                }
+                rounds.send_replace((Arc::new(round), assigned.len()));
+            }
+        });
+        self.plane.run(stop).await;
+        let report = rooms.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "link stopped");
+        let report = self.scope.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "link ended");
+    }
+}
+
+/// A cluster that answers and speaks what copying needs.
+async fn check(cluster: &Cluster) -> Result<(), ClientError> {
+    cluster.metadata(MetadataTopics::Topics(Vec::new())).await?;
+    cluster.check_versions::<FetchRequest>().await?;
+    cluster.check_versions::<ProduceRequest>().await
+}
+
+async fn open_store(
+    worker: &WorkerConfig,
+    file: Option<FileStore>,
+    destination: &Cluster,
+) -> Result<PositionStore, StoreError> {
+    match (&worker.offsets, file) {
+        (_, Some(file)) => Ok(PositionStore::File(file)),
+        (OffsetStorage::File(path), None) => Ok(PositionStore::File(FileStore::open(path)?)),
+        (
+            OffsetStorage::Topic {
+                name,
+                replication_factor,
+                partitions,
+            },
+            None,
+        ) => {
+            let shape = TopicShape {
+                partitions: *partitions,
+                replication_factor: *replication_factor,
+            };
+            Ok(PositionStore::Topic(
+                TopicStore::open(destination.clone(), name, shape).await?,
+            ))
+        }
+    }
+}
+
+/// Partitions of the round that are not assigned yet. What appears after the first round is copied
+/// from its first record, whatever the start of the link.
+fn assignments(
+    round: &Round,
+    assigned: &mut HashSet<TopicPartition>,
+    stored: &StoredLink,
+    start: StartPosition,
+) -> Vec<Assignment> {
+    let first = assigned.is_empty();
+    let mut new = Vec::new();
+    for copy in &round.copies {
+        for number in 0..copy.partitions {
+            let source = TopicPartition::new(copy.source.clone(), number);
+            if !assigned.insert(source.clone()) {
+                continue;
+            }
+            let known = stored.get(&source).cloned().unwrap_or_default();
+            new.push(Assignment {
+                destination: TopicPartition::new(copy.destination.clone(), number),
+                source_id: copy.source_id,
+                stored: known.position,
+                segment: known.segment,
+                start: if first {
+                    start
+                } else {
+                    StartPosition::Earliest
+                },
+                source,
+            });
+        }
+    }
+    new
+}

@@ -1,0 +1,47 @@
+//! How far a partition has been copied, with everything that is needed to go on exactly there.
+//!
+//! A position may lag behind what is in the destination: it is stored now and then. What was written
+//! since is found in the destination's own log (`data_plane::establish`), by the producer identity
+//! and sequence that the position carries.
+
+use kafka_wire::types::{ProducerIdentity, TopicId};
+
+use crate::side::{Destination, Source};
+
+/// The acknowledged prefix of one partition: everything before it is in the destination's log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// Next source offset to copy.
+    pub offset: Source<i64>,
+    /// Leader epoch of the last batch copied; −1 before the first.
+    pub leader_epoch: i32,
+    /// The source topic it belongs to.
+    pub topic_id: Source<TopicId>,
+    /// The destination topic it was written to.
+    pub destination_topic_id: Destination<TopicId>,
+    /// End of the destination partition when everything before `offset` was in it.
+    pub destination_end: Destination<i64>,
+    /// Whose name is on the batches.
+    pub producer: ProducerIdentity,
+    /// Sequence number of the next record, 0..=2³¹−1.
+    pub sequence: i32,
+}
+
+/// The sequence number `records` further on; after 2³¹−1 comes 0.
+#[must_use]
+pub fn advance_sequence(sequence: i32, records: i64) -> i32 {
+    let sum = (i64::from(sequence) + records).rem_euclid(1 << 31);
+    i32::try_from(sum).expect("reduced modulo 2^31")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        assert_eq!(advance_sequence(5, 3), 8);
+        assert_eq!(advance_sequence(i32::MAX, 1), 0);
+        assert_eq!(advance_sequence(i32::MAX - 1, 5), 3);
+    }
+}

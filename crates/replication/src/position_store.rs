@@ -1,0 +1,107 @@
+//! Where positions and offset maps are kept: a compacted topic of the destination, or a file.
+//!
+//! Positions are in the format of Connect's offsets topic (`record.rs`). A store is owned by one task
+//! ([`service`]), which writes what it is given until it succeeds, and says so.
+//!
+//! Invariant: what is reported as stored survives the loss of the process; in a topic also that of
+//! the machine.
+
+mod file;
+pub mod record;
+pub mod service;
+mod topic;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use kafka_client::topic_log::TopicLogError;
+use kafka_wire::types::TopicPartition;
+use thiserror::Error;
+
+use crate::offset_map::Segment;
+use crate::position::Position;
+
+pub use file::FileStore;
+pub use topic::TopicStore;
+
+/// What is to be stored of one partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreEntry {
+    /// The link.
+    pub link: String,
+    /// The source partition.
+    pub partition: TopicPartition,
+    /// Its position.
+    pub position: Position,
+    /// Segments of its offset map that changed.
+    pub segments: Vec<Segment>,
+}
+
+/// What is stored of one partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stored {
+    /// Its position; `None` if there is only a map.
+    pub position: Option<Position>,
+    /// The newest segment of its offset map.
+    pub segment: Option<Segment>,
+}
+
+/// All that is stored of one link.
+pub type StoredLink = HashMap<TopicPartition, Stored>;
+
+/// Failure of a store.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The topic cannot be read or written.
+    #[error("positions cannot be kept in the destination: {0}")]
+    Topic(#[from] TopicLogError),
+    /// The file cannot be read or written.
+    #[error("positions cannot be kept in {path}: {cause}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        cause: std::io::Error,
+    },
+    /// The file is not one of ours.
+    #[error("{path} does not hold Tributary's positions: {cause}")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what can be done.
+        cause: String,
+    },
+}
+
+/// Some store.
+#[derive(Debug)]
+pub enum PositionStore {
+    /// A file on this machine.
+    File(FileStore),
+    /// A topic of a cluster.
+    Topic(TopicStore),
+}
+
+impl PositionStore {
+    /// Reads all that is stored of a link.
+    ///
+    /// # Errors
+    /// When the store cannot be read: going on would mean to begin anew.
+    pub async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
+        match self {
+            Self::File(store) => Ok(store.load(link)),
+            Self::Topic(store) => store.load(link).await,
+        }
+    }
+
+    /// Stores; on return it is durable.
+    ///
+    /// # Errors
+    /// When it is not, or not all of it. Doing it again is harmless.
+    pub async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
+        match self {
+            Self::File(store) => store.save(entries).await,
+            Self::Topic(store) => store.save(entries).await,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Positions in a file, for one process without a group (Connect's standalone mode).
+//!
+//! The file is JSON: `{"tributary":1,"offsets":{"<key>":<value>,…}}`, keys and values as in the
+//! topic. It is replaced as a whole: written beside, synced, renamed, and the folder synced, so that
+//! after a crash it is the old one or the new one.
+//!
+//! Several links of a process share the file through one [`FileStore`] each; what the others wrote is
+//! read again under a lock before writing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
+
+use super::{StoreEntry, StoreError, StoredLink, record};
+
+/// Version of the file's format.
+const FORMAT: u64 = 1;
+
+/// Content of the file, shared by the links of a process.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    path: Arc<PathBuf>,
+    /// Held while the file is replaced: its purpose is that the links take turns.
+    content: Arc<Mutex<BTreeMap<String, Value>>>,
+    loaded: Arc<BTreeMap<String, Value>>,
+}
+
+impl FileStore {
+    /// Reads the file; a missing one is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let content = match std::fs::read(path) {
+            Ok(bytes) => parse(path, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(cause) => {
+                return Err(StoreError::File {
+                    path: path.to_owned(),
+                    cause,
+                });
+            }
+        };
+        let store = Self {
+            path: Arc::new(path.to_owned()),
+            loaded: Arc::new(content.clone()),
+            content: Arc::new(Mutex::new(content.clone())),
+        };
+        // A place that cannot be written is found now, not after the first copy.
+        replace(path, &content).map_err(|cause| StoreError::File {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(store)
+    }
+
+    pub(super) fn load(&self, link: &str) -> StoredLink {
+        let mut known = StoredLink::new();
+        for (key, value) in self.loaded.iter() {
+            let value = value.to_string();
+            if let Err(problem) =
+                record::decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known)
+            {
+                // Keys and values were checked when the file was opened.
+                tracing::error!(file = %self.path.display(), "{problem}");
+            }
+        }
+        known
+    }
+
+    pub(super) async fn save(&self, entries: &[StoreEntry]) -> Result<(), StoreError> {
+        let mut content = self.content.lock().await;
+        for (key, value) in entries.iter().flat_map(record::encode) {
+            let value = serde_json::from_str(&value).expect("encoded as JSON above");
+            content.insert(key, value);
+        }
+        let (path, copy) = (Arc::clone(&self.path), content.clone());
+        let written = tokio::task::spawn_blocking(move || replace(&path, &copy)).await;
+        let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
+        written.map_err(|cause| StoreError::File {
+            path: self.path.to_path_buf(),
+            cause,
+        })
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreError> {
+    let not_ours = |cause: &str| StoreError::NotOurs {
+        path: path.to_owned(),
+        cause: cause.to_owned(),
+    };
+    // A file of Connect's own standalone mode is a serialised Java map (stream magic AC ED).
+    if bytes.starts_with(&[0xac, 0xed]) {
+        return Err(not_ours(
+            "it is a file of Kafka Connect in Java's own format. Choose another offset.storage.file.filename; \
+             positions of a distributed worker can be taken over",
+        ));
+    }
+    if bytes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut file: Map<String, Value> = serde_json::from_slice(bytes)
+        .map_err(|error| not_ours(&format!("it is not JSON ({error})")))?;
+    if file.get("tributary").and_then(Value::as_u64) != Some(FORMAT) {
+        return Err(not_ours("its format is not version 1"));
+    }
+    let Some(Value::Object(offsets)) = file.remove("offsets") else {
+        return Err(not_ours("it has no offsets"));
+    };
+    Ok(offsets.into_iter().collect())
+}
+
+fn replace(path: &Path, content: &BTreeMap<String, Value>) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let text = json!({ "tributary": FORMAT, "offsets": content }).to_string();
+    {
+        use io::Write;
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+    }
+    std::fs::rename(&beside, path)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Position;
+    use crate::side::{Destination, Source};
+    use kafka_wire::types::{ProducerIdentity, TopicId, TopicPartition};
+
+    fn entry(link: &str, offset: i64) -> StoreEntry {
+        StoreEntry {
+            link: link.to_owned(),
+            partition: TopicPartition::new("t".into(), 0),
+            position: Position {
+                offset: Source(offset),
+                leader_epoch: 0,
+                topic_id: Source(TopicId::ZERO),
+                destination_topic_id: Destination(TopicId::ZERO),
+                destination_end: Destination(offset),
+                producer: ProducerIdentity { id: 1, epoch: 0 },
+                sequence: 0,
+            },
+            segments: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn links_share_the_file_and_find_their_own_positions_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("positions");
+        let first = FileStore::open(&path).expect("a new file");
+        let second = first.clone();
+        first.save(&[entry("one", 10)]).await.expect("stored");
+        second.save(&[entry("two", 20)]).await.expect("stored");
+        let again = FileStore::open(&path).expect("our file");
+        for (link, offset) in [("one", 10), ("two", 20)] {
+            let stored = again.load(link);
+            let position = stored[&TopicPartition::new("t".into(), 0)]
+                .position
+                .as_ref();
+            assert_eq!(position.map(|p| p.offset), Some(Source(offset)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("positions");
+        for content in [
+            &b"\xac\xed\x00\x05sr"[..],
+            b"hello",
+            b"{}",
+            b"{\"tributary\":2,\"offsets\":{}}",
+        ] {
+            std::fs::write(&path, content).expect("written");
+            FileStore::open(&path).expect_err("not ours");
+            assert_eq!(std::fs::read(&path).expect("still there"), content);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Positions in a compacted topic of the destination.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_client::Cluster;
+use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
+
+use super::{StoreEntry, StoreError, StoredLink, record};
+
+/// How long the topic may take to become available, to be read, to be written.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// See the module.
+#[derive(Debug)]
+pub struct TopicStore {
+    log: TopicLog,
+}
+
+impl TopicStore {
+    /// Opens the topic, and makes it if it is missing.
+    ///
+    /// # Errors
+    /// When it is not available within a minute, or not compacted.
+    pub async fn open(
+        cluster: Cluster,
+        topic: &str,
+        shape: TopicShape,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            log: TopicLog::open(cluster, topic.into(), shape, LIMIT).await?,
+        })
+    }
+
+    pub(super) async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
+        let mut known = StoredLink::new();
+        for (key, value) in self.log.read_all(LIMIT).await? {
+            record::decode(link, &key, value.as_deref(), &mut known).map_err(|cause| {
+                TopicLogError::Unreadable {
+                    topic: self.log.topic().clone(),
+                    partition: -1,
+                    cause,
+                }
+            })?;
+        }
+        Ok(known)
+    }
+
+    pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
+        let records: Vec<_> = entries
+            .iter()
+            .flat_map(record::encode)
+            .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
+            .collect();
+        Ok(self.log.write(&records, LIMIT).await?)
+    }
+}
