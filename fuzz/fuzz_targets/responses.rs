@@ -1,0 +1,54 @@
+//! Any bytes as the answer to any request: the header and the body are read or refused.
+//!
+//! The first byte chooses the request, the second its version; a frame without its length follows.
+//! Promises tried: no panic and no memory beyond the answer's size; an answer that is read cannot
+//! be read any more when bytes are missing or left over.
+#![no_main]
+
+use bytes::Bytes;
+use kafka_wire::message::{
+    Request, api_versions, create_partitions, create_topics, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_producers, fetch, find_coordinator,
+    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    produce, split_response_header,
+};
+use libfuzzer_sys::fuzz_target;
+
+fn read<R: Request>(choice: u8, frame: &[u8]) {
+    let version = R::VERSIONS.min + i16::from(choice) % (R::VERSIONS.max - R::VERSIONS.min + 1);
+    let mut body = Bytes::copy_from_slice(frame);
+    if split_response_header(R::API, version, &mut body).is_err() {
+        return;
+    }
+    if R::decode(version, body.clone()).is_ok() {
+        assert!(R::decode(version, body.slice(..body.len() - 1)).is_err());
+        assert!(R::decode(version, body.slice(..body.len() / 2)).is_err());
+        assert!(R::decode(version, Bytes::from([&body[..], &[0]].concat())).is_err());
+    }
+}
+
+const READERS: [fn(u8, &[u8]); 16] = [
+    read::<api_versions::ApiVersionsRequest>,
+    read::<create_partitions::CreatePartitionsRequest>,
+    read::<create_topics::CreateTopicsRequest>,
+    read::<delete_records::DeleteRecordsRequest>,
+    read::<delete_topics::DeleteTopicsRequest>,
+    read::<describe_cluster::DescribeClusterRequest>,
+    read::<describe_configs::DescribeConfigsRequest>,
+    read::<describe_producers::DescribeProducersRequest>,
+    read::<fetch::FetchRequest>,
+    read::<find_coordinator::FindCoordinatorRequest>,
+    read::<incremental_alter_configs::IncrementalAlterConfigsRequest>,
+    read::<init_producer_id::InitProducerIdRequest>,
+    read::<list_offsets::ListOffsetsRequest>,
+    read::<metadata::MetadataRequest>,
+    read::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>,
+    read::<produce::ProduceRequest>,
+];
+
+fuzz_target!(|input: &[u8]| {
+    let [reader, version, frame @ ..] = input else {
+        return;
+    };
+    READERS[usize::from(*reader) % READERS.len()](*version, frame);
+});
