@@ -9,6 +9,7 @@
 use super::escape::Escaped;
 use super::fold;
 use super::parse::{Parsed, Parser, WithRemedy, refuse};
+use super::scan::Token;
 use super::set::Set;
 
 /// What has been read of a class so far.
@@ -33,6 +34,10 @@ enum Item {
     /// A plain character of Latin-1.
     Character(Set),
     Other(Set),
+}
+
+fn is_blank(token: Token) -> bool {
+    token.character == '#' || token.character.is_ascii_whitespace() || token.character == '\x0B'
 }
 
 impl Parser {
@@ -65,6 +70,12 @@ impl Parser {
                 && let Some(set) = part.set.take()
             {
                 return Ok(set);
+            } else if token.is('&') && self.flags.comments && self.raw(1).is_some_and(is_blank) {
+                return refuse(
+                    token.at,
+                    "a & before a blank under the flag x is read in unexpected ways",
+                )
+                .with_remedy("remove the blank");
             } else if token.is('&') && self.raw(1).is_some_and(|next| next.is('&')) {
                 self.next += 2;
                 self.intersect(&mut part, open, token.at)?;

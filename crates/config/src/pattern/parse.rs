@@ -291,7 +291,8 @@ impl Parser {
         }
     }
 
-    /// Where the whole name has to match, `^` and `$` can only hold at its ends.
+    /// Where the whole name has to match, `^` and `$` can only hold at its ends. (Java's `$` also holds before a
+    /// final line break; only a name with one could tell.)
     fn line_anchor(&self, token: Token, place: Place) -> Parsed<Node> {
         if self.flags.multi_line {
             let what = format!(
