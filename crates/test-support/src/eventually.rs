@@ -10,11 +10,23 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// A condition did not come true in time.
 #[derive(Debug, thiserror::Error)]
-#[error("waited {limit:?} in vain for {what}; last seen: {last}")]
+#[error("waited in vain for {what} (limit {limit:?}); last seen: {last}")]
 pub struct NotInTime {
     what: String,
+    /// Zero when the wait was given up because there was nothing more to come.
     limit: Duration,
     last: String,
+}
+
+impl NotInTime {
+    /// What was waited for cannot come any more.
+    pub(crate) fn at_the_end_of(what: &str, last: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            limit: Duration::ZERO,
+            last: last.to_owned(),
+        }
+    }
 }
 
 /// Looks again and again until `look` answers `Ok`, at most for `limit`; what it last answered is in the error.

@@ -20,6 +20,7 @@
 
 mod environment;
 pub mod eventually;
+pub mod fake_broker;
 pub mod fault_proxy;
 pub mod kafka_cluster;
 pub mod kafka_jars;
@@ -30,6 +31,8 @@ pub mod managed_process;
 pub mod ports;
 pub mod raw;
 pub mod run_directory;
+pub mod tools;
+pub mod tributary_process;
 
 pub use kafka_cluster::KafkaCluster;
 pub use kafka_jars::{KafkaJars, KafkaVersion};

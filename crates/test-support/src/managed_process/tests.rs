@@ -22,7 +22,7 @@ fn exists(pid: u32) -> bool {
 
 #[tokio::test]
 async fn a_dropped_process_is_gone() {
-    let process = shell("sleep 600");
+    let process = shell("exec sleep 600");
     let pid = process.pid();
     assert!(exists(pid));
     drop(process);
@@ -31,7 +31,7 @@ async fn a_dropped_process_is_gone() {
 
 #[tokio::test]
 async fn a_process_lives_on_when_the_thread_that_asked_for_it_ends() {
-    let process = std::thread::spawn(|| shell("echo up; sleep 600"))
+    let process = std::thread::spawn(|| shell("echo up; exec sleep 600"))
         .join()
         .expect("the thread ends");
     eventually_true("its first line", SOON, async || {
@@ -71,7 +71,7 @@ async fn input_reaches_the_process() {
 
 #[tokio::test]
 async fn a_stopped_process_goes_on_when_continued_and_can_be_killed_while_stopped() {
-    let process = shell("sleep 600");
+    let process = shell("exec sleep 600");
     process.signal(Signal::STOP).expect("running");
     process.signal(Signal::CONT).expect("running");
     process.signal(Signal::STOP).expect("running");
