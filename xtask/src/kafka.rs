@@ -5,6 +5,7 @@
 
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::{self, KafkaJars, KafkaVersion};
+use test_support::tools::KafkaTools;
 use tokio::time::Instant;
 
 use crate::failure::{Attempt as _, Result};
@@ -59,6 +60,12 @@ pub(crate) fn jars(version: KafkaVersion) -> Result<KafkaJars> {
         jars.directory().display()
     ));
     Ok(jars)
+}
+
+/// Kafka's own tools of one version; fetches the jars.
+pub(crate) fn tools(version: KafkaVersion) -> Result<KafkaTools> {
+    jars(version)?;
+    KafkaTools::for_version(version).attempting(format!("find the tools of Kafka {version}"))
 }
 
 async fn serve(version: KafkaVersion, nodes: u16) -> Result<()> {

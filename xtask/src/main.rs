@@ -3,11 +3,15 @@
 //!
 //! `demo` and `test` are the two that a newcomer types; both look for what they need beyond Rust before anything else.
 //! This program is built without librdkafka, because it is what checks that a C++ compiler is there: what needs the
-//! judge runs it as a process of its own (`src/bin/judge.rs`). It drives `tributary` from outside, through its command
+//! judge runs it as a process of its own (`src/bin/judge/`). It drives `tributary` from outside, through its command
 //! line, and depends on none of its crates.
 
+mod build;
+mod demo;
+mod duration;
 mod failure;
 mod interrupt;
+mod judge;
 mod kafka;
 mod output;
 mod setup;
@@ -34,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Two regional clusters are aggregated into a central one, live, on real data
+    Demo(demo::DemoOptions),
     /// Run every test of the project, the ones against real Kafka included
     Test {
         /// Run only the tests whose names contain one of these
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
 fn dispatch(verb: Verb) -> Result<()> {
     let root = workspace::root()?;
     match verb {
+        Verb::Demo(options) => demo::run(&root, &options),
         Verb::Test { filters } => test::run(&root, &filters),
         Verb::Ci => test::run(&root, &[]),
         Verb::Tidy => tidy::run(&root),

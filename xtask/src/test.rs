@@ -18,6 +18,9 @@ use tokio::time::Instant;
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::{kafka, output, setup, tidy};
 
+/// Without it the judge, a program of this crate, would be left out.
+const JUDGE: &str = "xtask/judge";
+
 /// What a step came to, when it did not fail.
 enum Outcome {
     Done,
@@ -74,6 +77,8 @@ impl Run<'_> {
                 "clippy",
                 "--locked",
                 "--workspace",
+                "--features",
+                JUDGE,
                 "--all-targets",
                 "--",
                 "-D",
@@ -108,11 +113,20 @@ impl Run<'_> {
     fn tests(&mut self, filters: &[String]) -> Result<()> {
         let nextest = is_installed("nextest");
         let mut arguments = match nextest {
-            true => vec!["nextest", "run", "--locked", "--workspace"],
+            true => vec![
+                "nextest",
+                "run",
+                "--locked",
+                "--workspace",
+                "--features",
+                JUDGE,
+            ],
             false => vec![
                 "test",
                 "--locked",
                 "--workspace",
+                "--features",
+                JUDGE,
                 "--lib",
                 "--bins",
                 "--tests",

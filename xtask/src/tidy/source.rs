@@ -79,10 +79,8 @@ pub(super) fn file_name(file: &TextFile) -> Option<Finding> {
 
 /// The root file of every crate and program forbids unsafe code itself, so that it also holds outside of Cargo.
 pub(super) fn unsafe_forbidden(file: &TextFile) -> Option<Finding> {
-    let root = ["src/lib.rs", "src/main.rs"]
-        .iter()
-        .any(|root| file.path.ends_with(root))
-        || file.path.contains("/src/bin/");
+    let roots = ["/src/lib.rs", "/src/main.rs"];
+    let root = roots.iter().any(|root| file.path.ends_with(root)) || is_further_program(&file.path);
     if !root
         || file
             .text
@@ -96,6 +94,12 @@ pub(super) fn unsafe_forbidden(file: &TextFile) -> Option<Finding> {
         0,
         "lacks `#![forbid(unsafe_code)]`",
     ))
+}
+
+/// `src/bin/x.rs` or `src/bin/x/main.rs`.
+fn is_further_program(path: &str) -> bool {
+    path.split_once("/src/bin/")
+        .is_some_and(|(_, rest)| !rest.contains('/') || rest.ends_with("/main.rs"))
 }
 
 /// A pure crate's own code (not its tests) names no socket, file, thread or clock.

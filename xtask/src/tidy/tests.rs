@@ -132,7 +132,7 @@ fn a_crate_root_must_forbid_unsafe_code() {
         "forbid(unsafe_code)",
     );
     check_file(
-        "xtask/src/bin/judge.rs",
+        "xtask/src/bin/judge/main.rs",
         "//! Judge.\n",
         "forbid(unsafe_code)",
     );
@@ -214,7 +214,7 @@ fn a_dependency_upward_is_found() {
 }
 
 #[test]
-fn test_support_may_not_enter_the_binary() {
+fn what_supports_tests_may_not_enter_the_binary() {
     let plant = |tree: &mut Tree| tree.crates[2].dependencies.push("test-support".to_owned());
     check_fault(plant, "replication", "dev-dependencies only");
 }

@@ -1,0 +1,161 @@
+//! Looks at clusters and changes their topics.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::{Map, Value, json};
+use test_support::judge::{self, Place};
+
+use crate::Answer;
+
+/// For every single question to a broker.
+const LIMIT: Duration = Duration::from_secs(15);
+/// For reading a whole topic.
+const READING_LIMIT: Duration = Duration::from_secs(600);
+
+pub(crate) fn ends(bootstrap: &str) -> Answer {
+    let consumer = consumer(bootstrap)?;
+    let mut topics = Map::new();
+    for (topic, partitions) in topics_of(&consumer)? {
+        let mut spans = Vec::new();
+        for partition in 0..partitions {
+            let (first, end) = consumer.fetch_watermarks(&topic, partition, LIMIT)?;
+            spans.push(json!([first, end]));
+        }
+        topics.insert(topic, Value::Array(spans));
+    }
+    Ok(Value::Object(topics))
+}
+
+pub(crate) fn digest(bootstrap: &str, topic: &str) -> Answer {
+    let place = Place::new(bootstrap, topic);
+    let digest = runtime()?.block_on(judge::digest(&place, READING_LIMIT))?;
+    let partitions = digest.values().map(|partition| {
+        let hash = format!("{:016x}", partition.hash);
+        json!({ "records": partition.records, "bytes": partition.bytes, "hash": hash })
+    });
+    Ok(partitions.collect())
+}
+
+pub(crate) fn create(bootstrap: &str, topic: &str, partitions: i32, settings: &[String]) -> Answer {
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for setting in settings {
+        let (key, value) = setting
+            .split_once('=')
+            .ok_or_else(|| format!("`{setting}` is not KEY=VALUE"))?;
+        new = new.set(key, value);
+    }
+    let results = runtime()?.block_on(admin(bootstrap)?.create_topics(&[new], &options()))?;
+    for result in results {
+        result.map_err(|(topic, code)| format!("cannot create {topic}: {code}"))?;
+    }
+    Ok(Value::Null)
+}
+
+pub(crate) fn clear(bootstrap: &str, keep: &[String]) -> Answer {
+    let consumer = consumer(bootstrap)?;
+    let doomed = || -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let all = topics_of(&consumer)?.into_iter().map(|(topic, _)| topic);
+        Ok(all.filter(|topic| !keep.contains(topic)).collect())
+    };
+    let names = doomed()?;
+    if !names.is_empty() {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let results = runtime()?.block_on(admin(bootstrap)?.delete_topics(&names, &options()))?;
+        for result in results {
+            result.map_err(|(topic, code)| format!("cannot delete {topic}: {code}"))?;
+        }
+    }
+    for _ in 0..100 {
+        if doomed()?.is_empty() {
+            return Ok(json!(names));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err("deleted topics did not disappear within 10 s".into())
+}
+
+pub(crate) fn watch(bootstrap: &str, topic: &str, every_ms: u64) -> Answer {
+    let consumer = consumer(bootstrap)?;
+    let mut out = std::io::stdout();
+    loop {
+        let total = total(&consumer, topic)?;
+        if writeln!(out, "{total}").and_then(|()| out.flush()).is_err() {
+            return Ok(Value::Null);
+        }
+        std::thread::sleep(Duration::from_millis(every_ms));
+    }
+}
+
+/// The sum of the end offsets, in one request for each broker; 0 while the topic does not exist.
+fn total(consumer: &BaseConsumer, topic: &str) -> Result<i64, Box<dyn std::error::Error>> {
+    let metadata = consumer.fetch_metadata(Some(topic), LIMIT)?;
+    let mut wanted = TopicPartitionList::new();
+    for found in metadata
+        .topics()
+        .iter()
+        .filter(|found| found.error().is_none())
+    {
+        for partition in found.partitions() {
+            // In a question by time, −1 asks for the end (ListOffsets, "latest").
+            wanted.add_partition_offset(topic, partition.id(), Offset::Offset(-1))?;
+        }
+    }
+    if wanted.count() == 0 {
+        return Ok(0);
+    }
+    let answered = consumer.offsets_for_times(wanted, LIMIT)?;
+    Ok(answered
+        .elements()
+        .iter()
+        .filter_map(|element| element.offset().to_raw())
+        .sum())
+}
+
+fn topics_of(consumer: &BaseConsumer) -> Result<Vec<(String, i32)>, Box<dyn std::error::Error>> {
+    let metadata = consumer.fetch_metadata(None, LIMIT)?;
+    let mut topics = Vec::new();
+    for topic in metadata
+        .topics()
+        .iter()
+        .filter(|topic| !topic.name().starts_with("__"))
+    {
+        topics.push((
+            topic.name().to_owned(),
+            i32::try_from(topic.partitions().len())?,
+        ));
+    }
+    Ok(topics)
+}
+
+fn consumer(bootstrap: &str) -> rdkafka::error::KafkaResult<BaseConsumer> {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", "tributary-judge")
+        .set("enable.auto.commit", "false")
+        .set("allow.auto.create.topics", "false")
+        .create()
+}
+
+fn admin(bootstrap: &str) -> rdkafka::error::KafkaResult<AdminClient<DefaultClientContext>> {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .create()
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .operation_timeout(Some(LIMIT))
+        .request_timeout(Some(LIMIT))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
