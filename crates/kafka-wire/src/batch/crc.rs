@@ -143,6 +143,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_exactly_one_batch_verifies() {
+        let batch = crate::batch::BatchBuilder::new(0)
+            .record(None, Some(b"value"))
+            .build();
+        assert!(verify_crc(&batch));
+        for length in [0, 20, 60, 61, batch.len() - 1] {
+            assert!(!verify_crc(&batch[..length]), "{length} bytes");
+        }
+        // The CRC does not cover the length, so the length is compared for itself.
+        let mut longer = batch.to_vec();
+        longer[11] += 1;
+        assert!(!verify_crc(&longer));
+    }
+
     proptest! {
         #[test]
         fn zero_bytes_multiply_as_the_library_combines(register: u32, count: u32) {

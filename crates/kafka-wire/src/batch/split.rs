@@ -351,6 +351,24 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_no_batch_can_have_is_not_taken_for_a_cut() {
+        // The entry ends before its claimed length does, and before its header does.
+        let (mut batches, position) = second(|b| {
+            set_length(b, 48);
+            b.truncate(30);
+        });
+        let expected = HeaderProblem::TooShort {
+            length: 48,
+            smallest: 49,
+        };
+        let problem = SplitProblem::Header(expected);
+        assert_eq!(
+            batches.next().unwrap().unwrap_err(),
+            SplitError { position, problem }
+        );
+    }
+
+    #[test]
     fn a_claim_of_two_gigabytes_is_only_a_cut() {
         let (mut batches, position) = second(|b| set_length(b, i32::MAX));
         assert!(batches.next().is_none());
