@@ -1,5 +1,6 @@
-//! Builds batches with uncompressed records, **for tests and benchmarks**: of this crate and of those
-//! above it. Nothing on the data path makes a batch this way.
+//! Builds batches with uncompressed records: for tests and benchmarks, of this crate and of those
+//! above it, and for the few records of our own state that are kept in topics. No batch of copied
+//! data is made this way.
 //!
 //! The builder follows orders: it makes thinned, empty, oversized and contradictory batches as well,
 //! because those are what tests need. Only length and CRC are always right.
@@ -26,7 +27,7 @@ pub struct BuiltRecord {
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
-/// Builds one batch, for tests. Starts without records, attributes, times (0) and producer (−1).
+/// Builds one batch. Starts without records, attributes, times (0) and producer (−1).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BatchBuilder {
@@ -136,7 +137,7 @@ impl BatchBuilder {
     /// The batch.
     ///
     /// # Panics
-    /// Where the batch would be larger than 2 GiB: a test that builds one is wrong.
+    /// Where the batch would be larger than 2 GiB, which the caller's own records never are.
     #[must_use]
     pub fn build(&self) -> Bytes {
         let mut payload = Vec::new();
@@ -148,12 +149,12 @@ impl BatchBuilder {
         }
         let payload = self.raw_payload.clone().unwrap_or(payload);
         let length = i32::try_from(payload.len() + HEADER_SIZE - LENGTH_END)
-            .expect("a test builds batches below 2 GiB");
+            .expect("our own records stay far below 2 GiB");
         let last_delta = self.last_offset_delta.unwrap_or((next_delta - 1).max(0));
         let count = self
             .records_count
             .or_else(|| i32::try_from(self.records.len()).ok())
-            .expect("a test builds fewer than 2 billion records");
+            .expect("our own batches hold fewer than 2 billion records");
         let latest = self
             .records
             .iter()
