@@ -1,2 +1,19 @@
-//! tributary
-fn main() {}
+#![forbid(unsafe_code)]
+//! `tributary`: the program. It parses the command line, sets up logging, and hands over to `cli`.
+
+mod cli;
+mod duration;
+mod output;
+mod progress;
+mod shutdown;
+mod telemetry;
+mod worker;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -296,8 +296,7 @@ impl Plan {
         };
         let mut configs = vec![("message.timestamp.type".to_owned(), kind.to_owned())];
         for (key, value) in overrides {
-            // A pattern that cannot be decided excludes: what is not copied can be added by hand.
-            let excluded = settings.config_exclude.is_match(key).unwrap_or(true);
+            let excluded = settings.config_exclude.is_match(key);
             if excluded || NEVER_COPIED.contains(&key.as_str()) || key == "message.timestamp.type" {
                 continue;
             }

@@ -1,0 +1,218 @@
+//! The command line: what can be asked for, and the exit codes.
+//!
+//! 0 done · 1 error · 2 wrong usage · 3 not ready (a check failed, something is missing) ·
+//! 130 interrupted twice.
+
+mod replicate;
+mod standalone;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry;
+use crate::{duration, output};
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done,
+    /// It could not be done.
+    Error,
+    /// The command line or the configuration asks for something that cannot be.
+    Usage,
+    /// Something is missing or does not hold.
+    NotReady,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Usage => 2,
+            Exit::NotReady => 3,
+        })
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "tributary",
+    version,
+    about = "Replicates topics between Apache Kafka clusters, batch for batch",
+    after_help = "EXAMPLES\n  \
+      Copy all topics that begin with \"orders.\" and keep copying:\n    \
+      tributary replicate --from west-1:9092 --to central-1:9092 --topics 'orders\\..*'\n\n  \
+      The same under other names, until everything is copied (for a migration):\n    \
+      tributary replicate --from west-1:9092 --to central-1:9092 --topics 'orders\\..*' \\\n      \
+      --rename 'west.${topic}' --until-caught-up\n\n  \
+      One process with links from files, configured with Confluent Replicator's keys:\n    \
+      tributary standalone worker.properties west.properties east.properties\n\n\
+      Exit codes: 0 done, 1 error, 2 wrong usage, 3 not everything is copied, 130 interrupted twice."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    logging: Logging,
+}
+
+#[derive(Debug, Args)]
+struct Logging {
+    /// How log lines look (on stderr)
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
+    /// Least level that is logged: error, warn, info, debug or trace, also per module
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    log_level: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy topics from one cluster to another, without a file
+    Replicate(Box<ReplicateArgs>),
+    /// Run one process with the links of the given files, as connect-standalone does
+    Standalone(StandaloneArgs),
+}
+
+/// Copy topics from one cluster to another, without a file.
+///
+/// Positions are kept in the destination, so the command can be stopped and repeated on any host.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  \
+    tributary replicate --from west-1:9092 --to central-1:9092 --topics 'orders\\..*' --exclude '.*\\.dlq'")]
+pub(crate) struct ReplicateArgs {
+    /// Bootstrap servers of the source
+    #[arg(long, value_name = "HOST:PORT[,…]")]
+    from: String,
+
+    /// Bootstrap servers of the destination
+    #[arg(long, value_name = "HOST:PORT[,…]")]
+    to: String,
+
+    /// Topics to copy: a regular expression (Java's dialect) that matches the whole name
+    #[arg(long, value_name = "REGEX", required_unless_present = "topic")]
+    topics: Vec<String>,
+
+    /// A topic to copy, by its exact name
+    #[arg(long, value_name = "NAME")]
+    topic: Vec<String>,
+
+    /// Topics to leave out; wins over selection
+    #[arg(long, value_name = "REGEX")]
+    exclude: Vec<String>,
+
+    /// Name of the copies, for instance 'west.${topic}'
+    #[arg(long, value_name = "FORMAT", default_value = "${topic}")]
+    rename: String,
+
+    /// Where partitions begin that have no position
+    #[arg(long, value_name = "earliest|latest", default_value = "earliest")]
+    start: String,
+
+    /// Name of the link, under which positions are kept [default: made from both cluster ids]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// Any key of a link, as in a file (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// Any key of a worker, as in a file (repeatable)
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// End with code 0 once every partition is copied up to its end
+    #[arg(long)]
+    until_caught_up: bool,
+
+    /// How long it has to stay so
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
+    hold: Duration,
+
+    /// Stop after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    stop_after: Option<Duration>,
+
+    /// Interval of the progress lines, or off
+    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
+    progress: duration::OrOff,
+}
+
+/// Run one process with the links of the given files.
+///
+/// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config"}. Keys are
+/// Confluent Replicator's.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary standalone worker.properties west.properties east.properties")]
+pub(crate) struct StandaloneArgs {
+    /// The worker's properties file
+    worker: PathBuf,
+
+    /// A file for each link
+    #[arg(required = true)]
+    links: Vec<PathBuf>,
+
+    /// A key of the worker that wins over its file (repeatable)
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// Check the files and stop
+    #[arg(long)]
+    check: bool,
+
+    /// End with code 0 once every partition of every link is copied up to its end
+    #[arg(long)]
+    until_caught_up: bool,
+
+    /// How long it has to stay so
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
+    hold: Duration,
+
+    /// Stop after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    stop_after: Option<Duration>,
+
+    /// Interval of the progress lines, or off
+    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
+    progress: duration::OrOff,
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    // Clap prints help and errors itself, with its own codes: 0 for help, 2 for wrong usage.
+    let cli = Cli::parse();
+    let json = matches!(cli.logging.log_format, LogFormat::Json);
+    if let Err(error) = telemetry::start(&cli.logging.log_level, json) {
+        output::error(&format!("--log-level: {error}"));
+        return Exit::Usage.into();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&format!("cannot start threads: {error}"));
+            return Exit::Error.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        match cli.command {
+            Command::Replicate(args) => replicate::run(*args).await,
+            Command::Standalone(args) => standalone::run(args).await,
+        }
+    });
+    // Blocking work that is left (a name look-up, say) is not waited for.
+    runtime.shutdown_background();
+    exit.into()
+}

@@ -1,0 +1,21 @@
+//! Durations on the command line.
+
+use std::time::Duration;
+
+/// A duration, or none at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OrOff(pub(crate) Option<Duration>);
+
+/// `500ms`, `30s`, `10m`, `26h`, `7d`.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    let n: u64 = text.trim_end_matches('s').parse().map_err(|_| "bad".to_owned())?;
+    Ok(Duration::from_secs(n))
+}
+
+/// As [`parse`], or `off`.
+pub(crate) fn parse_or_off(text: &str) -> Result<OrOff, String> {
+    if text == "off" {
+        return Ok(OrOff(None));
+    }
+    parse(text).map(|duration| OrOff(Some(duration)))
+}
