@@ -103,6 +103,16 @@ impl VersionRange {
     pub const fn contains(self, version: i16) -> bool {
         self.min <= version && version <= self.max
     }
+
+    /// This range, or its part below `by_id` if one of `ids` is not known.
+    fn without_ids(self, by_id: i16, mut ids: impl Iterator<Item = TopicId>) -> Self {
+        let max = if ids.any(|id| id.is_zero()) {
+            self.max.min(by_id - 1)
+        } else {
+            self.max
+        };
+        Self { max, ..self }
+    }
 }
 
 impl fmt::Display for VersionRange {

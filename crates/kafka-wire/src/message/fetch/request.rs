@@ -61,6 +61,21 @@ pub struct FetchPartition {
     pub max_bytes: i32,
 }
 
+impl FetchRequest {
+    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
+    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
+    /// no ids all the same.
+    #[must_use]
+    pub fn versions(&self) -> VersionRange {
+        let topics = self.topics.iter().map(|topic| topic.id);
+        let forgotten = self.forgotten.iter().map(|(_, id, _)| *id);
+        Self::VERSIONS.without_ids(BY_ID, topics.chain(forgotten))
+    }
+}
+
+/// The first version that names topics by id.
+pub(super) const BY_ID: i16 = 13;
+
 impl Request for FetchRequest {
     type Response = FetchResponse;
     const API: ApiKey = ApiKey::FETCH;
@@ -80,7 +95,7 @@ impl Request for FetchRequest {
         writer.i32(self.session_id);
         writer.i32(self.session_epoch);
         writer.array("topics", &self.topics, |writer, topic| {
-            writer.topic(13, &topic.name, topic.id)?;
+            writer.topic(BY_ID, &topic.name, topic.id)?;
             writer.array("partitions", &topic.partitions, write_partition)?;
             writer.end();
             Ok(())
@@ -89,7 +104,7 @@ impl Request for FetchRequest {
             "forgotten topics",
             &self.forgotten,
             |writer, (name, id, partitions)| {
-                writer.topic(13, name, *id)?;
+                writer.topic(BY_ID, name, *id)?;
                 writer.numbers("forgotten partitions", partitions)?;
                 writer.end();
                 Ok(())

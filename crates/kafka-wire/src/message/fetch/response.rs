@@ -10,7 +10,7 @@ use crate::message::reader::Reader;
 use crate::message::{Broker, CurrentLeader, DecodeError, TopicRef};
 use crate::types::{LeaderEpoch, NodeId, Offset, PartitionId};
 
-use super::FetchRequest;
+use super::request::{BY_ID, FetchRequest};
 
 /// Batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(super) fn decode(version: i16, body: Bytes) -> Result<FetchResponse, DecodeE
     let error = reader.error_code()?;
     let session_id = reader.i32("session id")?;
     let topics = reader.array("topics", |reader| {
-        let topic = reader.topic(13)?;
+        let topic = reader.topic(BY_ID)?;
         let partitions = reader.array("partitions", read_partition)?;
         reader.skip_tags("topic")?;
         Ok(FetchedTopic { topic, partitions })

@@ -11,7 +11,9 @@ use crate::error_code::ErrorCode;
 use crate::message::tests::compare::{
     ID, answers_are_equal, encode, id, requests_are_equal, text, topic,
 };
-use crate::message::{Broker, CurrentLeader, EncodeProblem, IsolationLevel, Request, TopicRef};
+use crate::message::{
+    Broker, CurrentLeader, EncodeProblem, IsolationLevel, Request, TopicRef, VersionRange,
+};
 use crate::types::{NodeId, TopicId, TopicName};
 
 fn request(rack_id: &str) -> FetchRequest {
@@ -81,7 +83,13 @@ fn fetch_requests_are_those_of_another_implementation() {
 #[test]
 fn a_topic_without_id_is_not_fetched_by_id() {
     let mut request = request("");
+    assert_eq!(request.versions(), VersionRange::new(11, 17));
+    request.forgotten[0].1 = TopicId::ZERO;
+    assert_eq!(request.versions(), VersionRange::new(11, 12));
+    request.forgotten.clear();
+    assert_eq!(request.versions(), VersionRange::new(11, 17));
     request.topics[0].id = TopicId::ZERO;
+    assert_eq!(request.versions(), VersionRange::new(11, 12));
     request.encode(12, &mut BytesMut::new()).expect("by name");
     let error = request.encode(13, &mut BytesMut::new()).expect_err("by id");
     assert_eq!(error.problem, EncodeProblem::NoTopicId);

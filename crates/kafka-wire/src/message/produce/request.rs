@@ -60,6 +60,15 @@ impl fmt::Debug for ProducePartition {
 }
 
 impl ProduceRequest {
+    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
+    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
+    /// no ids all the same.
+    #[must_use]
+    pub fn versions(&self) -> VersionRange {
+        let topics = self.topics.iter().map(|topic| topic.id);
+        Self::VERSIONS.without_ids(BY_ID, topics)
+    }
+
     /// Appends the whole frame to `out`, length and header included, as segments to be written one
     /// after the other. Payloads are shared, not copied; see the module for the layout.
     ///
@@ -146,7 +155,7 @@ impl ProduceRequest {
 }
 
 /// The first version that names topics by id.
-const BY_ID: i16 = 13;
+pub(super) const BY_ID: i16 = 13;
 
 fn has_equals<T: Ord>(values: impl Iterator<Item = T>) -> bool {
     let mut values: Vec<T> = values.collect();

@@ -7,7 +7,7 @@ use crate::message::reader::Reader;
 use crate::message::{Broker, CurrentLeader, DecodeError, TopicRef};
 use crate::types::{Offset, PartitionId};
 
-use super::ProduceRequest;
+use super::request::{BY_ID, ProduceRequest};
 
 /// What became of the batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct RecordError {
 pub(super) fn decode(version: i16, body: Bytes) -> Result<ProduceResponse, DecodeError> {
     let mut reader = Reader::open::<ProduceRequest>(version, body)?;
     let topics = reader.array("topics", |reader| {
-        let topic = reader.topic(13)?;
+        let topic = reader.topic(BY_ID)?;
         let partitions = reader.array("partitions", read_partition)?;
         reader.skip_tags("topic")?;
         Ok(ProducedTopic { topic, partitions })

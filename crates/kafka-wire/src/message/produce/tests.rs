@@ -15,7 +15,9 @@ use crate::error_code::ErrorCode;
 use crate::message::tests::compare::{
     ID, answers_are_equal, encode, id, requests_are_equal, text, topic, versions,
 };
-use crate::message::{Broker, CurrentLeader, EncodeError, EncodeProblem, Request, TopicRef};
+use crate::message::{
+    Broker, CurrentLeader, EncodeError, EncodeProblem, Request, TopicRef, VersionRange,
+};
 use crate::types::{NodeId, TopicId, TopicName};
 
 fn partition(partition: i32, payload_bytes: usize) -> ProducePartition {
@@ -171,7 +173,9 @@ fn a_topic_or_partition_named_twice_is_refused() {
 #[test]
 fn a_request_that_cannot_be_written_leaves_no_segments() {
     let mut request = request(&[("orders", &[(0, 100)])]);
+    assert_eq!(request.versions(), VersionRange::new(8, 13));
     request.topics[0].id = TopicId::ZERO;
+    assert_eq!(request.versions(), VersionRange::new(8, 12));
     let mut out = vec![];
     let error = request
         .encode_segments(13, 7, "x", &mut out)
