@@ -1,12 +1,17 @@
 #![forbid(unsafe_code)]
 //! Properties and JSON → resolved link, worker and client settings, or *all* problems. No I/O.
 
+pub mod address;
 pub mod client;
 pub mod link;
 pub mod pattern;
+pub mod problem;
+mod properties;
+pub mod raw;
 pub mod rename;
 pub mod secret;
 pub mod selection;
+pub mod unit;
 pub mod worker;
 
 pub use client::{ClientConfig, HostPort, Security};

@@ -256,14 +256,13 @@ impl PatternList {
         Ok(Self { items, matcher })
     }
 
-    /// Whether one of the patterns matches the whole name.
-    ///
-    /// # Errors
-    /// As [`Pattern::is_match`].
-    pub fn is_match(&self, name: &str) -> Result<bool, TooCostly> {
+    /// Whether one of the patterns matches the whole name. What is too costly to decide counts as a match: the
+    /// lists of this kind exclude.
+    #[must_use]
+    pub fn is_match(&self, name: &str) -> bool {
         match &self.matcher {
-            Matcher::Names(names) => Ok(names.contains(name)),
-            Matcher::Joined(pattern) => pattern.is_match(name),
+            Matcher::Names(names) => names.contains(name),
+            Matcher::Joined(pattern) => pattern.is_match(name).unwrap_or(true),
         }
     }
 

@@ -1,0 +1,261 @@
+//! A configuration as it was given: keys, values, and where each of them came from.
+//!
+//! Flow: files (text read by the caller) and flags → `RawConfig`, one laid over the other → `resolve`.
+//! Invariant: nothing is lost or changed on the way in; later entries win over earlier ones of the same key.
+//! Deliberately absent: types, defaults, meaning; reading of files; variables (`${file:…}`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::problem::Notice;
+
+/// Keys and values, in the order in which they were given.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RawConfig {
+    entries: Vec<RawEntry>,
+    /// `initial_state` of a JSON document that has one.
+    pub initial_state: Option<String>,
+}
+
+/// One key with its value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawEntry {
+    /// The key.
+    pub key: String,
+    /// The value as given; not trimmed.
+    pub value: String,
+    /// Where it was given.
+    pub origin: Origin,
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A line of a properties file, from 1.
+    Line(Arc<str>, usize),
+    /// A place in a JSON document, as a JSON pointer (RFC 6901).
+    Json(Arc<str>, String),
+    /// A flag of the command line, as the user knows it, for example `--set`.
+    Flag(Arc<str>),
+}
+
+/// Why a text is no configuration at all.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ReadProblem {
+    /// A `\u` that is not followed by four hexadecimal digits, or is half of a pair.
+    #[error(
+        "{file}, line {line}: \\u has to be followed by four hexadecimal digits; write \\\\u for the characters"
+    )]
+    BadUnicodeEscape {
+        /// The file.
+        file: Arc<str>,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The text is no JSON object.
+    #[error("{file} is not a JSON object of keys and values: {reason}")]
+    NotJson {
+        /// The file.
+        file: Arc<str>,
+        /// What the parser says.
+        reason: String,
+    },
+    /// An array or an object where a value belongs.
+    #[error(
+        "{file}, {pointer}: a value is a text, a number or a boolean; a list is one text with commas"
+    )]
+    NotScalar {
+        /// The file.
+        file: Arc<str>,
+        /// The place.
+        pointer: String,
+    },
+    /// A flag without `=`.
+    #[error("{flag} {given}: a setting is written KEY=VALUE")]
+    NoValue {
+        /// The flag.
+        flag: Arc<str>,
+        /// What followed it.
+        given: String,
+    },
+}
+
+impl RawConfig {
+    /// No keys at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads Java properties, and notices spellings that the format reads differently than they look.
+    ///
+    /// # Errors
+    /// A malformed `\u`.
+    pub fn from_properties(file: &str, text: &str) -> Result<(Self, Vec<Notice>), ReadProblem> {
+        let file: Arc<str> = file.into();
+        let mut notices = Vec::new();
+        let mut config = Self::new();
+        for property in crate::properties::read(text) {
+            let property = property.map_err(|line| ReadProblem::BadUnicodeEscape {
+                file: Arc::clone(&file),
+                line,
+            })?;
+            notices.extend(
+                property
+                    .traps()
+                    .into_iter()
+                    .map(|trap| Notice::warn(format!("{file}, line {}: {trap}", property.line))),
+            );
+            let origin = Origin::Line(Arc::clone(&file), property.line);
+            config.set(property.key, property.value, origin);
+        }
+        Ok((config, notices))
+    }
+
+    /// Reads a JSON object of keys and values, or one of `name`, `config` and `initial_state`. Numbers and
+    /// booleans become texts as they are written; `null` means unset.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_json(file: &str, text: &str) -> Result<Self, ReadProblem> {
+        let file: Arc<str> = file.into();
+        let object = json_object(&file, text)?;
+        let mut config = Self::new();
+        let inner = object
+            .get("config")
+            .filter(|value| value.get().starts_with('{'));
+        match inner {
+            None => config.add_json(&file, "", &object)?,
+            Some(inner) => {
+                let inner = json_object(&file, inner.get())?;
+                if let Some(name) = object.get("name")
+                    && let Some(name) = json_scalar(&file, "/name", name)?
+                {
+                    let origin = Origin::Json(Arc::clone(&file), "/name".to_owned());
+                    config.set("name".to_owned(), name, origin);
+                }
+                if let Some(state) = object.get("initial_state") {
+                    config.initial_state = json_scalar(&file, "/initial_state", state)?;
+                }
+                config.add_json(&file, "/config", &inner)?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn add_json(
+        &mut self,
+        file: &Arc<str>,
+        parent: &str,
+        object: &BTreeMap<String, Box<RawValue>>,
+    ) -> Result<(), ReadProblem> {
+        for (key, value) in object {
+            let pointer = format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"));
+            if let Some(value) = json_scalar(file, &pointer, value)? {
+                self.set(key.clone(), value, Origin::Json(Arc::clone(file), pointer));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a key from a flag that holds `KEY=VALUE`, such as `--set`.
+    ///
+    /// # Errors
+    /// There is no `=`, or nothing before it.
+    pub fn set_from_flag(&mut self, flag: &str, setting: &str) -> Result<(), ReadProblem> {
+        match setting.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                self.set_flag(flag, key.trim(), value);
+                Ok(())
+            }
+            _ => Err(ReadProblem::NoValue {
+                flag: flag.into(),
+                given: setting.to_owned(),
+            }),
+        }
+    }
+
+    /// Sets a key to what a flag of its own says, such as `--rename`.
+    pub fn set_flag(&mut self, flag: &str, key: &str, value: &str) {
+        self.set(key.to_owned(), value.to_owned(), Origin::Flag(flag.into()));
+    }
+
+    /// Sets a key. An earlier value is replaced, and the new one takes the last place.
+    pub fn set(&mut self, key: String, value: String, origin: Origin) {
+        self.entries.retain(|entry| entry.key != key);
+        self.entries.push(RawEntry { key, value, origin });
+    }
+
+    /// Lays `over` on top: its values win.
+    pub fn overlay(&mut self, over: RawConfig) {
+        for entry in over.entries {
+            self.set(entry.key, entry.value, entry.origin);
+        }
+        self.initial_state = over.initial_state.or(self.initial_state.take());
+    }
+
+    /// The entry of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&RawEntry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// All entries, each key once, in the order in which they were given.
+    #[must_use]
+    pub fn entries(&self) -> &[RawEntry] {
+        &self.entries
+    }
+}
+
+fn json_object(
+    file: &Arc<str>,
+    text: &str,
+) -> Result<BTreeMap<String, Box<RawValue>>, ReadProblem> {
+    serde_json::from_str(text).map_err(|error| ReadProblem::NotJson {
+        file: Arc::clone(file),
+        reason: error.to_string(),
+    })
+}
+
+/// `None` for `null`.
+fn json_scalar(
+    file: &Arc<str>,
+    pointer: &str,
+    value: &RawValue,
+) -> Result<Option<String>, ReadProblem> {
+    match value.get().as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value.get())
+            .map(Some)
+            .map_err(|error| ReadProblem::NotJson {
+                file: Arc::clone(file),
+                reason: error.to_string(),
+            }),
+        Some(b'[' | b'{') => Err(ReadProblem::NotScalar {
+            file: Arc::clone(file),
+            pointer: pointer.to_owned(),
+        }),
+        Some(b'n') => Ok(None),
+        _ => Ok(Some(value.get().to_owned())),
+    }
+}
+
+impl fmt::Debug for RawEntry {
+    /// Without the value: whether it is a secret is known only to the table of keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.key, self.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(file, line) => write!(f, "{file}, line {line}"),
+            Self::Json(file, pointer) => write!(f, "{file}, {pointer}"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
