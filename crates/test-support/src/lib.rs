@@ -22,6 +22,8 @@ mod environment;
 pub mod eventually;
 pub mod fake_broker;
 pub mod fault_proxy;
+#[cfg(feature = "judge")]
+pub mod judge;
 pub mod kafka_cluster;
 pub mod kafka_jars;
 pub mod kafka_process;
@@ -31,8 +33,11 @@ pub mod managed_process;
 pub mod ports;
 pub mod raw;
 pub mod run_directory;
+pub mod shared;
 pub mod tools;
 pub mod tributary_process;
+#[cfg(feature = "judge")]
+pub mod workload;
 
 pub use kafka_cluster::KafkaCluster;
 pub use kafka_jars::{KafkaJars, KafkaVersion};

@@ -1,0 +1,196 @@
+//! Reading a topic to its end with librdkafka.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::time::Instant;
+
+use super::{Isolation, JudgeError, Place, Watermarks};
+
+/// How long brokers may take for one answer about metadata or offsets.
+const ANSWER: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(100);
+
+/// One record as an independent reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadRecord {
+    /// Its offset in the topic that was read.
+    pub offset: i64,
+    /// Its time in milliseconds since 1970, if it has one.
+    pub timestamp: Option<i64>,
+    /// Null and empty differ.
+    pub key: Option<Vec<u8>>,
+    /// Null and empty differ.
+    pub value: Option<Vec<u8>>,
+    /// In their order, equal keys included.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// Records of a topic by partition; partitions without records are there, empty.
+pub type Topic = BTreeMap<i32, Vec<ReadRecord>>;
+
+pub(super) fn read_all(place: &Place, limit: Duration) -> Result<Topic, JudgeError> {
+    let mut records = Topic::new();
+    let partitions = for_each(place, limit, |message| {
+        records
+            .entry(message.partition())
+            .or_default()
+            .push(record(message));
+    })?;
+    for partition in partitions {
+        records.entry(partition).or_default();
+    }
+    Ok(records)
+}
+
+/// Gives every record up to the present end of every partition to `see`, in order within a partition; returns all
+/// partitions.
+pub(super) fn for_each(
+    place: &Place,
+    limit: Duration,
+    mut see: impl FnMut(&BorrowedMessage<'_>),
+) -> Result<Vec<i32>, JudgeError> {
+    let consumer = consumer(place)?;
+    let partitions = partitions(&consumer, place)?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in &partitions {
+        assignment
+            .add_partition_offset(&place.topic, *partition, Offset::Beginning)
+            .map_err(|source| place.failed("assign", source))?;
+    }
+    consumer
+        .assign(&assignment)
+        .map_err(|source| place.failed("assign", source))?;
+    let mut open: BTreeSet<i32> = partitions.iter().copied().collect();
+    let end = Instant::now() + limit;
+    let mut read = 0;
+    let mut last = "none".to_owned();
+    while !open.is_empty() {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                read += 1;
+                see(&message);
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+            }
+            // librdkafka reconnects and retries by itself; a fatal error repeats until the limit.
+            Some(Err(error)) => last = error.to_string(),
+            None => {}
+        }
+        if Instant::now() >= end && !open.is_empty() {
+            return Err(JudgeError::NotInTime {
+                topic: place.topic.clone(),
+                bootstrap: place.bootstrap.clone(),
+                limit,
+                read,
+                open: open.into_iter().collect(),
+                last,
+            });
+        }
+    }
+    Ok(partitions)
+}
+
+pub(super) fn watermarks(place: &Place) -> Result<BTreeMap<i32, Watermarks>, JudgeError> {
+    let consumer = consumer(place)?;
+    let mut marks = BTreeMap::new();
+    for partition in partitions(&consumer, place)? {
+        let (start, end) = consumer
+            .fetch_watermarks(&place.topic, partition, ANSWER)
+            .map_err(|source| place.failed("ask for offsets of", source))?;
+        marks.insert(partition, Watermarks { start, end });
+    }
+    Ok(marks)
+}
+
+fn consumer(place: &Place) -> Result<BaseConsumer, JudgeError> {
+    let isolation = match place.isolation {
+        Isolation::Committed => "read_committed",
+        Isolation::Uncommitted => "read_uncommitted",
+    };
+    ClientConfig::new()
+        .set("bootstrap.servers", &place.bootstrap)
+        .set("group.id", "tributary-judge")
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", isolation)
+        .set("check.crcs", "true")
+        .set("fetch.wait.max.ms", "50")
+        .set("socket.nagle.disable", "true")
+        // Brokers of tests come and go; its lines on standard error would be noise.
+        .set("log_level", "0")
+        .create()
+        .map_err(|source| place.failed("make a consumer for", source))
+}
+
+/// All partitions of the topic that the brokers know, sorted.
+fn partitions(consumer: &BaseConsumer, place: &Place) -> Result<Vec<i32>, JudgeError> {
+    let metadata = consumer
+        .fetch_metadata(Some(&place.topic), ANSWER)
+        .map_err(|source| place.failed("ask for partitions of", source))?;
+    let no_topic = || JudgeError::NoTopic {
+        topic: place.topic.clone(),
+        bootstrap: place.bootstrap.clone(),
+    };
+    let topic = metadata
+        .topics()
+        .iter()
+        .find(|topic| topic.name() == place.topic)
+        .ok_or_else(no_topic)?;
+    if let Some(error) = topic.error() {
+        let code = RDKafkaErrorCode::from(error);
+        return Err(match code {
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+                no_topic()
+            }
+            code => place.failed("ask for partitions of", KafkaError::MetadataFetch(code)),
+        });
+    }
+    let mut partitions: Vec<_> = topic
+        .partitions()
+        .iter()
+        .map(|partition| partition.id())
+        .collect();
+    partitions.sort_unstable();
+    Ok(partitions)
+}
+
+fn record(message: &BorrowedMessage<'_>) -> ReadRecord {
+    ReadRecord {
+        offset: message.offset(),
+        timestamp: millis(message),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: message.headers().map_or_else(Vec::new, |headers| {
+            headers
+                .iter()
+                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect()
+        }),
+    }
+}
+
+pub(super) fn millis(message: &BorrowedMessage<'_>) -> Option<i64> {
+    match message.timestamp() {
+        Timestamp::NotAvailable => None,
+        Timestamp::CreateTime(millis) | Timestamp::LogAppendTime(millis) => Some(millis),
+    }
+}
+
+impl Place {
+    fn failed(&self, what: &'static str, source: KafkaError) -> JudgeError {
+        JudgeError::Kafka {
+            what,
+            topic: self.topic.clone(),
+            bootstrap: self.bootstrap.clone(),
+            source: Box::new(source),
+        }
+    }
+}

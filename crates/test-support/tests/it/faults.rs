@@ -1,0 +1,152 @@
+//! Faults between a client and a real broker, and brokers that are killed under load.
+
+use std::time::Duration;
+
+use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Pace};
+use test_support::judge::{self, Place};
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::workload::{self, Generator, Load, LoadError, Mode, Shape};
+use tokio::time::Instant;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const SEED: u64 = 77;
+/// Kafka's number of the Produce API.
+const PRODUCE: i16 = 0;
+
+#[tokio::test]
+async fn a_client_of_the_second_listener_feels_the_proxy_and_one_of_the_direct_listener_does_not() {
+    let cluster = KafkaCluster::builder()
+        .name("proxied")
+        .through_proxy(true)
+        .start()
+        .await
+        .expect("it starts");
+    let (direct, proxied, proxy) = (
+        cluster.bootstrap(),
+        cluster.proxied_bootstrap(),
+        cluster.proxy(0),
+    );
+    workload::create_topic(&direct, "t", 1, &[])
+        .await
+        .expect("a new topic");
+    let records: Vec<_> = Generator::new(Shape::mixed(SEED, 1)).take(200).collect();
+    let load = |bootstrap: &str| Load::new(bootstrap, "t").setting("message.timeout.ms", "5000");
+
+    load(&proxied)
+        .send(records.clone())
+        .await
+        .expect("it passes");
+    assert!(
+        proxy.traffic().frames[&(Direction::Requests, PRODUCE)] > 0,
+        "{:?}",
+        proxy.traffic()
+    );
+
+    proxy.cut().await;
+    let failed = load(&proxied)
+        .setting("message.timeout.ms", "500")
+        .send(records.clone())
+        .await;
+    assert!(failed.is_err(), "nothing passes a cut");
+    load(&direct)
+        .send(records.clone())
+        .await
+        .expect("the direct listener is open");
+    proxy.heal().await;
+
+    proxy.slow(
+        Direction::Answers,
+        Pace::latency(Duration::from_millis(150)),
+    );
+    let begin = Instant::now();
+    load(&proxied)
+        .send(records.clone())
+        .await
+        .expect("it passes slowly");
+    assert!(
+        begin.elapsed() >= Duration::from_millis(300),
+        "at least two answers in a row: {:?}",
+        begin.elapsed()
+    );
+    proxy.heal().await;
+
+    // The broker stores the batch, the producer never hears of it and, being idempotent, sends it again.
+    let lost_answer = proxy.on_frame(FrameRule::new(
+        Direction::Answers,
+        PRODUCE,
+        FrameAction::Reset,
+    ));
+    load(&proxied)
+        .send(records.clone())
+        .await
+        .expect("sent again");
+    assert_eq!(lost_answer.hits(), 1);
+    let marks = judge::watermarks(&Place::new(&direct, "t"))
+        .await
+        .expect("an answer");
+    assert_eq!(marks[&0].end, 800, "four times, and nothing twice");
+
+    let flipped = proxy.on_frame(FrameRule::new(
+        Direction::Requests,
+        PRODUCE,
+        FrameAction::FlipBit,
+    ));
+    let refused = load(&proxied)
+        .mode(Mode::Plain)
+        .send(records[..1].to_vec())
+        .await;
+    assert!(
+        matches!(refused, Err(LoadError::NotAcknowledged { .. })),
+        "a damaged batch is refused: {refused:?}"
+    );
+    assert_eq!(flipped.hits(), 1);
+    let marks = judge::watermarks(&Place::new(&direct, "t"))
+        .await
+        .expect("an answer");
+    assert_eq!(marks[&0].end, 800, "and not stored");
+
+    let dead_first = Place::new(cluster.bootstrap_with_dead_host(), "t");
+    assert_eq!(
+        judge::watermarks(&dead_first)
+            .await
+            .expect("the second host answers")[&0]
+            .end,
+        800
+    );
+}
+
+#[tokio::test]
+async fn a_load_goes_on_through_freeze_kill_and_restart_and_loses_nothing() {
+    let cluster = KafkaCluster::builder()
+        .name("shaken")
+        .start()
+        .await
+        .expect("it starts");
+    let place = Place::new(cluster.bootstrap(), "t");
+    workload::create_topic(&cluster.bootstrap(), "t", 3, &[])
+        .await
+        .expect("a new topic");
+    let load =
+        Load::new(cluster.bootstrap(), "t").start(Generator::new(Shape::mixed(SEED, 3)), 500);
+    let grown = async |count: i64| {
+        test_support::eventually::eventually_true("more records", LIMIT, async || {
+            let marks = judge::watermarks(&place).await;
+            marks.is_ok_and(|marks| marks.values().map(|marks| marks.end).sum::<i64>() > count)
+        })
+        .await
+        .expect("the load runs");
+    };
+    grown(100).await;
+    cluster.node(0).suspend().expect("it runs");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    cluster.node(0).resume().expect("it runs");
+    cluster.node(0).kill();
+    cluster.node(0).start().await.expect("it starts again");
+    grown(500).await;
+    let produced = load.stop().await.expect("all are acknowledged in the end");
+    assert_eq!(
+        judge::digest(&place, LIMIT).await.expect("readable"),
+        produced.digests,
+        "seed {SEED}"
+    );
+}
