@@ -179,7 +179,10 @@ mod tests {
             assert_eq!(text.len(), 22);
             assert_eq!(TopicId::parse(&text), Some(TopicId(id)));
         }
-        assert_eq!(TopicId(*b"0123456789abcdef").to_string(), "MDEyMzQ1Njc4OWFiY2RlZg");
+        assert_eq!(
+            TopicId(*b"0123456789abcdef").to_string(),
+            "MDEyMzQ1Njc4OWFiY2RlZg"
+        );
         assert_eq!(TopicId::parse("short"), None);
         assert_eq!(TopicId::parse("MDEyMzQ1Njc4OWFiY2RlZh"), None);
     }
