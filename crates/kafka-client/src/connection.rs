@@ -114,7 +114,8 @@ impl Connection {
             .choose(&self.parts.peer, R::API, R::VERSIONS)
     }
 
-    /// Sends one request and waits for its answer.
+    /// Sends one request and waits for its answer, at the highest version that both sides speak and
+    /// that can express it.
     ///
     /// Dropping the future poisons the connection.
     ///
@@ -126,7 +127,23 @@ impl Connection {
         request: &R,
         limit: Duration,
     ) -> Result<R::Response, ClientError> {
-        let version = self.version::<R>()?;
+        let version = self
+            .parts
+            .versions
+            .choose(&self.parts.peer, R::API, request.versions())?;
+        self.call_at(version, request, limit).await
+    }
+
+    /// As [`Connection::call`], at a version the caller has chosen.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn call_at<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+        limit: Duration,
+    ) -> Result<R::Response, ClientError> {
         let body = self
             .exchange(R::API, version, |out| request.encode(version, out), limit)
             .await?;

@@ -52,6 +52,7 @@ pub enum ProduceEvent {
 struct Pending {
     tag: u64,
     correlation_id: i32,
+    version: i16,
     deadline: Instant,
 }
 
@@ -69,11 +70,8 @@ pub async fn run<F>(
     F: Future<Output = ()>,
 {
     let mut pending = VecDeque::new();
-    let error = match connection.version::<ProduceRequest>() {
-        Ok(version) => match connection.into_parts() {
-            Ok(parts) => drive(parts, version, &mut calls, limit, &mut pending, &mut emit).await,
-            Err(error) => error,
-        },
+    let error = match connection.into_parts() {
+        Ok(parts) => drive(parts, &mut calls, limit, &mut pending, &mut emit).await,
         Err(error) => error,
     };
     // Calls that were queued but never sent are as unanswered as the others: the owner decides.
@@ -87,7 +85,6 @@ pub async fn run<F>(
 
 async fn drive<F>(
     mut parts: Parts,
-    version: i16,
     calls: &mut mpsc::Receiver<ProduceCall>,
     limit: Duration,
     pending: &mut VecDeque<Pending>,
@@ -114,7 +111,7 @@ where
                         cause: "an answer came that nobody awaits".to_owned(),
                     };
                 };
-                let correlation_id = first.correlation_id;
+                let (correlation_id, version) = (first.correlation_id, first.version);
                 if let Err(error) =
                     check_correlation(&parts.peer, ProduceRequest::API, version, correlation_id, &mut body)
                 {
@@ -138,6 +135,9 @@ where
                 let Some(call) = call else { return ClientError::Stopping };
                 let correlation_id = parts.correlate();
                 segments.clear();
+                let range = call.request.versions();
+                let chosen = parts.versions.choose(&parts.peer, ProduceRequest::API, range);
+                let version = chosen.as_ref().copied().unwrap_or(range.min);
                 let encoded = call.request.encode_segments(
                     version,
                     correlation_id,
@@ -147,8 +147,12 @@ where
                 pending.push_back(Pending {
                     tag: call.tag,
                     correlation_id,
+                    version,
                     deadline: Instant::now() + limit,
                 });
+                if let Err(error) = chosen {
+                    return error;
+                }
                 if let Err(cause) = encoded {
                     return ClientError::Encode { peer: parts.peer, cause };
                 }

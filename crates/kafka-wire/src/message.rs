@@ -68,6 +68,12 @@ pub trait Request {
     /// Versions this code speaks.
     const VERSIONS: VersionRange;
 
+    /// Versions that can express this very request; narrower than [`Self::VERSIONS`] where it needs,
+    /// or lacks, something.
+    fn versions(&self) -> VersionRange {
+        Self::VERSIONS
+    }
+
     /// Appends the body, without a header, in `version`.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl Lane {
         let (reply, answer) = oneshot::channel();
         let job = Job {
             api: R::API,
-            own: R::VERSIONS,
+            own: request.versions(),
             encode: Box::new(move |version, out| request.encode(version, out)),
             limit,
             reply,

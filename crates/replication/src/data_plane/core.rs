@@ -189,6 +189,7 @@ impl Core {
             phase: Phase::Starting,
             backoff: Backoff::seeded(first, longest),
             trouble: None,
+            troubled_since: None,
             leader: None,
             follower: None,
             destination_leader: None,
@@ -396,8 +397,9 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        tracing::info!(partition = %partition.source, "partition begins anew: {trouble}");
-        partition.restart(trouble);
+        tracing::debug!(partition = %partition.source, "partition begins anew: {trouble}");
+        partition.restart();
+        partition.meet(trouble, now);
         let at = now + partition.backoff.next_delay();
         self.timers.insert((at, index));
         self.touch_reader(index);
@@ -408,10 +410,7 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        if partition.trouble.as_ref() != Some(&trouble) {
-            tracing::warn!(partition = %partition.source, "partition waits: {trouble}");
-        }
-        partition.trouble = Some(trouble);
+        partition.meet(trouble, now);
         self.timers
             .insert((now + partition.backoff.next_delay(), index));
     }

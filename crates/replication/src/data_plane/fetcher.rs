@@ -10,7 +10,7 @@ use kafka_client::fetch_session::FetchSession;
 use kafka_client::{Buffers, ClientError, Cluster, Connection};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
-use kafka_wire::message::{ApiKey, IsolationLevel, TopicRef};
+use kafka_wire::message::{ApiKey, IsolationLevel, Request, TopicRef};
 use kafka_wire::types::{NodeId, PartitionId, TopicId, TopicName, TopicPartition};
 use tokio::sync::mpsc;
 
@@ -54,6 +54,8 @@ pub(crate) struct Fetcher {
     session: FetchSession,
     known: HashMap<TopicPartition, (Index, i64)>,
     names: HashMap<TopicId, TopicName>,
+    /// Whether some topic has no id: the cluster is older than topic ids.
+    by_name: bool,
 }
 
 impl Fetcher {
@@ -66,6 +68,7 @@ impl Fetcher {
             session: FetchSession::default(),
             known: HashMap::new(),
             names: HashMap::new(),
+            by_name: false,
         }
     }
 
@@ -96,6 +99,10 @@ impl Fetcher {
             self.known.remove(partition);
         }
         for (index, partition, wanted) in order.set {
+            if wanted.topic_id.is_zero() && !self.by_name {
+                self.by_name = true;
+                self.session.reset();
+            }
             self.names.insert(wanted.topic_id, partition.topic.clone());
             self.known.insert(partition.clone(), (index, wanted.offset));
             self.session.set(&partition, wanted);
@@ -172,7 +179,16 @@ impl Fetcher {
                 .collect(),
         };
         let limit = *max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
-        connection.call(&request, limit).await
+        // A session begun by name goes on by name, also with a request that names nothing.
+        let range = if self.by_name {
+            FetchRequest::BY_NAME
+        } else {
+            FetchRequest::VERSIONS
+        };
+        let version = connection
+            .versions()
+            .choose(connection.peer(), ApiKey::FETCH, range)?;
+        connection.call_at(version, &request, limit).await
     }
 
     fn judge(&self, answer: FetchResponse) -> Vec<FetchedPartition> {

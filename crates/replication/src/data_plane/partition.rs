@@ -16,6 +16,7 @@
 //!   the destination's log then turns out to hold.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use config::link::StartPosition;
 use kafka_client::fetch_session::Wanted;
@@ -39,6 +40,9 @@ pub struct Stop {
     /// What is wrong, with numbers, and what can be done.
     pub reason: String,
 }
+
+/// How long trouble lasts before it is news.
+const NEWS_AFTER: Duration = Duration::from_secs(3);
 
 /// Where a partition is in its life.
 #[derive(Debug)]
@@ -99,6 +103,8 @@ pub(crate) struct Partition {
     pub(crate) backoff: Backoff,
     /// The newest trouble, while it lasts.
     pub(crate) trouble: Option<String>,
+    /// Since when there is trouble, and whether that has been said.
+    pub(crate) troubled_since: Option<(Instant, bool)>,
     pub(crate) leader: Option<Leader>,
     /// A follower to read from (KIP-392).
     pub(crate) follower: Option<NodeId>,
@@ -157,14 +163,32 @@ impl Partition {
     }
 
     /// Leaves `Running`, if it was there; what was in memory is dropped.
-    pub(crate) fn restart(&mut self, trouble: String) {
+    pub(crate) fn restart(&mut self) {
         self.phase = Phase::Starting;
         self.send = None;
         self.landed.clear();
         self.blocked = None;
         self.follower = None;
         self.queued_for_send = false;
+    }
+
+    /// Notes trouble. What passes by itself within moments, as after every start of a broker or the
+    /// creation of a topic, is no news; what lasts is said once.
+    pub(crate) fn meet(&mut self, trouble: String, now: Instant) {
+        let (since, said) = self.troubled_since.get_or_insert((now, false));
+        if now - *since >= NEWS_AFTER && !*said {
+            *said = true;
+            tracing::warn!(partition = %self.source, "partition waits: {trouble}");
+        }
         self.trouble = Some(trouble);
+    }
+
+    /// The trouble has passed.
+    pub(crate) fn recover(&mut self) {
+        if let Some((_, true)) = self.troubled_since.take() {
+            tracing::info!(partition = %self.source, "partition goes on");
+        }
+        self.trouble = None;
     }
 
     /// Stands from now on.
@@ -257,7 +281,7 @@ impl Partition {
         self.totals.records += done.records;
         self.totals.bytes += done.bytes;
         self.totals.batches += 1;
-        self.trouble = None;
+        self.recover();
         self.refused = None;
         self.backoff.reset();
         if let Some(position) = &mut self.position {

@@ -92,11 +92,6 @@ impl SendState {
         self.queue.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Whether anything is on its way.
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.in_flight.is_empty()
-    }
-
     /// Whether no answer has come yet under this producer, epoch and sequence.
     pub(crate) fn is_unproven(&self) -> bool {
         !self.proven
@@ -199,7 +194,7 @@ impl SendState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kafka_wire::batch::{BatchHeader, RawBatch, builder::BatchBuilder};
+    use kafka_wire::batch::{BatchBuilder, BatchHeader, RawBatch};
 
     fn batch(base: i64, records: usize) -> PipedBatch {
         let mut builder = BatchBuilder::new(base);

@@ -62,15 +62,8 @@ pub struct FetchPartition {
 }
 
 impl FetchRequest {
-    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
-    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
-    /// no ids all the same.
-    #[must_use]
-    pub fn versions(&self) -> VersionRange {
-        let topics = self.topics.iter().map(|topic| topic.id);
-        let forgotten = self.forgotten.iter().map(|(_, id, _)| *id);
-        Self::VERSIONS.without_ids(BY_ID, topics.chain(forgotten))
-    }
+    /// Versions that name topics by name.
+    pub const BY_NAME: VersionRange = VersionRange::new(Self::VERSIONS.min, BY_ID - 1);
 }
 
 /// The first version that names topics by id.
@@ -81,6 +74,15 @@ impl Request for FetchRequest {
     const API: ApiKey = ApiKey::FETCH;
     /// Kafka 2.4 speaks up to 11; 18 adds something for replicas only.
     const VERSIONS: VersionRange = VersionRange::new(11, 17);
+
+    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
+    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
+    /// no ids all the same.
+    fn versions(&self) -> VersionRange {
+        let topics = self.topics.iter().map(|topic| topic.id);
+        let forgotten = self.forgotten.iter().map(|(_, id, _)| *id);
+        Self::VERSIONS.without_ids(BY_ID, topics.chain(forgotten))
+    }
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;

@@ -60,15 +60,6 @@ impl fmt::Debug for ProducePartition {
 }
 
 impl ProduceRequest {
-    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
-    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
-    /// no ids all the same.
-    #[must_use]
-    pub fn versions(&self) -> VersionRange {
-        let topics = self.topics.iter().map(|topic| topic.id);
-        Self::VERSIONS.without_ids(BY_ID, topics)
-    }
-
     /// Appends the whole frame to `out`, length and header included, as segments to be written one
     /// after the other. Payloads are shared, not copied; see the module for the layout.
     ///
@@ -186,6 +177,14 @@ impl Request for ProduceRequest {
     const VERSIONS: VersionRange = VersionRange::new(8, 13);
 
     /// Copies the payloads; the data path uses [`ProduceRequest::encode_segments`].
+    /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
+    /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
+    /// no ids all the same.
+    fn versions(&self) -> VersionRange {
+        let topics = self.topics.iter().map(|topic| topic.id);
+        Self::VERSIONS.without_ids(BY_ID, topics)
+    }
+
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut framing = BytesMut::new();
         let mut payloads = Vec::new();

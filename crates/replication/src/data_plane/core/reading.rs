@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::partition::{Found, Partition, Phase};
 use super::super::route::Routed;
+use super::super::send_state::SendState;
 use super::{Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
@@ -183,7 +184,7 @@ impl Core {
         let affected: Vec<Index> = reader.asked.keys().copied().collect();
         for index in affected {
             if let Some(partition) = self.partitions.get_mut(&index) {
-                partition.trouble = Some(format!("source: {error}"));
+                partition.meet(format!("source: {error}"), now);
                 if partition.follower.take().is_some() {
                     self.touch_reader(index);
                 }
@@ -216,14 +217,6 @@ impl Core {
         if fetched.last_stable >= 0 {
             partition.end = Some((fetched.last_stable, now));
         }
-        if partition
-            .send
-            .as_ref()
-            .is_some_and(|send| !send.is_waiting())
-        {
-            // Reading works again; trouble in writing ends with an acknowledgement.
-            partition.trouble = None;
-        }
         let routed = fetched.routed;
         let news = routed.next != fetched.asked || routed.blocked.is_some();
         for piped in routed.batches {
@@ -250,6 +243,10 @@ impl Core {
         }
         partition.next_fetch = routed.next;
         partition.pass_over(routed.next, routed.dropped);
+        if partition.send.as_ref().is_some_and(SendState::is_empty) {
+            // Reading works; trouble in writing ends with an acknowledgement.
+            partition.recover();
+        }
         if let Some(blocked) = routed.blocked {
             partition.blocked = Some(blocked);
         }

@@ -340,7 +340,11 @@ impl Core {
                 })
             }
             ErrorClass::RefusedData => Some(refusal(piped, offset, &trouble)),
-            ErrorClass::Fatal => {
+            // An unknown error may pass, but is also what brokers answer to a compressed batch whose
+            // records are numbered wrongly; that one stays.
+            _ if answer.error.class() == ErrorClass::Fatal
+                || answer.error == ErrorCode::UNKNOWN_SERVER_ERROR =>
+            {
                 let stop = refusal(piped, offset, &trouble);
                 (partition.count_refusal(offset) >= TRIES).then_some(stop)
             }
