@@ -1,14 +1,32 @@
 #![forbid(unsafe_code)]
 //! Properties and JSON → resolved link, worker and client settings, or *all* problems. No I/O.
+//!
+//! ```text
+//! text of files, flags ──▶ raw::RawConfig ──▶ resolve ──▶ LinkConfig, WorkerConfig + notices
+//!                                              ▲      └─▶ or all ConfigProblems
+//!                             key, keys: one row per key
+//! ```
+//!
+//! Invariants:
+//! * A resolved configuration cannot be invalid; nothing behind this crate checks settings again.
+//! * All problems are reported at once, each with key, value, place and what would be right.
+//! * No secret is ever part of a problem, a notice or a `Debug` text.
+//! * A key is declared once, in `keys/`; what a configuration asks for and this build does not do is said.
+//!
+//! Deliberately absent: files, environment, variables (`${file:…}`), clusters. (The third-party crate of this
+//! name is not used.)
 
 pub mod address;
 pub mod client;
+pub mod key;
+pub mod keys;
 pub mod link;
 pub mod pattern;
 pub mod problem;
 mod properties;
 pub mod raw;
 pub mod rename;
+pub mod resolve;
 pub mod secret;
 pub mod selection;
 pub mod unit;
@@ -20,7 +38,10 @@ pub use link::{
     TopicSettings,
 };
 pub use pattern::{Pattern, PatternList, PatternProblem};
+pub use problem::{ConfigProblem, Notice};
+pub use raw::RawConfig;
 pub use rename::{NameProblem, RenameFormat};
+pub use resolve::{resolve_link, resolve_worker};
 pub use secret::Secret;
 pub use selection::{Decision, TopicSelection};
 pub use worker::{OffsetStorage, WorkerConfig};

@@ -11,6 +11,9 @@ pub struct WorkerConfig {
     /// The worker's own cluster, where `bootstrap.servers` is set: holds its topics, and is the destination of
     /// links that name none.
     pub bootstrap: Option<ClientConfig>,
+    /// As `bootstrap`, with the worker's `producer.*` keys laid over it: writes the data of links that do not say
+    /// otherwise.
+    pub data: Option<ClientConfig>,
     /// Where positions are kept.
     pub offsets: OffsetStorage,
     /// `offset.flush.interval.ms`: positions are written at least this often while they move.
@@ -47,6 +50,7 @@ impl WorkerConfig {
     pub fn new(offsets: OffsetStorage) -> Self {
         Self {
             bootstrap: None,
+            data: None,
             offsets,
             flush_interval: Duration::from_secs(60),
             flush_timeout: Duration::from_secs(5),

@@ -1,0 +1,262 @@
+//! What is known about each configuration key: declared once, read by everything.
+//!
+//! `resolve` takes types and treatment from here; documentation and the `validate` model of a REST API can be
+//! rendered from the same rows. Adding a key: a row in `keys/`, and where it has an effect, a line in `resolve`.
+
+use crate::problem::ConfigProblem;
+use crate::raw::RawEntry;
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigKey {
+    /// Name within its scope. A row for a family ends with `*`.
+    pub name: &'static str,
+    /// Type and bounds.
+    pub kind: Kind,
+    /// What holds where the key is unset; `None` where that is nothing.
+    pub default: Option<&'static str>,
+    /// What it means.
+    pub doc: &'static str,
+    /// How much a reader of the reference should care.
+    pub importance: Importance,
+    /// Section of the reference.
+    pub group: Group,
+    /// What this build does with it.
+    pub treatment: Treatment,
+}
+
+/// Type of a value, with its bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A text that is never shown.
+    Password,
+    /// Texts with commas between them.
+    List,
+    /// `true` or `false`, in any case.
+    Boolean,
+    /// A whole number, ends included.
+    Number(i64, i64),
+    /// A decimal fraction.
+    Fraction,
+    /// The name of a Java class; never loaded.
+    Class,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+}
+
+/// How much a reader of the reference should care.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Importance {
+    /// Most configurations set it.
+    High,
+    /// Worth knowing.
+    Medium,
+    /// For special cases and compatibility.
+    Low,
+}
+
+/// Section of the reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// The link itself.
+    Link,
+    /// Which topics, and where from.
+    Source,
+    /// Where to, and how topics are made there.
+    Destination,
+    /// Reading data.
+    Fetch,
+    /// Writing data.
+    Produce,
+    /// Positions and consumer groups.
+    Offsets,
+    /// Connections.
+    Client,
+    /// TLS and SASL.
+    Security,
+    /// Names and permissions of topics and groups.
+    Metadata,
+    /// The process.
+    Worker,
+    /// HTTP.
+    Rest,
+    /// Accepted from other products.
+    Compatibility,
+}
+
+/// What this build does with a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Treatment {
+    /// It has the effect described.
+    Implemented,
+    /// It is meant to have the effect described and has none yet: one line says so, and why that may matter.
+    NotYet(&'static str),
+    /// No effect, and none expected.
+    Ignored,
+    /// No effect, though the user probably expects one: one line says why.
+    IgnoredWarn(&'static str),
+    /// The configuration cannot be used with it: what to do instead.
+    Rejected(&'static str),
+}
+
+/// A row of a table. `Medium`, unless [`ConfigKey::high`] or [`ConfigKey::low`] follows.
+pub(crate) const fn key(
+    group: Group,
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    treatment: Treatment,
+    doc: &'static str,
+) -> ConfigKey {
+    ConfigKey {
+        name,
+        kind,
+        default,
+        doc,
+        importance: Importance::Medium,
+        group,
+        treatment,
+    }
+}
+
+impl ConfigKey {
+    pub(crate) const fn high(mut self) -> Self {
+        self.importance = Importance::High;
+        self
+    }
+
+    pub(crate) const fn low(mut self) -> Self {
+        self.importance = Importance::Low;
+        self
+    }
+
+    /// Whether the row stands for this name.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(family) => name.starts_with(family),
+            None => self.name == name,
+        }
+    }
+
+    /// Whether `value` is of the key's type; otherwise what is wrong and what would be right.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(&self, value: &str) -> Result<(), (String, String)> {
+        match self.kind {
+            Kind::Text | Kind::Password | Kind::List | Kind::Class => Ok(()),
+            Kind::Boolean => match parse_boolean(value) {
+                Some(_) => Ok(()),
+                None => Err((
+                    "it is neither true nor false".into(),
+                    "write true or false".into(),
+                )),
+            },
+            Kind::Number(low, high) => self.check_number(value, low, high),
+            Kind::Fraction => match value.parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(()),
+                _ => Err(("it is no number".into(), self.example("0.5"))),
+            },
+            Kind::OneOf(choices) if choices.contains(&value) => Ok(()),
+            Kind::OneOf(choices) => {
+                let written = choices
+                    .iter()
+                    .find(|choice| choice.eq_ignore_ascii_case(value));
+                let remedy = match written {
+                    Some(choice) => format!("write {choice}"),
+                    None => format!("choose one of {}", choices.join(", ")),
+                };
+                Err(("there is no such choice".into(), remedy))
+            }
+        }
+    }
+
+    fn check_number(&self, value: &str, low: i64, high: i64) -> Result<(), (String, String)> {
+        if value
+            .parse::<i64>()
+            .is_ok_and(|number| (low..=high).contains(&number))
+        {
+            return Ok(());
+        }
+        let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
+            let remedy = format!("it has to be from {low} to {high}");
+            return Err(("the number is out of range".into(), remedy));
+        }
+        let begins_with_number = value.starts_with(|c: char| c.is_ascii_digit());
+        let wrong = if begins_with_number && self.name.ends_with(".ms") {
+            "it is no whole number of milliseconds; the unit is part of the key"
+        } else if begins_with_number && self.name.ends_with("bytes") {
+            "it is no whole number of bytes; the unit is part of the key"
+        } else {
+            "it is no whole number"
+        };
+        Err((wrong.into(), self.example(&low.max(1).to_string())))
+    }
+
+    fn example(&self, otherwise: &str) -> String {
+        format!(
+            "an example: {}",
+            self.default
+                .filter(|text| !text.is_empty())
+                .unwrap_or(otherwise)
+        )
+    }
+
+    /// The value as it may be shown.
+    #[must_use]
+    pub fn shown(&self, value: &str) -> String {
+        shown(
+            self.kind == Kind::Password || holds_secret(self.name),
+            value,
+        )
+    }
+
+    pub(crate) fn problem(
+        &self,
+        entry: &RawEntry,
+        wrong: String,
+        remedy: Option<String>,
+    ) -> ConfigProblem {
+        ConfigProblem {
+            key: entry.key.clone(),
+            shown: Some(self.shown(entry.value.trim())),
+            origin: Some(entry.origin.clone()),
+            wrong,
+            remedy,
+            did_you_mean: None,
+        }
+    }
+}
+
+pub(crate) fn shown(secret: bool, value: &str) -> String {
+    if secret {
+        "[hidden]".to_owned()
+    } else {
+        value.to_owned()
+    }
+}
+
+/// Whether a key's name says that its value is a secret, known or not.
+#[must_use]
+pub fn holds_secret(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+    key.ends_with("sasl.jaas.config")
+        || key.ends_with("user.info")
+        || ["password", "secret", "passphrase", "token", "key"].contains(&last.as_str())
+}
+
+/// `true` or `false`, in any case.
+pub(crate) fn parse_boolean(value: &str) -> Option<bool> {
+    if value.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if value.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,728 @@
+//! Keys of Kafka clients, which stand behind prefixes such as `src.kafka.` and `producer.override.`.
+
+use crate::key::Group::{Client, Compatibility, Fetch, Produce, Security};
+use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Password, Text};
+use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
+use crate::key::{ConfigKey, key};
+use crate::keys::{INT, LONG};
+
+const NO_SECURITY: &str =
+    "it has no effect with security.protocol=PLAINTEXT, the only protocol supported so far";
+const NO_INTERCEPTORS: &str = "no Java code runs here; metrics are exported natively";
+
+/// Keys that every client has.
+pub(super) const COMMON: &[ConfigKey] = &[
+    key(
+        Client,
+        "bootstrap.servers",
+        List,
+        Some(""),
+        Implemented,
+        "brokers to ask first, host:port with commas",
+    )
+    .high(),
+    key(
+        Client,
+        "client.id",
+        Text,
+        Some(""),
+        Implemented,
+        "name that brokers see, for quotas",
+    ),
+    key(
+        Client,
+        "client.rack",
+        Text,
+        Some(""),
+        Implemented,
+        "rack of this process; followers there are read",
+    ),
+    key(
+        Client,
+        "client.dns.lookup",
+        OneOf(&[
+            "use_all_dns_ips",
+            "resolve_canonical_bootstrap_servers_only",
+        ]),
+        Some("use_all_dns_ips"),
+        NotYet("all addresses of a name are used"),
+        "how names of brokers are resolved",
+    )
+    .low(),
+    key(
+        Client,
+        "request.timeout.ms",
+        Number(1, INT),
+        Some("30000"),
+        Implemented,
+        "limit of one request and its answer",
+    ),
+    key(
+        Client,
+        "default.api.timeout.ms",
+        Number(1, INT),
+        Some("60000"),
+        NotYet("operations are retried until they succeed or the link stops"),
+        "limit of one operation",
+    )
+    .low(),
+    key(
+        Client,
+        "retry.backoff.ms",
+        Number(0, LONG),
+        Some("100"),
+        Implemented,
+        "first pause after a failed request",
+    ),
+    key(
+        Client,
+        "retry.backoff.max.ms",
+        Number(0, LONG),
+        Some("1000"),
+        Implemented,
+        "longest pause after failed requests",
+    ),
+    key(
+        Client,
+        "reconnect.backoff.ms",
+        Number(0, LONG),
+        Some("50"),
+        Implemented,
+        "first pause after a failed connection",
+    ),
+    key(
+        Client,
+        "reconnect.backoff.max.ms",
+        Number(0, LONG),
+        Some("1000"),
+        Implemented,
+        "longest pause after failed connections",
+    ),
+    key(
+        Client,
+        "connections.max.idle.ms",
+        Number(1, LONG),
+        Some("540000"),
+        Implemented,
+        "idle connections are closed after this time",
+    ),
+    key(
+        Client,
+        "socket.connection.setup.timeout.ms",
+        Number(1, LONG),
+        Some("10000"),
+        Implemented,
+        "limit of making a connection",
+    ),
+    key(
+        Client,
+        "socket.connection.setup.timeout.max.ms",
+        Number(1, LONG),
+        Some("30000"),
+        NotYet("socket.connection.setup.timeout.ms holds for every attempt"),
+        "limit after failed attempts",
+    )
+    .low(),
+    key(
+        Client,
+        "metadata.max.age.ms",
+        Number(1, LONG),
+        Some("300000"),
+        Implemented,
+        "metadata is refreshed at least this often",
+    ),
+    key(
+        Client,
+        "metadata.recovery.strategy",
+        OneOf(&["none", "rebootstrap"]),
+        Some("rebootstrap"),
+        NotYet("brokers are asked anew at bootstrap.servers"),
+        "what to do when all known brokers are gone",
+    )
+    .low(),
+    key(
+        Client,
+        "metadata.recovery.rebootstrap.trigger.ms",
+        Number(0, LONG),
+        Some("300000"),
+        NotYet("brokers are asked anew at bootstrap.servers"),
+        "when to do that",
+    )
+    .low(),
+    key(
+        Client,
+        "send.buffer.bytes",
+        Number(-1, INT),
+        Some("131072"),
+        Implemented,
+        "SO_SNDBUF; -1, or unset, leaves it to the system",
+    )
+    .low(),
+    key(
+        Client,
+        "receive.buffer.bytes",
+        Number(-1, INT),
+        Some("65536"),
+        Implemented,
+        "SO_RCVBUF; -1, or unset, leaves it to the system",
+    )
+    .low(),
+    key(
+        Security,
+        "security.protocol",
+        OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]),
+        Some("PLAINTEXT"),
+        Implemented,
+        "how connections are protected",
+    )
+    .high(),
+    key(
+        Security,
+        "sasl.jaas.config",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "login module with its options",
+    ),
+    key(
+        Security,
+        "ssl.keystore.password",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "password of the key store",
+    ),
+    key(
+        Security,
+        "ssl.key.password",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "password of the key",
+    ),
+    key(
+        Security,
+        "ssl.keystore.key",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "private key as PEM text",
+    ),
+    key(
+        Security,
+        "ssl.keystore.certificate.chain",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "certificates as PEM text",
+    ),
+    key(
+        Security,
+        "ssl.truststore.certificates",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "trusted certificates as PEM text",
+    ),
+    key(
+        Security,
+        "ssl.truststore.password",
+        Password,
+        None,
+        NotYet(NO_SECURITY),
+        "password of the trust store",
+    ),
+    key(
+        Security,
+        "sasl.kerberos.kinit.cmd",
+        Text,
+        Some("/usr/bin/kinit"),
+        Ignored,
+        "path of kinit",
+    )
+    .low(),
+    key(
+        Security,
+        "sasl.jaas.config.jndi.allowlist",
+        Text,
+        None,
+        Ignored,
+        "no such module exists here",
+    )
+    .low(),
+    key(
+        Security,
+        "sasl.oauthbearer.jwks.*",
+        Text,
+        None,
+        Ignored,
+        "for brokers",
+    )
+    .low(),
+    key(
+        Security,
+        "sasl.oauthbearer.expected.*",
+        Text,
+        None,
+        Ignored,
+        "for brokers",
+    )
+    .low(),
+    key(
+        Security,
+        "ssl.provider",
+        Text,
+        None,
+        Ignored,
+        "provider of the JVM",
+    )
+    .low(),
+    key(
+        Security,
+        "ssl.keymanager.algorithm",
+        Text,
+        Some("SunX509"),
+        Ignored,
+        "key manager of the JVM",
+    )
+    .low(),
+    key(
+        Security,
+        "ssl.trustmanager.algorithm",
+        Text,
+        Some("PKIX"),
+        Ignored,
+        "trust manager of the JVM",
+    )
+    .low(),
+    key(
+        Security,
+        "ssl.secure.random.implementation",
+        Text,
+        None,
+        Ignored,
+        "random numbers of the JVM",
+    )
+    .low(),
+    key(Security, "ssl.*", Text, None, NotYet(NO_SECURITY), "TLS"),
+    key(Security, "sasl.*", Text, None, NotYet(NO_SECURITY), "SASL"),
+    key(
+        Compatibility,
+        "interceptor.classes",
+        List,
+        Some(""),
+        IgnoredWarn(NO_INTERCEPTORS),
+        "interceptors",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "confluent.monitoring.interceptor.*",
+        Text,
+        None,
+        IgnoredWarn(NO_INTERCEPTORS),
+        "settings of an interceptor",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "metric.reporters",
+        List,
+        Some("org.apache.kafka.common.metrics.JmxReporter"),
+        Ignored,
+        "metric reporters",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "metrics.*",
+        Text,
+        None,
+        Ignored,
+        "metrics of the JVM",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "auto.include.jmx.reporter",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "metrics of the JVM",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "enable.metrics.push",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "metrics pushed to brokers",
+    )
+    .low(),
+];
+
+/// Further keys of consumers.
+pub(super) const CONSUMER: &[ConfigKey] = &[
+    key(
+        Fetch,
+        "group.id",
+        Text,
+        None,
+        NotYet("nothing is committed on the source"),
+        "group that holds the link's offsets on the source",
+    ),
+    key(
+        Fetch,
+        "fetch.max.wait.ms",
+        Number(0, INT),
+        Some("500"),
+        Implemented,
+        "a broker answers after this time at the latest",
+    ),
+    key(
+        Fetch,
+        "fetch.min.bytes",
+        Number(1, INT),
+        Some("1"),
+        Implemented,
+        "a broker answers as soon as it has so much",
+    ),
+    key(
+        Fetch,
+        "fetch.max.bytes",
+        Number(1, INT),
+        Some("52428800"),
+        Implemented,
+        "bound of one answer; a larger first batch is still sent",
+    ),
+    key(
+        Fetch,
+        "max.partition.fetch.bytes",
+        Number(1, INT),
+        Some("1048576"),
+        Implemented,
+        "bound per partition; a larger first batch is still sent",
+    ),
+    key(
+        Fetch,
+        "check.crcs",
+        Boolean,
+        Some("true"),
+        Implemented,
+        "verify batches on arrival; the destination verifies them in any case",
+    ),
+    key(
+        Fetch,
+        "isolation.level",
+        OneOf(&["read_committed", "read_uncommitted"]),
+        Some("read_committed"),
+        Implemented,
+        "copies are always read committed",
+    ),
+    key(
+        Fetch,
+        "auto.offset.reset",
+        Text,
+        Some("earliest"),
+        Implemented,
+        "where partitions without a position begin; tributary.start wins",
+    ),
+    key(
+        Fetch,
+        "enable.auto.commit",
+        OneOf(&["false", "true"]),
+        Some("false"),
+        Implemented,
+        "always false",
+    )
+    .low(),
+    key(
+        Fetch,
+        "allow.auto.create.topics",
+        OneOf(&["false", "true"]),
+        Some("false"),
+        Implemented,
+        "always false",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "max.poll.records",
+        Number(1, INT),
+        Some("500"),
+        Ignored,
+        "records of one poll",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "max.poll.interval.ms",
+        Number(1, INT),
+        Some("300000"),
+        Ignored,
+        "time between polls",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "session.timeout.ms",
+        Number(1, INT),
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "heartbeat.interval.ms",
+        Number(1, INT),
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "partition.assignment.strategy",
+        List,
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "group.instance.id",
+        Text,
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "group.protocol",
+        Text,
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "group.remote.assignor",
+        Text,
+        None,
+        Ignored,
+        "there is no consumer group",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "auto.commit.interval.ms",
+        Number(0, INT),
+        None,
+        Ignored,
+        "there is no automatic commit",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "exclude.internal.topics",
+        Boolean,
+        None,
+        Ignored,
+        "internal topics are never copied",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "key.deserializer",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "value.deserializer",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+];
+
+/// Further keys of producers.
+pub(super) const PRODUCER: &[ConfigKey] = &[
+    key(
+        Produce,
+        "acks",
+        OneOf(&["all", "-1", "0", "1"]),
+        Some("all"),
+        Implemented,
+        "always all",
+    ),
+    key(
+        Produce,
+        "max.request.size",
+        Number(1, INT),
+        Some("52428800"),
+        Implemented,
+        "bound of one produce request; a single larger batch is still sent",
+    ),
+    key(
+        Produce,
+        "max.in.flight.requests.per.connection",
+        Number(1, INT),
+        Some("5"),
+        Implemented,
+        "requests under way per connection, at most 5",
+    ),
+    key(
+        Produce,
+        "enable.idempotence",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "always on",
+    )
+    .low(),
+    key(
+        Produce,
+        "compression.type",
+        OneOf(&["none", "gzip", "snappy", "lz4", "zstd"]),
+        Some("none"),
+        NotYet("batches pass as they are"),
+        "codec for batches that arrive uncompressed",
+    ),
+    key(
+        Produce,
+        "compression.gzip.level",
+        Number(-1, 9),
+        None,
+        NotYet("batches pass as they are"),
+        "level of that",
+    )
+    .low(),
+    key(
+        Produce,
+        "compression.lz4.level",
+        Number(1, 17),
+        None,
+        NotYet("batches pass as they are"),
+        "level of that",
+    )
+    .low(),
+    key(
+        Produce,
+        "compression.zstd.level",
+        Number(-131_072, 22),
+        None,
+        NotYet("batches pass as they are"),
+        "level of that",
+    )
+    .low(),
+    key(
+        Produce,
+        "batch.size",
+        Number(0, INT),
+        Some("16384"),
+        NotYet("batches pass as they are"),
+        "size of batches made anew",
+    )
+    .low(),
+    key(
+        Produce,
+        "linger.ms",
+        Number(0, LONG),
+        Some("0"),
+        NotYet("batches pass as they are"),
+        "wait for batches made anew",
+    )
+    .low(),
+    key(
+        Produce,
+        "transaction.timeout.ms",
+        Number(1, INT),
+        Some("60000"),
+        NotYet("no transactions are used"),
+        "limit of a transaction",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "transactional.id",
+        Text,
+        None,
+        IgnoredWarn("ids are derived"),
+        "id of a transactional producer",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "buffer.memory",
+        Number(0, LONG),
+        Some("33554432"),
+        Ignored,
+        "memory is bounded by tributary.buffer.memory",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "retries",
+        Number(0, INT),
+        None,
+        Ignored,
+        "retriable errors are retried without limit",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "delivery.timeout.ms",
+        Number(0, INT),
+        None,
+        Ignored,
+        "retriable errors are retried without limit",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "max.block.ms",
+        Number(0, LONG),
+        None,
+        Ignored,
+        "retriable errors are retried without limit",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "partitioner.*",
+        Text,
+        None,
+        Ignored,
+        "records keep their partition",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "key.serializer",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "value.serializer",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+];

@@ -1,0 +1,513 @@
+//! Keys of the process: group, storage, memory, HTTP.
+
+use crate::key::Group::{Compatibility, Rest, Worker};
+use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Text};
+use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
+use crate::key::{ConfigKey, key};
+use crate::keys::{INT, LONG, SHORT};
+
+const NO_GROUP: &str = "workers do not form groups yet; each runs the links it is given";
+const NO_REST: &str = "there is no HTTP listener yet";
+const NO_HEALTH: &str = "health is not rated";
+const BYTE_CONVERTERS: &str = "bytes pass through, whatever the worker's converter is";
+
+pub(super) const KEYS: &[ConfigKey] = &[
+    key(
+        Worker,
+        "group.id",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "workers of one id share their links",
+    )
+    .high(),
+    key(
+        Worker,
+        "offset.storage.topic",
+        Text,
+        None,
+        Implemented,
+        "topic that holds positions",
+    )
+    .high(),
+    key(
+        Worker,
+        "offset.storage.replication.factor",
+        Number(-1, SHORT),
+        Some("3"),
+        Implemented,
+        "its replicas; -1 takes the broker's default",
+    ),
+    key(
+        Worker,
+        "offset.storage.partitions",
+        Number(-1, INT),
+        Some("25"),
+        Implemented,
+        "its partitions; -1 takes the broker's default",
+    ),
+    key(
+        Worker,
+        "offset.storage.file.filename",
+        Text,
+        None,
+        Implemented,
+        "file that holds positions, standalone",
+    )
+    .high(),
+    key(
+        Worker,
+        "offset.storage.*",
+        Text,
+        None,
+        NotYet("the topic gets no further settings"),
+        "further settings of the offsets topic",
+    )
+    .low(),
+    key(
+        Worker,
+        "config.storage.*",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "topic that holds configurations",
+    ),
+    key(
+        Worker,
+        "status.storage.*",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "topic that holds status",
+    ),
+    key(
+        Worker,
+        "offset.flush.interval.ms",
+        Number(1, LONG),
+        Some("60000"),
+        Implemented,
+        "positions are written at least this often while they move",
+    ),
+    key(
+        Worker,
+        "offset.flush.timeout.ms",
+        Number(1, LONG),
+        Some("5000"),
+        Implemented,
+        "a slower write is abandoned and tried again",
+    ),
+    key(
+        Worker,
+        "task.shutdown.graceful.timeout.ms",
+        Number(0, LONG),
+        Some("5000"),
+        Implemented,
+        "budget of an orderly stop",
+    ),
+    key(
+        Worker,
+        "tributary.buffer.memory",
+        Number(1_048_576, LONG),
+        Some("134217728"),
+        Implemented,
+        "bytes of records in flight, all links together",
+    )
+    .high(),
+    key(
+        Worker,
+        "exactly.once.source.support",
+        OneOf(&["disabled", "preparing", "enabled"]),
+        Some("disabled"),
+        NotYet("no transactions are used"),
+        "Connect's exactly-once mode",
+    )
+    .low(),
+    key(
+        Worker,
+        "connect.protocol",
+        OneOf(&["eager", "compatible", "sessioned"]),
+        Some("sessioned"),
+        NotYet(NO_GROUP),
+        "protocol of the group",
+    )
+    .low(),
+    key(
+        Worker,
+        "session.timeout.ms",
+        Number(1, INT),
+        Some("10000"),
+        NotYet(NO_GROUP),
+        "session of the group",
+    )
+    .low(),
+    key(
+        Worker,
+        "heartbeat.interval.ms",
+        Number(1, INT),
+        Some("3000"),
+        NotYet(NO_GROUP),
+        "heartbeat of the group",
+    )
+    .low(),
+    key(
+        Worker,
+        "rebalance.timeout.ms",
+        Number(1, INT),
+        Some("60000"),
+        NotYet(NO_GROUP),
+        "rebalance of the group",
+    )
+    .low(),
+    key(
+        Worker,
+        "scheduled.rebalance.max.delay.ms",
+        Number(0, INT),
+        Some("300000"),
+        NotYet(NO_GROUP),
+        "wait for a departed worker",
+    )
+    .low(),
+    key(
+        Worker,
+        "worker.sync.timeout.ms",
+        Number(0, INT),
+        Some("3000"),
+        NotYet(NO_GROUP),
+        "time to catch up",
+    )
+    .low(),
+    key(
+        Worker,
+        "worker.unsync.backoff.ms",
+        Number(0, INT),
+        Some("300000"),
+        NotYet(NO_GROUP),
+        "pause after that failed",
+    )
+    .low(),
+    key(
+        Worker,
+        "inter.worker.*",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "signing of requests between workers",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "key.converter",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "value.converter",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "header.converter",
+        Class,
+        None,
+        Ignored,
+        "bytes pass through",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "key.converter.*",
+        Text,
+        None,
+        Ignored,
+        "settings of a converter",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "value.converter.*",
+        Text,
+        None,
+        Ignored,
+        "settings of a converter",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "header.converter.*",
+        Text,
+        None,
+        Ignored,
+        "settings of a converter",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "internal.key.converter*",
+        Text,
+        None,
+        Ignored,
+        "removed in Kafka 3.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "internal.value.converter*",
+        Text,
+        None,
+        Ignored,
+        "removed in Kafka 3.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "plugin.path",
+        List,
+        None,
+        Ignored,
+        "Java plug-ins",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "plugin.discovery",
+        Text,
+        Some("hybrid_warn"),
+        Ignored,
+        "Java plug-ins",
+    )
+    .low(),
+    key(
+        Worker,
+        "config.providers",
+        List,
+        Some(""),
+        NotYet("variables are not replaced"),
+        "providers of variables",
+    ),
+    key(
+        Worker,
+        "config.providers.*",
+        Text,
+        None,
+        NotYet("variables are not replaced"),
+        "settings of a provider",
+    )
+    .low(),
+    key(
+        Worker,
+        "connector.client.config.override.policy",
+        Class,
+        Some("All"),
+        NotYet("all overrides are allowed"),
+        "which client keys a link may override",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "topic.creation.enable",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "creation of topics by tasks",
+    )
+    .low(),
+    key(
+        Worker,
+        "topic.tracking.enable",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "list of topics per link",
+    )
+    .low(),
+    key(
+        Worker,
+        "topic.tracking.allow.reset",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "list of topics per link",
+    )
+    .low(),
+    key(
+        Rest,
+        "listeners",
+        List,
+        Some("http://:8083"),
+        NotYet(NO_REST),
+        "addresses of the HTTP listener",
+    ),
+    key(
+        Rest,
+        "listeners.https.*",
+        Text,
+        None,
+        NotYet(NO_REST),
+        "TLS of the listener",
+    )
+    .low(),
+    key(
+        Rest,
+        "rest.*",
+        Text,
+        None,
+        NotYet(NO_REST),
+        "address that other workers see",
+    )
+    .low(),
+    key(
+        Rest,
+        "admin.listeners",
+        List,
+        None,
+        NotYet(NO_REST),
+        "addresses of the administrative listener",
+    )
+    .low(),
+    key(
+        Rest,
+        "admin.listeners.https.*",
+        Text,
+        None,
+        NotYet(NO_REST),
+        "TLS of that",
+    )
+    .low(),
+    key(
+        Rest,
+        "ssl.client.auth",
+        OneOf(&["none", "requested", "required"]),
+        Some("none"),
+        NotYet(NO_REST),
+        "client certificates",
+    )
+    .low(),
+    key(
+        Rest,
+        "access.control.allow.*",
+        Text,
+        Some(""),
+        NotYet(NO_REST),
+        "cross-origin requests",
+    )
+    .low(),
+    key(
+        Rest,
+        "response.http.headers.config",
+        Text,
+        Some(""),
+        NotYet(NO_REST),
+        "headers of answers",
+    )
+    .low(),
+    key(
+        Rest,
+        "tributary.rest.hide.secrets",
+        Boolean,
+        Some("false"),
+        NotYet(NO_REST),
+        "hide literal secrets in answers",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.oauth.allowed.urls",
+        List,
+        None,
+        NotYet("OAuth is not supported yet"),
+        "allowed token endpoints",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.oauth.unsecured",
+        Boolean,
+        Some("false"),
+        NotYet("OAuth is not supported yet"),
+        "allow unsecured test tokens",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.health.*",
+        Text,
+        None,
+        NotYet(NO_HEALTH),
+        "rating of health",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.activity.retention.ms",
+        Number(0, LONG),
+        None,
+        NotYet("no activity is recorded"),
+        "how long activity is kept",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.activity.retention.max.entries",
+        Number(0, LONG),
+        None,
+        NotYet("no activity is recorded"),
+        "how much activity is kept",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.log.format",
+        OneOf(&["text", "json"]),
+        Some("text"),
+        NotYet("the flag --log-format decides"),
+        "form of log lines",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.log.record.content",
+        Boolean,
+        Some("false"),
+        NotYet("contents of records are never logged"),
+        "log contents of records",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.metrics.*",
+        Text,
+        None,
+        NotYet("metrics are not exported"),
+        "metrics",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.ui.*",
+        Text,
+        None,
+        NotYet(NO_REST),
+        "web pages",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "rest.extension.classes",
+        List,
+        Some(""),
+        IgnoredWarn("no Java code runs here"),
+        "extensions of the HTTP listener",
+    )
+    .low(),
+];
+
+/// Converters of a worker that would change bytes, if a link used them.
+pub(crate) const CONVERTER_NOTICE: &str = BYTE_CONVERTERS;

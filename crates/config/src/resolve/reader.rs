@@ -1,0 +1,113 @@
+//! Typed access to the entries of a configuration, and the lists of what there is to say about it.
+//!
+//! A value of the wrong type has been reported by `classify`; here it reads as unset.
+
+use std::time::Duration;
+
+use crate::key::{self, ConfigKey, holds_secret, parse_boolean};
+use crate::keys::Scope;
+use crate::problem::{ConfigProblem, Notice};
+use crate::raw::{RawConfig, RawEntry};
+
+pub(super) struct Reader<'a> {
+    pub(super) raw: &'a RawConfig,
+    pub(super) scope: Scope,
+    pub(super) problems: Vec<ConfigProblem>,
+    pub(super) notices: Vec<Notice>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(raw: &'a RawConfig, scope: Scope) -> Self {
+        Self {
+            raw,
+            scope,
+            problems: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// The entry of a key whose value is not blank and of the key's type.
+    pub(super) fn entry(&self, key: &str) -> Option<&'a RawEntry> {
+        let entry = self
+            .raw
+            .get(key)
+            .filter(|entry| !entry.value.trim().is_empty())?;
+        let legal = self
+            .row(key)
+            .is_none_or(|row| row.check(entry.value.trim()).is_ok());
+        legal.then_some(entry)
+    }
+
+    fn row(&self, key: &str) -> Option<&'static ConfigKey> {
+        self.scope.find(key)
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        self.entry(key).map(|entry| entry.value.trim())
+    }
+
+    pub(super) fn number<T: TryFrom<i64>>(&self, key: &str) -> Option<T> {
+        self.text(key)?.parse::<i64>().ok()?.try_into().ok()
+    }
+
+    pub(super) fn millis(&self, key: &str) -> Option<Duration> {
+        self.number::<u64>(key).map(Duration::from_millis)
+    }
+
+    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+        self.text(key).and_then(parse_boolean)
+    }
+
+    /// The items of a list, trimmed; none where it is unset.
+    pub(super) fn list(&self, key: &str) -> Vec<&'a str> {
+        self.text(key)
+            .map(|text| text.split(',').map(str::trim).collect())
+            .unwrap_or_default()
+    }
+
+    /// The first of these keys that is set.
+    pub(super) fn first(&self, keys: &[String]) -> Option<&'a RawEntry> {
+        keys.iter().find_map(|key| self.entry(key))
+    }
+
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        self.notices.push(Notice::warn(text));
+    }
+
+    /// Reports a value; it is shown, unless it is a secret. What has been reported already is not judged again.
+    pub(super) fn refuse(
+        &mut self,
+        entry: &RawEntry,
+        wrong: impl Into<String>,
+        remedy: Option<String>,
+    ) {
+        if self.problems.iter().any(|problem| problem.key == entry.key) {
+            return;
+        }
+        let secret = holds_secret(&entry.key);
+        let problem = match self.row(&entry.key) {
+            Some(row) => row.problem(entry, wrong.into(), remedy),
+            None => ConfigProblem {
+                key: entry.key.clone(),
+                shown: Some(key::shown(secret, entry.value.trim())),
+                origin: Some(entry.origin.clone()),
+                wrong: wrong.into(),
+                remedy,
+                did_you_mean: None,
+            },
+        };
+        self.problems.push(problem);
+    }
+
+    /// Reports a key that has to be set and is not.
+    pub(super) fn missing(&mut self, key: &str, wrong: &str, remedy: &str) {
+        self.problems.push(ConfigProblem {
+            key: key.to_owned(),
+            shown: None,
+            origin: None,
+            wrong: wrong.to_owned(),
+            remedy: Some(remedy.to_owned()),
+            did_you_mean: None,
+        });
+    }
+}
