@@ -156,7 +156,9 @@ pub(crate) struct ReplicateArgs {
 /// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config"}. Keys are
 /// Confluent Replicator's.
 #[derive(Debug, Args)]
-#[command(after_help = "EXAMPLE\n  tributary standalone worker.properties west.properties east.properties")]
+#[command(
+    after_help = "EXAMPLE\n  tributary standalone worker.properties west.properties east.properties"
+)]
 pub(crate) struct StandaloneArgs {
     /// The worker's properties file
     worker: PathBuf,
@@ -199,7 +201,10 @@ pub(crate) fn main() -> ExitCode {
         output::error(&format!("--log-level: {error}"));
         return Exit::Usage.into();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::error(&format!("cannot start threads: {error}"));

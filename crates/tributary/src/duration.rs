@@ -8,8 +8,7 @@ pub(crate) struct OrOff(pub(crate) Option<Duration>);
 
 /// `500ms`, `30s`, `10m`, `26h`, `7d`.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let n: u64 = text.trim_end_matches('s').parse().map_err(|_| "bad".to_owned())?;
-    Ok(Duration::from_secs(n))
+    config::unit::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// As [`parse`], or `off`.

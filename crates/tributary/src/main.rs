@@ -5,6 +5,7 @@ mod cli;
 mod duration;
 mod output;
 mod progress;
+mod settings;
 mod shutdown;
 mod telemetry;
 mod worker;

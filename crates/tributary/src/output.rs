@@ -1,6 +1,9 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
-#![expect(clippy::print_stdout, reason = "this is the command line's one output module")]
+#![expect(
+    clippy::print_stdout,
+    reason = "this is the command line's one output module"
+)]
 
 use std::io::{IsTerminal, Write};
 
@@ -12,11 +15,6 @@ pub(crate) fn line(text: &str) {
 /// A failure, in the form that scripts can rely on.
 pub(crate) fn error(text: &str) {
     notice(&format!("error: {text}"));
-}
-
-/// Something to do about a failure.
-pub(crate) fn hint(text: &str) {
-    notice(&format!("hint:  {text}"));
 }
 
 /// A line beside the result.

@@ -39,7 +39,8 @@ impl CaughtUp {
             let known = usize::try_from(copied).unwrap_or(usize::MAX);
             let looked = link.round.number > 0 && link.round.trouble.is_none();
             let settled = looked && link.round.pending == 0;
-            if looked && known == 0 && started.elapsed() > NOTHING_FOUND && link.round.pending == 0 {
+            if looked && known == 0 && started.elapsed() > NOTHING_FOUND && link.round.pending == 0
+            {
                 return Self::Never;
             }
             if link.round.problems.iter().any(|p| p.blocking) && started.elapsed() > NOTHING_FOUND {
@@ -119,7 +120,13 @@ pub(crate) struct Progress {
 impl Progress {
     /// Live lines on a terminal, else a line per interval; nothing at all without an interval.
     pub(crate) fn new(every: Option<Duration>) -> Self {
-        Self { every, live: output::is_terminal(), shown_at: None, drawn: 0, before: BTreeMap::new() }
+        Self {
+            every,
+            live: output::is_terminal(),
+            shown_at: None,
+            drawn: 0,
+            before: BTreeMap::new(),
+        }
     }
 
     /// Shows, if it is time.
@@ -165,12 +172,19 @@ impl Progress {
                     sums.partitions,
                     count(records),
                     size(bytes),
-                    if sums.unknown > 0 { "UNKNOWN".to_owned() } else { count(sums.lag as f64) },
+                    if sums.unknown > 0 {
+                        "UNKNOWN".to_owned()
+                    } else {
+                        count(sums.lag as f64)
+                    },
                     sums.state()
                 ));
             }
             if topics.len() > LIVE_TOPICS {
-                lines.push(format!("  … and {} more topics", topics.len() - LIVE_TOPICS));
+                lines.push(format!(
+                    "  … and {} more topics",
+                    topics.len() - LIVE_TOPICS
+                ));
             }
         }
         output::redraw(&lines, self.drawn);
@@ -180,10 +194,15 @@ impl Progress {
     /// Records and bytes per second since this was asked last.
     fn rates(&mut self, key: &str, sums: Sums, now: Instant) -> (f64, f64) {
         let before = self.before.insert(key.to_owned(), (now, sums));
-        let Some((at, then)) = before else { return (0.0, 0.0) };
+        let Some((at, then)) = before else {
+            return (0.0, 0.0);
+        };
         let seconds = (now - at).as_secs_f64().max(0.001);
         let rate = |new: u64, old: u64| new.saturating_sub(old) as f64 / seconds;
-        (rate(sums.records, then.records), rate(sums.bytes, then.bytes))
+        (
+            rate(sums.records, then.records),
+            rate(sums.bytes, then.bytes),
+        )
     }
 
     /// The table at the end, and what is wrong below it.
@@ -202,7 +221,11 @@ impl Progress {
                     sums.partitions,
                     sums.records,
                     size(sums.bytes as f64),
-                    if sums.unknown > 0 { "UNKNOWN".to_owned() } else { sums.lag.to_string() },
+                    if sums.unknown > 0 {
+                        "UNKNOWN".to_owned()
+                    } else {
+                        sums.lag.to_string()
+                    },
                     sums.state()
                 ));
             }
@@ -218,15 +241,29 @@ impl Progress {
 
 fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
     let mut problems: Vec<String> = Vec::new();
-    problems.extend(link.round.trouble.iter().map(|trouble| format!("  {name}: {trouble}")));
+    problems.extend(
+        link.round
+            .trouble
+            .iter()
+            .map(|trouble| format!("  {name}: {trouble}")),
+    );
     for problem in &link.round.problems {
-        problems.push(format!("  {name} {}: {}: {}", problem.topic, problem.state, problem.reason));
+        problems.push(format!(
+            "  {name} {}: {}: {}",
+            problem.topic, problem.state, problem.reason
+        ));
     }
     for partition in &link.data.partitions {
         match &partition.state {
             State::Stopped(stop) => {
-                let at = stop.offset.map(|offset| format!(" at offset {offset}")).unwrap_or_default();
-                problems.push(format!("  {name} {}: {}{at}: {}", partition.source, stop.state, stop.reason));
+                let at = stop
+                    .offset
+                    .map(|offset| format!(" at offset {offset}"))
+                    .unwrap_or_default();
+                problems.push(format!(
+                    "  {name} {}: {}{at}: {}",
+                    partition.source, stop.state, stop.reason
+                ));
             }
             State::Waiting(trouble) => {
                 problems.push(format!("  {name} {}: waiting: {trouble}", partition.source));
@@ -240,22 +277,38 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
             ));
         }
     }
-    problems.extend(link.data.store_trouble.iter().map(|trouble| format!("  {name}: {trouble}")));
+    problems.extend(
+        link.data
+            .store_trouble
+            .iter()
+            .map(|trouble| format!("  {name}: {trouble}")),
+    );
     problems
 }
 
 fn line(link: &LinkStatus, total: Sums, (records, bytes): (f64, f64)) -> String {
     let topics = link.round.copies.len();
-    let state = if link.round.trouble.is_some() { "WAITING" } else { total.state() };
+    let state = if link.round.trouble.is_some() {
+        "WAITING"
+    } else {
+        total.state()
+    };
     let lag = if total.unknown > 0 {
         "lag UNKNOWN".to_owned()
     } else {
         format!("lag {} rec", count(total.lag as f64))
     };
     if topics == 0 && link.round.number > 0 && link.round.pending == 0 {
-        return format!("no topic is selected ({} seen) · waiting for one", link.round.seen);
+        return format!(
+            "no topic is selected ({} seen) · waiting for one",
+            link.round.seen
+        );
     }
-    format!("{topics} topics · {} rec/s · {}/s · {lag} · {state}", count(records), size(bytes))
+    format!(
+        "{topics} topics · {} rec/s · {}/s · {lag} · {state}",
+        count(records),
+        size(bytes)
+    )
 }
 
 fn total(link: &LinkStatus) -> Sums {
@@ -271,7 +324,11 @@ fn by_topic(link: &LinkStatus) -> BTreeMap<String, Sums> {
     for partition in &link.data.partitions {
         let from = &partition.source.topic;
         let to = &partition.destination.topic;
-        let name = if from == to { from.to_string() } else { format!("{from} → {to}") };
+        let name = if from == to {
+            from.to_string()
+        } else {
+            format!("{from} → {to}")
+        };
         topics.entry(name).or_default().add(partition);
     }
     topics

@@ -12,6 +12,10 @@ pub(crate) fn start(level: &str, json: bool) -> Result<(), String> {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let started = if json { builder.json().try_init() } else { builder.try_init() };
+    let started = if json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
     started.map_err(|error| error.to_string())
 }

@@ -49,7 +49,10 @@ pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: R
     for failure in &report.failures {
         output::error(&failure.to_string());
     }
-    let statuses: Vec<_> = handles.iter().map(|(name, h)| (name.as_str(), h.status())).collect();
+    let statuses: Vec<_> = handles
+        .iter()
+        .map(|(name, h)| (name.as_str(), h.status()))
+        .collect();
     // Without anybody watching there is nothing to sum up unless the end was the purpose.
     if options.until_caught_up.is_some() || options.stop_after.is_some() {
         for line in Progress::summary(&statuses) {
@@ -117,9 +120,14 @@ async fn watch(
             () = sleep_until(end.unwrap_or(started)), if end.is_some() => return None,
             () = stop.requested() => return None,
         }
-        let statuses: Vec<_> = handles.iter().map(|(n, h)| (n.as_str(), h.status())).collect();
+        let statuses: Vec<_> = handles
+            .iter()
+            .map(|(n, h)| (n.as_str(), h.status()))
+            .collect();
         progress.show(&statuses);
-        let Some(hold) = options.until_caught_up else { continue };
+        let Some(hold) = options.until_caught_up else {
+            continue;
+        };
         match CaughtUp::of(&statuses, started) {
             CaughtUp::Yes => {
                 let since = *caught_up_since.get_or_insert_with(Instant::now);

@@ -1,57 +1,133 @@
 //! `tributary replicate`: one link made from options.
+//!
+//! Positions are kept in the destination under the link's name. Unless it is given, the name is made
+//! from the ids of both clusters, so that repeating the command on any host finds them.
 
-use config::client::{ClientConfig, HostPort};
-use config::link::*;
-use config::pattern::{Pattern, PatternList};
-use config::rename::RenameFormat;
+use config::pattern::Pattern;
+use config::raw::RawConfig;
+use config::resolve::resolve_link_selecting;
 use config::selection::TopicSelection;
 use config::worker::{OffsetStorage, WorkerConfig};
-use std::time::Duration;
+use kafka_client::Cluster;
+use kafka_wire::message::metadata::MetadataTopics;
+use lifecycle::Scope;
 
 use super::{Exit, ReplicateArgs};
 use crate::worker::{self, RunOptions};
+use crate::{output, settings};
 
-fn hp(s: &str) -> HostPort {
-    let (h, p) = s.rsplit_once(':').expect("host:port");
-    HostPort { host: h.to_owned(), port: p.parse().expect("port") }
-}
+/// How often new topics are looked for. They are promised within five seconds, creation included.
+const POLL_INTERVAL_MS: &str = "2000";
+/// Characters of each cluster id in the link's name.
+const ID_LENGTH: usize = 8;
 
+/// Runs the command.
 pub(super) async fn run(args: ReplicateArgs) -> Exit {
-    let name = args.name.clone().unwrap_or_else(|| "quick".to_owned());
-    let link = LinkConfig {
-        name: name.clone(),
-        source: ClientConfig::new(args.from.split(',').map(hp).collect()),
-        destination: ClientConfig::new(args.to.split(',').map(hp).collect()),
-        topics: TopicSettings {
-            selection: TopicSelection::new(
-                args.topic.clone(),
-                Vec::new(),
-                args.topics.iter().map(|p| Pattern::parse(p).expect("pattern")).collect(),
-                args.exclude.iter().map(|p| Pattern::parse(p).expect("pattern")).collect(),
-            ),
-            rename: RenameFormat::parse(&args.rename).expect("rename"),
-            auto_create: true,
-            replication_factor: None,
-            timestamp_type: TimestampType::CreateTime,
-            poll_interval: Duration::from_secs(2),
-            create_backoff: Duration::from_secs(10),
-            config_exclude: PatternList::parse([]).expect("empty"),
-        },
-        fetch: FetchSettings::default(),
-        produce: ProduceSettings::default(),
-        start: StartPosition::Earliest,
-        on_gap: OnGap::Stop,
-        on_recreate: OnRecreate::Stop,
+    let Some((mut link, mut worker)) = resolve(&args) else {
+        return Exit::Usage;
     };
-    let worker = WorkerConfig::new(OffsetStorage::Topic {
-        name: format!("tributary.{name}.offsets.internal"),
-        replication_factor: 3,
-        partitions: 25,
-    });
+    if args.name.is_none() {
+        match default_name(&link).await {
+            Ok(name) => link.name = name,
+            Err(error) => {
+                output::error(&error);
+                return Exit::Error;
+            }
+        }
+    }
+    if let OffsetStorage::Topic { name, .. } = &mut worker.offsets
+        && name.is_empty()
+    {
+        *name = format!("tributary.{}.offsets.internal", link.name);
+    }
     let options = RunOptions {
         until_caught_up: args.until_caught_up.then_some(args.hold),
         stop_after: args.stop_after,
         progress: args.progress.0,
     };
     worker::run(worker, vec![link], options).await
+}
+
+/// The settings, or nothing after every problem has been printed.
+fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConfig)> {
+    let include = patterns("--topics", &args.topics);
+    let exclude = patterns("--exclude", &args.exclude);
+    let mut raw = RawConfig::new();
+    for (flag, key, value) in [
+        ("--from", "src.kafka.bootstrap.servers", args.from.as_str()),
+        ("--to", "dest.kafka.bootstrap.servers", &args.to),
+        ("--rename", "topic.rename.format", &args.rename),
+        ("--start", "tributary.start", &args.start),
+        ("--name", "name", args.name.as_deref().unwrap_or("quick")),
+        ("default", "topic.poll.interval.ms", POLL_INTERVAL_MS),
+        ("default", "topic.create.backoff.ms", "10000"),
+    ] {
+        raw.set_flag(flag, key, value);
+    }
+    let mut worker_raw = RawConfig::new();
+    worker_raw.set_flag("--to", "bootstrap.servers", &args.to);
+    let overlaid = settings::overlay(&mut raw, "--set", &args.set)
+        .and_then(|()| settings::overlay(&mut worker_raw, "--override", &args.overrides));
+    if let Err(problem) = overlaid {
+        output::error(&problem);
+        return None;
+    }
+    let keeps_elsewhere = ["offset.storage.topic", "offset.storage.file.filename"]
+        .iter()
+        .any(|key| worker_raw.get(key).is_some());
+    if !keeps_elsewhere {
+        // Replaced once the link's name is known.
+        worker_raw.set_flag("default", "offset.storage.topic", "tributary");
+    }
+    let mut worker = settings::worker(&worker_raw, "--override")?;
+    if let OffsetStorage::Topic { name, .. } = &mut worker.offsets
+        && !keeps_elsewhere
+    {
+        name.clear();
+    }
+    let (include, exclude) = (include?, exclude?);
+    let selection = TopicSelection::new(args.topic.iter().cloned(), Vec::new(), include, exclude);
+    let link = settings::resolved(
+        "replicate",
+        resolve_link_selecting(&raw, &worker, selection),
+    )?;
+    Some((link, worker))
+}
+
+/// Reads patterns; problems are printed, likely slips are said.
+fn patterns(flag: &str, texts: &[String]) -> Option<Vec<Pattern>> {
+    let mut patterns = Vec::new();
+    for text in texts {
+        match Pattern::parse(text) {
+            Ok(pattern) => {
+                if let Some(meant) = pattern.probably_meant() {
+                    tracing::warn!(
+                        "{flag} '{text}' is a regular expression, not a file name pattern: for all topics that begin \
+                         so write '{meant}'"
+                    );
+                }
+                patterns.push(pattern);
+            }
+            Err(problem) => output::error(&format!("{flag} '{text}': {problem}")),
+        }
+    }
+    (patterns.len() == texts.len()).then_some(patterns)
+}
+
+/// The first characters of both cluster ids.
+async fn default_name(link: &config::link::LinkConfig) -> Result<String, String> {
+    let scope = Scope::new("probe");
+    let id = async |config: &config::client::ClientConfig, side: &str| {
+        let cluster = Cluster::new(config.clone(), &scope, side);
+        let none = MetadataTopics::Topics(Vec::new());
+        cluster
+            .metadata(none)
+            .await
+            .map_err(|error| format!("{side}: {error}"))?;
+        let id = cluster.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+        Ok::<_, String>(id.chars().take(ID_LENGTH).collect::<String>())
+    };
+    let from = id(&link.source, "source").await?;
+    let to = id(&link.destination, "destination").await?;
+    Ok(format!("{from}-{to}"))
 }

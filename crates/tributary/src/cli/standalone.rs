@@ -1,7 +1,66 @@
-//! `tributary standalone`: links from files.
+//! `tributary standalone`: one process with the links of the given files.
+
+use std::collections::HashSet;
 
 use super::{Exit, StandaloneArgs};
+use crate::worker::{self, RunOptions};
+use crate::{output, settings};
 
-pub(super) async fn run(_args: StandaloneArgs) -> Exit {
-    Exit::Error
+/// Runs the command.
+pub(super) async fn run(args: StandaloneArgs) -> Exit {
+    let Some((worker, links)) = resolve(&args) else {
+        return if args.check {
+            Exit::NotReady
+        } else {
+            Exit::Usage
+        };
+    };
+    if args.check {
+        output::line(&format!(
+            "{} and {} links can be used",
+            args.worker.display(),
+            links.len()
+        ));
+        return Exit::Done;
+    }
+    let options = RunOptions {
+        until_caught_up: args.until_caught_up.then_some(args.hold),
+        stop_after: args.stop_after,
+        progress: args.progress.0,
+    };
+    worker::run(worker, links, options).await
+}
+
+/// The settings, or nothing after every problem of every file has been printed.
+fn resolve(
+    args: &StandaloneArgs,
+) -> Option<(config::worker::WorkerConfig, Vec<config::link::LinkConfig>)> {
+    let read = |path| {
+        settings::read(path)
+            .map_err(|problem| output::error(&problem))
+            .ok()
+    };
+    let mut raw = read(&args.worker)?;
+    if let Err(problem) = settings::overlay(&mut raw, "--override", &args.overrides) {
+        output::error(&problem);
+        return None;
+    }
+    let worker = settings::worker(&raw, &args.worker.display().to_string())?;
+    let mut links = Vec::new();
+    let mut names = HashSet::new();
+    for path in &args.links {
+        let what = path.display().to_string();
+        let link = read(path).and_then(|raw| settings::link(&raw, &worker, &what));
+        if let Some(link) = link {
+            if names.insert(link.name.clone()) {
+                links.push(link);
+            } else {
+                output::error(&format!(
+                    "{what}: another file has a link of the name {} too",
+                    link.name
+                ));
+            }
+        }
+    }
+    (links.len() == args.links.len()).then_some((worker, links))
 }

@@ -1,0 +1,74 @@
+//! From files and options to resolved settings, or to sentences that say what is wrong.
+//!
+//! The only place that reads property files.
+
+use std::path::Path;
+
+use config::link::LinkConfig;
+use config::problem::{ConfigProblem, Notice, NoticeLevel};
+use config::raw::RawConfig;
+use config::resolve;
+use config::worker::WorkerConfig;
+
+use crate::output;
+
+/// Reads a properties or JSON file, whichever its content is.
+pub(crate) fn read(path: &Path) -> Result<RawConfig, String> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+    if text.trim_start().starts_with('{') {
+        return RawConfig::from_json(&name, &text).map_err(|problem| problem.to_string());
+    }
+    let (raw, notices) =
+        RawConfig::from_properties(&name, &text).map_err(|problem| problem.to_string())?;
+    say(&name, &notices);
+    Ok(raw)
+}
+
+/// Lays `KEY=VALUE` options over what was read.
+pub(crate) fn overlay(raw: &mut RawConfig, flag: &str, settings: &[String]) -> Result<(), String> {
+    for setting in settings {
+        raw.set_from_flag(flag, setting)
+            .map_err(|problem| problem.to_string())?;
+    }
+    Ok(())
+}
+
+/// Resolves a worker; problems are printed.
+pub(crate) fn worker(raw: &RawConfig, what: &str) -> Option<WorkerConfig> {
+    resolved(what, resolve::resolve_worker(raw))
+}
+
+/// Prints the problems, or says the notices and returns the settings.
+pub(crate) fn resolved<T>(
+    what: &str,
+    result: Result<(T, Vec<Notice>), Vec<ConfigProblem>>,
+) -> Option<T> {
+    match result {
+        Ok((settings, notices)) => {
+            say(what, &notices);
+            Some(settings)
+        }
+        Err(problems) => {
+            for problem in problems {
+                output::error(&format!("{what}: {problem}"));
+            }
+            None
+        }
+    }
+}
+
+/// Resolves a link; problems are printed.
+pub(crate) fn link(raw: &RawConfig, worker: &WorkerConfig, what: &str) -> Option<LinkConfig> {
+    resolved(what, resolve::resolve_link(raw, worker))
+}
+
+fn say(what: &str, notices: &[Notice]) {
+    for notice in notices {
+        match notice.level {
+            NoticeLevel::Info => tracing::info!("{what}: {}", notice.text),
+            NoticeLevel::Warn => tracing::warn!("{what}: {}", notice.text),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The copy is the source, record by record, for every codec and version, plain and in transactions.
+
+use test_support::judge;
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::kafka_jars::KafkaVersion;
+use test_support::workload::{Codec, Generator, Load, Mode, Produced, Shape, create_topic};
+
+use crate::support::{
+    COPIED, NEW, OLD, Replicate, committed, compared, pair, stored, transactions, unique,
+};
+
+const PARTITIONS: i32 = 3;
+const RECORDS: usize = 1_500;
+
+/// A topic of the source, and what was put into it.
+struct Loaded {
+    topic: String,
+    codec: Codec,
+    kind: &'static str,
+    produced: Produced,
+}
+
+async fn load(
+    cluster: &KafkaCluster,
+    prefix: &str,
+    codec: Codec,
+    kind: &'static str,
+    seed: u64,
+) -> Loaded {
+    let topic = format!("{prefix}.{codec}.{kind}");
+    let bootstrap = cluster.bootstrap();
+    create_topic(&bootstrap, &topic, PARTITIONS, &[])
+        .await
+        .expect("a new topic");
+    let mode = match kind {
+        "plain" => Mode::Plain,
+        _ => transactions(seed),
+    };
+    let records = Generator::new(Shape::mixed(seed, PARTITIONS)).take(RECORDS);
+    let load = Load::new(bootstrap, &topic).codec(codec).mode(mode);
+    let produced = load.send(records).await.expect("all are acknowledged");
+    Loaded {
+        topic,
+        codec,
+        kind,
+        produced,
+    }
+}
+
+/// Ten topics, one run of the program, ten comparisons.
+async fn copies_are_equal(
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    rename: &str,
+    seed: u64,
+) {
+    let versions = format!("{} → {}", source.version(), destination.version());
+    let prefix = unique("fidelity");
+    let mut topics = Vec::new();
+    for codec in Codec::ALL {
+        for kind in ["plain", "transactional"] {
+            topics.push(load(source, &prefix, codec, kind, seed).await);
+        }
+    }
+    let run = Replicate::new(source, destination, &format!("{prefix}\\..*"))
+        .with(&["--rename", rename])
+        .until_caught_up()
+        .await;
+    let run = run.ended_with(0).quiet();
+    assert!(run.output.contains("CURRENT"), "{run}");
+
+    println!("{versions}, seed {seed}\n  codec   kind           records  aborted  equal");
+    for loaded in &topics {
+        let from = committed(source, &loaded.topic);
+        let to = stored(destination, &rename.replace("${topic}", &loaded.topic));
+        let verdict = compared(&from, &to).await;
+        let (codec, kind) = (loaded.codec.name(), loaded.kind);
+        println!(
+            "  {codec:7} {kind:14} {:7}  {:7}  {}",
+            verdict.destination,
+            loaded.produced.aborted,
+            verdict.is_equal()
+        );
+        assert!(
+            verdict.is_equal(),
+            "{versions}, seed {seed}, {codec}, {kind}: {verdict}"
+        );
+        let digest = judge::digest(&to, COPIED).await.expect("readable");
+        assert_eq!(
+            digest, loaded.produced.digests,
+            "{versions}, seed {seed}, {codec}, {kind}"
+        );
+        if kind == "transactional" {
+            assert!(
+                loaded.produced.aborted > 100,
+                "the load has aborted records"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_3_9_cluster_holds_is_in_a_4_3_cluster_unchanged() {
+    let (source, destination) = pair(OLD, NEW).await;
+    copies_are_equal(source, destination, "${topic}", 3_943).await;
+}
+
+#[tokio::test]
+async fn what_a_4_3_cluster_holds_is_in_a_3_9_cluster_unchanged() {
+    let (source, destination) = pair(NEW, OLD).await;
+    copies_are_equal(source, destination, "${topic}", 4_339).await;
+}
+
+#[tokio::test]
+async fn what_a_4_3_cluster_holds_is_in_another_under_a_new_name() {
+    let (source, destination) = pair(NEW, NEW).await;
+    copies_are_equal(source, destination, "west.${topic}", 4_343).await;
+}
+
+#[tokio::test]
+async fn what_the_newest_broker_holds_is_in_a_4_3_cluster_unchanged() {
+    let newest = KafkaCluster::builder()
+        .name("newest")
+        .version(KafkaVersion::V4_4_0);
+    let source = newest.start().await.expect("it starts");
+    let (_, destination) = pair(NEW, NEW).await;
+    copies_are_equal(&source, destination, "${topic}", 4_443).await;
+}

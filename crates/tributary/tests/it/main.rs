@@ -1,0 +1,8 @@
+//! The program as a whole: the real binary between real Kafka clusters, judged by librdkafka.
+//!
+//! Clusters without faults are shared by all tests of this target; tests with faults share one pair behind proxies and
+//! take turns on it. Topic and link names are unique, so tests do not see each other.
+
+mod fidelity;
+mod support;
+mod untouched;
