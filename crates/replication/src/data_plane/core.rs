@@ -187,6 +187,8 @@ impl Core {
             destination: assignment.destination,
             start: assignment.start,
             phase: Phase::Starting,
+            timer: None,
+            establishing: false,
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
@@ -226,6 +228,9 @@ impl Core {
     pub(crate) fn on_time(&mut self, now: Instant) {
         while let Some(&(at, index)) = self.timers.first().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, index));
+            if let Some(partition) = self.partitions.get_mut(&index) {
+                partition.timer = None;
+            }
             self.to_locate.insert(index);
         }
     }
@@ -298,7 +303,12 @@ impl Core {
             }
             return;
         }
-        if !matches!(partition.phase, Phase::Starting) {
+        // One reading at a time, and none while a call could still change what is read: the partition
+        // may have been running when the look-up began.
+        let reads = matches!(partition.phase, Phase::Starting)
+            && partition.open_calls == 0
+            && !partition.establishing;
+        if !reads {
             return;
         }
         partition.destination_leader = Some(destination.leader.node);
@@ -327,6 +337,7 @@ impl Core {
             readings: partition.readings,
             on_gap: self.settings.on_gap,
         };
+        partition.establishing = true;
         self.to_establish
             .entry((source.leader.node, destination.leader.node))
             .or_default()
@@ -345,6 +356,7 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
+        partition.establishing = false;
         match outcome {
             Established::Ready {
                 position,
@@ -400,8 +412,7 @@ impl Core {
         tracing::debug!(partition = %partition.source, "partition begins anew: {trouble}");
         partition.restart();
         partition.meet(trouble, now);
-        let at = now + partition.backoff.next_delay();
-        self.timers.insert((at, index));
+        self.pause(index, now);
         self.touch_reader(index);
     }
 
@@ -411,8 +422,19 @@ impl Core {
             return;
         };
         partition.meet(trouble, now);
-        self.timers
-            .insert((now + partition.backoff.next_delay(), index));
+        self.pause(index, now);
+    }
+
+    /// Looks at the partition again after its backoff, or when it was going to anyway: a second timer
+    /// would go on for ever beside the first.
+    fn pause(&mut self, index: Index, now: Instant) {
+        if let Some(partition) = self.partitions.get_mut(&index)
+            && partition.timer.is_none()
+        {
+            let at = now + partition.backoff.next_delay();
+            partition.timer = Some(at);
+            self.timers.insert((at, index));
+        }
     }
 
     /// Positions that changed since they were taken last, unless some are being stored. With `all`

@@ -100,6 +100,10 @@ pub(crate) struct Partition {
     pub(crate) destination: TopicPartition,
     pub(crate) start: StartPosition,
     pub(crate) phase: Phase,
+    /// When it is looked at again, while that is to happen.
+    pub(crate) timer: Option<Instant>,
+    /// Whether its logs are being read.
+    pub(crate) establishing: bool,
     pub(crate) backoff: Backoff,
     /// The newest trouble, while it lasts.
     pub(crate) trouble: Option<String>,

@@ -234,14 +234,14 @@ impl Core {
 
     /// A partition that waited for its calls to end may be looked at again.
     fn after_call(&mut self, index: Index, now: Instant) {
-        let Some(partition) = self.partitions.get(&index) else {
+        let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        if matches!(partition.phase, Phase::Starting) && partition.open_calls == 0 {
-            // Its timer may have passed meanwhile; a second look-up does no harm.
-            if !self.timers.iter().any(|(_, waiting)| *waiting == index) {
-                self.timers.insert((now, index));
-            }
+        // Its timer may have passed meanwhile.
+        let waits = matches!(partition.phase, Phase::Starting) && partition.open_calls == 0;
+        if waits && partition.timer.is_none() {
+            partition.timer = Some(now);
+            self.timers.insert((now, index));
         }
     }
 
