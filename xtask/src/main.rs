@@ -6,6 +6,7 @@
 //! judge runs it as a process of its own (`src/bin/judge/`). It drives `tributary` from outside, through its command
 //! line, and depends on none of its crates.
 
+mod bench;
 mod build;
 mod demo;
 mod duration;
@@ -47,6 +48,11 @@ enum Verb {
     },
     /// What every change must pass: the same as `test`
     Ci,
+    /// Processor seconds per GB, memory and throughput beside MirrorMaker 2; writes docs/benchmark-results
+    Bench(bench::BenchOptions),
+    /// The relay that the benchmark measures as its floor
+    #[command(hide = true)]
+    BenchRelay(bench::RelayOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Apache Kafka for tests and by hand
@@ -69,6 +75,8 @@ fn dispatch(verb: Verb) -> Result<()> {
     match verb {
         Verb::Demo(options) => demo::run(&root, &options),
         Verb::Test { filters } => test::run(&root, &filters),
+        Verb::Bench(options) => bench::run(&root, &options),
+        Verb::BenchRelay(options) => bench::run_relay(&options),
         Verb::Ci => test::run(&root, &[]),
         Verb::Tidy => tidy::run(&root),
         Verb::Kafka(verb) => kafka::run(&verb),

@@ -1,0 +1,252 @@
+//! `cargo xtask bench`: what a copied gigabyte costs, beside MirrorMaker 2 and beside the floor.
+//!
+//! ```text
+//! source cluster, filled once per codec ──┬─ Tributary ─────┐
+//!                                         └─ MirrorMaker 2 ─┴─▶ destination cluster, emptied before every run
+//! for every pair: Tributary, MirrorMaker 2, Tributary, MirrorMaker 2 …
+//! ```
+//! Every run is judged: the destination is read with librdkafka and compared with the source, record by record. A run
+//! that is not equal has no numbers; it is reported as lost. Runs during which the host took more than 5 % of the
+//! processor away are reported and left out of the medians.
+//!
+//! Generator, judge and this program are processes of their own and in nobody's figures.
+
+mod log;
+mod machine;
+mod peer;
+mod relay;
+mod report;
+mod run;
+mod window;
+
+use std::path::{Path, PathBuf};
+
+use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
+use test_support::kafka_jars::{KafkaJars, KafkaVersion};
+use test_support::run_directory::RunDirectory;
+
+use crate::build::{self, Profile};
+use crate::failure::{Attempt as _, Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::judge::{Judge, PartitionDigest};
+use crate::{kafka, output, setup};
+use log::LogSize;
+use peer::Peer;
+pub(crate) use relay::{RelayOptions, run as run_relay};
+use report::{Report, Series};
+use run::Place;
+
+/// Partitions of the benchmark's topics.
+const PARTITIONS: u32 = 12;
+/// Bytes of records in a source batch before compression.
+const BATCH_BYTES: u32 = 65_536;
+
+/// Options of the benchmark.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchOptions {
+    /// Size of the source topic's log in GB (10⁹ bytes as they travel)
+    #[arg(long, default_value_t = 1.0)]
+    gb: f64,
+    /// How many times each replicator runs
+    #[arg(long, default_value_t = 3)]
+    pairs: u32,
+    /// Codecs of the source's batches
+    #[arg(long, value_delimiter = ',', default_value = "zstd,none")]
+    codec: Vec<String>,
+    /// Who runs beside Tributary
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "mm2")]
+    peers: Vec<Peer>,
+    /// Pinned: brokers, generator and judge on core 0, the replicator on core 1. Free: everything on all cores
+    #[arg(long, value_enum, default_value = "pinned")]
+    layout: Layout,
+    /// What the result's file name ends with
+    #[arg(long, default_value = "foundation")]
+    label: String,
+}
+
+/// Which cores who uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    Pinned,
+    Free,
+}
+
+impl Layout {
+    /// What stands in front of a replicator's command.
+    fn replicator_prefix(self) -> &'static [&'static str] {
+        match self {
+            Self::Pinned => &["taskset", "-c", "1"],
+            Self::Free => &[],
+        }
+    }
+}
+
+/// Everything that is built and fetched before something runs.
+struct Prepared {
+    jars: KafkaJars,
+    tributary: PathBuf,
+    judge: Judge,
+}
+
+/// Runs the benchmark and writes its report.
+pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
+    if !(options.gb > 0.0 && options.gb <= 100.0) {
+        return Err(Failure::new("--gb must lie above 0 and at most at 100"));
+    }
+    output::heading("set-up");
+    setup::ensure(setup::FOR_TESTS)?;
+    let prepared = Prepared {
+        jars: kafka::jars(KafkaVersion::default())?,
+        tributary: build::tributary(root, Profile::Release)?,
+        judge: Judge::build(root, Profile::Release)?,
+    };
+    if options.layout == Layout::Pinned {
+        // Children inherit it: brokers, generator and judge stay on core 0, replicators are sent to core 1.
+        machine::pin(std::process::id(), 0)?;
+    }
+    let report = crate::runtime()?.block_on(async {
+        let mut interrupt = Interrupt::listen()?;
+        interrupt.or(measure(root, options, &prepared)).await?
+    })?;
+    let directory = root.join("docs").join("benchmark-results");
+    let path = report.write(&directory, &options.label)?;
+    output::heading(format!("written to {}", path.display()));
+    output::line(report.summary());
+    if report.lost() == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} runs have no numbers; the report says why",
+        report.lost()
+    )))
+}
+
+async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Result<Report> {
+    let directory = RunDirectory::new("bench").attempting("make a directory for the benchmark")?;
+    let prefix = options.layout.replicator_prefix();
+    output::heading("the floor: a relay that only moves bytes");
+    let mut floor = Vec::new();
+    for _ in 0..options.pairs.max(3) {
+        let seconds = relay::measure(bytes(options), prefix)?;
+        output::line(format!("   relay: {seconds:.3} CPU-s/GB"));
+        floor.push(seconds);
+    }
+    output::heading("two clusters");
+    let builder = |name| {
+        KafkaCluster::builder()
+            .name(name)
+            .heap_mib(1024)
+            .full_jit()
+            .property("log.retention.ms", "-1")
+            .property("log.segment.delete.delay.ms", "1000")
+    };
+    let [source, destination] =
+        ClusterBuilder::start_all([builder("source"), builder("destination")])
+            .await
+            .attempting("start the clusters")?;
+    let mut series = Vec::new();
+    for codec in &options.codec {
+        let place = Place {
+            prepared,
+            source: &source,
+            destination: &destination,
+            directory: directory.path(),
+            prefix,
+        };
+        series.push(one_codec(options, &place, codec).await?);
+    }
+    let description = machine::describe(root, &prepared.jars, options.layout)?;
+    Ok(Report {
+        description,
+        floor,
+        series,
+        pairs: options.pairs,
+    })
+}
+
+/// Fills the source with one codec and runs all pairs on it.
+async fn one_codec(options: &BenchOptions, place: &Place<'_>, codec: &str) -> Result<Series> {
+    let topic = format!("bench.{codec}");
+    output::heading(format!("{topic}: loading"));
+    let (size, records) = load(options, place, &topic, codec).await?;
+    let source = place
+        .prepared
+        .judge
+        .digest(&place.source.bootstrap(), &topic)
+        .await?;
+    let counted: u64 = source
+        .iter()
+        .map(|partition: &PartitionDigest| partition.records)
+        .sum();
+    if counted != records {
+        return Err(Failure::new(format!(
+            "{records} records were loaded, {counted} are there"
+        )));
+    }
+    output::line(format!(
+        "   {records} records, {} bytes in {} batches",
+        size.bytes, size.batches
+    ));
+    let mut series = Series {
+        codec: codec.to_owned(),
+        size,
+        records,
+        runs: Vec::new(),
+    };
+    for pair in 1..=options.pairs {
+        for peer in [Peer::Tributary].iter().chain(&options.peers) {
+            let job = run::Job {
+                peer: *peer,
+                pair,
+                topic: &topic,
+                codec,
+                source: &source,
+                size,
+                records,
+            };
+            output::line(format!("   {pair}/{} {peer} …", options.pairs));
+            let done = place.run(&job).await?;
+            output::line(format!("   {pair}/{} {done}", options.pairs));
+            series.runs.push(done);
+        }
+    }
+    Ok(series)
+}
+
+/// Creates the source topic and has the judge fill it; returns its size and the number of records.
+async fn load(
+    options: &BenchOptions,
+    place: &Place<'_>,
+    topic: &str,
+    codec: &str,
+) -> Result<(LogSize, u64)> {
+    let judge = &place.prepared.judge;
+    let bootstrap = place.source.bootstrap();
+    judge
+        .create_topic(
+            &bootstrap,
+            topic,
+            PARTITIONS,
+            &["compression.type=producer"],
+        )
+        .await?;
+    let log_directory = place.source.node(0).data_directory();
+    let log_text = log_directory.display().to_string();
+    let (partitions, batch) = (PARTITIONS.to_string(), BATCH_BYTES.to_string());
+    let size = bytes(options).to_string();
+    let mut arguments = vec!["load", &bootstrap, topic, "--codec", codec];
+    arguments.extend(["--partitions", &partitions, "--batch-bytes", &batch]);
+    arguments.extend(["--wire-bytes", &size, "--log-directory", &log_text]);
+    let loaded = judge.ask(&arguments).await?;
+    let records = loaded["records"].as_u64().unwrap_or_default();
+    Ok((log::measure(&log_directory, topic)?, records))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be above 0 and at most 100 GB"
+)]
+fn bytes(options: &BenchOptions) -> u64 {
+    (options.gb * 1e9) as u64
+}

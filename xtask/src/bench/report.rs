@@ -1,0 +1,318 @@
+//! The report: Markdown for people, CSV for tools, with every run, the lost ones too.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::log::LogSize;
+use super::machine;
+use super::peer::Peer;
+use super::run::{Figures, Outcome, Run};
+use super::window::{spread, to_f64};
+use crate::failure::{Attempt as _, Result};
+
+/// Everything that was measured.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// Name and value of what describes machine, versions and command.
+    pub(super) description: Vec<(String, String)>,
+    /// Processor seconds per GB of the relay, run by run.
+    pub(super) floor: Vec<f64>,
+    pub(super) series: Vec<Series>,
+    pub(super) pairs: u32,
+}
+
+/// All runs on one source topic.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) codec: String,
+    pub(super) size: LogSize,
+    pub(super) records: u64,
+    pub(super) runs: Vec<Run>,
+}
+
+impl Series {
+    fn peers(&self) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        for run in &self.runs {
+            if !peers.contains(&run.peer) {
+                peers.push(run.peer);
+            }
+        }
+        peers
+    }
+
+    /// The runs of a peer that count.
+    fn figures(&self, peer: Peer) -> impl Iterator<Item = (u32, &Figures)> {
+        self.runs
+            .iter()
+            .filter(move |run| run.peer == peer)
+            .filter_map(|run| match &run.outcome {
+                Outcome::Measured(figures) if figures.counts() => Some((run.pair, figures)),
+                Outcome::Measured(_) | Outcome::Lost(_) => None,
+            })
+    }
+
+    fn spread(&self, peer: Peer, pick: impl Fn(&Figures) -> Option<f64>) -> Option<[f64; 3]> {
+        spread(
+            self.figures(peer)
+                .filter_map(|(_, figures)| pick(figures))
+                .collect(),
+        )
+    }
+
+    /// How many times the processor seconds of Tributary a peer uses, pair by pair, both picked from their figures.
+    fn ratios(
+        &self,
+        peer: Peer,
+        of_peer: impl Fn(&Figures) -> Option<f64>,
+        of_tributary: impl Fn(&Figures) -> Option<f64>,
+    ) -> Option<[f64; 3]> {
+        let paired = self.figures(peer).filter_map(|(pair, figures)| {
+            let (_, ours) = self
+                .figures(Peer::Tributary)
+                .find(|(other, _)| *other == pair)?;
+            Some(of_peer(figures)? / of_tributary(ours)?)
+        });
+        spread(paired.collect())
+    }
+}
+
+impl Report {
+    /// How many runs have no numbers.
+    pub(super) fn lost(&self) -> usize {
+        let runs = self.series.iter().flat_map(|series| &series.runs);
+        runs.filter(|run| matches!(run.outcome, Outcome::Lost(_)))
+            .count()
+    }
+
+    /// Writes `<date>-<label>.md` and `.csv`; returns the path of the first.
+    pub(super) fn write(&self, directory: &Path, label: &str) -> Result<PathBuf> {
+        fs::create_dir_all(directory).attempting(format!("create {}", directory.display()))?;
+        let path = directory.join(format!("{}-{label}.md", machine::date()?));
+        fs::write(&path, self.markdown()).attempting(format!("write {}", path.display()))?;
+        let csv = path.with_extension("csv");
+        fs::write(&csv, self.csv()).attempting(format!("write {}", csv.display()))?;
+        Ok(path)
+    }
+
+    /// The tables of medians, for the terminal.
+    pub(super) fn summary(&self) -> String {
+        let mut text = String::new();
+        for series in &self.series {
+            self.medians(series, &mut text);
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("# Copying, beside MirrorMaker 2\n\n");
+        text.push_str("| | |\n|---|---|\n");
+        for (name, value) in &self.description {
+            push(&mut text, format_args!("| {name} | {value} |\n"));
+        }
+        text.push_str(METHOD);
+        text.push_str("\n## Medians (lowest to highest)\n\n");
+        for series in &self.series {
+            self.medians(series, &mut text);
+        }
+        text.push_str("## Every run\n\n");
+        let heading = "codec | pair | replicator | CPU-s whole | CPU-s/GB whole | CPU-s/GB steady | MB/s whole | \
+                       MB/s steady | peak MiB | source broker CPU-s | destination broker CPU-s | stolen | batch \
+                       KB at destination | outcome";
+        let columns = heading.split('|').count();
+        push(
+            &mut text,
+            format_args!("| {heading} |\n|{}\n", "---|".repeat(columns)),
+        );
+        for series in &self.series {
+            for run in &series.runs {
+                push(
+                    &mut text,
+                    format_args!("| {} |\n", cells(series, run).join(" | ")),
+                );
+            }
+        }
+        text
+    }
+
+    fn medians(&self, series: &Series, text: &mut String) {
+        let mean = to_f64(series.size.bytes) / to_f64(series.size.batches) / 1e3;
+        push(
+            text,
+            format_args!(
+                "### {}: {} records of 1 KB, {:.3} GB on the wire in batches of {mean:.1} KB, {} pairs\n\n",
+                series.codec,
+                series.records,
+                to_f64(series.size.bytes) / 1e9,
+                self.pairs,
+            ),
+        );
+        text.push_str(
+            "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | runs that count |\n\
+             |---|---|---|---|---|---|---|---|\n",
+        );
+        let floor = spread(self.floor.clone());
+        push(
+            text,
+            format_args!(
+                "| relay (the floor) | {} | | 1 | | | | {} |\n",
+                said(floor, 2),
+                self.floor.len()
+            ),
+        );
+        for peer in series.peers() {
+            let whole = |figures: &Figures| Some(figures.whole.seconds_per_gigabyte());
+            let floor_median = floor.map_or(f64::NAN, |[median, ..]| median);
+            let over_floor =
+                |figures: &Figures| whole(figures).map(|seconds| seconds / floor_median);
+            let rate = |figures: &Figures| Some(figures.whole.megabytes_per_second());
+            push(
+                text,
+                format_args!(
+                    "| {peer} | {} | {} | {} | {} | {} | {} | {} |\n",
+                    said(series.spread(peer, steady), 2),
+                    said(series.spread(peer, whole), 2),
+                    said(series.spread(peer, over_floor), 1),
+                    said(
+                        series.spread(peer, |f| f.steady.map(|w| w.megabytes_per_second())),
+                        0
+                    ),
+                    said(series.spread(peer, rate), 0),
+                    said(series.spread(peer, |f| Some(to_f64(f.peak_bytes >> 20))), 0),
+                    series.figures(peer).count(),
+                ),
+            );
+        }
+        text.push('\n');
+        for peer in series
+            .peers()
+            .into_iter()
+            .filter(|peer| *peer != Peer::Tributary)
+        {
+            ratios(series, peer, text);
+        }
+    }
+
+    fn csv(&self) -> String {
+        let mut text = String::from(
+            "codec,pair,replicator,cpu_s_whole,cpu_s_per_gb_whole,cpu_s_per_gb_steady,mb_per_s_whole,mb_per_s_steady,\
+             peak_mib,source_broker_cpu_s,destination_broker_cpu_s,stolen_percent,batch_kb_at_destination,outcome\n",
+        );
+        for series in &self.series {
+            for run in &series.runs {
+                let cells = cells(series, run)
+                    .into_iter()
+                    .map(|cell| cell.replace(',', ";"));
+                push(
+                    &mut text,
+                    format_args!("{}\n", cells.collect::<Vec<_>>().join(",")),
+                );
+            }
+        }
+        text
+    }
+}
+
+fn steady(figures: &Figures) -> Option<f64> {
+    figures.steady.map(|window| window.seconds_per_gigabyte())
+}
+
+fn ratios(series: &Series, peer: Peer, text: &mut String) {
+    let whole = |figures: &Figures| Some(figures.whole.seconds_per_gigabyte());
+    let rows = [
+        ("both steady", series.ratios(peer, steady, steady)),
+        ("both whole", series.ratios(peer, whole, whole)),
+        (
+            "it steady, Tributary whole (the strictest)",
+            series.ratios(peer, steady, whole),
+        ),
+    ];
+    push(
+        text,
+        format_args!("{peer} uses, in processor seconds per GB, times those of Tributary:\n\n"),
+    );
+    for (what, ratio) in rows {
+        push(text, format_args!("- {what}: {}\n", said(ratio, 1)));
+    }
+    text.push('\n');
+}
+
+/// Median (lowest–highest), or a dash.
+fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
+    spread.map_or_else(
+        || "–".to_owned(),
+        |[median, low, high]| format!("{median:.digits$} ({low:.digits$}–{high:.digits$})"),
+    )
+}
+
+fn cells(series: &Series, run: &Run) -> Vec<String> {
+    let mut cells = vec![
+        series.codec.clone(),
+        run.pair.to_string(),
+        run.peer.to_string(),
+    ];
+    match &run.outcome {
+        Outcome::Lost(reason) => {
+            cells.extend(std::iter::repeat_n(String::new(), 10));
+            let reason = reason.lines().next().unwrap_or_default().replace('|', "/");
+            cells.push(format!("lost: {reason}"));
+        }
+        Outcome::Measured(figures) => {
+            let batch =
+                to_f64(figures.destination.bytes) / to_f64(figures.destination.batches) / 1e3;
+            let number = |value: f64| format!("{value:.2}");
+            let optional = |value: Option<f64>| value.map_or_else(String::new, number);
+            let rate = figures.steady.map(|window| window.megabytes_per_second());
+            cells.extend([
+                number(figures.whole.replicator_seconds),
+                number(figures.whole.seconds_per_gigabyte()),
+                optional(steady(figures)),
+                number(figures.whole.megabytes_per_second()),
+                optional(rate),
+                (figures.peak_bytes >> 20).to_string(),
+                number(figures.whole.source_broker_seconds),
+                number(figures.whole.destination_broker_seconds),
+                number(figures.stolen * 100.0),
+                number(batch),
+                if figures.counts() {
+                    "equal".to_owned()
+                } else {
+                    "equal, not counted: stolen".to_owned()
+                },
+            ]);
+        }
+    }
+    cells
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments)
+        .expect("writing to a String does not fail");
+}
+
+const METHOD: &str = "
+## Method
+
+- Two one-node clusters on one machine, over loopback, replication factor 1, no forced flush: with acks=all the leader
+  alone answers, so produce latency is optimistic. Brokers run with the full JIT and G1.
+- The source topic (12 partitions) is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded
+  generator, in batches of 64 KB before compression. A GB is 10⁹ bytes of batches as they lie in the source's log.
+- Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
+  replicator creates the destination topic itself.
+- Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
+  the start of the process until every record is at the destination: a Java machine's warming up is part of it.
+  *Steady* begins when half of the records have arrived: the peers are warm there.
+- Peak memory is `VmHWM`.
+- After every run the destination is read with librdkafka and compared: count, order per partition, key, value, headers,
+  timestamp. A run that is not equal has no numbers and is listed as lost.
+- A run during which the host took more than 5 % of the processor away is listed and does not count.
+- The floor is a process that moves as many bytes between two loopback connections, 1 MiB per call.
+- MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
+  `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the
+  source's codec, 2 GB heap with the parallel collector. Stock: 1 task, the source's codec, all else left alone, 1 GB
+  heap with G1. The exact files are in `xtask/src/bench/peer.rs`. Tributary runs with its defaults.
+";
+
+#[cfg(test)]
+mod tests;
