@@ -76,9 +76,17 @@ impl Buffers {
             })
     }
 
-    /// Completes when memory has been released since the call was made. Cancel-safe.
-    pub async fn released(&self) {
-        self.0.released.notified().await;
+    /// Reserves `bytes` as soon as they fit. Cancel-safe.
+    pub async fn reserved(&self, bytes: usize) -> Reservation {
+        loop {
+            // Listens before it looks: what is released between looking and listening would be
+            // missed, and it may have been the last.
+            let released = self.0.released.notified();
+            if let Some(reservation) = self.reserve(bytes) {
+                return reservation;
+            }
+            released.await;
+        }
     }
 
     /// An empty buffer that can take `capacity` bytes, counted from now on.

@@ -108,15 +108,10 @@ impl Fetcher {
             self.session.set(&partition, wanted);
         }
         let max_bytes = order.max_bytes;
-        let reserved = loop {
-            match self
-                .buffers
-                .reserve(usize::try_from(max_bytes).unwrap_or(0))
-            {
-                Some(reserved) => break reserved,
-                None => self.buffers.released().await,
-            }
-        };
+        let reserved = self
+            .buffers
+            .reserved(usize::try_from(max_bytes).unwrap_or(0))
+            .await;
         let mut answer = self.ask(&order.max_wait, max_bytes).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
