@@ -117,7 +117,7 @@ pub(crate) struct EstablishOrder {
     pub(crate) position: Option<Position>,
     pub(crate) start: StartPosition,
     pub(crate) raise_epoch: bool,
-    /// Readings in a row that led nowhere.
+    /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
     pub(crate) on_gap: OnGap,
 }
@@ -136,6 +136,8 @@ pub(crate) enum Established {
     },
     /// Again after a pause.
     Retry(String),
+    /// The destination's log seems shorter than it was; again after a pause, to be sure.
+    Behind(String),
     /// An operator is needed.
     Stop(Stop),
 }
@@ -189,6 +191,7 @@ impl Core {
             phase: Phase::Starting,
             timer: None,
             establishing: false,
+            unreadable: false,
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
@@ -299,6 +302,7 @@ impl Core {
                 };
                 self.restart(located.index, reason.to_owned(), now);
             } else {
+                partition.unreadable = false;
                 self.touch_reader(located.index);
             }
             return;
@@ -376,6 +380,10 @@ impl Core {
                 }
             }
             Established::Retry(trouble) => {
+                partition.readings = 0;
+                self.retry(index, trouble, now);
+            }
+            Established::Behind(trouble) => {
                 partition.readings = partition.readings.saturating_add(1);
                 self.retry(index, trouble, now);
             }

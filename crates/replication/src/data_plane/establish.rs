@@ -13,7 +13,7 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::Cluster;
@@ -52,6 +52,35 @@ struct Readings {
     destination_end: i64,
 }
 
+/// Producers that were made for new partitions, and which destination partitions each writes to.
+///
+/// Invariant: a producer writes to a destination partition for one source partition only. The broker
+/// knows batches by producer and sequence: with two writers under one name the second's first batch
+/// passes for a repetition of the first's, and is lost.
+#[derive(Debug, Default)]
+struct Producers(Vec<(ProducerIdentity, HashSet<TopicPartition>)>);
+
+impl Producers {
+    fn reuse(&mut self, destination: &TopicPartition) -> Option<ProducerIdentity> {
+        let (identity, writes_to) = self
+            .0
+            .iter_mut()
+            .find(|(_, writes_to)| !writes_to.contains(destination))?;
+        writes_to.insert(destination.clone());
+        Some(*identity)
+    }
+
+    fn add(
+        &mut self,
+        identity: ProducerIdentity,
+        destination: &TopicPartition,
+    ) -> ProducerIdentity {
+        self.0
+            .push((identity, HashSet::from([destination.clone()])));
+        identity
+    }
+}
+
 /// Compares a group of partitions that have the same two leaders.
 pub(crate) async fn establish(
     source: &Cluster,
@@ -73,7 +102,7 @@ pub(crate) async fn establish(
         list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
     );
     let mut outcomes = Vec::new();
-    let mut producer = None;
+    let mut producers = Producers::default();
     for order in orders {
         let read = || -> Result<Readings, String> {
             Ok(Readings {
@@ -90,7 +119,7 @@ pub(crate) async fn establish(
         };
         let outcome = match read() {
             Err(trouble) => Established::Retry(trouble),
-            Ok(readings) => one(destination, to, &order, readings, &mut producer).await,
+            Ok(readings) => one(destination, to, &order, readings, &mut producers).await,
         };
         outcomes.push((order.index, outcome));
     }
@@ -159,13 +188,13 @@ async fn one(
     leader: NodeId,
     order: &EstablishOrder,
     readings: Readings,
-    producer: &mut Option<ProducerIdentity>,
+    producers: &mut Producers,
 ) -> Established {
     let Some(position) = &order.position else {
-        let identity = match producer {
-            Some(identity) => *identity,
+        let identity = match producers.reuse(&order.destination) {
+            Some(identity) => identity,
             None => match new_producer(destination).await {
-                Ok(identity) => *producer.insert(identity),
+                Ok(identity) => producers.add(identity, &order.destination),
                 Err(trouble) => return Established::Retry(trouble),
             },
         };
@@ -178,7 +207,7 @@ async fn one(
     };
     let behind = position.destination_end.0 > readings.destination_end;
     if behind && order.readings < READINGS {
-        return Established::Retry(destination_behind(order, position, readings).reason);
+        return Established::Behind(destination_behind(order, position, readings).reason);
     }
     let tail = if readings.destination_end > position.destination_end.0 {
         match read_tail(destination, leader, order, position, readings).await {

@@ -104,6 +104,8 @@ pub(crate) struct Partition {
     pub(crate) timer: Option<Instant>,
     /// Whether its logs are being read.
     pub(crate) establishing: bool,
+    /// Whether its leader refused a fetch, until it is looked up again.
+    pub(crate) unreadable: bool,
     pub(crate) backoff: Backoff,
     /// The newest trouble, while it lasts.
     pub(crate) trouble: Option<String>,
@@ -126,7 +128,7 @@ pub(crate) struct Partition {
     pub(crate) open_calls: u32,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,
-    /// Attempts to establish it in a row that led nowhere.
+    /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
     /// Offset of the last batch that was refused, and how often in a row.
     pub(crate) refused: Option<(i64, u32)>,
@@ -151,11 +153,15 @@ impl Partition {
         self.follower.or(self.leader.map(|leader| leader.node))
     }
 
+    /// Whether it is read on when there is room.
+    pub(crate) fn is_readable(&self) -> bool {
+        matches!(self.phase, Phase::Running) && self.blocked.is_none() && !self.unreadable
+    }
+
     /// What to ask for, while there is room for it.
     pub(crate) fn wanted(&self, room: usize, max_bytes: i32) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        let ready = matches!(self.phase, Phase::Running) && self.blocked.is_none();
-        if !ready || send.bytes() >= room {
+        if !self.is_readable() || send.bytes() >= room {
             return None;
         }
         Some(Wanted {
@@ -214,6 +220,7 @@ impl Partition {
         self.next_fetch = position.offset.0;
         self.landed = landed.into();
         self.raise_epoch = false;
+        self.unreadable = false;
         self.position = Some(position);
     }
 
@@ -256,7 +263,7 @@ impl Partition {
         }
         if let Some(position) = &mut self.position {
             position.offset = Source(piped.next);
-            position.leader_epoch = info.leader_epoch;
+            position.leader_epoch = piped.leader_epoch;
             position.destination_end = end;
             position.sequence = advance_sequence(position.sequence, offsets);
             self.position_changed = true;
@@ -265,16 +272,20 @@ impl Partition {
         Found::Whole
     }
 
-    /// Counts dropped records as read.
-    pub(crate) fn pass_over(&mut self, next: i64, dropped: DroppedCount) {
+    /// Counts dropped records as read. `leader_epoch` is that of the last batch read.
+    pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
-        let attached = self.send.as_mut().is_some_and(|send| send.pass_over(next));
+        let attached = self
+            .send
+            .as_mut()
+            .is_some_and(|send| send.pass_over(next, leader_epoch));
         if attached {
             return;
         }
         if let Some(position) = self.position.as_mut().filter(|p| p.offset.0 < next) {
             position.offset = Source(next);
+            position.leader_epoch = leader_epoch;
             self.position_changed = true;
         }
     }

@@ -11,8 +11,8 @@
 
 use bytes::Bytes;
 use kafka_wire::batch::{
-    AbortedFilter, AbortedTransaction, Batches, Dropped, Entry, PassLimits, Passage, RawBatch,
-    Verdict, control_type, passage, verify_crc,
+    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, PassLimits, Passage,
+    RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
 /// A batch on its way, and where reading goes on behind it. Records that were dropped right after it
@@ -23,6 +23,9 @@ pub(crate) struct PipedBatch {
     pub(crate) batch: RawBatch,
     /// Source offset behind the batch and all that was dropped after it.
     pub(crate) next: i64,
+    /// Leader epoch of the last batch before `next`. With the epoch of an earlier batch the source
+    /// would seem to have been cut short where that epoch ended.
+    pub(crate) leader_epoch: i32,
 }
 
 impl PipedBatch {
@@ -64,6 +67,8 @@ pub(crate) struct Routed {
     pub(crate) batches: Vec<PipedBatch>,
     /// Where reading goes on.
     pub(crate) next: i64,
+    /// Leader epoch of the last batch before `next`; −1 when there was none.
+    pub(crate) leader_epoch: i32,
     /// Why it cannot go on there.
     pub(crate) blocked: Option<Blocked>,
     /// What was dropped.
@@ -84,6 +89,7 @@ pub(crate) fn route(
     };
     let mut routed = Routed {
         next: wanted,
+        leader_epoch: -1,
         ..Routed::default()
     };
     for entry in Batches::new(records) {
@@ -137,12 +143,12 @@ impl Routed {
             Verdict::Deliver => {}
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
-                self.pass_over(info.next_offset());
+                self.pass_over(&info);
                 return None;
             }
             Verdict::DropControl => {
                 self.dropped.control += 1;
-                self.pass_over(info.next_offset());
+                self.pass_over(&info);
                 return None;
             }
         }
@@ -152,9 +158,11 @@ impl Routed {
                     return blocked("damaged at the source: its checksum does not fit".to_owned());
                 }
                 self.next = info.next_offset();
+                self.leader_epoch = info.leader_epoch;
                 self.batches.push(PipedBatch {
                     batch,
                     next: self.next,
+                    leader_epoch: self.leader_epoch,
                 });
             }
             Passage::Drop(dropped) => {
@@ -163,18 +171,23 @@ impl Routed {
                     Dropped::Empty => self.dropped.emptied += 1,
                     Dropped::BeforeStart => {}
                 }
-                self.pass_over(info.next_offset());
+                self.pass_over(&info);
             }
             Passage::Blocked(obstacle) => return blocked(obstacle.to_string()),
         }
         None
     }
 
-    fn pass_over(&mut self, next: i64) {
+    fn pass_over(&mut self, info: &BatchInfo) {
         // The first batch of an answer may end before the wanted offset.
-        self.next = self.next.max(next);
+        if info.next_offset() <= self.next {
+            return;
+        }
+        self.next = info.next_offset();
+        self.leader_epoch = info.leader_epoch;
         if let Some(last) = self.batches.last_mut() {
             last.next = self.next;
+            last.leader_epoch = self.leader_epoch;
         }
     }
 
@@ -185,3 +198,6 @@ impl Routed {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

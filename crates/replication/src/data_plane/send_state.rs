@@ -32,7 +32,7 @@ pub(crate) struct Acknowledged {
     pub(crate) run: Run,
     /// Where reading goes on behind it.
     pub(crate) next: i64,
-    /// Its leader epoch at the source.
+    /// Leader epoch of the last batch before `next` at the source.
     pub(crate) leader_epoch: i32,
     /// Sequence number behind it.
     pub(crate) sequence: i32,
@@ -104,14 +104,17 @@ impl SendState {
     }
 
     /// Counts dropped records as read with the newest batch; `false` when there is none.
-    pub(crate) fn pass_over(&mut self, next: i64) -> bool {
+    pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32) -> bool {
         let newest = self
             .queue
             .back_mut()
             .or_else(|| self.in_flight.back_mut().map(|sent| &mut sent.batch));
         match newest {
             Some(batch) => {
-                batch.next = batch.next.max(next);
+                if batch.next < next {
+                    batch.next = next;
+                    batch.leader_epoch = leader_epoch;
+                }
                 true
             }
             None => false,
@@ -170,7 +173,7 @@ impl SendState {
                 length: offsets,
             },
             next: sent.batch.next,
-            leader_epoch: info.leader_epoch,
+            leader_epoch: sent.batch.leader_epoch,
             sequence: self.acknowledged_sequence,
             bytes: sent.batch.size() as u64,
             records: u64::from(info.records),
@@ -204,6 +207,7 @@ mod tests {
         let batch = RawBatch::parse(builder.build()).expect("well formed");
         PipedBatch {
             next: batch.info().next_offset(),
+            leader_epoch: batch.info().leader_epoch,
             batch,
         }
     }
@@ -274,13 +278,11 @@ mod tests {
     #[test]
     fn dropped_records_count_as_read_with_the_batch_before_them() {
         let mut state = state(0, 0);
-        assert!(!state.pass_over(5));
+        assert!(!state.pass_over(5, 3));
         state.push(batch(5, 1));
         state.send(1).expect("queued");
-        assert!(state.pass_over(9));
-        assert_eq!(
-            state.acknowledge(1, 0).expect("oldest").expect("fits").next,
-            9
-        );
+        assert!(state.pass_over(9, 3));
+        let done = state.acknowledge(1, 0).expect("oldest").expect("fits");
+        assert_eq!((done.next, done.leader_epoch), (9, 3));
     }
 }

@@ -129,8 +129,7 @@ impl Core {
         let wanted = here
             .then(|| partition.wanted(settings.partition_room, settings.max_partition_bytes))
             .flatten();
-        let running = matches!(partition.phase, Phase::Running) && partition.blocked.is_none();
-        if here && running && wanted.is_none() {
+        if here && partition.is_readable() && wanted.is_none() {
             reader.held_back.insert(index);
         } else {
             reader.held_back.remove(&index);
@@ -242,7 +241,7 @@ impl Core {
             }
         }
         partition.next_fetch = routed.next;
-        partition.pass_over(routed.next, routed.dropped);
+        partition.pass_over(routed.next, routed.leader_epoch, routed.dropped);
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
             partition.recover();
@@ -269,7 +268,9 @@ impl Core {
             ErrorClass::CheckPosition if from_follower => self.touch_reader(index),
             // The position is compared with the log's start and end before anything is read.
             ErrorClass::CheckPosition => self.restart(index, trouble, now),
+            // Left out until it was looked up again: the broker would repeat the refusal at once.
             _ => {
+                partition.unreadable = true;
                 self.retry(index, trouble, now);
                 self.touch_reader(index);
             }
