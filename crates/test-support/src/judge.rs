@@ -163,6 +163,9 @@ pub struct Watermarks {
     pub end: i64,
 }
 
+/// How long after a short read the next one follows when nothing moves.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Digests by partition.
 pub type Digest = BTreeMap<i32, PartitionDigest>;
 
@@ -219,8 +222,10 @@ pub async fn wait_until(
     loop {
         // Before reading: what arrives in between makes the next look necessary, and the marks will tell.
         watch.look(source, destination).await?;
-        let there = read_or_empty(source, limit).await?;
-        let here = read_or_empty(destination, limit).await?;
+        let reading = Instant::now();
+        let there = read_all(source, limit).await?;
+        let here = or_empty(read_all(destination, limit).await)?;
+        watch.has_read(reading.elapsed());
         let verdict = compare(&there, &here);
         if enough(&verdict) {
             return Ok(verdict);
@@ -247,11 +252,10 @@ pub async fn wait_until_digests_equal(
     let mut watch = MovementWatch::new(limit);
     loop {
         watch.look(source, destination).await?;
+        let reading = Instant::now();
         let there = digest(source, limit).await?;
-        let here = match digest(destination, limit).await {
-            Err(JudgeError::NoTopic { .. }) => Digest::new(),
-            other => other?,
-        };
+        let here = or_empty(digest(destination, limit).await)?;
+        watch.has_read(reading.elapsed());
         if there == here {
             return Ok(here);
         }
@@ -266,10 +270,11 @@ pub async fn wait_until_digests_equal(
     }
 }
 
-/// A topic that does not exist yet holds nothing.
-async fn read_or_empty(place: &Place, limit: Duration) -> Result<Topic, JudgeError> {
-    match read_all(place, limit).await {
-        Err(JudgeError::NoTopic { .. }) => Ok(Topic::new()),
+/// A destination that does not exist yet holds nothing. A source that does not exist is an error: nothing would be equal
+/// to nothing.
+fn or_empty<T: Default>(read: Result<T, JudgeError>) -> Result<T, JudgeError> {
+    match read {
+        Err(JudgeError::NoTopic { .. }) => Ok(T::default()),
         other => other,
     }
 }
@@ -282,6 +287,8 @@ struct MovementWatch {
     limit: Duration,
     moved: Instant,
     last: Option<Box<Marks>>,
+    /// After this it is read again even if nothing moved: marks tell of records, not of everything.
+    patience: Duration,
 }
 
 impl MovementWatch {
@@ -292,14 +299,20 @@ impl MovementWatch {
             limit,
             moved: now,
             last: None,
+            patience: PATIENCE,
         }
+    }
+
+    /// Long reads are repeated less often.
+    fn has_read(&mut self, took: Duration) {
+        self.patience = PATIENCE.max(took * 3);
     }
 
     /// Remembers where both sides stand; whether they moved since the last look.
     async fn look(&mut self, source: &Place, destination: &Place) -> Result<bool, JudgeError> {
         let marks = Box::new((
-            marks_or_empty(source).await?,
-            marks_or_empty(destination).await?,
+            watermarks(source).await?,
+            or_empty(watermarks(destination).await)?,
         ));
         let moved = self.last.as_ref() != Some(&marks);
         if moved {
@@ -315,6 +328,7 @@ impl MovementWatch {
         source: &Place,
         destination: &Place,
     ) -> Result<Option<(Duration, &'static str)>, JudgeError> {
+        let begin = Instant::now();
         loop {
             let waited = self.begin.elapsed();
             if waited >= self.limit {
@@ -324,17 +338,10 @@ impl MovementWatch {
                 return Ok(Some((waited, "nothing moves any more")));
             }
             tokio::time::sleep(PAUSE).await;
-            if self.look(source, destination).await? {
+            if self.look(source, destination).await? || begin.elapsed() >= self.patience {
                 return Ok(None);
             }
         }
-    }
-}
-
-async fn marks_or_empty(place: &Place) -> Result<BTreeMap<i32, Watermarks>, JudgeError> {
-    match watermarks(place).await {
-        Err(JudgeError::NoTopic { .. }) => Ok(BTreeMap::new()),
-        other => other,
     }
 }
 

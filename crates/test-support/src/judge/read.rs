@@ -130,28 +130,42 @@ fn consumer(place: &Place) -> Result<BaseConsumer, JudgeError> {
         .map_err(|source| place.failed("make a consumer for", source))
 }
 
-/// All partitions of the topic that the brokers know, sorted.
+/// All partitions of the topic that the brokers know, sorted. A broker that has just started or been elected may not
+/// know a topic yet, so that answer is believed only when it repeats.
 fn partitions(consumer: &BaseConsumer, place: &Place) -> Result<Vec<i32>, JudgeError> {
+    for _ in 0..3 {
+        let partitions = ask_for_partitions(consumer, place)?;
+        if !partitions.is_empty() {
+            return Ok(partitions);
+        }
+        std::thread::sleep(POLL);
+    }
+    Err(JudgeError::NoTopic {
+        topic: place.topic.clone(),
+        bootstrap: place.bootstrap.clone(),
+    })
+}
+
+/// Empty when the broker does not know the topic.
+fn ask_for_partitions(consumer: &BaseConsumer, place: &Place) -> Result<Vec<i32>, JudgeError> {
     let metadata = consumer
         .fetch_metadata(Some(&place.topic), ANSWER)
         .map_err(|source| place.failed("ask for partitions of", source))?;
-    let no_topic = || JudgeError::NoTopic {
-        topic: place.topic.clone(),
-        bootstrap: place.bootstrap.clone(),
-    };
-    let topic = metadata
+    let Some(topic) = metadata
         .topics()
         .iter()
         .find(|topic| topic.name() == place.topic)
-        .ok_or_else(no_topic)?;
-    if let Some(error) = topic.error() {
-        let code = RDKafkaErrorCode::from(error);
-        return Err(match code {
-            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
-                no_topic()
-            }
-            code => place.failed("ask for partitions of", KafkaError::MetadataFetch(code)),
-        });
+    else {
+        return Ok(Vec::new());
+    };
+    match topic.error().map(RDKafkaErrorCode::from) {
+        None => {}
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            return Ok(Vec::new());
+        }
+        Some(code) => {
+            return Err(place.failed("ask for partitions of", KafkaError::MetadataFetch(code)));
+        }
     }
     let mut partitions: Vec<_> = topic
         .partitions()

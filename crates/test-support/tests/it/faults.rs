@@ -5,7 +5,7 @@ use std::time::Duration;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Pace};
 use test_support::judge::{self, Place};
 use test_support::kafka_cluster::KafkaCluster;
-use test_support::workload::{self, Generator, Load, LoadError, Mode, Shape};
+use test_support::workload::{self, GeneratedRecord, Generator, Load, LoadError, Mode, Shape};
 use tokio::time::Instant;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -13,45 +13,62 @@ const SEED: u64 = 77;
 /// Kafka's number of the Produce API.
 const PRODUCE: i16 = 0;
 
+/// A cluster behind a proxy with one topic, and what is sent to it.
+struct Proxied {
+    cluster: KafkaCluster,
+    records: Vec<GeneratedRecord>,
+}
+
+impl Proxied {
+    async fn start() -> Self {
+        let builder = KafkaCluster::builder().name("proxied").through_proxy(true);
+        let cluster = builder.start().await.expect("it starts");
+        workload::create_topic(&cluster.bootstrap(), "t", 1, &[])
+            .await
+            .expect("a new topic");
+        let records = Generator::new(Shape::mixed(SEED, 1)).take(200).collect();
+        Self { cluster, records }
+    }
+
+    fn load(&self) -> Load {
+        Load::new(self.cluster.proxied_bootstrap(), "t")
+    }
+
+    async fn send(&self) -> Result<(), LoadError> {
+        self.load().send(self.records.clone()).await.map(drop)
+    }
+
+    async fn stored(&self) -> i64 {
+        let place = Place::new(self.cluster.bootstrap(), "t");
+        judge::watermarks(&place)
+            .await
+            .expect("the direct listener is open")[&0]
+            .end
+    }
+}
+
 #[tokio::test]
 async fn a_client_of_the_second_listener_feels_the_proxy_and_one_of_the_direct_listener_does_not() {
-    let cluster = KafkaCluster::builder()
-        .name("proxied")
-        .through_proxy(true)
-        .start()
-        .await
-        .expect("it starts");
-    let (direct, proxied, proxy) = (
-        cluster.bootstrap(),
-        cluster.proxied_bootstrap(),
-        cluster.proxy(0),
-    );
-    workload::create_topic(&direct, "t", 1, &[])
-        .await
-        .expect("a new topic");
-    let records: Vec<_> = Generator::new(Shape::mixed(SEED, 1)).take(200).collect();
-    let load = |bootstrap: &str| Load::new(bootstrap, "t").setting("message.timeout.ms", "5000");
-
-    load(&proxied)
-        .send(records.clone())
-        .await
-        .expect("it passes");
+    let proxied = Proxied::start().await;
+    let proxy = proxied.cluster.proxy(0);
+    proxied.send().await.expect("it passes");
+    let traffic = proxy.traffic();
     assert!(
-        proxy.traffic().frames[&(Direction::Requests, PRODUCE)] > 0,
-        "{:?}",
-        proxy.traffic()
+        traffic.frames[&(Direction::Requests, PRODUCE)] > 0,
+        "{traffic:?}"
     );
 
     proxy.cut().await;
-    let failed = load(&proxied)
+    let failed = proxied
+        .load()
         .setting("message.timeout.ms", "500")
-        .send(records.clone())
+        .send(proxied.records.clone())
         .await;
     assert!(failed.is_err(), "nothing passes a cut");
-    load(&direct)
-        .send(records.clone())
-        .await
-        .expect("the direct listener is open");
+    let direct = Load::new(proxied.cluster.bootstrap(), "t")
+        .send(proxied.records.clone())
+        .await;
+    direct.expect("the direct listener is open");
     proxy.heal().await;
 
     proxy.slow(
@@ -59,10 +76,7 @@ async fn a_client_of_the_second_listener_feels_the_proxy_and_one_of_the_direct_l
         Pace::latency(Duration::from_millis(150)),
     );
     let begin = Instant::now();
-    load(&proxied)
-        .send(records.clone())
-        .await
-        .expect("it passes slowly");
+    proxied.send().await.expect("it passes slowly");
     assert!(
         begin.elapsed() >= Duration::from_millis(300),
         "at least two answers in a row: {:?}",
@@ -76,36 +90,11 @@ async fn a_client_of_the_second_listener_feels_the_proxy_and_one_of_the_direct_l
         PRODUCE,
         FrameAction::Reset,
     ));
-    load(&proxied)
-        .send(records.clone())
-        .await
-        .expect("sent again");
+    proxied.send().await.expect("sent again");
     assert_eq!(lost_answer.hits(), 1);
-    let marks = judge::watermarks(&Place::new(&direct, "t"))
-        .await
-        .expect("an answer");
-    assert_eq!(marks[&0].end, 800, "four times, and nothing twice");
+    assert_eq!(proxied.stored().await, 800, "four times, and nothing twice");
 
-    let flipped = proxy.on_frame(FrameRule::new(
-        Direction::Requests,
-        PRODUCE,
-        FrameAction::FlipBit,
-    ));
-    let refused = load(&proxied)
-        .mode(Mode::Plain)
-        .send(records[..1].to_vec())
-        .await;
-    assert!(
-        matches!(refused, Err(LoadError::NotAcknowledged { .. })),
-        "a damaged batch is refused: {refused:?}"
-    );
-    assert_eq!(flipped.hits(), 1);
-    let marks = judge::watermarks(&Place::new(&direct, "t"))
-        .await
-        .expect("an answer");
-    assert_eq!(marks[&0].end, 800, "and not stored");
-
-    let dead_first = Place::new(cluster.bootstrap_with_dead_host(), "t");
+    let dead_first = Place::new(proxied.cluster.bootstrap_with_dead_host(), "t");
     assert_eq!(
         judge::watermarks(&dead_first)
             .await
@@ -113,6 +102,21 @@ async fn a_client_of_the_second_listener_feels_the_proxy_and_one_of_the_direct_l
             .end,
         800
     );
+}
+
+#[tokio::test]
+async fn a_bit_flipped_on_the_way_is_refused_by_the_broker_and_not_stored() {
+    let proxied = Proxied::start().await;
+    let rule = FrameRule::new(Direction::Requests, PRODUCE, FrameAction::FlipBit);
+    let flipped = proxied.cluster.proxy(0).on_frame(rule);
+    // By itself librdkafka would send the batch again, undamaged.
+    let once = proxied.load().mode(Mode::Plain).setting("retries", "0");
+    let refused = once.send(proxied.records[..1].to_vec()).await;
+    assert!(
+        matches!(refused, Err(LoadError::NotAcknowledged { .. })),
+        "{refused:?}"
+    );
+    assert_eq!((flipped.hits(), proxied.stored().await), (1, 0));
 }
 
 #[tokio::test]

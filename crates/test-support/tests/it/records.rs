@@ -164,7 +164,7 @@ async fn kafkas_own_consumer_sees_null_and_empty_as_they_were_produced() {
     arguments.extend(
         properties
             .iter()
-            .flat_map(|property| ["--property", property]),
+            .flat_map(|property| ["--formatter-property", property]),
     );
     let seen = kafka
         .run(tools::CONSOLE_CONSUMER, &arguments)
