@@ -7,8 +7,10 @@
 //! ```
 
 mod client;
+mod consumer;
 mod destination;
 mod offsets;
+mod producer;
 mod source;
 pub(crate) mod worker;
 
@@ -39,8 +41,8 @@ struct Family {
 }
 
 const CLIENT: Tables = &[client::COMMON];
-const CONSUMER: Tables = &[client::CONSUMER, client::COMMON];
-const PRODUCER: Tables = &[client::PRODUCER, client::COMMON];
+const CONSUMER: Tables = &[consumer::CONSUMER, client::COMMON];
+const PRODUCER: Tables = &[producer::PRODUCER, client::COMMON];
 
 const LINK_FAMILIES: &[Family] = &[
     Family {

@@ -109,10 +109,17 @@ impl Iterator for LogicalLines<'_> {
             let mut logical = line.to_owned();
             while continues(&logical) {
                 logical.pop();
+                if logical.is_empty() {
+                    break;
+                }
                 match self.lines.next() {
                     Some((_, more)) => logical.push_str(more.trim_start_matches(is_blank)),
                     None => break,
                 }
+            }
+            // A line of a single backslash continues nothing: what follows may still be a comment.
+            if logical.is_empty() {
+                continue;
             }
             return Some((number, logical));
         }
@@ -255,6 +262,7 @@ mod tests {
         check("a=1\\", &[("a", "1", 1)]);
         check("a=1\\\n", &[("a", "1", 1)]);
         check("a\\\n  b=1", &[("ab", "1", 1)]);
+        check("\\\n# no key\n\\\na=1\n\\", &[("a", "1", 4)]);
     }
 
     #[test]

@@ -60,10 +60,6 @@ impl Set {
         }
     }
 
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "beside union and intersection, not an operator"
-    )]
     pub(super) fn not(self) -> Self {
         match self {
             Self::Ranges(ranges) => {

@@ -113,6 +113,10 @@ fn values_of_the_wrong_type_are_refused_with_what_would_be_right() {
         "provenance.header.enable=1",
         "provenance.header.enable=1 (--set): it is neither true nor false; write true or false",
     );
+}
+
+#[test]
+fn choices_that_do_not_exist_are_refused_with_those_that_do() {
     check(
         "topic.timestamp.type=createtime",
         "topic.timestamp.type=createtime (--set): there is no such choice; write CreateTime",
