@@ -68,6 +68,16 @@ impl OffsetMap {
         }
     }
 
+    /// Forgets all runs, because the topic they belong to is gone; what follows goes into a segment of
+    /// its own, so that it is newer than all that is stored.
+    pub fn begin_anew(&mut self) {
+        if !self.runs.is_empty() || self.segment > 0 {
+            self.segment += 1;
+        }
+        self.runs.clear();
+        self.changed = true;
+    }
+
     /// Appends a run that was acknowledged. One that begins below what is known already replaces what
     /// it overlaps: the records were copied again (at-least-once after a lost position).
     pub fn append(&mut self, run: Run) {

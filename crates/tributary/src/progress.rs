@@ -247,6 +247,12 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
             .iter()
             .map(|trouble| format!("  {name}: {trouble}")),
     );
+    if link.round.number > 0 && link.round.copies.is_empty() && link.round.problems.is_empty() {
+        problems.push(format!(
+            "  {name}: no topic is selected ({} of the source seen)",
+            link.round.seen
+        ));
+    }
     for problem in &link.round.problems {
         problems.push(format!(
             "  {name} {}: {}: {}",

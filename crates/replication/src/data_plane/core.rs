@@ -324,7 +324,7 @@ impl Core {
                     tracing::warn!(partition = %partition.source, state = stop.state, "copied anew: {}", stop.reason);
                     partition.position = None;
                     partition.start = StartPosition::Earliest;
-                    partition.map = OffsetMap::default();
+                    partition.map.begin_anew();
                 }
             }
         }

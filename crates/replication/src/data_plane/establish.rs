@@ -42,14 +42,14 @@ const READINGS: u32 = 6;
 
 /// What the brokers say about one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Readings {
-    log_start: i64,
+pub(super) struct Readings {
+    pub(super) log_start: i64,
     /// Last stable offset of the source.
-    end: i64,
+    pub(super) end: i64,
     /// Where the source's log ends for the position's leader epoch, if it knows that epoch.
-    epoch_end: Option<i64>,
-    destination_start: i64,
-    destination_end: i64,
+    pub(super) epoch_end: Option<i64>,
+    pub(super) destination_start: i64,
+    pub(super) destination_end: i64,
 }
 
 /// Producers that were made for new partitions, and which destination partitions each writes to.
@@ -58,10 +58,10 @@ struct Readings {
 /// knows batches by producer and sequence: with two writers under one name the second's first batch
 /// passes for a repetition of the first's, and is lost.
 #[derive(Debug, Default)]
-struct Producers(Vec<(ProducerIdentity, HashSet<TopicPartition>)>);
+pub(super) struct Producers(Vec<(ProducerIdentity, HashSet<TopicPartition>)>);
 
 impl Producers {
-    fn reuse(&mut self, destination: &TopicPartition) -> Option<ProducerIdentity> {
+    pub(super) fn reuse(&mut self, destination: &TopicPartition) -> Option<ProducerIdentity> {
         let (identity, writes_to) = self
             .0
             .iter_mut()
@@ -70,7 +70,7 @@ impl Producers {
         Some(*identity)
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         identity: ProducerIdentity,
         destination: &TopicPartition,
@@ -230,7 +230,7 @@ async fn one(
 }
 
 /// Where a partition begins that has no position.
-fn first_position(
+pub(super) fn first_position(
     order: &EstablishOrder,
     readings: Readings,
     producer: ProducerIdentity,
@@ -267,7 +267,7 @@ fn destination_behind(order: &EstablishOrder, position: &Position, readings: Rea
 }
 
 /// The decision, once everything is known.
-fn decide(
+pub(super) fn decide(
     order: &EstablishOrder,
     mut position: Position,
     readings: Readings,

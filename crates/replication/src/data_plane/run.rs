@@ -175,7 +175,7 @@ impl DataPlane {
         }
         let mut assigning = true;
         loop {
-            self.hand_out(true);
+            self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
             // Every branch is cancel-safe: channels and timers keep what was not taken.
@@ -310,9 +310,9 @@ impl DataPlane {
     }
 
     /// Gives out all work there is. Reading comes first, so that it overlaps with writing.
-    fn hand_out(&mut self, read: bool) {
+    fn hand_out(&mut self) {
         let now = Instant::now();
-        while let Some((node, order)) = self.core.next_fetch(now).filter(|_| read) {
+        while let Some((node, order)) = self.core.next_fetch(now) {
             if let Err(error) = self.fetcher(node).try_send(order) {
                 self.fetchers.remove(&node);
                 self.core

@@ -40,6 +40,9 @@ pub struct Observation {
     pub destination: BTreeMap<TopicName, i32>,
     /// Destination topics that cannot be looked at.
     pub hidden: BTreeMap<TopicName, ErrorCode>,
+    /// Whether both sides are the same cluster: a copy that is selected itself would be copied again,
+    /// and so on without end.
+    pub same_cluster: bool,
     /// Brokers of the destination.
     pub destination_brokers: usize,
     /// Topics of the source that were looked at, selected or not.
@@ -58,6 +61,8 @@ pub(super) async fn observe(
         .metadata(MetadataTopics::All)
         .await
         .map_err(|e| format!("source: {e}"))?;
+    seen.same_cluster =
+        answer.cluster_id.is_some() && answer.cluster_id == destination.cluster_id();
     seen.seen = answer.topics.len();
     for topic in answer.topics {
         let Some(name) = topic.name else { continue };

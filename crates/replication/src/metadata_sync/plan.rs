@@ -165,6 +165,14 @@ impl Plan {
                     continue;
                 }
             };
+            if observation.same_cluster && settings.selection.is_selected(destination.as_str()) {
+                let reason = format!(
+                    "both sides are the same cluster, and its copy {destination} is selected too: it would be \
+                     copied without end. Exclude the copies from the selection"
+                );
+                plan.problem(name, "loop", true, reason);
+                continue;
+            }
             if let Some(other) = taken
                 .get(&destination)
                 .filter(|_| !settings.rename.is_constant())

@@ -1,0 +1,267 @@
+//! The logs on both sides of the simulation, and the truth about them.
+//!
+//! The source holds whole transactions (aborted ones too), emptied batches and holes. The destination
+//! judges idempotent producers as brokers do: the last five batches of a producer are known again,
+//! anything else out of sequence is refused, a producer nobody knows may begin anywhere.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use kafka_wire::batch::{
+    AbortedTransaction, Attributes, BatchBuilder, BatchHeader, BatchInfo, ControlType, HEADER_SIZE,
+    RawBatch, control_batch, records, verify_crc,
+};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::types::{NodeId, ProducerIdentity};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+use super::super::super::super::partition::Leader;
+
+/// One source partition.
+#[derive(Debug)]
+pub(super) struct SourceLog {
+    number: usize,
+    pub(super) leader: Leader,
+    batches: Vec<RawBatch>,
+    aborted: Vec<AbortedTransaction>,
+    epoch_starts: Vec<(i32, i64)>,
+    pub(super) end: i64,
+    /// Offsets of the records that have to arrive, in order.
+    pub(super) committed: Vec<i64>,
+    next_producer: i64,
+}
+
+impl SourceLog {
+    pub(super) fn new(number: usize) -> Self {
+        Self {
+            number,
+            leader: Leader {
+                node: NodeId(1),
+                epoch: 0,
+            },
+            batches: Vec::new(),
+            aborted: Vec::new(),
+            epoch_starts: vec![(0, 0)],
+            end: 0,
+            committed: Vec::new(),
+            next_producer: 1000,
+        }
+    }
+
+    pub(super) fn grow(&mut self, random: &mut SmallRng) {
+        match random.random_range(0..8) {
+            0 => self.end += random.random_range(1..4),
+            1 => {
+                let emptied = BatchBuilder::new(self.end)
+                    .leader_epoch(self.leader.epoch)
+                    .records_count(0)
+                    .last_offset_delta(random.random_range(0..3));
+                self.push(&emptied.build());
+            }
+            2 => {
+                let producer = ProducerIdentity {
+                    id: self.next_producer,
+                    epoch: 0,
+                };
+                self.next_producer += 1;
+                let first_offset = self.end;
+                let aborts = random.random_bool(0.5);
+                for _ in 0..random.random_range(1..3) {
+                    self.data(random, Some(producer), !aborts);
+                }
+                if random.random_bool(0.3) {
+                    self.move_leader(random);
+                }
+                let kind = if aborts {
+                    self.aborted.push(AbortedTransaction {
+                        producer_id: producer.id,
+                        first_offset,
+                    });
+                    ControlType::Abort
+                } else {
+                    ControlType::Commit
+                };
+                let marker = control_batch(self.end, producer, kind);
+                self.push(&marker);
+            }
+            _ => self.data(random, None, true),
+        }
+    }
+
+    fn data(
+        &mut self,
+        random: &mut SmallRng,
+        producer: Option<ProducerIdentity>,
+        committed: bool,
+    ) {
+        let mut builder = BatchBuilder::new(self.end);
+        if let Some(producer) = producer {
+            builder = builder.producer(producer, 0).transactional();
+        }
+        for offset in self.end..self.end + random.random_range(1..5) {
+            let value = format!("{}:{offset}", self.number);
+            builder = builder.record(None, Some(value.as_bytes()));
+            if committed {
+                self.committed.push(offset);
+            }
+        }
+        self.push(&builder.build());
+    }
+
+    fn push(&mut self, batch: &Bytes) {
+        let mut bytes = BytesMut::from(&batch[..]);
+        // The leader's epoch is outside the checksum.
+        bytes[12..16].copy_from_slice(&self.leader.epoch.to_be_bytes());
+        let batch = RawBatch::parse(bytes.freeze()).expect("built well formed");
+        self.end = batch.info().next_offset();
+        self.batches.push(batch);
+    }
+
+    pub(super) fn move_leader(&mut self, random: &mut SmallRng) {
+        self.leader.node = NodeId(random.random_range(1..3));
+        self.leader.epoch += 1;
+        self.epoch_starts.push((self.leader.epoch, self.end));
+    }
+
+    /// Where the log ends for an epoch, as OffsetForLeaderEpoch answers.
+    pub(super) fn epoch_end(&self, epoch: i32) -> Option<i64> {
+        let next = self.epoch_starts.iter().find(|(later, _)| *later > epoch);
+        (epoch >= 0).then(|| next.map_or(self.end, |(_, start)| *start))
+    }
+
+    /// Up to `count` batches from `offset` on, and the aborted transactions.
+    pub(super) fn read(&self, offset: i64, count: usize) -> (Bytes, Vec<AbortedTransaction>) {
+        let mut bytes = BytesMut::new();
+        let wanted = self
+            .batches
+            .iter()
+            .filter(|b| b.info().last_offset >= offset);
+        for batch in wanted.take(count) {
+            bytes.extend_from_slice(batch.bytes());
+        }
+        (bytes.freeze(), self.aborted.clone())
+    }
+}
+
+/// What a broker keeps of a producer in a partition.
+#[derive(Debug)]
+struct Known {
+    epoch: i16,
+    next_sequence: i32,
+    /// First and last sequence of the newest batches, and where they went.
+    batches: VecDeque<(i32, i32, i64)>,
+}
+
+/// One destination partition.
+#[derive(Debug)]
+pub(super) struct DestinationLog {
+    pub(super) leader: NodeId,
+    pub(super) end: i64,
+    batches: Vec<RawBatch>,
+    producers: HashMap<i64, Known>,
+    /// Source partition and offset of every record of ours, with its own offset.
+    pub(super) records: Vec<((usize, i64), i64)>,
+}
+
+impl DestinationLog {
+    pub(super) fn new() -> Self {
+        Self {
+            leader: NodeId(11),
+            end: 0,
+            batches: Vec::new(),
+            producers: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Somebody else writes.
+    pub(super) fn write_foreign(&mut self) {
+        let foreign = BatchBuilder::new(0).record(None, Some(b"foreign")).build();
+        self.store(&foreign);
+    }
+
+    /// Takes a batch as a broker does.
+    pub(super) fn append(
+        &mut self,
+        header: &[u8; HEADER_SIZE],
+        payload: &[u8],
+    ) -> Result<i64, ErrorCode> {
+        let batch = [&header[..], payload].concat();
+        if !verify_crc(&batch) {
+            return Err(ErrorCode::CORRUPT_MESSAGE);
+        }
+        let header = BatchHeader::new(header);
+        let clean = header.attributes().0 & !Attributes::CODEC_MASK == 0;
+        assert!(clean, "nothing of the source's transactions is left");
+        let first = header.base_sequence();
+        let last = crate::position::advance_sequence(first, i64::from(header.last_offset_delta()));
+        let epoch = header.producer_epoch();
+        if let Some(known) = self.producers.get(&header.producer_id()) {
+            if epoch < known.epoch {
+                return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+            }
+            let same = known.batches.iter().find(|b| (b.0, b.1) == (first, last));
+            if let Some((_, _, base)) = same.filter(|_| epoch == known.epoch) {
+                return Ok(*base);
+            }
+            let due = if epoch == known.epoch {
+                known.next_sequence
+            } else {
+                0
+            };
+            if first != due {
+                return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+            }
+        }
+        let base = self.store(&batch);
+        let known = self
+            .producers
+            .entry(header.producer_id())
+            .or_insert_with(|| Known {
+                epoch,
+                next_sequence: 0,
+                batches: VecDeque::new(),
+            });
+        if known.epoch != epoch {
+            known.epoch = epoch;
+            known.batches.clear();
+        }
+        known.next_sequence = crate::position::advance_sequence(last, 1);
+        known.batches.push_back((first, last, base));
+        if known.batches.len() > 5 {
+            known.batches.pop_front();
+        }
+        Ok(base)
+    }
+
+    fn store(&mut self, batch: &[u8]) -> i64 {
+        let base = self.end;
+        let mut bytes = BytesMut::from(batch);
+        bytes[..8].copy_from_slice(&base.to_be_bytes());
+        let batch = RawBatch::parse(bytes.freeze()).expect("written well formed");
+        self.end = batch.info().next_offset();
+        for record in records(&batch).expect("uncompressed") {
+            let value = record.value.expect("every record has one");
+            let text = std::str::from_utf8(&value).expect("written as text");
+            if let Some((number, offset)) = text.split_once(':') {
+                let origin = (
+                    number.parse().expect("a number"),
+                    offset.parse().expect("an offset"),
+                );
+                self.records.push((origin, record.offset));
+            }
+        }
+        self.batches.push(batch);
+        base
+    }
+
+    /// Headers of the batches from `offset` on.
+    pub(super) fn tail(&self, offset: i64) -> Vec<BatchInfo> {
+        self.batches
+            .iter()
+            .map(|batch| *batch.info())
+            .filter(|info| info.base_offset >= offset)
+            .collect()
+    }
+}
