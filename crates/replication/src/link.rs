@@ -17,7 +17,7 @@ use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::message::produce::ProduceRequest;
 use kafka_wire::types::TopicPartition;
-use lifecycle::{OnFailure, Scope, StopSignal};
+use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -151,7 +151,10 @@ impl Link {
     }
 
     /// Runs until `stop` is requested; everything acknowledged is stored then.
-    pub async fn run(self, stop: StopSignal) {
+    ///
+    /// # Errors
+    /// When a task of it failed, which is a fault of the program.
+    pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
         let (report, mut reports) = mpsc::channel::<Round>(1);
         let sync = MetadataSync::new(self.source, self.destination, self.config.topics.clone());
         let rooms = self.scope.child("rooms");
@@ -175,11 +178,15 @@ impl Link {
                 rounds.send_replace((Arc::new(round), assigned.len()));
             }
         });
-        self.plane.run(stop).await;
+        let copied = tokio::select! {
+            copied = self.plane.run(stop) => copied,
+            failure = rooms.failed() => Err(failure),
+        };
         let report = rooms.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link stopped");
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link ended");
+        copied
     }
 }
 

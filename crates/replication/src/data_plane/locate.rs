@@ -49,9 +49,11 @@ pub(crate) async fn locate(
         .collect()
 }
 
+/// A topic's id, and the leaders of its partitions as far as there are any.
+type Topic = (TopicId, HashMap<i32, Result<Leader, ErrorCode>>);
+
 struct Places {
-    topics:
-        HashMap<TopicName, Result<(TopicId, HashMap<i32, Result<Leader, ErrorCode>>), ErrorCode>>,
+    topics: HashMap<TopicName, Result<Topic, ErrorCode>>,
 }
 
 impl Places {

@@ -16,7 +16,7 @@ use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::types::{NodeId, TopicPartition};
-use lifecycle::{OnFailure, Scope, StopSignal};
+use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -166,7 +166,10 @@ impl DataPlane {
 
     /// Copies until `stop` is requested; then waits a moment for what is on its way and stores
     /// positions.
-    pub async fn run(mut self, stop: StopSignal) {
+    ///
+    /// # Errors
+    /// When a task of it failed, which is a fault of the program: nothing would be copied any more.
+    pub async fn run(mut self, stop: StopSignal) -> Result<(), Failure> {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
@@ -174,7 +177,7 @@ impl DataPlane {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut assigning = true;
-        loop {
+        let outcome = loop {
             self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
@@ -196,10 +199,12 @@ impl DataPlane {
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => self.read_ends(),
                 _ = status.tick() => self.publish(),
-                () = stop.requested() => break,
+                () = stop.requested() => break Ok(()),
+                failure = self.scope.failed() => break Err(failure),
             }
-        }
+        };
         self.finish().await;
+        outcome
     }
 
     async fn finish(mut self) {
