@@ -31,6 +31,9 @@ use thiserror::Error;
 /// How large a compiled expression may become, in bytes.
 const SIZE_LIMIT: usize = 64 * 1024 * 1024;
 
+/// Instructions of a compiled expression where backtracking is needed.
+const PROGRAM_LIMIT: usize = 1_000_000;
+
 /// Steps that matching one name may take where backtracking is needed.
 const BACKTRACK_LIMIT: usize = 1_000_000;
 
@@ -86,6 +89,7 @@ impl Pattern {
             fancy_regex::RegexBuilder::new(&expression)
                 .backtrack_limit(BACKTRACK_LIMIT)
                 .delegate_size_limit(SIZE_LIMIT)
+                .max_prog_size(PROGRAM_LIMIT)
                 .build()
                 .map(|engine| Engine::Backtracking(Arc::new(engine)))
                 .map_err(|error| uncompiled(text, &error.to_string()))?
@@ -148,14 +152,14 @@ fn glob_remedy(text: &str) -> Option<String> {
 }
 
 fn uncompiled(text: &str, error: &str) -> PatternProblem {
-    let what = if error.contains("size limit") {
+    let what = if error.contains("size limit") || error.contains("building NFA") {
         "it is too large: compiled it would take more than 64 MiB".to_owned()
     } else {
-        let reason = error
-            .lines()
-            .last()
-            .unwrap_or(error)
-            .trim_start_matches("error: ");
+        // Places in the engines' messages are those of the emitted expression.
+        let reason = error.lines().last().unwrap_or(error);
+        let reason = reason
+            .rsplit_once(": ")
+            .map_or(reason, |(_, reason)| reason);
         format!("it has no counterpart here: {reason}")
     };
     PatternProblem {

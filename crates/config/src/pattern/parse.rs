@@ -308,6 +308,9 @@ impl Parser {
         let Some(token) = self.peek().filter(|token| !token.quoted) else {
             return Ok(node);
         };
+        if matches!(node, Node::Look { .. }) && "*+?{".contains(token.character) {
+            return refuse(token.at, "a look-ahead or look-behind is not repeated");
+        }
         let (min, max) = match token.character {
             '*' => (0, None),
             '+' => (1, None),

@@ -82,6 +82,11 @@ fn what_java_accepts_and_we_do_not_is_refused_by_name() {
         ),
         ("(?<=a+)b", "a look-behind needs a bounded length"),
         (r"\ud83d", "half of a surrogate pair is no character"),
+        ("(?=a)*a", "a look-ahead or look-behind is not repeated"),
+        (
+            r"\p{IsNoScript}",
+            "it has no counterpart here: Unicode property value not found",
+        ),
         ("a{99999999}{", "two counts in a row"),
         ("(?:(?:(?:a{999}){999}){999}){999}", "it is too large"),
     ];

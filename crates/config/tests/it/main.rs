@@ -1,5 +1,6 @@
 //! Configurations as users give them: what is resolved, what is refused and with which sentence.
 
+mod any_text;
 mod java_patterns;
 mod right;
 mod wrong;

@@ -1,0 +1,56 @@
+//! Whatever a user or a peer sends as configuration is answered, never with a panic.
+//!
+//! A failing case is printed with the values that led to it, and kept by proptest.
+
+use config::address::parse_addresses;
+use config::raw::RawConfig;
+use config::unit::{parse_duration, parse_size};
+use config::{Pattern, RenameFormat, resolve_link, resolve_worker};
+use proptest::prelude::*;
+
+use crate::no_cluster;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_pattern_is_read_or_refused(text in r"[a-c.*+?{}\[\]()|\\^$&:<=!QEdpPukx0-9,#\- é😀]{0,14}") {
+        if let Ok(pattern) = Pattern::parse(&text) {
+            let _ = pattern.is_match("abc");
+            prop_assert_eq!(pattern.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_configuration_or_refused(text in r#"(?s)[a-c=:.\\u0-9{}\[\]",# \r\n\t😀]{0,40}"#) {
+        let properties = RawConfig::from_properties("f", &text).map(|(raw, _)| raw);
+        for raw in [properties, RawConfig::from_json("f", &text)].into_iter().flatten() {
+            let _ = resolve_link(&raw, &no_cluster());
+            let _ = resolve_worker(&raw);
+        }
+    }
+
+    #[test]
+    fn any_value_of_a_key_is_used_or_refused(
+        key in prop::sample::select(vec![
+            "name", "tasks.max", "topic.regex", "topic.whitelist", "topic.rename.format",
+            "src.kafka.bootstrap.servers", "src.consumer.fetch.max.bytes", "tributary.start",
+            "producer.override.max.request.size", "connector.class", "config.properties.exclude",
+        ]),
+        value in any::<String>(),
+    ) {
+        let mut raw = crate::link("");
+        raw.set_flag("--set", key, &value);
+        let _ = resolve_link(&raw, &no_cluster());
+    }
+
+    #[test]
+    fn any_small_text_is_read_or_refused(text in any::<String>()) {
+        let _ = parse_addresses(&text);
+        let _ = parse_duration(&text);
+        let _ = parse_size(&text);
+        if let Ok(format) = RenameFormat::parse(&text) {
+            prop_assert_eq!(format.to_string(), text);
+        }
+    }
+}
