@@ -3,10 +3,10 @@
 use test_support::judge;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
-use test_support::workload::{Codec, Generator, Load, Mode, Produced, Shape, create_topic};
+use test_support::workload::{Codec, Generator, Load, Mode, Produced, Shape};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, committed, compared, pair, stored, transactions, unique,
+    COPIED, NEW, OLD, Replicate, committed, compared, new_topic, pair, stored, transactions, unique,
 };
 
 const PARTITIONS: i32 = 3;
@@ -29,9 +29,7 @@ async fn load(
 ) -> Loaded {
     let topic = format!("{prefix}.{codec}.{kind}");
     let bootstrap = cluster.bootstrap();
-    create_topic(&bootstrap, &topic, PARTITIONS, &[])
-        .await
-        .expect("a new topic");
+    new_topic(cluster, &topic, PARTITIONS, &[]).await;
     let mode = match kind {
         "plain" => Mode::Plain,
         _ => transactions(seed),
@@ -57,26 +55,31 @@ async fn copies_are_equal(
     let versions = format!("{} → {}", source.version(), destination.version());
     let prefix = unique("fidelity");
     let mut topics = Vec::new();
+    let begin = tokio::time::Instant::now();
     for codec in Codec::ALL {
-        for kind in ["plain", "transactional"] {
-            topics.push(load(source, &prefix, codec, kind, seed).await);
-        }
+        let plain = load(source, &prefix, codec, "plain", seed);
+        let transactional = load(source, &prefix, codec, "transactional", seed);
+        topics.extend(<[Loaded; 2]>::from(tokio::join!(plain, transactional)));
     }
+    println!("loaded {:?}", begin.elapsed());
     let run = Replicate::new(source, destination, &format!("{prefix}\\..*"))
         .with(&["--rename", rename])
         .until_caught_up()
         .await;
     let run = run.ended_with(0).quiet();
+    println!("copied {:?}", begin.elapsed());
     assert!(run.output.contains("CURRENT"), "{run}");
 
-    println!("{versions}, seed {seed}\n  codec   kind           records  aborted  equal");
+    let mut table =
+        format!("{versions}, seed {seed}\n  codec   kind           records  aborted  equal\n");
     for loaded in &topics {
         let from = committed(source, &loaded.topic);
         let to = stored(destination, &rename.replace("${topic}", &loaded.topic));
         let verdict = compared(&from, &to).await;
         let (codec, kind) = (loaded.codec.name(), loaded.kind);
-        println!(
-            "  {codec:7} {kind:14} {:7}  {:7}  {}",
+        table += &format!(
+            "  {codec:7} {kind:14} {:7}  {:7}  {}
+",
             verdict.destination,
             loaded.produced.aborted,
             verdict.is_equal()
@@ -97,6 +100,7 @@ async fn copies_are_equal(
             );
         }
     }
+    println!("{table}checked {:?}", begin.elapsed());
 }
 
 #[tokio::test]

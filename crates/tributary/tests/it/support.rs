@@ -15,7 +15,7 @@ use test_support::kafka_jars::KafkaVersion;
 use test_support::managed_process::Stream;
 use test_support::shared;
 use test_support::tributary_process::TributaryProcess;
-use test_support::workload::Mode;
+use test_support::workload::{self, Mode};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -68,8 +68,9 @@ pub(crate) async fn shaken() -> MutexGuard<'static, Option<Shaken>> {
                 .name(name)
                 .through_proxy(true)
                 .property("log.cleaner.backoff.ms", "200")
+                .property("log.retention.ms", "-1")
         };
-        let starting = async {
+        let starting = async move {
             let builders = [builder("shaken-source"), builder("shaken-destination")];
             test_support::kafka_cluster::ClusterBuilder::start_all(builders).await
         };
@@ -96,6 +97,19 @@ pub(crate) async fn shaken() -> MutexGuard<'static, Option<Shaken>> {
 /// A name for topics that sorts, matches as a regular expression, and is nobody else's.
 pub(crate) fn unique(name: &str) -> String {
     shared::unique(name)
+}
+
+/// Creates a topic that keeps its records, however old the workload makes them.
+pub(crate) async fn new_topic(
+    cluster: &KafkaCluster,
+    topic: &str,
+    partitions: i32,
+    configs: &[(&str, &str)],
+) {
+    let configs = [configs, &[("retention.ms", "-1")]].concat();
+    workload::create_topic(&cluster.bootstrap(), topic, partitions, &configs)
+        .await
+        .expect("a new topic");
 }
 
 /// `tributary replicate`, to be started.
@@ -213,7 +227,7 @@ pub(crate) fn loud(log: &str) -> Vec<&str> {
 pub(crate) fn transactions(seed: u64) -> Mode {
     Mode::Transactional {
         id: unique("writer"),
-        largest: 40,
+        largest: 80,
         abort_percent: 30,
         seed,
     }

@@ -1,9 +1,9 @@
 //! Batches that can pass untouched pass untouched: the destination holds the source's bytes behind each header.
 
 use test_support::raw;
-use test_support::workload::{Codec, Generator, Load, Mode, Shape, create_topic};
+use test_support::workload::{Codec, Generator, Load, Mode, Shape};
 
-use crate::support::{NEW, OLD, Replicate, pair, transactions, unique};
+use crate::support::{NEW, OLD, Replicate, new_topic, pair, transactions, unique};
 
 const SEED: u64 = 61;
 /// The header's length: the records, compressed or not, begin behind it.
@@ -76,9 +76,7 @@ async fn passes_untouched(codec: Codec, mode: Mode, from_old: bool) {
         source.version(),
         destination.version()
     );
-    create_topic(&source.bootstrap(), &topic, 1, &[])
-        .await
-        .expect("a new topic");
+    new_topic(source, &topic, 1, &[]).await;
     Load::new(source.bootstrap(), &topic)
         .codec(codec)
         .mode(mode.clone())

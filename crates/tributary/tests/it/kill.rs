@@ -1,0 +1,126 @@
+//! SIGKILL at any moment loses nothing, keeps the order, and repeats nothing.
+
+use std::time::Duration;
+
+use test_support::judge::{self, Place};
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::workload::{Codec, Generator, Load, Mode, Produced, RunningLoad, Shape};
+
+use crate::support::{
+    COPIED, NEW, Replicate, committed, compared, new_topic, offsets, pair, stored, transactions,
+    unique,
+};
+
+const SEED: u64 = 2_759;
+const KILLS: usize = 10;
+const PER_SECOND: u32 = 400;
+
+/// Pseudo-random moments from the seed (SplitMix64), in milliseconds after the start of the program.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self, least: u64, most: u64) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_millis(least + (mixed ^ (mixed >> 31)) % (most - least))
+    }
+}
+
+/// Twelve partitions in four topics: three codecs and none, one of the topics with transactions.
+async fn loads(source: &KafkaCluster, prefix: &str) -> Vec<(String, RunningLoad)> {
+    let kinds = [
+        (Codec::None, Mode::Idempotent),
+        (Codec::Lz4, Mode::Plain),
+        (Codec::Zstd, Mode::Idempotent),
+        (Codec::Gzip, transactions(SEED)),
+    ];
+    let mut loads = Vec::new();
+    for (producer, (codec, mode)) in (0..).zip(kinds) {
+        let topic = format!("{prefix}.{codec}");
+        new_topic(source, &topic, 3, &[]).await;
+        let records = Generator::new(
+            Shape::mixed(SEED, 3)
+                .producer(producer)
+                .largest_value(16 * 1024),
+        );
+        let load = Load::new(source.bootstrap(), &topic)
+            .codec(codec)
+            .mode(mode);
+        loads.push((topic, load.start(records, PER_SECOND)));
+    }
+    loads
+}
+
+async fn all_offsets(places: &[Place]) -> i64 {
+    let mut sum = 0;
+    for place in places {
+        sum += offsets(place).await;
+    }
+    sum
+}
+
+#[tokio::test]
+async fn ten_kills_at_random_moments_lose_nothing_and_repeat_nothing() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let prefix = unique("killed");
+    let loads = loads(source, &prefix).await;
+    let copies: Vec<_> = loads
+        .iter()
+        .map(|(topic, _)| stored(destination, topic))
+        .collect();
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    let mut moments = Moments(SEED);
+    let mut moved = 0;
+    let mut before = 0;
+    println!("seed {SEED}\n  kill  after      copied");
+    for kill in 1..=KILLS {
+        let after = moments.next(150, 3_500);
+        let program = link.start();
+        // The moment is the test: nothing is waited for.
+        tokio::time::sleep(after).await;
+        assert!(
+            program.runs().expect("known"),
+            "it was still there to be killed"
+        );
+        program.kill9();
+        let now = all_offsets(&copies).await;
+        moved += usize::from(now > before);
+        println!(
+            "  {kill:4}  {:>5} ms  {:>6}",
+            after.as_millis(),
+            now - before
+        );
+        before = now;
+    }
+    assert!(
+        moved >= KILLS / 2,
+        "most kills interrupt a running copy, these only {moved} times"
+    );
+    let mut produced: Vec<(String, Produced)> = Vec::new();
+    for (topic, load) in loads {
+        produced.push((topic, load.stop().await.expect("all are acknowledged")));
+    }
+    link.until_caught_up().await.ended_with(0);
+
+    let mut duplicates = 0;
+    for (topic, produced) in &produced {
+        let from = committed(source, topic);
+        let to = stored(destination, topic);
+        let verdict = compared(&from, &to).await;
+        println!(
+            "  {topic}: {} records, {} aborted, {} duplicates",
+            verdict.source, produced.aborted, verdict.duplicate
+        );
+        assert!(verdict.is_complete(), "seed {SEED}, {topic}: {verdict}");
+        duplicates += verdict.duplicate;
+        let digest = judge::digest(&from, COPIED).await.expect("readable");
+        assert_eq!(
+            digest, produced.digests,
+            "the source holds what was acknowledged"
+        );
+    }
+    println!("  {duplicates} duplicates after {KILLS} kills, seed {SEED}");
+    assert_eq!(duplicates, 0, "seed {SEED}");
+}
