@@ -59,8 +59,13 @@ pub(super) fn for_each(
     let partitions = partitions(&consumer, place)?;
     let mut assignment = TopicPartitionList::new();
     for partition in &partitions {
+        // The start is asked for and not left to the consumer: its own look-up gives up at the first error, and
+        // starting over at the beginning by itself would read records twice.
+        let (start, _) = consumer
+            .fetch_watermarks(&place.topic, *partition, ANSWER)
+            .map_err(|source| place.failed("ask for offsets of", source))?;
         assignment
-            .add_partition_offset(&place.topic, *partition, Offset::Beginning)
+            .add_partition_offset(&place.topic, *partition, Offset::Offset(start))
             .map_err(|source| place.failed("assign", source))?;
     }
     consumer
@@ -78,6 +83,12 @@ pub(super) fn for_each(
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 open.remove(&partition);
+            }
+            // It stopped reading a partition, whose start was removed meanwhile.
+            Some(Err(source))
+                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) =>
+            {
+                return Err(place.failed("read", source));
             }
             // librdkafka reconnects and retries by itself; a fatal error repeats until the limit.
             Some(Err(error)) => last = error.to_string(),

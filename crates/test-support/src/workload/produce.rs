@@ -405,8 +405,16 @@ impl RunningLoad {
     ///
     /// # Errors
     /// When something was not.
-    pub async fn stop(mut self) -> Result<Produced, LoadError> {
+    pub async fn stop(self) -> Result<Produced, LoadError> {
         self.stop.store(true, Ordering::Relaxed);
+        self.finish().await
+    }
+
+    /// Waits until its records end (an endless generator never does) and everything is acknowledged.
+    ///
+    /// # Errors
+    /// When something was not.
+    pub async fn finish(mut self) -> Result<Produced, LoadError> {
         self.work
             .take()
             .expect("taken only here")

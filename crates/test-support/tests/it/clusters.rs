@@ -1,8 +1,10 @@
 //! Clusters start in every version, survive what tests do to them, and leave nothing behind.
 
-use test_support::kafka_cluster::KafkaCluster;
+use std::path::Path;
+
+use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::kafka_jars::KafkaVersion;
-use test_support::{kafka_cluster::ClusterBuilder, raw};
+use test_support::raw;
 use tokio::time::Instant;
 
 async fn timed(builder: ClusterBuilder, what: &str) -> KafkaCluster {
@@ -12,42 +14,66 @@ async fn timed(builder: ClusterBuilder, what: &str) -> KafkaCluster {
     cluster
 }
 
-async fn starts_and_leaves_nothing(version: KafkaVersion) {
-    let cluster = timed(
-        KafkaCluster::builder().version(version),
-        &version.to_string(),
-    )
-    .await;
-    let view = raw::cluster_view(&cluster.bootstrap())
+#[tokio::test]
+async fn every_version_starts_beside_the_others_and_leaves_nothing_behind() {
+    let begin = Instant::now();
+    let builders = KafkaVersion::ALL.map(|version| KafkaCluster::builder().version(version));
+    let clusters = ClusterBuilder::start_all(builders)
         .await
-        .expect("it answers");
+        .expect("all start");
+    eprintln!(
+        "one node of each version at once: ready after {} ms",
+        begin.elapsed().as_millis()
+    );
+    for (cluster, version) in clusters.iter().zip(KafkaVersion::ALL) {
+        assert_eq!(cluster.version(), version);
+        let view = raw::cluster_view(&cluster.bootstrap())
+            .await
+            .expect("it answers");
+        assert_eq!(
+            (view.nodes, view.cluster_id.as_str()),
+            (vec![1], cluster.cluster_id())
+        );
+    }
+    let traces: Vec<_> = clusters
+        .iter()
+        .map(|cluster| {
+            (
+                cluster.node(0).pid().expect("it runs"),
+                cluster.directory().to_path_buf(),
+            )
+        })
+        .collect();
+    drop(clusters);
+    for (pid, directory) in traces {
+        assert!(
+            !Path::new(&format!("/proc/{pid}")).exists(),
+            "process {pid} is gone"
+        );
+        assert!(!directory.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_killed_node_comes_back_with_its_ports_and_data() {
+    let builder = KafkaCluster::builder()
+        .name("alone")
+        .version(KafkaVersion::V3_9_1)
+        .authorizer();
+    let cluster = timed(builder, "one node of 3.9.1").await;
+    let node = cluster.node(0);
+    let address = node.address();
+    node.suspend().expect("it runs");
+    node.resume().expect("it runs");
+    node.restart().await.expect("it starts on its port again");
+    assert_eq!(node.address(), address);
     assert_eq!(
-        (view.nodes, view.cluster_id.as_str()),
-        (vec![1], cluster.cluster_id())
+        raw::cluster_view(&address)
+            .await
+            .expect("it answers")
+            .cluster_id,
+        cluster.cluster_id()
     );
-    let pid = cluster.node(0).pid().expect("it runs");
-    let directory = cluster.directory().to_path_buf();
-    drop(cluster);
-    assert!(
-        !std::path::Path::new(&format!("/proc/{pid}")).exists(),
-        "process {pid} is gone"
-    );
-    assert!(!directory.exists());
-}
-
-#[tokio::test]
-async fn the_oldest_version_starts_and_leaves_nothing_behind() {
-    starts_and_leaves_nothing(KafkaVersion::V3_9_1).await;
-}
-
-#[tokio::test]
-async fn the_default_version_starts_and_leaves_nothing_behind() {
-    starts_and_leaves_nothing(KafkaVersion::V4_3_1).await;
-}
-
-#[tokio::test]
-async fn the_newest_version_starts_and_leaves_nothing_behind() {
-    starts_and_leaves_nothing(KafkaVersion::V4_4_0).await;
 }
 
 #[tokio::test]
@@ -98,43 +124,5 @@ async fn three_nodes_form_a_cluster_and_one_may_go_and_come_back() {
     eprintln!(
         "a clean stop of one of three: {} ms",
         begin.elapsed().as_millis()
-    );
-}
-
-#[tokio::test]
-async fn two_clusters_start_at_the_same_time() {
-    let begin = Instant::now();
-    let [old, new] = ClusterBuilder::start_all([
-        KafkaCluster::builder()
-            .name("old")
-            .version(KafkaVersion::V3_9_1),
-        KafkaCluster::builder().name("new"),
-    ])
-    .await
-    .expect("both start");
-    eprintln!(
-        "two clusters at once: ready after {} ms",
-        begin.elapsed().as_millis()
-    );
-    assert_ne!(old.cluster_id(), new.cluster_id());
-    assert_eq!(
-        (old.version(), new.version()),
-        (KafkaVersion::V3_9_1, KafkaVersion::V4_3_1)
-    );
-
-    let address = old.node(0).address();
-    old.node(0).suspend().expect("it runs");
-    old.node(0).resume().expect("it runs");
-    old.node(0)
-        .restart()
-        .await
-        .expect("it starts on its port again");
-    assert_eq!(old.node(0).address(), address);
-    assert_eq!(
-        raw::cluster_view(&address)
-            .await
-            .expect("it answers")
-            .cluster_id,
-        old.cluster_id()
     );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Pace};
-use test_support::judge::{self, Place};
+use test_support::judge::{self, Place, Topic, compare};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::workload::{self, GeneratedRecord, Generator, Load, LoadError, Mode, Shape};
 use tokio::time::Instant;
@@ -130,8 +130,8 @@ async fn a_load_goes_on_through_freeze_kill_and_restart_and_loses_nothing() {
     workload::create_topic(&cluster.bootstrap(), "t", 3, &[])
         .await
         .expect("a new topic");
-    let load =
-        Load::new(cluster.bootstrap(), "t").start(Generator::new(Shape::mixed(SEED, 3)), 500);
+    let records: Vec<_> = Generator::new(Shape::mixed(SEED, 3)).take(4_000).collect();
+    let load = Load::new(cluster.bootstrap(), "t").start(records.clone(), 500);
     let grown = async |count: i64| {
         test_support::eventually::eventually_true("more records", LIMIT, async || {
             let marks = judge::watermarks(&place).await;
@@ -142,15 +142,27 @@ async fn a_load_goes_on_through_freeze_kill_and_restart_and_loses_nothing() {
     };
     grown(100).await;
     cluster.node(0).suspend().expect("it runs");
+    // The length of the freeze, not a wait for something.
     tokio::time::sleep(Duration::from_millis(300)).await;
     cluster.node(0).resume().expect("it runs");
     cluster.node(0).kill();
     cluster.node(0).start().await.expect("it starts again");
     grown(500).await;
-    let produced = load.stop().await.expect("all are acknowledged in the end");
-    assert_eq!(
-        judge::digest(&place, LIMIT).await.expect("readable"),
-        produced.digests,
-        "seed {SEED}"
+    load.finish()
+        .await
+        .expect("all are acknowledged in the end");
+    let mut expected = Topic::new();
+    for record in &records {
+        expected
+            .entry(record.partition)
+            .or_default()
+            .push(record.as_read(0));
+    }
+    let verdict = compare(
+        &expected,
+        &judge::read_all(&place, LIMIT).await.expect("readable"),
     );
+    eprintln!("seed {SEED}: {verdict}");
+    // A broker that was killed may take a repeated request for a new one; that is between producer and broker.
+    assert!(verdict.is_complete(), "seed {SEED}: {verdict}");
 }
