@@ -71,13 +71,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Cluster {
-    /// A handle; nothing is connected yet. Lanes live in a child of `scope` and end with the last
-    /// clone of the handle.
+    /// A handle; nothing is connected yet. Lanes belong to the handle and end with its last clone, not
+    /// when the rest of the program is asked to stop: positions are stored after that.
     #[must_use]
-    pub fn new(config: ClientConfig, scope: &Scope, name: &str) -> Self {
+    pub fn new(config: ClientConfig, name: &str) -> Self {
         Self(Arc::new(Inner {
             config,
-            scope: scope.child(name),
+            scope: Scope::new(name),
             lanes: Mutex::default(),
             book: Mutex::default(),
         }))

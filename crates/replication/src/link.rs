@@ -104,8 +104,8 @@ impl Link {
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
-        let source = Cluster::new(config.source.clone(), &scope, "source");
-        let destination = Cluster::new(config.destination.clone(), &scope, "destination");
+        let source = Cluster::new(config.source.clone(), "source");
+        let destination = Cluster::new(config.destination.clone(), "destination");
         check(&source).await.map_err(LinkError::Source)?;
         check(&destination).await.map_err(LinkError::Destination)?;
         if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())

@@ -10,7 +10,6 @@ use config::selection::TopicSelection;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use kafka_wire::message::metadata::MetadataTopics;
-use lifecycle::Scope;
 
 use super::{Exit, ReplicateArgs};
 use crate::worker::{self, RunOptions};
@@ -116,9 +115,8 @@ fn patterns(flag: &str, texts: &[String]) -> Option<Vec<Pattern>> {
 
 /// The first characters of both cluster ids.
 async fn default_name(link: &config::link::LinkConfig) -> Result<String, String> {
-    let scope = Scope::new("probe");
     let id = async |config: &config::client::ClientConfig, side: &str| {
-        let cluster = Cluster::new(config.clone(), &scope, side);
+        let cluster = Cluster::new(config.clone(), side);
         let none = MetadataTopics::Topics(Vec::new());
         cluster
             .metadata(none)
