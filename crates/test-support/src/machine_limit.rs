@@ -2,7 +2,7 @@
 //!
 //! Each broker holds one of a fixed number of locked files. A cluster takes all it needs under one gate, so two clusters
 //! that wait never hold half of what each other needs. A process that already holds some and needs more could still
-//! wait for itself; after [`OVERCOMMIT`] it is let through instead: too many brokers are slow, a deadlock is forever.
+//! wait for itself; after half a minute it is let through instead: too many brokers are slow, a deadlock is forever.
 
 use std::fs::File;
 use std::path::PathBuf;
