@@ -89,12 +89,7 @@ impl SourceLog {
         }
     }
 
-    fn data(
-        &mut self,
-        random: &mut SmallRng,
-        producer: Option<ProducerIdentity>,
-        committed: bool,
-    ) {
+    fn data(&mut self, random: &mut SmallRng, producer: Option<ProducerIdentity>, committed: bool) {
         let mut builder = BatchBuilder::new(self.end);
         if let Some(producer) = producer {
             builder = builder.producer(producer, 0).transactional();
@@ -130,6 +125,11 @@ impl SourceLog {
         (epoch >= 0).then(|| next.map_or(self.end, |(_, start)| *start))
     }
 
+    /// Where reading ends: a hole at the end is not seen before something follows it.
+    pub(super) fn last_batch_end(&self) -> i64 {
+        self.batches.last().map_or(0, |b| b.info().next_offset())
+    }
+
     /// Up to `count` batches from `offset` on, and the aborted transactions.
     pub(super) fn read(&self, offset: i64, count: usize) -> (Bytes, Vec<AbortedTransaction>) {
         let mut bytes = BytesMut::new();
@@ -162,6 +162,8 @@ pub(super) struct DestinationLog {
     producers: HashMap<i64, Known>,
     /// Source partition and offset of every record of ours, with its own offset.
     pub(super) records: Vec<((usize, i64), i64)>,
+    /// Where a record of ours came first.
+    pub(super) places: HashMap<(usize, i64), i64>,
 }
 
 impl DestinationLog {
@@ -172,6 +174,7 @@ impl DestinationLog {
             batches: Vec::new(),
             producers: HashMap::new(),
             records: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
@@ -179,6 +182,15 @@ impl DestinationLog {
     pub(super) fn write_foreign(&mut self) {
         let foreign = BatchBuilder::new(0).record(None, Some(b"foreign")).build();
         self.store(&foreign);
+    }
+
+    /// Another owner has raised the epoch of every producer and written nothing.
+    pub(super) fn fence(&mut self) {
+        for known in self.producers.values_mut() {
+            known.epoch += 1;
+            known.next_sequence = 0;
+            known.batches.clear();
+        }
     }
 
     /// Takes a batch as a broker does.
@@ -250,6 +262,7 @@ impl DestinationLog {
                     offset.parse().expect("an offset"),
                 );
                 self.records.push((origin, record.offset));
+                self.places.entry(origin).or_insert(record.offset);
             }
         }
         self.batches.push(batch);

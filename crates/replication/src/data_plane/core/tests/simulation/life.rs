@@ -1,0 +1,720 @@
+//! One life: the core, everything around it, and the dice.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use config::link::{OnGap, OnRecreate, StartPosition};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::TopicRef;
+use kafka_wire::message::produce::{
+    ProduceRequest, ProduceResponse, ProducedPartition, ProducedTopic,
+};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
+
+use super::super::super::super::establish::{Producers, Readings, decide, first_position};
+use super::super::super::super::partition::Leader;
+use super::super::super::super::route::{Routed, route};
+use super::super::super::super::status::{Snapshot, State};
+use super::super::super::{
+    Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, LocateOrder,
+    Located, Place, Settings,
+};
+use super::logs::{DestinationLog, SourceLog};
+use crate::offset_map::Segment;
+use crate::position::Position;
+use crate::position_store::StoreEntry;
+use crate::side::{Destination, Source};
+
+/// A fault in the glue around the core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Plant {
+    Nothing,
+    /// Positions are stored as if everything read had been acknowledged.
+    StoreAhead,
+    /// The destination's log is never read.
+    ForgetTail,
+    /// Calls without an answer are reported as written.
+    BelieveInCuts,
+}
+
+/// Sent and not answered, with the answer once the broker has it.
+#[derive(Debug)]
+struct Sent {
+    tag: u64,
+    request: ProduceRequest,
+    answer: Option<ProduceResponse>,
+}
+
+/// Questions of the core that wait.
+#[derive(Debug, Default)]
+struct Open {
+    locate: Option<Vec<LocateOrder>>,
+    /// With the outcome, once the logs have been read.
+    establish: Vec<(EstablishOrder, Option<Established>)>,
+    fetches: BTreeMap<NodeId, FetchOrder>,
+    /// What each node's session asks for: partition and offset.
+    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64)>>,
+    lanes: BTreeMap<NodeId, VecDeque<Sent>>,
+    store: Option<Vec<StoreEntry>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    position: Option<Position>,
+    segments: BTreeMap<u32, Segment>,
+}
+
+pub(super) struct Life {
+    random: SmallRng,
+    plant: Plant,
+    now: Instant,
+    core: Core,
+    open: Open,
+    sources: Vec<SourceLog>,
+    destinations: Vec<DestinationLog>,
+    /// Destination partition of each source partition.
+    to: Vec<usize>,
+    kept: Vec<Kept>,
+    /// Requests of ended connections that a broker has already taken up.
+    late: Vec<(NodeId, ProduceRequest)>,
+    next_producer: i64,
+    /// How often positions are stored, of 8 chances.
+    store_often: u32,
+    tally: Tally,
+    found: Option<String>,
+}
+
+/// What happened in a life.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) crashes: u64,
+    pub(super) cuts: u64,
+    /// Batches that were found in the destination's log.
+    pub(super) landed: u64,
+    pub(super) raised_epochs: u64,
+    pub(super) records: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.crashes += other.crashes;
+        self.cuts += other.cuts;
+        self.landed += other.landed;
+        self.raised_epochs += other.raised_epochs;
+        self.records += other.records;
+    }
+}
+
+fn source(number: usize) -> TopicPartition {
+    TopicPartition::new("s".into(), i32::try_from(number).expect("few"))
+}
+
+fn destination(number: usize) -> TopicPartition {
+    TopicPartition::new("d".into(), i32::try_from(number).expect("few"))
+}
+
+fn number(partition: &TopicPartition) -> usize {
+    usize::try_from(partition.partition).expect("made from a usize")
+}
+
+const SOURCE_ID: TopicId = TopicId([1; 16]);
+const DESTINATION_ID: TopicId = TopicId([2; 16]);
+
+impl Life {
+    pub(super) fn new(seed: u64, plant: Plant) -> Self {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let partitions = random.random_range(1..4_usize);
+        // Sometimes two source partitions are merged into one.
+        let merged = random.random_bool(0.3);
+        let to: Vec<usize> = (0..partitions)
+            .map(|i| if merged { i / 2 } else { i })
+            .collect();
+        let settings = Settings {
+            link: "link".to_owned(),
+            max_partition_bytes: 1000,
+            max_fetch_bytes: 10_000,
+            max_wait: Duration::from_millis(500),
+            max_request_bytes: random.random_range(1..600),
+            max_in_flight: random.random_range(1..6),
+            partition_room: random.random_range(1..2000),
+            retry: (Duration::from_millis(100), Duration::from_secs(5)),
+            on_gap: OnGap::Stop,
+            on_recreate: OnRecreate::Stop,
+        };
+        let mut life = Self {
+            random,
+            plant,
+            now: Instant::now(),
+            core: Core::new(settings),
+            open: Open::default(),
+            sources: (0..partitions).map(SourceLog::new).collect(),
+            destinations: (0..partitions).map(|_| DestinationLog::new()).collect(),
+            to,
+            kept: vec![Kept::default(); partitions],
+            late: Vec::new(),
+            next_producer: 1,
+            store_often: 0,
+            tally: Tally::default(),
+            found: None,
+        };
+        life.store_often = life.random.random_range(0..8);
+        life.assign();
+        life
+    }
+
+    /// Lives, comes to rest, and is compared with the truth.
+    pub(super) fn live(mut self) -> Result<Tally, String> {
+        let steps = self.random.random_range(20..400);
+        for _ in 0..steps {
+            self.hand_out();
+            self.step();
+            if let Some(found) = self.found.take() {
+                return Err(found);
+            }
+        }
+        self.come_to_rest()?;
+        self.compare()?;
+        self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
+        Ok(self.tally)
+    }
+
+    fn assign(&mut self) {
+        for index in 0..self.sources.len() {
+            let kept = &self.kept[index];
+            self.core.assign(Assignment {
+                source: source(index),
+                source_id: SOURCE_ID,
+                destination: destination(self.to[index]),
+                stored: kept.position.clone(),
+                segment: kept.segments.values().next_back().cloned(),
+                start: StartPosition::Earliest,
+            });
+        }
+    }
+
+    /// Takes over all work the core has, as the loop does.
+    fn hand_out(&mut self) {
+        while let Some((node, order)) = self.core.next_fetch(self.now) {
+            let asked = self.open.asked.entry(node).or_default();
+            for removed in &order.remove {
+                asked.remove(removed);
+            }
+            for (index, partition, wanted) in &order.set {
+                asked.insert(partition.clone(), (*index, wanted.offset));
+            }
+            self.open.fetches.insert(node, order);
+        }
+        while let Some((node, tag, request)) = self.core.next_produce() {
+            self.check_request(&request);
+            let answer = None;
+            let lane = self.open.lanes.entry(node).or_default();
+            lane.push_back(Sent {
+                tag,
+                request,
+                answer,
+            });
+        }
+        if let Some(orders) = self.core.take_locate() {
+            self.open.locate = Some(orders);
+        }
+        for (_, orders) in self.core.take_establish() {
+            let orders = orders.into_iter().map(|order| (order, None));
+            self.open.establish.extend(orders);
+        }
+        self.open.establish.sort_by_key(|(order, _)| order.index);
+        if self.core.waits_for_store() {
+            self.store(false);
+        }
+    }
+
+    fn check_request(&mut self, request: &ProduceRequest) {
+        let mut named: Vec<i32> = request
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|p| p.partition))
+            .collect();
+        let count = named.len();
+        named.sort_unstable();
+        named.dedup();
+        if named.len() != count {
+            self.found = Some("a request names a partition twice".to_owned());
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.random_range(0..100) {
+            0..15 => {
+                let at = self.random.random_range(0..self.sources.len());
+                self.sources[at].grow(&mut self.random);
+            }
+            15..33 => self.answer_fetch(),
+            33..48 => {
+                for _ in 0..self.random.random_range(1..5) {
+                    self.execute();
+                }
+            }
+            48..62 => {
+                for _ in 0..self.random.random_range(1..5) {
+                    self.answer_call();
+                }
+            }
+            62..70 => self.answer_locate(),
+            70..78 => self.answer_establish(),
+            78..85 => {
+                if self.random.random_range(0..8) < self.store_often {
+                    self.store(true);
+                }
+            }
+            85..91 => self.stored(),
+            91..95 => self.pass_time(),
+            _ => self.trouble(),
+        }
+    }
+
+    fn trouble(&mut self) {
+        let at = self.random.random_range(0..self.sources.len());
+        match self.random.random_range(0..12) {
+            0 => self.sources[at].move_leader(&mut self.random),
+            1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
+            2 if self.random.random_bool(0.5) => self.destinations[at].fence(),
+            2 => self.destinations[at].write_foreign(),
+            3..6 => self.cut(),
+            6 => self.land_late(),
+            7 => {
+                if let Some(node) = self.some_fetch() {
+                    self.open.fetches.remove(&node);
+                    self.core.on_fetch_failed(node, "cut", self.now);
+                }
+            }
+            8 => {
+                if let Some(orders) = self.open.locate.take() {
+                    let failed = |order: LocateOrder| Located {
+                        index: order.index,
+                        source: Err("no broker".to_owned()),
+                        destination: Err("no broker".to_owned()),
+                    };
+                    let located = orders.into_iter().map(failed).collect();
+                    self.core.on_located(located, self.now);
+                }
+            }
+            9 => {
+                if let Some((order, _)) = self.open.establish.pop() {
+                    let outcome = Established::Retry("cut".to_owned());
+                    self.core.on_established(order.index, outcome, self.now);
+                }
+            }
+            10 => self.answer_with_refusal(),
+            _ => self.crash(),
+        }
+    }
+
+    fn pass_time(&mut self) {
+        // Longer than any pause, so that the dice of the pauses do not matter.
+        self.now += Duration::from_secs(10);
+        self.core.on_time(self.now);
+    }
+
+    fn some_fetch(&mut self) -> Option<NodeId> {
+        let nodes: Vec<NodeId> = self.open.fetches.keys().copied().collect();
+        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    }
+
+    fn answer_fetch(&mut self) {
+        let Some(node) = self.some_fetch() else {
+            return;
+        };
+        self.open.fetches.remove(&node);
+        let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
+        let mut answer = Vec::new();
+        for (partition, (index, offset)) in asked {
+            let log = &self.sources[number(&partition)];
+            let count = self.random.random_range(0..8);
+            let (error, routed) = if log.leader.node == node {
+                let (bytes, aborted) = log.read(offset, count);
+                (ErrorCode::NONE, route(bytes, aborted, offset, true))
+            } else {
+                (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
+            };
+            answer.push(FetchedPartition {
+                index,
+                asked: offset,
+                error,
+                last_stable: log.end,
+                follower: None,
+                routed,
+            });
+        }
+        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+    }
+
+    fn some_lane(&mut self) -> Option<NodeId> {
+        let lanes = self.open.lanes.iter().filter(|(_, lane)| !lane.is_empty());
+        let nodes: Vec<NodeId> = lanes.map(|(node, _)| *node).collect();
+        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    }
+
+    /// A broker serves the first request of a connection that it has not served.
+    fn execute(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
+            let request = sent.request.clone();
+            let fails = self.random.random_bool(0.03);
+            let answer = serve(&mut self.destinations, node, &request, fails);
+            let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+            let sent = lane.iter_mut().find(|sent| sent.answer.is_none());
+            sent.expect("found above").answer = Some(answer);
+        }
+    }
+
+    fn answer_call(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if lane.front().is_some_and(|sent| sent.answer.is_some()) {
+            let sent = lane.pop_front().expect("looked at");
+            let answer = sent.answer.expect("looked at");
+            self.core.on_answer(sent.tag, &answer, self.now);
+        }
+    }
+
+    /// The first request a broker has not served is refused as a whole, without being appended.
+    fn answer_with_refusal(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let codes = [
+            ErrorCode::NOT_ENOUGH_REPLICAS,
+            ErrorCode::CORRUPT_MESSAGE,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ];
+        let code = codes[self.random.random_range(0..codes.len())];
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
+            sent.answer = Some(answer_to(&sent.request, |_, _| Err(code)));
+        }
+    }
+
+    /// A connection ends. What was not served is lost, except perhaps the first.
+    fn cut(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.remove(&node).expect("chosen from these");
+        if self.plant == Plant::BelieveInCuts {
+            for sent in lane {
+                let destinations = &self.destinations;
+                let answer = answer_to(&sent.request, |p, _| Ok(destinations[number(p)].end));
+                self.core.on_answer(sent.tag, &answer, self.now);
+            }
+            return;
+        }
+        self.tally.cuts += 1;
+        let tags: Vec<u64> = lane.iter().map(|sent| sent.tag).collect();
+        let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
+        if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.6)) {
+            self.late.push((node, sent.request));
+        }
+        self.core.on_lane_ended(node, &tags, "cut", self.now);
+    }
+
+    fn land_late(&mut self) {
+        if let Some((node, request)) = self.late.pop() {
+            serve(&mut self.destinations, node, &request, false);
+        }
+    }
+
+    fn answer_locate(&mut self) {
+        let Some(orders) = self.open.locate.take() else {
+            return;
+        };
+        let located = orders
+            .into_iter()
+            .map(|order| Located {
+                index: order.index,
+                source: Ok(Place {
+                    leader: self.sources[number(&order.source)].leader,
+                    topic_id: SOURCE_ID,
+                }),
+                destination: Ok(Place {
+                    leader: Leader {
+                        node: self.destinations[number(&order.destination)].leader,
+                        epoch: 0,
+                    },
+                    topic_id: DESTINATION_ID,
+                }),
+            })
+            .collect();
+        self.core.on_located(located, self.now);
+    }
+
+    /// Reads the logs, or hands in what was read a while ago.
+    fn answer_establish(&mut self) {
+        if self.open.establish.is_empty() {
+            return;
+        }
+        let at = self.random.random_range(0..self.open.establish.len());
+        let (order, read) = self.open.establish.remove(at);
+        match read {
+            Some(outcome) => self.core.on_established(order.index, outcome, self.now),
+            None => {
+                let outcome = self.establish(&order);
+                self.open.establish.push((order, Some(outcome)));
+            }
+        }
+    }
+
+    fn establish(&mut self, order: &EstablishOrder) -> Established {
+        let source = &self.sources[number(&order.source)];
+        let destination = &self.destinations[number(&order.destination)];
+        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let readings = Readings {
+            log_start: 0,
+            end: source.end,
+            epoch_end: source.epoch_end(epoch),
+            destination_start: 0,
+            destination_end: destination.end,
+        };
+        match &order.position {
+            Some(position) => {
+                let tail = match self.plant {
+                    Plant::ForgetTail => Vec::new(),
+                    _ => destination.tail(position.destination_end.0),
+                };
+                let outcome = decide(order, position.clone(), readings, &tail);
+                if let Established::Ready {
+                    landed,
+                    store_first,
+                    ..
+                } = &outcome
+                {
+                    self.tally.landed += landed.len() as u64;
+                    self.tally.raised_epochs += u64::from(*store_first);
+                }
+                outcome
+            }
+            None => {
+                let mut producers = Producers::default();
+                let identity = ProducerIdentity {
+                    id: self.next_producer,
+                    epoch: 0,
+                };
+                self.next_producer += 1;
+                let identity = producers.add(identity, &order.destination);
+                Established::Ready {
+                    position: first_position(order, readings, identity),
+                    landed: Vec::new(),
+                    store_first: true,
+                    end: readings.end,
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, all: bool) {
+        let mut entries = self.core.take_positions(all);
+        for entry in &mut entries {
+            if self.plant == Plant::StoreAhead {
+                let partition = &self.core.partitions[&number(&entry.partition)];
+                entry.position.offset = Source(partition.next_fetch);
+            }
+            self.check_position(entry);
+        }
+        if !entries.is_empty() {
+            self.open.store = Some(entries);
+        }
+    }
+
+    /// Everything before a position is in the destination's log, before the end that it names.
+    fn check_position(&mut self, entry: &StoreEntry) {
+        let index = number(&entry.partition);
+        let position = &entry.position;
+        let there = &self.destinations[self.to[index]].places;
+        let wanted = self.sources[index].committed.iter();
+        let missing = wanted
+            .take_while(|offset| **offset < position.offset.0)
+            .find(|offset| {
+                let at = there.get(&(index, **offset));
+                at.is_none_or(|at| *at >= position.destination_end.0)
+            });
+        if let Some(offset) = missing {
+            self.found = Some(format!(
+                "position {position:?} of {index} is stored, but source offset {offset} is not there"
+            ));
+        }
+    }
+
+    fn stored(&mut self) {
+        if let Some(entries) = self.open.store.take() {
+            for entry in entries {
+                self.keep(entry);
+            }
+            self.core.on_stored();
+        }
+    }
+
+    fn keep(&mut self, entry: StoreEntry) {
+        let kept = &mut self.kept[number(&entry.partition)];
+        kept.position = Some(entry.position);
+        for segment in entry.segments {
+            kept.segments.insert(segment.number, segment);
+        }
+    }
+
+    /// The process ends. What was being stored may be, for each partition.
+    fn crash(&mut self) {
+        for entry in self.open.store.take().unwrap_or_default() {
+            if self.random.random_bool(0.5) {
+                self.keep(entry);
+            }
+        }
+        for (node, lane) in std::mem::take(&mut self.open.lanes) {
+            let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
+            if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.5)) {
+                self.late.push((node, sent.request));
+            }
+        }
+        self.tally.crashes += 1;
+        self.open = Open::default();
+        self.core = Core::new(self.core.settings.clone());
+        self.assign();
+    }
+
+    /// Everything is answered until nothing is left to do.
+    fn come_to_rest(&mut self) -> Result<(), String> {
+        while !self.late.is_empty() {
+            self.land_late();
+        }
+        let rounds = 3000;
+        for _ in 0..rounds {
+            self.hand_out();
+            self.answer_locate();
+            self.answer_establish();
+            self.answer_fetch();
+            self.execute_faithfully();
+            self.answer_call();
+            self.stored();
+            self.pass_time();
+            self.store(true);
+            if let Some(found) = self.found.take() {
+                return Err(found);
+            }
+            let snapshot = Snapshot::of(&self.core, None);
+            for partition in &snapshot.partitions {
+                if let State::Stopped(stop) = &partition.state {
+                    return Err(format!("{} stopped: {stop:?}", partition.source));
+                }
+            }
+            let ends = snapshot.partitions.iter().zip(&self.sources);
+            let done = ends
+                .into_iter()
+                .all(|(status, log)| status.position >= Some(log.last_batch_end()));
+            if done && !self.core.has_open_calls() && !self.core.is_storing() {
+                return Ok(());
+            }
+        }
+        let stands: Vec<_> = Snapshot::of(&self.core, None).partitions;
+        Err(format!("no rest after {rounds} rounds: {stands:?}"))
+    }
+
+    fn execute_faithfully(&mut self) {
+        let nodes: Vec<NodeId> = self.open.lanes.keys().copied().collect();
+        for node in nodes {
+            let lane = self.open.lanes.get_mut(&node).expect("a key");
+            for sent in lane.iter_mut().filter(|sent| sent.answer.is_none()) {
+                let answer = serve(&mut self.destinations, node, &sent.request, false);
+                sent.answer = Some(answer);
+            }
+        }
+    }
+
+    fn compare(&self) -> Result<(), String> {
+        for (index, log) in self.sources.iter().enumerate() {
+            let arrived: Vec<(i64, i64)> = self.destinations[self.to[index]]
+                .records
+                .iter()
+                .filter(|((from, _), _)| *from == index)
+                .map(|((_, offset), at)| (*offset, *at))
+                .collect();
+            let offsets: Vec<i64> = arrived.iter().map(|(offset, _)| *offset).collect();
+            if offsets != log.committed {
+                let wanted = &log.committed;
+                return Err(format!(
+                    "partition {index} holds {offsets:?} instead of {wanted:?}"
+                ));
+            }
+            let map: BTreeMap<i64, i64> = self.kept[index]
+                .segments
+                .values()
+                .flat_map(|segment| &segment.runs)
+                .flat_map(|run| {
+                    let Destination(to) = run.destination;
+                    (0..run.length).map(move |i| (run.source.0 + i, to + i))
+                })
+                .collect();
+            if map != arrived.iter().copied().collect() {
+                return Err(format!("the map {map:?} is not {arrived:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A broker's answer; with `fails` set it appends and then reports a failure all the same.
+fn serve(
+    destinations: &mut [DestinationLog],
+    node: NodeId,
+    request: &ProduceRequest,
+    fails: bool,
+) -> ProduceResponse {
+    answer_to(request, |partition, (header, payload)| {
+        let log = &mut destinations[number(partition)];
+        if log.leader != node {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let outcome = log.append(header, payload);
+        if fails {
+            return Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+        }
+        outcome
+    })
+}
+
+type Batch<'a> = (&'a [u8; kafka_wire::batch::HEADER_SIZE], &'a [u8]);
+
+fn answer_to(
+    request: &ProduceRequest,
+    mut outcome: impl FnMut(&TopicPartition, Batch<'_>) -> Result<i64, ErrorCode>,
+) -> ProduceResponse {
+    let topics = request
+        .topics
+        .iter()
+        .map(|topic| ProducedTopic {
+            topic: TopicRef::Name(topic.name.clone()),
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|p| {
+                    let name = TopicPartition::new(topic.name.clone(), p.partition);
+                    produced(p.partition, outcome(&name, (&p.header, &p.payload)))
+                })
+                .collect(),
+        })
+        .collect();
+    ProduceResponse {
+        topics,
+        throttle_time_ms: 0,
+        node_endpoints: Vec::new(),
+    }
+}
+
+fn produced(partition: i32, outcome: Result<i64, ErrorCode>) -> ProducedPartition {
+    ProducedPartition {
+        partition,
+        error: outcome.err().unwrap_or(ErrorCode::NONE),
+        base_offset: outcome.unwrap_or(-1),
+        log_append_time_ms: -1,
+        log_start_offset: 0,
+        record_errors: Vec::new(),
+        error_message: None,
+        current_leader: None,
+    }
+}
