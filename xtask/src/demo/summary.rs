@@ -18,6 +18,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// One topic of one region and its copy.
 #[derive(Debug)]
 struct Pair {
+    region: String,
     region_bootstrap: String,
     topic: String,
     copy: String,
@@ -53,7 +54,7 @@ pub(super) async fn compare(
         let equal = !source.is_empty() && source == copy;
         all_equal &= equal;
         rows.push(vec![
-            pair.topic,
+            format!("{} of {}", pair.topic, pair.region),
             pair.copy,
             format!("{}/{}", copy.len(), source.len()),
             records(&source).to_string(),
@@ -77,6 +78,7 @@ async fn pairs(judge: &Judge, regions: &[(&str, String)]) -> Result<Vec<Pair>> {
         for topic in judge.ends(bootstrap).await?.into_keys() {
             let copy = format!("{region}.{topic}");
             pairs.push(Pair {
+                region: (*region).to_owned(),
                 region_bootstrap: bootstrap.clone(),
                 topic,
                 copy,
