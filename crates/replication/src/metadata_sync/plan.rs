@@ -196,6 +196,24 @@ impl Plan {
         });
     }
 
+    /// Adds a step. Topics that are merged into one need it once, with room for the largest: a broker
+    /// refuses a request that names a topic twice.
+    fn add(&mut self, step: Step) {
+        let same = self.steps.last_mut().filter(|s| s.topic() == step.topic());
+        match (same, step) {
+            (
+                Some(Step::Create { partitions, .. }),
+                Step::Create {
+                    partitions: more, ..
+                },
+            ) => {
+                *partitions = more.max(*partitions);
+            }
+            (Some(Step::Grow { to, .. }), Step::Grow { to: more, .. }) => *to = more.max(*to),
+            (_, step) => self.steps.push(step),
+        }
+    }
+
     fn topic(
         &mut self,
         name: &TopicName,
@@ -213,7 +231,7 @@ impl Plan {
         };
         if there < topic.partitions {
             if settings.auto_create {
-                self.steps.push(Step::Grow {
+                self.add(Step::Grow {
                     source: name.clone(),
                     topic: destination.clone(),
                     from: there,
@@ -282,7 +300,7 @@ impl Plan {
             None => topic.replication_factor,
         };
         let configs = self.configs(name, overrides, replication_factor, settings);
-        self.steps.push(Step::Create {
+        self.add(Step::Create {
             source: name.clone(),
             topic: destination,
             partitions: topic.partitions,

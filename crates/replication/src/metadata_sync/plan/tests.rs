@@ -1,1 +1,302 @@
-//! placeholder
+//! Observations and the plans that follow from them, as they are printed.
+
+use std::time::Duration;
+
+use config::pattern::PatternList;
+use config::rename::RenameFormat;
+use config::selection::TopicSelection;
+use kafka_wire::error_code::ErrorCode;
+
+use super::*;
+
+fn settings() -> TopicSettings {
+    TopicSettings {
+        selection: TopicSelection::default(),
+        rename: RenameFormat::parse("${topic}").expect("a format"),
+        auto_create: true,
+        replication_factor: None,
+        timestamp_type: TimestampType::CreateTime,
+        poll_interval: Duration::from_secs(1),
+        create_backoff: Duration::from_secs(1),
+        config_exclude: PatternList::parse([]).expect("no pattern"),
+    }
+}
+
+fn renamed(format: &str) -> TopicSettings {
+    TopicSettings {
+        rename: RenameFormat::parse(format).expect("a format"),
+        ..settings()
+    }
+}
+
+fn topic(partitions: i32, overrides: &[(&str, &str)]) -> SourceTopic {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    SourceTopic {
+        id: TopicId([1; 16]),
+        partitions,
+        replication_factor: 3,
+        overrides: Some(Ok(overrides.iter().map(owned).collect())),
+    }
+}
+
+/// Source topics against three destination brokers with these topics.
+fn observed(source: &[(&str, SourceTopic)], destination: &[(&str, i32)]) -> Observation {
+    Observation {
+        source: source
+            .iter()
+            .map(|(name, topic)| ((*name).into(), topic.clone()))
+            .collect(),
+        destination: destination
+            .iter()
+            .map(|(name, partitions)| ((*name).into(), *partitions))
+            .collect(),
+        destination_brokers: 3,
+        seen: source.len(),
+        ..Observation::default()
+    }
+}
+
+/// The plan as printed, and what is copied as "source → destination, partitions".
+fn check(observation: &Observation, settings: &TopicSettings, plan: &[&str], copies: &[&str]) {
+    let found = Plan::new(observation, settings);
+    let printed = found.to_string();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), plan);
+    let copied: Vec<String> = found
+        .copies
+        .iter()
+        .map(|c| format!("{} → {}, {}", c.source, c.destination, c.partitions))
+        .collect();
+    assert_eq!(copied, copies);
+}
+
+#[test]
+fn a_missing_topic_is_created_with_the_settings_of_its_source() {
+    check(
+        &observed(
+            &[(
+                "a",
+                topic(4, &[("cleanup.policy", "compact"), ("retention.ms", "5")]),
+            )],
+            &[],
+        ),
+        &settings(),
+        &[
+            "create a: 4 partitions, replication factor 3, message.timestamp.type=CreateTime, \
+             cleanup.policy=compact, retention.ms=5",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn settings_that_are_excluded_or_mean_another_cluster_are_not_copied() {
+    let excluding = TopicSettings {
+        config_exclude: PatternList::parse(["retention\\..*"]).expect("a pattern"),
+        timestamp_type: TimestampType::LogAppendTime,
+        ..settings()
+    };
+    let overrides = [
+        ("retention.ms", "5"),
+        ("retention.bytes", "5"),
+        ("message.timestamp.type", "CreateTime"),
+        ("leader.replication.throttled.replicas", "*"),
+        ("follower.replication.throttled.replicas", "*"),
+        ("message.format.version", "2.8"),
+        ("segment.ms", "7"),
+    ];
+    check(
+        &observed(&[("a", topic(1, &overrides))], &[]),
+        &excluding,
+        &[
+            "create a: 1 partitions, replication factor 3, message.timestamp.type=LogAppendTime, \
+             segment.ms=7",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_destination_with_fewer_brokers_gets_fewer_replicas_and_can_still_be_written() {
+    let mut observation = observed(&[("a", topic(1, &[("min.insync.replicas", "2")]))], &[]);
+    observation.destination_brokers = 1;
+    check(
+        &observation,
+        &settings(),
+        &[
+            "create a: 1 partitions, replication factor 1, message.timestamp.type=CreateTime",
+            "a: replication-reduced: replication factor 3 of the source is reduced to 1, the number of \
+             destination brokers",
+            "a: setting-left-out: min.insync.replicas=2 is not copied: with replication factor 1 nothing could \
+             be written",
+        ],
+        &[],
+    );
+    assert!(
+        Plan::new(&observation, &settings())
+            .problems
+            .iter()
+            .all(|p| !p.blocking)
+    );
+}
+
+#[test]
+fn a_configured_replication_factor_is_taken_as_it_is() {
+    let fixed = TopicSettings {
+        replication_factor: Some(2),
+        ..settings()
+    };
+    check(
+        &observed(&[("a", topic(1, &[("min.insync.replicas", "2")]))], &[]),
+        &fixed,
+        &[
+            "create a: 1 partitions, replication factor 2, message.timestamp.type=CreateTime, \
+             min.insync.replicas=2",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_topic_that_is_there_is_copied_and_grown_and_never_shrunk() {
+    check(
+        &observed(
+            &[
+                ("a", topic(4, &[])),
+                ("b", topic(2, &[])),
+                ("c", topic(3, &[])),
+            ],
+            &[("a", 4), ("b", 5), ("c", 1), ("other", 9)],
+        ),
+        &settings(),
+        &["grow c: 1 to 3 partitions"],
+        &["a → a, 4", "b → b, 2", "c → c, 1"],
+    );
+}
+
+#[test]
+fn without_auto_create_somebody_else_has_to_act_and_the_rest_is_copied() {
+    let passive = TopicSettings {
+        auto_create: false,
+        ..settings()
+    };
+    check(
+        &observed(&[("a", topic(4, &[])), ("b", topic(2, &[]))], &[("a", 3)]),
+        &passive,
+        &[
+            "a: destination-smaller: a has 3 partitions, the source 4; topic.auto.create is false, so somebody \
+             else has to add them",
+            "b: destination-missing: b does not exist; topic.auto.create is false, so somebody else has to \
+             create it",
+        ],
+        &["a → a, 3"],
+    );
+}
+
+#[test]
+fn renamed_topics_are_looked_for_and_created_under_their_new_name() {
+    check(
+        &observed(
+            &[("a", topic(1, &[])), ("b", topic(1, &[]))],
+            &[("x-a", 1), ("b", 1)],
+        ),
+        &renamed("x-${topic}"),
+        &["create x-b: 1 partitions, replication factor 3, message.timestamp.type=CreateTime"],
+        &["a → x-a, 1"],
+    );
+}
+
+#[test]
+fn a_name_that_cannot_be_concerns_its_topic_only() {
+    let long = "l".repeat(248);
+    let observation = observed(
+        &[("a", topic(1, &[])), (&long, topic(1, &[]))],
+        &[("xxa", 1)],
+    );
+    let plan = Plan::new(&observation, &renamed("xx${topic}"));
+    assert_eq!(plan.copies.len(), 1);
+    assert_eq!(plan.steps, []);
+    assert_eq!(plan.problems.len(), 1);
+    let problem = &plan.problems[0];
+    assert_eq!((problem.state, problem.blocking), ("name-invalid", true));
+    assert!(problem.reason.contains("249"), "{}", problem.reason);
+}
+
+#[test]
+fn a_constant_name_merges_all_topics_into_one_with_enough_partitions() {
+    let merged = renamed("all");
+    let source = [("a", topic(2, &[])), ("b", topic(4, &[]))];
+    check(
+        &observed(&source, &[("all", 4)]),
+        &merged,
+        &[],
+        &["a → all, 2", "b → all, 4"],
+    );
+    check(
+        &observed(&source, &[]),
+        &merged,
+        &["create all: 4 partitions, replication factor 3, message.timestamp.type=CreateTime"],
+        &[],
+    );
+    check(
+        &observed(&source, &[("all", 1)]),
+        &merged,
+        &["grow all: 1 to 4 partitions"],
+        &["a → all, 1", "b → all, 1"],
+    );
+}
+
+#[test]
+fn topics_that_may_not_be_looked_at_are_named_and_not_touched() {
+    let denied = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let mut observation = observed(
+        &[
+            ("a", topic(1, &[])),
+            ("b", topic(1, &[])),
+            ("c", topic(1, &[])),
+        ],
+        &[],
+    );
+    observation.unreadable.insert("z".into(), denied);
+    observation.hidden.insert("a".into(), denied);
+    let unknown = |overrides| SourceTopic {
+        overrides,
+        ..topic(1, &[])
+    };
+    observation
+        .source
+        .insert("b".into(), unknown(Some(Err(denied))));
+    observation.source.insert("c".into(), unknown(None));
+    let plan = Plan::new(&observation, &settings());
+    assert_eq!((plan.steps.len(), plan.copies.len()), (0, 0));
+    let found: Vec<(&str, &str)> = plan
+        .problems
+        .iter()
+        .map(|p| (p.topic.as_str(), p.state))
+        .collect();
+    let expected = [
+        ("z", "source-unauthorized"),
+        ("a", "destination-unauthorized"),
+        ("b", "source-unauthorized"),
+        ("c", "starting"),
+    ];
+    assert_eq!(found, expected);
+    assert!(plan.problems.iter().all(|p| p.blocking));
+}
+
+#[test]
+fn a_step_names_the_topic_it_changes_and_the_one_it_is_for() {
+    let source = [("a", topic(2, &[])), ("b", topic(2, &[]))];
+    let plan = Plan::new(&observed(&source, &[("x-b", 1)]), &renamed("x-${topic}"));
+    let named: Vec<(&str, &str)> = plan
+        .steps
+        .iter()
+        .map(|step| (step.source().as_str(), step.topic().as_str()))
+        .collect();
+    assert_eq!(named, [("a", "x-a"), ("b", "x-b")]);
+}
+
+#[test]
+fn nothing_to_do_prints_nothing() {
+    let plan = Plan::new(&observed(&[("a", topic(1, &[]))], &[("a", 1)]), &settings());
+    assert_eq!(plan.to_string(), "");
+}
