@@ -1,1 +1,371 @@
-//! placeholder
+//! What follows from two logs and a position, as tables.
+
+use kafka_wire::batch::{Attributes, BatchBuilder, RawBatch};
+use kafka_wire::types::TopicId;
+
+use super::*;
+
+const PRODUCER: ProducerIdentity = ProducerIdentity { id: 7, epoch: 3 };
+
+/// Source offset 40, destination end 140, next sequence 10.
+fn position() -> Position {
+    Position {
+        offset: Source(40),
+        leader_epoch: 5,
+        topic_id: Source(TopicId([1; 16])),
+        destination_topic_id: Destination(TopicId([2; 16])),
+        destination_end: Destination(140),
+        producer: PRODUCER,
+        sequence: 10,
+    }
+}
+
+/// Nothing has happened since the position was stored.
+fn readings() -> Readings {
+    Readings {
+        log_start: 0,
+        end: 1000,
+        epoch_end: Some(1000),
+        destination_start: 0,
+        destination_end: 140,
+    }
+}
+
+fn order(on_gap: OnGap) -> EstablishOrder {
+    EstablishOrder {
+        index: 0,
+        source: TopicPartition::new("s".into(), 0),
+        source_id: TopicId([1; 16]),
+        destination: TopicPartition::new("d".into(), 0),
+        destination_id: TopicId([2; 16]),
+        position: Some(position()),
+        start: StartPosition::Earliest,
+        raise_epoch: false,
+        readings: 0,
+        on_gap,
+    }
+}
+
+/// A batch in the destination's log.
+fn batch(producer: ProducerIdentity, sequence: i32, base: i64, records: usize) -> BatchInfo {
+    let builder = BatchBuilder::new(base).producer(producer, sequence);
+    let builder = (0..records).fold(builder, |b, _| b.record(None, Some(b"v")));
+    *RawBatch::parse(builder.build())
+        .expect("built well formed")
+        .info()
+}
+
+fn ours(sequence: i32, base: i64, records: usize) -> BatchInfo {
+    batch(PRODUCER, sequence, base, records)
+}
+
+fn foreign(base: i64, records: usize) -> BatchInfo {
+    batch(ProducerIdentity { id: -1, epoch: -1 }, -1, base, records)
+}
+
+fn at(base: i64, offsets: i64) -> Landed {
+    Landed {
+        base: Destination(base),
+        offsets,
+    }
+}
+
+/// What lands, with the destination's log beginning at `start`.
+fn check(position: &Position, start: i64, tail: &[BatchInfo], expected: Result<Vec<Landed>, i32>) {
+    let readings = Readings {
+        destination_start: start,
+        ..readings()
+    };
+    assert_eq!(landed(position, readings, tail), expected, "{tail:?}");
+}
+
+/// The outcome in one line: position, sequence, epoch, destination end, offsets landed; or the stop.
+fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> String {
+    match decide(order, position(), readings, tail) {
+        Established::Ready {
+            position,
+            landed,
+            store_first,
+            end,
+        } => {
+            assert_eq!(end, readings.end);
+            let there: i64 = landed.iter().map(|l| l.offsets).sum();
+            let first = if store_first { ", stored first" } else { "" };
+            format!(
+                "{} sequence {} epoch {} end {} landed {there}{first}",
+                position.offset,
+                position.sequence,
+                position.producer.epoch,
+                position.destination_end
+            )
+        }
+        Established::Stop(stop) => {
+            assert!(!stop.reason.is_empty());
+            format!("{} at {:?}", stop.state, stop.offset)
+        }
+        Established::Retry(trouble) | Established::Behind(trouble) => trouble,
+    }
+}
+
+fn stops(readings: Readings, tail: &[BatchInfo], expected: &str) {
+    assert_eq!(outcome(&order(OnGap::Stop), readings, tail), expected);
+}
+
+fn goes_on(readings: Readings, tail: &[BatchInfo], expected: &str) {
+    assert_eq!(outcome(&order(OnGap::Continue), readings, tail), expected);
+}
+
+#[test]
+fn own_batches_behind_the_position_are_found_in_order() {
+    check(&position(), 0, &[], Ok(vec![]));
+    check(
+        &position(),
+        0,
+        &[ours(10, 140, 3), ours(13, 143, 1)],
+        Ok(vec![at(140, 3), at(143, 1)]),
+    );
+}
+
+#[test]
+fn batches_of_others_are_passed_over() {
+    let other_epoch = ProducerIdentity {
+        epoch: 2,
+        ..PRODUCER
+    };
+    let other_id = ProducerIdentity { id: 8, ..PRODUCER };
+    check(
+        &position(),
+        0,
+        &[
+            foreign(140, 5),
+            ours(10, 145, 2),
+            batch(other_epoch, 12, 147, 1),
+            batch(other_id, 12, 148, 1),
+            foreign(149, 1),
+            ours(12, 150, 1),
+        ],
+        Ok(vec![at(145, 2), at(150, 1)]),
+    );
+    check(&position(), 0, &[foreign(140, 5)], Ok(vec![]));
+}
+
+#[test]
+fn control_batches_of_our_name_do_not_count() {
+    let mut control = ours(10, 140, 1);
+    control.attributes = Attributes(Attributes::CONTROL);
+    check(
+        &position(),
+        0,
+        &[control, ours(10, 141, 1)],
+        Ok(vec![at(141, 1)]),
+    );
+}
+
+#[test]
+fn a_hole_in_our_sequence_is_named() {
+    check(&position(), 0, &[ours(11, 140, 3)], Err(11));
+    check(
+        &position(),
+        0,
+        &[ours(10, 140, 2), ours(13, 142, 1)],
+        Err(13),
+    );
+}
+
+#[test]
+fn records_that_are_there_a_second_time_are_counted_once() {
+    check(
+        &position(),
+        0,
+        &[
+            ours(7, 140, 3),
+            ours(10, 143, 2),
+            ours(10, 145, 2),
+            ours(12, 147, 1),
+        ],
+        Ok(vec![at(143, 2), at(147, 1)]),
+    );
+}
+
+#[test]
+fn what_retention_removed_in_front_of_our_batches_had_landed() {
+    // [140, 145) has expired, and the first batch that is left says how much of it was ours.
+    check(
+        &position(),
+        145,
+        &[ours(15, 145, 2)],
+        Ok(vec![at(140, 5), at(145, 2)]),
+    );
+    check(
+        &position(),
+        145,
+        &[ours(13, 145, 2)],
+        Ok(vec![at(142, 3), at(145, 2)]),
+    );
+    // More is missing than can have expired.
+    check(&position(), 145, &[ours(16, 145, 2)], Err(16));
+    // All of it has expired.
+    check(&position(), 145, &[], Ok(vec![at(140, 5)]));
+    check(&position(), 140, &[], Ok(vec![]));
+}
+
+#[test]
+fn sequences_wrap_between_batches_and_inside_one() {
+    let near = Position {
+        sequence: i32::MAX - 1,
+        ..position()
+    };
+    check(
+        &near,
+        0,
+        &[ours(i32::MAX - 1, 140, 3), ours(1, 143, 2)],
+        Ok(vec![at(140, 3), at(143, 2)]),
+    );
+    check(
+        &near,
+        0,
+        &[ours(i32::MAX - 1, 140, 2), ours(0, 142, 2)],
+        Ok(vec![at(140, 2), at(142, 2)]),
+    );
+    check(&near, 0, &[ours(5, 140, 1)], Err(5));
+}
+
+#[test]
+fn nothing_new_goes_on_at_the_position() {
+    let expected = "40 sequence 10 epoch 3 end 140 landed 0";
+    stops(readings(), &[], expected);
+    // An epoch the source does not know says nothing.
+    let unknown = Readings {
+        epoch_end: None,
+        ..readings()
+    };
+    stops(unknown, &[], expected);
+    // The log may start, and the epoch may end, exactly at the position.
+    let exact = Readings {
+        log_start: 40,
+        epoch_end: Some(40),
+        ..readings()
+    };
+    stops(exact, &[], expected);
+}
+
+#[test]
+fn what_landed_is_compared_with_the_source_from_the_position_on() {
+    let readings = Readings {
+        destination_end: 145,
+        ..readings()
+    };
+    stops(
+        readings,
+        &[ours(10, 140, 3), ours(13, 143, 2)],
+        "40 sequence 10 epoch 3 end 140 landed 5",
+    );
+}
+
+#[test]
+fn a_source_that_dropped_records_before_they_were_copied_is_a_gap() {
+    let gap = Readings {
+        log_start: 50,
+        ..readings()
+    };
+    stops(gap, &[], "source-gap at Some(40)");
+    goes_on(gap, &[], "50 sequence 10 epoch 3 end 140 landed 0");
+    // Three of them had been copied.
+    let tail = [ours(10, 140, 3)];
+    stops(gap, &tail, "source-gap at Some(43)");
+    goes_on(gap, &tail, "50 sequence 13 epoch 3 end 143 landed 0");
+}
+
+#[test]
+fn a_gap_is_told_with_its_range_and_its_remedy() {
+    let gap = Readings {
+        log_start: 50,
+        ..readings()
+    };
+    let Established::Stop(stop) = decide(&order(OnGap::Stop), position(), gap, &[]) else {
+        panic!("a gap stops");
+    };
+    for words in ["s-0", "10 offsets", "[40, 50)", "tributary.on.gap=continue"] {
+        assert!(stop.reason.contains(words), "{words}: {}", stop.reason);
+    }
+}
+
+#[test]
+fn a_source_that_was_cut_short_below_the_position_is_told() {
+    let cut = Readings {
+        epoch_end: Some(30),
+        ..readings()
+    };
+    stops(cut, &[], "source-truncated at Some(40)");
+    goes_on(cut, &[], "30 sequence 10 epoch 3 end 140 landed 0");
+}
+
+#[test]
+fn a_destination_that_is_shorter_than_it_was_stops() {
+    let behind = Readings {
+        destination_end: 139,
+        ..readings()
+    };
+    stops(behind, &[], "destination-behind at Some(40)");
+    goes_on(behind, &[], "destination-behind at Some(40)");
+}
+
+#[test]
+fn a_hole_in_the_destination_stops() {
+    let tail = [ours(12, 140, 1)];
+    stops(readings(), &tail, "destination-foreign-writes at Some(40)");
+}
+
+#[test]
+fn a_raised_epoch_begins_at_sequence_zero_and_is_stored_first() {
+    let raising = EstablishOrder {
+        raise_epoch: true,
+        ..order(OnGap::Stop)
+    };
+    let later = Readings {
+        destination_end: 145,
+        ..readings()
+    };
+    let told = outcome(&raising, later, &[foreign(140, 5)]);
+    assert_eq!(told, "40 sequence 0 epoch 4 end 145 landed 0, stored first");
+    // What landed is taken over first; the epoch is raised if it is needed then.
+    let told = outcome(&raising, later, &[ours(10, 140, 5)]);
+    assert_eq!(told, "40 sequence 10 epoch 3 end 140 landed 5");
+}
+
+#[test]
+fn a_first_position_begins_where_the_configuration_says() {
+    let readings = Readings {
+        log_start: 17,
+        ..readings()
+    };
+    for (start, offset) in [(StartPosition::Earliest, 17), (StartPosition::Latest, 1000)] {
+        let order = EstablishOrder {
+            start,
+            ..order(OnGap::Stop)
+        };
+        let position = first_position(&order, readings, PRODUCER);
+        assert_eq!((position.offset.0, position.sequence), (offset, 0));
+        assert_eq!(position.destination_end, Destination(140));
+        assert_eq!(position.producer, PRODUCER);
+    }
+}
+
+#[test]
+fn no_producer_writes_to_a_destination_partition_for_two_source_partitions() {
+    let mut producers = Producers::default();
+    let mut made = 0;
+    let mut given = HashSet::new();
+    for partition in [0, 1, 0, 1, 2, 0] {
+        let destination = TopicPartition::new("merged".into(), partition);
+        let producer = producers.reuse(&destination).unwrap_or_else(|| {
+            made += 1;
+            producers.add(ProducerIdentity { id: made, epoch: 0 }, &destination)
+        });
+        assert!(
+            given.insert((producer, partition)),
+            "{producer:?} {partition}"
+        );
+    }
+    assert_eq!(made, 3, "as many as partition 0 has writers");
+}

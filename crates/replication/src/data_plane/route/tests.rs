@@ -1,1 +1,220 @@
-//! Placeholder.
+//! What becomes of each kind of batch, as a table over built batches.
+
+use kafka_wire::batch::{BatchBuilder, ControlType, control_batch};
+use kafka_wire::types::ProducerIdentity;
+
+use super::*;
+
+const PRODUCER: ProducerIdentity = ProducerIdentity { id: 9, epoch: 0 };
+
+fn builder(base: i64, records: usize) -> BatchBuilder {
+    (0..records).fold(BatchBuilder::new(base), |b, _| b.record(None, Some(b"v")))
+}
+
+fn plain(base: i64, records: usize) -> Bytes {
+    builder(base, records).build()
+}
+
+fn in_transaction(base: i64, records: usize) -> Bytes {
+    let builder = builder(base, records).producer(PRODUCER, 0);
+    builder.transactional().build()
+}
+
+fn marker(base: i64, kind: ControlType) -> Bytes {
+    control_batch(base, PRODUCER, kind)
+}
+
+/// A record set of the formats before the current one: 30 bytes with that magic.
+fn legacy(base: i64) -> Bytes {
+    let mut bytes = vec![0; 30];
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    bytes[11] = 18;
+    bytes[16] = 1;
+    bytes.into()
+}
+
+fn aborted_at(first_offset: i64) -> AbortedTransaction {
+    AbortedTransaction {
+        producer_id: PRODUCER.id,
+        first_offset,
+    }
+}
+
+fn route_from(wanted: i64, batches: &[Bytes], aborted: &[AbortedTransaction]) -> Routed {
+    route(batches.concat().into(), aborted.to_vec(), wanted, false)
+}
+
+/// Base offset and `next` of what is written, and where reading goes on.
+fn check(routed: &Routed, written: &[(i64, i64)], next: i64) {
+    let found: Vec<(i64, i64)> = routed
+        .batches
+        .iter()
+        .map(|piped| (piped.batch.info().base_offset, piped.next))
+        .collect();
+    assert_eq!(
+        (found.as_slice(), routed.next),
+        (written, next),
+        "{routed:?}"
+    );
+}
+
+/// What stops reading, and where.
+fn blocks(routed: &Routed, offset: i64, words: &str) {
+    let blocked = routed.blocked.as_ref().expect("reading stops");
+    assert_eq!(blocked.offset, offset, "{blocked:?}");
+    assert!(
+        blocked.reason.contains(words),
+        "{words}: {}",
+        blocked.reason
+    );
+    assert!(routed.next <= offset, "reading stays before it");
+}
+
+#[test]
+fn an_empty_answer_changes_nothing() {
+    let routed = route_from(5, &[], &[]);
+    check(&routed, &[], 5);
+    assert_eq!(routed.dropped, DroppedCount::default());
+    assert!(routed.blocked.is_none());
+}
+
+#[test]
+fn batches_pass_in_order_and_untouched_also_across_holes() {
+    let sent = [plain(0, 3), plain(7, 2)];
+    let routed = route_from(0, &sent, &[]);
+    check(&routed, &[(0, 3), (7, 9)], 9);
+    for (piped, sent) in routed.batches.iter().zip(&sent) {
+        assert_eq!(piped.batch.bytes(), sent);
+    }
+}
+
+#[test]
+fn dropped_batches_count_as_read_with_the_batch_before_them() {
+    let emptied = BatchBuilder::new(4).records_count(0).last_offset_delta(2);
+    let batches = [
+        marker(0, ControlType::Commit),
+        plain(1, 2),
+        marker(3, ControlType::Commit),
+        emptied.build(),
+        plain(7, 1),
+    ];
+    let routed = route_from(0, &batches, &[]);
+    check(&routed, &[(1, 7), (7, 8)], 8);
+    let dropped = DroppedCount {
+        control: 2,
+        aborted: 0,
+        emptied: 1,
+    };
+    assert_eq!(routed.dropped, dropped);
+}
+
+#[test]
+fn an_answer_of_nothing_but_dropped_batches_moves_reading_on() {
+    let routed = route_from(0, &[marker(0, ControlType::Abort)], &[]);
+    check(&routed, &[], 1);
+}
+
+#[test]
+fn data_of_aborted_transactions_is_dropped_and_of_committed_ones_is_not() {
+    let batches = [
+        in_transaction(0, 2),
+        plain(2, 1),
+        marker(3, ControlType::Abort),
+        in_transaction(4, 1),
+        marker(5, ControlType::Commit),
+    ];
+    let routed = route_from(0, &batches, &[aborted_at(0)]);
+    check(&routed, &[(2, 4), (4, 6)], 6);
+    assert_eq!((routed.dropped.aborted, routed.dropped.control), (1, 2));
+}
+
+#[test]
+fn the_leader_epoch_is_that_of_the_last_batch_read_also_of_a_dropped_one() {
+    let mut commit = marker(1, ControlType::Commit).to_vec();
+    commit[12..16].copy_from_slice(&4_i32.to_be_bytes());
+    let first = builder(0, 1).leader_epoch(3).build();
+    let routed = route_from(0, &[first, commit.into()], &[]);
+    check(&routed, &[(0, 2)], 2);
+    assert_eq!(
+        (routed.leader_epoch, routed.batches[0].leader_epoch),
+        (4, 4)
+    );
+    assert_eq!(routed.batches[0].batch.info().leader_epoch, 3);
+}
+
+#[test]
+fn batches_before_the_wanted_offset_are_dropped_and_one_around_it_stops() {
+    let routed = route_from(3, &[plain(0, 3), plain(3, 1)], &[]);
+    check(&routed, &[(3, 4)], 4);
+    let routed = route_from(2, &[plain(0, 5)], &[]);
+    check(&routed, &[], 2);
+    assert_eq!(routed.blocked.map(|blocked| blocked.offset), Some(0));
+}
+
+#[test]
+fn what_cannot_pass_stops_reading_before_it() {
+    let thinned = builder(3, 2).last_offset_delta(9).build();
+    let overfull = builder(3, 2).last_offset_delta(0).build();
+    let codec = builder(3, 2).attributes(7).build();
+    for (batch, words) in [
+        (thinned, "2"),
+        (overfull, "2"),
+        (codec, "7"),
+        (legacy(3), "format"),
+    ] {
+        let routed = route_from(0, &[plain(0, 3), batch, plain(13, 1)], &[]);
+        check(&routed, &[(0, 3)], 3);
+        blocks(&routed, 3, words);
+    }
+}
+
+#[test]
+fn a_cut_off_last_batch_is_left_for_the_next_answer() {
+    let second = plain(3, 2);
+    for kept in [1, 11, 12, 16, 17, 60, 61, second.len() - 1] {
+        let cut = [plain(0, 3), second.slice(..kept)];
+        let routed = route_from(0, &cut, &[]);
+        check(&routed, &[(0, 3)], 3);
+        assert!(routed.blocked.is_none(), "{kept} bytes: {routed:?}");
+    }
+}
+
+#[test]
+fn damage_stops_reading_only_where_it_is_looked_for() {
+    let mut bytes = plain(3, 2).to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let records: Bytes = [plain(0, 3).to_vec(), bytes].concat().into();
+    let routed = route(records.clone(), Vec::new(), 0, true);
+    check(&routed, &[(0, 3)], 3);
+    blocks(&routed, 3, "checksum");
+    // The destination will look, and refuse it.
+    let routed = route(records, Vec::new(), 0, false);
+    check(&routed, &[(0, 3), (3, 5)], 5);
+}
+
+#[test]
+fn bytes_that_are_no_batches_stop_reading_where_they_begin() {
+    let mut nonsense = plain(3, 1).to_vec();
+    nonsense[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
+    let routed = route_from(0, &[plain(0, 3), nonsense.into()], &[]);
+    check(&routed, &[(0, 3)], 3);
+    blocks(&routed, 3, "cannot be read");
+}
+
+#[test]
+fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
+    use rand::rngs::SmallRng;
+    use rand::{RngExt, SeedableRng};
+    for seed in 0..2000 {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let mut bytes = [plain(0, 3), plain(3, 2), marker(5, ControlType::Abort)].concat();
+        for _ in 0..random.random_range(1..6) {
+            let at = random.random_range(0..bytes.len());
+            bytes[at] = random.random_range(0..=255);
+        }
+        bytes.truncate(random.random_range(0..=bytes.len()));
+        let routed = route(bytes.into(), vec![aborted_at(0)], 2, true);
+        assert!(routed.next >= 2, "seed {seed}: {routed:?}");
+    }
+}
