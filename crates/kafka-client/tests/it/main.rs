@@ -1,0 +1,9 @@
+//! The client against scripted peers: what brokers seldom do, and what only a broken or hostile one does.
+//!
+//! Every exchange has a limit; nothing here waits for a time to pass, except where a limit is the promise.
+
+mod hostile;
+mod peer;
+mod produce;
+mod reaching;
+mod session;
