@@ -26,38 +26,46 @@ pub(crate) enum CaughtUp {
     Yes,
     /// Something is still to be copied, or not known.
     NotYet,
-    /// Something is missing that waiting does not bring.
+    /// All that can be copied is, and something is missing that waiting does not bring.
     Never,
 }
 
 impl CaughtUp {
     /// The verdict over all links.
     pub(crate) fn of(links: &[(&str, LinkStatus)], started: Instant) -> Self {
-        let mut verdict = Self::Yes;
+        let late = started.elapsed() > NOTHING_FOUND;
+        let (mut busy, mut missing) = (false, false);
         for (_, link) in links {
-            let copied: i32 = link.round.copies.iter().map(|copy| copy.partitions).sum();
-            let known = usize::try_from(copied).unwrap_or(usize::MAX);
-            let looked = link.round.number > 0 && link.round.trouble.is_none();
-            let settled = looked && link.round.pending == 0;
-            if looked && known == 0 && started.elapsed() > NOTHING_FOUND && link.round.pending == 0
-            {
-                return Self::Never;
-            }
-            if link.round.problems.iter().any(|p| p.blocking) && started.elapsed() > NOTHING_FOUND {
-                return Self::Never;
-            }
-            if !settled || known == 0 || link.data.partitions.len() < link.assigned.max(known) {
-                verdict = Self::NotYet;
+            let round = &link.round;
+            let looked = round.number > 0 && round.trouble.is_none();
+            let blocking = round
+                .problems
+                .iter()
+                .filter(|problem| problem.blocking)
+                .count();
+            let known: i32 = round.copies.iter().map(|copy| copy.partitions).sum();
+            let known = usize::try_from(known).unwrap_or(usize::MAX);
+            // A step that was refused stays pending; it is among the problems too.
+            let pending = round.pending > blocking;
+            let nothing = known == 0 && blocking == 0 && !pending;
+            busy |= !looked || pending || link.data.partitions.len() < link.assigned.max(known);
+            if nothing || blocking > 0 {
+                missing |= late;
+                busy |= !late;
             }
             for partition in &link.data.partitions {
                 match &partition.state {
-                    State::Stopped(_) => return Self::Never,
+                    State::Stopped(_) => missing = true,
                     State::Running if is_current(partition) => {}
-                    _ => verdict = Self::NotYet,
+                    _ => busy = true,
                 }
             }
         }
-        verdict
+        match (busy, missing) {
+            (true, _) => Self::NotYet,
+            (false, true) => Self::Never,
+            (false, false) => Self::Yes,
+        }
     }
 }
 

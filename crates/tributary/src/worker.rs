@@ -113,7 +113,7 @@ async fn watch(
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = options.stop_after.map(|after| started + after);
-    let mut caught_up_since: Option<Instant> = None;
+    let mut settled_since: Option<Instant> = None;
     loop {
         tokio::select! {
             _ = look.tick() => {}
@@ -129,15 +129,13 @@ async fn watch(
             continue;
         };
         match CaughtUp::of(&statuses, started) {
-            CaughtUp::Yes => {
-                let since = *caught_up_since.get_or_insert_with(Instant::now);
+            CaughtUp::NotYet => settled_since = None,
+            verdict => {
+                let since = *settled_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= hold {
-                    return Some(CaughtUp::Yes);
+                    return Some(verdict);
                 }
             }
-            CaughtUp::NotYet => caught_up_since = None,
-            // Waiting longer changes nothing: an operator is needed, or nothing is selected.
-            CaughtUp::Never => return Some(CaughtUp::Never),
         }
     }
 }

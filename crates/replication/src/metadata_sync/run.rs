@@ -16,6 +16,9 @@ use super::plan::{Copy, Plan, Problem, Step};
 /// Pause before a round that could not look at both clusters is repeated, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
+/// How long a change that was answered with success may take to show in metadata.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// What one round found.
 #[derive(Clone, Debug, Default)]
 pub struct Round {
@@ -43,6 +46,8 @@ pub struct MetadataSync {
     settings: TopicSettings,
     /// Topics whose step was refused: not before this time, and why.
     refused: HashMap<TopicName, (Instant, String)>,
+    /// Topics whose step was carried out: not again before this time.
+    settling: HashMap<TopicName, Instant>,
     rounds: u64,
     known_problems: Vec<Problem>,
 }
@@ -56,6 +61,7 @@ impl MetadataSync {
             destination,
             settings,
             refused: HashMap::new(),
+            settling: HashMap::new(),
             rounds: 0,
             known_problems: Vec::new(),
         }
@@ -68,7 +74,7 @@ impl MetadataSync {
     {
         let mut backoff = Backoff::seeded(RETRY.0, RETRY.1);
         loop {
-            let (round, changed) = self.round().await;
+            let (round, unsettled) = self.round().await;
             let failed = round.trouble.is_some();
             report(round).await;
             if failed {
@@ -77,7 +83,7 @@ impl MetadataSync {
             }
             backoff.reset();
             // What was changed is seen at once; what was refused waits for its own time.
-            let pause = if changed {
+            let pause = if unsettled {
                 RETRY.0
             } else {
                 self.settings.poll_interval
@@ -86,7 +92,7 @@ impl MetadataSync {
         }
     }
 
-    /// One round, and whether it changed anything.
+    /// One round, and whether something that was changed does not show yet.
     async fn round(&mut self) -> (Round, bool) {
         self.rounds += 1;
         let mut round = Round {
@@ -107,7 +113,14 @@ impl MetadataSync {
         round.seen = observation.seen;
         round.pending = plan.steps.len();
         let now = Instant::now();
-        let (due, waiting): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(|step| {
+        self.settling.retain(|topic, until| {
+            *until > now && plan.steps.iter().any(|step| step.topic() == topic)
+        });
+        let unsettled = plan
+            .steps
+            .into_iter()
+            .filter(|step| !self.settling.contains_key(step.topic()));
+        let (due, waiting): (Vec<Step>, Vec<Step>) = unsettled.partition(|step| {
             self.refused
                 .get(step.topic())
                 .is_none_or(|(at, _)| *at <= now)
@@ -115,12 +128,11 @@ impl MetadataSync {
         for step in &due {
             tracing::info!("plan: {step}");
         }
-        let mut changed = false;
         for (topic, outcome) in apply(&self.destination, &due).await {
             match outcome {
                 Ok(()) => {
-                    changed = true;
                     self.refused.remove(&topic);
+                    self.settling.insert(topic, now + SETTLE);
                 }
                 Err(reason) => {
                     self.refused
@@ -148,7 +160,7 @@ impl MetadataSync {
                 })
             }));
         self.say_new(&round.problems);
-        (round, changed)
+        (round, !self.settling.is_empty())
     }
 
     /// Logs problems when they appear, not in every round.
