@@ -1,0 +1,163 @@
+//! Reading: every partition from beginning to end, as both are when it begins.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
+use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
+use tokio::time::Instant;
+
+use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use crate::cluster::Use;
+use crate::offsets::list_offsets;
+
+/// Bytes of one fetch while reading the topic.
+const FETCH_BYTES: i32 = 1024 * 1024;
+
+impl TopicLog {
+    /// All records from beginning to end, in the order of each partition.
+    ///
+    /// # Errors
+    /// When a partition cannot be read to its end within `limit`.
+    pub async fn read_all(&mut self, limit: Duration) -> Result<Vec<KeyValue>, TopicLogError> {
+        let deadline = Instant::now() + limit;
+        let mut found = Vec::new();
+        for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
+            let mut backoff = self.backoff();
+            loop {
+                let error = match self.read_partition(partition).await {
+                    Ok(records) => {
+                        found.extend(records);
+                        break;
+                    }
+                    Err(error @ TopicLogError::Unreadable { .. }) => return Err(error),
+                    Err(TopicLogError::Refused { code, .. }) if is_final(code) => {
+                        return Err(self.refused("Fetch", code, None));
+                    }
+                    Err(error) => error,
+                };
+                self.pause_until(deadline, limit, "read to its end", &error, &mut backoff)
+                    .await?;
+                // Leaders may have moved; if they cannot be asked, the next attempt says so.
+                drop(self.find_leaders().await);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn read_partition(&self, partition: PartitionId) -> Result<Vec<KeyValue>, TopicLogError> {
+        let leader = self.leader(partition)?;
+        let mut offset = self.offset(leader, partition, EARLIEST).await?;
+        let end = self.offset(leader, partition, LATEST).await?;
+        let mut found = Vec::new();
+        while offset < end {
+            let request = self.fetch(partition, offset);
+            let answer = self.client(self.cluster.call(leader, Use::Store, &request).await)?;
+            let fetched = answer.topics.into_iter().flat_map(|t| t.partitions).next();
+            let Some(fetched) = fetched else {
+                return Err(self.refused("Fetch", answer.error, None));
+            };
+            if fetched.error != ErrorCode::NONE {
+                return Err(self.refused("Fetch", fetched.error, None));
+            }
+            let before = offset;
+            for entry in Batches::new(fetched.records) {
+                let batch = match entry {
+                    Ok(Entry::Batch(batch)) => batch,
+                    Ok(Entry::Legacy(_)) => {
+                        return Err(self.unreadable(partition, "an old message format"));
+                    }
+                    Err(error) => return Err(self.unreadable(partition, error)),
+                };
+                offset = offset.max(batch.info().next_offset());
+                if !batch.header().is_control() {
+                    self.take(partition, &batch, &mut found)?;
+                }
+            }
+            if offset == before {
+                return Err(self.unreadable(partition, "the broker sends nothing below the end"));
+            }
+        }
+        Ok(found)
+    }
+
+    fn take(
+        &self,
+        partition: PartitionId,
+        batch: &RawBatch,
+        found: &mut Vec<KeyValue>,
+    ) -> Result<(), TopicLogError> {
+        let read =
+            records(batch).map_err(|cause: RecordsError| self.unreadable(partition, cause))?;
+        for record in read {
+            // Copied, so that one record does not keep a whole answer alive.
+            let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+            if let Some(key) = record.key {
+                found.push((copy(key), record.value.map(copy)));
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, partition: PartitionId, offset: i64) -> FetchRequest {
+        FetchRequest {
+            max_wait_ms: 500,
+            min_bytes: 1,
+            max_bytes: FETCH_BYTES,
+            isolation_level: IsolationLevel::ReadUncommitted,
+            session_id: 0,
+            // −1: a full request without a session (KIP-227, FINAL_EPOCH).
+            session_epoch: -1,
+            rack_id: String::new(),
+            topics: vec![FetchTopic {
+                name: self.topic.clone(),
+                id: self.id,
+                partitions: vec![FetchPartition {
+                    partition,
+                    current_leader_epoch: -1,
+                    fetch_offset: offset,
+                    last_fetched_epoch: -1,
+                    log_start_offset: -1,
+                    max_bytes: FETCH_BYTES,
+                }],
+            }],
+            forgotten: Vec::new(),
+        }
+    }
+
+    async fn offset(
+        &self,
+        leader: NodeId,
+        partition: PartitionId,
+        at: i64,
+    ) -> Result<i64, TopicLogError> {
+        let wanted = TopicPartition::new(self.topic.clone(), partition);
+        let isolation = IsolationLevel::ReadUncommitted;
+        let answer = list_offsets(
+            &self.cluster,
+            leader,
+            Use::Store,
+            std::slice::from_ref(&wanted),
+            at,
+            isolation,
+        )
+        .await;
+        match self.client(answer)?.remove(&wanted) {
+            Some(Ok(offset)) => Ok(offset),
+            Some(Err(code)) => Err(self.refused("ListOffsets", code, None)),
+            None => Err(self.refused("ListOffsets", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)),
+        }
+    }
+
+    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+        TopicLogError::Unreadable {
+            topic: self.topic.clone(),
+            partition,
+            cause: cause.to_string(),
+        }
+    }
+}
