@@ -99,8 +99,8 @@ fn one_request_carries_a_batch_of_every_partition_that_has_one() {
     scene.order();
     let answer = (0..3)
         .map(|index| {
-            let routed = super::super::super::route::route(batch(0, 2), Vec::new(), 0, false);
-            super::super::FetchedPartition {
+            let routed = crate::data_plane::route::route(batch(0, 2), Vec::new(), 0, false);
+            crate::data_plane::core::FetchedPartition {
                 routed,
                 ..refused_fetch(index, 0, ErrorCode::NONE)
             }
@@ -193,7 +193,7 @@ fn a_follower_is_read_when_the_leader_names_one_and_the_leader_again_when_it_lag
     let mut scene = Scene::running();
     let follower = NodeId(3);
     scene.order();
-    let redirect = super::super::FetchedPartition {
+    let redirect = crate::data_plane::core::FetchedPartition {
         follower: Some(follower),
         ..refused_fetch(0, 0, ErrorCode::NONE)
     };

@@ -17,12 +17,12 @@ use kafka_wire::message::produce::{
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::super::partition::{Landed, Leader, Partition, Phase, Stop};
-use super::super::super::route::route;
-use super::super::{
+use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, Index,
     LocateOrder, Located, Place, Settings,
 };
+use crate::data_plane::partition::{Landed, Leader, Partition, Phase, Stop};
+use crate::data_plane::route::route;
 use crate::position::Position;
 use crate::position_store::StoreEntry;
 use crate::side::{Destination, Source};

@@ -7,12 +7,12 @@ use kafka_wire::batch::BatchBuilder;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
 
-use super::super::super::partition::{Landed, Leader};
-use super::super::{Established, Place};
 use super::scene::{
     DESTINATION_ID, FROM, SOURCE_ID, Scene, TO, batch, destination, position, refused_fetch,
     response, settings, source,
 };
+use crate::data_plane::core::{Established, Place};
+use crate::data_plane::partition::{Landed, Leader};
 use crate::side::Destination;
 
 /// One partition with one acknowledged batch and `on_their_way` more.

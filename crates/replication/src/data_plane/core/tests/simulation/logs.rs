@@ -16,7 +16,7 @@ use kafka_wire::types::{NodeId, ProducerIdentity};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use super::super::super::super::partition::Leader;
+use crate::data_plane::partition::Leader;
 
 /// One source partition.
 #[derive(Debug)]

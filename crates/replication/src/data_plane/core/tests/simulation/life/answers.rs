@@ -1,0 +1,284 @@
+//! What the brokers of a life answer, and when they do not.
+
+use std::time::Duration;
+
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::TopicRef;
+use kafka_wire::message::produce::{
+    ProduceRequest, ProduceResponse, ProducedPartition, ProducedTopic,
+};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
+use rand::RngExt;
+
+use super::super::logs::DestinationLog;
+use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
+use crate::data_plane::core::{EstablishOrder, Established, FetchedPartition, Located, Place};
+use crate::data_plane::establish::{Producers, Readings, decide, first_position};
+use crate::data_plane::partition::Leader;
+use crate::data_plane::route::{Routed, route};
+
+impl Life {
+    pub(super) fn some_fetch(&mut self) -> Option<NodeId> {
+        let nodes: Vec<NodeId> = self.open.fetches.keys().copied().collect();
+        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    }
+
+    pub(super) fn answer_fetch(&mut self) {
+        let Some(node) = self.some_fetch() else {
+            return;
+        };
+        self.open.fetches.remove(&node);
+        let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
+        let mut answer = Vec::new();
+        for (partition, (index, offset)) in asked {
+            let log = &self.sources[number(&partition)];
+            let count = self.random.random_range(0..8);
+            let (error, routed) = if log.leader.node == node {
+                let (bytes, aborted) = log.read(offset, count);
+                (ErrorCode::NONE, route(bytes, aborted, offset, true))
+            } else {
+                (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
+            };
+            answer.push(FetchedPartition {
+                index,
+                asked: offset,
+                error,
+                last_stable: log.end,
+                follower: None,
+                routed,
+            });
+        }
+        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+    }
+
+    pub(super) fn some_lane(&mut self) -> Option<NodeId> {
+        let lanes = self.open.lanes.iter().filter(|(_, lane)| !lane.is_empty());
+        let nodes: Vec<NodeId> = lanes.map(|(node, _)| *node).collect();
+        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    }
+
+    /// A broker serves the first request of a connection that it has not served.
+    pub(super) fn execute(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
+            let request = sent.request.clone();
+            let fails = self.random.random_bool(0.03);
+            let answer = serve(&mut self.destinations, node, &request, fails);
+            let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+            let sent = lane.iter_mut().find(|sent| sent.answer.is_none());
+            sent.expect("found above").answer = Some(answer);
+        }
+    }
+
+    pub(super) fn execute_faithfully(&mut self) {
+        let nodes: Vec<NodeId> = self.open.lanes.keys().copied().collect();
+        for node in nodes {
+            let lane = self.open.lanes.get_mut(&node).expect("a key");
+            for sent in lane.iter_mut().filter(|sent| sent.answer.is_none()) {
+                let answer = serve(&mut self.destinations, node, &sent.request, false);
+                sent.answer = Some(answer);
+            }
+        }
+    }
+
+    pub(super) fn answer_call(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if lane.front().is_some_and(|sent| sent.answer.is_some()) {
+            let sent = lane.pop_front().expect("looked at");
+            let answer = sent.answer.expect("looked at");
+            self.core.on_answer(sent.tag, &answer, self.now);
+        }
+    }
+
+    /// The first request a broker has not served is refused as a whole, without being appended.
+    pub(super) fn answer_with_refusal(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let codes = [
+            ErrorCode::NOT_ENOUGH_REPLICAS,
+            ErrorCode::CORRUPT_MESSAGE,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ];
+        let code = codes[self.random.random_range(0..codes.len())];
+        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
+            sent.answer = Some(answer_to(&sent.request, |_, _| Err(code)));
+        }
+    }
+
+    /// A connection ends. What was not served is lost, except perhaps the first.
+    pub(super) fn cut(&mut self) {
+        let Some(node) = self.some_lane() else { return };
+        let lane = self.open.lanes.remove(&node).expect("chosen from these");
+        if self.plant == Plant::BelieveInCuts {
+            for sent in lane {
+                let destinations = &self.destinations;
+                let answer = answer_to(&sent.request, |p, _| Ok(destinations[number(p)].end));
+                self.core.on_answer(sent.tag, &answer, self.now);
+            }
+            return;
+        }
+        self.tally.cuts += 1;
+        let tags: Vec<u64> = lane.iter().map(|sent| sent.tag).collect();
+        let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
+        if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.6)) {
+            self.late.push((node, sent.request));
+        }
+        self.core.on_lane_ended(node, &tags, "cut", self.now);
+    }
+
+    pub(super) fn land_late(&mut self) {
+        if let Some((node, request)) = self.late.pop() {
+            serve(&mut self.destinations, node, &request, false);
+        }
+    }
+
+    pub(super) fn answer_locate(&mut self) {
+        let Some(orders) = self.open.locate.take() else {
+            return;
+        };
+        let located = orders
+            .into_iter()
+            .map(|order| Located {
+                index: order.index,
+                source: Ok(Place {
+                    leader: self.sources[number(&order.source)].leader,
+                    topic_id: SOURCE_ID,
+                }),
+                destination: Ok(Place {
+                    leader: Leader {
+                        node: self.destinations[number(&order.destination)].leader,
+                        epoch: 0,
+                    },
+                    topic_id: DESTINATION_ID,
+                }),
+            })
+            .collect();
+        self.core.on_located(located, self.now);
+    }
+
+    /// Reads the logs, or hands in what was read a while ago.
+    pub(super) fn answer_establish(&mut self) {
+        if self.open.establish.is_empty() {
+            return;
+        }
+        let at = self.random.random_range(0..self.open.establish.len());
+        let (order, read) = self.open.establish.remove(at);
+        match read {
+            Some(outcome) => self.core.on_established(order.index, outcome, self.now),
+            None => {
+                let outcome = self.establish(&order);
+                self.open.establish.push((order, Some(outcome)));
+            }
+        }
+    }
+
+    pub(super) fn establish(&mut self, order: &EstablishOrder) -> Established {
+        let source = &self.sources[number(&order.source)];
+        let destination = &self.destinations[number(&order.destination)];
+        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let readings = Readings {
+            log_start: 0,
+            end: source.end,
+            epoch_end: source.epoch_end(epoch),
+            destination_start: 0,
+            destination_end: destination.end,
+        };
+        match &order.position {
+            Some(position) => {
+                let tail = match self.plant {
+                    Plant::ForgetTail => Vec::new(),
+                    _ => destination.tail(position.destination_end.0),
+                };
+                let outcome = decide(order, position.clone(), readings, &tail);
+                if let Established::Ready {
+                    landed,
+                    store_first,
+                    ..
+                } = &outcome
+                {
+                    self.tally.landed += landed.len() as u64;
+                    self.tally.raised_epochs += u64::from(*store_first);
+                }
+                outcome
+            }
+            None => {
+                let mut producers = Producers::default();
+                let identity = ProducerIdentity {
+                    id: self.next_producer,
+                    epoch: 0,
+                };
+                self.next_producer += 1;
+                let identity = producers.add(identity, &order.destination);
+                Established::Ready {
+                    position: first_position(order, readings, identity),
+                    landed: Vec::new(),
+                    store_first: true,
+                    end: readings.end,
+                }
+            }
+        }
+    }
+}
+
+/// A broker's answer; with `fails` set it appends and then reports a failure all the same.
+fn serve(
+    destinations: &mut [DestinationLog],
+    node: NodeId,
+    request: &ProduceRequest,
+    fails: bool,
+) -> ProduceResponse {
+    answer_to(request, |partition, (header, payload)| {
+        let log = &mut destinations[number(partition)];
+        if log.leader != node {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let outcome = log.append(header, payload);
+        if fails {
+            return Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+        }
+        outcome
+    })
+}
+
+type Batch<'a> = (&'a [u8; kafka_wire::batch::HEADER_SIZE], &'a [u8]);
+
+fn answer_to(
+    request: &ProduceRequest,
+    mut outcome: impl FnMut(&TopicPartition, Batch<'_>) -> Result<i64, ErrorCode>,
+) -> ProduceResponse {
+    let topics = request
+        .topics
+        .iter()
+        .map(|topic| ProducedTopic {
+            topic: TopicRef::Name(topic.name.clone()),
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|p| {
+                    let name = TopicPartition::new(topic.name.clone(), p.partition);
+                    produced(p.partition, outcome(&name, (&p.header, &p.payload)))
+                })
+                .collect(),
+        })
+        .collect();
+    ProduceResponse {
+        topics,
+        throttle_time_ms: 0,
+        node_endpoints: Vec::new(),
+    }
+}
+
+fn produced(partition: i32, outcome: Result<i64, ErrorCode>) -> ProducedPartition {
+    ProducedPartition {
+        partition,
+        error: outcome.err().unwrap_or(ErrorCode::NONE),
+        base_offset: outcome.unwrap_or(-1),
+        log_append_time_ms: -1,
+        log_start_offset: 0,
+        record_errors: Vec::new(),
+        error_message: None,
+        current_leader: None,
+    }
+}
