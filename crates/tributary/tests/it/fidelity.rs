@@ -61,13 +61,11 @@ async fn copies_are_equal(
         let transactional = load(source, &prefix, codec, "transactional", seed);
         topics.extend(<[Loaded; 2]>::from(tokio::join!(plain, transactional)));
     }
-    println!("loaded {:?}", begin.elapsed());
     let run = Replicate::new(source, destination, &format!("{prefix}\\..*"))
         .with(&["--rename", rename])
         .until_caught_up()
         .await;
     let run = run.ended_with(0).quiet();
-    println!("copied {:?}", begin.elapsed());
     assert!(run.output.contains("CURRENT"), "{run}");
 
     let mut table =

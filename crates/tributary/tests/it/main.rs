@@ -3,9 +3,13 @@
 //! Clusters without faults are shared by all tests of this target; tests with faults share one pair behind proxies and
 //! take turns on it. Topic and link names are unique, so tests do not see each other.
 
+mod bad_input;
 mod damage;
 mod fidelity;
 mod kill;
 mod obstacle;
+mod outage;
+mod positions;
 mod support;
+mod topics;
 mod untouched;

@@ -1,6 +1,6 @@
 //! What cannot be copied stops its own partition, says where and why, and nothing else stops.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use test_support::eventually::eventually;
 use test_support::judge::{self, ReadRecord, Topic};
@@ -15,9 +15,11 @@ use crate::support::{
 const SEED: u64 = 8;
 
 fn record(partition: i32, key: &str, value: Vec<u8>) -> GeneratedRecord {
+    static SENT: AtomicI64 = AtomicI64::new(1_735_689_600_000);
     GeneratedRecord {
         partition,
-        timestamp: 1_735_689_600_000,
+        // Brokers go by the records' time when they close segments.
+        timestamp: SENT.fetch_add(1_000, Ordering::Relaxed),
         key: Some(key.as_bytes().to_vec()),
         value: Some(value),
         headers: Vec::new(),
@@ -95,8 +97,7 @@ async fn a_batch_thinned_by_compaction_stops_its_partition_alone() {
     )
     .await;
     let obstacle = eventually("the cleaner's work", COPIED, async || {
-        // Only closed segments are cleaned, and one closes when a record comes after segment.ms.
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        // Only closed segments are cleaned, and one closes when a record comes that is younger by segment.ms.
         send(
             source,
             &compacted,
