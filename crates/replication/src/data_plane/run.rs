@@ -84,7 +84,7 @@ impl Handle {
 
 enum Event {
     Fetch(NodeId, FetchEvent),
-    Produce(NodeId, ProduceEvent),
+    Produce(NodeId, u64, ProduceEvent),
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
@@ -106,7 +106,9 @@ pub struct DataPlane {
     incoming: mpsc::Receiver<Event>,
     assignments: mpsc::Receiver<Vec<Assignment>>,
     fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
-    lanes: HashMap<NodeId, mpsc::Sender<ProduceCall>>,
+    /// Each with its number: the last word of a former lane says nothing about its successor.
+    lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
+    next_lane: u64,
     store: mpsc::Sender<Vec<StoreEntry>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
@@ -150,6 +152,7 @@ impl DataPlane {
             assignments,
             fetchers: HashMap::new(),
             lanes: HashMap::new(),
+            next_lane: 0,
             store,
             store_trouble: None,
             open_end_readings: 0,
@@ -266,10 +269,13 @@ impl DataPlane {
                 tracing::warn!(broker = node.0, "source cannot be read: {error}");
                 self.core.on_fetch_failed(node, &error.to_string(), now);
             }
-            Event::Produce(_, ProduceEvent::Answered { tag, response }) => {
+            Event::Produce(.., ProduceEvent::Answered { tag, response }) => {
                 self.core.on_answer(tag, &response, now);
             }
-            Event::Produce(node, ProduceEvent::Ended { error, unanswered }) => {
+            Event::Produce(node, number, ProduceEvent::Ended { error, unanswered }) => {
+                if self.lanes.get(&node).is_some_and(|(n, _)| *n == number) {
+                    self.lanes.remove(&node);
+                }
                 self.lane_ended(node, &error, &unanswered, now);
             }
             Event::Located(located) => self.core.on_located(located, now),
@@ -297,7 +303,6 @@ impl DataPlane {
     }
 
     fn lane_ended(&mut self, node: NodeId, error: &ClientError, unanswered: &[u64], now: Instant) {
-        self.lanes.remove(&node);
         if unanswered.is_empty() {
             tracing::debug!(
                 broker = node.0,
@@ -332,6 +337,7 @@ impl DataPlane {
                 .try_send(ProduceCall { tag, request })
                 .is_err()
             {
+                self.lanes.remove(&node);
                 self.lane_ended(node, &ClientError::Stopping, &[tag], now);
             }
         }
@@ -388,7 +394,9 @@ impl DataPlane {
     }
 
     fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
-        self.lanes.entry(node).or_insert_with(|| {
+        let (_, calls) = self.lanes.entry(node).or_insert_with(|| {
+            let number = self.next_lane;
+            self.next_lane += 1;
             let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
             let cluster = self.destination.clone();
             let events = self.events.clone();
@@ -398,7 +406,7 @@ impl DataPlane {
                 format!("produce {node}"),
                 OnFailure::StopScope,
                 async move {
-                    let emit = |event| send(&events, Event::Produce(node, event));
+                    let emit = |event| send(&events, Event::Produce(node, number, event));
                     match cluster.connect(node).await {
                         Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
                         Err(error) => {
@@ -412,8 +420,9 @@ impl DataPlane {
                     }
                 },
             );
-            calls
-        })
+            (number, calls)
+        });
+        calls
     }
 
     fn read_ends(&mut self) {
