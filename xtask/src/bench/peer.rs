@@ -126,6 +126,8 @@ pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String
          refresh.groups.enabled = false\n\
          replication.factor = 1\n\
          offset-syncs.topic.replication.factor = 1\n\
+         heartbeats.topic.replication.factor = 1\n\
+         checkpoints.topic.replication.factor = 1\n\
          config.storage.replication.factor = 1\n\
          offset.storage.replication.factor = 1\n\
          status.storage.replication.factor = 1\n\

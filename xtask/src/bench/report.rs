@@ -307,7 +307,7 @@ const METHOD: &str = "
 - After every run the destination is read with librdkafka and compared: count, order per partition, key, value, headers,
   timestamp. A run that is not equal has no numbers and is listed as lost.
 - A run during which the host took more than 5 % of the processor away is listed and does not count.
-- The floor is a process that moves as many bytes between two loopback connections, 1 MiB per call.
+- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call.
 - MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
   `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the
   source's codec, 2 GB heap with the parallel collector. Stock: 1 task, the source's codec, all else left alone, 1 GB

@@ -157,9 +157,7 @@ impl Place<'_> {
         let samples = self
             .sample(job, &process, &mut watch, began)
             .await
-            .map_err(|failure| {
-                Failure::new(format!("{failure}; its last lines:\n{}", last_lines(&log)))
-            })?;
+            .map_err(|failure| Failure::new(format!("{failure}\n{}", last_lines(&log))))?;
         if job.peer == Peer::Tributary {
             let status = process
                 .wait(END_LIMIT)

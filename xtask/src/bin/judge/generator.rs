@@ -102,9 +102,10 @@ impl Numbers {
 /// The value of one record.
 pub(crate) fn record(seed: u64, index: u64) -> Vec<u8> {
     let mut numbers = Numbers(seed ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-    let (session, trace) = (numbers.next(), numbers.next());
+    let [session, trace, span, device, digest] = std::array::from_fn(|_| numbers.next());
     let mut text = format!(
-        "{{\"id\":{index},\"time\":{},\"session\":\"{session:016x}\",\"trace\":\"{trace:016x}\",\
+        "{{\"id\":{index},\"time\":{},\"session\":\"{session:016x}\",\"trace\":\"{trace:016x}{span:016x}\",\
+         \"device\":\"{device:016x}\",\"digest\":\"{digest:016x}\",\
          \"kind\":\"{}.{}\",\"user\":\"user-{:06}\",\"amount\":{}.{:02},\"items\":[",
         1_700_000_000_000_u64 + index * 7 + numbers.next() % 7,
         numbers.word(),

@@ -70,7 +70,7 @@ pub(crate) fn run(options: &LoadOptions) -> Answer {
         .set("linger.ms", "20")
         .set("acks", "all")
         .set("enable.idempotence", "true")
-        .set("queue.buffering.max.kbytes", "262144")
+        .set("queue.buffering.max.kbytes", "32768")
         .create_with_context(losses.clone())?;
     let mut index: u64 = 0;
     while !index.is_multiple_of(BETWEEN_LOOKS) || size(options)? < options.wire_bytes {

@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Map, Value, json};
 use test_support::judge::{self, Place};
+use tokio::time::Instant;
 
 use crate::Answer;
 
@@ -20,8 +21,12 @@ const READING_LIMIT: Duration = Duration::from_secs(600);
 
 pub(crate) fn ends(bootstrap: &str) -> Answer {
     let consumer = consumer(bootstrap)?;
+    patiently(|| spans(&consumer))
+}
+
+fn spans(consumer: &BaseConsumer) -> Answer {
     let mut topics = Map::new();
-    for (topic, partitions) in topics_of(&consumer)? {
+    for (topic, partitions) in topics_of(consumer)? {
         let mut spans = Vec::new();
         for partition in 0..partitions {
             let (first, end) = consumer.fetch_watermarks(&topic, partition, LIMIT)?;
@@ -84,11 +89,24 @@ pub(crate) fn watch(bootstrap: &str, topic: &str, every_ms: u64) -> Answer {
     let consumer = consumer(bootstrap)?;
     let mut out = std::io::stdout();
     loop {
-        let total = total(&consumer, topic)?;
+        let total = patiently(|| total(&consumer, topic))?;
         if writeln!(out, "{total}").and_then(|()| out.flush()).is_err() {
             return Ok(Value::Null);
         }
         std::thread::sleep(Duration::from_millis(every_ms));
+    }
+}
+
+/// Asks again for a while: topics that have just been made have partitions without a leader.
+fn patiently<T>(
+    mut ask: impl FnMut() -> Result<T, Box<dyn std::error::Error>>,
+) -> Result<T, Box<dyn std::error::Error>> {
+    let patience = Instant::now() + LIMIT;
+    loop {
+        match ask() {
+            Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(50)),
+            answered => return answered,
+        }
     }
 }
 
@@ -102,8 +120,8 @@ fn total(consumer: &BaseConsumer, topic: &str) -> Result<i64, Box<dyn std::error
         .filter(|found| found.error().is_none())
     {
         for partition in found.partitions() {
-            // In a question by time, −1 asks for the end (ListOffsets, "latest").
-            wanted.add_partition_offset(topic, partition.id(), Offset::Offset(-1))?;
+            // In a question by time, −1, which is how librdkafka writes "end", asks for the end (ListOffsets, "latest").
+            wanted.add_partition_offset(topic, partition.id(), Offset::End)?;
         }
     }
     if wanted.count() == 0 {
