@@ -241,10 +241,14 @@ fn assignments(
                 continue;
             }
             let known = stored.get(&source).cloned().unwrap_or_default();
+            let moved_from = known
+                .destination
+                .filter(|before| *before != copy.destination);
             new.push(Assignment {
                 destination: TopicPartition::new(copy.destination.clone(), number),
                 source_id: copy.source_id,
                 stored: known.position,
+                moved_from,
                 segment: known.segment,
                 start: if first {
                     start

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use kafka_client::topic_log::TopicLogError;
-use kafka_wire::types::TopicPartition;
+use kafka_wire::types::{TopicName, TopicPartition};
 use thiserror::Error;
 
 use crate::offset_map::Segment;
@@ -31,6 +31,8 @@ pub struct StoreEntry {
     pub link: String,
     /// The source partition.
     pub partition: TopicPartition,
+    /// The topic it is written to.
+    pub destination: TopicName,
     /// Its position.
     pub position: Position,
     /// Segments of its offset map that changed.
@@ -42,6 +44,8 @@ pub struct StoreEntry {
 pub struct Stored {
     /// Its position; `None` if there is only a map.
     pub position: Option<Position>,
+    /// The topic the position was reached in.
+    pub destination: Option<TopicName>,
     /// The newest segment of its offset map.
     pub segment: Option<Segment>,
 }

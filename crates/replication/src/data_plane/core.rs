@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use config::link::{OnGap, OnRecreate, StartPosition};
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
@@ -77,6 +77,8 @@ pub struct Assignment {
     pub destination: TopicPartition,
     /// What was stored for it.
     pub stored: Option<Position>,
+    /// The topic the stored position was reached in, where that is another one.
+    pub moved_from: Option<TopicName>,
     /// The newest stored segment of its offset map.
     pub segment: Option<Segment>,
     /// Where it begins if nothing was stored.
@@ -217,7 +219,33 @@ impl Core {
         };
         self.partitions.insert(index, partition);
         self.to_locate.insert(index);
+        if let Some(before) = assignment.moved_from {
+            self.moved(index, &before);
+        }
         index
+    }
+
+    /// The stored position belongs to a copy under another name.
+    fn moved(&mut self, index: Index, before: &TopicName) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let offset = partition.position.as_ref().map(|p| p.offset.0);
+        let stop = Stop {
+            state: "destination-renamed",
+            offset,
+            reason: format!(
+                "the position of this link belongs to the copy {before}; records before source offset {} are not in {}. \
+                 Use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
+                 source still has",
+                offset.unwrap_or(0),
+                partition.destination.topic
+            ),
+        };
+        match self.settings.on_recreate {
+            OnRecreate::Stop => self.stop(index, stop),
+            OnRecreate::Restart => partition.begin_anew(&stop),
+        }
     }
 
     /// When something is due by time alone.
@@ -319,13 +347,7 @@ impl Core {
         if let Some(stop) = recreated(partition, &source, &destination) {
             match self.settings.on_recreate {
                 OnRecreate::Stop => return self.stop(located.index, stop),
-                // Everything the new topic holds, and nothing that is known of the old one.
-                OnRecreate::Restart => {
-                    tracing::warn!(partition = %partition.source, state = stop.state, "copied anew: {}", stop.reason);
-                    partition.position = None;
-                    partition.start = StartPosition::Earliest;
-                    partition.map.begin_anew();
-                }
+                OnRecreate::Restart => partition.begin_anew(&stop),
             }
         }
         partition.source_id = source.topic_id;
@@ -473,6 +495,7 @@ impl Core {
             entries.push(StoreEntry {
                 link: self.settings.link.clone(),
                 partition: partition.source.clone(),
+                destination: partition.destination.topic.clone(),
                 position,
                 segments: partition.map.take_changed(),
             });

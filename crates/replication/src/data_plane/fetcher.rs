@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kafka_client::fetch_session::FetchSession;
+use kafka_client::fetch_session::{FetchSession, Wanted};
 use kafka_client::{Buffers, ClientError, Cluster, Connection};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
@@ -52,7 +52,7 @@ pub(crate) struct Fetcher {
     buffers: Buffers,
     connection: Option<Connection>,
     session: FetchSession,
-    known: HashMap<TopicPartition, (Index, i64)>,
+    known: HashMap<TopicPartition, (Index, Wanted)>,
     names: HashMap<TopicId, TopicName>,
     /// Whether some topic has no id: the cluster is older than topic ids.
     by_name: bool,
@@ -104,7 +104,7 @@ impl Fetcher {
                 self.session.reset();
             }
             self.names.insert(wanted.topic_id, partition.topic.clone());
-            self.known.insert(partition.clone(), (index, wanted.offset));
+            self.known.insert(partition.clone(), (index, wanted));
             self.session.set(&partition, wanted);
         }
         let max_bytes = order.max_bytes;
@@ -198,20 +198,25 @@ impl Fetcher {
                 },
             };
             for fetched in topic.partitions {
+                // An answer about a topic that has been replaced meanwhile is told apart by its id.
                 let partition = TopicPartition::new(name.clone(), fetched.partition);
-                let Some(&(index, asked)) = self.known.get(&partition) else {
+                let Some(&(index, wanted)) = self.known.get(&partition) else {
                     continue;
                 };
+                if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
+                    continue;
+                }
                 judged.push(FetchedPartition {
                     index,
-                    asked,
+                    topic_id: wanted.topic_id,
+                    asked: wanted.offset,
                     error: fetched.error,
                     last_stable: fetched.last_stable_offset,
                     follower: fetched.preferred_read_replica,
                     routed: route(
                         fetched.records,
                         fetched.aborted,
-                        asked,
+                        wanted.offset,
                         self.options.check_crcs,
                     ),
                 });

@@ -201,6 +201,14 @@ impl Partition {
         self.trouble = None;
     }
 
+    /// Everything the source holds, and nothing that is known of what was copied before.
+    pub(crate) fn begin_anew(&mut self, why: &Stop) {
+        tracing::warn!(partition = %self.source, state = why.state, "copied anew: {}", why.reason);
+        self.position = None;
+        self.start = StartPosition::Earliest;
+        self.map.begin_anew();
+    }
+
     /// Stands from now on.
     pub(crate) fn stop(&mut self, stop: Stop) {
         self.send = None;

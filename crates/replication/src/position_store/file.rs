@@ -143,6 +143,7 @@ mod tests {
         StoreEntry {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
+            destination: "t".into(),
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,

@@ -23,10 +23,7 @@ pub type TextRecord = (String, String);
 /// What an entry is stored as.
 #[must_use]
 pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
-    let mut records = vec![(
-        key(&entry.link, &entry.partition, None),
-        position(&entry.position),
-    )];
+    let mut records = vec![(key(&entry.link, &entry.partition, None), position(entry))];
     for segment in &entry.segments {
         let runs: Vec<_> = segment
             .runs
@@ -55,11 +52,13 @@ fn key(link: &str, partition: &TopicPartition, segment: Option<u32>) -> String {
     )
 }
 
-fn position(position: &Position) -> String {
+fn position(entry: &StoreEntry) -> String {
+    let position = &entry.position;
     json!({
         "offset": position.offset.0,
         "leader.epoch": position.leader_epoch,
         "topic.id": position.topic_id.0.to_string(),
+        "destination.topic": entry.destination.as_str(),
         "destination.topic.id": position.destination_topic_id.0.to_string(),
         "destination.offset": position.destination_end.0,
         "producer.id": position.producer.id,
@@ -93,6 +92,8 @@ pub fn decode(
         (None, None) => stored.position = None,
         (None, Some(value)) => {
             stored.position = Some(parse_position(&value).ok_or_else(unreadable)?);
+            let name = value.get("destination.topic").and_then(Value::as_str);
+            stored.destination = Some(name.ok_or_else(unreadable)?.into());
         }
         (Some(number), value) => {
             let runs = value
@@ -173,6 +174,7 @@ mod tests {
         StoreEntry {
             link: "a \"b\"".to_owned(),
             partition: TopicPartition::new("orders".into(), 3),
+            destination: "west.orders".into(),
             position: Position {
                 offset: Source(42),
                 leader_epoch: 5,
@@ -218,6 +220,7 @@ mod tests {
         }
         let stored = &known[&entry.partition];
         assert_eq!(stored.position.as_ref(), Some(&entry.position));
+        assert_eq!(stored.destination.as_ref(), Some(&entry.destination));
         assert_eq!(stored.segment.as_ref(), Some(&entry.segments[0]));
         decode(&entry.link, records[0].0.as_bytes(), None, &mut known).expect("a tombstone");
         assert_eq!(known[&entry.partition].position, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
-use kafka_wire::types::{NodeId, TopicPartition};
+use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::partition::{Found, Partition, Phase};
@@ -34,6 +34,8 @@ pub(crate) struct FetchOrder {
 #[derive(Clone, Debug)]
 pub(crate) struct FetchedPartition {
     pub(crate) index: Index,
+    /// The topic that was asked.
+    pub(crate) topic_id: TopicId,
     /// The offset that was asked for.
     pub(crate) asked: i64,
     pub(crate) error: ErrorCode,
@@ -198,7 +200,10 @@ impl Core {
             return;
         };
         // An answer to a question of an earlier life, or asked twice.
-        if !matches!(partition.phase, Phase::Running) || partition.next_fetch != fetched.asked {
+        if !matches!(partition.phase, Phase::Running)
+            || partition.next_fetch != fetched.asked
+            || partition.source_id != fetched.topic_id
+        {
             self.touch_reader(index);
             return;
         }

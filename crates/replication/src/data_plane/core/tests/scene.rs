@@ -146,6 +146,7 @@ impl Scene {
         stored: Option<Position>,
     ) -> Index {
         self.core.assign(Assignment {
+            moved_from: None,
             source,
             source_id: SOURCE_ID,
             destination,
@@ -338,6 +339,7 @@ impl Scene {
 pub(super) fn refused_fetch(index: Index, asked: i64, error: ErrorCode) -> FetchedPartition {
     FetchedPartition {
         index,
+        topic_id: SOURCE_ID,
         asked,
         error,
         last_stable: -1,

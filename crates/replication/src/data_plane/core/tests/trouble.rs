@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::link::OnRecreate;
+use config::link::{OnRecreate, StartPosition};
 use kafka_wire::batch::BatchBuilder;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
@@ -11,7 +11,7 @@ use super::scene::{
     DESTINATION_ID, FROM, SOURCE_ID, Scene, TO, batch, destination, position, refused_fetch,
     response, settings, source,
 };
-use crate::data_plane::core::{Established, Place};
+use crate::data_plane::core::{Assignment, Established, Place};
 use crate::data_plane::partition::{Landed, Leader};
 use crate::side::Destination;
 
@@ -437,4 +437,50 @@ fn only_readings_in_a_row_that_find_the_destination_behind_are_counted() {
         scene.pass(Duration::from_secs(10));
     }
     assert_eq!(counted, [0, 0, 1, 2, 0]);
+}
+
+#[test]
+fn a_position_of_a_copy_under_another_name_is_not_taken_for_this_one() {
+    let assign = |scene: &mut Scene| {
+        scene.core.assign(Assignment {
+            source: source(0),
+            source_id: SOURCE_ID,
+            destination: destination(0),
+            stored: Some(position(40, 140, 12)),
+            moved_from: Some("another-name".into()),
+            segment: None,
+            start: StartPosition::Earliest,
+        })
+    };
+    let mut scene = Scene::new(settings());
+    assign(&mut scene);
+    scene.settle();
+    let stop = scene.stop_of(0).expect("stopped");
+    assert_eq!((stop.state, stop.offset), ("destination-renamed", Some(40)));
+    assert!(stop.reason.contains("another-name"), "{}", stop.reason);
+
+    let mut restart = settings();
+    restart.on_recreate = OnRecreate::Restart;
+    let mut scene = Scene::new(restart);
+    assign(&mut scene);
+    scene.settle();
+    assert!(scene.is_running(0));
+    assert_eq!(
+        scene.offset(0),
+        0,
+        "everything is copied under the new name"
+    );
+}
+
+#[test]
+fn an_answer_about_the_topic_that_was_replaced_is_not_taken() {
+    let mut scene = Scene::running();
+    scene.order();
+    let mut late = refused_fetch(0, 0, ErrorCode::OFFSET_OUT_OF_RANGE);
+    late.topic_id = TopicId([7; 16]);
+    scene.answer_fetch(FROM, vec![late]);
+    assert!(scene.is_running(0));
+    scene.order();
+    scene.fetched(0, 0, &[batch(0, 2)]);
+    assert_eq!(scene.send().len(), 1);
 }

@@ -179,6 +179,7 @@ impl Life {
         for index in 0..self.sources.len() {
             let kept = &self.kept[index];
             self.core.assign(Assignment {
+                moved_from: None,
                 source: source(index),
                 source_id: SOURCE_ID,
                 destination: destination(self.to[index]),

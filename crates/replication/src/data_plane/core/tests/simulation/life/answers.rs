@@ -41,6 +41,7 @@ impl Life {
             };
             answer.push(FetchedPartition {
                 index,
+                topic_id: SOURCE_ID,
                 asked: offset,
                 error,
                 last_stable: log.end,
