@@ -44,7 +44,7 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
         stop_after: args.stop_after,
         progress: args.progress.0,
     };
-    worker::run(worker, vec![link], options).await
+    Box::pin(worker::run(worker, vec![link], options)).await
 }
 
 /// The settings, or nothing after every problem has been printed.

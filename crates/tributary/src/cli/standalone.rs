@@ -28,7 +28,7 @@ pub(super) async fn run(args: StandaloneArgs) -> Exit {
         stop_after: args.stop_after,
         progress: args.progress.0,
     };
-    worker::run(worker, links, options).await
+    Box::pin(worker::run(worker, links, options)).await
 }
 
 /// The settings, or nothing after every problem of every file has been printed.
