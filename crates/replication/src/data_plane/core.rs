@@ -316,11 +316,11 @@ impl Core {
         }
         if matches!(partition.phase, Phase::Running) {
             let moved = partition.destination_leader != Some(destination.leader.node);
-            let remade = partition.source_id != source.topic_id
+            let remade = differs(partition.source_id, source.topic_id)
                 || partition
                     .position
                     .as_ref()
-                    .is_some_and(|p| p.destination_topic_id.0 != destination.topic_id);
+                    .is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
             if moved || remade {
                 // What is on its way to the former leader may or may not be there.
                 let reason = if remade {
@@ -565,6 +565,11 @@ impl Core {
     fn mark_changed(&mut self, index: Index) {
         self.changed.insert(index);
     }
+}
+
+/// Whether two ids are of different topics; clusters older than topic ids have none.
+fn differs(known: TopicId, found: TopicId) -> bool {
+    !known.is_zero() && !found.is_zero() && known != found
 }
 
 /// The state of a topic that is not the one the position belongs to.
