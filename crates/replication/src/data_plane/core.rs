@@ -15,134 +15,31 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod orders;
 mod reading;
 #[cfg(test)]
 mod tests;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::OnRecreate;
 use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
-use super::partition::{Landed, Leader, Partition, Phase, Stop, Totals};
-use crate::offset_map::{OffsetMap, Segment};
-use crate::position::Position;
+use super::partition::{Partition, Phase, Stop, Totals};
+use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
 
+pub use orders::Assignment;
+pub(crate) use orders::{
+    EstablishOrder, Established, Index, LocateOrder, Located, Place, Settings,
+};
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
-
-/// Number of a partition within one data plane; never used twice.
-pub(crate) type Index = usize;
-
-/// What holds for all partitions.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// The link, which is part of every stored key.
-    pub(crate) link: String,
-    /// Bytes of one partition in one fetch answer.
-    pub(crate) max_partition_bytes: i32,
-    /// Bytes in one fetch answer.
-    pub(crate) max_fetch_bytes: i32,
-    /// How long a fetch waits for news.
-    pub(crate) max_wait: Duration,
-    /// Bytes in one produce request.
-    pub(crate) max_request_bytes: usize,
-    /// Batches of one partition on their way.
-    pub(crate) max_in_flight: usize,
-    /// Bytes of one partition in memory above which it is not fetched.
-    pub(crate) partition_room: usize,
-    /// First and longest pause after trouble.
-    pub(crate) retry: (Duration, Duration),
-    /// What to do about source records that are gone.
-    pub(crate) on_gap: OnGap,
-    /// What to do about topics that were made anew.
-    pub(crate) on_recreate: OnRecreate,
-}
-
-/// A partition to copy.
-#[derive(Clone, Debug)]
-pub struct Assignment {
-    /// Where it is read.
-    pub source: TopicPartition,
-    /// The source topic's id when it was planned.
-    pub source_id: TopicId,
-    /// Where it is written.
-    pub destination: TopicPartition,
-    /// What was stored for it.
-    pub stored: Option<Position>,
-    /// The topic the stored position was reached in, where that is another one.
-    pub moved_from: Option<TopicName>,
-    /// The newest stored segment of its offset map.
-    pub segment: Option<Segment>,
-    /// Where it begins if nothing was stored.
-    pub start: StartPosition,
-}
-
-/// A partition that waits for leaders.
-#[derive(Clone, Debug)]
-pub(crate) struct LocateOrder {
-    pub(crate) index: Index,
-    pub(crate) source: TopicPartition,
-    pub(crate) destination: TopicPartition,
-}
-
-/// One side of a located partition.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
-    pub(crate) leader: Leader,
-    pub(crate) topic_id: TopicId,
-}
-
-/// Where a partition is, or the trouble that hides it.
-#[derive(Clone, Debug)]
-pub(crate) struct Located {
-    pub(crate) index: Index,
-    pub(crate) source: Result<Place, String>,
-    pub(crate) destination: Result<Place, String>,
-}
-
-/// A partition whose position is to be compared with both logs.
-#[derive(Clone, Debug)]
-pub(crate) struct EstablishOrder {
-    pub(crate) index: Index,
-    pub(crate) source: TopicPartition,
-    pub(crate) source_id: TopicId,
-    pub(crate) destination: TopicPartition,
-    pub(crate) destination_id: TopicId,
-    pub(crate) position: Option<Position>,
-    pub(crate) start: StartPosition,
-    pub(crate) raise_epoch: bool,
-    /// Readings in a row that found the destination's log shorter than it was.
-    pub(crate) readings: u32,
-    pub(crate) on_gap: OnGap,
-}
-
-/// Outcome of establishing.
-#[derive(Clone, Debug)]
-pub(crate) enum Established {
-    /// Copying can begin.
-    Ready {
-        position: Position,
-        landed: Vec<Landed>,
-        /// Whether the position has to be stored before anything is written.
-        store_first: bool,
-        /// The source's last stable offset.
-        end: i64,
-    },
-    /// Again after a pause.
-    Retry(String),
-    /// The destination's log seems shorter than it was; again after a pause, to be sure.
-    Behind(String),
-    /// An operator is needed.
-    Stop(Stop),
-}
 
 /// See the module.
 pub(crate) struct Core {
