@@ -142,7 +142,7 @@ async fn a_load_goes_on_through_freeze_kill_and_restart_and_loses_nothing() {
     };
     grown(100).await;
     cluster.node(0).suspend().expect("it runs");
-    // The length of the freeze, not a wait for something.
+    // sleeps because this is the length of the freeze, not a wait for something.
     tokio::time::sleep(Duration::from_millis(300)).await;
     cluster.node(0).resume().expect("it runs");
     cluster.node(0).kill();

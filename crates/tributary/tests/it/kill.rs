@@ -78,7 +78,7 @@ async fn ten_kills_at_random_moments_lose_nothing_and_repeat_nothing() {
     for kill in 1..=KILLS {
         let after = moments.next(150, 3_500);
         let program = link.start();
-        // The moment is the test: nothing is waited for.
+        // sleeps because the moment is the test: nothing is waited for.
         tokio::time::sleep(after).await;
         assert!(
             program.runs().expect("known"),

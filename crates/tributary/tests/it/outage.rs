@@ -91,7 +91,7 @@ impl<'a> Running<'a> {
 
 async fn restart_killed(cluster: &KafkaCluster, down: Duration) {
     cluster.node(0).kill();
-    // The outage is the test.
+    // sleeps because the outage is the test.
     tokio::time::sleep(down).await;
     cluster.node(0).start().await.expect("it starts again");
 }
@@ -125,7 +125,7 @@ async fn frozen_brokers_cost_time_only() {
     let running = Running::start(pair, "frozen").await;
     for cluster in [&pair.destination, &pair.source] {
         cluster.node(0).suspend().expect("it runs");
-        // The outage is the test.
+        // sleeps because the outage is the test.
         tokio::time::sleep(Duration::from_secs(5)).await;
         cluster.node(0).resume().expect("it is there");
         let took = running.goes_on(2 * RECOVER).await;
