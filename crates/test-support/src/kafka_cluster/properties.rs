@@ -64,6 +64,8 @@ fn fixed(nodes: usize) -> Vec<(String, String)> {
         ("num.network.threads", "2"),
         ("num.io.threads", "4"),
         ("log.cleaner.dedupe.buffer.size", "4194304"),
+        // Generated records are older than a week; they must not be gone at the broker's first look.
+        ("log.retention.ms", "-1"),
         // A broker that was killed is out, and one that came back is in again, within a second or two.
         ("broker.session.timeout.ms", "3000"),
         ("broker.heartbeat.interval.ms", "500"),

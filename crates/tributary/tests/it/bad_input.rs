@@ -251,43 +251,67 @@ async fn a_destination_that_is_too_old_is_refused_with_its_versions() {
     );
 }
 
+/// A worker's file and a link's file that can be used, and room for some that cannot.
+struct Files {
+    folder: tempfile::TempDir,
+    worker: String,
+    link: String,
+}
+
+impl Files {
+    fn new() -> Self {
+        let mut files = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            worker: String::new(),
+            link: String::new(),
+        };
+        let positions = files.path("positions");
+        let worker =
+            format!("bootstrap.servers={NOBODY}\noffset.storage.file.filename={positions}\n");
+        files.worker = files.write("worker.properties", worker.as_bytes());
+        files.link = files.write("link.properties", link_settings().as_bytes());
+        files
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &[u8]) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+}
+
+fn link_settings() -> String {
+    format!("name=west\nsrc.kafka.bootstrap.servers={NOBODY}\ntopic.regex=a.*\n")
+}
+
 #[tokio::test]
 async fn files_that_cannot_be_used_are_named_with_the_line_or_key() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).expect("written");
-        path.display().to_string()
-    };
-    let positions = folder.path().join("positions").display().to_string();
-    let worker = format!("bootstrap.servers={NOBODY}\noffset.storage.file.filename={positions}\n");
-    let worker = write("worker.properties", worker.as_bytes());
-    let link = format!("name=west\nsrc.kafka.bootstrap.servers={NOBODY}\ntopic.regex=a.*\n");
-    let good = write("link.properties", link.as_bytes());
-
-    let missing = folder
-        .path()
-        .join("no-such-file.properties")
-        .display()
-        .to_string();
+    let files = Files::new();
+    let (worker, good, link) = (&files.worker, &files.link, link_settings());
+    let write = |name: &str, text: &[u8]| files.write(name, text);
+    let missing = files.path("no-such-file.properties");
     says(
-        run(&["standalone", &missing, &good]).await,
+        run(&["standalone", &missing, good]).await,
         2,
         &["error: ", "no-such-file.properties", "cannot be read"],
     );
     says(
-        run(&["standalone", &worker, &missing]).await,
+        run(&["standalone", worker, &missing]).await,
         2,
         &["error: ", "no-such-file.properties"],
     );
     says(
-        run(&["standalone", &worker]).await,
+        run(&["standalone", worker]).await,
         2,
         &["error: ", "required"],
     );
     let broken = write("broken.properties", b"name=west\ntopic.regex=\\u00zz\n");
     says(
-        run(&["standalone", &worker, &broken]).await,
+        run(&["standalone", worker, &broken]).await,
         2,
         &["error: ", "broken.properties", "\\u"],
     );
@@ -296,7 +320,7 @@ async fn files_that_cannot_be_used_are_named_with_the_line_or_key() {
         format!("{link}tributary.on.gpa=stop\n").as_bytes(),
     );
     says(
-        run(&["standalone", &worker, &unknown]).await,
+        run(&["standalone", worker, &unknown]).await,
         2,
         &[
             "error: ",
@@ -307,25 +331,29 @@ async fn files_that_cannot_be_used_are_named_with_the_line_or_key() {
     );
     let nameless = write("nameless.properties", b"topic.regex=a.*\n");
     says(
-        run(&["standalone", &worker, &nameless]).await,
+        run(&["standalone", worker, &nameless]).await,
         2,
         &["error: ", "nameless.properties", "name"],
     );
     says(
-        run(&["standalone", &worker, &good, &good]).await,
+        run(&["standalone", worker, good, good]).await,
         2,
         &["error: ", "west"],
     );
     let json = write("broken.json", b"{\"name\": \"west\", ");
     says(
-        run(&["standalone", &worker, &json]).await,
+        run(&["standalone", worker, &json]).await,
         2,
         &["error: ", "broken.json"],
     );
+}
 
-    std::fs::write(&positions, b"\xac\xed\x00\x05sr\x00\x11java.util.HashMap").expect("written");
+#[tokio::test]
+async fn positions_in_javas_form_are_refused_and_left_alone() {
+    let files = Files::new();
+    let positions = files.write("positions", b"\xac\xed\x00\x05sr\x00\x11java.util.HashMap");
     says(
-        run(&["standalone", &worker, &good]).await,
+        run(&["standalone", &files.worker, &files.link]).await,
         1,
         &[
             "error: ",

@@ -68,7 +68,6 @@ pub(crate) async fn shaken() -> MutexGuard<'static, Option<Shaken>> {
                 .name(name)
                 .through_proxy(true)
                 .property("log.cleaner.backoff.ms", "200")
-                .property("log.retention.ms", "-1")
         };
         let starting = async move {
             let builders = [builder("shaken-source"), builder("shaken-destination")];
@@ -99,15 +98,14 @@ pub(crate) fn unique(name: &str) -> String {
     shared::unique(name)
 }
 
-/// Creates a topic that keeps its records, however old the workload makes them.
+/// Creates a topic.
 pub(crate) async fn new_topic(
     cluster: &KafkaCluster,
     topic: &str,
     partitions: i32,
     configs: &[(&str, &str)],
 ) {
-    let configs = [configs, &[("retention.ms", "-1")]].concat();
-    workload::create_topic(&cluster.bootstrap(), topic, partitions, &configs)
+    workload::create_topic(&cluster.bootstrap(), topic, partitions, configs)
         .await
         .expect("a new topic");
 }
