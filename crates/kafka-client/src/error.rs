@@ -17,7 +17,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// None of the addresses could be reached; the text lists each with its reason.
-    #[error("no broker can be reached: {0}")]
+    #[error(
+        "no broker can be reached: {0}; check the bootstrap addresses, and that a broker listens there"
+    )]
     NoBroker(String),
 
     /// The host name has no address.
