@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
@@ -104,29 +104,7 @@ impl TopicLog {
     }
 
     fn fetch(&self, partition: PartitionId, offset: i64) -> FetchRequest {
-        FetchRequest {
-            max_wait_ms: 500,
-            min_bytes: 1,
-            max_bytes: FETCH_BYTES,
-            isolation_level: IsolationLevel::ReadUncommitted,
-            session_id: 0,
-            // −1: a full request without a session (KIP-227, FINAL_EPOCH).
-            session_epoch: -1,
-            rack_id: String::new(),
-            topics: vec![FetchTopic {
-                name: self.topic.clone(),
-                id: self.id,
-                partitions: vec![FetchPartition {
-                    partition,
-                    current_leader_epoch: -1,
-                    fetch_offset: offset,
-                    last_fetched_epoch: -1,
-                    log_start_offset: -1,
-                    max_bytes: FETCH_BYTES,
-                }],
-            }],
-            forgotten: Vec::new(),
-        }
+        FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
     }
 
     async fn offset(

@@ -22,7 +22,7 @@ use kafka_client::offsets::{OffsetAnswer, list_offsets};
 use kafka_wire::batch::{BatchInfo, Batches, Entry};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
@@ -433,7 +433,13 @@ async fn read_tail(
     let mut offset = position.destination_end.0.max(readings.destination_start);
     let mut tail = Vec::new();
     while offset < readings.destination_end {
-        let request = tail_request(order, offset);
+        let request = FetchRequest::of_one(
+            order.destination.topic.clone(),
+            order.destination_id,
+            order.destination.partition,
+            offset,
+            TAIL_BYTES,
+        );
         let answer = destination
             .call(leader, Use::Store, &request)
             .await
@@ -475,31 +481,6 @@ async fn read_tail(
         }
     }
     Ok(tail)
-}
-
-fn tail_request(order: &EstablishOrder, offset: i64) -> FetchRequest {
-    FetchRequest {
-        max_wait_ms: 500,
-        min_bytes: 1,
-        max_bytes: TAIL_BYTES,
-        isolation_level: IsolationLevel::ReadUncommitted,
-        session_id: 0,
-        session_epoch: -1,
-        rack_id: String::new(),
-        topics: vec![FetchTopic {
-            name: order.destination.topic.clone(),
-            id: order.destination_id,
-            partitions: vec![FetchPartition {
-                partition: order.destination.partition,
-                current_leader_epoch: -1,
-                fetch_offset: offset,
-                last_fetched_epoch: -1,
-                log_start_offset: -1,
-                max_bytes: TAIL_BYTES,
-            }],
-        }],
-        forgotten: Vec::new(),
-    }
 }
 
 async fn new_producer(destination: &Cluster) -> Result<ProducerIdentity, String> {

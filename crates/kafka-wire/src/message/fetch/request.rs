@@ -64,6 +64,41 @@ pub struct FetchPartition {
 impl FetchRequest {
     /// Versions that name topics by name.
     pub const BY_NAME: VersionRange = VersionRange::new(Self::VERSIONS.min, BY_ID - 1);
+
+    /// Asks for one partition outside any session (KIP-227, `FINAL_EPOCH`), open transactions and
+    /// aborted data included: for reading what we wrote ourselves. `max_bytes` bounds the answer; a
+    /// first batch that is larger comes whole.
+    #[must_use]
+    pub fn of_one(
+        name: TopicName,
+        id: TopicId,
+        partition: PartitionId,
+        offset: i64,
+        max_bytes: i32,
+    ) -> Self {
+        Self {
+            max_wait_ms: 500,
+            min_bytes: 1,
+            max_bytes,
+            isolation_level: IsolationLevel::ReadUncommitted,
+            session_id: 0,
+            session_epoch: -1,
+            rack_id: String::new(),
+            topics: vec![FetchTopic {
+                name,
+                id,
+                partitions: vec![FetchPartition {
+                    partition,
+                    current_leader_epoch: -1,
+                    fetch_offset: offset,
+                    last_fetched_epoch: -1,
+                    log_start_offset: -1,
+                    max_bytes,
+                }],
+            }],
+            forgotten: Vec::new(),
+        }
+    }
 }
 
 /// The first version that names topics by id.
