@@ -35,7 +35,7 @@
 //! - The CRC of bytes that came from elsewhere is patched, never computed anew: damage stays
 //!   visible to the broker that stores the batch.
 //!
-//! Two parts of the room are not for batches that pass: [`records`] reads, and [`BatchBuilder`]
+//! Two parts of the room are not for batches that pass: [`records`](fn@records) reads, and [`BatchBuilder`]
 //! writes, small uncompressed batches of our own state.
 //!
 //! Deliberately absent: codecs (nothing is decompressed), and the formats with magic 0 and 1, which
