@@ -7,7 +7,7 @@
 //!                                               └──────┘ ──▶ status
 //! ```
 //!
-//! One task ([`run`]) owns the [`core`], which decides everything and waits for nothing; the others do
+//! One task (`run`) owns the `core`, which decides everything and waits for nothing; the others do
 //! I/O and report. Batches are slices of the fetch answer's memory from here to the socket.
 //!
 //! Deliberately absent: which topics there are (`metadata_sync`), records (nothing is decoded).

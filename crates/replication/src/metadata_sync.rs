@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariants
-//! - The destination's metadata changes only in [`apply`], from a plan that was logged.
+//! - The destination's metadata changes only in `apply`, from a plan that was logged.
 //! - A topic is created with all of its settings in one request: a topic that exists for a moment
 //!   with default retention or cleanup policy can lose data.
 //! - What is refused concerns one topic, which is left alone for a while; all others go on.

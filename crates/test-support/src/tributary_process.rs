@@ -277,7 +277,7 @@ pub fn usage_of(pid: u32) -> Option<Usage> {
     })
 }
 
-/// The value in bytes of a line of /proc/<pid>/status.
+/// The value in bytes of a line of `/proc/PID/status`.
 fn kibibytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace()
