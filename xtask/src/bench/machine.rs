@@ -30,21 +30,38 @@ pub(super) fn pin(pid: u32, core: u32) -> Result<()> {
     )))
 }
 
-/// Stolen ticks and all ticks since boot, over all cores (`/proc/stat`, first line).
-pub(super) fn processor_ticks() -> (u64, u64) {
+/// Processor time of the whole machine since boot, over all cores, in hundredths of a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ticks {
+    pub(super) all: u64,
+    /// Spent on anything at all.
+    pub(super) busy: u64,
+    /// Given to other machines by the host.
+    pub(super) stolen: u64,
+}
+
+/// From the first line of `/proc/stat`.
+pub(super) fn ticks() -> Ticks {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     ticks_of(text.lines().next().unwrap_or_default())
 }
 
 /// user nice system idle iowait irq softirq steal; guest time is contained in user.
-fn ticks_of(line: &str) -> (u64, u64) {
+fn ticks_of(line: &str) -> Ticks {
     let ticks: Vec<u64> = line
         .split_whitespace()
         .skip(1)
         .take(8)
         .map(|text| text.parse().unwrap_or(0))
         .collect();
-    (ticks.get(7).copied().unwrap_or(0), ticks.iter().sum())
+    let column = |index: usize| ticks.get(index).copied().unwrap_or(0);
+    let (idle, stolen) = (column(3) + column(4), column(7));
+    let all: u64 = ticks.iter().sum();
+    Ticks {
+        all,
+        busy: all - idle - stolen,
+        stolen,
+    }
 }
 
 /// The rows of the report's table about machine, versions and layout.
@@ -146,6 +163,14 @@ mod tests {
 
     #[test]
     fn guest_time_is_not_counted_twice() {
-        assert_eq!(ticks_of("cpu  10 1 20 60 2 0 1 6 5 5"), (6, 100));
+        let ticks = ticks_of("cpu  10 1 20 60 2 0 1 6 5 5");
+        assert_eq!(
+            ticks,
+            Ticks {
+                all: 100,
+                busy: 32,
+                stolen: 6
+            }
+        );
     }
 }

@@ -72,6 +72,8 @@ pub(super) struct Figures {
     pub(super) steady: Option<Window>,
     pub(super) peak_bytes: u64,
     pub(super) stolen: f64,
+    /// Share of processor time that neither the replicator nor the brokers used.
+    pub(super) others: f64,
     pub(super) destination: LogSize,
 }
 
@@ -179,6 +181,7 @@ impl Place<'_> {
             steady: window::steady(&samples, job.records, job.size.bytes),
             peak_bytes: samples.last().map_or(0, |sample| sample.peak_bytes),
             stolen: window::stolen(&samples),
+            others: window::others(&samples),
             destination: super::log::measure(
                 &self.destination.node(0).data_directory(),
                 job.topic,
@@ -252,7 +255,6 @@ fn look(
 ) -> Option<Sample> {
     let used = |pid: Option<u32>| pid.and_then(usage_of).map(|usage| usage.processor());
     let replicator = usage_of(process.pid())?;
-    let (stolen_ticks, all_ticks) = machine::processor_ticks();
     Some(Sample {
         at,
         records,
@@ -260,8 +262,7 @@ fn look(
         source_broker: used(source)?,
         destination_broker: used(destination)?,
         peak_bytes: replicator.peak_resident,
-        stolen_ticks,
-        all_ticks,
+        machine: machine::ticks(),
     })
 }
 

@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use super::machine::Ticks;
+
 /// One look at a running replicator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sample {
@@ -23,9 +25,7 @@ pub(super) struct Sample {
     pub(super) destination_broker: Duration,
     /// Most resident memory of the replicator so far, in bytes.
     pub(super) peak_bytes: u64,
-    /// Processor time that the host gave to others, and all processor time, both in ticks over all cores.
-    pub(super) stolen_ticks: u64,
-    pub(super) all_ticks: u64,
+    pub(super) machine: Ticks,
 }
 
 /// The difference of two samples.
@@ -65,17 +65,30 @@ pub(super) fn steady(samples: &[Sample], records: u64, bytes: u64) -> Option<Win
     (half.at < last.at && half.records < last.records).then(|| between(half, last, records, bytes))
 }
 
-/// The share of processor time that was stolen, 0 to 1.
+/// The share of processor time that the host gave to other machines, 0 to 1.
 pub(super) fn stolen(samples: &[Sample]) -> f64 {
+    share(samples, |sample| to_f64(sample.machine.stolen) / 100.0)
+}
+
+/// The share of processor time that neither the replicator nor the brokers used: kernel threads, the judge's counting,
+/// and whatever else ran on the machine, 0 to 1. A run with much of it did not have the machine to itself.
+pub(super) fn others(samples: &[Sample]) -> f64 {
+    share(samples, |sample| {
+        let ours = sample.replicator + sample.source_broker + sample.destination_broker;
+        to_f64(sample.machine.busy) / 100.0 - ours.as_secs_f64()
+    })
+}
+
+/// How much `seconds` grew, as a share of all processor time.
+fn share(samples: &[Sample], seconds: impl Fn(&Sample) -> f64) -> f64 {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
         return 0.0;
     };
-    let all = last.all_ticks.saturating_sub(first.all_ticks);
-    let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
-    if all == 0 {
-        0.0
+    let all = to_f64(last.machine.all.saturating_sub(first.machine.all)) / 100.0;
+    if all > 0.0 {
+        ((seconds(last) - seconds(first)) / all).max(0.0)
     } else {
-        to_f64(stolen) / to_f64(all)
+        0.0
     }
 }
 
@@ -143,6 +156,23 @@ mod tests {
     #[test]
     fn a_run_seen_only_once_after_its_middle_has_no_steady_window() {
         assert_eq!(steady(&[sample(0, 0, 0), sample(1, 100, 1)], 100, 1), None);
+    }
+
+    #[test]
+    fn what_others_used_is_told_apart_from_what_was_stolen() {
+        let machine = Ticks {
+            all: 1000,
+            busy: 700,
+            stolen: 50,
+        };
+        let last = Sample {
+            machine,
+            replicator: Duration::from_secs(4),
+            ..sample(5, 100, 0)
+        };
+        let samples = [sample(0, 0, 0), last];
+        assert!((stolen(&samples) - 0.05).abs() < 1e-9);
+        assert!((others(&samples) - 0.3).abs() < 1e-9);
     }
 
     #[test]

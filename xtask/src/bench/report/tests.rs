@@ -20,6 +20,7 @@ fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
         steady: Some(whole),
         peak_bytes: 64 << 20,
         stolen,
+        others: 0.01,
         destination: size,
     };
     Run {
@@ -88,5 +89,5 @@ fn a_lost_run_is_listed_with_its_reason_and_without_numbers() {
     );
     let csv = report.csv();
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-    assert_eq!(columns, [14, 14], "{csv}");
+    assert_eq!(columns, [15, 15], "{csv}");
 }
