@@ -5,7 +5,7 @@
 //!   run:   MetadataSync ── rounds ──▶ assignments ──▶ DataPlane          until stop
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::message::produce::ProduceRequest;
-use kafka_wire::types::TopicPartition;
+use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -170,8 +170,13 @@ impl Link {
         let start = self.config.start;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let mut assigned: HashSet<TopicPartition> = HashSet::new();
+            let mut first: Option<BTreeMap<TopicName, i32>> = None;
             while let Some(round) = reports.recv().await {
-                let new = assignments(&round, &mut assigned, &stored, start);
+                if round.trouble.is_none() {
+                    first.get_or_insert_with(|| round.selected.clone());
+                }
+                let found = first.as_ref().unwrap_or(&round.selected);
+                let new = assignments(&round, &mut assigned, &stored, found, start);
                 if !new.is_empty() && !data.assign(new).await {
                     return;
                 }
@@ -224,17 +229,21 @@ async fn open_store(
     }
 }
 
-/// Partitions of the round that are not assigned yet. What appears after the first round is copied
-/// from its first record, whatever the start of the link.
+/// Partitions of the round that are not assigned yet. The configured start holds for what the first
+/// look at the source found, in topics of which nothing is stored; whatever appears later, also while
+/// the process was down, is copied from its first record.
 fn assignments(
     round: &Round,
     assigned: &mut HashSet<TopicPartition>,
     stored: &StoredLink,
+    first: &BTreeMap<TopicName, i32>,
     start: StartPosition,
 ) -> Vec<Assignment> {
-    let first = assigned.is_empty();
+    let known: HashSet<&TopicName> = stored.keys().map(|partition| &partition.topic).collect();
     let mut new = Vec::new();
     for copy in &round.copies {
+        let there = first.get(&copy.source).copied().unwrap_or(0);
+        let fresh = !known.contains(&copy.source);
         for number in 0..copy.partitions {
             let source = TopicPartition::new(copy.source.clone(), number);
             if !assigned.insert(source.clone()) {
@@ -250,7 +259,7 @@ fn assignments(
                 stored: known.position,
                 moved_from,
                 segment: known.segment,
-                start: if first {
+                start: if fresh && number < there {
                     start
                 } else {
                     StartPosition::Earliest
@@ -260,4 +269,51 @@ fn assignments(
         }
     }
     new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata_sync::Copy;
+    use crate::position_store::Stored;
+
+    fn round(copies: &[(&str, i32)]) -> Round {
+        let copies = copies.iter().map(|(name, partitions)| Copy {
+            source: (*name).into(),
+            source_id: Default::default(),
+            destination: (*name).into(),
+            partitions: *partitions,
+        });
+        Round {
+            copies: copies.collect(),
+            ..Round::default()
+        }
+    }
+
+    #[test]
+    fn latest_holds_for_what_was_there_at_first_and_nothing_else() {
+        let first = BTreeMap::from([
+            ("old".into(), 2),
+            ("late-copy".into(), 1),
+            ("known".into(), 1),
+        ]);
+        let stored =
+            StoredLink::from([(TopicPartition::new("known".into(), 0), Stored::default())]);
+        let mut assigned = HashSet::new();
+        let mut starts = |copies: &[(&str, i32)]| -> Vec<StartPosition> {
+            let start = StartPosition::Latest;
+            assignments(&round(copies), &mut assigned, &stored, &first, start)
+                .into_iter()
+                .map(|assignment| assignment.start)
+                .collect()
+        };
+        let (earliest, latest) = (StartPosition::Earliest, StartPosition::Latest);
+        assert_eq!(starts(&[("old", 2)]), [latest, latest]);
+        // Created at the destination in the first round, and so copied from the second on.
+        assert_eq!(starts(&[("late-copy", 1)]), [latest]);
+        // Grown and created after the first look.
+        assert_eq!(starts(&[("old", 3), ("new", 1)]), [earliest, earliest]);
+        // Grown while the process was down.
+        assert_eq!(starts(&[("known", 2)]), [earliest, earliest]);
+    }
 }

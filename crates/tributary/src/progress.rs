@@ -54,8 +54,16 @@ impl CaughtUp {
                 busy |= !late;
             }
             for partition in &link.data.partitions {
+                let source = &partition.source;
+                let gone = looked
+                    && round
+                        .selected
+                        .get(&source.topic)
+                        .is_none_or(|n| source.partition >= *n);
                 match &partition.state {
                     State::Stopped(_) => missing = true,
+                    // Its source has been deleted; waiting does not bring it back.
+                    State::Waiting(_) if gone => missing = true,
                     State::Running if is_current(partition) => {}
                     _ => busy = true,
                 }

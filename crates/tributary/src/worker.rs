@@ -39,7 +39,15 @@ pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: R
     }
     let handles = match start(&worker, links, &scope).await {
         Ok(handles) => handles,
-        Err(exit) => return exit,
+        Err(exit) => {
+            // Links that were started before stop in order.
+            let report = scope.stop(worker.shutdown_timeout).await;
+            tracing::debug!(?report, "stopped during start");
+            return match exit {
+                Exit::Done if options.until_caught_up.is_some() => Exit::NotReady,
+                exit => exit,
+            };
+        }
     };
     let done = watch(&handles, &scope, options).await;
     let report = scope.stop(worker.shutdown_timeout).await;

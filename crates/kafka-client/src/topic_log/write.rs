@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::{KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 
-/// Records in one batch.
-const BATCH_RECORDS: usize = 1000;
+/// Bytes of keys and values in one batch, well below the default `max.message.bytes` of a topic.
+const BATCH_BYTES: usize = 512 * 1024;
 
 impl TopicLog {
     /// Writes records; returns when all in-sync replicas have them.
@@ -38,9 +38,9 @@ impl TopicLog {
         let mut pending: Vec<(PartitionId, Bytes)> = by_partition
             .into_iter()
             .flat_map(|(partition, records)| {
-                records
-                    .chunks(BATCH_RECORDS)
-                    .map(|chunk| (partition, build(chunk)))
+                batches(&records)
+                    .into_iter()
+                    .map(|batch| (partition, build(batch)))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -140,6 +140,25 @@ impl TopicLog {
     }
 }
 
+/// Cuts the records into batches of [`BATCH_BYTES`]; a larger record goes alone.
+fn batches<'a, 'b>(mut records: &'a [&'b KeyValue]) -> Vec<&'a [&'b KeyValue]> {
+    let mut batches = Vec::new();
+    while !records.is_empty() {
+        let mut bytes = 0;
+        let fitting = records
+            .iter()
+            .take_while(|(key, value)| {
+                bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
+                bytes <= BATCH_BYTES
+            })
+            .count();
+        let (batch, rest) = records.split_at(fitting.max(1));
+        batches.push(batch);
+        records = rest;
+    }
+    batches
+}
+
 /// Splits into rounds in which each partition occurs once: a request that names one twice silently
 /// loses all but the last.
 fn rounds(pending: Vec<(PartitionId, Bytes)>) -> Vec<Vec<(PartitionId, Bytes)>> {
@@ -219,6 +238,22 @@ mod tests {
         ] {
             assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
         }
+    }
+
+    #[test]
+    fn batches_stay_below_what_a_topic_takes_and_keep_every_record_in_order() {
+        let record = |bytes: usize| (Bytes::from_static(b"k"), Some(Bytes::from(vec![0; bytes])));
+        let records = [
+            record(300_000),
+            record(200_000),
+            record(600_000),
+            record(1),
+            record(2),
+        ];
+        let records: Vec<&KeyValue> = records.iter().collect();
+        let sizes: Vec<usize> = batches(&records).into_iter().map(<[_]>::len).collect();
+        assert_eq!(sizes, [2, 1, 2]);
+        assert!(batches(&[]).is_empty());
     }
 
     #[test]

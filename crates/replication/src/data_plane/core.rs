@@ -29,6 +29,7 @@ use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
 
@@ -149,11 +150,15 @@ impl Core {
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
         let reader = self.readers.values().filter_map(Reader::due).min();
-        timer.into_iter().chain(reader).min()
+        let writer = self.writers.values().filter_map(Writer::due).min();
+        timer.into_iter().chain(reader).chain(writer).min()
     }
 
     /// Does what is due.
     pub(crate) fn on_time(&mut self, now: Instant) {
+        for writer in self.writers.values_mut() {
+            writer.on_time(now);
+        }
         while let Some(&(at, index)) = self.timers.first().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, index));
             if let Some(partition) = self.partitions.get_mut(&index) {
@@ -258,6 +263,7 @@ impl Core {
             start: partition.start,
             raise_epoch: partition.raise_epoch,
             readings: partition.readings,
+            shared: self.settings.shared,
             on_gap: self.settings.on_gap,
         };
         partition.establishing = true;
@@ -436,6 +442,14 @@ impl Core {
         for partition in self.partitions.values_mut() {
             if let Some(end) = ends.get(&partition.source) {
                 partition.end = Some((*end, read_at));
+                // An idle partition is named by no answer: that nothing is missing is the evidence.
+                let idle = matches!(partition.phase, Phase::Running)
+                    && !partition.unreadable
+                    && partition.next_fetch >= *end
+                    && partition.send.as_ref().is_some_and(SendState::is_empty);
+                if idle {
+                    partition.recover();
+                }
             }
         }
     }

@@ -277,6 +277,18 @@ pub(super) fn decide(
         return Established::Stop(destination_behind(order, &position, readings));
     }
     let mut landed = match landed(&position, readings, tail) {
+        Ok(landed)
+            if emptied(&position, readings, tail).is_some()
+                && !countable(order, &position, &landed, readings) =>
+        {
+            tracing::warn!(
+                partition = %order.source,
+                "the destination has dropped everything behind its offset {}, and others write there too: records from \
+                 source offset {} on may be copied twice",
+                position.destination_end, position.offset
+            );
+            Vec::new()
+        }
         Ok(landed) => landed,
         Err(sequence) => {
             return Established::Stop(Stop {
@@ -364,6 +376,26 @@ fn settled(position: Position, landed: &[Landed], offset: i64) -> Position {
     }
 }
 
+/// What was written behind the position and has been dropped since, where nothing at all is left.
+fn emptied(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Option<Landed> {
+    let offsets = readings.destination_start - position.destination_end.0;
+    (offsets > 0 && tail.is_empty()).then_some(Landed {
+        base: position.destination_end,
+        offsets,
+    })
+}
+
+/// Whether what is gone can only have been ours: nobody else writes there, and the source had as much.
+fn countable(
+    order: &EstablishOrder,
+    position: &Position,
+    landed: &[Landed],
+    readings: Readings,
+) -> bool {
+    let gone: i64 = landed.iter().map(|l| l.offsets).sum();
+    !order.shared && gone <= readings.end - position.offset.0
+}
+
 /// The batches of ours in the destination's tail, in order.
 ///
 /// # Errors
@@ -373,13 +405,10 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
     let mut sequence = position.sequence;
     let mut first = true;
     // Retention at the destination may have removed the front of what we wrote: those count too.
-    let expired = readings.destination_start - position.destination_end.0;
-    if expired > 0 && tail.is_empty() {
-        return Ok(vec![Landed {
-            base: position.destination_end,
-            offsets: expired,
-        }]);
+    if let Some(dropped) = emptied(position, readings, tail) {
+        return Ok(vec![dropped]);
     }
+    let expired = readings.destination_start - position.destination_end.0;
     for batch in tail {
         let ours = batch.producer_id == position.producer.id
             && batch.producer_epoch == position.producer.epoch

@@ -34,8 +34,8 @@ const EVENTS: usize = 256;
 const OPEN_CALLS: usize = super::core::OPEN_CALLS;
 /// Bytes of one partition in memory above which it is not fetched.
 const PARTITION_ROOM: usize = 4 * 1024 * 1024;
-/// Largest answer asked for.
-const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024;
+/// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
+const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
 /// How often the source's ends are read.
 const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the snapshot is made.
@@ -476,6 +476,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        shared: link.topics.rename.is_constant(),
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
     }

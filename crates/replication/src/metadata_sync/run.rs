@@ -1,6 +1,6 @@
 //! The loop: observe, plan, apply what is not waiting after a refusal, report, wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use config::link::TopicSettings;
@@ -26,6 +26,8 @@ pub struct Round {
     pub number: u64,
     /// Topics that can be copied.
     pub copies: Vec<Copy>,
+    /// Selected topics of the source and their partition counts, copied yet or not.
+    pub selected: BTreeMap<TopicName, i32>,
     /// What is wrong with single topics.
     pub problems: Vec<Problem>,
     /// Why the round could not look at both clusters.
@@ -111,6 +113,11 @@ impl MetadataSync {
         };
         let plan = Plan::new(&observation, &self.settings);
         round.seen = observation.seen;
+        round.selected = observation
+            .source
+            .iter()
+            .map(|(name, topic)| (name.clone(), topic.partitions))
+            .collect();
         round.pending = plan.steps.len();
         let now = Instant::now();
         self.settling.retain(|topic, until| {

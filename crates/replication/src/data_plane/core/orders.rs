@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) partition_room: usize,
     /// First and longest pause after trouble.
     pub(crate) retry: (Duration, Duration),
+    /// Whether several source partitions share a destination partition (merged topics).
+    pub(crate) shared: bool,
     /// What to do about source records that are gone.
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.
@@ -92,6 +94,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) raise_epoch: bool,
     /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
+    /// Whether others of the link write to the same destination partition.
+    pub(crate) shared: bool,
     pub(crate) on_gap: OnGap,
 }
 

@@ -2,6 +2,7 @@
 //! its answers change.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use kafka_wire::batch::verify_crc;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
@@ -29,6 +30,20 @@ pub(super) struct Writer {
     /// Partitions with something to send, in turn.
     ready: VecDeque<Index>,
     open: usize,
+    /// A quota: the broker does not read from the connection before this.
+    throttled_until: Option<Instant>,
+}
+
+impl Writer {
+    /// When the quota's pause ends.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.throttled_until
+    }
+
+    /// Ends the pause if it is over.
+    pub(super) fn on_time(&mut self, now: Instant) {
+        self.throttled_until = self.throttled_until.filter(|until| *until > now);
+    }
 }
 
 /// A Produce request without an answer.
@@ -62,7 +77,11 @@ impl Core {
         let nodes: Vec<NodeId> = self
             .writers
             .iter()
-            .filter(|(_, writer)| writer.open < OPEN_CALLS && !writer.ready.is_empty())
+            .filter(|(_, writer)| {
+                writer.open < OPEN_CALLS
+                    && !writer.ready.is_empty()
+                    && writer.throttled_until.is_none()
+            })
             .map(|(node, _)| *node)
             .collect();
         nodes.into_iter().find_map(|node| {
@@ -157,6 +176,10 @@ impl Core {
         let Some(call) = self.end_call(tag) else {
             return;
         };
+        let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
+        if let Some(writer) = self.writers.get_mut(&call.node).filter(|_| throttle > 0) {
+            writer.throttled_until = Some(now + Duration::from_millis(throttle));
+        }
         let mut answers = response
             .topics
             .iter()

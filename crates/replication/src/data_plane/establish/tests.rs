@@ -33,6 +33,7 @@ fn readings() -> Readings {
 
 fn order(on_gap: OnGap) -> EstablishOrder {
     EstablishOrder {
+        shared: false,
         index: 0,
         source: TopicPartition::new("s".into(), 0),
         source_id: TopicId([1; 16]),
@@ -368,4 +369,28 @@ fn no_producer_writes_to_a_destination_partition_for_two_source_partitions() {
         );
     }
     assert_eq!(made, 3, "as many as partition 0 has writers");
+}
+
+#[test]
+fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
+    let gone = Readings {
+        destination_start: 240,
+        destination_end: 240,
+        ..readings()
+    };
+    let landed_in =
+        |order: &EstablishOrder, readings: Readings| match decide(order, position(), readings, &[])
+        {
+            Established::Ready { landed, .. } => landed,
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(landed_in(&order(OnGap::Stop), gone), [at(140, 100)]);
+    let merged = EstablishOrder {
+        shared: true,
+        ..order(OnGap::Stop)
+    };
+    assert_eq!(landed_in(&merged, gone), []);
+    // The source never had so much behind the position: somebody else wrote it.
+    let short = Readings { end: 50, ..gone };
+    assert_eq!(landed_in(&order(OnGap::Stop), short), []);
 }

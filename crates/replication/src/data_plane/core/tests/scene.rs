@@ -72,6 +72,7 @@ pub(super) struct Scene {
 
 pub(super) fn settings() -> Settings {
     Settings {
+        shared: false,
         link: "link".to_owned(),
         max_partition_bytes: 1000,
         max_fetch_bytes: 10_000,

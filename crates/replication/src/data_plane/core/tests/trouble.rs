@@ -484,3 +484,33 @@ fn an_answer_about_the_topic_that_was_replaced_is_not_taken() {
     scene.fetched(0, 0, &[batch(0, 2)]);
     assert_eq!(scene.send().len(), 1);
 }
+
+#[test]
+fn a_quota_of_the_destination_is_waited_out() {
+    let mut scene = Scene::running();
+    scene.order();
+    scene.fetched(0, 0, &[batch(0, 1), batch(1, 1)]);
+    let sent = scene.send_one();
+    let mut answer = response(&sent, |_| Some(Ok(100)));
+    answer.throttle_time_ms = 700;
+    scene.core.on_answer(sent.tag, &answer, scene.now);
+    assert!(scene.send().is_empty(), "the broker does not read now");
+    assert_eq!(
+        scene.core.next_timer(),
+        Some(scene.now + Duration::from_millis(700))
+    );
+    scene.pass(Duration::from_millis(700));
+    assert_eq!(scene.send().len(), 1);
+}
+
+#[test]
+fn trouble_of_an_idle_partition_ends_with_the_evidence_that_nothing_is_missing() {
+    let mut scene = Scene::running();
+    scene.order();
+    scene.core.on_fetch_failed(FROM, "cut", scene.now);
+    assert!(scene.partition(0).trouble.is_some());
+    scene.core.on_ends(&[(source(0), 5)], scene.now);
+    assert!(scene.partition(0).trouble.is_some(), "something is missing");
+    scene.core.on_ends(&[(source(0), 0)], scene.now);
+    assert!(scene.partition(0).trouble.is_none());
+}

@@ -127,6 +127,7 @@ impl Life {
             .map(|i| if merged { i / 2 } else { i })
             .collect();
         let settings = Settings {
+            shared: false,
             link: "link".to_owned(),
             max_partition_bytes: 1000,
             max_fetch_bytes: 10_000,
