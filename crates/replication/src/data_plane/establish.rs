@@ -276,31 +276,9 @@ pub(super) fn decide(
     if position.destination_end.0 > readings.destination_end {
         return Established::Stop(destination_behind(order, &position, readings));
     }
-    let mut landed = match landed(&position, readings, tail) {
-        Ok(landed)
-            if emptied(&position, readings, tail).is_some()
-                && !countable(order, &position, &landed, readings) =>
-        {
-            tracing::warn!(
-                partition = %order.source,
-                "the destination has dropped everything behind its offset {}, and others write there too: records from \
-                 source offset {} on may be copied twice",
-                position.destination_end, position.offset
-            );
-            Vec::new()
-        }
+    let mut landed = match count_landed(order, &position, readings, tail) {
         Ok(landed) => landed,
-        Err(sequence) => {
-            return Established::Stop(Stop {
-                state: "destination-foreign-writes",
-                offset: Some(position.offset.0),
-                reason: format!(
-                    "destination partition {} holds a batch of this link with sequence {sequence} where {} was to \
-                     come: something is missing in between. Compare both sides before going on",
-                    order.destination, position.sequence
-                ),
-            });
-        }
+        Err(stop) => return Established::Stop(stop),
     };
     let there: i64 = landed.iter().map(|l| l.offsets).sum();
     // At least as far has been copied; control records at the source may make it more.
@@ -374,6 +352,35 @@ fn settled(position: Position, landed: &[Landed], offset: i64) -> Position {
         sequence: advance_sequence(position.sequence, offsets),
         ..position
     }
+}
+
+/// What is already at the destination, as far as that can be known.
+fn count_landed(
+    order: &EstablishOrder,
+    position: &Position,
+    readings: Readings,
+    tail: &[BatchInfo],
+) -> Result<Vec<Landed>, Stop> {
+    let landed = landed(position, readings, tail).map_err(|sequence| Stop {
+        state: "destination-foreign-writes",
+        offset: Some(position.offset.0),
+        reason: format!(
+            "destination partition {} holds a batch of this link with sequence {sequence} where {} was to come: \
+             something is missing in between. Compare both sides before going on",
+            order.destination, position.sequence
+        ),
+    })?;
+    let dropped = emptied(position, readings, tail).is_some();
+    if dropped && !countable(order, position, &landed, readings) {
+        tracing::warn!(
+            partition = %order.source,
+            "the destination has dropped everything behind its offset {}, and others write there too: records from \
+             source offset {} on may be copied twice",
+            position.destination_end, position.offset
+        );
+        return Ok(Vec::new());
+    }
+    Ok(landed)
 }
 
 /// What was written behind the position and has been dropped since, where nothing at all is left.
