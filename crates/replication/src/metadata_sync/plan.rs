@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use config::link::{TimestampType, TopicSettings};
+use config::link::TopicSettings;
 use kafka_wire::types::{TopicId, TopicName};
 
 use super::observe::{Observation, SourceTopic};
@@ -316,10 +316,7 @@ impl Plan {
         replication_factor: i16,
         settings: &TopicSettings,
     ) -> Vec<(String, String)> {
-        let kind = match settings.timestamp_type {
-            TimestampType::CreateTime => "CreateTime",
-            TimestampType::LogAppendTime => "LogAppendTime",
-        };
+        let kind = settings.timestamp_type.as_str();
         let mut configs = vec![("message.timestamp.type".to_owned(), kind.to_owned())];
         for (key, value) in overrides {
             let excluded = settings.config_exclude.is_match(key);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use config::link::TimestampType;
 use config::pattern::PatternList;
 use config::rename::RenameFormat;
 use config::selection::TopicSelection;
