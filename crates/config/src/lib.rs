@@ -21,6 +21,7 @@ pub mod client;
 pub mod key;
 pub mod keys;
 pub mod link;
+pub mod naming;
 pub mod pattern;
 pub mod problem;
 mod properties;
@@ -34,9 +35,10 @@ pub mod worker;
 
 pub use client::{ClientConfig, HostPort, Security};
 pub use link::{
-    FetchSettings, LinkConfig, OnGap, OnRecreate, ProduceSettings, StartPosition, TimestampType,
-    TopicSettings,
+    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
+    ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
+pub use naming::{Aliases, Naming};
 pub use pattern::{Pattern, PatternList, PatternProblem};
 pub use problem::{ConfigProblem, Notice};
 pub use raw::RawConfig;

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use crate::client::ClientConfig;
+use crate::naming::Naming;
 use crate::pattern::PatternList;
-use crate::rename::RenameFormat;
 use crate::selection::TopicSelection;
 
 /// One link: a source, a destination, and what is copied between them.
@@ -33,25 +33,136 @@ pub struct LinkConfig {
     pub on_recreate: OnRecreate,
 }
 
-/// Which topics are copied, what they are called and how they are created.
+/// Which topics are copied, what they are called, how they are created and kept alike.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TopicSettings {
-    /// `topic.whitelist`, `topic.blacklist`, `topic.regex`.
+    /// `topic.whitelist`, `topic.blacklist`, `topic.regex`; `topics`, `topics.exclude`.
     pub selection: TopicSelection,
-    /// `topic.rename.format`.
-    pub rename: RenameFormat,
-    /// `topic.auto.create`: missing destination topics are created.
+    /// `tributary.topic.whitelist.strict`: a listed topic that is missing ends the link.
+    pub whitelist_strict: bool,
+    /// `topic.rename.format`, or MirrorMaker 2's policy.
+    pub naming: Naming,
+    /// `topic.auto.create`: missing destination topics are created, and too small ones grown.
     pub auto_create: bool,
-    /// `dest.topic.replication.factor`, at least 1; `None` (0 in the configuration) copies the source's.
-    pub replication_factor: Option<i16>,
-    /// `topic.timestamp.type`, set on every destination topic.
-    pub timestamp_type: TimestampType,
-    /// `topic.poll.interval.ms`: period of the scan for new topics and partitions.
+    /// `topic.preserve.partitions`: records keep their partition number, and the destination is grown for them.
+    pub preserve_partitions: bool,
+    /// Replicas of created topics.
+    pub replication_factor: ReplicationFactor,
+    /// `topic.timestamp.type`, set on every destination topic; `None` leaves it alone (MirrorMaker 2).
+    pub timestamp_type: Option<TimestampType>,
+    /// `topic.poll.interval.ms`, `refresh.topics.interval.seconds`: period of the scan for new topics and
+    /// partitions.
     pub poll_interval: Duration,
     /// `topic.create.backoff.ms`: pause before a refused creation or growth is tried again, per topic.
     pub create_backoff: Duration,
     /// `config.properties.exclude`: names of topic settings that are not copied.
     pub config_exclude: PatternList,
+    /// `use.defaults.from`: whose defaults hold where the source topic has no setting of its own.
+    pub defaults_from: DefaultsFrom,
+    /// `topic.config.sync`, `topic.config.sync.interval.ms` (`sync.topic.configs.…`): period in which settings
+    /// of existing topics are compared; `None` means never.
+    pub config_sync: Option<Duration>,
+    /// `tributary.topic.config.delete`: which settings of the destination are removed.
+    pub config_delete: ConfigDelete,
+    /// `sync.topic.acls.…`: access rights are copied too.
+    pub acls: Option<AclSettings>,
+}
+
+impl TopicSettings {
+    /// Replicator's defaults for these topics.
+    #[must_use]
+    pub fn selecting(selection: TopicSelection) -> Self {
+        let poll = Duration::from_secs(120);
+        Self {
+            selection,
+            whitelist_strict: false,
+            naming: Naming::default(),
+            auto_create: true,
+            preserve_partitions: true,
+            replication_factor: ReplicationFactor::default(),
+            timestamp_type: Some(TimestampType::default()),
+            poll_interval: poll,
+            create_backoff: poll,
+            config_exclude: PatternList::default(),
+            defaults_from: DefaultsFrom::default(),
+            config_sync: Some(poll),
+            config_delete: ConfigDelete::default(),
+            acls: None,
+        }
+    }
+}
+
+/// How many replicas a created topic has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplicationFactor {
+    /// `dest.topic.replication.factor=0`: as many as the source topic, or as there are brokers.
+    Source {
+        /// `tributary.topic.replication.factor.strict`: rather no topic than one with fewer replicas.
+        strict: bool,
+    },
+    /// This number, 1 or more; with fewer brokers the topic is not created.
+    Fixed(i16),
+    /// `replication.factor=-1`: what the destination's brokers say.
+    BrokerDefault,
+}
+
+impl Default for ReplicationFactor {
+    fn default() -> Self {
+        Self::Source { strict: false }
+    }
+}
+
+/// Whose defaults hold for settings that the source topic does not have itself (`use.defaults.from`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DefaultsFrom {
+    /// The destination's: only settings made on the source topic itself are copied.
+    #[default]
+    Target,
+    /// The source's: its effective values are set on the copy.
+    Source,
+}
+
+/// Which settings of a destination topic are removed when the source has none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ConfigDelete {
+    /// All that are managed.
+    #[default]
+    Follow,
+    /// Only those that were set by this link.
+    Own,
+    /// None.
+    Never,
+}
+
+/// How access rights are copied.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AclSettings {
+    /// `sync.topic.acls.interval.seconds`.
+    pub interval: Duration,
+    /// `tributary.acl.mode`.
+    pub mode: AclMode,
+    /// `tributary.acl.resources` has `topic`.
+    pub topics: bool,
+    /// `tributary.acl.resources` has `group`.
+    pub groups: bool,
+    /// `tributary.acl.resources` has `transactional-id`.
+    pub transactional_ids: bool,
+    /// `tributary.acl.principals`, over `Type:name`.
+    pub principals: PatternList,
+    /// `tributary.acl.principals.exclude`, over `Type:name`.
+    pub principals_exclude: PatternList,
+    /// `tributary.acl.delete`: bindings this link made are removed when the source has them no more.
+    pub delete: bool,
+}
+
+/// How much of the source's rights the copy grants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AclMode {
+    /// Reading only: a copy is not written to by others.
+    #[default]
+    ReadOnly,
+    /// Everything, for a copy that is to take over.
+    Exact,
 }
 
 /// How data is read from the source.

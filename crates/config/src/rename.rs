@@ -122,6 +122,15 @@ impl RenameFormat {
         self.literals.len() == 1
     }
 
+    /// The text in front of the name, where nothing else is added.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        match self.literals.as_slice() {
+            [prefix, rest] if rest.is_empty() => Some(prefix),
+            _ => None,
+        }
+    }
+
     /// Whether every topic keeps its name.
     #[must_use]
     pub fn is_identity(&self) -> bool {

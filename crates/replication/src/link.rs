@@ -110,7 +110,7 @@ impl Link {
         check(&destination).await.map_err(LinkError::Destination)?;
         if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
             && from == to
-            && config.topics.rename.is_identity()
+            && config.topics.naming.is_identity()
         {
             return Err(LinkError::SameCluster(from));
         }

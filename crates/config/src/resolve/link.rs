@@ -4,9 +4,10 @@ use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::link::{
-    FetchSettings, LinkConfig, OnGap, OnRecreate, ProduceSettings, StartPosition, TimestampType,
-    TopicSettings,
+    ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate, ProduceSettings,
+    ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
+use crate::naming::Naming;
 use crate::pattern::{Pattern, PatternList};
 use crate::rename::{MAX_TOPIC_NAME, RenameFormat, check_name};
 use crate::resolve::client::client;
@@ -273,20 +274,41 @@ fn topics(reader: &mut Reader<'_>, selection: Option<TopicSelection>) -> Option<
             .millis(key)
             .unwrap_or(std::time::Duration::from_millis(default))
     };
+    let config_sync = reader.boolean("topic.config.sync").unwrap_or(true);
     Some(TopicSettings {
+        whitelist_strict: reader
+            .boolean("tributary.topic.whitelist.strict")
+            .unwrap_or(false),
         auto_create: reader.boolean("topic.auto.create").unwrap_or(true),
-        replication_factor: reader
-            .number("dest.topic.replication.factor")
-            .filter(|count| *count > 0),
-        timestamp_type: match reader.text("topic.timestamp.type") {
+        preserve_partitions: reader.boolean("topic.preserve.partitions").unwrap_or(true),
+        replication_factor: match reader.number("dest.topic.replication.factor") {
+            Some(count) if count > 0 => ReplicationFactor::Fixed(count),
+            _ => ReplicationFactor::Source {
+                strict: reader
+                    .boolean("tributary.topic.replication.factor.strict")
+                    .unwrap_or(false),
+            },
+        },
+        timestamp_type: Some(match reader.text("topic.timestamp.type") {
             Some("LogAppendTime") => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
-        },
+        }),
         poll_interval: millis("topic.poll.interval.ms", 120_000),
         create_backoff: millis("topic.create.backoff.ms", 120_000),
         config_exclude: config_exclude?,
+        defaults_from: match reader.text("use.defaults.from") {
+            Some("source") => DefaultsFrom::Source,
+            _ => DefaultsFrom::Target,
+        },
+        config_sync: config_sync.then(|| millis("topic.config.sync.interval.ms", 120_000)),
+        config_delete: match reader.text("tributary.topic.config.delete") {
+            Some("own") => ConfigDelete::Own,
+            Some("never") => ConfigDelete::Never,
+            _ => ConfigDelete::Follow,
+        },
+        acls: None,
         selection: selection?,
-        rename: rename?,
+        naming: Naming::Format(rename?),
     })
 }
 

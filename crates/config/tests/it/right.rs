@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition, TimestampType};
+use config::link::{OnGap, OnRecreate, ReplicationFactor, StartPosition, TimestampType};
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
 use config::{
@@ -51,7 +51,7 @@ fn a_replicator_configuration_runs_unchanged() {
     assert_eq!(addresses(&link.destination), "broker-us:9092");
     assert!(link.topics.selection.is_selected("sales_EUROPE"));
     assert!(!link.topics.selection.is_selected("sales_US"));
-    assert!(link.topics.rename.is_identity());
+    assert!(link.topics.naming.is_identity());
     assert_eq!(
         notices,
         [
@@ -72,8 +72,11 @@ fn unset_keys_have_the_documented_defaults() {
     assert_eq!(link.on_gap, OnGap::Stop);
     assert_eq!(link.on_recreate, OnRecreate::Stop);
     assert!(link.topics.auto_create);
-    assert_eq!(link.topics.replication_factor, None);
-    assert_eq!(link.topics.timestamp_type, TimestampType::CreateTime);
+    assert_eq!(
+        link.topics.replication_factor,
+        ReplicationFactor::Source { strict: false }
+    );
+    assert_eq!(link.topics.timestamp_type, Some(TimestampType::CreateTime));
     assert_eq!(link.topics.poll_interval, Duration::from_secs(120));
     assert!(
         link.topics
@@ -133,12 +136,15 @@ fn set_keys_have_their_effect() {
     let selected = |name| link.topics.selection.is_selected(name);
     assert!(selected("a") && selected("b") && selected("orders.v1"));
     assert!(!selected("orders.internal") && !selected("c"));
-    assert_eq!(link.topics.rename.apply("a"), Ok("west.a".to_owned()));
+    assert_eq!(link.topics.naming.apply("a"), Ok("west.a".to_owned()));
     assert!(!link.topics.auto_create);
     assert_eq!(link.topics.poll_interval, Duration::from_secs(5));
     assert_eq!(link.topics.create_backoff, Duration::from_secs(1));
-    assert_eq!(link.topics.timestamp_type, TimestampType::LogAppendTime);
-    assert_eq!(link.topics.replication_factor, Some(2));
+    assert_eq!(
+        link.topics.timestamp_type,
+        Some(TimestampType::LogAppendTime)
+    );
+    assert_eq!(link.topics.replication_factor, ReplicationFactor::Fixed(2));
     assert!(link.topics.config_exclude.is_match("cleanup.policy"));
     assert!(
         !link

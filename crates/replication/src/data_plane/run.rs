@@ -476,7 +476,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.topics.rename.is_constant(),
+        shared: link.topics.naming.is_constant(),
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
     }

@@ -93,7 +93,7 @@ pub(super) async fn observe(
         .filter_map(|name| {
             Some((
                 name.clone(),
-                settings.rename.apply(name.as_str()).ok()?.into(),
+                settings.naming.apply(name.as_str()).ok()?.into(),
             ))
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use config::link::TopicSettings;
+use config::link::{ReplicationFactor, TopicSettings};
 use kafka_wire::types::{TopicId, TopicName};
 
 use super::observe::{Observation, SourceTopic};
@@ -158,7 +158,7 @@ impl Plan {
         }
         let mut taken: BTreeMap<TopicName, TopicName> = BTreeMap::new();
         for (name, topic) in &observation.source {
-            let destination = match settings.rename.apply(name.as_str()) {
+            let destination = match settings.naming.apply(name.as_str()) {
                 Ok(destination) => TopicName::from(destination),
                 Err(problem) => {
                     plan.problem(name, "name-invalid", true, problem.to_string());
@@ -175,7 +175,7 @@ impl Plan {
             }
             if let Some(other) = taken
                 .get(&destination)
-                .filter(|_| !settings.rename.is_constant())
+                .filter(|_| !settings.naming.is_constant())
             {
                 let reason = format!("{other} is already copied to {destination}");
                 plan.problem(name, "name-collision", true, reason);
@@ -288,8 +288,9 @@ impl Plan {
             .unwrap_or(i16::MAX)
             .max(1);
         let replication_factor = match settings.replication_factor {
-            Some(wanted) => wanted,
-            None if topic.replication_factor > brokers => {
+            ReplicationFactor::Fixed(wanted) => wanted,
+            ReplicationFactor::BrokerDefault => -1,
+            ReplicationFactor::Source { .. } if topic.replication_factor > brokers => {
                 let reason = format!(
                     "replication factor {} of the source is reduced to {brokers}, the number of destination brokers",
                     topic.replication_factor
@@ -297,7 +298,7 @@ impl Plan {
                 self.problem(name, "replication-reduced", false, reason);
                 brokers
             }
-            None => topic.replication_factor,
+            ReplicationFactor::Source { .. } => topic.replication_factor,
         };
         let configs = self.configs(name, overrides, replication_factor, settings);
         self.add(Step::Create {
@@ -316,8 +317,16 @@ impl Plan {
         replication_factor: i16,
         settings: &TopicSettings,
     ) -> Vec<(String, String)> {
-        let kind = settings.timestamp_type.as_str();
-        let mut configs = vec![("message.timestamp.type".to_owned(), kind.to_owned())];
+        let mut configs: Vec<(String, String)> = settings
+            .timestamp_type
+            .iter()
+            .map(|kind| {
+                (
+                    "message.timestamp.type".to_owned(),
+                    kind.as_str().to_owned(),
+                )
+            })
+            .collect();
         for (key, value) in overrides {
             let excluded = settings.config_exclude.is_match(key);
             if excluded || NEVER_COPIED.contains(&key.as_str()) || key == "message.timestamp.type" {

@@ -1,8 +1,7 @@
 //! Observations and the plans that follow from them, as they are printed.
 
-use std::time::Duration;
-
 use config::link::TimestampType;
+use config::naming::Naming;
 use config::pattern::PatternList;
 use config::rename::RenameFormat;
 use config::selection::TopicSelection;
@@ -11,21 +10,12 @@ use kafka_wire::error_code::ErrorCode;
 use super::*;
 
 fn settings() -> TopicSettings {
-    TopicSettings {
-        selection: TopicSelection::default(),
-        rename: RenameFormat::parse("${topic}").expect("a format"),
-        auto_create: true,
-        replication_factor: None,
-        timestamp_type: TimestampType::CreateTime,
-        poll_interval: Duration::from_secs(1),
-        create_backoff: Duration::from_secs(1),
-        config_exclude: PatternList::parse([]).expect("no pattern"),
-    }
+    TopicSettings::selecting(TopicSelection::default())
 }
 
 fn renamed(format: &str) -> TopicSettings {
     TopicSettings {
-        rename: RenameFormat::parse(format).expect("a format"),
+        naming: Naming::Format(RenameFormat::parse(format).expect("a format")),
         ..settings()
     }
 }
@@ -93,7 +83,7 @@ fn a_missing_topic_is_created_with_the_settings_of_its_source() {
 fn settings_that_are_excluded_or_mean_another_cluster_are_not_copied() {
     let excluding = TopicSettings {
         config_exclude: PatternList::parse(["retention\\..*"]).expect("a pattern"),
-        timestamp_type: TimestampType::LogAppendTime,
+        timestamp_type: Some(TimestampType::LogAppendTime),
         ..settings()
     };
     let overrides = [
@@ -143,7 +133,7 @@ fn a_destination_with_fewer_brokers_gets_fewer_replicas_and_can_still_be_written
 #[test]
 fn a_configured_replication_factor_is_taken_as_it_is() {
     let fixed = TopicSettings {
-        replication_factor: Some(2),
+        replication_factor: ReplicationFactor::Fixed(2),
         ..settings()
     };
     check(

@@ -1,0 +1,164 @@
+//! Which rule gives copies their names: Replicator's format, or one of MirrorMaker 2's two policies.
+//!
+//! Invariant: [`Naming::apply`] yields only names a broker accepts and that no part of Kafka reserves.
+//! Deliberately absent: collisions of several topics (the metadata plan sees all of them).
+
+use std::fmt;
+
+use crate::rename::{NameProblem, RenameFormat, check_name};
+
+/// MirrorMaker 2's topic of heartbeats.
+pub const HEARTBEATS: &str = "heartbeats";
+
+/// How a copy is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Naming {
+    /// `topic.rename.format`.
+    Format(RenameFormat),
+    /// `DefaultReplicationPolicy`: the source's alias, the separator, the name.
+    Prefixed(Aliases),
+    /// `IdentityReplicationPolicy`: the name, except that names ending in `heartbeats` are prefixed. That
+    /// catches `device-heartbeats` too, as it does in Java: names must not change when a link moves here.
+    Kept(Aliases),
+}
+
+/// What MirrorMaker 2 calls the two clusters, and what stands between an alias and a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Aliases {
+    /// `source.cluster.alias`.
+    pub source: String,
+    /// `target.cluster.alias`.
+    pub destination: String,
+    /// `replication.policy.separator`; legal in topic names, not empty.
+    pub separator: String,
+}
+
+impl Naming {
+    /// The destination's name of a source topic.
+    ///
+    /// # Errors
+    /// The name would be too long, illegal or reserved.
+    pub fn apply(&self, topic: &str) -> Result<String, NameProblem> {
+        let name = match self {
+            Self::Format(format) => return format.apply(topic),
+            Self::Kept(_) if !topic.ends_with(HEARTBEATS) => topic.to_owned(),
+            Self::Kept(aliases) | Self::Prefixed(aliases) => {
+                format!("{}{}{topic}", aliases.source, aliases.separator)
+            }
+        };
+        check_name(&name)?;
+        Ok(name)
+    }
+
+    /// Whether all topics get one name, and so are merged.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Self::Format(format) if format.is_constant())
+    }
+
+    /// Whether topics keep their names (heartbeats of MirrorMaker 2 aside).
+    #[must_use]
+    pub fn is_identity(&self) -> bool {
+        match self {
+            Self::Format(format) => format.is_identity(),
+            Self::Prefixed(_) => false,
+            Self::Kept(_) => true,
+        }
+    }
+
+    /// The text that every copy's name begins with, where names differ by that alone.
+    #[must_use]
+    pub fn prefix(&self) -> Option<String> {
+        match self {
+            Self::Format(format) => format.prefix().map(str::to_owned),
+            Self::Prefixed(aliases) => Some(format!("{}{}", aliases.source, aliases.separator)),
+            Self::Kept(_) => Some(String::new()),
+        }
+    }
+
+    /// Whether the name says that a source topic is itself a copy that came from the destination
+    /// (`MirrorSourceConnector.isCycle`). Only MirrorMaker 2's names say that.
+    #[must_use]
+    pub fn leads_back(&self, topic: &str) -> bool {
+        let aliases = match self {
+            Self::Format(_) => return false,
+            Self::Kept(aliases) if !topic.ends_with(HEARTBEATS) => {
+                return aliases.source == aliases.destination;
+            }
+            Self::Kept(aliases) | Self::Prefixed(aliases) => aliases,
+        };
+        // Chains like a.b.topic: each alias in turn.
+        let mut rest = topic;
+        while let Some((alias, below)) = rest.split_once(aliases.separator.as_str()) {
+            if alias == aliases.destination {
+                return true;
+            }
+            rest = below;
+        }
+        false
+    }
+}
+
+impl Default for Naming {
+    /// Every topic keeps its name.
+    fn default() -> Self {
+        Self::Format(RenameFormat::default())
+    }
+}
+
+impl fmt::Display for Naming {
+    /// As a format with `${topic}`, which is how people think of all three.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(format) => format.fmt(f),
+            Self::Prefixed(aliases) => {
+                write!(f, "{}{}${{topic}}", aliases.source, aliases.separator)
+            }
+            Self::Kept(_) => f.write_str("${topic}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aliases(source: &str, destination: &str) -> Aliases {
+        Aliases {
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            separator: ".".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_default_policy_prefixes_and_finds_chains_that_lead_back() {
+        let naming = Naming::Prefixed(aliases("a", "b"));
+        assert_eq!(naming.apply("orders").as_deref(), Ok("a.orders"));
+        assert_eq!(naming.prefix().as_deref(), Some("a."));
+        for (topic, back) in [
+            ("orders", false),
+            ("b.orders", true),
+            ("c.b.orders", true),
+            ("c.orders.b", false),
+            ("bb.orders", false),
+        ] {
+            assert_eq!(naming.leads_back(topic), back, "{topic}");
+        }
+    }
+
+    #[test]
+    fn the_identity_policy_keeps_names_except_those_of_heartbeats() {
+        let naming = Naming::Kept(aliases("a", "b"));
+        assert!(naming.is_identity() && !naming.is_constant());
+        assert_eq!(naming.apply("orders").as_deref(), Ok("orders"));
+        assert_eq!(naming.apply("heartbeats").as_deref(), Ok("a.heartbeats"));
+        assert_eq!(
+            naming.apply("device-heartbeats").as_deref(),
+            Ok("a.device-heartbeats")
+        );
+        assert!(!naming.leads_back("b.orders"));
+        assert!(naming.leads_back("b.heartbeats"));
+        assert!(Naming::Kept(aliases("a", "a")).leads_back("orders"));
+    }
+}
