@@ -389,6 +389,7 @@ fn emptied(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Optio
     (offsets > 0 && tail.is_empty()).then_some(Landed {
         base: position.destination_end,
         offsets,
+        batch: None,
     })
 }
 
@@ -440,6 +441,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
             landed.push(Landed {
                 base: Destination(batch.base_offset - ahead),
                 offsets: ahead,
+                batch: None,
             });
         }
         first = false;
@@ -447,6 +449,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
         landed.push(Landed {
             base: Destination(batch.base_offset),
             offsets,
+            batch: Some(*batch),
         });
         sequence = advance_sequence(batch.base_sequence, offsets);
     }

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use config::link::StartPosition;
 use kafka_client::fetch_session::Wanted;
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::batch::{BatchHeader, BatchInfo, Identity, rewrite_header};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
@@ -57,13 +58,41 @@ pub(crate) enum Phase {
     Stopped(Stop),
 }
 
-/// Batches of ours that the destination's log holds behind the position.
+/// A batch of ours that the destination's log holds behind the position, or several that it held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Landed {
-    /// Their first offset.
+    /// The first offset.
     pub base: Destination<i64>,
     /// How many offsets.
     pub offsets: i64,
+    /// The batch as it is stored there; `None` where retention has removed it and only its offsets tell.
+    pub batch: Option<BatchInfo>,
+}
+
+impl Landed {
+    /// Whether this is the copy of a source batch. Where the destination's broker changes nothing the
+    /// checksum decides: it is that of the source's payload under the header that was sent. Where it
+    /// compresses or stamps records anew, or has compacted them, the number of records does.
+    fn is_copy_of(&self, piped: &PipedBatch) -> bool {
+        let Some(stored) = &self.batch else {
+            return false;
+        };
+        if self.offsets != piped.offsets() {
+            return false;
+        }
+        let producer = ProducerIdentity {
+            id: stored.producer_id,
+            epoch: stored.producer_epoch,
+        };
+        let identity = Identity::new(producer, stored.base_sequence);
+        let header = rewrite_header(piped.batch.header_bytes(), identity, false);
+        let sent = BatchHeader::new(&header);
+        let changed = stored.attributes.codec() != sent.codec()
+            || stored.attributes.has_log_append_time()
+            || piped.batch.info().attributes.has_log_append_time()
+            || stored.records != stored.offsets();
+        changed || stored.crc == sent.crc()
+    }
 }
 
 /// Leader of a partition and its epoch.
@@ -143,8 +172,9 @@ pub(crate) enum Found {
     Whole,
     /// It has to be sent.
     Missing(PipedBatch),
-    /// Its first `repeated` records are there, in batches that were cut otherwise: it is sent whole.
-    Partly { batch: PipedBatch, repeated: i64 },
+    /// The source holds something else here than what was copied, so what follows cannot be told apart
+    /// by counting: it is sent, and `repeated` records that are there may be there twice.
+    Changed { batch: PipedBatch, repeated: i64 },
 }
 
 impl Partition {
@@ -233,21 +263,29 @@ impl Partition {
     }
 
     /// Compares a batch with what was found at the destination.
+    ///
+    /// Counting alone would lose records: when the source's cleaner has removed some of those that were
+    /// copied, as many later ones would be taken for copied.
     pub(crate) fn find(&mut self, piped: PipedBatch) -> Found {
-        if self.landed.is_empty() {
+        let Some(first) = self.landed.front() else {
             return Found::Missing(piped);
-        }
+        };
         let offsets = piped.offsets();
-        let there: i64 = self.landed.iter().map(|l| l.offsets).sum();
-        if offsets > there {
+        let counted: i64 = self
+            .landed
+            .iter()
+            .take_while(|landed| landed.batch.is_none())
+            .map(|landed| landed.offsets)
+            .sum();
+        if !first.is_copy_of(&piped) && counted < offsets {
+            let repeated = self.landed.iter().map(|l| l.offsets).sum();
             self.landed.clear();
-            return Found::Partly {
+            return Found::Changed {
                 batch: piped,
-                repeated: there,
+                repeated,
             };
         }
-        let info = *piped.batch.info();
-        let mut source = info.base_offset;
+        let mut source = piped.batch.info().base_offset;
         let mut missing = offsets;
         let mut end = Destination(0);
         while missing > 0 {

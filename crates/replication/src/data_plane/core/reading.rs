@@ -231,12 +231,12 @@ impl Core {
                         send.push(piped);
                     }
                 }
-                Found::Partly { batch, repeated } => {
+                Found::Changed { batch, repeated } => {
                     partition.totals.repeated += u64::try_from(repeated).unwrap_or(0);
                     tracing::warn!(
                         partition = %partition.source,
-                        "the source has cut its batches anew: up to {repeated} records from source offset {} on \
-                         may be at the destination twice",
+                        "the source no longer holds what was copied from offset {} on: up to {repeated} records \
+                         behind it may be at the destination twice",
                         batch.batch.info().base_offset
                     );
                     if let Some(send) = &mut partition.send {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use config::link::{OnRecreate, StartPosition};
-use kafka_wire::batch::BatchBuilder;
+use kafka_wire::batch::{BatchBuilder, Identity, RawBatch, rewrite_header};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
 
@@ -172,6 +173,7 @@ fn a_lane_that_ends_puts_its_calls_in_doubt_and_what_landed_is_not_sent_again() 
     let two = Landed {
         base: Destination(101),
         offsets: 2,
+        batch: None,
     };
     scene.landed.insert(0, vec![two]);
     scene.pass_and_settle();
@@ -199,12 +201,70 @@ fn a_batch_that_was_cut_anew_at_the_source_is_sent_whole_and_counted() {
     let one = Landed {
         base: Destination(100),
         offsets: 1,
+        batch: None,
     };
     scene.landed.insert(index, vec![one]);
     scene.settle();
     scene.fetch(0, &[batch(0, 3)]);
     assert_eq!(scene.partition(0).totals.repeated, 1);
     assert_eq!(scene.send_one().batches(), [(destination(0), 0, 1)]);
+}
+
+/// The copy of a source batch as the destination's broker stores it.
+fn stored(source: &RawBatch, base: i64, sequence: i32) -> Landed {
+    let producer = position(0, base, sequence).producer;
+    let header = rewrite_header(
+        source.header_bytes(),
+        Identity::new(producer, sequence),
+        false,
+    );
+    let mut bytes = BytesMut::from(&header[..]);
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    bytes.extend_from_slice(&source.payload());
+    let batch = RawBatch::parse(bytes.freeze()).expect("well formed");
+    Landed {
+        base: Destination(base),
+        offsets: i64::from(batch.info().offsets()),
+        batch: Some(*batch.info()),
+    }
+}
+
+#[test]
+fn what_is_found_is_compared_and_records_that_the_source_has_lost_since_are_not_counted() {
+    let value = |offset: i64| {
+        let text = format!("value {offset}");
+        BatchBuilder::new(offset)
+            .record(None, Some(text.as_bytes()))
+            .build()
+    };
+    let landed: Vec<Landed> = (0..3)
+        .map(|n| {
+            let batch = RawBatch::parse(value(n)).expect("well formed");
+            stored(&batch, 100 + n, i32::try_from(n).expect("small"))
+        })
+        .collect();
+    let begin = || {
+        let mut scene = Scene::new(settings());
+        let index = scene.assign(source(0), destination(0), Some(position(0, 100, 0)));
+        scene.landed.insert(index, landed.clone());
+        scene.settle();
+        scene
+    };
+    let mut scene = begin();
+    scene.fetch(0, &[value(0), value(1), value(2), value(3)]);
+    assert_eq!(scene.partition(0).totals.found, 3);
+    assert_eq!(scene.partition(0).totals.repeated, 0);
+    assert_eq!(scene.send_one().batches(), [(destination(0), 0, 3)]);
+
+    // The cleaner has removed the second: by number alone, record 3 would pass for copied.
+    let mut scene = begin();
+    scene.fetch(0, &[value(0), value(2), value(3)]);
+    assert_eq!(scene.partition(0).totals.found, 1);
+    assert_eq!(scene.partition(0).totals.repeated, 2);
+    let sent = scene.send_one();
+    assert_eq!(sent.batches(), [(destination(0), 0, 3)]);
+    scene.answer(&sent, Ok(103));
+    assert_eq!(scene.send_one().batches(), [(destination(0), 0, 4)]);
 }
 
 #[test]
