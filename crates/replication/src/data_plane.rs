@@ -17,6 +17,7 @@ mod establish;
 mod fetcher;
 mod locate;
 mod partition;
+mod piped;
 mod route;
 mod run;
 mod send_state;
@@ -24,5 +25,6 @@ mod status;
 
 pub use core::Assignment;
 pub use partition::{Stop, Totals};
+pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
 pub use status::{PartitionStatus, Snapshot, State};

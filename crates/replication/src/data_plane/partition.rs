@@ -25,7 +25,8 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
-use super::route::{Blocked, DroppedCount, PipedBatch};
+use super::piped::{DecodeReason, PipedBatch};
+use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
 use crate::offset_map::{OffsetMap, Run};
 use crate::position::{Position, advance_sequence};
@@ -109,8 +110,10 @@ pub struct Totals {
     pub records: u64,
     /// Bytes of batches acknowledged, as stored.
     pub bytes: u64,
-    /// Batches acknowledged, all of them untouched.
-    pub batches: u64,
+    /// Batches acknowledged that passed as they were.
+    pub untouched: u64,
+    /// Batches acknowledged that were decoded, by reason in the order of [`DecodeReason::ALL`].
+    pub decoded: [u64; DecodeReason::ALL.len()],
     /// Control batches dropped.
     pub control: u64,
     /// Batches of aborted transactions dropped.
@@ -285,28 +288,30 @@ impl Partition {
                 repeated,
             };
         }
-        let mut source = piped.batch.info().base_offset;
-        let mut missing = offsets;
+        let (landed, map) = (&mut self.landed, &mut self.map);
         let mut end = Destination(0);
-        while missing > 0 {
-            let Some(first) = self.landed.front_mut() else {
-                break;
-            };
-            let length = missing.min(first.offsets);
-            self.map.append(Run {
-                source: Source(source),
-                destination: first.base,
-                length,
-            });
-            end = Destination(first.base.0 + length);
-            first.base = end;
-            first.offsets -= length;
-            if first.offsets == 0 {
-                self.landed.pop_front();
+        piped.each_run(0, |run| {
+            let (mut source, mut missing) = (run.source.0, run.length);
+            while missing > 0 {
+                let Some(first) = landed.front_mut() else {
+                    break;
+                };
+                let length = missing.min(first.offsets);
+                map.append(Run {
+                    source: Source(source),
+                    destination: first.base,
+                    length,
+                });
+                end = Destination(first.base.0 + length);
+                first.base = end;
+                first.offsets -= length;
+                if first.offsets == 0 {
+                    landed.pop_front();
+                }
+                source += length;
+                missing -= length;
             }
-            source += length;
-            missing -= length;
-        }
+        });
         if let Some(position) = &mut self.position {
             position.offset = Source(piped.next);
             position.leader_epoch = piped.leader_epoch;
@@ -338,17 +343,21 @@ impl Partition {
 
     /// Takes over what the destination acknowledged.
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
-        self.map.append(done.run);
-        self.totals.records += done.records;
-        self.totals.bytes += done.bytes;
-        self.totals.batches += 1;
+        let batch = &done.batch;
+        batch.each_run(done.base.0, |run| self.map.append(run));
+        self.totals.records += u64::from(batch.batch.info().records);
+        self.totals.bytes += batch.size() as u64;
+        match batch.reason() {
+            None => self.totals.untouched += 1,
+            Some(reason) => self.totals.decoded[reason as usize] += 1,
+        }
         self.recover();
         self.refused = None;
         self.backoff.reset();
         if let Some(position) = &mut self.position {
-            position.offset = Source(done.next);
-            position.leader_epoch = done.leader_epoch;
-            position.destination_end = Destination(done.run.destination.0 + done.run.length);
+            position.offset = Source(batch.next);
+            position.leader_epoch = batch.leader_epoch;
+            position.destination_end = Destination(done.base.0 + batch.offsets());
             position.sequence = done.sequence;
             self.position_changed = true;
         }

@@ -15,30 +15,7 @@ use kafka_wire::batch::{
     RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
-/// A batch on its way, and where reading goes on behind it. Records that were dropped right after it
-/// count as read with it.
-#[derive(Clone, Debug)]
-pub(crate) struct PipedBatch {
-    /// The batch as the source served it.
-    pub(crate) batch: RawBatch,
-    /// Source offset behind the batch and all that was dropped after it.
-    pub(crate) next: i64,
-    /// Leader epoch of the last batch before `next`. With the epoch of an earlier batch the source
-    /// would seem to have been cut short where that epoch ended.
-    pub(crate) leader_epoch: i32,
-}
-
-impl PipedBatch {
-    /// Sequence numbers it takes, which is also the number of offsets.
-    pub(crate) fn offsets(&self) -> i64 {
-        i64::from(self.batch.info().offsets())
-    }
-
-    /// Bytes as stored, header included.
-    pub(crate) fn size(&self) -> usize {
-        self.batch.bytes().len()
-    }
-}
+use super::piped::PipedBatch;
 
 /// Why reading cannot go on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -159,11 +136,7 @@ impl Routed {
                 }
                 self.next = info.next_offset();
                 self.leader_epoch = info.leader_epoch;
-                self.batches.push(PipedBatch {
-                    batch,
-                    next: self.next,
-                    leader_epoch: self.leader_epoch,
-                });
+                self.batches.push(PipedBatch::untouched(batch));
             }
             Passage::Drop(dropped) => {
                 match dropped {

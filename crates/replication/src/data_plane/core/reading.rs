@@ -237,7 +237,7 @@ impl Core {
                         partition = %partition.source,
                         "the source no longer holds what was copied from offset {} on: up to {repeated} records \
                          behind it may be at the destination twice",
-                        batch.batch.info().base_offset
+                        batch.first_offset()
                     );
                     if let Some(send) = &mut partition.send {
                         send.push(batch);

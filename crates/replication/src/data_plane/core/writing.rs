@@ -15,7 +15,7 @@ use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::partition::{Phase, Stop};
-use super::super::route::PipedBatch;
+use super::super::piped::PipedBatch;
 use super::{Core, Index};
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
@@ -326,7 +326,7 @@ impl Core {
         let Some(piped) = send.sent_in(tag) else {
             return;
         };
-        let offset = piped.batch.info().base_offset;
+        let offset = piped.first_offset();
         let trouble = format!(
             "destination: Produce to {} answered {}{}",
             partition.destination,
@@ -394,13 +394,14 @@ fn is(
 }
 
 fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
-    let info = piped.batch.info();
     Stop {
         state: "refused",
         offset: Some(offset),
         reason: format!(
             "{trouble}; the batch holds source offsets {}–{} in {} bytes",
-            info.base_offset, info.last_offset, info.size
+            piped.first_offset(),
+            piped.last_offset(),
+            piped.size()
         ),
     }
 }
