@@ -25,6 +25,9 @@ pub struct LinkConfig {
     pub fetch: FetchSettings,
     /// How data is written.
     pub produce: ProduceSettings,
+    /// `tributary.timestamps=appended`: records get the time at which the source's broker appended them, where
+    /// it set one; `producer` leaves those of their producers.
+    pub keep_append_time: bool,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: StartPosition,
     /// `tributary.on.gap`.

@@ -10,14 +10,16 @@
 //! One task (`run`) owns the `core`, which decides everything and waits for nothing; the others do
 //! I/O and report. Batches are slices of the fetch answer's memory from here to the socket.
 //!
-//! Deliberately absent: which topics there are (`metadata_sync`), records (nothing is decoded).
+//! Deliberately absent: which topics there are (`metadata_sync`); transforms of records.
 
 mod core;
+mod decode;
 mod establish;
 mod fetcher;
 mod locate;
 mod partition;
 mod piped;
+mod recovery;
 mod route;
 mod run;
 mod send_state;

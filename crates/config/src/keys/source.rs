@@ -186,7 +186,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.timestamps",
         OneOf(&["producer", "appended"]),
         Some("producer"),
-        NotYet("records keep the producers' timestamps"),
+        Implemented,
         "which timestamps the copies carry",
     )
     .low(),

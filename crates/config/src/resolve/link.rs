@@ -71,6 +71,7 @@ pub(super) fn link(
         topics: topics?,
         fetch,
         produce,
+        keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
         on_gap: match reader.text("tributary.on.gap") {
             Some("continue") => OnGap::Continue,

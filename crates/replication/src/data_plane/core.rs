@@ -28,6 +28,7 @@ use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
+use super::decode::Decoder;
 use super::partition::{Partition, Phase, Stop, Totals};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
+    /// For what is compared with the destination's log after a restart.
+    decoder: Decoder,
 }
 
 impl Core {
@@ -75,6 +78,7 @@ impl Core {
             writers: BTreeMap::new(),
             calls: HashMap::new(),
             next_tag: 0,
+            decoder: Decoder::default(),
         }
     }
 
@@ -102,12 +106,15 @@ impl Core {
             position: assignment.stored,
             position_changed: false,
             send: None,
-            landed: Default::default(),
+            recovery: Default::default(),
             blocked: None,
             map: assignment
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            max_message_bytes: None,
+            guessed_limit: None,
+            renumber: None,
             open_calls: 0,
             raise_epoch: false,
             readings: 0,
@@ -290,10 +297,12 @@ impl Core {
             Established::Ready {
                 position,
                 landed,
+                max_message_bytes,
                 store_first,
                 end,
             } => {
                 partition.end = Some((end, now));
+                partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 partition.begin(position, landed);
                 if store_first {

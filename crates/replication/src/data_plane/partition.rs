@@ -15,20 +15,21 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use config::link::StartPosition;
 use kafka_client::fetch_session::Wanted;
-use kafka_wire::batch::{BatchHeader, BatchInfo, Identity, rewrite_header};
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
+use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
+use super::core::Settings;
+use super::decode::{Decoder, Rules};
 use super::piped::{DecodeReason, PipedBatch};
+use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
-use crate::offset_map::{OffsetMap, Run};
+use crate::offset_map::OffsetMap;
 use crate::position::{Position, advance_sequence};
 use crate::side::{Destination, Source};
 
@@ -57,43 +58,6 @@ pub(crate) enum Phase {
     Running,
     /// It stands until an operator acts.
     Stopped(Stop),
-}
-
-/// A batch of ours that the destination's log holds behind the position, or several that it held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Landed {
-    /// The first offset.
-    pub base: Destination<i64>,
-    /// How many offsets.
-    pub offsets: i64,
-    /// The batch as it is stored there; `None` where retention has removed it and only its offsets tell.
-    pub batch: Option<BatchInfo>,
-}
-
-impl Landed {
-    /// Whether this is the copy of a source batch. Where the destination's broker changes nothing the
-    /// checksum decides: it is that of the source's payload under the header that was sent. Where it
-    /// compresses or stamps records anew, or has compacted them, the number of records does.
-    fn is_copy_of(&self, piped: &PipedBatch) -> bool {
-        let Some(stored) = &self.batch else {
-            return false;
-        };
-        if self.offsets != piped.offsets() {
-            return false;
-        }
-        let producer = ProducerIdentity {
-            id: stored.producer_id,
-            epoch: stored.producer_epoch,
-        };
-        let identity = Identity::new(producer, stored.base_sequence);
-        let header = rewrite_header(piped.batch.header_bytes(), identity, false);
-        let sent = BatchHeader::new(&header);
-        let changed = stored.attributes.codec() != sent.codec()
-            || stored.attributes.has_log_append_time()
-            || piped.batch.info().attributes.has_log_append_time()
-            || stored.records != stored.offsets();
-        changed || stored.crc == sent.crc()
-    }
 }
 
 /// Leader of a partition and its epoch.
@@ -151,9 +115,16 @@ pub(crate) struct Partition {
     pub(crate) position: Option<Position>,
     pub(crate) position_changed: bool,
     pub(crate) send: Option<SendState>,
-    pub(crate) landed: VecDeque<Landed>,
+    /// What is read again and may be at the destination.
+    pub(crate) recovery: Recovery,
     pub(crate) blocked: Option<Blocked>,
     pub(crate) map: OffsetMap,
+    /// The destination topic's `max.message.bytes`, where known.
+    pub(crate) max_message_bytes: Option<u32>,
+    /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
+    pub(crate) guessed_limit: Option<u32>,
+    /// Offset of a batch that the destination refused without a reason.
+    pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
     /// Produce calls that name it and have no answer.
@@ -166,18 +137,6 @@ pub(crate) struct Partition {
     pub(crate) refused: Option<(i64, u32)>,
     pub(crate) queued_for_send: bool,
     pub(crate) totals: Totals,
-}
-
-/// What became of a batch that may be at the destination already.
-#[derive(Debug)]
-pub(crate) enum Found {
-    /// It is there: nothing to send.
-    Whole,
-    /// It has to be sent.
-    Missing(PipedBatch),
-    /// The source holds something else here than what was copied, so what follows cannot be told apart
-    /// by counting: it is sent, and `repeated` records that are there may be there twice.
-    Changed { batch: PipedBatch, repeated: i64 },
 }
 
 impl Partition {
@@ -205,11 +164,34 @@ impl Partition {
         })
     }
 
+    /// How its batches are judged and made.
+    pub(crate) fn rules(&self, settings: &Settings) -> Rules {
+        Rules {
+            check_crcs: settings.check_crcs,
+            keep_append_time: settings.keep_append_time,
+            max_message_bytes: [self.max_message_bytes, self.guessed_limit]
+                .into_iter()
+                .flatten()
+                .min(),
+            limit_is_guessed: self.guessed_limit.is_some(),
+            renumber: self.renumber,
+        }
+    }
+
+    /// A batch of this size was too large for the destination.
+    pub(crate) fn guess_limit(&mut self, size: usize) {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        // Above what is known the limit was lowered meanwhile, and is read again.
+        if self.max_message_bytes.is_none_or(|limit| size <= limit) {
+            self.guessed_limit = Some(size / 2);
+        }
+    }
+
     /// Leaves `Running`, if it was there; what was in memory is dropped.
     pub(crate) fn restart(&mut self) {
         self.phase = Phase::Starting;
         self.send = None;
-        self.landed.clear();
+        self.recovery = Recovery::default();
         self.blocked = None;
         self.follower = None;
         self.queued_for_send = false;
@@ -245,7 +227,7 @@ impl Partition {
     /// Stands from now on.
     pub(crate) fn stop(&mut self, stop: Stop) {
         self.send = None;
-        self.landed.clear();
+        self.recovery = Recovery::default();
         self.trouble = None;
         self.phase = Phase::Stopped(stop);
     }
@@ -259,78 +241,67 @@ impl Partition {
         let sequence = advance_sequence(position.sequence, offsets);
         self.send = Some(SendState::new(position.producer, sequence, end));
         self.next_fetch = position.offset.0;
-        self.landed = landed.into();
+        self.recovery = Recovery::new(landed);
         self.raise_epoch = false;
         self.unreadable = false;
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination.
-    ///
-    /// Counting alone would lose records: when the source's cleaner has removed some of those that were
-    /// copied, as many later ones would be taken for copied.
-    pub(crate) fn find(&mut self, piped: PipedBatch) -> Found {
-        let Some(first) = self.landed.front() else {
-            return Found::Missing(piped);
-        };
-        let offsets = piped.offsets();
-        let counted: i64 = self
-            .landed
-            .iter()
-            .take_while(|landed| landed.batch.is_none())
-            .map(|landed| landed.offsets)
-            .sum();
-        if !first.is_copy_of(&piped) && counted < offsets {
-            let repeated = self.landed.iter().map(|l| l.offsets).sum();
-            self.landed.clear();
-            return Found::Changed {
-                batch: piped,
-                repeated,
-            };
+    /// Compares a batch with what was found at the destination; the rest waits to be sent. Says how many
+    /// records may be there twice.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> i64 {
+        if self.recovery.is_over() {
+            self.push(piped);
+            return 0;
         }
-        let (landed, map) = (&mut self.landed, &mut self.map);
-        let mut end = Destination(0);
-        piped.each_run(0, |run| {
-            let (mut source, mut missing) = (run.source.0, run.length);
-            while missing > 0 {
-                let Some(first) = landed.front_mut() else {
-                    break;
-                };
-                let length = missing.min(first.offsets);
-                map.append(Run {
-                    source: Source(source),
-                    destination: first.base,
-                    length,
-                });
-                end = Destination(first.base.0 + length);
-                first.base = end;
-                first.offsets -= length;
-                if first.offsets == 0 {
-                    landed.pop_front();
-                }
-                source += length;
-                missing -= length;
+        let outcome = self.recovery.take(piped, decoder);
+        self.recovered(outcome)
+    }
+
+    /// Nothing more can be read at the moment; what waited to be compared is sent.
+    pub(crate) fn read_to_the_end(&mut self) -> i64 {
+        if !self.recovery.waits() {
+            return 0;
+        }
+        let outcome = self.recovery.give_up();
+        self.recovered(outcome)
+    }
+
+    fn recovered(&mut self, outcome: Outcome) -> i64 {
+        for found in outcome.found {
+            found.runs.into_iter().for_each(|run| self.map.append(run));
+            if let Some(position) = &mut self.position {
+                position.offset = Source(found.next);
+                position.leader_epoch = found.leader_epoch;
+                position.destination_end = found.end;
+                position.sequence = advance_sequence(position.sequence, found.offsets);
+                self.position_changed = true;
             }
-        });
-        if let Some(position) = &mut self.position {
-            position.offset = Source(piped.next);
-            position.leader_epoch = piped.leader_epoch;
-            position.destination_end = end;
-            position.sequence = advance_sequence(position.sequence, offsets);
-            self.position_changed = true;
+            self.totals.found += 1;
         }
-        self.totals.found += 1;
-        Found::Whole
+        self.totals.repeated += u64::try_from(outcome.repeated).unwrap_or(0);
+        outcome
+            .missing
+            .into_iter()
+            .for_each(|piped| self.push(piped));
+        outcome.repeated
+    }
+
+    fn push(&mut self, piped: PipedBatch) {
+        if let Some(send) = &mut self.send {
+            send.push(piped);
+        }
     }
 
     /// Counts dropped records as read. `leader_epoch` is that of the last batch read.
     pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
-        let attached = self
-            .send
-            .as_mut()
-            .is_some_and(|send| send.pass_over(next, leader_epoch));
+        let attached = self.recovery.pass_over(next, leader_epoch)
+            || self
+                .send
+                .as_mut()
+                .is_some_and(|send| send.pass_over(next, leader_epoch));
         if attached {
             return;
         }
@@ -377,7 +348,7 @@ impl Partition {
     pub(crate) fn blocked_stop(&self) -> Option<Stop> {
         let blocked = self.blocked.as_ref()?;
         Some(Stop {
-            state: "cannot-pass",
+            state: blocked.cause.state(),
             offset: Some(blocked.offset),
             reason: blocked.reason.clone(),
         })

@@ -22,16 +22,20 @@ pub enum DecodeReason {
     BegunInside,
     /// Append times of the source were asked for.
     AppendTime,
+    /// The destination refused it without saying why, as brokers do when the records of a compressed
+    /// batch are not numbered 0, 1, 2 ….
+    Renumbered,
 }
 
 impl DecodeReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Thinned,
         Self::OldFormat,
         Self::TooLarge,
         Self::BegunInside,
         Self::AppendTime,
+        Self::Renumbered,
     ];
 
     /// The word for it in status and metrics.
@@ -43,6 +47,7 @@ impl DecodeReason {
             Self::TooLarge => "too-large",
             Self::BegunInside => "begun-inside",
             Self::AppendTime => "append-time",
+            Self::Renumbered => "renumbered",
         }
     }
 }
@@ -95,6 +100,14 @@ impl PipedBatch {
             decoded: Some(Box::new(Decoded { reason, runs })),
             next,
             leader_epoch,
+        }
+    }
+
+    /// Counts dropped records right behind it as read with it.
+    pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32) {
+        if self.next < next {
+            self.next = next;
+            self.leader_epoch = leader_epoch;
         }
     }
 

@@ -378,7 +378,6 @@ impl DataPlane {
             let options = FetcherOptions {
                 node,
                 min_bytes: self.fetch.min_bytes,
-                check_crcs: self.fetch.check_crcs,
                 rack: self.rack.clone(),
             };
             let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
@@ -469,6 +468,8 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         .min(i32::try_from(share).unwrap_or(i32::MAX));
     Settings {
         link: link.name.clone(),
+        check_crcs: link.fetch.check_crcs,
+        keep_append_time: link.keep_append_time,
         max_partition_bytes: link.fetch.max_partition_bytes,
         max_fetch_bytes,
         max_wait: link.fetch.max_wait,

@@ -104,10 +104,7 @@ impl SendState {
             .or_else(|| self.in_flight.back_mut().map(|sent| &mut sent.batch));
         match newest {
             Some(batch) => {
-                if batch.next < next {
-                    batch.next = next;
-                    batch.leader_epoch = leader_epoch;
-                }
+                batch.pass_over(next, leader_epoch);
                 true
             }
             None => false,

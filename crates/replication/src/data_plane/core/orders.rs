@@ -5,7 +5,8 @@ use std::time::Duration;
 use config::link::{OnGap, OnRecreate, StartPosition};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 
-use super::super::partition::{Landed, Leader, Stop};
+use super::super::partition::{Leader, Stop};
+use super::super::recovery::Landed;
 use crate::offset_map::Segment;
 use crate::position::Position;
 
@@ -17,6 +18,10 @@ pub(crate) type Index = usize;
 pub(crate) struct Settings {
     /// The link, which is part of every stored key.
     pub(crate) link: String,
+    /// Verify checksums also of batches that pass untouched.
+    pub(crate) check_crcs: bool,
+    /// Records get the append times of the source.
+    pub(crate) keep_append_time: bool,
     /// Bytes of one partition in one fetch answer.
     pub(crate) max_partition_bytes: i32,
     /// Bytes in one fetch answer.
@@ -106,6 +111,8 @@ pub(crate) enum Established {
     Ready {
         position: Position,
         landed: Vec<Landed>,
+        /// The destination topic's `max.message.bytes`, where it may be read.
+        max_message_bytes: Option<u32>,
         /// Whether the position has to be stored before anything is written.
         store_first: bool,
         /// The source's last stable offset.

@@ -21,6 +21,15 @@ use super::{Core, Index};
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
 
+/// A batch that a smaller one helps against.
+const TOO_LARGE: [ErrorCode; 2] = [
+    ErrorCode::MESSAGE_TOO_LARGE,
+    ErrorCode::RECORD_LIST_TOO_LARGE,
+];
+
+/// How many sizes are tried: where the limit may not be read, each is half of the one before.
+const SIZES: u32 = 12;
+
 /// How often the same batch is tried before a refusal that could pass is taken as final.
 const TRIES: u32 = 3;
 
@@ -285,7 +294,7 @@ impl Core {
                 self.mark_changed(index);
                 self.queue_for_send(index);
                 self.touch_reader(index);
-                self.settle_blocked(index);
+                self.settle_blocked(index, now);
             }
             Some(Err(displaced)) => {
                 let offset = partition.position.as_ref().map(|p| p.offset.0);
@@ -362,6 +371,13 @@ impl Core {
                     ),
                 })
             }
+            _ if TOO_LARGE.contains(&answer.error) => {
+                // Read again with the limit as it is now, it comes in parts.
+                let (stop, size) = (refusal(piped, offset, &trouble), piped.size());
+                let single = piped.offsets() == 1;
+                partition.guess_limit(size);
+                (partition.count_refusal(offset) >= SIZES || single).then_some(stop)
+            }
             ErrorClass::RefusedData => Some(refusal(piped, offset, &trouble)),
             // An unknown error may pass, but is also what brokers answer to a compressed batch whose
             // records are numbered wrongly; that one stays.
@@ -369,6 +385,9 @@ impl Core {
                 || answer.error == ErrorCode::UNKNOWN_SERVER_ERROR =>
             {
                 let stop = refusal(piped, offset, &trouble);
+                if answer.error == ErrorCode::UNKNOWN_SERVER_ERROR && piped.reason().is_none() {
+                    partition.renumber = Some(offset);
+                }
                 (partition.count_refusal(offset) >= TRIES).then_some(stop)
             }
             _ => None,

@@ -23,6 +23,7 @@ fn position() -> Position {
 /// Nothing has happened since the position was stored.
 fn readings() -> Readings {
     Readings {
+        max_message_bytes: None,
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),
@@ -103,6 +104,7 @@ fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> St
             landed,
             store_first,
             end,
+            ..
         } => {
             assert_eq!(end, readings.end);
             let there: i64 = landed.iter().map(|l| l.offsets).sum();

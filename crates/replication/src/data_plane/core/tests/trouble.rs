@@ -13,7 +13,8 @@ use super::scene::{
     response, settings, source,
 };
 use crate::data_plane::core::{Assignment, Established, Place};
-use crate::data_plane::partition::{Landed, Leader};
+use crate::data_plane::partition::Leader;
+use crate::data_plane::recovery::Landed;
 use crate::side::Destination;
 
 /// One partition with one acknowledged batch and `on_their_way` more.
@@ -32,7 +33,8 @@ fn proven(on_their_way: i64) -> (Scene, Vec<super::scene::Sent>) {
 fn refusals_stop_at_once_or_are_tried_again_as_their_class_says() {
     for (code, tries) in [
         (ErrorCode::INVALID_RECORD, Some(1)),
-        (ErrorCode::MESSAGE_TOO_LARGE, Some(1)),
+        // Again with one record in a batch.
+        (ErrorCode::MESSAGE_TOO_LARGE, Some(2)),
         (ErrorCode::INVALID_TIMESTAMP, Some(1)),
         (ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, Some(1)),
         (ErrorCode::INVALID_REQUIRED_ACKS, Some(3)),
@@ -269,13 +271,13 @@ fn what_is_found_is_compared_and_records_that_the_source_has_lost_since_are_not_
 
 #[test]
 fn a_blocked_batch_stops_the_partition_after_everything_before_it() {
-    let thinned = BatchBuilder::new(1)
+    let unknown = BatchBuilder::new(1)
         .record(None, Some(b"v"))
-        .last_offset_delta(4)
+        .attributes(7)
         .build();
     let mut scene = Scene::with(settings(), 2);
     scene.order();
-    scene.fetched(0, 0, &[batch(0, 1), thinned.clone(), batch(6, 1)]);
+    scene.fetched(0, 0, &[batch(0, 1), unknown.clone(), batch(6, 1)]);
     assert!(scene.stop_of(0).is_none(), "a batch before it is not there");
     let sent = scene.send_one();
     scene.answer(&sent, Ok(100));

@@ -16,6 +16,7 @@ use super::logs::{DestinationLog, SourceLog};
 use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, LocateOrder, Located, Settings,
 };
+use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
 use crate::offset_map::Segment;
 use crate::position::Position;
@@ -50,7 +51,7 @@ struct Open {
     establish: Vec<(EstablishOrder, Option<Established>)>,
     fetches: BTreeMap<NodeId, FetchOrder>,
     /// What each node's session asks for: partition and offset.
-    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64)>>,
+    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64, Rules)>>,
     lanes: BTreeMap<NodeId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
 }
@@ -128,6 +129,8 @@ impl Life {
             .collect();
         let settings = Settings {
             shared: false,
+            check_crcs: true,
+            keep_append_time: false,
             link: "link".to_owned(),
             max_partition_bytes: 1000,
             max_fetch_bytes: 10_000,
@@ -155,6 +158,11 @@ impl Life {
             tally: Tally::default(),
             found: None,
         };
+        for log in &mut life.destinations {
+            // A record with its header has up to 80 bytes, four of them up to 120.
+            log.limit = life.random.random_bool(0.4).then_some(90);
+            log.tells_limit = life.random.random_bool(0.7);
+        }
         life.store_often = life.random.random_range(0..8);
         life.assign();
         life
@@ -198,8 +206,8 @@ impl Life {
             for removed in &order.remove {
                 asked.remove(removed);
             }
-            for (index, partition, wanted) in &order.set {
-                asked.insert(partition.clone(), (*index, wanted.offset));
+            for (index, partition, wanted, rules) in &order.set {
+                asked.insert(partition.clone(), (*index, wanted.offset, *rules));
             }
             self.open.fetches.insert(node, order);
         }
