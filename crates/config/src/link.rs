@@ -28,6 +28,9 @@ pub struct LinkConfig {
     /// `tributary.timestamps=appended`: records get the time at which the source's broker appended them, where
     /// it set one; `producer` leaves those of their producers.
     pub keep_append_time: bool,
+    /// `tributary.batch.merge.below`: neighbouring batches of a partition that lags are merged where their mean
+    /// size in bytes is below this; 0 for never.
+    pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: StartPosition,
     /// `tributary.on.gap`.

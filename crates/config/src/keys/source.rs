@@ -195,7 +195,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.batch.merge.below",
         Number(0, INT),
         Some("16384"),
-        NotYet("batches are not merged"),
+        Implemented,
         "mean batch size below which lagging partitions are merged",
     )
     .low(),

@@ -71,6 +71,9 @@ pub(super) fn link(
         topics: topics?,
         fetch,
         produce,
+        merge_below: reader
+            .number("tributary.batch.merge.below")
+            .unwrap_or(16_384),
         keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
         on_gap: match reader.text("tributary.on.gap") {

@@ -115,6 +115,7 @@ impl Core {
             max_message_bytes: None,
             guessed_limit: None,
             renumber: None,
+            mean_batch: u32::MAX,
             open_calls: 0,
             raise_epoch: false,
             readings: 0,

@@ -16,7 +16,7 @@
 use kafka_wire::batch::{Codec, LegacyEntry, Obstacle, RawBatch};
 use kafka_wire::record::{
     BatchEncoder, BatchOptions, Compression, DecodeError, EncodeError, Record, RecordDecoder,
-    ReshapeError, SplitFailure, Splitter,
+    ReshapeError, SplitFailure, Splitter, merge,
 };
 
 use super::piped::{DecodeReason, PipedBatch, SourceRun};
@@ -27,6 +27,8 @@ use super::route::{Blocked, Cause};
 const DECOMPRESSED: usize = 400 * 1024 * 1024;
 /// Buffers larger than this are not kept for the next batch.
 const KEPT: usize = 8 * 1024 * 1024;
+/// Bytes of tiny batches that are merged into one.
+const MERGED: usize = 256 * 1024;
 /// Uncompressed bytes of records in old formats that make one batch.
 const OLD_FORMAT_BATCH: usize = 128 * 1024;
 
@@ -41,6 +43,8 @@ pub(crate) struct Rules {
     pub(crate) max_message_bytes: Option<u32>,
     /// Whether that is only a guess: a single record above it is tried all the same.
     pub(crate) limit_is_guessed: bool,
+    /// Neighbouring batches smaller than this are merged; 0 where none are.
+    pub(crate) merge_below: u32,
     /// The batch at this offset is encoded anew although it could pass: the destination did not take it.
     pub(crate) renumber: Option<i64>,
 }
@@ -261,6 +265,36 @@ impl Decoder {
         Ok((joined, rest))
     }
 
+    /// One batch of the records of several that could pass; their codec is the same.
+    pub(super) fn merge(&mut self, tiny: Tiny) -> Result<PipedBatch, Blocked> {
+        let Self { decoder, encoder } = self;
+        let [first, _, ..] = tiny.batches.as_slice() else {
+            let only = tiny.batches.into_iter().next();
+            let mut piped = PipedBatch::untouched(only.expect("one was added"));
+            piped.pass_over(tiny.next, tiny.leader_epoch);
+            return Ok(piped);
+        };
+        let (base, codec) = (first.info().base_offset, first.header().codec());
+        let mut runs = Vec::new();
+        for batch in &tiny.batches {
+            let info = batch.info();
+            extend(&mut runs, [(info.base_offset, i64::from(info.offsets()))]);
+        }
+        let options = options(codec, base);
+        let merged = merge(decoder, encoder, &tiny.batches, &options, DECOMPRESSED);
+        let merged = merged.map_err(|error| match error {
+            ReshapeError::Decode(error) => damaged(error.offset, &error),
+            ReshapeError::Encode(error) => unencodable(base, &error),
+        })?;
+        Ok(PipedBatch::decoded(
+            merged,
+            DecodeReason::Merged,
+            runs,
+            tiny.next,
+            tiny.leader_epoch,
+        ))
+    }
+
     /// Adds the records of an entry in an old format to `gathered`; hands over what is complete.
     pub(super) fn gather(
         &mut self,
@@ -307,6 +341,51 @@ impl Decoder {
     fn shrink(&mut self, size: usize) {
         if size > KEPT {
             *self = Self::default();
+        }
+    }
+}
+
+/// Tiny batches that follow each other.
+#[derive(Debug, Default)]
+pub(super) struct Tiny {
+    batches: Vec<RawBatch>,
+    bytes: usize,
+    next: i64,
+    leader_epoch: i32,
+}
+
+impl Tiny {
+    /// Adds a batch if it is tiny and fits to those before it; otherwise gives it back.
+    pub(super) fn add(&mut self, batch: RawBatch, rules: &Rules) -> Result<(), RawBatch> {
+        let info = *batch.info();
+        let limit = rules.max_message_bytes.map_or(MERGED, |limit| {
+            // Varints of the joined records can be longer by a few bytes each.
+            MERGED.min(limit as usize * 4 / 5)
+        });
+        let alike = self.batches.first().is_none_or(|first| {
+            first.header().codec() == batch.header().codec()
+                && self.bytes + info.size as usize <= limit
+        });
+        let tiny = info.size < rules.merge_below && !info.attributes.has_log_append_time();
+        if !tiny || !alike {
+            return Err(batch);
+        }
+        self.bytes += info.size as usize;
+        self.next = info.next_offset();
+        self.leader_epoch = info.leader_epoch;
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Counts dropped records right behind them as read with them.
+    pub(super) fn pass_over(&mut self, next: i64, leader_epoch: i32) {
+        if self.next < next {
+            self.next = next;
+            self.leader_epoch = leader_epoch;
         }
     }
 }

@@ -209,6 +209,16 @@ impl Fetcher {
                 if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
                     continue;
                 }
+                let mut routed = route(
+                    fetched.records,
+                    fetched.aborted,
+                    wanted.offset,
+                    &rules,
+                    &mut self.decoder,
+                );
+                for piped in &mut routed.batches {
+                    piped.count_in(&self.buffers);
+                }
                 judged.push(FetchedPartition {
                     index,
                     topic_id: wanted.topic_id,
@@ -216,13 +226,7 @@ impl Fetcher {
                     error: fetched.error,
                     last_stable: fetched.last_stable_offset,
                     follower: fetched.preferred_read_replica,
-                    routed: route(
-                        fetched.records,
-                        fetched.aborted,
-                        wanted.offset,
-                        &rules,
-                        &mut self.decoder,
-                    ),
+                    routed,
                 });
             }
         }

@@ -123,6 +123,8 @@ pub(crate) struct Partition {
     pub(crate) max_message_bytes: Option<u32>,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
+    /// Mean size of the source's batches of late; the largest number before there are any.
+    pub(crate) mean_batch: u32,
     /// Offset of a batch that the destination refused without a reason.
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
@@ -174,7 +176,30 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
+            merge_below: if self.is_behind() && self.mean_batch < settings.merge_below {
+                settings.merge_below
+            } else {
+                0
+            },
             renumber: self.renumber,
+        }
+    }
+
+    /// Whether it has more to read, as far as the newest answer tells. What arrives one by one is passed
+    /// on as it is.
+    fn is_behind(&self) -> bool {
+        self.end.is_some_and(|(end, _)| end > self.next_fetch)
+    }
+
+    /// Follows the mean size of the source's batches: the newest answer counts as much as all before.
+    pub(crate) fn note_sizes(&mut self, batches: usize, bytes: usize) {
+        if let Some(mean) = bytes.checked_div(batches) {
+            let mean = u32::try_from(mean).unwrap_or(u32::MAX);
+            self.mean_batch = if self.mean_batch == u32::MAX {
+                mean
+            } else {
+                self.mean_batch / 2 + mean / 2
+            };
         }
     }
 

@@ -4,6 +4,7 @@
 //! those of one or several source batches without what is not written, and [`PipedBatch::each_run`] says
 //! which offsets they had.
 
+use kafka_client::Buffers;
 use kafka_wire::batch::RawBatch;
 
 use crate::offset_map::Run;
@@ -25,17 +26,20 @@ pub enum DecodeReason {
     /// The destination refused it without saying why, as brokers do when the records of a compressed
     /// batch are not numbered 0, 1, 2 ….
     Renumbered,
+    /// It is one of many tiny ones of a partition that lags.
+    Merged,
 }
 
 impl DecodeReason {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Thinned,
         Self::OldFormat,
         Self::TooLarge,
         Self::BegunInside,
         Self::AppendTime,
         Self::Renumbered,
+        Self::Merged,
     ];
 
     /// The word for it in status and metrics.
@@ -48,6 +52,7 @@ impl DecodeReason {
             Self::BegunInside => "begun-inside",
             Self::AppendTime => "append-time",
             Self::Renumbered => "renumbered",
+            Self::Merged => "merged",
         }
     }
 }
@@ -108,6 +113,14 @@ impl PipedBatch {
         if self.next < next {
             self.next = next;
             self.leader_epoch = leader_epoch;
+        }
+    }
+
+    /// Counts what was encoded anew against the budget.
+    pub(crate) fn count_in(&mut self, buffers: &Buffers) {
+        if self.decoded.is_some() {
+            let bytes = buffers.adopt(self.batch.bytes().clone());
+            self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
         }
     }
 

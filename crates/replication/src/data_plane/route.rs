@@ -15,7 +15,7 @@ use kafka_wire::batch::{
     RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
-use super::decode::{Decoder, Gathered, Rules, reason};
+use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
 
 /// Why reading cannot go on.
@@ -78,7 +78,7 @@ pub(crate) struct DroppedCount {
 }
 
 /// The content of one partition's answer, judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Routed {
     /// What is to be written, in order.
     pub(crate) batches: Vec<PipedBatch>,
@@ -90,6 +90,10 @@ pub(crate) struct Routed {
     pub(crate) blocked: Option<Blocked>,
     /// What was dropped.
     pub(crate) dropped: DroppedCount,
+    /// Batches that were read, and their bytes.
+    pub(crate) read_batches: usize,
+    pub(crate) read_bytes: usize,
+    tiny: Tiny,
 }
 
 /// Judges what was read from `wanted` on.
@@ -101,17 +105,17 @@ pub(crate) fn route(
     decoder: &mut Decoder,
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
-    let mut routed = Routed {
-        next: wanted,
-        leader_epoch: -1,
-        ..Routed::default()
-    };
+    let mut routed = Routed::nothing(wanted);
     let mut gathered = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
-            Ok(Entry::Batch(batch)) => routed
-                .release(decoder.gathered(&mut gathered, rules))
-                .and_then(|()| routed.judge(batch, &mut filter, rules, decoder)),
+            Ok(Entry::Batch(batch)) => {
+                routed.read_batches += 1;
+                routed.read_bytes += batch.bytes().len();
+                routed
+                    .release(decoder.gathered(&mut gathered, rules))
+                    .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+            }
             Ok(Entry::Legacy(entry)) => {
                 routed.release(decoder.gather(&entry, wanted, rules, &mut gathered))
             }
@@ -125,18 +129,41 @@ pub(crate) fn route(
             break;
         }
     }
-    if let Err(blocked) = routed.release(decoder.gathered(&mut gathered, rules)) {
-        routed.blocked.get_or_insert(blocked);
+    let rest = routed
+        .release(decoder.gathered(&mut gathered, rules))
+        .and_then(|()| routed.merge(decoder));
+    if let Err(blocked) = rest {
+        // What lies further in front is the first to be met.
+        routed.blocked = Some(blocked);
     }
     routed
 }
 
 impl Routed {
+    /// Nothing was read from `next` on.
+    pub(crate) fn nothing(next: i64) -> Self {
+        Self {
+            next,
+            leader_epoch: -1,
+            ..Self::default()
+        }
+    }
+
     /// Takes in what was made of old formats.
     fn release(&mut self, made: Result<Option<PipedBatch>, Blocked>) -> Result<(), Blocked> {
         if let Some(piped) = made? {
             self.take(piped);
         }
+        Ok(())
+    }
+
+    /// Makes one batch of the tiny ones that were read.
+    fn merge(&mut self, decoder: &mut Decoder) -> Result<(), Blocked> {
+        if self.tiny.is_empty() {
+            return Ok(());
+        }
+        let merged = decoder.merge(std::mem::take(&mut self.tiny))?;
+        self.batches.push(merged);
         Ok(())
     }
 
@@ -187,7 +214,7 @@ impl Routed {
                     let reason = "damaged at the source: its checksum does not fit";
                     return Err(Blocked::new(info.base_offset, Cause::Damaged, reason));
                 }
-                self.take(PipedBatch::untouched(batch));
+                self.pass(batch, rules, decoder)?;
             }
             Passage::Drop(dropped) => {
                 match dropped {
@@ -206,6 +233,28 @@ impl Routed {
         Ok(())
     }
 
+    /// Passes a batch on as it is, or with its neighbours.
+    fn pass(
+        &mut self,
+        batch: RawBatch,
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
+        let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
+        let again = match self.tiny.add(batch, rules) {
+            Ok(()) => None,
+            Err(batch) => {
+                self.merge(decoder)?;
+                self.tiny.add(batch, rules).err()
+            }
+        };
+        match again {
+            Some(batch) => self.take(PipedBatch::untouched(batch)),
+            None => (self.next, self.leader_epoch) = (next, leader_epoch),
+        }
+        Ok(())
+    }
+
     fn decode(
         &mut self,
         batch: &RawBatch,
@@ -213,6 +262,7 @@ impl Routed {
         rules: &Rules,
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
+        self.merge(decoder)?;
         let made = decoder.reshape(batch, reason, self.next, rules)?;
         if made.is_empty() {
             self.pass_over(batch.info());
@@ -228,7 +278,9 @@ impl Routed {
         }
         self.next = info.next_offset();
         self.leader_epoch = info.leader_epoch;
-        if let Some(last) = self.batches.last_mut() {
+        if !self.tiny.is_empty() {
+            self.tiny.pass_over(self.next, self.leader_epoch);
+        } else if let Some(last) = self.batches.last_mut() {
             last.pass_over(self.next, self.leader_epoch);
         }
     }

@@ -470,6 +470,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         link: link.name.clone(),
         check_crcs: link.fetch.check_crcs,
         keep_append_time: link.keep_append_time,
+        merge_below: link.merge_below,
         max_partition_bytes: link.fetch.max_partition_bytes,
         max_fetch_bytes,
         max_wait: link.fetch.max_wait,

@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) check_crcs: bool,
     /// Records get the append times of the source.
     pub(crate) keep_append_time: bool,
+    /// Batches of a lagging partition are merged where their mean size is below this; 0 for never.
+    pub(crate) merge_below: u32,
     /// Bytes of one partition in one fetch answer.
     pub(crate) max_partition_bytes: i32,
     /// Bytes in one fetch answer.

@@ -33,7 +33,7 @@ pub(crate) struct FetchOrder {
 }
 
 /// One partition of an answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct FetchedPartition {
     pub(crate) index: Index,
     /// The topic that was asked.
@@ -229,6 +229,7 @@ impl Core {
             partition.end = Some((fetched.last_stable, now));
         }
         let routed = fetched.routed;
+        partition.note_sizes(routed.read_batches, routed.read_bytes);
         let news = routed.next != fetched.asked || routed.blocked.is_some();
         let begin = routed.batches.first().map(PipedBatch::first_offset);
         let mut repeated = 0;

@@ -80,6 +80,7 @@ pub(super) fn settings() -> Settings {
         shared: false,
         check_crcs: false,
         keep_append_time: false,
+        merge_below: 0,
         link: "link".to_owned(),
         max_partition_bytes: 1000,
         max_fetch_bytes: 10_000,
@@ -363,10 +364,7 @@ pub(super) fn refused_fetch(index: Index, asked: i64, error: ErrorCode) -> Fetch
         error,
         last_stable: -1,
         follower: None,
-        routed: Routed {
-            next: asked,
-            ..Routed::default()
-        },
+        routed: Routed::nothing(asked),
     }
 }
 

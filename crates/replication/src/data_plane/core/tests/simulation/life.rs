@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
 use super::logs::{DestinationLog, SourceLog};
+use crate::data_plane::DecodeReason;
 use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, LocateOrder, Located, Settings,
 };
@@ -91,6 +92,8 @@ pub(super) struct Tally {
     pub(super) landed: u64,
     pub(super) raised_epochs: u64,
     pub(super) records: u64,
+    /// Batches acknowledged that had been decoded, by reason.
+    pub(super) decoded: [u64; DecodeReason::ALL.len()],
 }
 
 impl std::ops::AddAssign for Tally {
@@ -100,6 +103,9 @@ impl std::ops::AddAssign for Tally {
         self.landed += other.landed;
         self.raised_epochs += other.raised_epochs;
         self.records += other.records;
+        for (sum, more) in self.decoded.iter_mut().zip(other.decoded) {
+            *sum += more;
+        }
     }
 }
 
@@ -131,6 +137,7 @@ impl Life {
             shared: false,
             check_crcs: true,
             keep_append_time: false,
+            merge_below: if random.random_bool(0.5) { 200 } else { 0 },
             link: "link".to_owned(),
             max_partition_bytes: 1000,
             max_fetch_bytes: 10_000,
@@ -180,6 +187,7 @@ impl Life {
         }
         self.come_to_rest()?;
         self.compare()?;
+        self.count_decoded();
         self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
         Ok(self.tally)
     }
@@ -385,9 +393,18 @@ impl Life {
             }
         }
         self.tally.crashes += 1;
+        self.count_decoded();
         self.open = Open::default();
         self.core = Core::new(self.core.settings.clone());
         self.assign();
+    }
+
+    fn count_decoded(&mut self) {
+        for partition in self.core.partitions.values() {
+            for (sum, more) in self.tally.decoded.iter_mut().zip(partition.totals.decoded) {
+                *sum += more;
+            }
+        }
     }
 
     /// Everything is answered until nothing is left to do.
