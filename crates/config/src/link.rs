@@ -33,6 +33,8 @@ pub struct LinkConfig {
     pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: StartPosition,
+    /// `tributary.on.refused`, or `errors.tolerance`.
+    pub on_refused: OnRefused,
     /// `tributary.on.gap`.
     pub on_gap: OnGap,
     /// `tributary.on.recreate`.
@@ -216,6 +218,17 @@ pub enum OnGap {
     Stop,
     /// The partition goes on behind the gap, which is recorded.
     Continue,
+}
+
+/// What happens to a record that the destination does not take: too large, without a key for a compacted topic,
+/// with a time outside the topic's window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnRefused {
+    /// Its partition stops and says so.
+    #[default]
+    Stop,
+    /// It is left out, counted and logged.
+    Skip,
 }
 
 /// What happens when a topic was deleted and made again, on either side.

@@ -314,6 +314,12 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
             }
             State::Starting | State::Running => {}
         }
+        if partition.totals.skipped > 0 {
+            problems.push(format!(
+                "  {name} {}: {} records were left out, because the destination does not take them",
+                partition.source, partition.totals.skipped
+            ));
+        }
         if partition.totals.repeated > 0 {
             problems.push(format!(
                 "  {name} {}: {} records may be at the destination twice",

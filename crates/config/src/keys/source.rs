@@ -152,7 +152,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.on.refused",
         OneOf(&["stop", "quarantine", "skip"]),
         Some("stop"),
-        NotYet("a refused record stops its partition"),
+        Implemented,
         "when the destination cannot accept a record",
     ),
     key(
@@ -282,7 +282,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "errors.tolerance",
         OneOf(&["none", "all"]),
         Some("none"),
-        NotYet("a refused record stops its partition"),
+        Implemented,
         "all skips records the destination refuses",
     ),
     key(

@@ -4,8 +4,8 @@ use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::link::{
-    ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate, ProduceSettings,
-    ReplicationFactor, StartPosition, TimestampType, TopicSettings,
+    ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate, OnRefused,
+    ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
 use crate::naming::Naming;
 use crate::pattern::{Pattern, PatternList};
@@ -76,6 +76,7 @@ pub(super) fn link(
             .unwrap_or(16_384),
         keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
+        on_refused: on_refused(reader),
         on_gap: match reader.text("tributary.on.gap") {
             Some("continue") => OnGap::Continue,
             _ => OnGap::Stop,
@@ -85,6 +86,26 @@ pub(super) fn link(
             _ => OnRecreate::Stop,
         },
     })
+}
+
+/// Our own key, else Connect's.
+fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
+    match reader.text("tributary.on.refused") {
+        Some("skip") => OnRefused::Skip,
+        Some("quarantine") => {
+            if let Some(entry) = reader.entry("tributary.on.refused") {
+                reader.refuse(
+                    entry,
+                    "refused records cannot be quarantined yet",
+                    Some("choose one of stop, skip".to_owned()),
+                );
+            }
+            OnRefused::Stop
+        }
+        Some(_) => OnRefused::Stop,
+        None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
+        None => OnRefused::Stop,
+    }
 }
 
 fn name(reader: &mut Reader<'_>) -> Option<String> {

@@ -116,6 +116,8 @@ impl Core {
             guessed_limit: None,
             renumber: None,
             mean_batch: u32::MAX,
+            skipped_up_to: -1,
+            refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,
             readings: 0,

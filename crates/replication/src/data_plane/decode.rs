@@ -13,6 +13,9 @@
 //! Deliberately absent: when a batch is decoded (`route`), and what becomes of records that no
 //! destination takes.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use kafka_wire::batch::{Codec, LegacyEntry, Obstacle, RawBatch};
 use kafka_wire::record::{
     BatchEncoder, BatchOptions, Compression, DecodeError, EncodeError, Record, RecordDecoder,
@@ -33,7 +36,7 @@ const MERGED: usize = 256 * 1024;
 const OLD_FORMAT_BATCH: usize = 128 * 1024;
 
 /// How batches are judged and made; the same for a partition until it begins anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Rules {
     /// Verify also what passes untouched.
     pub(crate) check_crcs: bool,
@@ -47,6 +50,17 @@ pub(crate) struct Rules {
     pub(crate) merge_below: u32,
     /// The batch at this offset is encoded anew although it could pass: the destination did not take it.
     pub(crate) renumber: Option<i64>,
+    /// Leave out single records that are too large.
+    pub(crate) skip_too_large: bool,
+    /// Offsets of records to leave out, because the destination refused them.
+    pub(crate) refused: Arc<BTreeSet<i64>>,
+}
+
+impl Rules {
+    /// Whether a batch has records that are to be left out.
+    pub(super) fn refuse_some_of(&self, first: i64, last: i64) -> bool {
+        self.refused.range(first..=last).next().is_some()
+    }
 }
 
 /// See the module. Its buffers are used again.
@@ -54,9 +68,16 @@ pub(crate) struct Rules {
 pub(crate) struct Decoder {
     decoder: RecordDecoder,
     encoder: BatchEncoder,
+    /// Records that were left out since this was asked last, and why.
+    skipped: Vec<(i64, String)>,
 }
 
 impl Decoder {
+    /// Records that were left out since this was asked last: their source offsets, and why.
+    pub(super) fn take_skipped(&mut self) -> Vec<(i64, String)> {
+        std::mem::take(&mut self.skipped)
+    }
+
     /// Batches with the records of `batch` at offsets from `from` on; none if nothing is left of it.
     pub(super) fn reshape(
         &mut self,
@@ -87,10 +108,11 @@ impl Decoder {
     ) -> Result<Vec<PipedBatch>, Blocked> {
         let info = *batch.info();
         let consecutive = info.records == info.offsets() && from <= info.base_offset;
-        let changes = [DecodeReason::AppendTime, DecodeReason::Renumbered].contains(&reason);
+        let changes = [DecodeReason::AppendTime, DecodeReason::Renumbered].contains(&reason)
+            || rules.refuse_some_of(info.base_offset, info.last_offset);
         let anew = !consecutive || changes;
         let encoded = if anew {
-            self.encoded(batch, from)?
+            self.encoded(batch, from, rules)?
         } else {
             Some((
                 batch.clone(),
@@ -124,8 +146,11 @@ impl Decoder {
         &mut self,
         batch: &RawBatch,
         from: i64,
+        rules: &Rules,
     ) -> Result<Option<(RawBatch, Vec<SourceRun>)>, Blocked> {
-        let Self { decoder, encoder } = self;
+        let Self {
+            decoder, encoder, ..
+        } = self;
         let base = batch.info().base_offset;
         encoder.clear();
         let mut runs = Vec::new();
@@ -134,7 +159,8 @@ impl Decoder {
             .map_err(|error| damaged(base, &error))?;
         for record in records {
             let record = record.map_err(|error| damaged(base, &error))?;
-            if record.offset() >= from {
+            let offset = record.offset();
+            if offset >= from && !rules.refused.contains(&offset) {
                 push(encoder, &record, &mut runs)?;
             }
         }
@@ -153,7 +179,9 @@ impl Decoder {
         limit: usize,
         rules: &Rules,
     ) -> Result<Vec<(RawBatch, Vec<SourceRun>)>, Blocked> {
-        let Self { decoder, encoder } = self;
+        let Self {
+            decoder, encoder, ..
+        } = self;
         let mut alone = BatchEncoder::new();
         let base = whole.info().base_offset;
         let offset_at = |inner: i64| nth(runs, inner - base);
@@ -182,6 +210,10 @@ impl Decoder {
                 }
                 Err(SplitFailure::TooLarge(mut record)) => {
                     record.offset = offset_at(record.offset);
+                    if rules.skip_too_large {
+                        self.skipped.push((record.offset, record.to_string()));
+                        continue;
+                    }
                     return Err(Blocked::new(record.offset, Cause::Refused, record));
                 }
                 Err(SplitFailure::Reshape(ReshapeError::Decode(error))) => {
@@ -202,7 +234,9 @@ impl Decoder {
         count: i64,
         codec: Codec,
     ) -> Result<(PipedBatch, Option<PipedBatch>), Blocked> {
-        let Self { decoder, encoder } = self;
+        let Self {
+            decoder, encoder, ..
+        } = self;
         encoder.clear();
         let (mut runs, mut taken) = (Vec::new(), 0);
         let mut rest = None;
@@ -267,7 +301,9 @@ impl Decoder {
 
     /// One batch of the records of several that could pass; their codec is the same.
     pub(super) fn merge(&mut self, tiny: Tiny) -> Result<PipedBatch, Blocked> {
-        let Self { decoder, encoder } = self;
+        let Self {
+            decoder, encoder, ..
+        } = self;
         let [first, _, ..] = tiny.batches.as_slice() else {
             let only = tiny.batches.into_iter().next();
             let mut piped = PipedBatch::untouched(only.expect("one was added"));
@@ -303,7 +339,9 @@ impl Decoder {
         rules: &Rules,
         gathered: &mut Gathered,
     ) -> Result<Option<PipedBatch>, Blocked> {
-        let Self { decoder, encoder } = self;
+        let Self {
+            decoder, encoder, ..
+        } = self;
         let codec = codec_of(entry);
         let limit = rules.max_message_bytes.map_or(OLD_FORMAT_BATCH, |limit| {
             OLD_FORMAT_BATCH.min(limit as usize)
@@ -340,7 +378,8 @@ impl Decoder {
     /// Memory for one exceptional batch is not kept for all that follow.
     fn shrink(&mut self, size: usize) {
         if size > KEPT {
-            *self = Self::default();
+            self.decoder = RecordDecoder::default();
+            self.encoder = BatchEncoder::default();
         }
     }
 }

@@ -203,7 +203,7 @@ impl Fetcher {
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
                 let partition = TopicPartition::new(name.clone(), fetched.partition);
-                let Some((index, wanted, rules)) = self.known.get(&partition).copied() else {
+                let Some((index, wanted, rules)) = self.known.get(&partition).cloned() else {
                     continue;
                 };
                 if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {

@@ -15,9 +15,11 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::StartPosition;
+use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use lifecycle::Backoff;
@@ -86,6 +88,8 @@ pub struct Totals {
     pub found: u64,
     /// Records that may be at the destination twice, reported when it happened.
     pub repeated: u64,
+    /// Records that were left out because the destination does not take them.
+    pub skipped: u64,
 }
 
 /// See the module.
@@ -123,6 +127,10 @@ pub(crate) struct Partition {
     pub(crate) max_message_bytes: Option<u32>,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
+    /// Source offsets of records that are left out, because the destination refused them.
+    pub(crate) refused_records: Arc<BTreeSet<i64>>,
+    /// Source offset of the last record that was left out as too large; −1 before the first.
+    pub(crate) skipped_up_to: i64,
     /// Mean size of the source's batches of late; the largest number before there are any.
     pub(crate) mean_batch: u32,
     /// Offset of a batch that the destination refused without a reason.
@@ -182,6 +190,8 @@ impl Partition {
                 0
             },
             renumber: self.renumber,
+            skip_too_large: settings.on_refused == OnRefused::Skip,
+            refused: Arc::clone(&self.refused_records),
         }
     }
 
@@ -201,6 +211,24 @@ impl Partition {
                 self.mean_batch / 2 + mean / 2
             };
         }
+    }
+
+    /// Leaves records of a refused batch out from now on. Nothing when the broker does not say which.
+    pub(crate) fn leave_out(
+        &mut self,
+        batch: &PipedBatch,
+        indices: impl Iterator<Item = i32>,
+    ) -> usize {
+        let offsets: BTreeSet<i64> = indices
+            .filter_map(|index| batch.offset_at(i64::from(index)))
+            .collect();
+        let count = offsets.len();
+        // Those of earlier batches lie behind.
+        let mut all: BTreeSet<i64> = offsets;
+        all.extend(self.refused_records.range(batch.first_offset()..));
+        self.refused_records = Arc::new(all);
+        self.totals.skipped += count as u64;
+        count
     }
 
     /// A batch of this size was too large for the destination.

@@ -28,11 +28,13 @@ pub enum DecodeReason {
     Renumbered,
     /// It is one of many tiny ones of a partition that lags.
     Merged,
+    /// Some of its records are left out, because the destination does not take them.
+    Refused,
 }
 
 impl DecodeReason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Thinned,
         Self::OldFormat,
         Self::TooLarge,
@@ -40,6 +42,7 @@ impl DecodeReason {
         Self::AppendTime,
         Self::Renumbered,
         Self::Merged,
+        Self::Refused,
     ];
 
     /// The word for it in status and metrics.
@@ -53,6 +56,7 @@ impl DecodeReason {
             Self::AppendTime => "append-time",
             Self::Renumbered => "renumbered",
             Self::Merged => "merged",
+            Self::Refused => "refused",
         }
     }
 }
@@ -140,6 +144,18 @@ impl PipedBatch {
             .as_ref()
             .and_then(|decoded| decoded.runs.first())
             .map_or(self.batch.info().base_offset, |(first, _)| *first)
+    }
+
+    /// Source offset of the record at `index`, if it has so many.
+    pub(crate) fn offset_at(&self, index: i64) -> Option<i64> {
+        let mut found = None;
+        self.each_run(0, |run| {
+            let within = index - run.destination.0;
+            if (0..run.length).contains(&within) {
+                found = Some(run.source.0 + within);
+            }
+        });
+        found
     }
 
     /// Source offset of its last record.

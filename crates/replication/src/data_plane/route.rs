@@ -90,6 +90,8 @@ pub(crate) struct Routed {
     pub(crate) blocked: Option<Blocked>,
     /// What was dropped.
     pub(crate) dropped: DroppedCount,
+    /// Offsets of records that are left out because they are too large, and how large they are.
+    pub(crate) skipped: Vec<(i64, String)>,
     /// Batches that were read, and their bytes.
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
@@ -206,6 +208,9 @@ impl Routed {
             keep_append_time: rules.keep_append_time,
         };
         match passage(&info, &limits) {
+            Passage::Untouched if rules.refuse_some_of(info.base_offset, info.last_offset) => {
+                self.decode(&batch, DecodeReason::Refused, rules, decoder)?;
+            }
             Passage::Untouched if rules.renumber == Some(info.base_offset) => {
                 self.decode(&batch, DecodeReason::Renumbered, rules, decoder)?;
             }
@@ -264,6 +269,7 @@ impl Routed {
     ) -> Result<(), Blocked> {
         self.merge(decoder)?;
         let made = decoder.reshape(batch, reason, self.next, rules)?;
+        self.skipped.append(&mut decoder.take_skipped());
         if made.is_empty() {
             self.pass_over(batch.info());
         }

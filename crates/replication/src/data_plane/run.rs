@@ -479,6 +479,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
         shared: link.topics.naming.is_constant(),
+        on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
     }

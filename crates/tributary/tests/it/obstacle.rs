@@ -204,3 +204,47 @@ async fn a_record_larger_than_the_destination_takes_stops_its_partition_alone() 
     let verdict = compared(&committed(source, &other), &stored(destination, &other)).await;
     assert!(verdict.is_equal(), "the other topic: {verdict}\n{run}");
 }
+
+#[tokio::test]
+async fn records_that_the_destination_refuses_are_left_out_only_where_that_is_asked_for() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("refused");
+    new_topic(source, &topic, 1, &[]).await;
+    let settings = [("cleanup.policy", "compact"), ("max.message.bytes", "4000")];
+    new_topic(destination, &topic, 1, &settings).await;
+    let keyless = |value: &str| GeneratedRecord {
+        key: None,
+        ..record(0, "", value.as_bytes().to_vec())
+    };
+    let batch = |n: usize| {
+        let mut records = vec![record(0, "a", vec![b'.'; 10 + n]), keyless("nowhere to go")];
+        records.push(record(0, "b", vec![b'.'; 20 + n]));
+        records
+    };
+    send(source, &topic, batch(0)).await;
+    send(source, &topic, vec![record(0, "large", vec![b'x'; 9_000])]).await;
+    send(source, &topic, batch(1)).await;
+
+    let stops = Replicate::new(source, destination, &topic);
+    let run = stops.until_caught_up().await.ended_with(3);
+    assert!(run.output.contains("refused at offset 0: "), "{run}");
+
+    let skips =
+        Replicate::new(source, destination, &topic).with(&["--set", "tributary.on.refused=skip"]);
+    let run = skips.until_caught_up().await.ended_with(0);
+    assert!(run.output.contains("3 records were left out"), "{run}");
+    let there = judge::read_all(&committed(source, &topic), COPIED)
+        .await
+        .expect("readable");
+    let here = judge::read_all(&stored(destination, &topic), COPIED)
+        .await
+        .expect("readable");
+    let expected: Vec<ReadRecord> = there[&0]
+        .iter()
+        .filter(|r| r.key.as_deref().is_some_and(|key| key != b"large"))
+        .cloned()
+        .collect();
+    assert_eq!(expected.len(), 4);
+    let verdict = judge::compare(&only(0, &expected), &only(0, &here[&0]));
+    assert!(verdict.is_equal(), "{verdict}\n{run}");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 
 use super::super::partition::{Leader, Stop};
@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) retry: (Duration, Duration),
     /// Whether several source partitions share a destination partition (merged topics).
     pub(crate) shared: bool,
+    /// What to do about records that the destination does not take.
+    pub(crate) on_refused: OnRefused,
     /// What to do about source records that are gone.
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.

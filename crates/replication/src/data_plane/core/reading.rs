@@ -149,14 +149,15 @@ impl Core {
             return None;
         };
         let rules = partition.rules(settings);
-        let before = reader.asked.insert(index, (wanted, rules));
+        let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
             reader
                 .removals
                 .retain(|removed| *removed != partition.source);
         }
-        (before != Some((wanted, rules))).then(|| (index, partition.source.clone(), wanted, rules))
+        let told = before.is_some_and(|(w, r)| w == wanted && r == rules);
+        (!told).then(|| (index, partition.source.clone(), wanted, rules))
     }
 
     /// Takes a fetcher's answer.
@@ -229,6 +230,16 @@ impl Core {
             partition.end = Some((fetched.last_stable, now));
         }
         let routed = fetched.routed;
+        // What was left out before a restart is met again.
+        let known = partition.skipped_up_to;
+        for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
+            partition.skipped_up_to = *offset;
+            tracing::error!(
+                partition = %partition.source, offset,
+                "record left out, as tributary.on.refused=skip says: {reason}"
+            );
+            partition.totals.skipped += 1;
+        }
         partition.note_sizes(routed.read_batches, routed.read_bytes);
         let news = routed.next != fetched.asked || routed.blocked.is_some();
         let begin = routed.batches.first().map(PipedBatch::first_offset);

@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use config::link::OnRefused;
 use kafka_wire::batch::verify_crc;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::TopicRef;
@@ -377,6 +378,18 @@ impl Core {
                 let single = piped.offsets() == 1;
                 partition.guess_limit(size);
                 (partition.count_refusal(offset) >= SIZES || single).then_some(stop)
+            }
+            ErrorClass::RefusedData if self.settings.on_refused == OnRefused::Skip => {
+                let (stop, batch) = (refusal(piped, offset, &trouble), piped.clone());
+                let indices = answer.record_errors.iter().map(|e| e.batch_index);
+                let count = partition.leave_out(&batch, indices);
+                tracing::error!(
+                    partition = %partition.source,
+                    records = count,
+                    offsets = ?partition.refused_records,
+                    "records left out, as tributary.on.refused=skip says: {trouble}"
+                );
+                (count == 0).then_some(stop)
             }
             ErrorClass::RefusedData => Some(refusal(piped, offset, &trouble)),
             // An unknown error may pass, but is also what brokers answer to a compressed batch whose

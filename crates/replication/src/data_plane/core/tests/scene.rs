@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::batch::{BatchBuilder, BatchHeader};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
@@ -89,6 +89,7 @@ pub(super) fn settings() -> Settings {
         max_in_flight: 5,
         partition_room: 1 << 20,
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
     }
@@ -287,7 +288,7 @@ impl Scene {
             asked.remove(removed);
         }
         for (index, partition, wanted, rules) in &order.set {
-            self.rules.insert(*index, *rules);
+            self.rules.insert(*index, rules.clone());
             asked.insert(partition.clone(), (*index, wanted.offset));
         }
         Some((node, order))
@@ -299,7 +300,7 @@ impl Scene {
         for batch in batches {
             bytes.extend_from_slice(batch);
         }
-        let rules = self.rules.get(&index).copied().unwrap_or_default();
+        let rules = self.rules.get(&index).cloned().unwrap_or_default();
         let routed = route(
             bytes.freeze(),
             Vec::new(),

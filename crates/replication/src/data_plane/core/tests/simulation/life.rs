@@ -5,7 +5,7 @@ mod answers;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use rand::rngs::SmallRng;
@@ -146,6 +146,7 @@ impl Life {
             max_in_flight: random.random_range(1..6),
             partition_room: random.random_range(1..2000),
             retry: (Duration::from_millis(100), Duration::from_secs(5)),
+            on_refused: OnRefused::Stop,
             on_gap: OnGap::Stop,
             on_recreate: OnRecreate::Stop,
         };
@@ -215,7 +216,7 @@ impl Life {
                 asked.remove(removed);
             }
             for (index, partition, wanted, rules) in &order.set {
-                asked.insert(partition.clone(), (*index, wanted.offset, *rules));
+                asked.insert(partition.clone(), (*index, wanted.offset, rules.clone()));
             }
             self.open.fetches.insert(node, order);
         }
