@@ -94,7 +94,7 @@ pub struct Link {
     plane: DataPlane,
     data: Handle,
     rounds: watch::Sender<(Arc<Round>, usize)>,
-    acls: Option<(AclSync, AclHandle)>,
+    acls: Option<(Box<AclSync>, AclHandle)>,
     scope: Scope,
 }
 
@@ -128,7 +128,8 @@ impl Link {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
             (_, file) => file,
         };
-        let acls = open_acls(&config, worker, file.clone(), &source, &destination).await?;
+        let acls = open_acls(&config, worker, file.clone(), &source, &destination);
+        let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file, &destination).await?;
         let stored = store.load(&config.name).await?;
         let options = Options {
@@ -184,9 +185,10 @@ impl Link {
             .await;
         });
         let (acls, acl_topics) = self.acls.unzip();
+        // In a scope that is not watched: a fault in it must not end the copying of data.
+        let rights = self.scope.child("rights");
         if let Some(acls) = acls {
-            // A fault in it must not end the copying of data.
-            rooms.spawn("access rights", OnFailure::Report, acls.run());
+            rights.spawn("access rights", OnFailure::Report, acls.run());
         }
         let (data, rounds, stored) = (self.data, self.rounds, self.stored);
         let start = self.config.start;
@@ -212,6 +214,8 @@ impl Link {
             copied = self.plane.run(stop) => copied,
             failure = rooms.failed() => Err(failure),
         };
+        let report = rights.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "access rights stopped");
         let report = rooms.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link stopped");
         let report = self.scope.stop(Duration::ZERO).await;
@@ -262,12 +266,12 @@ async fn open_acls(
     file: Option<FileStore>,
     source: &Cluster,
     destination: &Cluster,
-) -> Result<Option<(AclSync, AclHandle)>, StoreError> {
+) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
     let Some(settings) = config.topics.acls.clone() else {
         return Ok(None);
     };
     let store = open_store(worker, file, destination).await?;
-    Ok(Some(AclSync::new(AclOptions {
+    let (sync, handle) = AclSync::new(AclOptions {
         link: config.name.clone(),
         source: source.clone(),
         destination: destination.clone(),
@@ -275,7 +279,8 @@ async fn open_acls(
         naming: config.topics.naming.clone(),
         selection: config.topics.selection.clone(),
         store,
-    })))
+    });
+    Ok(Some((Box::new(sync), handle)))
 }
 
 fn topics_with_rights(round: &Round) -> AclTopics {

@@ -43,7 +43,7 @@ pub use desired::{Desired, Rules};
 pub use observe::AclObservation;
 pub use plan::AclPlan;
 pub use record::{Origin, Recorded};
-pub use run::{AclHandle, AclOptions, AclSync};
+pub use run::{AclHandle, AclOptions, AclSync, preview, recorded};
 
 /// The topics of a link, as far as rights on them are concerned.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -1,10 +1,11 @@
 //! Access rights at the destination follow those of the source, judged by Kafka's own `kafka-acls`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use test_support::eventually::eventually;
-use test_support::fault_proxy::{Direction, Traffic};
+use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Traffic};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::managed_process::Stream;
 use test_support::tools::{self, KafkaTools};
@@ -347,6 +348,47 @@ async fn exact_rights_of_topics_groups_and_transactional_ids_are_copied_between_
     assert_eq!(deleted, (0, 0));
     expected.retain(|right| *right != alices);
     wait_for_rights(&destination, &expected, &program).await;
+    stop(&program).await;
+}
+
+#[tokio::test]
+async fn a_crash_before_an_answer_leaves_no_right_that_nobody_takes_back() {
+    let new = || KafkaCluster::builder().version(NEW);
+    let [source, destination] = two_clusters(new(), new()).await;
+    let topic = unique("orders");
+    new_topic(&source, &topic, 1, &[]).await;
+    let link = Link::new(&source, &destination, &format!("topic.regex={topic}\n"));
+    let program = Arc::new(link.start());
+    changes_in_three_rounds(&destination).await;
+
+    // More than one request takes, and the process dies when the first is answered.
+    let proxy = destination.proxy(0);
+    let dying = Arc::clone(&program);
+    let rule = FrameRule::new(Direction::Answers, CREATE_ACLS, FrameAction::Cut);
+    proxy.on_frame(rule.hook(move || dying.kill9()));
+    let principals: Vec<_> = (0..600).map(|number| format!("User:{number}")).collect();
+    let allow = principals.iter().flat_map(|who| ["--allow-principal", who]);
+    let crowd: Vec<_> = allow.chain(["--operation", "Read"]).collect();
+    let literal = ["--topic", topic.as_str()];
+    give(&source, &crowd, &literal).await;
+    program.wait(COPIED).await.expect("killed");
+    assert_eq!(rights(&destination).await.len(), 500);
+    proxy.heal().await;
+
+    take(&source, &crowd, &literal).await;
+    let program = link.start();
+    wait_for_rights(&destination, &[], &program).await;
+    let [created, deleted] = changes_in_three_rounds(&destination).await;
+    assert_eq!((created, deleted), ((1, 1), (1, 1)), "{}", log(&program));
+
+    give(&source, &crowd, &literal).await;
+    let all = principals.iter();
+    let all: Vec<_> = all
+        .map(|who| format!("ALLOW READ TOPIC LITERAL {topic} {who}"))
+        .collect();
+    wait_for_rights(&destination, &all, &program).await;
+    let [created, deleted] = changes_in_three_rounds(&destination).await;
+    assert_eq!((created, deleted), ((3, 3), (1, 1)));
     stop(&program).await;
 }
 

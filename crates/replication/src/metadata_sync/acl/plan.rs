@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use config::selection::TopicSelection;
 use kafka_wire::message::acl::{AclBinding, AclPermission};
 
 use super::AclNote;
-use super::desired::Desired;
+use super::desired::{Desired, Rules};
+use super::observe::AclObservation;
 use super::record::{Origin, Recorded};
 
 /// What is going to be changed, and what is not.
@@ -74,6 +76,34 @@ impl AclPlan {
         plan.create.sort_by_key(|(binding, _)| !ban(binding));
         plan.delete.sort_by_key(ban);
         plan
+    }
+
+    /// Translates the source's bindings and compares. A topic that is selected and that the source does not have was
+    /// deleted there: what was made for it stays.
+    #[must_use]
+    pub fn of(
+        observation: &AclObservation,
+        rules: Rules<'_>,
+        selection: &TopicSelection,
+        recorded: &Recorded,
+        paused: &BTreeSet<AclBinding>,
+    ) -> (Desired, Self) {
+        let desired = Desired::new(&observation.source, rules);
+        let is_deleted = |origin: &Origin| {
+            let topic = origin.source_topic.as_ref();
+            topic.is_some_and(|topic| {
+                selection.is_selected(topic.as_str()) && !rules.topics.present.contains(topic)
+            })
+        };
+        let plan = Self::new(
+            &desired,
+            &observation.destination,
+            recorded,
+            paused,
+            is_deleted,
+            rules.settings.delete,
+        );
+        (desired, plan)
     }
 
     /// Whether nothing is to be changed.

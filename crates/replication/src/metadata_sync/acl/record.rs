@@ -65,6 +65,10 @@ impl Record {
         &self.recorded
     }
 
+    pub(super) fn into_recorded(self) -> Recorded {
+        self.recorded
+    }
+
     /// Adds bindings; on return that is durable.
     pub(super) async fn add(&mut self, made: &[(AclBinding, Origin)]) -> Result<(), StoreError> {
         let new: Vec<_> = made

@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::apply::apply;
-use super::desired::{Desired, Rules};
+use super::desired::Rules;
 use super::observe::{AclObservation, Obstacle, observe};
 use super::plan::AclPlan;
-use super::record::{Failed, Record};
+use super::record::{Failed, Record, Recorded};
 use super::vanished::Vanished;
 use super::{AclNote, AclState, AclStatus, AclTopics, OwnPrincipals, Refused};
-use crate::position_store::PositionStore;
+use crate::position_store::{PositionStore, StoreError};
 
 /// Pause after a round that could not be finished, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -101,6 +101,42 @@ struct Said {
     notes: Vec<AclNote>,
     refused: Vec<Refused>,
     drift: Vec<AclBinding>,
+}
+
+/// What would be done now, without doing it. `recorded` is what the link has made before, as [`recorded`] tells.
+///
+/// # Errors
+/// Why rights cannot be compared: never [`AclState::Active`].
+pub async fn preview(
+    source: &Cluster,
+    destination: &Cluster,
+    rules: Rules<'_>,
+    selection: &TopicSelection,
+    recorded: &Recorded,
+) -> Result<AclPlan, AclState> {
+    let observation = observe(source, destination, rules.settings).await?;
+    let (_, plan) = AclPlan::of(&observation, rules, selection, recorded, &BTreeSet::new());
+    Ok(plan)
+}
+
+/// What a link has made until now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn recorded(link: &str, store: PositionStore) -> Result<Recorded, StoreError> {
+    let record = Record::load(link.to_owned(), store).await;
+    record
+        .map(Record::into_recorded)
+        .map_err(|failed| failed.cause)
+}
+
+impl From<Obstacle> for AclState {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Off { side, code } => Self::Off { side, code },
+            Obstacle::Trouble(trouble) => Self::Trouble(trouble),
+        }
+    }
 }
 
 impl AclSync {
@@ -188,11 +224,7 @@ impl AclSync {
         self.status.rounds += 1;
         self.status.at = Some(Instant::now());
         self.status.recorded = record.recorded().len();
-        self.become_state(match outcome {
-            None => AclState::Active,
-            Some(Obstacle::Off { side, code }) => AclState::Off { side, code },
-            Some(Obstacle::Trouble(trouble)) => AclState::Trouble(trouble),
-        });
+        self.become_state(outcome.map_or(AclState::Active, AclState::from));
     }
 
     async fn carry_out(
@@ -209,7 +241,6 @@ impl AclSync {
             own: &self.own,
             topics,
         };
-        let desired = Desired::new(&observation.source, rules);
         let existing = &observation.destination;
         for binding in self.vanished.observe(existing, record.recorded(), now) {
             tracing::warn!(
@@ -218,19 +249,12 @@ impl AclSync {
                  (sync.topic.acls.enabled=false)"
             );
         }
-        let selection = &self.selection;
-        let plan = AclPlan::new(
-            &desired,
-            existing,
+        let (desired, plan) = AclPlan::of(
+            &observation,
+            rules,
+            &self.selection,
             record.recorded(),
             &self.vanished.paused(),
-            |origin| {
-                let topic = origin.source_topic.as_ref();
-                topic.is_some_and(|topic| {
-                    selection.is_selected(topic.as_str()) && !topics.present.contains(topic)
-                })
-            },
-            self.settings.delete,
         );
         for step in plan.steps() {
             tracing::info!("plan: {step}");
