@@ -393,6 +393,54 @@ async fn a_crash_before_an_answer_leaves_no_right_that_nobody_takes_back() {
 }
 
 #[tokio::test]
+async fn a_right_that_an_older_destination_refuses_stops_no_other_except_grants_that_it_limits() {
+    let version = |version| KafkaCluster::builder().version(version);
+    let [source, destination] = two_clusters(version(NEW), version(OLD)).await;
+    let topic = unique("orders");
+    new_topic(&source, &topic, 1, &[]).await;
+    // Unknown to Kafka 3.9.
+    let newer = [
+        "--deny-principal",
+        "User:bob",
+        "--operation",
+        "TwoPhaseCommit",
+    ];
+    let all = ["--allow-principal", "User:bob", "--operation", "All"];
+    let write = ["--operation", "Write", "--operation", "Describe"];
+    let carol = [&["--allow-principal", "User:carol"], &write[..]].concat();
+    let writer = ["--transactional-id", "writer"];
+    give(&source, &newer, &writer).await;
+    give(&source, &all, &writer).await;
+    give(&source, &carol, &writer).await;
+    let settings = format!(
+        "topic.regex={topic}\ntributary.acl.mode=exact\ntributary.acl.resources=topic,transactional-id\n"
+    );
+    let link = Link::new(&source, &destination, &settings);
+    let program = link.start();
+    let mut expected = vec![
+        "ALLOW WRITE TRANSACTIONAL_ID LITERAL writer User:carol".to_owned(),
+        "ALLOW DESCRIBE TRANSACTIONAL_ID LITERAL writer User:carol".to_owned(),
+    ];
+    wait_for_rights(&destination, &expected, &program).await;
+    let [_, deleted] = changes_in_three_rounds(&destination).await;
+    assert_eq!(deleted, (0, 0));
+    let warned = said(&program, " WARN ");
+    let about = |text: &str| warned.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(
+        (warned.len(), about("INVALID_REQUEST")),
+        (2, 1),
+        "{}",
+        log(&program)
+    );
+    assert_eq!(about("a ban that limits it was refused"), 1);
+
+    take(&source, &newer, &writer).await;
+    expected.push("ALLOW ALL TRANSACTIONAL_ID LITERAL writer User:bob".to_owned());
+    wait_for_rights(&destination, &expected, &program).await;
+    stop(&program).await;
+}
+
+#[tokio::test]
 async fn clusters_without_an_authorizer_are_no_trouble() {
     let (source, destination) = pair(NEW, NEW).await;
     let topic = unique("unguarded");

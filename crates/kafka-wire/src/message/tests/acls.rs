@@ -1,5 +1,6 @@
 //! DescribeAcls, CreateAcls, DeleteAcls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -333,6 +334,64 @@ fn a_name_is_kept_once_for_all_bindings_of_an_answer() {
             .iter()
             .all(|binding| Arc::ptr_eq(&binding.name, first))
     );
+}
+
+/// Fields that a later broker may add (KIP-482), at every level.
+#[test]
+fn tagged_fields_of_later_brokers_are_passed_over_at_every_level() {
+    let tags = || {
+        BTreeMap::from([
+            (0, Bytes::from_static(b"")),
+            (9, Bytes::from_static(b"later")),
+        ])
+    };
+    let acl = describe_acls_response::AclDescription::default()
+        .with_principal(text("User:alice"))
+        .with_host(text("*"))
+        .with_operation(3)
+        .with_permission_type(3)
+        .with_unknown_tagged_fields(tags());
+    let resource = describe_acls_response::DescribeAclsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text("west.orders"))
+        .with_pattern_type(4)
+        .with_acls(vec![acl.clone(), acl])
+        .with_unknown_tagged_fields(tags());
+    let described = messages::DescribeAclsResponse::default()
+        .with_resources(vec![resource.clone(), resource])
+        .with_unknown_tagged_fields(tags());
+    let result = create_acls_response::AclCreationResult::default()
+        .with_error_code(42)
+        .with_unknown_tagged_fields(tags());
+    let created = messages::CreateAclsResponse::default()
+        .with_results(vec![result.clone(), result])
+        .with_unknown_tagged_fields(tags());
+    let matching = delete_acls_response::DeleteAclsMatchingAcl::default()
+        .with_resource_type(2)
+        .with_resource_name(text("west.orders"))
+        .with_pattern_type(4)
+        .with_principal(text("User:alice"))
+        .with_host(text("*"))
+        .with_operation(3)
+        .with_permission_type(3)
+        .with_unknown_tagged_fields(tags());
+    let filter = delete_acls_response::DeleteAclsFilterResult::default()
+        .with_matching_acls(vec![matching.clone(), matching])
+        .with_unknown_tagged_fields(tags());
+    let deleted = messages::DeleteAclsResponse::default()
+        .with_filter_results(vec![filter.clone(), filter])
+        .with_unknown_tagged_fields(tags());
+    for version in 2..=3 {
+        let read = DescribeAclsRequest::decode(version, encode(&described, version));
+        assert_eq!(read.expect("read").bindings, vec![reading(); 4]);
+        let read = CreateAclsRequest::decode(version, encode(&created, version));
+        let errors = read.expect("read").outcomes.into_iter().map(|o| o.error);
+        assert!(errors.eq([ErrorCode::INVALID_REQUEST; 2]));
+        let read = DeleteAclsRequest::decode(version, encode(&deleted, version));
+        let filters = read.expect("read").filters.into_iter();
+        let bindings = filters.flat_map(|filter| filter.bindings);
+        assert!(bindings.map(|(binding, _)| binding).eq(vec![reading(); 4]));
+    }
 }
 
 prop_compose! {
