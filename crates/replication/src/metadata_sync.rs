@@ -13,6 +13,7 @@
 //!
 //! Deliberately absent: records, and changes of settings after creation.
 
+pub mod acl;
 mod apply;
 mod observe;
 mod plan;

@@ -4,8 +4,8 @@ use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::link::{
-    ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate, OnRefused,
-    ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
+    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
+    OnRefused, ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
 use crate::naming::Naming;
 use crate::pattern::{Pattern, PatternList};
@@ -331,7 +331,7 @@ fn topics(reader: &mut Reader<'_>, selection: Option<TopicSelection>) -> Option<
             Some("never") => ConfigDelete::Never,
             _ => ConfigDelete::Follow,
         },
-        acls: None,
+        acls: acls(reader),
         selection: selection?,
         naming: Naming::Format(rename?),
     })
@@ -349,6 +349,54 @@ fn config_exclude(reader: &mut Reader<'_>) -> Option<PatternList> {
             None
         }
     }
+}
+
+/// How access rights are copied; `None` where they are not.
+fn acls(reader: &mut Reader<'_>) -> Option<AclSettings> {
+    if reader.boolean("sync.topic.acls.enabled") != Some(true) {
+        return None;
+    }
+    let mut patterns = |key: &str, default: &str| {
+        let mut items = reader.list(key);
+        items.retain(|item| !item.is_empty());
+        if items.is_empty() && !default.is_empty() {
+            items.push(default);
+        }
+        PatternList::parse(items).unwrap_or_else(|problem| {
+            if let Some(entry) = reader.entry(key) {
+                reader.refuse(entry, problem.to_string(), None);
+            }
+            PatternList::default()
+        })
+    };
+    let principals = patterns("tributary.acl.principals", ".*");
+    let principals_exclude = patterns("tributary.acl.principals.exclude", "");
+    let resources = reader.list("tributary.acl.resources");
+    if let Some(entry) = reader.entry("tributary.acl.resources")
+        && let Some(other) = resources
+            .iter()
+            .find(|name| !["topic", "group", "transactional-id"].contains(*name))
+    {
+        reader.refuse(
+            entry,
+            format!("\"{other}\" is no kind of resource whose permissions can be copied"),
+            Some("choose of topic, group, transactional-id".to_owned()),
+        );
+    }
+    let seconds = reader.number("sync.topic.acls.interval.seconds");
+    Some(AclSettings {
+        interval: std::time::Duration::from_secs(seconds.unwrap_or(600)),
+        mode: match reader.text("tributary.acl.mode") {
+            Some("exact") => AclMode::Exact,
+            _ => AclMode::ReadOnly,
+        },
+        topics: resources.is_empty() || resources.contains(&"topic"),
+        groups: resources.contains(&"group"),
+        transactional_ids: resources.contains(&"transactional-id"),
+        principals,
+        principals_exclude,
+        delete: reader.boolean("tributary.acl.delete").unwrap_or(true),
+    })
 }
 
 fn configured_selection(reader: &mut Reader<'_>) -> Option<TopicSelection> {
