@@ -9,6 +9,7 @@
 )]
 
 mod acls;
+mod awkward;
 mod bad_input;
 mod damage;
 mod fidelity;
