@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod damage;
+mod encoded_batches;
 mod fidelity;
 mod kill;
 mod obstacle;
