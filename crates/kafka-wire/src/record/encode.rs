@@ -7,16 +7,12 @@ use super::view::{Record, nullable_size, write_nullable};
 use crate::batch::{
     Attributes, HEADER_SIZE, Identity, LENGTH_END, MAGIC, RawBatch, recompute_crc, varint,
 };
-use crate::types::Offset;
 
 /// Under which header a batch is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchOptions {
     /// How the payload is compressed.
     pub compression: Compression,
-    /// Offset of the first record. Brokers accept 0 only; other values are for batches that stay
-    /// here.
-    pub base_offset: Offset,
     /// Who writes it, and with which sequence number. A batch without identity can get one later, as
     /// every other batch does ([`rewrite_header`](crate::batch::rewrite_header)).
     pub identity: Option<Identity>,
@@ -27,12 +23,11 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// A batch at offset 0 without identity, outside of transactions.
+    /// A batch without identity, outside of transactions. Its base offset is 0, as brokers want it.
     #[must_use]
     pub fn new(compression: Compression) -> Self {
         Self {
             compression,
-            base_offset: 0,
             identity: None,
             transactional: false,
             append_time: None,
@@ -181,6 +176,10 @@ impl BatchEncoder {
             let mut batch = std::mem::take(&mut self.buffer);
             // The next batch is likely to be as large.
             self.buffer = Vec::with_capacity(if length <= KEPT { length } else { 0 });
+            // Whoever keeps the batch counts its bytes, and would keep the spare ones uncounted.
+            if batch.capacity() - length > length / 4 {
+                batch.shrink_to_fit();
+            }
             self.write_header(&mut batch, options)?;
             batch
         } else {
@@ -215,7 +214,6 @@ impl BatchEncoder {
             let producer = identity.producer();
             (producer.id, producer.epoch, identity.base_sequence())
         });
-        header[..8].copy_from_slice(&options.base_offset.to_be_bytes());
         header[8..12].copy_from_slice(&length.to_be_bytes());
         header[12..16].copy_from_slice(&(-1_i32).to_be_bytes());
         header[16..17].copy_from_slice(&MAGIC.to_be_bytes());

@@ -188,7 +188,7 @@ fn records_of_a_batch_with_append_time_have_that_time() {
 #[test]
 fn what_compaction_left_is_read_and_closed_up() {
     for name in ["compacted_none", "compacted_zstd"] {
-        let mut thinned = 0;
+        let (mut thinned, mut horizons) = (0, 0);
         for entry in entries(captured(name).to_vec()) {
             let Entry::Batch(batch) = &entry else {
                 panic!("an old format")
@@ -201,6 +201,10 @@ fn what_compaction_left_is_read_and_closed_up() {
             if records.is_empty() {
                 continue;
             }
+            // Also where the base timestamp was made a deadline: the cleaner wrote the deltas to go with it.
+            let latest = records.iter().map(|(_, record)| record.timestamp).max();
+            assert_eq!(latest, Some(batch.info().max_timestamp), "{name}");
+            horizons += u32::from(batch.header().has_delete_horizon());
             let mut encoder = BatchEncoder::new();
             let mut decoder = RecordDecoder::new();
             encoder
@@ -212,6 +216,7 @@ fn what_compaction_left_is_read_and_closed_up() {
             thinned += u32::from(batch.info().records < batch.info().offsets());
         }
         assert!(thinned >= 3, "{name}: {thinned} batches have holes");
+        assert!(horizons > 0, "{name}: no batch has a delete horizon");
     }
 }
 

@@ -226,7 +226,6 @@ fn parts_of_an_even_batch_are_nearly_as_large_as_allowed() {
 fn the_header_says_what_was_asked_for() {
     let identity = Identity::new(ProducerIdentity { id: 7, epoch: 2 }, 40);
     let asked = BatchOptions {
-        base_offset: 0,
         identity,
         transactional: true,
         append_time: Some(99),

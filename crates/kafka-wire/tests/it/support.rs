@@ -117,7 +117,7 @@ pub(crate) fn record() -> impl Strategy<Value = Owned> {
         3 => Just(Vec::new()),
         2 => prop::collection::vec(header, 0..6),
     ];
-    (time(), bytestring(300), bytestring(100_000), headers).prop_map(
+    (time(), bytestring(300), bytestring(40_000), headers).prop_map(
         |(timestamp, key, value, headers)| Owned {
             timestamp,
             key,
