@@ -28,7 +28,7 @@ fn read(entry: &LegacyEntry) {
     assert!(count > 0, "an entry has a message");
     let batch = encoder.finish(&BatchOptions::new(Compression::NONE));
     let batch = batch.expect("there are records");
-    let again = decoder.batch(&batch, usize::MAX).expect("we wrote it");
+    let again = decoder.batch(&batch.batch, usize::MAX).expect("we wrote it");
     assert_eq!(again.map(|record| record.expect("we wrote it")).count(), count as usize);
 }
 

@@ -58,7 +58,7 @@ fuzz_target!(|input: &[u8]| {
     let again = decoder.batch(&batch, LIMIT).expect("it was read before");
     encoder.extend(again).expect("it fits");
     let copy = encoder.finish(&options).expect("there are records");
-    let copied = decoder.batch(&copy, LIMIT).expect("we wrote it");
+    let copied = decoder.batch(&copy.batch, LIMIT).expect("we wrote it");
     assert_eq!(seen(copied).as_ref(), Some(&records));
 
     let limit = 70 + 16 * usize::from(limit);

@@ -7,6 +7,7 @@ use super::view::{Record, nullable_size, write_nullable};
 use crate::batch::{
     Attributes, HEADER_SIZE, Identity, LENGTH_END, MAGIC, RawBatch, recompute_crc, varint,
 };
+use crate::types::Offset;
 
 /// Under which header a batch is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +50,24 @@ pub enum EncodeError {
     Empty,
 }
 
+/// Records that followed each other in the log they were read from, and follow each other in the new batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetRun {
+    /// Offset of the first one in the log it was read from.
+    pub offset: Offset,
+    /// How many they are, ≥ 1.
+    pub length: u32,
+}
+
+/// A new batch, and where its records come from.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The batch, at base offset 0.
+    pub batch: RawBatch,
+    /// The records' former offsets, in the order of the batch: together as long as the batch has records.
+    pub runs: Vec<OffsetRun>,
+}
+
 /// The largest batch, uncompressed: what its length can state.
 const LARGEST: usize = i32::MAX as usize;
 
@@ -65,6 +84,7 @@ pub struct BatchEncoder {
     count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
+    runs: Vec<OffsetRun>,
     compressor: Compressor,
 }
 
@@ -83,6 +103,7 @@ impl BatchEncoder {
             count: 0,
             base_timestamp: 0,
             max_timestamp: 0,
+            runs: Vec::new(),
             compressor: Compressor::new(),
         }
     }
@@ -115,11 +136,12 @@ impl BatchEncoder {
     /// Forgets the records, and keeps the memory.
     pub fn clear(&mut self) {
         self.buffer.clear();
+        self.runs.clear();
         self.count = 0;
     }
 
-    /// Adds a record behind those that are there. Its own offset plays no part: a batch has offsets
-    /// without holes.
+    /// Adds a record behind those that are there. In the batch its offset is the next one, whatever it was;
+    /// what it was is kept in [`Encoded::runs`].
     ///
     /// # Errors
     /// Where the batch would leave the format's bounds. The record is not added then.
@@ -153,17 +175,38 @@ impl BatchEncoder {
         }
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.count += 1;
+        self.note(record.offset);
         Ok(())
+    }
+
+    fn note(&mut self, offset: Offset) {
+        match self.runs.last_mut() {
+            Some(run) if run.offset.checked_add(i64::from(run.length)) == Some(offset) => {
+                run.length += 1;
+            }
+            _ => self.runs.push(OffsetRun { offset, length: 1 }),
+        }
     }
 
     /// Makes a batch of all records since the last one, and begins anew.
     ///
     /// # Errors
     /// Where there are none, or the compressed batch leaves the format's bounds.
-    pub fn finish(&mut self, options: &BatchOptions) -> Result<RawBatch, EncodeError> {
+    pub fn finish(&mut self, options: &BatchOptions) -> Result<Encoded, EncodeError> {
         let batch = self.encode(options);
+        let runs = std::mem::take(&mut self.runs);
         self.clear();
-        batch
+        Ok(Encoded {
+            batch: batch?,
+            runs,
+        })
+    }
+
+    /// The batch that [`Self::encode`] made, and begins anew.
+    pub(super) fn encoded(&mut self, batch: RawBatch) -> Encoded {
+        let runs = std::mem::take(&mut self.runs);
+        self.clear();
+        Encoded { batch, runs }
     }
 
     /// As [`Self::finish`], but the records stay where the batch is compressed, for another try.

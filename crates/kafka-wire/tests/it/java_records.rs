@@ -104,7 +104,7 @@ fn message_sets_become_batches_with_the_same_records() {
                 .extend(decoder.legacy(entry, LIMIT).unwrap())
                 .unwrap();
         }
-        let batch = encoder.finish(&options(Codec::Zstd)).unwrap();
+        let batch = encoder.finish(&options(Codec::Zstd)).unwrap().batch;
         assert_eq!(decoded(&batch), expected, "{name}");
     }
 }
@@ -210,7 +210,10 @@ fn what_compaction_left_is_read_and_closed_up() {
             encoder
                 .extend(decoder.batch(batch, LIMIT).unwrap())
                 .unwrap();
-            let closed_up = encoder.finish(&options(batch.header().codec())).unwrap();
+            let closed_up = encoder
+                .finish(&options(batch.header().codec()))
+                .unwrap()
+                .batch;
             let expected: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
             assert_eq!(decoded(&closed_up), expected, "{name}");
             thinned += u32::from(batch.info().records < batch.info().offsets());

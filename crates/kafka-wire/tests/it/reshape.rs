@@ -1,9 +1,9 @@
 //! Any records, through any codec and any way of being decoded and encoded, come out equal and in order.
 
-use kafka_wire::batch::{Identity, RawBatch, verify_crc};
+use kafka_wire::batch::{BatchBuilder, Identity, RawBatch, verify_crc};
 use kafka_wire::record::{
-    BatchEncoder, BatchOptions, Compression, EncodeError, Header, HeaderBuffer, RecordDecoder,
-    SplitFailure, Splitter, merge,
+    BatchEncoder, BatchOptions, Compression, EncodeError, Encoded, Header, HeaderBuffer, OffsetRun,
+    RecordDecoder, SplitFailure, Splitter, merge,
 };
 use kafka_wire::types::ProducerIdentity;
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ proptest! {
         let mut decoder = RecordDecoder::new();
         let mut encoder = BatchEncoder::new();
         encoder.extend(decoder.batch(&batch, LIMIT).unwrap()).unwrap();
-        let again = encoder.finish(&options(to)).unwrap();
+        let again = encoder.finish(&options(to)).unwrap().batch;
         prop_assert_eq!(decoded(&again), records);
     }
 
@@ -58,7 +58,7 @@ proptest! {
             .filter_map(|(place, record)| is_kept(place).then_some(record))
             .collect();
         match encoder.finish(&options(codec)) {
-            Ok(batch) => prop_assert_eq!(decoded(&batch), expected),
+            Ok(made) => prop_assert_eq!(decoded(&made.batch), expected),
             Err(error) => {
                 prop_assert_eq!(error, EncodeError::Empty);
                 prop_assert!(expected.is_empty());
@@ -76,7 +76,7 @@ proptest! {
         let batches: Vec<_> = sources.map(|(set, codec)| encoded(set, &options(codec))).collect();
         let mut decoder = RecordDecoder::new();
         let mut encoder = BatchEncoder::new();
-        let merged = merge(&mut decoder, &mut encoder, &batches, &options(to), LIMIT).unwrap();
+        let merged = merge(&mut decoder, &mut encoder, &batches, &options(to), LIMIT).unwrap().batch;
         prop_assert_eq!(decoded(&merged), sets.concat());
     }
 
@@ -115,6 +115,49 @@ proptest! {
     }
 
     #[test]
+    fn records_dropped_and_changed_on_the_way_leave_the_others_as_they_were(
+        records in record_set(),
+        kept in any::<u32>(),
+        codec in codec(),
+        limit in 200..100_000_usize,
+    ) {
+        let batch = encoded(&records, &options(codec));
+        let is_kept = |offset: i64| kept >> (offset % 32) & 1 == 1;
+        let mut decoder = RecordDecoder::new();
+        let mut encoder = BatchEncoder::new();
+        let parts = Splitter::with_change(
+            decoder.batch(&batch, LIMIT).unwrap(),
+            &mut encoder,
+            options(codec),
+            limit,
+            |record, headers| {
+                headers.push(Header { key: b"first", value: None });
+                headers.extend(record.headers());
+                is_kept(record.offset()).then(|| record.with_headers(headers.headers()))
+            },
+        );
+        let mut seen = Vec::new();
+        for part in parts {
+            match part {
+                Ok(part) => {
+                    prop_assert!(part.batch.bytes().len() <= limit);
+                    seen.extend(offsets(&part).into_iter().zip(decoded(&part.batch).into_iter().map(Some)));
+                }
+                Err(SplitFailure::TooLarge(record)) => seen.push((record.offset, None)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let expected: Vec<_> = (0..records.len() as i64).filter(|&offset| is_kept(offset)).collect();
+        let found: Vec<_> = seen.iter().map(|(offset, _)| *offset).collect();
+        prop_assert_eq!(found, expected);
+        for (offset, record) in seen {
+            let Some(mut record) = record else { continue };
+            prop_assert_eq!(record.headers.remove(0), (b"first".to_vec(), None));
+            prop_assert_eq!(&record, &records[offset as usize]);
+        }
+    }
+
+    #[test]
     fn other_headers_change_nothing_else(records in record_set(), codec in codec()) {
         let batch = encoded(&records, &options(codec));
         let mut decoder = RecordDecoder::new();
@@ -135,7 +178,7 @@ proptest! {
                 record
             })
             .collect();
-        prop_assert_eq!(decoded(&encoder.finish(&options(codec)).unwrap()), expected);
+        prop_assert_eq!(decoded(&encoder.finish(&options(codec)).unwrap().batch), expected);
     }
 }
 
@@ -148,12 +191,28 @@ fn split(batch: &RawBatch, limit: usize) -> (Vec<(RawBatch, i64, i64)>, Vec<i64>
     let options = options(batch.header().codec());
     for part in Splitter::new(records, &mut encoder, options, limit) {
         match part {
-            Ok(part) => parts.push((part.batch, part.first_offset, part.last_offset)),
+            Ok(part) => {
+                // All records are kept, so a part has one run.
+                let [run] = part.runs[..] else {
+                    panic!("{:?}", part.runs)
+                };
+                let last = run.offset + i64::from(run.length) - 1;
+                parts.push((part.batch, run.offset, last));
+            }
             Err(SplitFailure::TooLarge(record)) => too_large.push(record.offset),
             Err(error) => panic!("{error}"),
         }
     }
     (parts, too_large)
+}
+
+/// The former offset of each record of a new batch.
+fn offsets(made: &Encoded) -> Vec<i64> {
+    let runs = made.runs.iter();
+    let offsets = runs.flat_map(|run| run.offset..run.offset + i64::from(run.length));
+    let offsets: Vec<_> = offsets.collect();
+    assert_eq!(offsets.len(), made.batch.info().records as usize);
+    offsets
 }
 
 fn valued(value: Vec<u8>) -> Owned {
@@ -189,8 +248,7 @@ fn a_record_that_fits_nowhere_is_told_with_its_sizes_and_the_rest_goes_on() {
     let [Ok(first), Err(failure), Ok(last)] = &parts[..] else {
         panic!("{parts:?}")
     };
-    assert_eq!((first.first_offset, first.last_offset), (0, 0));
-    assert_eq!((last.first_offset, last.last_offset), (2, 2));
+    assert_eq!((offsets(first), offsets(last)), (vec![0], vec![2]));
     assert_eq!(
         failure.to_string(),
         "the record at offset 1 needs a batch of 5070 bytes (5070 uncompressed), and the destination takes \
@@ -220,6 +278,39 @@ fn parts_of_an_even_batch_are_nearly_as_large_as_allowed() {
             parts.len()
         );
     }
+}
+
+#[test]
+fn a_new_batch_knows_the_former_offset_of_every_record() {
+    let made = |offset: i64| {
+        let builder = BatchBuilder::new(offset)
+            .record(None, None)
+            .record(None, None);
+        RawBatch::parse(builder.build()).unwrap()
+    };
+    let (mut decoder, mut encoder) = (RecordDecoder::new(), BatchEncoder::new());
+    let batches = [made(10), made(12), made(20)];
+    let merged = merge(
+        &mut decoder,
+        &mut encoder,
+        &batches,
+        &options(CODECS[0]),
+        LIMIT,
+    )
+    .unwrap();
+    let runs = [(10, 4), (20, 2)].map(|(offset, length)| OffsetRun { offset, length });
+    assert_eq!(merged.runs, runs);
+    assert_eq!(offsets(&merged), [10, 11, 12, 13, 20, 21]);
+    // The next batch begins anew.
+    let next = merge(
+        &mut decoder,
+        &mut encoder,
+        &batches[..1],
+        &options(CODECS[0]),
+        LIMIT,
+    )
+    .unwrap();
+    assert_eq!(offsets(&next), [10, 11]);
 }
 
 #[test]
@@ -258,7 +349,7 @@ fn append_times_become_the_records_own() {
     encoder
         .extend(decoder.batch(&batch, LIMIT).unwrap())
         .unwrap();
-    let copy = encoder.finish(&options(CODECS[3])).unwrap();
+    let copy = encoder.finish(&options(CODECS[3])).unwrap().batch;
     assert!(!copy.header().has_log_append_time());
     assert!(decoded(&copy).iter().all(|record| record.timestamp == 99));
 }

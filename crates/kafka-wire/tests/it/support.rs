@@ -65,7 +65,7 @@ pub(crate) fn encoded(records: &[Owned], options: &BatchOptions) -> RawBatch {
     for record in records {
         record.push(&mut encoder);
     }
-    encoder.finish(options).unwrap()
+    encoder.finish(options).unwrap().batch
 }
 
 /// Offsets and records of what is read.

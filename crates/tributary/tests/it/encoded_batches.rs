@@ -43,7 +43,7 @@ fn reshape(form: Form, batches: &[RawBatch], codec: Codec) -> Vec<RawBatch> {
     if matches!(form, Form::Merged) {
         for group in batches.chunks(4) {
             let merged = merge(&mut decoder, &mut encoder, group, &options, LIMIT);
-            made.push(merged.expect("sound batches"));
+            made.push(merged.expect("sound batches").batch);
         }
         return made;
     }
@@ -68,12 +68,12 @@ fn reshape(form: Form, batches: &[RawBatch], codec: Codec) -> Vec<RawBatch> {
                 });
                 encoder.extend(kept).expect("sound records");
                 if !encoder.is_empty() {
-                    made.push(encoder.finish(&options).expect("records"));
+                    made.push(encoder.finish(&options).expect("records").batch);
                 }
             }
             Form::Again | Form::Merged => {
                 encoder.extend(records).expect("sound records");
-                made.push(encoder.finish(&options).expect("records"));
+                made.push(encoder.finish(&options).expect("records").batch);
             }
         }
     }
