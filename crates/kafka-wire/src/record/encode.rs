@@ -1,5 +1,7 @@
 //! From records to a batch with magic 2 whose offsets have no holes.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::compression::{Compression, Compressor};
@@ -77,7 +79,6 @@ const LARGEST: usize = i32::MAX as usize;
 /// push, push, … ──▶ [61 bytes left free][records] ──finish──▶ uncompressed: the same bytes, with a header
 ///                                                             compressed:   a new [header][payload]
 /// ```
-#[derive(Debug)]
 pub struct BatchEncoder {
     /// Room for a header, then the records. Uncompressed, it becomes the batch without a copy.
     buffer: Vec<u8>,
@@ -288,6 +289,16 @@ impl BatchEncoder {
             <[u8]>::len,
         );
         1 + varint::size(time) + varint::size(i64::from(self.count)) + rest
+    }
+}
+
+/// Without contents.
+impl fmt::Debug for BatchEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchEncoder")
+            .field("count", &self.count)
+            .field("uncompressed_size", &self.uncompressed_size())
+            .finish_non_exhaustive()
     }
 }
 

@@ -81,7 +81,7 @@ impl Message<'_> {
 }
 
 /// The messages of an entry, one after the other.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct LegacyReader<'a> {
     rest: &'a [u8],
     index: u32,

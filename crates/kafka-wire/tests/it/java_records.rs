@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use kafka_wire::batch::{Batches, Codec, Entry};
+use kafka_wire::batch::{Attributes, Batches, Codec, Entry};
 use kafka_wire::record::{BatchEncoder, RecordDecoder, murmur2, partition_of_key};
 
 use crate::golden::captured;
@@ -38,7 +38,7 @@ fn text(bytes: Option<&Vec<u8>>) -> String {
 }
 
 /// A record in the words of the Java program.
-fn line(offset: i64, magic: u8, codec: &str, record: &Owned) -> String {
+fn line(offset: i64, magic: u8, codec: Codec, record: &Owned) -> String {
     let mut line = format!(
         "offset: {offset} timestamp: {} magic: {magic} codec: {codec} key: {} value: {}",
         record.timestamp,
@@ -52,9 +52,19 @@ fn line(offset: i64, magic: u8, codec: &str, record: &Owned) -> String {
     line
 }
 
-fn check(name: &str, magic: u8, codec: &str) {
+/// Magic and codec of an entry.
+fn form(entry: &Entry) -> (u8, Codec) {
+    match entry {
+        Entry::Batch(batch) => (2, batch.header().codec()),
+        // In old formats the attributes stand right behind the magic.
+        Entry::Legacy(entry) => (entry.magic, Attributes(entry.bytes[17].into()).codec()),
+    }
+}
+
+fn check(name: &str, expected_lines: usize) {
     let mut lines = Vec::new();
     for entry in entries(read(&format!("{name}.bin"))) {
+        let (magic, codec) = form(&entry);
         let records = entry_records(&entry).unwrap_or_else(|error| panic!("{name}: {error}"));
         lines.extend(
             records
@@ -64,13 +74,13 @@ fn check(name: &str, magic: u8, codec: &str) {
     }
     let expected = String::from_utf8(read(&format!("{name}.txt"))).unwrap();
     assert_eq!(lines, expected.lines().collect::<Vec<_>>(), "{name}");
-    assert_eq!(lines.len(), 24, "{name}");
+    assert_eq!(lines.len(), expected_lines, "{name}");
 }
 
 #[test]
 fn batches_of_java_are_read_as_java_reads_them() {
     for codec in CODECS {
-        check(&format!("magic2_{codec}"), 2, &codec.to_string());
+        check(&format!("magic2_{codec}"), 24);
     }
 }
 
@@ -78,10 +88,18 @@ fn batches_of_java_are_read_as_java_reads_them() {
 fn message_sets_of_java_are_read_as_java_reads_them() {
     for magic in [0, 1] {
         for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4] {
-            check(&format!("magic{magic}_{codec}"), magic, &codec.to_string());
+            check(&format!("magic{magic}_{codec}"), 24);
         }
     }
-    check("magic1_append_time", 1, "gzip");
+    check("magic1_append_time", 24);
+}
+
+#[test]
+fn message_sets_of_a_broker_are_read_as_java_reads_them() {
+    check("broker_magic0", 64);
+    check("broker_magic1", 64);
+    check("broker_magic1_append_time", 64);
+    check("broker_magic1_compacted", 41);
 }
 
 #[test]

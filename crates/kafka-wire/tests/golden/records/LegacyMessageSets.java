@@ -34,6 +34,11 @@ public class LegacyMessageSets {
 
     public static void main(String[] arguments) throws IOException {
         Path directory = Paths.get(arguments[0]);
+        if (arguments.length > 1) {
+            // Record sets from elsewhere: only read.
+            for (String name : Arrays.asList(arguments).subList(1, arguments.length)) read(directory, name);
+            return;
+        }
         List<CompressionType> codecs = List.of(CompressionType.NONE, CompressionType.GZIP, CompressionType.SNAPPY, CompressionType.LZ4);
         for (byte magic = 0; magic <= 1; magic++)
             for (CompressionType codec : codecs)
@@ -52,9 +57,13 @@ public class LegacyMessageSets {
             set.write(all);
         }
         Files.write(directory.resolve(name + ".bin"), set.toByteArray());
-        // What Kafka's own reader says of it.
+        read(directory, name);
+    }
+
+    // What Kafka's own reader says of it.
+    static void read(Path directory, String name) throws IOException {
         StringBuilder lines = new StringBuilder();
-        for (RecordBatch batch : MemoryRecords.readableRecords(ByteBuffer.wrap(set.toByteArray())).batches()) {
+        for (RecordBatch batch : MemoryRecords.readableRecords(ByteBuffer.wrap(Files.readAllBytes(directory.resolve(name + ".bin")))).batches()) {
             batch.ensureValid();
             for (org.apache.kafka.common.record.Record record : batch)
                 lines.append("offset: " + record.offset() + " timestamp: " + record.timestamp() + " magic: " + batch.magic()
