@@ -38,5 +38,5 @@ pub use decode::{DecodeError, DecodeProblem, RecordDecoder, Records};
 pub use encode::{BatchEncoder, BatchOptions, EncodeError, Encoded, OffsetRun};
 pub use legacy::LegacyProblem;
 pub use partitioner::{murmur2, partition_of_key};
-pub use reshape::{RecordTooLarge, ReshapeError, SplitFailure, Splitter, Unchanged, merge};
+pub use reshape::{Change, RecordTooLarge, ReshapeError, SplitFailure, Splitter, merge};
 pub use view::{Header, HeaderBuffer, Headers, HeadersIter, Record};

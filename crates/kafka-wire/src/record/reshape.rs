@@ -98,20 +98,23 @@ pub enum SplitFailure {
     Reshape(#[from] ReshapeError),
 }
 
-/// Looks at a record and gives it back: as it is, changed, or not at all. The buffer is for headers it makes.
+/// What a [`Splitter`] does with each record: it gives the record back as it is, changed, or not at all. The
+/// buffer, empty at first, is for headers that it makes.
 ///
 /// A record may be shown more than once, so the answer must not depend on how often.
-pub type Unchanged = for<'r> fn(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>;
+pub type Change = for<'r> fn(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>;
 
 /// Puts the records of one batch into batches below a limit: one, if they fit. Where a single record became
 /// larger by compression than the limit allows, its batch is not compressed.
-pub struct Splitter<'a, F = Unchanged> {
+pub struct Splitter<'a, F = Change> {
     records: Records<'a>,
     encoder: &'a mut BatchEncoder,
     options: BatchOptions,
     limit: usize,
     /// Uncompressed and compressed bytes of what was seen last.
     ratio: (usize, usize),
+    /// Whether it is worth trying to make one batch of everything.
+    may_be_one: bool,
     headers: HeaderBuffer,
     change: F,
     ended: bool,
@@ -134,7 +137,7 @@ impl<'a, F> Splitter<'a, F>
 where
     F: for<'r> FnMut(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>,
 {
-    /// As [`Splitter::new`], with records dropped or changed on the way; see [`Unchanged`].
+    /// As [`Splitter::new`], with records dropped or changed on the way; see [`Change`].
     #[must_use]
     pub fn with_change(
         records: Records<'a>,
@@ -144,8 +147,10 @@ where
         change: F,
     ) -> Self {
         encoder.clear();
+        let ratio = records.sizes();
         Self {
-            ratio: records.sizes(),
+            ratio,
+            may_be_one: ratio.1 <= limit,
             records,
             encoder,
             options,
@@ -157,9 +162,12 @@ where
     }
 
     /// Uncompressed bytes that will probably fill a batch.
-    fn target(&self) -> usize {
+    fn target(&mut self) -> usize {
         if self.options.compression == Compression::NONE {
             return self.limit;
+        }
+        if std::mem::take(&mut self.may_be_one) {
+            return usize::MAX;
         }
         let (uncompressed, compressed) = self.ratio;
         let (limit, uncompressed) = (self.limit as u128, uncompressed as u128);

@@ -277,6 +277,8 @@ fn parts_of_an_even_batch_are_nearly_as_large_as_allowed() {
             "{codec}: {} parts",
             parts.len()
         );
+        let (parts, _) = split(&batch, batch.bytes().len());
+        assert_eq!(parts.len(), 1, "{codec}: one batch is enough");
     }
 }
 
