@@ -35,8 +35,8 @@ mod view;
 
 pub use compression::{Compression, Compressor, DecompressError, Decompressor, LevelOutOfRange};
 pub use decode::{DecodeError, DecodeProblem, RecordDecoder, Records};
-pub use encode::{BatchEncoder, BatchOptions, EncodeError};
+pub use encode::{BatchEncoder, BatchOptions, EncodeError, Encoded, OffsetRun};
 pub use legacy::LegacyProblem;
 pub use partitioner::{murmur2, partition_of_key};
-pub use reshape::{Part, RecordTooLarge, ReshapeError, SplitFailure, Splitter, merge};
+pub use reshape::{Change, RecordTooLarge, ReshapeError, SplitFailure, Splitter, merge};
 pub use view::{Header, HeaderBuffer, Headers, HeadersIter, Record};

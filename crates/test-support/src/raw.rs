@@ -169,6 +169,50 @@ fn read_fetch(answer: &[u8]) -> Option<(i16, Vec<u8>)> {
     Some((code, records.to_vec()))
 }
 
+/// Produces one batch (Produce 7, acks = all) exactly as it is given, and returns the offset of its first record.
+///
+/// # Errors
+/// When the broker is not the leader or refuses the batch, or the connection fails.
+pub async fn raw_produce(
+    broker: &str,
+    topic: &str,
+    partition: i32,
+    batch: &[u8],
+) -> Result<i64, RawError> {
+    let mut body = Vec::new();
+    body.extend((-1_i16).to_be_bytes()); // no transactional id
+    body.extend((-1_i16).to_be_bytes()); // acks: all
+    body.extend(10_000_i32.to_be_bytes()); // time limit, ms
+    body.extend(1_i32.to_be_bytes()); // one topic
+    put_string(&mut body, topic);
+    body.extend(1_i32.to_be_bytes()); // one partition
+    body.extend(partition.to_be_bytes());
+    let length = i32::try_from(batch.len()).expect("a batch of a test is far below 2 GiB");
+    body.extend(length.to_be_bytes());
+    body.extend_from_slice(batch);
+    let answer = exchange(broker, 0, 7, &body).await?;
+    match read_produce(&answer) {
+        Some((0, offset)) => Ok(offset),
+        Some((code, _)) => Err(RawError::Refused {
+            broker: broker.to_owned(),
+            what: format!("a batch of {length} bytes for {topic}-{partition}"),
+            code,
+        }),
+        None => Err(RawError::Malformed {
+            broker: broker.to_owned(),
+        }),
+    }
+}
+
+fn read_produce(answer: &[u8]) -> Option<(i16, i64)> {
+    let mut reader = Reader { rest: answer };
+    reader.i32()?; // topics: one
+    reader.string()?;
+    reader.i32()?; // partitions: one
+    reader.i32()?;
+    Some((reader.i16()?, reader.i64()?))
+}
+
 /// Fetches from `offset` to the end of the partition at the time of each answer: whole batches only, in order.
 ///
 /// # Errors
@@ -390,5 +434,6 @@ mod tests {
     fn an_answer_that_ends_early_is_not_a_view() {
         assert_eq!(read_cluster_view(&[0, 0, 0, 2, 0, 0]), None);
         assert_eq!(read_fetch(&[0; 9]), None);
+        assert_eq!(read_produce(&[0; 9]), None);
     }
 }

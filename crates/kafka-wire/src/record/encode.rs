@@ -1,5 +1,7 @@
 //! From records to a batch with magic 2 whose offsets have no holes.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::compression::{Compression, Compressor};
@@ -14,9 +16,6 @@ use crate::types::Offset;
 pub struct BatchOptions {
     /// How the payload is compressed.
     pub compression: Compression,
-    /// Offset of the first record. Brokers accept 0 only; other values are for batches that stay
-    /// here.
-    pub base_offset: Offset,
     /// Who writes it, and with which sequence number. A batch without identity can get one later, as
     /// every other batch does ([`rewrite_header`](crate::batch::rewrite_header)).
     pub identity: Option<Identity>,
@@ -27,12 +26,11 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// A batch at offset 0 without identity, outside of transactions.
+    /// A batch without identity, outside of transactions. Its base offset is 0, as brokers want it.
     #[must_use]
     pub fn new(compression: Compression) -> Self {
         Self {
             compression,
-            base_offset: 0,
             identity: None,
             transactional: false,
             append_time: None,
@@ -54,6 +52,24 @@ pub enum EncodeError {
     Empty,
 }
 
+/// Records that followed each other in the log they were read from, and follow each other in the new batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetRun {
+    /// Offset of the first one in the log it was read from.
+    pub offset: Offset,
+    /// How many they are, ≥ 1.
+    pub length: u32,
+}
+
+/// A new batch, and where its records come from.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The batch, at base offset 0.
+    pub batch: RawBatch,
+    /// The records' former offsets, in the order of the batch: together as long as the batch has records.
+    pub runs: Vec<OffsetRun>,
+}
+
 /// The largest batch, uncompressed: what its length can state.
 const LARGEST: usize = i32::MAX as usize;
 
@@ -63,13 +79,13 @@ const LARGEST: usize = i32::MAX as usize;
 /// push, push, … ──▶ [61 bytes left free][records] ──finish──▶ uncompressed: the same bytes, with a header
 ///                                                             compressed:   a new [header][payload]
 /// ```
-#[derive(Debug)]
 pub struct BatchEncoder {
     /// Room for a header, then the records. Uncompressed, it becomes the batch without a copy.
     buffer: Vec<u8>,
     count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
+    runs: Vec<OffsetRun>,
     compressor: Compressor,
 }
 
@@ -88,6 +104,7 @@ impl BatchEncoder {
             count: 0,
             base_timestamp: 0,
             max_timestamp: 0,
+            runs: Vec::new(),
             compressor: Compressor::new(),
         }
     }
@@ -120,11 +137,12 @@ impl BatchEncoder {
     /// Forgets the records, and keeps the memory.
     pub fn clear(&mut self) {
         self.buffer.clear();
+        self.runs.clear();
         self.count = 0;
     }
 
-    /// Adds a record behind those that are there. Its own offset plays no part: a batch has offsets
-    /// without holes.
+    /// Adds a record behind those that are there. In the batch its offset is the next one, whatever it was;
+    /// what it was is kept in [`Encoded::runs`].
     ///
     /// # Errors
     /// Where the batch would leave the format's bounds. The record is not added then.
@@ -158,17 +176,38 @@ impl BatchEncoder {
         }
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.count += 1;
+        self.note(record.offset);
         Ok(())
+    }
+
+    fn note(&mut self, offset: Offset) {
+        match self.runs.last_mut() {
+            Some(run) if run.offset.checked_add(i64::from(run.length)) == Some(offset) => {
+                run.length += 1;
+            }
+            _ => self.runs.push(OffsetRun { offset, length: 1 }),
+        }
     }
 
     /// Makes a batch of all records since the last one, and begins anew.
     ///
     /// # Errors
     /// Where there are none, or the compressed batch leaves the format's bounds.
-    pub fn finish(&mut self, options: &BatchOptions) -> Result<RawBatch, EncodeError> {
+    pub fn finish(&mut self, options: &BatchOptions) -> Result<Encoded, EncodeError> {
         let batch = self.encode(options);
+        let runs = std::mem::take(&mut self.runs);
         self.clear();
-        batch
+        Ok(Encoded {
+            batch: batch?,
+            runs,
+        })
+    }
+
+    /// The batch that [`Self::encode`] made, and begins anew.
+    pub(super) fn encoded(&mut self, batch: RawBatch) -> Encoded {
+        let runs = std::mem::take(&mut self.runs);
+        self.clear();
+        Encoded { batch, runs }
     }
 
     /// As [`Self::finish`], but the records stay where the batch is compressed, for another try.
@@ -181,6 +220,10 @@ impl BatchEncoder {
             let mut batch = std::mem::take(&mut self.buffer);
             // The next batch is likely to be as large.
             self.buffer = Vec::with_capacity(if length <= KEPT { length } else { 0 });
+            // Whoever keeps the batch counts its bytes, and would keep the spare ones uncounted.
+            if batch.capacity() - length > length / 4 {
+                batch.shrink_to_fit();
+            }
             self.write_header(&mut batch, options)?;
             batch
         } else {
@@ -215,7 +258,6 @@ impl BatchEncoder {
             let producer = identity.producer();
             (producer.id, producer.epoch, identity.base_sequence())
         });
-        header[..8].copy_from_slice(&options.base_offset.to_be_bytes());
         header[8..12].copy_from_slice(&length.to_be_bytes());
         header[12..16].copy_from_slice(&(-1_i32).to_be_bytes());
         header[16..17].copy_from_slice(&MAGIC.to_be_bytes());
@@ -247,6 +289,16 @@ impl BatchEncoder {
             <[u8]>::len,
         );
         1 + varint::size(time) + varint::size(i64::from(self.count)) + rest
+    }
+}
+
+/// Without contents.
+impl fmt::Debug for BatchEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchEncoder")
+            .field("count", &self.count)
+            .field("uncompressed_size", &self.uncompressed_size())
+            .finish_non_exhaustive()
     }
 }
 

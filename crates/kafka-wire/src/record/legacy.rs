@@ -81,7 +81,7 @@ impl Message<'_> {
 }
 
 /// The messages of an entry, one after the other.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct LegacyReader<'a> {
     rest: &'a [u8],
     index: u32,
@@ -89,8 +89,9 @@ pub(super) struct LegacyReader<'a> {
     /// What relative offsets count from; 0 where they are absolute.
     base: Offset,
     append_time: Option<i64>,
-    /// Whether the entry is a message and no wrapper.
-    is_single: bool,
+    /// The message itself, where the entry is no wrapper: it was read to find that out.
+    single: Option<Record<'a>>,
+    size: usize,
     ended: bool,
 }
 
@@ -108,17 +109,21 @@ pub(super) fn open<'a>(
     }
     let is_append_time = magic == 1 && Attributes(outer.attributes).has_log_append_time();
     let mut reader = LegacyReader {
-        rest: &entry.bytes,
+        rest: &[],
         index: 0,
         magic,
         base: 0,
         append_time: is_append_time.then_some(outer.timestamp),
-        is_single: true,
+        single: None,
+        size: entry.bytes.len(),
         ended: false,
     };
     let codec = outer.codec();
     match codec {
-        Codec::None => return Ok(reader),
+        Codec::None => {
+            reader.single = Some(reader.record(&outer)?);
+            return Ok(reader);
+        }
         Codec::Gzip | Codec::Snappy | Codec::Lz4 => {}
         Codec::Zstd | Codec::Unknown(_) => return Err(LegacyProblem::Codec(codec).into()),
     }
@@ -128,7 +133,7 @@ pub(super) fn open<'a>(
         _ => Lz4Header::Checked,
     };
     reader.rest = decompressor.decompress_with(codec, header, value, limit)?;
-    reader.is_single = false;
+    reader.size = reader.rest.len();
     let last = last_inner(&reader)?.ok_or(LegacyProblem::Empty)?;
     if magic == 1 && outer.offset != 0 {
         // Relative to the first message, of which only the last one's absolute offset is known.
@@ -163,20 +168,24 @@ fn last_inner(reader: &LegacyReader<'_>) -> Result<Option<Offset>, LegacyProblem
 impl<'a> LegacyReader<'a> {
     /// Bytes of the messages.
     pub(super) fn size(&self) -> usize {
-        self.rest.len()
+        self.size
     }
 
     fn read(&mut self) -> Result<Record<'a>, DecodeProblem> {
         let index = self.index;
         let message = message(&mut self.rest, index, self.magic)?;
-        if !self.is_single && message.codec() != Codec::None {
+        if message.codec() != Codec::None {
             return Err(LegacyProblem::Nested { index }.into());
         }
+        Ok(self.record(&message)?)
+    }
+
+    fn record(&self, message: &Message<'a>) -> Result<Record<'a>, LegacyProblem> {
         let offset = message.offset.checked_add(self.base);
         let offset = offset
             .filter(|&offset| offset >= 0)
             .ok_or(LegacyProblem::Malformed {
-                index,
+                index: self.index,
                 place: "its offset",
             })?;
         Ok(Record::new(
@@ -193,6 +202,9 @@ impl<'a> Iterator for LegacyReader<'a> {
     type Item = Result<Record<'a>, DecodeProblem>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(single) = self.single.take() {
+            return Some(Ok(single));
+        }
         if self.ended || self.rest.is_empty() {
             return None;
         }

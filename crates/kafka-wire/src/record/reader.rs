@@ -9,7 +9,7 @@ use crate::batch::{BatchHeader, varint};
 use crate::types::Offset;
 
 /// Iterates over records. Ends at the first error.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     left: u32,

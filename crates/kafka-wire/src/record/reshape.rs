@@ -1,15 +1,19 @@
 //! Several batches into one, one batch into several, a batch without some of its records.
 //!
-//! Thinning needs no function of its own: it is [`BatchEncoder::extend`] with a filtered iterator.
+//! A [`Splitter`] is the way of a single batch: it drops and changes records as it is told, and makes one batch
+//! where one is enough. Even a batch that was small enough may not be so again, with other headers or at
+//! another level of compression. For uncounted needs there is [`BatchEncoder::extend`].
 //!
-//! How far a compressed batch shrinks is known only afterwards. The [`Splitter`] therefore guesses from
+//! How far a compressed batch shrinks is known only afterwards. The splitter therefore guesses from
 //! what it saw last, first the batch it takes apart, and tries again with fewer records where the
 //! guess was too high. Reading records again costs little beside compressing them.
 
+use std::fmt;
+
 use super::compression::Compression;
 use super::decode::{DecodeError, RecordDecoder, Records};
-use super::encode::{BatchEncoder, BatchOptions, EncodeError};
-use super::view::Record;
+use super::encode::{BatchEncoder, BatchOptions, EncodeError, Encoded};
+use super::view::{HeaderBuffer, Record};
 use crate::batch::{HEADER_SIZE, RawBatch};
 use crate::types::Offset;
 
@@ -56,7 +60,7 @@ pub fn merge<'a>(
     batches: impl IntoIterator<Item = &'a RawBatch>,
     options: &BatchOptions,
     limit: usize,
-) -> Result<RawBatch, ReshapeError> {
+) -> Result<Encoded, ReshapeError> {
     encoder.clear();
     for batch in batches {
         let used = encoder.uncompressed_size() - HEADER_SIZE;
@@ -64,18 +68,6 @@ pub fn merge<'a>(
         encoder.extend(records)?;
     }
     Ok(encoder.finish(options)?)
-}
-
-/// A batch that holds some of the records of another.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// The batch. Where a single record became larger by compression than the limit allows, it is not
-    /// compressed.
-    pub batch: RawBatch,
-    /// Offset of its first record in the log it was read from.
-    pub first_offset: Offset,
-    /// Offset of its last record in the log it was read from.
-    pub last_offset: Offset,
 }
 
 /// A record that is larger than the limit in a batch of its own.
@@ -106,26 +98,30 @@ pub enum SplitFailure {
     Reshape(#[from] ReshapeError),
 }
 
-/// Takes the records of one batch apart into batches below a limit.
-#[derive(Debug)]
-pub struct Splitter<'a> {
+/// What a [`Splitter`] does with each record: it gives the record back as it is, changed, or not at all. The
+/// buffer, empty at first, is for headers that it makes.
+///
+/// A record may be shown more than once, so the answer must not depend on how often.
+pub type Change = for<'r> fn(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>;
+
+/// Puts the records of one batch into batches below a limit: one, if they fit. Where a single record became
+/// larger by compression than the limit allows, its batch is not compressed.
+pub struct Splitter<'a, F = Change> {
     records: Records<'a>,
     encoder: &'a mut BatchEncoder,
     options: BatchOptions,
     limit: usize,
     /// Uncompressed and compressed bytes of what was seen last.
     ratio: (usize, usize),
+    /// Whether it is worth trying to make one batch of everything.
+    may_be_one: bool,
+    headers: HeaderBuffer,
+    change: F,
     ended: bool,
 }
 
-/// What a try collected.
-struct Collected {
-    first_offset: Offset,
-    last_offset: Offset,
-}
-
 impl<'a> Splitter<'a> {
-    /// Parts of at most `limit` bytes each, header included.
+    /// Batches of at most `limit` bytes each, header included.
     #[must_use]
     pub fn new(
         records: Records<'a>,
@@ -133,21 +129,45 @@ impl<'a> Splitter<'a> {
         options: BatchOptions,
         limit: usize,
     ) -> Self {
+        Splitter::with_change(records, encoder, options, limit, |record, _| Some(record))
+    }
+}
+
+impl<'a, F> Splitter<'a, F>
+where
+    F: for<'r> FnMut(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>,
+{
+    /// As [`Splitter::new`], with records dropped or changed on the way; see [`Change`].
+    #[must_use]
+    pub fn with_change(
+        records: Records<'a>,
+        encoder: &'a mut BatchEncoder,
+        options: BatchOptions,
+        limit: usize,
+        change: F,
+    ) -> Self {
         encoder.clear();
+        let ratio = records.sizes();
         Self {
-            ratio: records.sizes(),
+            ratio,
+            may_be_one: ratio.1 <= limit,
             records,
             encoder,
             options,
             limit,
+            headers: HeaderBuffer::new(),
+            change,
             ended: false,
         }
     }
 
     /// Uncompressed bytes that will probably fill a batch.
-    fn target(&self) -> usize {
+    fn target(&mut self) -> usize {
         if self.options.compression == Compression::NONE {
             return self.limit;
+        }
+        if std::mem::take(&mut self.may_be_one) {
+            return usize::MAX;
         }
         let (uncompressed, compressed) = self.ratio;
         let (limit, uncompressed) = (self.limit as u128, uncompressed as u128);
@@ -158,51 +178,46 @@ impl<'a> Splitter<'a> {
             .max(self.limit)
     }
 
-    /// Collects up to `most` records that have no more than `target` bytes, or one. Nothing at the end.
-    fn collect(&mut self, most: u32, target: usize) -> Result<Option<Collected>, ReshapeError> {
+    /// Collects up to `most` records that have no more than `target` bytes, or one; none at the end.
+    /// Returns the offset of the first one.
+    fn collect(&mut self, most: u32, target: usize) -> Result<Option<Offset>, ReshapeError> {
         self.encoder.clear();
-        let mut collected: Option<Collected> = None;
+        let mut first = None;
         while self.encoder.count() < most {
             let before = self.records.clone();
             let Some(record) = self.records.next().transpose()? else {
                 break;
             };
+            self.headers.clear();
+            let Some(record) = (self.change)(record, &mut self.headers) else {
+                continue;
+            };
             let size = self.encoder.uncompressed_size() + self.encoder.size_of(&record);
-            if size > target && collected.is_some() {
+            if size > target && first.is_some() {
                 self.records = before;
                 break;
             }
             self.encoder.push(&record)?;
-            let last_offset = record.offset();
-            let first_offset = collected.map_or(last_offset, |part| part.first_offset);
-            collected = Some(Collected {
-                first_offset,
-                last_offset,
-            });
+            first.get_or_insert(record.offset());
         }
-        Ok(collected)
+        Ok(first)
     }
 
-    fn part(&mut self) -> Result<Option<Part>, SplitFailure> {
+    fn part(&mut self) -> Result<Option<Encoded>, SplitFailure> {
         let (mut most, target) = (u32::MAX, self.target());
         loop {
             let begin = self.records.clone();
-            let Some(collected) = self.collect(most, target)? else {
+            let Some(offset) = self.collect(most, target)? else {
                 return Ok(None);
             };
             let count = self.encoder.count();
             let uncompressed_size = self.encoder.uncompressed_size();
-            let done = |batch| Part {
-                batch,
-                first_offset: collected.first_offset,
-                last_offset: collected.last_offset,
-            };
             let batch = self.encoder.encode(&self.options);
             let batch = batch.map_err(ReshapeError::from)?;
             let size = batch.bytes().len();
             if size <= self.limit {
                 self.ratio = (uncompressed_size, size);
-                return Ok(Some(done(batch)));
+                return Ok(Some(self.encoder.encoded(batch)));
             }
             if count > 1 {
                 let fitting = u64::from(count) * self.limit as u64 * 9 / (10 * size as u64);
@@ -213,11 +228,11 @@ impl<'a> Splitter<'a> {
             if uncompressed_size <= self.limit {
                 let mut options = self.options;
                 options.compression = Compression::NONE;
-                let batch = self.encoder.finish(&options).map_err(ReshapeError::from)?;
-                return Ok(Some(done(batch)));
+                let part = self.encoder.finish(&options).map_err(ReshapeError::from)?;
+                return Ok(Some(part));
             }
             return Err(SplitFailure::TooLarge(RecordTooLarge {
-                offset: collected.first_offset,
+                offset,
                 batch_size: size.min(uncompressed_size),
                 uncompressed_size,
                 limit: self.limit,
@@ -226,21 +241,30 @@ impl<'a> Splitter<'a> {
     }
 }
 
-impl Iterator for Splitter<'_> {
-    type Item = Result<Part, SplitFailure>;
+impl<F> Iterator for Splitter<'_, F>
+where
+    F: for<'r> FnMut(Record<'r>, &'r mut HeaderBuffer) -> Option<Record<'r>>,
+{
+    type Item = Result<Encoded, SplitFailure>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
         }
         let part = self.part();
+        // Nothing of a part that was not made gets into what the encoder makes next.
+        self.encoder.clear();
         self.ended = matches!(&part, Ok(None) | Err(SplitFailure::Reshape(_)));
         part.transpose()
     }
 }
 
-impl Drop for Splitter<'_> {
-    fn drop(&mut self) {
-        self.encoder.clear();
+impl<F> fmt::Debug for Splitter<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Splitter")
+            .field("records", &self.records)
+            .field("options", &self.options)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }

@@ -214,7 +214,7 @@ impl PartialEq for Headers<'_> {
 impl Eq for Headers<'_> {}
 
 /// Iterates over [`Headers`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HeadersIter<'a> {
     left: u32,
     rest: &'a [u8],
@@ -231,6 +231,15 @@ impl<'a> Iterator for HeadersIter<'a> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left as usize, Some(self.left as usize))
+    }
+}
+
+/// Without contents.
+impl fmt::Debug for HeadersIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadersIter")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

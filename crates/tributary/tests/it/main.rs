@@ -12,6 +12,7 @@ mod acls;
 mod awkward;
 mod bad_input;
 mod damage;
+mod encoded_batches;
 mod fidelity;
 mod kill;
 mod obstacle;
