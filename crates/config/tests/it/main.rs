@@ -2,6 +2,8 @@
 
 mod any_text;
 mod java_patterns;
+mod known_keys;
+mod mirror;
 mod right;
 mod wrong;
 
