@@ -189,6 +189,83 @@ const CLIENT_FAMILIES: &[Family] = &[Family::new(
     ],
 )];
 
+/// A part of the reference.
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) tables: Tables,
+}
+
+/// All tables, each once.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        title: "Every link",
+        text: "Kafka Connect's keys of a connector.",
+        tables: &[connect::KEYS],
+    },
+    Section {
+        title: "Every link: Tributary's own",
+        text: "What neither product has a name for, and settings of topics that hold in both vocabularies.",
+        tables: &[own::TOPICS, own::KEYS],
+    },
+    Section {
+        title: "Links in Replicator's vocabulary",
+        text: "With `connector.class` of Replicator or of Tributary. Connections are behind `src.kafka.` and \
+            `dest.kafka.`, data settings behind `src.consumer.` and `producer.override.`.",
+        tables: &[source::KEYS, destination::KEYS, offsets::KEYS],
+    },
+    Section {
+        title: "Links in MirrorMaker 2's vocabulary",
+        text: "With `connector.class` of `MirrorSourceConnector` or of Tributary, and for flows of a file. Connections \
+            are behind `source.cluster.` and `target.cluster.`, data settings behind `source.consumer.`, `consumer.`, \
+            `producer.override.`, `target.producer.` and `producer.`, the stronger first. With Tributary's own class \
+            Replicator's defaults hold where both products have a key.",
+        tables: &[mirror::KEYS],
+    },
+    Section {
+        title: "MirrorMaker 2's file",
+        text: "For `tributary mirror-maker`. Other keys stand behind `ALIAS.` (a cluster's connection, and settings of \
+            the workers that write to it), behind `A->B.` (a flow), or at the top, for all flows.",
+        tables: &[mirror::FILE],
+    },
+    Section {
+        title: "Workers",
+        text: "Keys of a process, besides those of every client, which are its own cluster's. `producer.` in front of \
+            a client's key makes it one of the connections that data is written by.",
+        tables: &[worker::KEYS],
+    },
+    Section {
+        title: "Workers: HTTP",
+        text: "The listener of a process.",
+        tables: &[rest::KEYS],
+    },
+    Section {
+        title: "Every Kafka client",
+        text: "Behind the prefixes above.",
+        tables: &[client::COMMON],
+    },
+    Section {
+        title: "Every Kafka client: TLS",
+        text: "Behind the prefixes above.",
+        tables: &[tls::KEYS],
+    },
+    Section {
+        title: "Every Kafka client: SASL",
+        text: "Behind the prefixes above.",
+        tables: &[sasl::KEYS],
+    },
+    Section {
+        title: "Consumers",
+        text: "Behind the prefixes of source clients.",
+        tables: &[consumer::CONSUMER],
+    },
+    Section {
+        title: "Producers",
+        text: "Behind the prefixes of destination clients.",
+        tables: &[producer::PRODUCER],
+    },
+];
+
 impl Scope {
     /// All of them.
     pub const ALL: [Self; 6] = [

@@ -30,6 +30,7 @@ use crate::worker::WorkerConfig;
 
 pub use link::scope_of;
 pub use mirrors::{Flow, is_mirror_file, resolve_mirrors};
+pub(crate) use mirrors::{mirrors_outcome, mirrors_row};
 use reader::Reader;
 
 /// The settings of a link, in the vocabulary of Replicator, of MirrorMaker 2, or in our own, as `connector.class`
@@ -41,9 +42,7 @@ pub fn resolve_link(
     raw: &RawConfig,
     worker: &WorkerConfig,
 ) -> Result<(LinkConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, scope_of(raw), |reader| {
-        link::link(reader, worker, None)
-    })
+    link_outcome(raw, worker).into_result()
 }
 
 /// As [`resolve_link`], with topics selected by the caller rather than by keys: the command line takes several
@@ -56,9 +55,10 @@ pub fn resolve_link_selecting(
     worker: &WorkerConfig,
     selection: TopicSelection,
 ) -> Result<(LinkConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, scope_of(raw), |reader| {
+    outcome(raw, scope_of(raw), |reader| {
         link::link(reader, worker, Some(selection))
     })
+    .into_result()
 }
 
 /// The settings of a process, in Connect's vocabulary and our own. Positions are kept in `offset.storage.topic`
@@ -67,38 +67,59 @@ pub fn resolve_link_selecting(
 /// # Errors
 /// All problems of the configuration.
 pub fn resolve_worker(raw: &RawConfig) -> Result<(WorkerConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, Scope::Worker, worker::worker)
+    worker_outcome(raw).into_result()
 }
 
-/// What is wrong and what is worth saying about the properties of a Kafka client.
-///
-/// # Errors
-/// All problems of the configuration.
-pub fn check_client(raw: &RawConfig) -> Result<Vec<Notice>, Vec<ConfigProblem>> {
-    resolve(raw, Scope::Client, |reader| {
-        let client = client::client(reader, &[""], None);
-        client.map(|_| ()).or(Some(()))
-    })
-    .map(|((), notices)| notices)
+/// What came of a configuration: settings, unless something is wrong, and everything there is to say.
+pub(crate) struct Outcome<T> {
+    pub(crate) settings: Option<T>,
+    pub(crate) problems: Vec<ConfigProblem>,
+    pub(crate) notices: Vec<Notice>,
 }
 
-fn resolve<T>(
+impl<T> Outcome<T> {
+    fn into_result(self) -> Result<(T, Vec<Notice>), Vec<ConfigProblem>> {
+        match self.settings {
+            Some(settings) if self.problems.is_empty() => Ok((settings, self.notices)),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+fn outcome<T>(
     raw: &RawConfig,
     scope: Scope,
     settings: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-) -> Result<(T, Vec<Notice>), Vec<ConfigProblem>> {
-    let (raw, notices) = with_newer_names(raw, scope);
+) -> Outcome<T> {
+    let (raw, mut notices) = with_newer_names(raw, scope);
     let mut reader = Reader::new(&raw, scope);
     classify::classify(&mut reader);
     let settings = settings(&mut reader);
     reader.say_not_yet();
-    match settings {
-        Some(settings) if reader.problems.is_empty() => {
-            let notices = notices.into_iter().chain(reader.notices).collect();
-            Ok((settings, notices))
-        }
-        _ => Err(reader.problems),
+    notices.append(&mut reader.notices);
+    Outcome {
+        settings,
+        problems: reader.problems,
+        notices,
     }
+}
+
+pub(crate) fn link_outcome(raw: &RawConfig, worker: &WorkerConfig) -> Outcome<LinkConfig> {
+    outcome(raw, scope_of(raw), |reader| {
+        link::link(reader, worker, None)
+    })
+}
+
+pub(crate) fn worker_outcome(raw: &RawConfig) -> Outcome<WorkerConfig> {
+    outcome(raw, Scope::Worker, worker::worker)
+}
+
+/// Client properties have no required keys: nothing is put together that would miss them.
+pub(crate) fn client_outcome(raw: &RawConfig) -> Outcome<()> {
+    outcome(raw, Scope::Client, |reader| {
+        client::client(reader, &[""], None);
+        Some(())
+    })
 }
 
 /// Moves values of older names to the newer ones. Where both are set the newer one holds.

@@ -109,7 +109,7 @@ async fn start(
             Some(Ok(started)) => started,
             Some(Err(error)) => {
                 output::error(&format!("link {name} cannot start: {error}"));
-                return Err(Exit::Error);
+                return Err(Exit::NotStarted);
             }
         };
         tracing::info!(link = name, "started");
@@ -125,7 +125,7 @@ fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<Fil
     }
     let store = FileStore::open(path).map_err(|error| {
         output::error(&error.to_string());
-        Exit::Error
+        Exit::NotStarted
     })?;
     files.push((path.to_owned(), store.clone()));
     Ok(store)

@@ -105,7 +105,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         List,
         Some(""),
         Implemented,
-        "transforms of Connect; none can run here",
+        "transforms of Connect; refused, because none can run here",
     )
     .low(),
     key(
@@ -123,7 +123,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         List,
         Some(""),
         Implemented,
-        "predicates of Connect; none can run here",
+        "predicates of Connect; refused, because none can run here",
     )
     .low(),
     key(

@@ -222,20 +222,27 @@ fn transforms(reader: &mut Reader<'_>) {
         let Some(entry) = reader.entry(key) else {
             continue;
         };
-        let router = reader.list(key).into_iter().find_map(|alias| {
-            reader
-                .text(&format!("{key}.{alias}.type"))
-                .filter(|class| class.ends_with("RegexRouter"))
-        });
-        let remedy = match router {
-            Some(_) => "topic.rename.format gives copies other names",
-            None => "topics are selected by topic.regex, topic.whitelist and topic.blacklist",
+        let classes: Vec<&str> = reader
+            .list(key)
+            .into_iter()
+            .filter_map(|alias| reader.text(&format!("{key}.{alias}.type")))
+            .collect();
+        let any_ends_with = |name: &str| classes.iter().any(|class| class.ends_with(name));
+        let remedy = if any_ends_with("RegexRouter") {
+            "topic.rename.format gives copies other names"
+        } else if any_ends_with("Filter") || any_ends_with("TopicNameMatches") {
+            "topics are selected by topic.regex, topic.whitelist and topic.blacklist"
+        } else {
+            "leave it out: records are copied as they are"
         };
-        reader.refuse(
-            entry,
-            "Tributary runs no Java plugins",
-            Some(remedy.to_owned()),
-        );
+        let wrong = match classes.as_slice() {
+            [] => "Tributary runs no Java plugins".to_owned(),
+            classes => format!(
+                "Tributary runs no Java plugins such as {}",
+                classes.join(", ")
+            ),
+        };
+        reader.refuse(entry, wrong, Some(remedy.to_owned()));
     }
 }
 

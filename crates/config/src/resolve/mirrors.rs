@@ -16,7 +16,7 @@ use crate::link::LinkConfig;
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::{Origin, RawConfig, RawEntry};
 use crate::resolve::reader::Reader;
-use crate::resolve::{classify, link, resolve, worker};
+use crate::resolve::{Outcome, classify, link, outcome, worker};
 use crate::worker::WorkerConfig;
 
 /// Top-level keys that begin so are the worker's too, and stronger there than those of a cluster.
@@ -58,6 +58,10 @@ pub fn resolve_mirrors(
     raw: &RawConfig,
     only: Option<&[String]>,
 ) -> Result<(Vec<Flow>, Vec<Notice>), Vec<ConfigProblem>> {
+    mirrors_outcome(raw, only).into_result()
+}
+
+pub(crate) fn mirrors_outcome(raw: &RawConfig, only: Option<&[String]>) -> Outcome<Vec<Flow>> {
     let mut reader = Reader::new(raw, Scope::MirrorFile);
     let file = File::read(&mut reader);
     let chosen = file.flows(&mut reader, only);
@@ -68,7 +72,7 @@ pub fn resolve_mirrors(
         notices: reader.notices,
     };
     for (source, destination) in chosen {
-        let worker = resolve(
+        let worker = outcome(
             &file.worker(source, destination),
             Scope::Worker,
             worker::worker,
@@ -77,7 +81,7 @@ pub fn resolve_mirrors(
         let fallback = || WorkerConfig::new(crate::worker::OffsetStorage::File("none".into()));
         let base = worker.clone().unwrap_or_else(fallback);
         let connector = file.connector(source, destination);
-        let link = resolve(&connector, Scope::Mirror, |reader| {
+        let link = outcome(&connector, Scope::Mirror, |reader| {
             absent_connectors(reader);
             link::link(reader, &base, None)
         });
@@ -89,10 +93,30 @@ pub fn resolve_mirrors(
             flows.push(Flow { link, worker });
         }
     }
-    if all.problems.is_empty() {
-        Ok((flows, all.notices))
-    } else {
-        Err(all.problems)
+    Outcome {
+        settings: Some(flows),
+        problems: all.problems,
+        notices: all.notices,
+    }
+}
+
+/// The row of a key of a file, wherever it stands in it.
+pub(crate) fn mirrors_row(raw: &RawConfig, key: &str) -> Option<&'static ConfigKey> {
+    let aliases = raw
+        .get("clusters")
+        .map(|entry| entry.value.split(',').map(str::trim).collect())
+        .unwrap_or_default();
+    match (File { raw, aliases }).place(key) {
+        Place::Top => Scope::MirrorFile
+            .find(key)
+            .or_else(|| top_key(key))
+            .or_else(|| Scope::Worker.find(key).filter(|_| forwarded(key))),
+        Place::Cluster(_, rest) => Scope::Mirror
+            .find(&format!("source.cluster.{rest}"))
+            .filter(|_| rest != "alias")
+            .or_else(|| Scope::Worker.find(rest)),
+        Place::Flow(_, _, rest) => Scope::Mirror.find(rest),
+        Place::Stranger(_) => None,
     }
 }
 
@@ -115,11 +139,12 @@ struct Findings {
 }
 
 impl Findings {
-    fn take<T>(&mut self, result: Result<(T, Vec<Notice>), Vec<ConfigProblem>>) -> Option<T> {
-        let (value, notices, problems) = match result {
-            Ok((value, notices)) => (Some(value), notices, Vec::new()),
-            Err(problems) => (None, Vec::new(), problems),
-        };
+    fn take<T>(&mut self, outcome: Outcome<T>) -> Option<T> {
+        let Outcome {
+            settings,
+            problems,
+            notices,
+        } = outcome;
         for notice in notices {
             if !self.notices.contains(&notice) {
                 self.notices.push(notice);
@@ -140,7 +165,7 @@ impl Findings {
                 self.problems.push(problem);
             }
         }
-        value
+        settings
     }
 }
 

@@ -83,6 +83,8 @@ impl<'a> Reader<'a> {
     /// Notes that `what` is asked for and has no effect, for a reason that several keys may share.
     pub(super) fn not_yet(&mut self, reason: &'static str, what: String) {
         match self.not_yet.iter_mut().find(|(known, _)| *known == reason) {
+            // One value may be laid over several clients.
+            Some((_, all)) if all.contains(&what) => {}
             Some((_, all)) => all.push(what),
             None => self.not_yet.push((reason, vec![what])),
         }

@@ -248,7 +248,8 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
     );
     check(
         "transforms=r\ntransforms.r.type=org.apache.kafka.connect.transforms.RegexRouter",
-        "transforms=r (--set): Tributary runs no Java plugins; topic.rename.format gives copies other names",
+        "transforms=r (--set): Tributary runs no Java plugins such as \
+         org.apache.kafka.connect.transforms.RegexRouter; topic.rename.format gives copies other names",
     );
 }
 
