@@ -103,21 +103,19 @@ pub fn kind_of(raw: &RawConfig) -> FileKind {
     if raw.get("connector.class").is_some() {
         return FileKind::Link;
     }
-    let known = |scope: Scope| {
+    let count = |is: &dyn Fn(&str) -> bool| {
         let entries = raw.entries().iter();
-        entries
-            .filter(|entry| scope.find(&entry.key).is_some())
-            .count()
+        entries.filter(|entry| is(&entry.key)).count()
     };
-    let (link, worker, client) = (
-        known(Scope::Own),
-        known(Scope::Worker),
-        known(Scope::Client),
-    );
-    if client > worker && client > link {
-        FileKind::Client
-    } else if worker > link {
+    let client = |key: &str| Scope::Client.find(key).is_some();
+    let link = count(&|key| Scope::Own.find(key).is_some());
+    // A worker has the keys of a client too, and some that no client has.
+    let worker = count(&|key| Scope::Worker.find(key).is_some());
+    let worker_alone = count(&|key| Scope::Worker.find(key).is_some() && !client(key));
+    if worker_alone > 0 && worker > link {
         FileKind::Worker
+    } else if count(&client) > link {
+        FileKind::Client
     } else {
         FileKind::Link
     }

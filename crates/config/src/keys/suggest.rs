@@ -55,6 +55,8 @@ pub fn nearest(scope: Scope, unknown: &str) -> Option<String> {
     let names: Vec<String> = scope.names().filter(|name| !name.ends_with('*')).collect();
     let by_distance = names
         .iter()
+        // No need to look closer where the lengths say enough.
+        .filter(|name| name.len().abs_diff(lower.len()) <= 3)
         .map(|name| (distance(&lower, name), name))
         .filter(|(distance, _)| *distance <= 3 && distance * 2 <= lower.len())
         .min_by_key(|(distance, _)| *distance)

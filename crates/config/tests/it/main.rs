@@ -6,6 +6,7 @@ mod known_keys;
 mod mirror;
 mod right;
 mod wrong;
+mod wrong_more;
 
 use config::raw::RawConfig;
 use config::{OffsetStorage, WorkerConfig};

@@ -9,9 +9,11 @@
 )]
 
 mod bad_input;
+mod config_files;
 mod damage;
 mod fidelity;
 mod kill;
+mod mirror_maker;
 mod obstacle;
 mod outage;
 mod positions;
