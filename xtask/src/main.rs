@@ -9,6 +9,7 @@
 mod bench;
 mod build;
 mod demo;
+mod docs;
 mod duration;
 mod failure;
 mod interrupt;
@@ -53,6 +54,12 @@ enum Verb {
     /// The relay that the benchmark measures as its floor
     #[command(hide = true)]
     BenchRelay(bench::RelayOptions),
+    /// Write the pages that are made from the program, such as docs/config-reference.md
+    Docs {
+        /// Write nothing; fail where a page is not as the program says
+        #[arg(long)]
+        check: bool,
+    },
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Apache Kafka for tests and by hand
@@ -78,6 +85,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Bench(options) => bench::run(&root, &options),
         Verb::BenchRelay(options) => bench::run_relay(&options),
         Verb::Ci => test::run(&root, &[]),
+        Verb::Docs { check } => docs::run(&root, check),
         Verb::Tidy => tidy::run(&root),
         Verb::Kafka(verb) => kafka::run(&verb),
     }

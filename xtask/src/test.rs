@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, the ones against real Kafka included.
 //!
 //! ```text
-//! set-up check → Kafka's jars → fmt → tidy → clippy → tests → doctests → docs → fuzz targets build → cargo-deny
+//! set-up check → Kafka's jars → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets build → cargo-deny
 //! ```
 //! Cheap steps come first; the first failure ends the run. Each step says that it began and how long it took. The one
 //! step that may not take place, cargo-deny where it is not installed, says so and is named again in the last line.
@@ -16,7 +16,7 @@ use test_support::KafkaVersion;
 use tokio::time::Instant;
 
 use crate::failure::{Attempt as _, Failure, Result};
-use crate::{kafka, output, setup, tidy};
+use crate::{docs, kafka, output, setup, tidy};
 
 /// Without it the judge, a program of this crate, would be left out.
 const JUDGE: &str = "xtask/judge";
@@ -85,6 +85,9 @@ impl Run<'_> {
                 "warnings",
             ],
         )?;
+        self.step("pages made from the program", |root| {
+            docs::run(root, true).map(|()| Outcome::Done)
+        })?;
         self.tests(&[])?;
         self.cargo("doctests", &["test", "--locked", "--workspace", "--doc"])?;
         self.step("documentation", documentation)?;

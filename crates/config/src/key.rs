@@ -42,6 +42,9 @@ pub enum Kind {
     Fraction,
     /// The name of a Java class; never loaded.
     Class,
+    /// The name of one of these classes, never loaded, and what to do instead of another one. A name with a
+    /// package is compared as a whole, one without stands for that class in any package.
+    ClassOf(&'static [&'static str], &'static str),
     /// One of these.
     OneOf(&'static [&'static str]),
 }
@@ -99,6 +102,8 @@ pub enum Treatment {
     IgnoredWarn(&'static str),
     /// The configuration cannot be used with it: what to do instead.
     Rejected(&'static str),
+    /// An older name: the value is moved to this key before anything is judged, unless that is set too.
+    Mapped(&'static str),
 }
 
 /// A row of a table. `Medium`, unless [`ConfigKey::high`] or [`ConfigKey::low`] follows.
@@ -148,6 +153,16 @@ impl ConfigKey {
     pub fn check(&self, value: &str) -> Result<(), (String, String)> {
         match self.kind {
             Kind::Text | Kind::Password | Kind::List | Kind::Class => Ok(()),
+            Kind::ClassOf(classes, remedy) => {
+                let simple = value.rsplit('.').next().unwrap_or(value);
+                let known = classes
+                    .iter()
+                    .any(|class| *class == value || *class == simple);
+                if value.is_empty() || known {
+                    return Ok(());
+                }
+                Err(("Tributary runs no Java plugins".into(), remedy.into()))
+            }
             Kind::Boolean => match parse_boolean(value) {
                 Some(_) => Ok(()),
                 None => Err((
@@ -223,7 +238,7 @@ impl ConfigKey {
         remedy: Option<String>,
     ) -> ConfigProblem {
         ConfigProblem {
-            key: entry.key.clone(),
+            key: entry.written().to_owned(),
             shown: Some(self.shown(entry.value.trim())),
             origin: Some(entry.origin.clone()),
             wrong,
@@ -244,10 +259,14 @@ pub(crate) fn shown(secret: bool, value: &str) -> String {
 /// Whether a key's name says that its value is a secret, known or not.
 #[must_use]
 pub fn holds_secret(key: &str) -> bool {
-    let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+    let key = key.to_ascii_lowercase();
+    let last = key.rsplit(['.', '-', '_']).next().unwrap_or(&key);
     key.ends_with("sasl.jaas.config")
         || key.ends_with("user.info")
-        || ["password", "secret", "passphrase", "token", "key"].contains(&last.as_str())
+        || ["password", "secret", "passphrase", "token", "key"].contains(&last)
+        || ["password", "secret", "passphrase"]
+            .iter()
+            .any(|word| last.ends_with(word))
 }
 
 /// `true` or `false`, in any case.

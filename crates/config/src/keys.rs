@@ -1,20 +1,33 @@
 //! Every key that is known, by where it may stand.
 //!
 //! ```text
-//! link     own keys · src.kafka.<client> · src.consumer.<client or consumer> · dest.kafka.<client>
-//!          producer.override.<client or producer> · consumer.override.… · admin.override.…
-//! worker   own keys · <client> · producer.… · consumer.… · admin.…
+//! Replicator  own keys · src.kafka.<client> · src.consumer.<consumer> · dest.kafka.<client>
+//!             producer.override.<producer> · consumer.override.… · admin.override.…
+//! MirrorMaker own keys · source.cluster.<client> · source.consumer.… · target.producer.… · consumer.… · …
+//! Tributary   those of both, except unprefixed clients
+//! worker      own keys · <client> · producer.… · consumer.… · admin.…
 //! ```
+//!
+//! A key that two products have with different defaults has a row in the table of each.
 
 mod client;
+mod connect;
 mod consumer;
 mod destination;
+pub(crate) mod mirror;
 mod offsets;
+mod own;
 mod producer;
+mod rest;
+mod sasl;
 mod source;
+mod suggest;
+mod tls;
 pub(crate) mod worker;
 
-use crate::key::ConfigKey;
+use crate::key::{ConfigKey, Treatment};
+
+pub use suggest::{known_elsewhere, nearest};
 
 /// Largest value of Java's `int`.
 const INT: i64 = 2_147_483_647;
@@ -23,82 +36,257 @@ const SHORT: i64 = 32_767;
 /// Largest value of Java's `long`.
 const LONG: i64 = i64::MAX;
 
-/// What a configuration is for.
+const BYTE_ARRAYS: &str = "io.confluent.connect.replicator.util.ByteArrayConverter";
+const NO_SECURITY: &str =
+    "it has no effect with security.protocol=PLAINTEXT, the only protocol supported so far";
+
+/// What a configuration is for, and so which vocabulary it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
-    /// A link (a connector, in Connect's words).
-    Link,
+    /// A link of Confluent Replicator's class.
+    Replicator,
+    /// A link of MirrorMaker 2's class, or a flow of its file.
+    Mirror,
+    /// A link of our own class, or of none.
+    Own,
     /// The process.
     Worker,
+    /// What is said about a whole file of MirrorMaker 2, once.
+    MirrorFile,
+    /// A Kafka client, without a prefix.
+    Client,
 }
 
 type Tables = &'static [&'static [ConfigKey]];
 
 /// Keys behind a prefix.
-struct Family {
-    prefix: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// What stands before each name; may be empty.
+    pub prefix: &'static str,
     tables: Tables,
 }
 
-const CLIENT: Tables = &[client::COMMON];
-const CONSUMER: Tables = &[consumer::CONSUMER, client::COMMON];
-const PRODUCER: Tables = &[producer::PRODUCER, client::COMMON];
+impl Family {
+    const fn new(prefix: &'static str, tables: Tables) -> Self {
+        Self { prefix, tables }
+    }
 
-const LINK_FAMILIES: &[Family] = &[
-    Family {
-        prefix: "",
-        tables: &[source::KEYS, destination::KEYS, offsets::KEYS],
-    },
-    Family {
-        prefix: "src.kafka.",
-        tables: CLIENT,
-    },
-    Family {
-        prefix: "src.consumer.",
-        tables: CONSUMER,
-    },
-    Family {
-        prefix: "dest.kafka.",
-        tables: CLIENT,
-    },
-    Family {
-        prefix: "producer.override.",
-        tables: PRODUCER,
-    },
-    Family {
-        prefix: "consumer.override.",
-        tables: CONSUMER,
-    },
-    Family {
-        prefix: "admin.override.",
-        tables: CLIENT,
-    },
+    /// The rows, in the order of their tables.
+    pub fn rows(&self) -> impl Iterator<Item = &'static ConfigKey> {
+        self.tables.iter().flat_map(|table| table.iter())
+    }
+}
+
+const CLIENT: Tables = &[client::COMMON, tls::KEYS, sasl::KEYS];
+const CONSUMER: Tables = &[consumer::CONSUMER, client::COMMON, tls::KEYS, sasl::KEYS];
+const PRODUCER: Tables = &[producer::PRODUCER, client::COMMON, tls::KEYS, sasl::KEYS];
+
+const REPLICATOR_FAMILIES: &[Family] = &[
+    Family::new(
+        "",
+        &[
+            source::KEYS,
+            destination::KEYS,
+            offsets::KEYS,
+            own::TOPICS,
+            own::KEYS,
+            connect::KEYS,
+        ],
+    ),
+    Family::new("src.kafka.", CLIENT),
+    Family::new("src.consumer.", CONSUMER),
+    Family::new("dest.kafka.", CLIENT),
+    Family::new("producer.override.", PRODUCER),
+    Family::new("consumer.override.", CONSUMER),
+    Family::new("admin.override.", CLIENT),
+];
+
+const MIRROR_FAMILIES: &[Family] = &[
+    Family::new(
+        "",
+        &[
+            mirror::KEYS,
+            own::TOPICS,
+            own::KEYS,
+            connect::KEYS,
+            tls::KEYS,
+            sasl::KEYS,
+        ],
+    ),
+    Family::new("source.cluster.", CLIENT),
+    Family::new("target.cluster.", CLIENT),
+    Family::new("source.consumer.", CONSUMER),
+    Family::new("source.producer.", PRODUCER),
+    Family::new("source.admin.", CLIENT),
+    Family::new("target.consumer.", CONSUMER),
+    Family::new("target.producer.", PRODUCER),
+    Family::new("target.admin.", CLIENT),
+    Family::new("producer.override.", PRODUCER),
+    Family::new("consumer.override.", CONSUMER),
+    Family::new("admin.override.", CLIENT),
+    Family::new("consumer.", CONSUMER),
+    Family::new("producer.", PRODUCER),
+    Family::new("admin.", CLIENT),
+];
+
+/// Replicator's rows come first, so its defaults hold where both products have a key.
+const OWN_FAMILIES: &[Family] = &[
+    Family::new(
+        "",
+        &[
+            source::KEYS,
+            destination::KEYS,
+            offsets::KEYS,
+            own::TOPICS,
+            own::KEYS,
+            connect::KEYS,
+            mirror::KEYS,
+        ],
+    ),
+    Family::new("src.kafka.", CLIENT),
+    Family::new("src.consumer.", CONSUMER),
+    Family::new("dest.kafka.", CLIENT),
+    Family::new("producer.override.", PRODUCER),
+    Family::new("consumer.override.", CONSUMER),
+    Family::new("admin.override.", CLIENT),
+    Family::new("source.cluster.", CLIENT),
+    Family::new("target.cluster.", CLIENT),
+    Family::new("source.consumer.", CONSUMER),
+    Family::new("source.producer.", PRODUCER),
+    Family::new("source.admin.", CLIENT),
+    Family::new("target.consumer.", CONSUMER),
+    Family::new("target.producer.", PRODUCER),
+    Family::new("target.admin.", CLIENT),
 ];
 
 const WORKER_FAMILIES: &[Family] = &[
-    Family {
-        prefix: "",
-        tables: &[worker::KEYS, client::COMMON],
+    Family::new(
+        "",
+        &[
+            worker::KEYS,
+            rest::KEYS,
+            client::COMMON,
+            tls::KEYS,
+            sasl::KEYS,
+        ],
+    ),
+    Family::new("producer.", PRODUCER),
+    Family::new("consumer.", CONSUMER),
+    Family::new("admin.", CLIENT),
+];
+
+const FILE_FAMILIES: &[Family] = &[Family::new("", &[mirror::FILE])];
+
+const CLIENT_FAMILIES: &[Family] = &[Family::new(
+    "",
+    &[
+        client::COMMON,
+        consumer::CONSUMER,
+        producer::PRODUCER,
+        tls::KEYS,
+        sasl::KEYS,
+    ],
+)];
+
+/// A part of the reference.
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) tables: Tables,
+}
+
+/// All tables, each once.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        title: "Every link",
+        text: "Kafka Connect's keys of a connector.",
+        tables: &[connect::KEYS],
     },
-    Family {
-        prefix: "producer.",
-        tables: PRODUCER,
+    Section {
+        title: "Every link: Tributary's own",
+        text: "What neither product has a name for, and settings of topics that hold in both vocabularies.",
+        tables: &[own::TOPICS, own::KEYS],
     },
-    Family {
-        prefix: "consumer.",
-        tables: CONSUMER,
+    Section {
+        title: "Links in Replicator's vocabulary",
+        text: "With `connector.class` of Replicator or of Tributary. Connections are behind `src.kafka.` and \
+            `dest.kafka.`, data settings behind `src.consumer.` and `producer.override.`.",
+        tables: &[source::KEYS, destination::KEYS, offsets::KEYS],
     },
-    Family {
-        prefix: "admin.",
-        tables: CLIENT,
+    Section {
+        title: "Links in MirrorMaker 2's vocabulary",
+        text: "With `connector.class` of `MirrorSourceConnector` or of Tributary, and for flows of a file. Connections \
+            are behind `source.cluster.` and `target.cluster.`, data settings behind `source.consumer.`, `consumer.`, \
+            `producer.override.`, `target.producer.` and `producer.`, the stronger first. With Tributary's own class \
+            Replicator's defaults hold where both products have a key.",
+        tables: &[mirror::KEYS],
+    },
+    Section {
+        title: "MirrorMaker 2's file",
+        text: "For `tributary mirror-maker`. Other keys stand behind `ALIAS.` (a cluster's connection, and settings of \
+            the workers that write to it), behind `A->B.` (a flow), or at the top, for all flows.",
+        tables: &[mirror::FILE],
+    },
+    Section {
+        title: "Workers",
+        text: "Keys of a process, besides those of every client, which are its own cluster's. `producer.` in front of \
+            a client's key makes it one of the connections that data is written by.",
+        tables: &[worker::KEYS],
+    },
+    Section {
+        title: "Workers: HTTP",
+        text: "The listener of a process.",
+        tables: &[rest::KEYS],
+    },
+    Section {
+        title: "Every Kafka client",
+        text: "Behind the prefixes above.",
+        tables: &[client::COMMON],
+    },
+    Section {
+        title: "Every Kafka client: TLS",
+        text: "Behind the prefixes above.",
+        tables: &[tls::KEYS],
+    },
+    Section {
+        title: "Every Kafka client: SASL",
+        text: "Behind the prefixes above.",
+        tables: &[sasl::KEYS],
+    },
+    Section {
+        title: "Consumers",
+        text: "Behind the prefixes of source clients.",
+        tables: &[consumer::CONSUMER],
+    },
+    Section {
+        title: "Producers",
+        text: "Behind the prefixes of destination clients.",
+        tables: &[producer::PRODUCER],
     },
 ];
 
 impl Scope {
-    fn families(self) -> &'static [Family] {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Replicator,
+        Self::Mirror,
+        Self::Own,
+        Self::Worker,
+        Self::MirrorFile,
+        Self::Client,
+    ];
+
+    /// What may stand in this scope, by prefix.
+    #[must_use]
+    pub fn families(self) -> &'static [Family] {
         match self {
-            Self::Link => LINK_FAMILIES,
+            Self::Replicator => REPLICATOR_FAMILIES,
+            Self::Mirror => MIRROR_FAMILIES,
+            Self::Own => OWN_FAMILIES,
             Self::Worker => WORKER_FAMILIES,
+            Self::MirrorFile => FILE_FAMILIES,
+            Self::Client => CLIENT_FAMILIES,
         }
     }
 
@@ -107,93 +295,40 @@ impl Scope {
     pub fn find(self, name: &str) -> Option<&'static ConfigKey> {
         self.families().iter().find_map(|family| {
             let rest = name.strip_prefix(family.prefix)?;
-            family
-                .tables
-                .iter()
-                .flat_map(|table| table.iter())
-                .find(|key| key.covers(rest))
+            family.rows().find(|key| key.covers(rest))
         })
     }
 
     /// Full names of all keys, those of families by their prefix and `*`.
     pub fn names(self) -> impl Iterator<Item = String> {
         self.families().iter().flat_map(|family| {
-            let rows = family.tables.iter().flat_map(|table| table.iter());
-            rows.map(|key| format!("{}{}", family.prefix, key.name))
+            family
+                .rows()
+                .map(|key| format!("{}{}", family.prefix, key.name))
         })
     }
+
+    /// Older names of a key.
+    pub fn aliases(self, name: &str) -> impl Iterator<Item = &'static str> {
+        self.families()
+            .iter()
+            .flat_map(Family::rows)
+            .filter(move |row| matches!(row.treatment, Treatment::Mapped(to) if to == name))
+            .map(|row| row.name)
+    }
 }
 
-/// Wrong keys that are seen in the wild, and the right ones.
-const MISTAKES: &[(&str, &str)] = &[
-    ("topic.preserve.config", "topic.config.sync"),
-    (
-        "confluent.license.replication.factor",
-        "confluent.topic.replication.factor",
-    ),
-    ("src.kafka.group.id", "src.consumer.group.id"),
-    ("src.kafka.consumer.group.id", "src.consumer.group.id"),
-    ("topics.include", "topics"),
-    ("sync.topic.config.enabled", "sync.topic.configs.enabled"),
-];
-
-/// The known key that probably was meant by an unknown one.
-#[must_use]
-pub fn nearest(scope: Scope, unknown: &str) -> Option<String> {
-    if let Some((_, right)) = MISTAKES.iter().find(|(wrong, _)| *wrong == unknown) {
-        return Some((*right).to_owned());
-    }
-    if scope == Scope::Link
-        && let Some(rest) = unknown
-            .strip_prefix("producer.")
-            .filter(|rest| !rest.starts_with("override."))
-    {
-        return Some(format!("producer.override.{rest}"));
-    }
-    let lower = unknown.to_ascii_lowercase();
-    let words = sorted_words(&lower);
-    let names: Vec<String> = scope.names().filter(|name| !name.ends_with('*')).collect();
-    let by_distance = names
-        .iter()
-        .map(|name| (distance(&lower, name), name))
-        .filter(|(distance, _)| *distance <= 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name);
-    by_distance
-        .or_else(|| names.iter().find(|name| sorted_words(name) == words))
-        .or_else(|| {
-            let tail = last_two_words(&lower)?;
-            names.iter().find(|name| last_two_words(name) == Some(tail))
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Replicator => "a Replicator connector",
+            Self::Mirror => "a MirrorMaker 2 connector or flow",
+            Self::Own => "a link",
+            Self::Worker => "a worker",
+            Self::MirrorFile => "the top of a MirrorMaker 2 file",
+            Self::Client => "a Kafka client",
         })
-        .cloned()
-}
-
-fn sorted_words(name: &str) -> Vec<&str> {
-    let mut words: Vec<&str> = name.split('.').collect();
-    words.sort_unstable();
-    words
-}
-
-fn last_two_words(name: &str) -> Option<&str> {
-    let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
-    dots.next()?;
-    Some(&name[dots.next()? + 1..])
-}
-
-/// How many characters have to be inserted, removed or replaced.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
     }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -202,13 +337,15 @@ mod tests {
 
     #[test]
     fn no_row_is_hidden_by_another_one() {
-        for scope in [Scope::Link, Scope::Worker] {
+        for scope in Scope::ALL {
             for family in scope.families() {
-                for row in family.tables.iter().flat_map(|table| table.iter()) {
+                for row in family.rows() {
                     let name = format!("{}{}", family.prefix, row.name.replace('*', "any"));
                     let found = scope.find(&name).expect("it is in the table");
-                    // The worker's own keys come before those of clients on purpose.
-                    let shared = family.prefix.is_empty() && scope == Scope::Worker;
+                    // Some names have several meanings: a worker's own keys come before those of clients, and
+                    // Replicator's rows before MirrorMaker 2's, on purpose.
+                    let shared = family.prefix.is_empty()
+                        && [Scope::Worker, Scope::Client, Scope::Own].contains(&scope);
                     assert!(
                         found.name == row.name || shared,
                         "{name} is found as {}",
@@ -221,9 +358,9 @@ mod tests {
 
     #[test]
     fn defaults_are_legal_values() {
-        for scope in [Scope::Link, Scope::Worker] {
+        for scope in Scope::ALL {
             for family in scope.families() {
-                for row in family.tables.iter().flat_map(|table| table.iter()) {
+                for row in family.rows() {
                     if let Some(default) = row.default {
                         assert_eq!(row.check(default), Ok(()), "{}", row.name);
                     }
@@ -258,7 +395,7 @@ mod tests {
         ];
         for (unknown, expected) in cases {
             assert_eq!(
-                nearest(Scope::Link, unknown).as_deref(),
+                nearest(Scope::Replicator, unknown).as_deref(),
                 expected,
                 "{unknown}"
             );

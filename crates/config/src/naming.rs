@@ -66,6 +66,40 @@ impl Naming {
         }
     }
 
+    /// Whether a link within one cluster would make no sense: topics would be copied onto themselves, or the
+    /// aliases of MirrorMaker 2 would both mean that cluster.
+    pub(crate) fn is_identity_or_mirrors(&self) -> bool {
+        match self {
+            Self::Format(format) => format.is_identity(),
+            Self::Prefixed(_) | Self::Kept(_) => true,
+        }
+    }
+
+    /// Whether a topic holds heartbeats, here or copied: what is left without all aliases is `heartbeats`.
+    #[must_use]
+    pub fn is_heartbeats(&self, topic: &str) -> bool {
+        match self {
+            Self::Format(_) => false,
+            Self::Prefixed(aliases) | Self::Kept(aliases) => {
+                topic.rsplit(aliases.separator.as_str()).next() == Some(HEARTBEATS)
+            }
+        }
+    }
+
+    /// Whether the aliases in front of a name have the source's own among them: copying it again would make it
+    /// longer for ever.
+    #[must_use]
+    pub fn grows(&self, topic: &str) -> bool {
+        match self {
+            Self::Format(_) => false,
+            Self::Prefixed(aliases) | Self::Kept(aliases) => {
+                let mut parts: Vec<_> = topic.split(aliases.separator.as_str()).collect();
+                parts.pop();
+                parts.contains(&aliases.source.as_str())
+            }
+        }
+    }
+
     /// The text that every copy's name begins with, where names differ by that alone.
     #[must_use]
     pub fn prefix(&self) -> Option<String> {

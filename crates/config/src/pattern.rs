@@ -226,7 +226,8 @@ pub struct PatternList {
 enum Matcher {
     /// All items are plain names: thousands of them are nothing unusual.
     Names(HashSet<String>),
-    Joined(Pattern),
+    /// All of them at once, and each alone to say which one it was.
+    Joined(Pattern, Vec<Pattern>),
 }
 
 impl Default for Matcher {
@@ -253,10 +254,11 @@ impl PatternList {
             let matcher = Matcher::Names(items.iter().cloned().collect());
             return Ok(Self { items, matcher });
         }
-        for item in &items {
-            Pattern::parse(item).map_err(|problem| cut_by_comma(problem, items.len()))?;
-        }
-        let matcher = Matcher::Joined(Pattern::parse(&items.join("|"))?);
+        let single = |item: &String| {
+            Pattern::parse(item).map_err(|problem| cut_by_comma(problem, items.len()))
+        };
+        let each = items.iter().map(single).collect::<Result<_, _>>()?;
+        let matcher = Matcher::Joined(Pattern::parse(&items.join("|"))?, each);
         Ok(Self { items, matcher })
     }
 
@@ -266,7 +268,36 @@ impl PatternList {
     pub fn is_match(&self, name: &str) -> bool {
         match &self.matcher {
             Matcher::Names(names) => names.contains(name),
-            Matcher::Joined(pattern) => pattern.is_match(name).unwrap_or(true),
+            Matcher::Joined(pattern, _) => pattern.is_match(name).unwrap_or(true),
+        }
+    }
+
+    /// The item that matches the whole name; the whole list where only all together do.
+    ///
+    /// # Errors
+    /// As [`Pattern::is_match`].
+    pub fn matching(&self, name: &str) -> Result<Option<&str>, TooCostly> {
+        match &self.matcher {
+            Matcher::Names(names) => Ok(names.get(name).map(String::as_str)),
+            Matcher::Joined(pattern, each) => Ok(pattern.is_match(name)?.then(|| {
+                let one = each.iter().find(|item| item.is_match(name) == Ok(true));
+                one.unwrap_or(pattern).as_str()
+            })),
+        }
+    }
+
+    /// Whether there is no item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// All items as one pattern, for messages.
+    #[must_use]
+    pub fn joined(&self) -> &str {
+        match &self.matcher {
+            Matcher::Names(_) => self.items.first().map_or("", String::as_str),
+            Matcher::Joined(pattern, _) => pattern.as_str(),
         }
     }
 

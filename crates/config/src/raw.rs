@@ -26,6 +26,8 @@ pub struct RawConfig {
 pub struct RawEntry {
     /// The key.
     pub key: String,
+    /// The key as the user wrote it, where it was an older name, or stood behind a name of a flow.
+    pub written: Option<String>,
     /// The value as given; not trimmed.
     pub value: String,
     /// Where it was given.
@@ -187,13 +189,31 @@ impl RawConfig {
     /// Sets a key. An earlier value is replaced, and the new one takes the last place.
     pub fn set(&mut self, key: String, value: String, origin: Origin) {
         self.entries.retain(|entry| entry.key != key);
-        self.entries.push(RawEntry { key, value, origin });
+        self.entries.push(RawEntry {
+            key,
+            written: None,
+            value,
+            origin,
+        });
+    }
+
+    /// Sets a key to what `entry` says, which was written under another key.
+    pub(crate) fn set_moved(&mut self, key: &str, entry: &RawEntry) {
+        self.entries.retain(|known| known.key != key);
+        let written = entry.written();
+        self.entries.push(RawEntry {
+            key: key.to_owned(),
+            written: (written != key).then(|| written.to_owned()),
+            value: entry.value.clone(),
+            origin: entry.origin.clone(),
+        });
     }
 
     /// Lays `over` on top: its values win.
     pub fn overlay(&mut self, over: RawConfig) {
         for entry in over.entries {
-            self.set(entry.key, entry.value, entry.origin);
+            self.entries.retain(|known| known.key != entry.key);
+            self.entries.push(entry);
         }
         self.initial_state = over.initial_state.or(self.initial_state.take());
     }
@@ -240,6 +260,14 @@ fn json_scalar(
         }),
         Some(b'n') => Ok(None),
         _ => Ok(Some(value.get().to_owned())),
+    }
+}
+
+impl RawEntry {
+    /// The key as the user knows it.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.key)
     }
 }
 

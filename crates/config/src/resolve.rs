@@ -1,15 +1,26 @@
 //! From a configuration as given to settings that cannot be invalid, or to *all* of its problems.
 //!
-//! Flow: every entry is judged by its row in the table (`classify`); then the settings are put together from the
-//! entries that have an effect (`link`, `worker`). Both add to one list, so that a user sees everything at once.
+//! ```text
+//! older names move to newer ones ─▶ classify: every entry is judged by its row ─▶ link, topics, data, worker:
+//! settings are put together from the entries that have an effect
+//! ```
+//!
+//! All steps add to one list, so that a user sees everything at once. A file of MirrorMaker 2 is first taken apart
+//! into one such configuration for each flow (`mirrors`).
+//!
 //! Deliberately absent: variables (`${file:…}`), which need files and the environment; contact with clusters.
 
+mod acls;
 mod classify;
 mod client;
+mod data;
 mod link;
+mod mirrors;
 mod reader;
+mod topics;
 mod worker;
 
+use crate::key::Treatment;
 use crate::keys::Scope;
 use crate::link::LinkConfig;
 use crate::problem::{ConfigProblem, Notice};
@@ -17,10 +28,13 @@ use crate::raw::RawConfig;
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
 
+pub use link::scope_of;
+pub use mirrors::{Flow, is_mirror_file, resolve_mirrors};
+pub(crate) use mirrors::{mirrors_outcome, mirrors_row};
 use reader::Reader;
 
-/// The settings of a link, in Replicator's vocabulary and our own. `worker` supplies the destination where the link
-/// names none. `name` is required; a missing `connector.class` stands for our own.
+/// The settings of a link, in the vocabulary of Replicator, of MirrorMaker 2, or in our own, as `connector.class`
+/// says; without one it is our own. `worker` supplies the destination where the link names none. `name` is required.
 ///
 /// # Errors
 /// All problems of the configuration.
@@ -28,7 +42,7 @@ pub fn resolve_link(
     raw: &RawConfig,
     worker: &WorkerConfig,
 ) -> Result<(LinkConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, Scope::Link, |reader| link::link(reader, worker, None))
+    link_outcome(raw, worker).into_result()
 }
 
 /// As [`resolve_link`], with topics selected by the caller rather than by keys: the command line takes several
@@ -41,9 +55,10 @@ pub fn resolve_link_selecting(
     worker: &WorkerConfig,
     selection: TopicSelection,
 ) -> Result<(LinkConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, Scope::Link, |reader| {
+    outcome(raw, scope_of(raw), |reader| {
         link::link(reader, worker, Some(selection))
     })
+    .into_result()
 }
 
 /// The settings of a process, in Connect's vocabulary and our own. Positions are kept in `offset.storage.topic`
@@ -52,19 +67,83 @@ pub fn resolve_link_selecting(
 /// # Errors
 /// All problems of the configuration.
 pub fn resolve_worker(raw: &RawConfig) -> Result<(WorkerConfig, Vec<Notice>), Vec<ConfigProblem>> {
-    resolve(raw, Scope::Worker, worker::worker)
+    worker_outcome(raw).into_result()
 }
 
-fn resolve<T>(
+/// What came of a configuration: settings, unless something is wrong, and everything there is to say.
+pub(crate) struct Outcome<T> {
+    pub(crate) settings: Option<T>,
+    pub(crate) problems: Vec<ConfigProblem>,
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl<T> Outcome<T> {
+    fn into_result(self) -> Result<(T, Vec<Notice>), Vec<ConfigProblem>> {
+        match self.settings {
+            Some(settings) if self.problems.is_empty() => Ok((settings, self.notices)),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+fn outcome<T>(
     raw: &RawConfig,
     scope: Scope,
     settings: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-) -> Result<(T, Vec<Notice>), Vec<ConfigProblem>> {
-    let mut reader = Reader::new(raw, scope);
+) -> Outcome<T> {
+    let (raw, mut notices) = with_newer_names(raw, scope);
+    let mut reader = Reader::new(&raw, scope);
     classify::classify(&mut reader);
     let settings = settings(&mut reader);
-    match settings {
-        Some(settings) if reader.problems.is_empty() => Ok((settings, reader.notices)),
-        _ => Err(reader.problems),
+    reader.say_not_yet();
+    notices.append(&mut reader.notices);
+    Outcome {
+        settings,
+        problems: reader.problems,
+        notices,
     }
+}
+
+pub(crate) fn link_outcome(raw: &RawConfig, worker: &WorkerConfig) -> Outcome<LinkConfig> {
+    outcome(raw, scope_of(raw), |reader| {
+        link::link(reader, worker, None)
+    })
+}
+
+pub(crate) fn worker_outcome(raw: &RawConfig) -> Outcome<WorkerConfig> {
+    outcome(raw, Scope::Worker, worker::worker)
+}
+
+/// Client properties have no required keys: nothing is put together that would miss them.
+pub(crate) fn client_outcome(raw: &RawConfig) -> Outcome<()> {
+    outcome(raw, Scope::Client, |reader| {
+        client::client(reader, &[""], None);
+        Some(())
+    })
+}
+
+/// Moves values of older names to the newer ones. Where both are set the newer one holds.
+fn with_newer_names(raw: &RawConfig, scope: Scope) -> (RawConfig, Vec<Notice>) {
+    let mut moved = RawConfig::new();
+    moved.initial_state.clone_from(&raw.initial_state);
+    let mut notices = Vec::new();
+    for entry in raw.entries() {
+        let newer = match scope.find(&entry.key).map(|row| row.treatment) {
+            Some(Treatment::Mapped(newer)) => newer,
+            _ => {
+                moved.set_moved(&entry.key, entry);
+                continue;
+            }
+        };
+        match raw.get(newer) {
+            None => moved.set_moved(newer, entry),
+            Some(given) if given.value.trim() == entry.value.trim() => {}
+            Some(_) => notices.push(Notice::warn(format!(
+                "{} ({}) is an older name of {newer}, which is set too, to something else, and wins",
+                entry.written(),
+                entry.origin
+            ))),
+        }
+    }
+    (moved, notices)
 }

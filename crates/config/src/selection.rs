@@ -1,7 +1,9 @@
 //! Which topics of the source are copied, and which rule said so.
 //!
 //! Precedence: topics of Kafka itself are never copied; then the excluding names and patterns; then the
-//! including ones; what nothing includes is not copied.
+//! including ones; what nothing includes is not copied. Under MirrorMaker 2's naming, topics of heartbeats are
+//! copied past these lists, and of what is selected, internal topics and copies that came from the destination stay
+//! out whatever the lists say.
 //!
 //! Deliberately absent: whether a topic exists or may be read. Selection looks at names only, so a topic that
 //! is not selected is never asked about.
@@ -9,7 +11,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::pattern::Pattern;
+use crate::naming::Naming;
+use crate::pattern::{Pattern, PatternList};
 use crate::rename::RESERVED_TOPICS;
 
 /// Exact names and whole-name patterns, including and excluding.
@@ -19,6 +22,20 @@ pub struct TopicSelection {
     blacklist: BTreeSet<String>,
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
+    topics: PatternList,
+    topics_exclude: PatternList,
+    mirror: Option<MirrorRules>,
+}
+
+/// What MirrorMaker 2 does whatever its lists say.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MirrorRules {
+    /// Tells copies and heartbeats by their names.
+    pub naming: Naming,
+    /// `heartbeats.replication.enabled`.
+    pub heartbeats: bool,
+    /// Internal topics end in this, besides `-internal` and `.internal`.
+    pub internal: String,
 }
 
 /// What becomes of a topic, and why.
@@ -51,6 +68,10 @@ pub enum Rule<'a> {
     Whitelist,
     /// An including pattern, by its text.
     Include(&'a str),
+    /// Heartbeats of MirrorMaker 2 are copied whatever is selected.
+    Heartbeats,
+    /// MirrorMaker 2's rules on names, which its lists do not change.
+    Mirror,
     /// No rule selects it.
     Nothing,
 }
@@ -66,6 +87,12 @@ pub enum Reason {
     ExcludedByPattern,
     /// Neither a name nor a pattern selects it.
     NotSelected,
+    /// It holds state of MirrorMaker 2, Kafka Connect or Kafka.
+    Internal,
+    /// Its name says that it is a copy of what the destination has.
+    LeadsBack,
+    /// Heartbeats that came from the source itself: each copy of a copy would get a longer name, for ever.
+    HeartbeatsLoop,
     /// Matching the pattern took more than a million steps. Copying what might be excluded cannot be undone, so
     /// the topic is left out, whether the pattern includes or excludes.
     PatternTooCostly,
@@ -86,45 +113,89 @@ impl TopicSelection {
             blacklist: blacklist.into_iter().collect(),
             include,
             exclude,
+            topics: PatternList::default(),
+            topics_exclude: PatternList::default(),
+            mirror: None,
         }
+    }
+
+    /// Adds lists of patterns (`topics`, `topics.exclude`) to what is included and excluded.
+    pub fn set_lists(&mut self, topics: PatternList, exclude: PatternList) {
+        self.topics = topics;
+        self.topics_exclude = exclude;
+    }
+
+    /// Adds MirrorMaker 2's rules.
+    pub fn set_mirror(&mut self, rules: MirrorRules) {
+        self.mirror = Some(rules);
     }
 
     /// What becomes of the topic of this name.
     #[must_use]
     pub fn decide(&self, name: &str) -> Decision<'_> {
-        let excluded = |rule, reason| Decision::Excluded { rule, reason };
         if RESERVED_TOPICS.contains(&name) {
             return excluded(Rule::Reserved, Reason::BelongsToKafka);
         }
         if self.blacklist.contains(name) {
             return excluded(Rule::Blacklist, Reason::ExcludedByName);
         }
-        for pattern in &self.exclude {
-            match pattern.is_match(name) {
-                Ok(false) => {}
-                Ok(true) => {
-                    return excluded(Rule::Exclude(pattern.as_str()), Reason::ExcludedByPattern);
-                }
-                Err(_) => {
-                    return excluded(Rule::Exclude(pattern.as_str()), Reason::PatternTooCostly);
+        let decision = match &self.mirror {
+            Some(rules) if rules.heartbeats && rules.naming.is_heartbeats(name) => {
+                Decision::Selected {
+                    rule: Rule::Heartbeats,
                 }
             }
+            _ => self.excluding(name).unwrap_or_else(|| self.including(name)),
+        };
+        match (&self.mirror, decision) {
+            (Some(rules), Decision::Selected { .. }) => rules.objection(name).unwrap_or(decision),
+            _ => decision,
         }
+    }
+
+    /// What the excluding patterns say, if anything.
+    fn excluding(&self, name: &str) -> Option<Decision<'_>> {
+        let patterns = self.exclude.iter();
+        let by_pattern = patterns.map(|pattern| (pattern.as_str(), pattern.is_match(name)));
+        let by_list = match self.topics_exclude.matching(name) {
+            Ok(None) => None,
+            Ok(Some(item)) => Some((item, Ok(true))),
+            Err(costly) => Some((self.topics_exclude.joined(), Err(costly))),
+        };
+        for (text, matches) in by_pattern.chain(by_list) {
+            match matches {
+                Ok(false) => {}
+                Ok(true) => return Some(excluded(Rule::Exclude(text), Reason::ExcludedByPattern)),
+                Err(_) => return Some(excluded(Rule::Exclude(text), Reason::PatternTooCostly)),
+            }
+        }
+        None
+    }
+
+    /// What the names and the including patterns say of a topic that nothing excludes.
+    fn including(&self, name: &str) -> Decision<'_> {
         if self.whitelist.contains(name) {
             return Decision::Selected {
                 rule: Rule::Whitelist,
             };
         }
+        let patterns = self.include.iter();
+        let by_pattern = patterns.map(|pattern| (pattern.as_str(), pattern.is_match(name)));
+        let by_list = match self.topics.matching(name) {
+            Ok(None) => None,
+            Ok(Some(item)) => Some((item, Ok(true))),
+            Err(costly) => Some((self.topics.joined(), Err(costly))),
+        };
         let mut too_costly = None;
-        for pattern in &self.include {
-            match pattern.is_match(name) {
+        for (text, matches) in by_pattern.chain(by_list) {
+            match matches {
                 Ok(false) => {}
                 Ok(true) => {
                     return Decision::Selected {
-                        rule: Rule::Include(pattern.as_str()),
+                        rule: Rule::Include(text),
                     };
                 }
-                Err(_) => too_costly = Some(pattern.as_str()),
+                Err(_) => too_costly = Some(text),
             }
         }
         match too_costly {
@@ -142,12 +213,24 @@ impl TopicSelection {
     /// Whether no name at all can be selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.whitelist.is_empty() && self.include.is_empty()
+        self.whitelist.is_empty() && self.include.is_empty() && self.topics.is_empty()
     }
 
     /// The exact names that are to be copied, in order: each is expected to exist.
     pub fn whitelist(&self) -> impl Iterator<Item = &str> {
         self.whitelist.iter().map(String::as_str)
+    }
+
+    /// The including list.
+    #[must_use]
+    pub fn topics(&self) -> &PatternList {
+        &self.topics
+    }
+
+    /// The excluding list.
+    #[must_use]
+    pub fn topics_exclude(&self) -> &PatternList {
+        &self.topics_exclude
     }
 
     /// The including patterns.
@@ -160,6 +243,31 @@ impl TopicSelection {
     #[must_use]
     pub fn exclude(&self) -> &[Pattern] {
         &self.exclude
+    }
+}
+
+fn excluded(rule: Rule<'_>, reason: Reason) -> Decision<'_> {
+    Decision::Excluded { rule, reason }
+}
+
+impl MirrorRules {
+    /// Why a selected topic is not copied, if it is not.
+    fn objection(&self, name: &str) -> Option<Decision<'_>> {
+        let is_internal = name.starts_with("__")
+            || name.starts_with('.')
+            || name.ends_with(".internal")
+            || name.ends_with("-internal")
+            || name.ends_with(&self.internal);
+        let reason = if is_internal {
+            Reason::Internal
+        } else if self.naming.leads_back(name) {
+            Reason::LeadsBack
+        } else if self.naming.is_heartbeats(name) && self.naming.grows(name) {
+            Reason::HeartbeatsLoop
+        } else {
+            return None;
+        };
+        Some(excluded(Rule::Mirror, reason))
     }
 }
 
@@ -191,6 +299,8 @@ impl fmt::Display for Rule<'_> {
             Self::Blacklist => f.write_str("the list of excluded names"),
             Self::Whitelist => f.write_str("the list of names"),
             Self::Exclude(pattern) | Self::Include(pattern) => write!(f, "the pattern {pattern}"),
+            Self::Heartbeats => f.write_str("the rule that heartbeats are always copied"),
+            Self::Mirror => f.write_str("the rules on names"),
             Self::Nothing => f.write_str("nothing"),
         }
     }
@@ -203,6 +313,9 @@ impl fmt::Display for Reason {
             Self::ExcludedByName => "the configuration excludes this name",
             Self::ExcludedByPattern => "the configuration excludes names like this",
             Self::NotSelected => "neither a name nor a pattern selects it",
+            Self::Internal => "it is internal to Kafka, Connect or MirrorMaker 2",
+            Self::LeadsBack => "it is a copy that came from the destination",
+            Self::HeartbeatsLoop => "these heartbeats came from the source itself",
             Self::PatternTooCostly => "matching took more than a million steps",
         })
     }

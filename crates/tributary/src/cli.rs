@@ -3,8 +3,11 @@
 //! 0 done · 1 error · 2 wrong usage · 3 not ready (a check failed, something is missing) ·
 //! 130 interrupted twice.
 
+mod config_check;
+mod mirror_maker;
 mod replicate;
 mod standalone;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ pub(crate) enum Exit {
     Done,
     /// It could not be done.
     Error,
+    /// It could not even begin.
+    NotStarted,
     /// The command line or the configuration asks for something that cannot be.
     Usage,
     /// Something is missing or does not hold.
@@ -32,7 +37,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::Error => 1,
+            Exit::Error | Exit::NotStarted => 1,
             Exit::Usage => 2,
             Exit::NotReady => 3,
         })
@@ -51,7 +56,9 @@ impl From<Exit> for ExitCode {
       tributary replicate --from west-1:9092 --to central-1:9092 --topics 'orders\\..*' \\\n      \
       --rename 'west.${topic}' --until-caught-up\n\n  \
       One process with links from files, configured with Confluent Replicator's keys:\n    \
-      tributary standalone worker.properties west.properties east.properties\n\n\
+      tributary standalone worker.properties west.properties east.properties\n\n  \
+      The flows of a MirrorMaker 2 file, checked first:\n    \
+      tributary validate -f mm2.properties && tributary mirror-maker mm2.properties\n\n\
       Exit codes: 0 done, 1 error, 2 wrong usage, 3 not everything is copied, 130 interrupted twice."
 )]
 struct Cli {
@@ -85,6 +92,13 @@ enum Command {
     Replicate(Box<ReplicateArgs>),
     /// Run one process with the links of the given files, as connect-standalone does
     Standalone(StandaloneArgs),
+    /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
+    MirrorMaker(mirror_maker::MirrorMakerArgs),
+    /// Say what is wrong with configuration files, without contacting anything
+    Validate(validate::ValidateArgs),
+    /// What keys mean, and what becomes of those in a file
+    #[command(subcommand)]
+    Config(config_check::ConfigVerb),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -194,12 +208,25 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    if let Some(arguments) = mirror_maker::launched() {
+        return match Cli::try_parse_from(arguments) {
+            Ok(cli) => mirror_maker::launcher_code(execute(cli)),
+            Err(error) => {
+                // Usage goes where clap would have sent it; a closed stream is no reason for another code.
+                drop(error.print());
+                mirror_maker::wrong_arguments()
+            }
+        };
+    }
     // Clap prints help and errors itself, with its own codes: 0 for help, 2 for wrong usage.
-    let cli = Cli::parse();
+    execute(Cli::parse()).into()
+}
+
+fn execute(cli: Cli) -> Exit {
     let json = matches!(cli.logging.log_format, LogFormat::Json);
     if let Err(error) = telemetry::start(&cli.logging.log_level, json) {
         output::error(&format!("--log-level: {error}"));
-        return Exit::Usage.into();
+        return Exit::Usage;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -208,16 +235,19 @@ pub(crate) fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             output::error(&format!("cannot start threads: {error}"));
-            return Exit::Error.into();
+            return Exit::Error;
         }
     };
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Replicate(args) => replicate::run(*args).await,
             Command::Standalone(args) => standalone::run(args).await,
+            Command::MirrorMaker(args) => mirror_maker::run(args).await,
+            Command::Validate(args) => validate::run(&args),
+            Command::Config(verb) => config_check::run(&verb),
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.
     runtime.shutdown_background();
-    exit.into()
+    exit
 }

@@ -1,15 +1,16 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "this is the command line's one output module"
-)]
-
 use std::io::{IsTerminal, Write};
 
 /// A line of a result.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    // Whoever reads may have had enough (`… | head`).
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+/// A whole text, which ends in a line of its own.
+pub(crate) fn text(text: &str) {
+    drop(write!(std::io::stdout(), "{text}"));
 }
 
 /// A failure, in the form that scripts can rely on.

@@ -12,18 +12,39 @@ use config::worker::WorkerConfig;
 
 use crate::output;
 
-/// Reads a properties or JSON file, whichever its content is.
+/// Why there is no configuration.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The file cannot be read.
+    File(String),
+    /// What it holds is no configuration.
+    Text(String),
+}
+
+/// Reads a properties or JSON file, whichever its content is. Traps of the format are said.
 pub(crate) fn read(path: &Path) -> Result<RawConfig, String> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
-    if text.trim_start().starts_with('{') {
-        return RawConfig::from_json(&name, &text).map_err(|problem| problem.to_string());
+    match read_quietly(path) {
+        Ok((raw, notices)) => {
+            say(&path.display().to_string(), &notices);
+            Ok(raw)
+        }
+        Err(Unread::File(problem) | Unread::Text(problem)) => Err(problem),
     }
-    let (raw, notices) =
-        RawConfig::from_properties(&name, &text).map_err(|problem| problem.to_string())?;
-    say(&name, &notices);
-    Ok(raw)
+}
+
+/// As [`read`]; the caller says what is to be said.
+pub(crate) fn read_quietly(path: &Path) -> Result<(RawConfig, Vec<Notice>), Unread> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Unread::File(format!("{name} cannot be read: {error}")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Unread::Text(format!("{name} is not UTF-8 text")))?;
+    let problem = |problem: config::raw::ReadProblem| Unread::Text(problem.to_string());
+    if text.trim_start().starts_with('{') {
+        let raw = RawConfig::from_json(&name, &text).map_err(problem)?;
+        return Ok((raw, Vec::new()));
+    }
+    RawConfig::from_properties(&name, &text).map_err(problem)
 }
 
 /// Lays `KEY=VALUE` options over what was read.

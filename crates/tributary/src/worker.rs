@@ -1,5 +1,6 @@
 //! Runs links in one process: starts them, shows their progress, ends when asked to or when done.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,19 +30,29 @@ pub(crate) struct RunOptions {
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Starts the links and runs them to their end.
+/// Starts the links of one worker and runs them to their end.
 pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: RunOptions) -> Exit {
+    let with_worker = links.into_iter().map(|link| (link, worker.clone()));
+    Box::pin(run_each(with_worker.collect(), options)).await
+}
+
+/// Starts links that each have a worker's settings of their own, and runs them to their end. What the process has
+/// only once is as the largest of them says.
+pub(crate) async fn run_each(links: Vec<(LinkConfig, WorkerConfig)>, options: RunOptions) -> Exit {
     let watcher = Scope::new("signals");
     let scope = Arc::new(Scope::new("worker"));
     if let Err(error) = shutdown::on_signal(&watcher, &scope) {
         output::error(&format!("signals cannot be watched: {error}"));
         return Exit::Error;
     }
-    let handles = match start(&worker, links, &scope).await {
+    let workers = links.iter().map(|(_, worker)| worker);
+    let shutdown_timeout = workers.map(|worker| worker.shutdown_timeout).max();
+    let shutdown_timeout = shutdown_timeout.unwrap_or_default();
+    let handles = match Box::pin(start(links, &scope)).await {
         Ok(handles) => handles,
         Err(exit) => {
             // Links that were started before stop in order.
-            let report = scope.stop(worker.shutdown_timeout).await;
+            let report = scope.stop(shutdown_timeout).await;
             tracing::debug!(?report, "stopped during start");
             return match exit {
                 Exit::Done if options.until_caught_up.is_some() => Exit::NotReady,
@@ -50,7 +61,7 @@ pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: R
         }
     };
     let done = watch(&handles, &scope, options).await;
-    let report = scope.stop(worker.shutdown_timeout).await;
+    let report = scope.stop(shutdown_timeout).await;
     for name in &report.aborted {
         tracing::warn!("{name} did not stop in time");
     }
@@ -77,30 +88,34 @@ pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: R
 }
 
 async fn start(
-    worker: &WorkerConfig,
-    links: Vec<LinkConfig>,
+    links: Vec<(LinkConfig, WorkerConfig)>,
     scope: &Arc<Scope>,
 ) -> Result<Vec<(String, LinkHandle)>, Exit> {
-    let file = match &worker.offsets {
-        OffsetStorage::File(path) => Some(FileStore::open(path).map_err(|error| {
-            output::error(&error.to_string());
-            Exit::Error
-        })?),
-        OffsetStorage::Topic { .. } => None,
-    };
-    let share = worker.buffer_memory / links.len().max(1);
+    let memory = links.iter().map(|(_, worker)| worker.buffer_memory).max();
+    let share = memory.unwrap_or_default() / links.len().max(1);
+    // Links that keep positions in a file share it.
+    let mut files: Vec<(PathBuf, FileStore)> = Vec::new();
     let mut handles = Vec::new();
-    for config in links {
+    for (config, worker) in links {
         let name = config.name.clone();
-        let starting = Link::start(config, worker, file.clone(), Buffers::new(share), scope);
-        let starting = Box::pin(starting);
+        let file = match &worker.offsets {
+            OffsetStorage::File(path) => Some(shared_file(&mut files, path)?),
+            OffsetStorage::Topic { .. } => None,
+        };
+        let starting = Box::pin(Link::start(
+            config,
+            &worker,
+            file,
+            Buffers::new(share),
+            scope,
+        ));
         let stop = scope.stop_signal();
-        let (link, handle) = match stop.unless_requested(starting).await {
+        let (link, handle) = match Box::pin(stop.unless_requested(starting)).await {
             None => return Err(Exit::Done),
             Some(Ok(started)) => started,
             Some(Err(error)) => {
                 output::error(&format!("link {name} cannot start: {error}"));
-                return Err(Exit::Error);
+                return Err(Exit::NotStarted);
             }
         };
         tracing::info!(link = name, "started");
@@ -108,6 +123,18 @@ async fn start(
         handles.push((name, handle));
     }
     Ok(handles)
+}
+
+fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, Exit> {
+    if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
+        return Ok(store.clone());
+    }
+    let store = FileStore::open(path).map_err(|error| {
+        output::error(&error.to_string());
+        Exit::NotStarted
+    })?;
+    files.push((path.to_owned(), store.clone()));
+    Ok(store)
 }
 
 /// Shows progress until there is a reason to end.

@@ -1,10 +1,12 @@
 //! Keys of Kafka consumers besides those that every client has.
 
 use crate::key::Group::{Compatibility, Fetch};
-use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Text};
+use crate::key::Kind::{Boolean, ClassOf, List, Number, OneOf, Text};
 use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::INT;
+
+const SERIALIZERS: &[&str] = &["org.apache.kafka.common.serialization.ByteArrayDeserializer"];
 
 /// Further keys of consumers.
 pub(super) const CONSUMER: &[ConfigKey] = &[
@@ -183,7 +185,7 @@ pub(super) const CONSUMER: &[ConfigKey] = &[
     key(
         Compatibility,
         "key.deserializer",
-        Class,
+        ClassOf(SERIALIZERS, "leave it out: bytes pass through"),
         None,
         Ignored,
         "bytes pass through",
@@ -192,7 +194,7 @@ pub(super) const CONSUMER: &[ConfigKey] = &[
     key(
         Compatibility,
         "value.deserializer",
-        Class,
+        ClassOf(SERIALIZERS, "leave it out: bytes pass through"),
         None,
         Ignored,
         "bytes pass through",

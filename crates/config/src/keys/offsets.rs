@@ -1,4 +1,4 @@
-//! Positions of a link, and offsets of consumer groups.
+//! Positions of a link, and offsets of consumer groups, in Replicator's vocabulary.
 
 use crate::key::Group::Offsets;
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
@@ -11,6 +11,7 @@ const NO_COMMIT: &str =
 const NO_TIMESTAMPS: &str = "the layout of __consumer_timestamps is not confirmed";
 const NO_TRANSLATION: &str = "offsets of consumer groups are not translated";
 
+/// Keys of positions and groups.
 pub(super) const KEYS: &[ConfigKey] = &[
     key(
         Offsets,
@@ -84,15 +85,6 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Offsets,
-        "offsets.storage.topic",
-        Text,
-        None,
-        NotYet("the worker's offset.storage.topic is used"),
-        "offsets topic of this link alone",
-    )
-    .low(),
-    key(
-        Offsets,
         "fetch.offset.expiry.ms",
         Number(0, LONG),
         Some("600000"),
@@ -114,7 +106,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "src.kafka.timestamps.topic.num.partitions",
         Number(1, INT),
         Some("50"),
-        Ignored,
+        NotYet(NO_TIMESTAMPS),
         "partitions of __consumer_timestamps",
     )
     .low(),
@@ -123,7 +115,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "src.kafka.timestamps.topic.replication.factor",
         Number(1, SHORT),
         Some("3"),
-        Ignored,
+        NotYet(NO_TIMESTAMPS),
         "its replicas",
     )
     .low(),
@@ -152,6 +144,24 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Some(""),
         Ignored,
         "topics whose commits are not recorded",
+    )
+    .low(),
+    key(
+        Offsets,
+        "timestamps.producer.topic.regex",
+        Text,
+        None,
+        Ignored,
+        "topics whose commits are recorded",
+    )
+    .low(),
+    key(
+        Offsets,
+        "timestamps.producer.max.per.partition",
+        Number(0, INT),
+        Some("2147483647"),
+        Ignored,
+        "bound of records per partition",
     )
     .low(),
     key(

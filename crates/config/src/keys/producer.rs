@@ -1,10 +1,12 @@
 //! Keys of Kafka producers besides those that every client has.
 
 use crate::key::Group::{Compatibility, Produce};
-use crate::key::Kind::{Boolean, Class, Number, OneOf, Text};
+use crate::key::Kind::{Boolean, ClassOf, Number, OneOf, Text};
 use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
+
+const SERIALIZERS: &[&str] = &["org.apache.kafka.common.serialization.ByteArraySerializer"];
 
 /// Further keys of producers.
 pub(super) const PRODUCER: &[ConfigKey] = &[
@@ -160,7 +162,7 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
     key(
         Compatibility,
         "key.serializer",
-        Class,
+        ClassOf(SERIALIZERS, "leave it out: bytes pass through"),
         None,
         Ignored,
         "bytes pass through",
@@ -169,7 +171,7 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
     key(
         Compatibility,
         "value.serializer",
-        Class,
+        ClassOf(SERIALIZERS, "leave it out: bytes pass through"),
         None,
         Ignored,
         "bytes pass through",

@@ -1,49 +1,13 @@
-//! The link itself, and what it reads: topics, data, conversion.
+//! What Confluent Replicator reads: topics, data, conversion.
 
 use crate::key::Group::{Compatibility, Fetch, Link, Source};
-use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
+use crate::key::Kind::{Boolean, Class, List, Number, Text};
+use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
-use crate::keys::{INT, LONG};
+use crate::keys::{BYTE_ARRAYS, INT};
 
-const BYTE_ARRAYS: &str = "io.confluent.connect.replicator.util.ByteArrayConverter";
-
+/// Keys of the source in Replicator's vocabulary.
 pub(super) const KEYS: &[ConfigKey] = &[
-    key(
-        Link,
-        "name",
-        Text,
-        None,
-        Implemented,
-        "name of the link, unique within a worker",
-    )
-    .high(),
-    key(
-        Link,
-        "connector.class",
-        Class,
-        None,
-        Implemented,
-        "which product's vocabulary the configuration uses",
-    )
-    .high(),
-    key(
-        Link,
-        "tasks.max",
-        Number(1, INT),
-        Some("1"),
-        Implemented,
-        "upper bound of task units placed on workers; parallelism within a process does not depend on it",
-    ),
-    key(
-        Link,
-        "tasks.max.enforce",
-        Boolean,
-        Some("true"),
-        Ignored,
-        "deprecated in Connect",
-    )
-    .low(),
     key(
         Source,
         "topic.regex",
@@ -78,14 +42,6 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Some("120000"),
         Implemented,
         "period of the scan for new topics and partitions",
-    ),
-    key(
-        Source,
-        "tributary.topic.whitelist.strict",
-        Boolean,
-        Some("false"),
-        NotYet("a listed topic that is missing does not fail the link"),
-        "a listed topic that is missing fails the link",
     ),
     key(
         Source,
@@ -124,114 +80,30 @@ pub(super) const KEYS: &[ConfigKey] = &[
     )
     .low(),
     key(
-        Link,
-        "tributary.start",
-        Text,
-        Some("earliest"),
-        Implemented,
-        "where partitions without a position begin: earliest, latest",
-    ),
-    key(
-        Link,
-        "tributary.on.gap",
-        OneOf(&["stop", "continue"]),
-        Some("stop"),
-        Implemented,
-        "when source records after the position can no longer be read",
-    ),
-    key(
-        Link,
-        "tributary.on.recreate",
-        OneOf(&["stop", "restart"]),
-        Some("stop"),
-        Implemented,
-        "when a topic was deleted and made again, on either side",
-    ),
-    key(
-        Link,
-        "tributary.on.refused",
-        OneOf(&["stop", "quarantine", "skip"]),
-        Some("stop"),
-        Implemented,
-        "when the destination cannot accept a record",
-    ),
-    key(
-        Link,
-        "tributary.quarantine.topic",
+        Compatibility,
+        "src.key.converter.*",
         Text,
         None,
-        NotYet("nothing is quarantined"),
-        "where quarantined records go",
-    )
-    .low(),
-    key(
-        Link,
-        "tributary.offsets",
-        OneOf(&["auto", "preserve", "map"]),
-        Some("auto"),
-        NotYet("offsets are mapped, and the map is recorded"),
-        "placement of records at the destination",
-    ),
-    key(
-        Link,
-        "tributary.offsets.max.padding",
-        Number(0, LONG),
-        Some("1000000000"),
-        NotYet("nothing is padded"),
-        "most offsets to pad per partition",
-    )
-    .low(),
-    key(
-        Link,
-        "tributary.timestamps",
-        OneOf(&["producer", "appended"]),
-        Some("producer"),
-        Implemented,
-        "which timestamps the copies carry",
-    )
-    .low(),
-    key(
-        Link,
-        "tributary.batch.merge.below",
-        Number(0, INT),
-        Some("16384"),
-        Implemented,
-        "mean batch size below which lagging partitions are merged",
-    )
-    .low(),
-    key(
-        Link,
-        "tributary.bandwidth.limit",
-        Text,
-        None,
-        NotYet("bandwidth is not limited"),
-        "bytes per second of the link",
-    ),
-    key(
-        Link,
-        "tributary.task.auto.restart",
-        Boolean,
-        Some("true"),
         Ignored,
-        "failed work is retried with backoff",
+        "settings of a converter",
     )
     .low(),
     key(
-        Link,
-        "tributary.health.lag.seconds",
-        Number(0, INT),
-        Some("60"),
-        NotYet("health is not rated"),
-        "lag from which a link counts as degraded",
+        Compatibility,
+        "src.value.converter.*",
+        Text,
+        None,
+        Ignored,
+        "settings of a converter",
     )
     .low(),
     key(
-        Link,
-        "tributary.health.stall.ms",
-        Number(1, INT),
-        Some("20000"),
-        NotYet("health is not rated"),
-        "standstill from which a partition counts as stalled",
+        Compatibility,
+        "src.header.converter.*",
+        Text,
+        None,
+        Ignored,
+        "settings of a converter",
     )
     .low(),
     key(
@@ -249,103 +121,6 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Some(""),
         NotYet("no record is skipped because of a header"),
         "exceptions from that",
-    )
-    .low(),
-    key(
-        Link,
-        "exactly.once.support",
-        OneOf(&["requested", "required"]),
-        Some("requested"),
-        Implemented,
-        "required is refused where it cannot be guaranteed",
-    ),
-    key(
-        Link,
-        "transaction.boundary",
-        OneOf(&["poll", "interval", "connector"]),
-        Some("poll"),
-        NotYet("no transactions are used"),
-        "when transactions are committed",
-    )
-    .low(),
-    key(
-        Link,
-        "transaction.boundary.interval.ms",
-        Number(1, LONG),
-        None,
-        NotYet("no transactions are used"),
-        "interval of such commits",
-    )
-    .low(),
-    key(
-        Link,
-        "errors.tolerance",
-        OneOf(&["none", "all"]),
-        Some("none"),
-        Implemented,
-        "all skips records the destination refuses",
-    ),
-    key(
-        Link,
-        "errors.retry.timeout",
-        Number(-1, LONG),
-        Some("0"),
-        Ignored,
-        "retriable errors are retried without limit",
-    )
-    .low(),
-    key(
-        Link,
-        "errors.retry.delay.max.ms",
-        Number(0, LONG),
-        Some("60000"),
-        NotYet("pauses are bounded by retry.backoff.max.ms"),
-        "longest pause between attempts",
-    )
-    .low(),
-    key(
-        Link,
-        "errors.log.enable",
-        Boolean,
-        Some("false"),
-        Ignored,
-        "failures are always logged",
-    )
-    .low(),
-    key(
-        Link,
-        "errors.log.include.messages",
-        Boolean,
-        Some("false"),
-        Ignored,
-        "contents of records are never logged",
-    )
-    .low(),
-    key(
-        Compatibility,
-        "errors.deadletterqueue.*",
-        Text,
-        None,
-        IgnoredWarn("Connect has dead letters for sinks only"),
-        "dead letters",
-    )
-    .low(),
-    key(
-        Compatibility,
-        "config.action.reload",
-        OneOf(&["restart", "none"]),
-        Some("restart"),
-        Ignored,
-        "what happens when a secret expires",
-    )
-    .low(),
-    key(
-        Compatibility,
-        "connector.plugin.version",
-        Text,
-        None,
-        Ignored,
-        "version of a plug-in",
     )
     .low(),
     key(
@@ -368,27 +143,54 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Compatibility,
-        "task.class",
+        "src.zookeeper.connect",
         Text,
-        None,
-        Ignored,
-        "internal to tasks",
-    )
-    .low(),
-    key(
-        Compatibility,
-        "src.zookeeper.*",
-        Text,
-        None,
+        Some(""),
         Ignored,
         "removed in Kafka 4.0",
     )
     .low(),
     key(
         Compatibility,
-        "dest.zookeeper.*",
+        "src.zookeeper.connection.timeout.ms",
+        Number(0, INT),
+        Some("6000"),
+        Ignored,
+        "removed in Kafka 4.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "src.zookeeper.session.timeout.ms",
+        Number(0, INT),
+        Some("6000"),
+        Ignored,
+        "removed in Kafka 4.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "dest.zookeeper.connect",
         Text,
-        None,
+        Some(""),
+        Ignored,
+        "removed in Kafka 4.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "dest.zookeeper.connection.timeout.ms",
+        Number(0, INT),
+        Some("6000"),
+        Ignored,
+        "removed in Kafka 4.0",
+    )
+    .low(),
+    key(
+        Compatibility,
+        "dest.zookeeper.session.timeout.ms",
+        Number(0, INT),
+        Some("6000"),
         Ignored,
         "removed in Kafka 4.0",
     )

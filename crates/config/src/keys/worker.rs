@@ -1,16 +1,26 @@
-//! Keys of the process: group, storage, memory, HTTP.
+//! Keys of the process: group, storage, memory.
 
-use crate::key::Group::{Compatibility, Rest, Worker};
-use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
+use crate::key::Group::{Compatibility, Worker};
+use crate::key::Kind::{Boolean, Class, ClassOf, List, Number, OneOf, Text};
+use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG, SHORT};
 
 const NO_GROUP: &str = "workers do not form groups yet; each runs the links it is given";
-const NO_REST: &str = "there is no HTTP listener yet";
 const NO_HEALTH: &str = "health is not rated";
-const BYTE_CONVERTERS: &str = "bytes pass through, whatever the worker's converter is";
+/// What is said about converters of a worker that would change bytes, if a link used them.
+pub(crate) const CONVERTER_NOTICE: &str = "bytes pass through, whatever the worker's converter is";
 
+const POLICIES: &[&str] = &[
+    "All",
+    "None",
+    "Principal",
+    "org.apache.kafka.connect.connector.policy.AllConnectorClientConfigOverridePolicy",
+    "org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy",
+    "org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy",
+];
+
+/// Keys of the process.
 pub(super) const KEYS: &[ConfigKey] = &[
     key(
         Worker,
@@ -66,7 +76,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
-        "config.storage.*",
+        "config.storage.topic",
         Text,
         None,
         NotYet(NO_GROUP),
@@ -74,11 +84,54 @@ pub(super) const KEYS: &[ConfigKey] = &[
     ),
     key(
         Worker,
-        "status.storage.*",
+        "config.storage.replication.factor",
+        Number(-1, SHORT),
+        Some("3"),
+        NotYet(NO_GROUP),
+        "its replicas",
+    )
+    .low(),
+    key(
+        Worker,
+        "config.storage.*",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "further settings of that topic",
+    ),
+    key(
+        Worker,
+        "status.storage.topic",
         Text,
         None,
         NotYet(NO_GROUP),
         "topic that holds status",
+    ),
+    key(
+        Worker,
+        "status.storage.replication.factor",
+        Number(-1, SHORT),
+        Some("3"),
+        NotYet(NO_GROUP),
+        "its replicas",
+    )
+    .low(),
+    key(
+        Worker,
+        "status.storage.partitions",
+        Number(-1, INT),
+        Some("5"),
+        NotYet(NO_GROUP),
+        "its partitions",
+    )
+    .low(),
+    key(
+        Worker,
+        "status.storage.*",
+        Text,
+        None,
+        NotYet(NO_GROUP),
+        "further settings of that topic",
     ),
     key(
         Worker,
@@ -187,11 +240,47 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
-        "inter.worker.*",
-        Text,
-        None,
+        "inter.worker.key.generation.algorithm",
+        OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
+        Some("HmacSHA256"),
         NotYet(NO_GROUP),
         "signing of requests between workers",
+    )
+    .low(),
+    key(
+        Worker,
+        "inter.worker.signature.algorithm",
+        OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
+        Some("HmacSHA256"),
+        NotYet(NO_GROUP),
+        "signing of requests between workers",
+    )
+    .low(),
+    key(
+        Worker,
+        "inter.worker.verification.algorithms",
+        List,
+        Some("HmacSHA256"),
+        NotYet(NO_GROUP),
+        "signing of requests between workers",
+    )
+    .low(),
+    key(
+        Worker,
+        "inter.worker.key.size",
+        Number(1, INT),
+        None,
+        NotYet(NO_GROUP),
+        "bits of the key",
+    )
+    .low(),
+    key(
+        Worker,
+        "inter.worker.key.ttl.ms",
+        Number(0, INT),
+        Some("3600000"),
+        NotYet(NO_GROUP),
+        "life of the key",
     )
     .low(),
     key(
@@ -304,7 +393,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key(
         Worker,
         "connector.client.config.override.policy",
-        Class,
+        ClassOf(POLICIES, "choose one of All, None, Principal"),
         Some("All"),
         NotYet("all overrides are allowed"),
         "which client keys a link may override",
@@ -324,7 +413,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.tracking.enable",
         Boolean,
         Some("true"),
-        Ignored,
+        NotYet("no list of topics is kept"),
         "list of topics per link",
     )
     .low(),
@@ -333,88 +422,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.tracking.allow.reset",
         Boolean,
         Some("true"),
-        Ignored,
+        NotYet("no list of topics is kept"),
         "list of topics per link",
-    )
-    .low(),
-    key(
-        Rest,
-        "listeners",
-        List,
-        Some("http://:8083"),
-        NotYet(NO_REST),
-        "addresses of the HTTP listener",
-    ),
-    key(
-        Rest,
-        "listeners.https.*",
-        Text,
-        None,
-        NotYet(NO_REST),
-        "TLS of the listener",
-    )
-    .low(),
-    key(
-        Rest,
-        "rest.*",
-        Text,
-        None,
-        NotYet(NO_REST),
-        "address that other workers see",
-    )
-    .low(),
-    key(
-        Rest,
-        "admin.listeners",
-        List,
-        None,
-        NotYet(NO_REST),
-        "addresses of the administrative listener",
-    )
-    .low(),
-    key(
-        Rest,
-        "admin.listeners.https.*",
-        Text,
-        None,
-        NotYet(NO_REST),
-        "TLS of that",
-    )
-    .low(),
-    key(
-        Rest,
-        "ssl.client.auth",
-        OneOf(&["none", "requested", "required"]),
-        Some("none"),
-        NotYet(NO_REST),
-        "client certificates",
-    )
-    .low(),
-    key(
-        Rest,
-        "access.control.allow.*",
-        Text,
-        Some(""),
-        NotYet(NO_REST),
-        "cross-origin requests",
-    )
-    .low(),
-    key(
-        Rest,
-        "response.http.headers.config",
-        Text,
-        Some(""),
-        NotYet(NO_REST),
-        "headers of answers",
-    )
-    .low(),
-    key(
-        Rest,
-        "tributary.rest.hide.secrets",
-        Boolean,
-        Some("false"),
-        NotYet(NO_REST),
-        "hide literal secrets in answers",
     )
     .low(),
     key(
@@ -489,25 +498,4 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "metrics",
     )
     .low(),
-    key(
-        Worker,
-        "tributary.ui.*",
-        Text,
-        None,
-        NotYet(NO_REST),
-        "web pages",
-    )
-    .low(),
-    key(
-        Compatibility,
-        "rest.extension.classes",
-        List,
-        Some(""),
-        IgnoredWarn("no Java code runs here"),
-        "extensions of the HTTP listener",
-    )
-    .low(),
 ];
-
-/// Converters of a worker that would change bytes, if a link used them.
-pub(crate) const CONVERTER_NOTICE: &str = BYTE_CONVERTERS;

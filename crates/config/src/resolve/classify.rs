@@ -1,21 +1,43 @@
 //! Judges every entry by its row in the table: type, treatment, and the few keys whose value decides.
 
 use crate::key::{ConfigKey, Kind, Treatment, parse_boolean};
-use crate::keys;
+use crate::keys::{self, Scope};
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::RawEntry;
 use crate::resolve::reader::Reader;
 
 const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
-/// Clients of Connect that have no counterpart: the source is read as `src.` says, and data and metadata of the
-/// destination share their settings.
-const UNUSED_CLIENTS: [&str; 4] = [
-    "consumer.override.",
-    "admin.override.",
-    "consumer.",
-    "admin.",
+/// Providers of variables with a native counterpart.
+const PROVIDERS: [&str; 3] = [
+    "org.apache.kafka.common.config.provider.FileConfigProvider",
+    "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+    "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
 ];
+
+/// Extensions of the HTTP listener that are to have a native counterpart.
+const EXTENSIONS: [&str; 2] = [
+    "io.confluent.connect.replicator.monitoring.ReplicatorMonitoringExtension",
+    "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension",
+];
+
+/// Clients that have no counterpart: data and metadata of a cluster share their settings.
+fn unused_clients(scope: Scope) -> &'static [&'static str] {
+    match scope {
+        Scope::Worker => &["consumer.", "admin."],
+        Scope::Replicator => &["consumer.override.", "admin.override."],
+        Scope::Mirror | Scope::Own => &[
+            "consumer.override.",
+            "admin.override.",
+            "source.producer.",
+            "source.admin.",
+            "target.consumer.",
+            "target.admin.",
+            "admin.",
+        ],
+        Scope::MirrorFile | Scope::Client => &[],
+    }
+}
 
 pub(super) fn classify(reader: &mut Reader<'_>) {
     let mut without_effect = Vec::new();
@@ -43,12 +65,19 @@ fn known<'a>(
     let effective = is_effective(row, value);
     match row.treatment {
         Treatment::Ignored => {
-            without_effect.push(&entry.key);
+            if matches!(row.kind, Kind::ClassOf(..))
+                && let Err((wrong, remedy)) = row.check(value)
+            {
+                return reader
+                    .problems
+                    .push(row.problem(entry, wrong, Some(remedy)));
+            }
+            without_effect.push(entry.written());
             return by_value(reader, entry, row);
         }
         Treatment::IgnoredWarn(reason) => {
             if effective {
-                reader.warn(format!("{} has no effect: {reason}", entry.key));
+                reader.warn(format!("{} has no effect: {reason}", entry.written()));
             }
             return;
         }
@@ -61,6 +90,8 @@ fn known<'a>(
             }
             return;
         }
+        // Moved before entries are judged, so none is left.
+        Treatment::Mapped(_) => return,
         Treatment::Implemented | Treatment::NotYet(_) => {}
     }
     if value.is_empty() && !matches!(row.kind, Kind::Number(..) | Kind::Boolean | Kind::Fraction) {
@@ -74,11 +105,9 @@ fn known<'a>(
     }
     match row.treatment {
         Treatment::NotYet(reason) if effective => {
+            by_value(reader, entry, row);
             let shown = row.shown(value);
-            reader.warn(format!(
-                "{}={shown} is accepted, but not implemented yet: {reason}",
-                entry.key
-            ));
+            reader.not_yet(reason, format!("{}={shown}", entry.written()));
         }
         Treatment::Implemented => {
             if let Some(variable) = variable(value) {
@@ -89,11 +118,11 @@ fn known<'a>(
                     .push(row.problem(entry, wrong, Some(remedy)));
             }
             by_value(reader, entry, row);
-            if UNUSED_CLIENTS
+            if unused_clients(reader.scope)
                 .iter()
                 .any(|prefix| entry.key.starts_with(prefix))
             {
-                without_effect.push(&entry.key);
+                without_effect.push(entry.written());
             }
         }
         _ => {}
@@ -119,7 +148,7 @@ fn variable(value: &str) -> Option<&str> {
 
 /// Keys with one meaning wherever they stand, and values that need a word.
 fn by_value(reader: &mut Reader<'_>, entry: &RawEntry, row: &ConfigKey) {
-    let key = &entry.key;
+    let key = entry.written();
     let value = entry.value.trim();
     match (row.name, value) {
         ("security.protocol", protocol) if protocol != "PLAINTEXT" => {
@@ -142,15 +171,50 @@ fn by_value(reader: &mut Reader<'_>, entry: &RawEntry, row: &ConfigKey) {
         ("metric.reporters", reporters) if reporters != JMX_REPORTER && !reporters.is_empty() => {
             reader.warn(format!("{key} has no effect: no Java code runs here"));
         }
+        ("rest.extension.classes", classes) if !classes.is_empty() => {
+            let planned = |class: &str| EXTENSIONS.contains(&class.trim());
+            reader.warn(if classes.split(',').all(planned) {
+                format!("{key} is accepted, but not implemented yet: there is no HTTP listener yet")
+            } else {
+                format!("{key} has no effect: no Java code runs here")
+            });
+        }
+        ("use.incremental.alter.configs", "never") => reader.warn(format!(
+            "{key}=never has no effect: what is not named in a change is never replaced"
+        )),
+        ("config.providers.*", class)
+            if entry.key.ends_with(".class") && !PROVIDERS.contains(&class) =>
+        {
+            let remedy = format!("choose one of {}", PROVIDERS.join(", "));
+            reader.refuse(entry, "Tributary runs no Java plugins", Some(remedy));
+        }
         _ => {}
     }
 }
 
 fn unknown(reader: &mut Reader<'_>, entry: &RawEntry) {
     let meant = keys::nearest(reader.scope, &entry.key);
-    if entry.key.starts_with("tributary.") {
+    let ours = entry.key.starts_with("tributary.");
+    match keys::known_elsewhere(reader.scope, &entry.key) {
+        Some(scope) if !ours => reader.warn(format!(
+            "{} ({}) is unknown here and has no effect; it is a key of {scope}",
+            entry.written(),
+            entry.origin
+        )),
+        _ => say_unknown(reader, entry, ours, meant),
+    }
+}
+
+/// An unknown key: among our own it is a problem.
+pub(super) fn say_unknown(
+    reader: &mut Reader<'_>,
+    entry: &RawEntry,
+    ours: bool,
+    meant: Option<String>,
+) {
+    if ours {
         reader.problems.push(ConfigProblem {
-            key: entry.key.clone(),
+            key: entry.written().to_owned(),
             shown: None,
             origin: Some(entry.origin.clone()),
             wrong: "there is no such key".to_owned(),
@@ -164,6 +228,7 @@ fn unknown(reader: &mut Reader<'_>, entry: &RawEntry) {
         .unwrap_or_default();
     reader.warn(format!(
         "{} ({}) is unknown and has no effect{hint}",
-        entry.key, entry.origin
+        entry.written(),
+        entry.origin
     ));
 }

@@ -2,40 +2,93 @@
 
 use crate::address::parse_addresses;
 use crate::client::ClientConfig;
-use crate::key::parse_boolean;
-use crate::link::{
-    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
-    OnRefused, ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
-};
-use crate::naming::Naming;
-use crate::pattern::{Pattern, PatternList};
-use crate::rename::{MAX_TOPIC_NAME, RenameFormat, check_name};
+use crate::keys::Scope;
+use crate::link::{LinkConfig, OnGap, OnRecreate};
+use crate::raw::{RawConfig, RawEntry};
 use crate::resolve::client::client;
 use crate::resolve::reader::Reader;
+use crate::resolve::{data, topics};
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
 
-/// Settings of a topic that make no sense, or do harm, on another cluster: Replicator's form of
-/// `config.properties.exclude`. A copied bound of timestamps would refuse old records while catching up.
-const CONFIG_EXCLUDE: [&str; 6] = [
-    r"follower\.replication\.throttled\.replicas",
-    r"leader\.replication\.throttled\.replicas",
-    r"message\.timestamp\.difference\.max\.ms",
-    r"message\.timestamp\.before\.max\.ms",
-    r"message\.timestamp\.after\.max\.ms",
-    r"message\.timestamp\.type",
-];
-
 const OWN_CLASS: &str = "tributary.TributarySourceConnector";
 
-const CLASSES: [&str; 6] = [
+const OWN_CLASSES: [&str; 3] = [OWN_CLASS, "TributarySourceConnector", "TributarySource"];
+
+const REPLICATOR_CLASSES: [&str; 3] = [
     "io.confluent.connect.replicator.ReplicatorSourceConnector",
     "ReplicatorSourceConnector",
     "ReplicatorSource",
-    OWN_CLASS,
-    "TributarySourceConnector",
-    "TributarySource",
 ];
+
+/// MirrorMaker 2's connectors, without package and suffix.
+const MIRROR_CLASSES: [&str; 3] = ["MirrorSource", "MirrorCheckpoint", "MirrorHeartbeat"];
+
+/// The vocabulary that `connector.class` stands for; without a known one it is our own.
+#[must_use]
+pub fn scope_of(raw: &RawConfig) -> Scope {
+    let class = raw.get("connector.class").map(|entry| entry.value.trim());
+    match class {
+        Some(class) if REPLICATOR_CLASSES.contains(&class) => Scope::Replicator,
+        Some(class) if mirror_class(class).is_some() => Scope::Mirror,
+        _ => Scope::Own,
+    }
+}
+
+fn mirror_class(class: &str) -> Option<&str> {
+    let simple = class
+        .strip_prefix("org.apache.kafka.connect.mirror.")
+        .unwrap_or(class);
+    let simple = simple.strip_suffix("Connector").unwrap_or(simple);
+    MIRROR_CLASSES.contains(&simple).then_some(simple)
+}
+
+/// Prefixes of the keys of one client, the strongest first.
+struct Prefixes {
+    source: &'static [&'static str],
+    destination: &'static [&'static str],
+    fetch: &'static [&'static str],
+    produce: &'static [&'static str],
+}
+
+fn prefixes(scope: Scope) -> Prefixes {
+    match scope {
+        Scope::Mirror => Prefixes {
+            source: &["source.consumer.", "consumer.", "source.cluster.", ""],
+            destination: &[
+                "producer.override.",
+                "target.producer.",
+                "producer.",
+                "target.cluster.",
+                "",
+            ],
+            fetch: &["source.consumer.", "consumer."],
+            produce: &["producer.override.", "target.producer.", "producer."],
+        },
+        Scope::Own => Prefixes {
+            source: &[
+                "src.consumer.",
+                "src.kafka.",
+                "source.consumer.",
+                "source.cluster.",
+            ],
+            destination: &[
+                "producer.override.",
+                "dest.kafka.",
+                "target.producer.",
+                "target.cluster.",
+            ],
+            fetch: &["src.consumer.", "source.consumer."],
+            produce: &["producer.override.", "target.producer."],
+        },
+        _ => Prefixes {
+            source: &["src.consumer.", "src.kafka."],
+            destination: &["producer.override.", "dest.kafka."],
+            fetch: &["src.consumer."],
+            produce: &["producer.override."],
+        },
+    }
+}
 
 /// Whether a converter passes bytes through.
 pub(super) fn is_byte_converter(class: &str) -> bool {
@@ -53,17 +106,26 @@ pub(super) fn link(
     worker: &WorkerConfig,
     selection: Option<TopicSelection>,
 ) -> Option<LinkConfig> {
+    let prefixes = prefixes(reader.scope);
+    let quick = selection.is_some();
     let name = name(reader);
     connector_class(reader);
+    switched_off(reader);
     converters(reader);
     transforms(reader);
     guarantees(reader);
-    let source = source(reader);
-    let destination = destination(reader, worker);
-    let topics = topics(reader, selection);
-    let start = start(reader);
-    let fetch = fetch(reader);
-    let produce = produce(reader, destination.as_ref());
+    let source = source(reader, prefixes.source);
+    let destination = destination(reader, prefixes.destination, worker);
+    let topics = topics::topics(reader, selection);
+    if let (Some(source), Some(destination), Some(topics)) = (&source, &destination, &topics)
+        && !quick
+        && topics.naming.is_identity_or_mirrors()
+    {
+        same_cluster(reader, source, destination);
+    }
+    let start = data::start(reader, prefixes.fetch);
+    let fetch = data::fetch(reader, prefixes.fetch);
+    let produce = data::produce(reader, prefixes.produce, destination.as_ref());
     Some(LinkConfig {
         name: name?,
         source: source?,
@@ -76,7 +138,7 @@ pub(super) fn link(
             .unwrap_or(16_384),
         keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
-        on_refused: on_refused(reader),
+        on_refused: data::on_refused(reader),
         on_gap: match reader.text("tributary.on.gap") {
             Some("continue") => OnGap::Continue,
             _ => OnGap::Stop,
@@ -86,26 +148,6 @@ pub(super) fn link(
             _ => OnRecreate::Stop,
         },
     })
-}
-
-/// Our own key, else Connect's.
-fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
-    match reader.text("tributary.on.refused") {
-        Some("skip") => OnRefused::Skip,
-        Some("quarantine") => {
-            if let Some(entry) = reader.entry("tributary.on.refused") {
-                reader.refuse(
-                    entry,
-                    "refused records cannot be quarantined yet",
-                    Some("choose one of stop, skip".to_owned()),
-                );
-            }
-            OnRefused::Stop
-        }
-        Some(_) => OnRefused::Stop,
-        None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
-        None => OnRefused::Stop,
-    }
 }
 
 fn name(reader: &mut Reader<'_>) -> Option<String> {
@@ -130,23 +172,34 @@ fn connector_class(reader: &mut Reader<'_>) {
         return;
     };
     let class = entry.value.trim();
-    if CLASSES.contains(&class) {
-        return;
-    }
-    let simple = class
-        .strip_prefix("org.apache.kafka.connect.mirror.")
-        .unwrap_or(class);
-    let simple = simple.strip_suffix("Connector").unwrap_or(simple);
-    if ["MirrorSource", "MirrorCheckpoint", "MirrorHeartbeat"].contains(&simple) {
-        let remedy = format!("use {OWN_CLASS} with topic.regex or topic.whitelist");
-        reader.refuse(
+    match mirror_class(class) {
+        Some("MirrorSource") => {}
+        Some("MirrorHeartbeat") => reader.refuse(
             entry,
-            "MirrorMaker 2's connectors are not supported yet",
-            Some(remedy),
-        );
-    } else {
-        let remedy = format!("use {OWN_CLASS}, or Replicator's class");
-        reader.refuse(entry, "Tributary runs no Java plugins", Some(remedy));
+            "heartbeats are not written yet",
+            Some("leave this connector out".to_owned()),
+        ),
+        Some(_) => reader.refuse(
+            entry,
+            "checkpoints are not written yet",
+            Some("leave this connector out".to_owned()),
+        ),
+        None if OWN_CLASSES.contains(&class) || REPLICATOR_CLASSES.contains(&class) => {}
+        None => {
+            let remedy =
+                format!("use {OWN_CLASS}, Replicator's class, or MirrorMaker 2's source connector");
+            reader.refuse(entry, "Tributary runs no Java plugins", Some(remedy));
+        }
+    }
+}
+
+/// A connector that MirrorMaker 2 would start, to do nothing.
+fn switched_off(reader: &mut Reader<'_>) {
+    if reader.boolean("enabled") == Some(false)
+        && let Some(entry) = reader.entry("enabled")
+    {
+        let remedy = "leave it out of what is started".to_owned();
+        reader.refuse(entry, "this connector is switched off", Some(remedy));
     }
 }
 
@@ -174,20 +227,27 @@ fn transforms(reader: &mut Reader<'_>) {
         let Some(entry) = reader.entry(key) else {
             continue;
         };
-        let router = reader.list(key).into_iter().find_map(|alias| {
-            reader
-                .text(&format!("{key}.{alias}.type"))
-                .filter(|class| class.ends_with("RegexRouter"))
-        });
-        let remedy = match router {
-            Some(_) => "topic.rename.format gives copies other names",
-            None => "topics are selected by topic.regex, topic.whitelist and topic.blacklist",
+        let classes: Vec<&str> = reader
+            .list(key)
+            .into_iter()
+            .filter_map(|alias| reader.text(&format!("{key}.{alias}.type")))
+            .collect();
+        let any_ends_with = |name: &str| classes.iter().any(|class| class.ends_with(name));
+        let remedy = if any_ends_with("RegexRouter") {
+            "topic.rename.format gives copies other names"
+        } else if any_ends_with("Filter") || any_ends_with("TopicNameMatches") {
+            "topics are selected by topic.regex, topic.whitelist and topic.blacklist"
+        } else {
+            "leave it out: records are copied as they are"
         };
-        reader.refuse(
-            entry,
-            "Tributary runs no Java plugins",
-            Some(remedy.to_owned()),
-        );
+        let wrong = match classes.as_slice() {
+            [] => "Tributary runs no Java plugins".to_owned(),
+            classes => format!(
+                "Tributary runs no Java plugins such as {}",
+                classes.join(", ")
+            ),
+        };
+        reader.refuse(entry, wrong, Some(remedy.to_owned()));
     }
 }
 
@@ -223,40 +283,115 @@ fn guarantees(reader: &mut Reader<'_>) {
     }
 }
 
-fn source(reader: &mut Reader<'_>) -> Option<ClientConfig> {
-    let set = [
-        "src.consumer.bootstrap.servers",
-        "src.kafka.bootstrap.servers",
-    ]
-    .iter()
-    .any(|key| reader.entry(key).is_some());
-    if !set {
-        reader.missing(
-            "src.kafka.bootstrap.servers",
-            "the source is not named",
-            "set it to the source's brokers, for example broker1:9092,broker2:9092",
-        );
-    }
-    client(reader, &["src.consumer.", "src.kafka."], None)
+/// Whether one of these keys is set, and with what.
+fn named<'a>(reader: &Reader<'a>, prefixes: &[&str]) -> Option<&'a RawEntry> {
+    prefixes
+        .iter()
+        .find_map(|prefix| reader.entry(&format!("{prefix}bootstrap.servers")))
 }
 
-/// Weakest first: the worker's cluster, the worker's producers, `dest.kafka.`, `producer.override.`.
-fn destination(reader: &mut Reader<'_>, worker: &WorkerConfig) -> Option<ClientConfig> {
-    let base = worker.data.as_ref().or(worker.bootstrap.as_ref());
-    let keys = [
-        "producer.override.bootstrap.servers",
-        "dest.kafka.bootstrap.servers",
-    ];
-    if base.is_none() && keys.iter().all(|key| reader.entry(key).is_none()) {
-        reader.missing(
-            "dest.kafka.bootstrap.servers",
-            "the destination is not named, and the worker has no bootstrap.servers",
-            "set it to the destination's brokers, for example broker1:9092,broker2:9092",
-        );
+const BROKERS: &str = "broker1:9092,broker2:9092";
+
+fn source(reader: &mut Reader<'_>, prefixes: &[&str]) -> Option<ClientConfig> {
+    if named(reader, prefixes).is_none() {
+        let key = match reader.scope {
+            Scope::Mirror => "source.cluster.bootstrap.servers",
+            _ => "src.kafka.bootstrap.servers",
+        };
+        let remedy = format!("set it to the source's brokers, for example {BROKERS}");
+        reader.missing(key, "the source is not named", &remedy);
     }
-    let destination = client(reader, &["producer.override.", "dest.kafka."], base);
+    let mut source = client(reader, prefixes, None)?;
+    longest_pause(reader, prefixes, Some(&mut source));
+    if reader.scope == Scope::Mirror {
+        let own = prefixes
+            .iter()
+            .any(|prefix| reader.entry(&format!("{prefix}client.id")).is_some());
+        let label = mirror_client_id(reader);
+        source.client_id = if own {
+            format!("{}|{label}", source.client_id)
+        } else {
+            label
+        };
+    }
+    Some(source)
+}
+
+/// What MirrorMaker 2's first task calls its consumer, so that quotas go on to hold.
+fn mirror_client_id(reader: &Reader<'_>) -> String {
+    let alias = |key| reader.text(key).unwrap_or("target");
+    let (source, destination) = (alias("source.cluster.alias"), alias("target.cluster.alias"));
+    let connector = match reader.text("name") {
+        // In a file of flows the connector has its class for a name.
+        Some(name) if !name.contains("->") => name,
+        _ => "MirrorSourceConnector",
+    };
+    format!("{source}->{destination}|{connector}-0|replication-consumer")
+}
+
+/// Weakest first: the worker's cluster, the worker's producers, the link's keys.
+fn destination(
+    reader: &mut Reader<'_>,
+    prefixes: &[&str],
+    worker: &WorkerConfig,
+) -> Option<ClientConfig> {
+    let base = worker.data.as_ref().or(worker.bootstrap.as_ref());
+    if base.is_none() && named(reader, prefixes).is_none() {
+        let key = match reader.scope {
+            Scope::Mirror => "target.cluster.bootstrap.servers",
+            _ => "dest.kafka.bootstrap.servers",
+        };
+        let wrong = "the destination is not named, and the worker has no bootstrap.servers";
+        let remedy = format!("set it to the destination's brokers, for example {BROKERS}");
+        reader.missing(key, wrong, &remedy);
+    }
+    let mut destination = client(reader, prefixes, base);
+    longest_pause(reader, prefixes, destination.as_mut());
     administered_elsewhere(reader, destination.as_ref());
     destination
+}
+
+/// `errors.retry.delay.max.ms`, where the client has no bound of its own.
+fn longest_pause(reader: &Reader<'_>, prefixes: &[&str], client: Option<&mut ClientConfig>) {
+    let own = prefixes.iter().any(|prefix| {
+        reader
+            .entry(&format!("{prefix}retry.backoff.max.ms"))
+            .is_some()
+    });
+    if let (false, Some(client)) = (own, client)
+        && let Some(bound) = reader.millis("errors.retry.delay.max.ms")
+    {
+        client.retry_backoff_max = bound;
+        client.retry_backoff = client.retry_backoff.min(bound);
+    }
+}
+
+/// The same brokers on both sides: told before anything is asked of them. Other spellings of one cluster are found
+/// by its id when the link starts.
+fn same_cluster(reader: &mut Reader<'_>, source: &ClientConfig, destination: &ClientConfig) {
+    let sorted = |client: &ClientConfig| {
+        let mut brokers: Vec<String> = client
+            .bootstrap_servers
+            .iter()
+            .map(|broker| broker.to_string().to_ascii_lowercase())
+            .collect();
+        brokers.sort_unstable();
+        brokers
+    };
+    if sorted(source) != sorted(destination) {
+        return;
+    }
+    let prefixes = prefixes(reader.scope);
+    let wrong =
+        "source and destination are the same brokers, and topics would be copied onto themselves";
+    let remedy = match reader.scope {
+        Scope::Mirror => "name two clusters",
+        _ => "name two clusters, or rename topics (topic.rename.format)",
+    };
+    match named(reader, prefixes.destination).or_else(|| named(reader, prefixes.source)) {
+        Some(entry) => reader.refuse(entry, wrong, Some(remedy.to_owned())),
+        None => reader.missing("bootstrap.servers", wrong, remedy),
+    }
 }
 
 /// Replicator would write data to one cluster and create its topics in another.
@@ -270,297 +405,5 @@ fn administered_elsewhere(reader: &mut Reader<'_>, destination: Option<&ClientCo
             "topics would be created in another cluster than the one that data is written to",
             Some("name the destination by dest.kafka.bootstrap.servers alone".to_owned()),
         );
-    }
-}
-
-fn topics(reader: &mut Reader<'_>, selection: Option<TopicSelection>) -> Option<TopicSettings> {
-    let selection = match selection {
-        Some(selection) => Some(selection),
-        None => configured_selection(reader),
-    };
-    let rename = match reader.entry("topic.rename.format") {
-        None => Some(RenameFormat::default()),
-        Some(entry) => match RenameFormat::parse(entry.value.trim()) {
-            Ok(format) => Some(format),
-            Err(problem) => {
-                reader.refuse(entry, problem.to_string(), None);
-                None
-            }
-        },
-    };
-    if let Some(rename) = rename.as_ref().filter(|rename| rename.is_constant()) {
-        reader.warn(format!(
-            "topic.rename.format={rename} has no ${{topic}}: all topics are merged into one"
-        ));
-    }
-    let config_exclude = config_exclude(reader);
-    let millis = |key, default| {
-        reader
-            .millis(key)
-            .unwrap_or(std::time::Duration::from_millis(default))
-    };
-    let config_sync = reader.boolean("topic.config.sync").unwrap_or(true);
-    Some(TopicSettings {
-        whitelist_strict: reader
-            .boolean("tributary.topic.whitelist.strict")
-            .unwrap_or(false),
-        auto_create: reader.boolean("topic.auto.create").unwrap_or(true),
-        preserve_partitions: reader.boolean("topic.preserve.partitions").unwrap_or(true),
-        replication_factor: match reader.number("dest.topic.replication.factor") {
-            Some(count) if count > 0 => ReplicationFactor::Fixed(count),
-            _ => ReplicationFactor::Source {
-                strict: reader
-                    .boolean("tributary.topic.replication.factor.strict")
-                    .unwrap_or(false),
-            },
-        },
-        timestamp_type: Some(match reader.text("topic.timestamp.type") {
-            Some("LogAppendTime") => TimestampType::LogAppendTime,
-            _ => TimestampType::CreateTime,
-        }),
-        poll_interval: millis("topic.poll.interval.ms", 120_000),
-        create_backoff: millis("topic.create.backoff.ms", 120_000),
-        config_exclude: config_exclude?,
-        defaults_from: match reader.text("use.defaults.from") {
-            Some("source") => DefaultsFrom::Source,
-            _ => DefaultsFrom::Target,
-        },
-        config_sync: config_sync.then(|| millis("topic.config.sync.interval.ms", 120_000)),
-        config_delete: match reader.text("tributary.topic.config.delete") {
-            Some("own") => ConfigDelete::Own,
-            Some("never") => ConfigDelete::Never,
-            _ => ConfigDelete::Follow,
-        },
-        acls: acls(reader),
-        selection: selection?,
-        naming: Naming::Format(rename?),
-    })
-}
-
-fn config_exclude(reader: &mut Reader<'_>) -> Option<PatternList> {
-    let Some(entry) = reader.entry("config.properties.exclude") else {
-        let list = PatternList::parse(CONFIG_EXCLUDE);
-        return Some(list.expect("a test parses the built-in list"));
-    };
-    match PatternList::parse(reader.list("config.properties.exclude")) {
-        Ok(list) => Some(list),
-        Err(problem) => {
-            reader.refuse(entry, problem.to_string(), None);
-            None
-        }
-    }
-}
-
-/// How access rights are copied; `None` where they are not.
-fn acls(reader: &mut Reader<'_>) -> Option<AclSettings> {
-    if reader.boolean("sync.topic.acls.enabled") != Some(true) {
-        return None;
-    }
-    let mut patterns = |key: &str, default: &str| {
-        let mut items = reader.list(key);
-        items.retain(|item| !item.is_empty());
-        if items.is_empty() && !default.is_empty() {
-            items.push(default);
-        }
-        PatternList::parse(items).unwrap_or_else(|problem| {
-            if let Some(entry) = reader.entry(key) {
-                reader.refuse(entry, problem.to_string(), None);
-            }
-            PatternList::default()
-        })
-    };
-    let principals = patterns("tributary.acl.principals", ".*");
-    let principals_exclude = patterns("tributary.acl.principals.exclude", "");
-    let resources = reader.list("tributary.acl.resources");
-    if let Some(entry) = reader.entry("tributary.acl.resources")
-        && let Some(other) = resources
-            .iter()
-            .find(|name| !["topic", "group", "transactional-id"].contains(*name))
-    {
-        reader.refuse(
-            entry,
-            format!("\"{other}\" is no kind of resource whose permissions can be copied"),
-            Some("choose of topic, group, transactional-id".to_owned()),
-        );
-    }
-    let seconds = reader.number("sync.topic.acls.interval.seconds");
-    Some(AclSettings {
-        interval: std::time::Duration::from_secs(seconds.unwrap_or(600)),
-        mode: match reader.text("tributary.acl.mode") {
-            Some("exact") => AclMode::Exact,
-            _ => AclMode::ReadOnly,
-        },
-        topics: resources.is_empty() || resources.contains(&"topic"),
-        groups: resources.contains(&"group"),
-        transactional_ids: resources.contains(&"transactional-id"),
-        principals,
-        principals_exclude,
-        delete: reader.boolean("tributary.acl.delete").unwrap_or(true),
-    })
-}
-
-fn configured_selection(reader: &mut Reader<'_>) -> Option<TopicSelection> {
-    let whitelist = topic_names(reader, "topic.whitelist");
-    let blacklist = topic_names(reader, "topic.blacklist");
-    let mut include = Vec::new();
-    let mut legal = true;
-    if let Some(entry) = reader.entry("topic.regex") {
-        match Pattern::parse(entry.value.trim()) {
-            Ok(pattern) => {
-                if let Some(meant) = pattern.probably_meant() {
-                    reader.warn(format!(
-                        "topic.regex={pattern} repeats only its last character; did you mean {meant} ?"
-                    ));
-                }
-                include.push(pattern);
-            }
-            Err(problem) => {
-                legal = false;
-                reader.refuse(entry, problem.to_string(), None);
-            }
-        }
-    }
-    let selection = TopicSelection::new(whitelist?, blacklist?, include, Vec::new());
-    if selection.is_empty() && legal {
-        reader.warn(
-            "neither topic.whitelist nor topic.regex is set: no topic is selected, and nothing is copied",
-        );
-    }
-    for name in selection.whitelist().filter(|name| *name == "_schemas") {
-        reader.warn(format!("{name} is copied byte for byte: that corrupts a live schema registry at the destination"));
-    }
-    legal.then_some(selection)
-}
-
-/// A list of exact names.
-fn topic_names(reader: &mut Reader<'_>, key: &str) -> Option<Vec<String>> {
-    let Some(entry) = reader.entry(key) else {
-        return Some(Vec::new());
-    };
-    let mut names = Vec::new();
-    let mut legal = true;
-    for name in reader.list(key) {
-        let looks_like_pattern = name.contains(['*', '+', '?', '(', '[', '|', '\\', '^', '$']);
-        if name.is_empty() {
-            legal = false;
-            reader.refuse(entry, "there is an empty item between the commas", None);
-        } else if looks_like_pattern {
-            legal = false;
-            let remedy = match key {
-                "topic.whitelist" => "patterns belong into topic.regex",
-                _ => "exclude by topic.regex, for example (?!internal-).*",
-            };
-            reader.refuse(
-                entry,
-                format!("\"{name}\" is no name of a topic"),
-                Some(remedy.to_owned()),
-            );
-        } else if name.len() > MAX_TOPIC_NAME || check_name_characters(name).is_err() {
-            legal = false;
-            let reason = check_name_characters(name).err().unwrap_or_default();
-            reader.refuse(entry, reason, None);
-        } else {
-            names.push(name.to_owned());
-        }
-    }
-    legal.then_some(names)
-}
-
-/// Reserved names may be listed: they are never copied, and `decide` says so.
-fn check_name_characters(name: &str) -> Result<(), String> {
-    match check_name(name) {
-        Ok(()) | Err(crate::rename::NameProblem::Reserved(_)) => Ok(()),
-        Err(problem) => Err(problem.to_string()),
-    }
-}
-
-fn start(reader: &mut Reader<'_>) -> StartPosition {
-    if let Some(entry) = reader.entry("tributary.start") {
-        return match entry.value.trim() {
-            "earliest" => StartPosition::Earliest,
-            "latest" => StartPosition::Latest,
-            _ => {
-                reader.refuse(
-                    entry,
-                    "times and single offsets are not supported yet",
-                    Some("choose one of earliest, latest".to_owned()),
-                );
-                StartPosition::Earliest
-            }
-        };
-    }
-    let keys = [
-        "src.consumer.auto.offset.reset",
-        "consumer.override.auto.offset.reset",
-    ];
-    let Some(entry) = keys.iter().find_map(|key| reader.entry(key)) else {
-        return StartPosition::Earliest;
-    };
-    match entry.value.trim() {
-        "earliest" => StartPosition::Earliest,
-        "latest" => StartPosition::Latest,
-        "none" => {
-            let remedy = Some("choose one of earliest, latest".to_owned());
-            reader.refuse(
-                entry,
-                "refusing partitions without a position is not supported yet",
-                remedy,
-            );
-            StartPosition::Earliest
-        }
-        _ => {
-            let remedy = Some("choose one of earliest, latest".to_owned());
-            reader.refuse(entry, "there is no such choice", remedy);
-            StartPosition::Earliest
-        }
-    }
-}
-
-fn fetch(reader: &Reader<'_>) -> FetchSettings {
-    let defaults = FetchSettings::default();
-    let text = |name: &str| reader.text(&format!("src.consumer.{name}"));
-    let number = |name: &str| text(name).and_then(|text| text.parse().ok());
-    FetchSettings {
-        min_bytes: number("fetch.min.bytes").unwrap_or(defaults.min_bytes),
-        max_bytes: number("fetch.max.bytes").unwrap_or(defaults.max_bytes),
-        max_wait: text("fetch.max.wait.ms")
-            .and_then(|text| text.parse().ok())
-            .map_or(defaults.max_wait, std::time::Duration::from_millis),
-        max_partition_bytes: number("max.partition.fetch.bytes")
-            .unwrap_or(defaults.max_partition_bytes),
-        check_crcs: text("check.crcs").and_then(parse_boolean).unwrap_or(false),
-    }
-}
-
-fn produce(reader: &mut Reader<'_>, destination: Option<&ClientConfig>) -> ProduceSettings {
-    let defaults = ProduceSettings::default();
-    let key = "producer.override.max.in.flight.requests.per.connection";
-    let mut max_in_flight = reader.number(key).unwrap_or(defaults.max_in_flight);
-    if max_in_flight > 5 {
-        reader.warn(format!(
-            "{key}={max_in_flight}: 5 is used, the most with which order is kept"
-        ));
-        max_in_flight = 5;
-    }
-    ProduceSettings {
-        max_request_size: reader
-            .number("producer.override.max.request.size")
-            .unwrap_or(defaults.max_request_size),
-        max_in_flight,
-        request_timeout: destination
-            .map_or(defaults.request_timeout, |client| client.request_timeout),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_exclusions_are_patterns_and_match_what_they_name() {
-        let list = PatternList::parse(CONFIG_EXCLUDE).expect("legal");
-        assert!(list.is_match("message.timestamp.type"));
-        assert!(!list.is_match("min.insync.replicas"));
-        assert!(!list.is_match("messageXtimestamp.type"));
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Reader<'a> {
     pub(super) scope: Scope,
     pub(super) problems: Vec<ConfigProblem>,
     pub(super) notices: Vec<Notice>,
+    /// What is asked for and not there yet, by the reason that is said; one line for each reason.
+    not_yet: Vec<(&'static str, Vec<String>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -23,6 +25,7 @@ impl<'a> Reader<'a> {
             scope,
             problems: Vec::new(),
             notices: Vec::new(),
+            not_yet: Vec::new(),
         }
     }
 
@@ -32,10 +35,13 @@ impl<'a> Reader<'a> {
             .raw
             .get(key)
             .filter(|entry| !entry.value.trim().is_empty())?;
-        let legal = self
-            .row(key)
-            .is_none_or(|row| row.check(entry.value.trim()).is_ok());
+        let legal = self.row(key)?.check(entry.value.trim()).is_ok();
         legal.then_some(entry)
+    }
+
+    /// Whether a key is given at all, be it with a blank value.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.row(key).is_some() && self.raw.get(key).is_some()
     }
 
     fn row(&self, key: &str) -> Option<&'static ConfigKey> {
@@ -54,6 +60,10 @@ impl<'a> Reader<'a> {
         self.number::<u64>(key).map(Duration::from_millis)
     }
 
+    pub(super) fn seconds(&self, key: &str) -> Option<Duration> {
+        self.number::<u64>(key).map(Duration::from_secs)
+    }
+
     pub(super) fn boolean(&self, key: &str) -> Option<bool> {
         self.text(key).and_then(parse_boolean)
     }
@@ -70,6 +80,27 @@ impl<'a> Reader<'a> {
         keys.iter().find_map(|key| self.entry(key))
     }
 
+    /// Notes that `what` is asked for and has no effect, for a reason that several keys may share.
+    pub(super) fn not_yet(&mut self, reason: &'static str, what: String) {
+        match self.not_yet.iter_mut().find(|(known, _)| *known == reason) {
+            // One value may be laid over several clients.
+            Some((_, all)) if all.contains(&what) => {}
+            Some((_, all)) => all.push(what),
+            None => self.not_yet.push((reason, vec![what])),
+        }
+    }
+
+    /// Says what was noted so.
+    pub(super) fn say_not_yet(&mut self) {
+        for (reason, what) in std::mem::take(&mut self.not_yet) {
+            let are = if what.len() == 1 { "is" } else { "are" };
+            let what = what.join(", ");
+            self.warn(format!(
+                "{what} {are} accepted, but not implemented yet: {reason}"
+            ));
+        }
+    }
+
     pub(super) fn warn(&mut self, text: impl Into<String>) {
         self.notices.push(Notice::warn(text));
     }
@@ -81,14 +112,18 @@ impl<'a> Reader<'a> {
         wrong: impl Into<String>,
         remedy: Option<String>,
     ) {
-        if self.problems.iter().any(|problem| problem.key == entry.key) {
+        if self
+            .problems
+            .iter()
+            .any(|problem| problem.key == entry.written())
+        {
             return;
         }
         let secret = holds_secret(&entry.key);
         let problem = match self.row(&entry.key) {
             Some(row) => row.problem(entry, wrong.into(), remedy),
             None => ConfigProblem {
-                key: entry.key.clone(),
+                key: entry.written().to_owned(),
                 shown: Some(key::shown(secret, entry.value.trim())),
                 origin: Some(entry.origin.clone()),
                 wrong: wrong.into(),

@@ -4,8 +4,9 @@
 
 use config::address::parse_addresses;
 use config::raw::RawConfig;
+use config::report::{FileKind, kind_of, report};
 use config::unit::{parse_duration, parse_size};
-use config::{Pattern, RenameFormat, resolve_link, resolve_worker};
+use config::{Pattern, RenameFormat, resolve_link, resolve_mirrors, resolve_worker};
 use proptest::prelude::*;
 
 use crate::no_cluster;
@@ -27,7 +28,38 @@ proptest! {
         for raw in [properties, RawConfig::from_json("f", &text)].into_iter().flatten() {
             let _ = resolve_link(&raw, &no_cluster());
             let _ = resolve_worker(&raw);
+            let _ = resolve_mirrors(&raw, None);
+            for kind in [FileKind::Worker, FileKind::Link, FileKind::Mirror, FileKind::Client] {
+                let _ = report(&raw, kind, None, true);
+            }
         }
+    }
+
+    #[test]
+    fn any_file_of_flows_is_used_or_refused(
+        lines in prop::collection::vec(
+            (
+                prop::sample::select(vec![
+                    "clusters", "a.bootstrap.servers", "b.bootstrap.servers", "a->b.enabled", "b->a.enabled",
+                    "a->a.enabled", "enabled", "topics", "a->b.topics.blacklist", "a->b.", "->", "a->", "a.",
+                    "a->b.replication.policy.separator", "replication.policy.class", "a.consumer.client.id",
+                    "offset.storage.topic", "a->c.topics", "a->b->a.topics", "tasks.max", "security.protocol",
+                ]),
+                prop::sample::select(vec![
+                    "a,b", "a,b,c", "", "a:1", "b:1", "true", "false", "x", ".*", "*", "a{1,2}", "-1", "ä", "${env:X}",
+                ]),
+            ),
+            0..14,
+        ),
+    ) {
+        let text: String = lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        let (raw, _) = RawConfig::from_properties("f", &text).expect("no escapes");
+        if let Ok((flows, _)) = resolve_mirrors(&raw, None) {
+            prop_assert!(!flows.is_empty());
+        }
+        let said = report(&raw, kind_of(&raw), None, false);
+        // Each key has its row, and what is invalid has its problem.
+        prop_assert!(said.rows.len() >= raw.entries().len());
     }
 
     #[test]

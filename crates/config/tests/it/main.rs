@@ -2,8 +2,11 @@
 
 mod any_text;
 mod java_patterns;
+mod known_keys;
+mod mirror;
 mod right;
 mod wrong;
+mod wrong_more;
 
 use config::raw::RawConfig;
 use config::{OffsetStorage, WorkerConfig};

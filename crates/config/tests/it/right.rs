@@ -263,13 +263,6 @@ fn what_has_no_effect_is_said_in_one_line_each() {
         ],
     );
     check_notices(
-        "topic.config.sync=true",
-        &[
-            "topic.config.sync=true is accepted, but not implemented yet: creation copies the settings \
-           of a topic; later changes are not followed",
-        ],
-    );
-    check_notices(
         "topic.config.sync=false\nprovenance.header.enable=false",
         &[],
     );
@@ -304,6 +297,38 @@ fn what_has_no_effect_is_said_in_one_line_each() {
         &[
             "src.kafka.ssl.keystore.password=[hidden] is accepted, but not implemented yet: it has no \
            effect with security.protocol=PLAINTEXT, the only protocol supported so far",
+        ],
+    );
+}
+
+#[test]
+fn what_is_elsewhere_or_asked_for_too_early_is_said_in_one_line_each() {
+    check_notices(
+        "offset.topic.commit=true\noffset.topic.commit.batch.period.ms=5",
+        &[
+            "offset.topic.commit=true, offset.topic.commit.batch.period.ms=5 are accepted, but not \
+             implemented yet: nothing is committed on the source; positions are kept at the \
+             destination or in a file",
+        ],
+    );
+    check_notices(
+        "tributary.acl.mode=exact",
+        &[
+            "tributary.acl.mode: without effect, because permissions are copied only with \
+             sync.topic.acls.enabled=true",
+        ],
+    );
+    check_notices(
+        "offset.flush.interval.ms=5",
+        &[
+            "offset.flush.interval.ms (--set) is unknown here and has no effect; it is a key of a worker",
+        ],
+    );
+    check_notices(
+        "config.properties.blacklist=a\nconfig.properties.exclude=b",
+        &[
+            "config.properties.blacklist (--set) is an older name of config.properties.exclude, which \
+             is set too, to something else, and wins",
         ],
     );
 }

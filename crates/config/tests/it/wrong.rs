@@ -229,12 +229,12 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
     check(
         "connector.class=org.example.MyConnector",
         "connector.class=org.example.MyConnector (--set): Tributary runs no Java plugins; use \
-         tributary.TributarySourceConnector, or Replicator's class",
+         tributary.TributarySourceConnector, Replicator's class, or MirrorMaker 2's source connector",
     );
     check(
-        "connector.class=MirrorSource",
-        "connector.class=MirrorSource (--set): MirrorMaker 2's connectors are not supported yet; use \
-         tributary.TributarySourceConnector with topic.regex or topic.whitelist",
+        "connector.class=org.apache.kafka.connect.mirror.MirrorHeartbeatConnector\nsource.cluster.alias=a\nsource.cluster.bootstrap.servers=w:1\ntarget.cluster.bootstrap.servers=e:1",
+        "connector.class=org.apache.kafka.connect.mirror.MirrorHeartbeatConnector (--set): heartbeats are \
+         not written yet; leave this connector out",
     );
     check(
         "value.converter=org.apache.kafka.connect.json.JsonConverter",
@@ -248,7 +248,8 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
     );
     check(
         "transforms=r\ntransforms.r.type=org.apache.kafka.connect.transforms.RegexRouter",
-        "transforms=r (--set): Tributary runs no Java plugins; topic.rename.format gives copies other names",
+        "transforms=r (--set): Tributary runs no Java plugins such as \
+         org.apache.kafka.connect.transforms.RegexRouter; topic.rename.format gives copies other names",
     );
 }
 

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use kafka_wire::batch::{Codec, LegacyEntry, Obstacle, RawBatch};
 use kafka_wire::record::{
-    BatchEncoder, BatchOptions, Compression, DecodeError, EncodeError, Record, RecordDecoder,
-    ReshapeError, SplitFailure, Splitter, merge,
+    BatchEncoder, BatchOptions, Compression, DecodeError, Encoded, OffsetRun, Record,
+    RecordDecoder, Records, ReshapeError, SplitFailure, Splitter, merge,
 };
 
-use super::piped::{DecodeReason, PipedBatch, SourceRun};
+use super::piped::{DecodeReason, PipedBatch};
 use super::route::{Blocked, Cause};
 
 /// Largest payload of a batch, decompressed: a few bytes can expand to gigabytes, and that is then an
@@ -99,6 +99,8 @@ impl Decoder {
         Ok(parts)
     }
 
+    /// Everything at once: without what lies in front of `from` and what is to be left out, divided where it
+    /// has to be.
     fn parts(
         &mut self,
         batch: &RawBatch,
@@ -106,125 +108,54 @@ impl Decoder {
         from: i64,
         rules: &Rules,
     ) -> Result<Vec<PipedBatch>, Blocked> {
+        let Self {
+            decoder,
+            encoder,
+            skipped,
+        } = self;
         let info = *batch.info();
-        let consecutive = info.records == info.offsets() && from <= info.base_offset;
-        let changes = [DecodeReason::AppendTime, DecodeReason::Renumbered].contains(&reason)
-            || rules.refuse_some_of(info.base_offset, info.last_offset);
-        let anew = !consecutive || changes;
-        let encoded = if anew {
-            self.encoded(batch, from, rules)?
-        } else {
-            Some((
-                batch.clone(),
-                vec![(info.base_offset, i64::from(info.offsets()))],
-            ))
-        };
-        let Some((whole, runs)) = encoded else {
-            return Ok(Vec::new());
-        };
-        let piped =
-            |batch, runs, next| PipedBatch::decoded(batch, reason, runs, next, info.leader_epoch);
+        let base = info.base_offset;
         let limit = rules
             .max_message_bytes
-            .map_or(usize::MAX, |limit| limit as usize);
-        if whole.bytes().len() <= limit {
-            return Ok(vec![piped(whole, runs, info.next_offset())]);
-        }
-        let mut parts = Vec::new();
-        for (batch, runs) in self.split(&whole, &runs, limit, rules)? {
-            let next = runs.last().map_or(0, |(first, length)| first + length);
-            parts.push(piped(batch, runs, next));
-        }
-        if let Some(last) = parts.last_mut() {
-            last.next = info.next_offset();
-        }
-        Ok(parts)
-    }
-
-    /// One batch of the records from `from` on, and their offsets. Nothing if there are none.
-    fn encoded(
-        &mut self,
-        batch: &RawBatch,
-        from: i64,
-        rules: &Rules,
-    ) -> Result<Option<(RawBatch, Vec<SourceRun>)>, Blocked> {
-        let Self {
-            decoder, encoder, ..
-        } = self;
-        let base = batch.info().base_offset;
-        encoder.clear();
-        let mut runs = Vec::new();
+            .map_or(i32::MAX as usize, |limit| limit as usize);
         let records = decoder
             .batch(batch, DECOMPRESSED)
             .map_err(|error| damaged(base, &error))?;
-        for record in records {
-            let record = record.map_err(|error| damaged(base, &error))?;
-            let offset = record.offset();
-            if offset >= from && !rules.refused.contains(&offset) {
-                push(encoder, &record, &mut runs)?;
-            }
-        }
-        let Some(&(first, _)) = runs.first() else {
-            return Ok(None);
+        let options = options(batch.header().codec());
+        let wanted = |record: &Record<'_>| {
+            record.offset() >= from && !rules.refused.contains(&record.offset())
         };
-        let made = encoder.finish(&options(batch.header().codec(), first));
-        let made = made.map_err(|error| unencodable(base, &error))?;
-        Ok(Some((made, runs)))
-    }
-
-    fn split(
-        &mut self,
-        whole: &RawBatch,
-        runs: &[SourceRun],
-        limit: usize,
-        rules: &Rules,
-    ) -> Result<Vec<(RawBatch, Vec<SourceRun>)>, Blocked> {
-        let Self {
-            decoder, encoder, ..
-        } = self;
-        let mut alone = BatchEncoder::new();
-        let base = whole.info().base_offset;
-        let offset_at = |inner: i64| nth(runs, inner - base);
-        let records = decoder
-            .batch(whole, DECOMPRESSED)
-            .map_err(|error| damaged(offset_at(base), &error))?;
-        let codec = whole.header().codec();
-        let mut parts = Vec::new();
-        for part in Splitter::new(records.clone(), encoder, options(codec, base), limit) {
+        let mut parts: Vec<Encoded> = Vec::new();
+        let again = records.clone();
+        let splitter = Splitter::with_change(records, encoder, options, limit, |record, _| {
+            wanted(&record).then_some(record)
+        });
+        for part in splitter {
             match part {
-                Ok(part) => {
-                    let count = part.last_offset - part.first_offset + 1;
-                    parts.push((part.batch, slice(runs, part.first_offset - base, count)));
-                }
+                Ok(part) => parts.push(part),
                 Err(SplitFailure::TooLarge(record)) if rules.limit_is_guessed => {
-                    let mut again = records
-                        .clone()
-                        .skip_while(|r| r.as_ref().is_ok_and(|r| r.offset() < record.offset));
-                    if let Some(Ok(one)) = again.next() {
-                        let mut run = Vec::new();
-                        push(&mut alone, &one, &mut run)?;
-                        let batch = alone.finish(&options(codec, record.offset));
-                        let batch = batch.map_err(|error| unencodable(record.offset, &error))?;
-                        parts.push((batch, slice(runs, record.offset - base, 1)));
-                    }
+                    parts.push(alone(again.clone(), record.offset, options)?);
                 }
-                Err(SplitFailure::TooLarge(mut record)) => {
-                    record.offset = offset_at(record.offset);
-                    if rules.skip_too_large {
-                        self.skipped.push((record.offset, record.to_string()));
-                        continue;
-                    }
+                Err(SplitFailure::TooLarge(record)) if rules.skip_too_large => {
+                    skipped.push((record.offset, record.to_string()));
+                }
+                Err(SplitFailure::TooLarge(record)) => {
                     return Err(Blocked::new(record.offset, Cause::Refused, record));
                 }
-                Err(SplitFailure::Reshape(ReshapeError::Decode(error))) => {
-                    return Err(damaged(offset_at(base), &error));
-                }
-                Err(SplitFailure::Reshape(ReshapeError::Encode(error))) => {
-                    return Err(unencodable(offset_at(base), &error));
-                }
+                Err(SplitFailure::Reshape(error)) => return Err(unusable(base, error)),
             }
         }
-        Ok(parts)
+        let last = parts.len().saturating_sub(1);
+        let piped = parts.into_iter().enumerate().map(|(index, part)| {
+            let behind = part.runs.last().map_or(0, end_of);
+            let next = if index == last {
+                info.next_offset()
+            } else {
+                behind
+            };
+            PipedBatch::decoded(part, reason, next, info.leader_epoch)
+        });
+        Ok(piped.collect())
     }
 
     /// One batch of the first `count` records of some batches, and one of the rest of the last of them.
@@ -238,65 +169,54 @@ impl Decoder {
             decoder, encoder, ..
         } = self;
         encoder.clear();
-        let (mut runs, mut taken) = (Vec::new(), 0);
-        let mut rest = None;
+        let mut behind = BatchEncoder::new();
+        let (mut runs, mut rest_runs) = (Vec::new(), Vec::new());
+        let mut taken = 0;
         for piece in pieces {
             let first = piece.first_offset();
-            let mut offsets = Vec::new();
-            piece.each_run(0, |run| offsets.push((run.source.0, run.length)));
-            let mut behind: Option<(BatchEncoder, Vec<SourceRun>)> = None;
             let records = decoder
                 .batch(&piece.batch, DECOMPRESSED)
                 .map_err(|error| damaged(first, &error))?;
             for (index, record) in (0..).zip(records) {
                 let record = record.map_err(|error| damaged(first, &error))?;
-                let run = slice(&offsets, index, 1);
                 let (encoder, runs) = if taken < count {
-                    taken += 1;
                     (&mut *encoder, &mut runs)
                 } else {
-                    let (encoder, runs) = behind.get_or_insert_default();
-                    (encoder, runs)
+                    (&mut behind, &mut rest_runs)
                 };
+                taken += 1;
                 encoder
                     .push(&record)
-                    .map_err(|error| unencodable(first, &error))?;
-                extend(runs, run);
+                    .map_err(|error| unusable(first, error.into()))?;
+                let offset = piece.offset_at(index).unwrap_or(first);
+                extend(runs, OffsetRun { offset, length: 1 });
             }
-            rest = match behind {
-                None => None,
-                Some((mut encoder, runs)) => {
-                    let at = runs.first().map_or(first, |(first, _)| *first);
-                    let batch = encoder
-                        .finish(&options(piece.batch.header().codec(), at))
-                        .map_err(|error| unencodable(at, &error))?;
-                    let reason = piece.reason().unwrap_or(DecodeReason::BegunInside);
-                    Some(PipedBatch::decoded(
-                        batch,
-                        reason,
-                        runs,
-                        piece.next,
-                        piece.leader_epoch,
-                    ))
-                }
-            };
         }
-        let (first, end) = match (runs.first(), runs.last()) {
-            (Some((first, _)), Some((last, length))) => (*first, last + length),
-            _ => return Err(Blocked::new(0, Cause::CannotPass, "there are no records")),
+        let finish = |encoder: &mut BatchEncoder, codec, runs: Vec<OffsetRun>| {
+            let first = runs.first().map_or(0, |run| run.offset);
+            let made = encoder.finish(&options(codec));
+            let made = made.map_err(|error| unusable(first, error.into()))?;
+            Ok(Encoded {
+                batch: made.batch,
+                runs,
+            })
         };
-        let batch = encoder
-            .finish(&options(codec, first))
-            .map_err(|error| unencodable(first, &error))?;
         let last = pieces.last();
+        let (next, epoch) = last.map_or((0, -1), |piece| (piece.next, piece.leader_epoch));
+        let reason = last.and_then(PipedBatch::reason);
+        let reason = reason.unwrap_or(DecodeReason::BegunInside);
         // A part of a batch ends with its last record, whole batches with what was dropped behind them.
-        let next = match &rest {
-            Some(_) => end,
-            None => last.map_or(end, |piece| piece.next),
+        let cut = runs.last().map_or(next, end_of);
+        let rest = if behind.is_empty() {
+            None
+        } else {
+            let codec = last.map_or(codec, |piece| piece.batch.header().codec());
+            let made = finish(&mut behind, codec, rest_runs)?;
+            Some(PipedBatch::decoded(made, reason, next, epoch))
         };
-        let epoch = last.map_or(-1, |piece| piece.leader_epoch);
-        let joined = PipedBatch::decoded(batch, DecodeReason::BegunInside, runs, next, epoch);
-        Ok((joined, rest))
+        let joined = finish(encoder, codec, runs)?;
+        let next = if rest.is_some() { cut } else { next };
+        Ok((PipedBatch::decoded(joined, reason, next, epoch), rest))
     }
 
     /// One batch of the records of several that could pass; their codec is the same.
@@ -311,21 +231,16 @@ impl Decoder {
             return Ok(piped);
         };
         let (base, codec) = (first.info().base_offset, first.header().codec());
-        let mut runs = Vec::new();
-        for batch in &tiny.batches {
-            let info = batch.info();
-            extend(&mut runs, [(info.base_offset, i64::from(info.offsets()))]);
-        }
-        let options = options(codec, base);
-        let merged = merge(decoder, encoder, &tiny.batches, &options, DECOMPRESSED);
-        let merged = merged.map_err(|error| match error {
-            ReshapeError::Decode(error) => damaged(error.offset, &error),
-            ReshapeError::Encode(error) => unencodable(base, &error),
-        })?;
+        let merged = merge(
+            decoder,
+            encoder,
+            &tiny.batches,
+            &options(codec),
+            DECOMPRESSED,
+        );
         Ok(PipedBatch::decoded(
-            merged,
+            merged.map_err(|error| unusable(base, error))?,
             DecodeReason::Merged,
-            runs,
             tiny.next,
             tiny.leader_epoch,
         ))
@@ -360,7 +275,9 @@ impl Decoder {
         for record in records {
             let record = record.map_err(|error| damaged(entry.offset, &error))?;
             if record.offset() >= from {
-                push(encoder, &record, &mut gathered.runs)?;
+                encoder
+                    .push(&record)
+                    .map_err(|error| unusable(entry.offset, error.into()))?;
             }
         }
         Ok(before)
@@ -429,19 +346,15 @@ impl Tiny {
     }
 }
 
-/// Offsets of records in old formats that wait for more.
+/// Records in old formats that wait for more of them, in the encoder.
 #[derive(Debug)]
 pub(super) struct Gathered {
     codec: Codec,
-    runs: Vec<SourceRun>,
 }
 
 impl Default for Gathered {
     fn default() -> Self {
-        Self {
-            codec: Codec::None,
-            runs: Vec::new(),
-        }
+        Self { codec: Codec::None }
     }
 }
 
@@ -451,14 +364,16 @@ impl Gathered {
         encoder: &mut BatchEncoder,
         rules: &Rules,
     ) -> Result<Option<PipedBatch>, Blocked> {
-        let runs = std::mem::take(&mut self.runs);
-        let (Some(&(first, _)), Some(&(last, length))) = (runs.first(), runs.last()) else {
+        if encoder.is_empty() {
             return Ok(None);
-        };
-        let batch = encoder
-            .finish(&options(self.codec, first))
-            .map_err(|error| unencodable(first, &error))?;
-        let size = batch.bytes().len();
+        }
+        let made = encoder
+            .finish(&options(self.codec))
+            .map_err(|error| unusable(0, error.into()))?;
+        let (first, size) = (
+            made.runs.first().map_or(0, |run| run.offset),
+            made.batch.bytes().len(),
+        );
         if let Some(limit) = rules.max_message_bytes.filter(|&l| size > l as usize) {
             let reason = format!(
                 "the record at offset {first} needs a batch of {size} bytes, and the destination takes {limit}; \
@@ -466,77 +381,54 @@ impl Gathered {
             );
             return Err(Blocked::new(first, Cause::Refused, reason));
         }
+        let next = made.runs.last().map_or(first, end_of);
         Ok(Some(PipedBatch::decoded(
-            batch,
+            made,
             DecodeReason::OldFormat,
-            runs,
-            last + length,
+            next,
             -1,
         )))
     }
 }
 
-/// Adds a record and its offset.
-fn push(
-    encoder: &mut BatchEncoder,
-    record: &Record<'_>,
-    runs: &mut Vec<SourceRun>,
-) -> Result<(), Blocked> {
-    let offset = record.offset();
-    encoder
-        .push(record)
-        .map_err(|error| unencodable(offset, &error))?;
-    extend(runs, [(offset, 1)]);
-    Ok(())
-}
-
-/// Adds runs behind others, joined where they touch.
-fn extend(runs: &mut Vec<SourceRun>, more: impl IntoIterator<Item = SourceRun>) {
-    for (offset, count) in more {
-        match runs.last_mut() {
-            Some((first, length)) if *first + *length == offset => *length += count,
-            _ => runs.push((offset, count)),
+/// A batch of the record at one offset, whatever its size.
+fn alone(records: Records<'_>, offset: i64, options: BatchOptions) -> Result<Encoded, Blocked> {
+    let mut encoder = BatchEncoder::new();
+    for record in records {
+        let record = record.map_err(|error| damaged(offset, &error))?;
+        if record.offset() == offset {
+            encoder
+                .push(&record)
+                .map_err(|error| unusable(offset, error.into()))?;
+            break;
         }
     }
+    let made = encoder.finish(&options);
+    made.map_err(|error| unusable(offset, error.into()))
 }
 
-fn options(codec: Codec, base_offset: i64) -> BatchOptions {
-    BatchOptions {
-        base_offset,
-        // An unknown codec is an obstacle of its own, and never gets here.
-        ..BatchOptions::new(Compression::new(codec).unwrap_or(Compression::NONE))
+/// Adds a run behind others, joined to them where they touch.
+fn extend(runs: &mut Vec<OffsetRun>, run: OffsetRun) {
+    match runs.last_mut() {
+        Some(last) if end_of(last) == run.offset => last.length += run.length,
+        _ => runs.push(run),
     }
+}
+
+/// The offset behind a run.
+fn end_of(run: &OffsetRun) -> i64 {
+    run.offset + i64::from(run.length)
+}
+
+fn options(codec: Codec) -> BatchOptions {
+    // An unknown codec is an obstacle of its own, and never gets here.
+    BatchOptions::new(Compression::new(codec).unwrap_or(Compression::NONE))
 }
 
 /// Attribute bits 0–2 of a message: byte 17, behind offset, size, checksum and magic.
 fn codec_of(entry: &LegacyEntry) -> Codec {
     let attributes = entry.bytes.get(17).copied().unwrap_or(0);
     kafka_wire::batch::Attributes(i16::from(attributes)).codec()
-}
-
-/// The `index`-th offset of some runs.
-fn nth(runs: &[SourceRun], mut index: i64) -> i64 {
-    for &(first, length) in runs {
-        if index < length {
-            return first + index;
-        }
-        index -= length;
-    }
-    runs.last().map_or(0, |(first, length)| first + length)
-}
-
-/// `count` offsets of some runs, from the `skip`-th on.
-fn slice(runs: &[SourceRun], mut skip: i64, mut count: i64) -> Vec<SourceRun> {
-    let mut taken = Vec::new();
-    for &(first, length) in runs {
-        let here = (length - skip).min(count);
-        if here > 0 {
-            taken.push((first + skip, here));
-            count -= here;
-        }
-        skip = (skip - length).max(0);
-    }
-    taken
 }
 
 /// Why a batch with this obstacle is decoded; nothing where that does not help.
@@ -555,8 +447,11 @@ fn damaged(offset: i64, error: &DecodeError) -> Blocked {
     Blocked::new(offset, Cause::Damaged, error)
 }
 
-fn unencodable(offset: i64, error: &EncodeError) -> Blocked {
-    Blocked::new(offset, Cause::CannotPass, error)
+fn unusable(offset: i64, error: ReshapeError) -> Blocked {
+    match error {
+        ReshapeError::Decode(error) => damaged(error.offset, &error),
+        ReshapeError::Encode(error) => Blocked::new(offset, Cause::CannotPass, error),
+    }
 }
 
 #[cfg(test)]

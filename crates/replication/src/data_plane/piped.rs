@@ -6,6 +6,7 @@
 
 use kafka_client::Buffers;
 use kafka_wire::batch::RawBatch;
+use kafka_wire::record::{Encoded, OffsetRun};
 
 use crate::offset_map::Run;
 use crate::side::{Destination, Source};
@@ -61,9 +62,6 @@ impl DecodeReason {
     }
 }
 
-/// Consecutive source offsets: the first, and how many.
-pub(crate) type SourceRun = (i64, i64);
-
 /// A batch on its way, and where reading goes on behind it. Records that were dropped right after it
 /// count as read with it.
 #[derive(Clone, Debug)]
@@ -82,7 +80,7 @@ pub(crate) struct PipedBatch {
 struct Decoded {
     reason: DecodeReason,
     /// In order, covering as many offsets as there are records.
-    runs: Vec<SourceRun>,
+    runs: Vec<OffsetRun>,
 }
 
 impl PipedBatch {
@@ -96,17 +94,19 @@ impl PipedBatch {
         }
     }
 
-    /// A batch that was encoded anew from records at `runs`; reading goes on at `next`.
+    /// A batch that was encoded anew; reading goes on at `next`.
     pub(crate) fn decoded(
-        batch: RawBatch,
+        encoded: Encoded,
         reason: DecodeReason,
-        runs: Vec<SourceRun>,
         next: i64,
         leader_epoch: i32,
     ) -> Self {
         Self {
-            batch,
-            decoded: Some(Box::new(Decoded { reason, runs })),
+            batch: encoded.batch,
+            decoded: Some(Box::new(Decoded {
+                reason,
+                runs: encoded.runs,
+            })),
             next,
             leader_epoch,
         }
@@ -143,7 +143,7 @@ impl PipedBatch {
         self.decoded
             .as_ref()
             .and_then(|decoded| decoded.runs.first())
-            .map_or(self.batch.info().base_offset, |(first, _)| *first)
+            .map_or(self.batch.info().base_offset, |run| run.offset)
     }
 
     /// Source offset of the record at `index`, if it has so many.
@@ -163,8 +163,8 @@ impl PipedBatch {
         self.decoded
             .as_ref()
             .and_then(|decoded| decoded.runs.last())
-            .map_or(self.batch.info().last_offset, |(first, length)| {
-                first + length - 1
+            .map_or(self.batch.info().last_offset, |run| {
+                run.offset + i64::from(run.length) - 1
             })
     }
 
@@ -176,16 +176,20 @@ impl PipedBatch {
     /// Calls `take` with the map of its offsets, when its first record is at `base`.
     pub(crate) fn each_run(&self, base: i64, mut take: impl FnMut(Run)) {
         let mut destination = base;
-        let mut give = |(first, length): SourceRun| {
+        let mut give = |run: OffsetRun| {
+            let length = i64::from(run.length);
             take(Run {
-                source: Source(first),
+                source: Source(run.offset),
                 destination: Destination(destination),
                 length,
             });
             destination += length;
         };
         match &self.decoded {
-            None => give((self.batch.info().base_offset, self.offsets())),
+            None => give(OffsetRun {
+                offset: self.batch.info().base_offset,
+                length: self.batch.info().offsets(),
+            }),
             Some(decoded) => decoded.runs.iter().copied().for_each(give),
         }
     }

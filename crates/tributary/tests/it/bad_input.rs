@@ -285,7 +285,8 @@ impl Files {
 }
 
 fn link_settings() -> String {
-    format!("name=west\nsrc.kafka.bootstrap.servers={NOBODY}\ntopic.regex=a.*\n")
+    // Other brokers than the worker's, which are the destination.
+    "name=west\nsrc.kafka.bootstrap.servers=127.0.0.1:3\ntopic.regex=a.*\n".to_owned()
 }
 
 #[tokio::test]

@@ -11,10 +11,12 @@
 mod acls;
 mod awkward;
 mod bad_input;
+mod config_files;
 mod damage;
 mod encoded_batches;
 mod fidelity;
 mod kill;
+mod mirror_maker;
 mod obstacle;
 mod outage;
 mod positions;

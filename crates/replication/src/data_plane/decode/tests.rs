@@ -25,9 +25,11 @@ fn made(codec: Codec, batch: &RawBatch, keep: impl Fn(i64) -> bool) -> RawBatch 
             encoder.push(&record).expect("small");
         }
     }
-    encoder
-        .finish(&options(codec, batch.info().base_offset))
-        .expect("some are left")
+    let made = encoder.finish(&options(codec)).expect("some are left");
+    // At the offsets of the source, which are not part of the checksum.
+    let mut bytes = made.batch.bytes().to_vec();
+    bytes[..8].copy_from_slice(&batch.info().base_offset.to_be_bytes());
+    RawBatch::parse(bytes.into()).expect("well formed")
 }
 
 /// Keys, values and times, in order.
@@ -110,7 +112,6 @@ fn a_batch_begun_inside_keeps_the_records_behind_the_beginning() {
 
 #[test]
 fn records_that_the_cleaner_left_are_numbered_anew_and_their_offsets_are_known() {
-    let values: Vec<(i64, i64)> = vec![(3, 3), (7, 2)];
     let builder = BatchBuilder::new(3)
         .record(Some(b"a"), Some(b"1"))
         .record(Some(b"b"), None)
@@ -123,12 +124,6 @@ fn records_that_the_cleaner_left_are_numbered_anew_and_their_offsets_are_known()
     assert_eq!(parts.len(), 1);
     assert_eq!(parts[0].next, 13, "behind the batch as it was");
     assert_eq!(contents(&parts[0].batch), contents(&source));
-    assert_eq!(slice(&values, 2, 2), [(5, 1), (7, 1)]);
-    assert_eq!(slice(&values, 3, 5), [(7, 2)]);
-    assert_eq!(
-        [nth(&values, 0), nth(&values, 2), nth(&values, 4)],
-        [3, 5, 8]
-    );
 }
 
 #[test]

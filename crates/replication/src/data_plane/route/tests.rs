@@ -55,7 +55,7 @@ fn check(routed: &Routed, written: &[(i64, i64)], next: i64) {
     let found: Vec<(i64, i64)> = routed
         .batches
         .iter()
-        .map(|piped| (piped.batch.info().base_offset, piped.next))
+        .map(|piped| (piped.first_offset(), piped.next))
         .collect();
     assert_eq!(
         (found.as_slice(), routed.next),

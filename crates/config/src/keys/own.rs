@@ -1,0 +1,137 @@
+//! Keys for which neither product has a name, and those of topics that every link takes.
+
+use crate::key::Group::{Destination, Link, Metadata, Source};
+use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
+use crate::key::Treatment::{Ignored, Implemented, Mapped, NotYet};
+use crate::key::{ConfigKey, key};
+use crate::keys::{INT, LONG};
+
+/// Settings and permissions of topics.
+pub(super) const TOPICS: &[ConfigKey] = &[
+    key( Destination, "config.properties.exclude", List, None, Implemented, "names or patterns of topic settings that are not copied", ),
+    key(Destination, "config.properties.blacklist", List, None, Mapped("config.properties.exclude"), "older name of config.properties.exclude").low(),
+    key(Destination, "use.defaults.from", OneOf(&["target", "source"]), Some("target"), Implemented, "whose defaults apply where the source topic has no setting of its own").low(),
+    key(Destination, "tributary.topic.config.delete", OneOf(&["follow", "own", "never"]), Some("follow"), Implemented, "which settings are removed at the destination when the source has none: all, those this link made, none").low(),
+    key(Destination, "tributary.topic.replication.factor.strict", Boolean, Some("false"), Implemented, "rather no topic than one with fewer replicas than the source's").low(),
+    key(Source, "tributary.topic.whitelist.strict", Boolean, Some("false"), Implemented, "a listed topic that is missing ends the link"),
+    key(Metadata, "tributary.acl.mode", OneOf(&["read-only", "exact"]), Some("read-only"), Implemented, "which permissions are copied: those to read, or all").low(),
+    key(Metadata, "tributary.acl.resources", List, Some("topic"), Implemented, "permissions of what are copied: topic, group, transactional-id").low(),
+    key(Metadata, "tributary.acl.principals", List, Some(".*"), Implemented, "patterns of Type:name; whose permissions are copied").low(),
+    key(Metadata, "tributary.acl.principals.exclude", List, Some(""), Implemented, "patterns of Type:name; whose permissions are not copied").low(),
+    key(Metadata, "tributary.acl.delete", Boolean, Some("true"), Implemented, "remove permissions this link made when the source has them no more").low(),
+];
+
+/// Tributary's own keys of a link.
+pub(super) const KEYS: &[ConfigKey] = &[
+    key(
+        Link,
+        "tributary.start",
+        Text,
+        Some("earliest"),
+        Implemented,
+        "where partitions without a position begin: earliest, latest",
+    ),
+    key(
+        Link,
+        "tributary.on.gap",
+        OneOf(&["stop", "continue"]),
+        Some("stop"),
+        Implemented,
+        "when source records after the position can no longer be read",
+    ),
+    key(
+        Link,
+        "tributary.on.recreate",
+        OneOf(&["stop", "restart"]),
+        Some("stop"),
+        Implemented,
+        "when a topic was deleted and made again, on either side",
+    ),
+    key(
+        Link,
+        "tributary.on.refused",
+        OneOf(&["stop", "quarantine", "skip"]),
+        Some("stop"),
+        Implemented,
+        "when the destination cannot accept a record",
+    ),
+    key(
+        Link,
+        "tributary.quarantine.topic",
+        Text,
+        None,
+        NotYet("nothing is quarantined"),
+        "where quarantined records go",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.offsets",
+        OneOf(&["auto", "preserve", "map"]),
+        Some("auto"),
+        NotYet("offsets are mapped, and the map is recorded"),
+        "placement of records at the destination",
+    ),
+    key(
+        Link,
+        "tributary.offsets.max.padding",
+        Number(0, LONG),
+        Some("1000000000"),
+        NotYet("nothing is padded"),
+        "most offsets to pad per partition",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.timestamps",
+        OneOf(&["producer", "appended"]),
+        Some("producer"),
+        Implemented,
+        "which timestamps the copies carry",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.batch.merge.below",
+        Number(0, INT),
+        Some("16384"),
+        Implemented,
+        "mean batch size below which lagging partitions are merged",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.bandwidth.limit",
+        Text,
+        None,
+        NotYet("bandwidth is not limited"),
+        "bytes per second of the link",
+    ),
+    key(
+        Link,
+        "tributary.task.auto.restart",
+        Boolean,
+        Some("true"),
+        Ignored,
+        "failed work is retried with backoff",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.health.lag.seconds",
+        Number(0, INT),
+        Some("60"),
+        NotYet("health is not rated"),
+        "lag from which a link counts as degraded",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.health.stall.ms",
+        Number(1, INT),
+        Some("20000"),
+        NotYet("health is not rated"),
+        "standstill from which a partition counts as stalled",
+    )
+    .low(),
+];

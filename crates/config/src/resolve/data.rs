@@ -1,0 +1,128 @@
+//! How data is read and written, and where partitions begin.
+
+use crate::client::ClientConfig;
+use crate::key::parse_boolean;
+use crate::link::{FetchSettings, OnRefused, ProduceSettings, StartPosition};
+use crate::resolve::reader::Reader;
+
+/// With more requests under way an idempotent producer does not keep order.
+const MOST_IN_FLIGHT: usize = 5;
+
+fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
+    prefixes
+        .iter()
+        .map(|prefix| format!("{prefix}{name}"))
+        .collect()
+}
+
+pub(super) fn start(reader: &mut Reader<'_>, prefixes: &[&str]) -> StartPosition {
+    if let Some(entry) = reader.entry("tributary.start") {
+        return match entry.value.trim() {
+            "earliest" => StartPosition::Earliest,
+            "latest" => StartPosition::Latest,
+            _ => {
+                reader.refuse(
+                    entry,
+                    "times and single offsets are not supported yet",
+                    Some("choose one of earliest, latest".to_owned()),
+                );
+                StartPosition::Earliest
+            }
+        };
+    }
+    let keys = [
+        behind(prefixes, "auto.offset.reset"),
+        behind(&["consumer.override."], "auto.offset.reset"),
+    ]
+    .concat();
+    let Some(entry) = reader.first(&keys) else {
+        return StartPosition::Earliest;
+    };
+    match entry.value.trim() {
+        "earliest" => StartPosition::Earliest,
+        "latest" => StartPosition::Latest,
+        "none" => {
+            let remedy = Some("choose one of earliest, latest".to_owned());
+            reader.refuse(
+                entry,
+                "refusing partitions without a position is not supported yet",
+                remedy,
+            );
+            StartPosition::Earliest
+        }
+        _ => {
+            let remedy = Some("choose one of earliest, latest".to_owned());
+            reader.refuse(entry, "there is no such choice", remedy);
+            StartPosition::Earliest
+        }
+    }
+}
+
+/// What becomes of records that the destination refuses: our own key, else Connect's.
+pub(super) fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
+    match reader.text("tributary.on.refused") {
+        Some("skip") => OnRefused::Skip,
+        Some("quarantine") => {
+            if let Some(entry) = reader.entry("tributary.on.refused") {
+                reader.refuse(
+                    entry,
+                    "refused records cannot be quarantined yet",
+                    Some("choose one of stop, skip".to_owned()),
+                );
+            }
+            OnRefused::Stop
+        }
+        Some(_) => OnRefused::Stop,
+        None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
+        None => OnRefused::Stop,
+    }
+}
+
+pub(super) fn fetch(reader: &Reader<'_>, prefixes: &[&str]) -> FetchSettings {
+    let defaults = FetchSettings::default();
+    let text = |name: &str| {
+        let entry = reader.first(&behind(prefixes, name))?;
+        Some(entry.value.trim())
+    };
+    let number = |name: &str| text(name).and_then(|text| text.parse().ok());
+    FetchSettings {
+        min_bytes: number("fetch.min.bytes").unwrap_or(defaults.min_bytes),
+        max_bytes: number("fetch.max.bytes").unwrap_or(defaults.max_bytes),
+        max_wait: text("fetch.max.wait.ms")
+            .and_then(|text| text.parse().ok())
+            .map_or(defaults.max_wait, std::time::Duration::from_millis),
+        max_partition_bytes: number("max.partition.fetch.bytes")
+            .unwrap_or(defaults.max_partition_bytes),
+        check_crcs: text("check.crcs").and_then(parse_boolean).unwrap_or(false),
+    }
+}
+
+pub(super) fn produce(
+    reader: &mut Reader<'_>,
+    prefixes: &[&str],
+    destination: Option<&ClientConfig>,
+) -> ProduceSettings {
+    let defaults = ProduceSettings::default();
+    let mut max_in_flight = defaults.max_in_flight;
+    let keys = behind(prefixes, "max.in.flight.requests.per.connection");
+    if let Some(entry) = reader.first(&keys)
+        && let Some(wanted) = reader.number::<usize>(&entry.key)
+    {
+        if wanted > MOST_IN_FLIGHT {
+            reader.warn(format!(
+                "{}={wanted}: {MOST_IN_FLIGHT} is used, the most with which order is kept",
+                entry.written()
+            ));
+        }
+        max_in_flight = wanted.min(MOST_IN_FLIGHT);
+    }
+    let max_request_size = reader
+        .first(&behind(prefixes, "max.request.size"))
+        .and_then(|entry| reader.number(&entry.key));
+    ProduceSettings {
+        max_request_size: max_request_size.unwrap_or(defaults.max_request_size),
+        max_in_flight,
+        request_timeout: destination
+            .map_or(defaults.request_timeout, |client| client.request_timeout),
+    }
+}

@@ -1,0 +1,139 @@
+//! `tributary mirror-maker`: one process with the flows of a MirrorMaker 2 file, also under the name
+//! `connect-mirror-maker`.
+//!
+//! Each flow keeps its positions in its destination, in the topic that MirrorMaker 2 would use for it
+//! (`mm2-offsets.<source>.internal`).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use config::Flow;
+use config::resolve::resolve_mirrors;
+
+use super::Exit;
+use crate::worker::{self, RunOptions};
+use crate::{duration, output, settings};
+
+/// The name under which the program takes the place of Kafka's.
+const LAUNCHER: &str = "connect-mirror-maker";
+
+/// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does.
+///
+/// The file is that of MirrorMaker 2: `clusters`, `A.bootstrap.servers`, `A->B.enabled`, `A->B.topics` and so on.
+/// Positions are kept in the destination of each flow.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary mirror-maker mm2.properties --clusters west")]
+pub(crate) struct MirrorMakerArgs {
+    /// MirrorMaker 2's properties file
+    file: PathBuf,
+
+    /// Only flows that write to these clusters, by their aliases
+    #[arg(long, value_name = "ALIAS", num_args = 1.., value_delimiter = ',')]
+    clusters: Option<Vec<String>>,
+
+    /// A key that wins over the file (repeatable)
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// Check the file and stop
+    #[arg(long)]
+    check: bool,
+
+    /// End with code 0 once every partition of every flow is copied up to its end
+    #[arg(long)]
+    until_caught_up: bool,
+
+    /// How long it has to stay so
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
+    hold: Duration,
+
+    /// Stop after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    stop_after: Option<Duration>,
+
+    /// Interval of the progress lines, or off
+    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
+    progress: duration::OrOff,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
+    let Some(flows) = resolve(&args) else {
+        return if args.check {
+            Exit::NotReady
+        } else {
+            Exit::Usage
+        };
+    };
+    let names: Vec<_> = flows.iter().map(|flow| flow.link.name.as_str()).collect();
+    if args.check {
+        output::line(&format!(
+            "{} can be used; its flows are {}",
+            args.file.display(),
+            names.join(", ")
+        ));
+        return Exit::Done;
+    }
+    tracing::info!(flows = names.join(", "), "read {}", args.file.display());
+    let options = RunOptions {
+        until_caught_up: args.until_caught_up.then_some(args.hold),
+        stop_after: args.stop_after,
+        progress: args.progress.0,
+    };
+    let links = flows
+        .into_iter()
+        .map(|Flow { link, worker }| (link, worker));
+    Box::pin(worker::run_each(links.collect(), options)).await
+}
+
+/// The flows, or nothing after every problem has been printed.
+fn resolve(args: &MirrorMakerArgs) -> Option<Vec<Flow>> {
+    let read = settings::read(&args.file).and_then(|mut raw| {
+        settings::overlay(&mut raw, "--override", &args.overrides)?;
+        Ok(raw)
+    });
+    match read {
+        Ok(raw) => settings::resolved(
+            &args.file.display().to_string(),
+            resolve_mirrors(&raw, args.clusters.as_deref()),
+        ),
+        Err(problem) => {
+            output::error(&problem);
+            None
+        }
+    }
+}
+
+/// The arguments as the program itself has them, if it was called by the name of Kafka's.
+pub(super) fn launched() -> Option<Vec<OsString>> {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next()?;
+    let stem = Path::new(&name).file_name()?.to_str()?;
+    let stem = stem
+        .strip_suffix(".sh")
+        .or_else(|| stem.strip_suffix(".exe"))
+        .unwrap_or(stem);
+    (stem == LAUNCHER).then(|| {
+        [name, "mirror-maker".into()]
+            .into_iter()
+            .chain(arguments)
+            .collect()
+    })
+}
+
+/// As Kafka's: wrong arguments.
+pub(super) fn wrong_arguments() -> ExitCode {
+    ExitCode::from(255)
+}
+
+/// As Kafka's: 3 where a flow could not start, 2 for any other error.
+pub(super) fn launcher_code(exit: Exit) -> ExitCode {
+    ExitCode::from(match exit {
+        Exit::Done => 0,
+        Exit::NotStarted => 3,
+        Exit::Error | Exit::Usage | Exit::NotReady => 2,
+    })
+}

@@ -1,0 +1,60 @@
+//! `docs`: pages that are made from the program, so that they cannot say something else than it does.
+//!
+//! Deliberately absent: how a page looks. The program prints it (`tributary config reference`); here it is only put
+//! where it belongs, or compared with what is there.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::build::{self, Profile};
+use crate::failure::{Attempt as _, Failure, Result};
+use crate::{output, workspace};
+
+/// The reference of keys, from the root of the workspace.
+const REFERENCE: &str = "docs/config-reference.md";
+
+/// Writes the pages, or with `check` fails where one is not as it should be.
+pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
+    let program = build::tributary(root, Profile::Debug)?;
+    let made = workspace::captured(Command::new(program).args(["config", "reference"]))?;
+    let path = root.join(REFERENCE);
+    if !check {
+        fs::write(&path, made).attempting(format!("write {REFERENCE}"))?;
+        output::line(format!("   {REFERENCE} is written"));
+        return Ok(());
+    }
+    let kept = fs::read_to_string(&path).attempting(format!("read {REFERENCE}"))?;
+    match difference(&kept, &made) {
+        None => Ok(()),
+        Some(line) => Err(Failure::new(format!(
+            "{REFERENCE} is not what the program says, from line {line} on; `cargo xtask docs` makes it anew"
+        ))),
+    }
+}
+
+/// The first line, from 1, that differs.
+fn difference(kept: &str, made: &str) -> Option<usize> {
+    if kept == made {
+        return None;
+    }
+    let same = kept
+        .lines()
+        .zip(made.lines())
+        .take_while(|(one, other)| one == other)
+        .count();
+    Some(same + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(difference("a\nb\n", "a\nc\n"), Some(2));
+        assert_eq!(difference("a\n", "a\nb\n"), Some(2));
+        assert_eq!(difference("a", "a\n"), Some(2));
+    }
+}
