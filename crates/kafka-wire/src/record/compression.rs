@@ -31,6 +31,9 @@ pub use level::{Compression, LevelOutOfRange};
 use self::output::Output;
 use crate::batch::Codec;
 
+/// Larger buffers are given back after use, or before the next one: one huge batch must not weigh for ever.
+pub(super) const KEPT: usize = 8 * 1024 * 1024;
+
 /// Why a payload cannot be decompressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DecompressError {
@@ -107,6 +110,11 @@ impl Decompressor {
         limit: usize,
     ) -> Result<&'a [u8], DecompressError> {
         self.decompress_with(codec, Lz4Header::Checked, payload, limit)
+    }
+
+    /// Gives back a large buffer now, and not only with the next payload.
+    pub fn trim(&mut self) {
+        self.output.trim();
     }
 
     pub(super) fn decompress_with<'a>(
@@ -190,6 +198,11 @@ impl Compressor {
             Codec::Zstd => zstd::compress(&mut self.zstd, compression.level(), payload, output),
         }
         self.output.filled()
+    }
+
+    /// Gives back a large buffer now, and not only with the next payload.
+    pub fn trim(&mut self) {
+        self.output.trim();
     }
 }
 

@@ -60,6 +60,11 @@ impl RecordDecoder {
         Self::default()
     }
 
+    /// Gives back the buffer of a large batch. Whoever decodes seldom does so after each; others need not.
+    pub fn trim(&mut self) {
+        self.decompressor.trim();
+    }
+
     /// The records of a batch. Its checksum is verified here, its records while they are read. `limit`
     /// is the largest payload, decompressed, in bytes.
     ///

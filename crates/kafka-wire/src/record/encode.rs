@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::compression::{Compression, Compressor};
+use super::compression::{Compression, Compressor, KEPT};
 use super::view::{Record, nullable_size, write_nullable};
 use crate::batch::{
     Attributes, HEADER_SIZE, Identity, LENGTH_END, MAGIC, RawBatch, recompute_crc, varint,
@@ -134,9 +134,12 @@ impl BatchEncoder {
         varint::size(body as i64) + body
     }
 
-    /// Forgets the records, and keeps the memory.
+    /// Forgets the records, and keeps the memory unless it is much.
     pub fn clear(&mut self) {
         self.buffer.clear();
+        if self.buffer.capacity() > KEPT {
+            self.buffer = Vec::new();
+        }
         self.runs.clear();
         self.count = 0;
     }
@@ -219,7 +222,7 @@ impl BatchEncoder {
             let length = self.buffer.len();
             let mut batch = std::mem::take(&mut self.buffer);
             // The next batch is likely to be as large.
-            self.buffer = Vec::with_capacity(if length <= KEPT { length } else { 0 });
+            self.buffer = Vec::with_capacity(if length <= RESERVED { length } else { 0 });
             // Whoever keeps the batch counts its bytes, and would keep the spare ones uncounted.
             if batch.capacity() - length > length / 4 {
                 batch.shrink_to_fit();
@@ -233,6 +236,7 @@ impl BatchEncoder {
             let mut batch = Vec::with_capacity(HEADER_SIZE + payload.len());
             batch.resize(HEADER_SIZE, 0);
             batch.extend_from_slice(payload);
+            self.compressor.trim();
             self.write_header(&mut batch, options)?;
             batch
         };
@@ -303,7 +307,7 @@ impl fmt::Debug for BatchEncoder {
 }
 
 /// The largest buffer that is reserved before it is needed.
-const KEPT: usize = 1024 * 1024;
+const RESERVED: usize = 1024 * 1024;
 
 fn codec_bits(compression: Compression) -> i16 {
     use crate::batch::Codec;

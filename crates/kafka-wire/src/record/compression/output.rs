@@ -3,10 +3,7 @@
 //! Its bytes stay initialised from one use to the next, so that a second payload of the same size costs
 //! neither memory nor zeroing.
 
-use super::Fault;
-
-/// Larger buffers are given back before the next use: one huge batch must not weigh for ever.
-const KEPT: usize = 8 * 1024 * 1024;
+use super::{Fault, KEPT};
 
 /// The least by which it grows.
 const STEP: usize = 64 * 1024;
@@ -21,11 +18,16 @@ pub(super) struct Output {
 impl Output {
     /// Begins anew; no more than `limit` bytes will be accepted.
     pub(super) fn begin(&mut self, limit: usize) {
+        self.trim();
+        self.limit = limit;
+    }
+
+    /// Forgets what was written, and gives back a large buffer.
+    pub(super) fn trim(&mut self) {
         if self.bytes.len() > KEPT {
             self.bytes = Vec::new();
         }
         self.filled = 0;
-        self.limit = limit;
     }
 
     /// What has been written.
