@@ -157,7 +157,7 @@ pub fn report(
     let mut rows: Vec<Row> = raw
         .entries()
         .iter()
-        .map(|entry| given(entry, find(&entry.key), scope, &problems))
+        .map(|entry| given(entry, find(&entry.key), scope, &problems, &notices))
         .collect();
     rows.extend(
         problems
@@ -221,6 +221,7 @@ fn given(
     row: Option<&'static ConfigKey>,
     scope: Scope,
     problems: &[ConfigProblem],
+    notices: &[Notice],
 ) -> Row {
     let value = entry.value.trim();
     let shown = match row {
@@ -232,13 +233,7 @@ fn given(
         .find(|problem| problem.key == entry.key && problem.origin.as_ref() == Some(&entry.origin));
     let (status, meaning) = match (problem, row) {
         (Some(problem), _) => (Status::Invalid, what_is_wrong(problem)),
-        (None, None) => (
-            Status::Unknown,
-            match keys::nearest(scope, &entry.key) {
-                Some(meant) => format!("did you mean {meant} ?"),
-                None => "nothing of this name is known".to_owned(),
-            },
-        ),
+        (None, None) => unknown(entry, scope, notices),
         (None, Some(row)) => match row.treatment {
             Treatment::Implemented => (Status::Set, row.doc.to_owned()),
             Treatment::Mapped(newer) => (Status::Mapped, format!("older name of {newer}")),
@@ -257,6 +252,22 @@ fn given(
         status,
         meaning,
     }
+}
+
+/// A key that is known at another place at most: what was said about it says so.
+fn unknown(entry: &RawEntry, scope: Scope, notices: &[Notice]) -> (Status, String) {
+    let begin = format!("{} ({}) has no effect", entry.written(), entry.origin);
+    let said = notices
+        .iter()
+        .find_map(|notice| notice.text.strip_prefix(&begin));
+    if let Some(why) = said {
+        return (Status::Ignored, format!("no effect{why}"));
+    }
+    let meaning = match keys::nearest(scope, &entry.key) {
+        Some(meant) => format!("did you mean {meant} ?"),
+        None => "nothing of this name is known".to_owned(),
+    };
+    (Status::Unknown, meaning)
 }
 
 /// Whether the value of an unknown key may hold credentials: a login module, or a URL with a user.

@@ -8,6 +8,19 @@ use crate::resolve::reader::Reader;
 
 const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
+/// Providers of variables with a native counterpart.
+const PROVIDERS: [&str; 3] = [
+    "org.apache.kafka.common.config.provider.FileConfigProvider",
+    "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+    "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+];
+
+/// Extensions of the HTTP listener that are to have a native counterpart.
+const EXTENSIONS: [&str; 2] = [
+    "io.confluent.connect.replicator.monitoring.ReplicatorMonitoringExtension",
+    "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension",
+];
+
 /// Clients that have no counterpart: data and metadata of a cluster share their settings.
 fn unused_clients(scope: Scope) -> &'static [&'static str] {
     match scope {
@@ -92,6 +105,7 @@ fn known<'a>(
     }
     match row.treatment {
         Treatment::NotYet(reason) if effective => {
+            by_value(reader, entry, row);
             let shown = row.shown(value);
             reader.not_yet(reason, format!("{}={shown}", entry.written()));
         }
@@ -158,14 +172,22 @@ fn by_value(reader: &mut Reader<'_>, entry: &RawEntry, row: &ConfigKey) {
             reader.warn(format!("{key} has no effect: no Java code runs here"));
         }
         ("rest.extension.classes", classes) if !classes.is_empty() => {
-            reader.warn(format!("{key} has no effect: no Java code runs here"));
+            let planned = |class: &str| EXTENSIONS.contains(&class.trim());
+            reader.warn(if classes.split(',').all(planned) {
+                format!("{key} is accepted, but not implemented yet: there is no HTTP listener yet")
+            } else {
+                format!("{key} has no effect: no Java code runs here")
+            });
         }
         ("use.incremental.alter.configs", "never") => reader.warn(format!(
             "{key}=never has no effect: what is not named in a change is never replaced"
         )),
-        ("ssl.endpoint.identification.algorithm", "") => reader.warn(format!(
-            "{key} is empty: host names of brokers would not be checked"
-        )),
+        ("config.providers.*", class)
+            if entry.key.ends_with(".class") && !PROVIDERS.contains(&class) =>
+        {
+            let remedy = format!("choose one of {}", PROVIDERS.join(", "));
+            reader.refuse(entry, "Tributary runs no Java plugins", Some(remedy));
+        }
         _ => {}
     }
 }

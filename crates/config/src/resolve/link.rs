@@ -296,9 +296,32 @@ fn source(reader: &mut Reader<'_>, prefixes: &[&str]) -> Option<ClientConfig> {
         let remedy = format!("set it to the source's brokers, for example {BROKERS}");
         reader.missing(key, "the source is not named", &remedy);
     }
-    let mut source = client(reader, prefixes, None);
-    longest_pause(reader, prefixes, source.as_mut());
-    source
+    let mut source = client(reader, prefixes, None)?;
+    longest_pause(reader, prefixes, Some(&mut source));
+    if reader.scope == Scope::Mirror {
+        let own = prefixes
+            .iter()
+            .any(|prefix| reader.entry(&format!("{prefix}client.id")).is_some());
+        let label = mirror_client_id(reader);
+        source.client_id = if own {
+            format!("{}|{label}", source.client_id)
+        } else {
+            label
+        };
+    }
+    Some(source)
+}
+
+/// What MirrorMaker 2's first task calls its consumer, so that quotas go on to hold.
+fn mirror_client_id(reader: &Reader<'_>) -> String {
+    let alias = |key| reader.text(key).unwrap_or("target");
+    let (source, destination) = (alias("source.cluster.alias"), alias("target.cluster.alias"));
+    let connector = match reader.text("name") {
+        // In a file of flows the connector has its class for a name.
+        Some(name) if !name.contains("->") => name,
+        _ => "MirrorSourceConnector",
+    };
+    format!("{source}->{destination}|{connector}-0|replication-consumer")
 }
 
 /// Weakest first: the worker's cluster, the worker's producers, the link's keys.

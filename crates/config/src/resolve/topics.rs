@@ -342,8 +342,12 @@ fn configured_selection(reader: &mut Reader<'_>) -> Option<TopicSelection> {
             "{unset}: no topic is selected, and nothing is copied"
         ));
     }
-    for name in selection.whitelist().filter(|name| *name == "_schemas") {
-        reader.warn(format!("{name} is copied byte for byte: that corrupts a live schema registry at the destination"));
+    for name in selection.whitelist() {
+        if name == "_schemas" {
+            reader.warn(format!("{name} is copied byte for byte: that corrupts a live schema registry at the destination"));
+        } else if name.starts_with("_confluent") {
+            reader.warn(format!("{name} holds state of a service at the source; a service at the destination would take it for its own"));
+        }
     }
     legal.then_some(selection)
 }

@@ -106,6 +106,10 @@ fn each_flow_has_its_own_two_clusters_topics_and_positions() {
     assert_eq!(brokers(&link.destination), "east-1:9092");
     assert_eq!(link.source.client_rack.as_deref(), Some("r1"));
     assert_eq!(link.destination.client_id, "west->east");
+    assert_eq!(
+        link.source.client_id, "west->east|MirrorSourceConnector-0|replication-consumer",
+        "quotas of MirrorMaker 2 go on to hold"
+    );
     assert_eq!(link.fetch.max_bytes, 1_000_000);
     assert_eq!(link.produce.max_request_size, 2_000_000);
     assert!(link.topics.selection.is_selected("orders.v1"));

@@ -104,6 +104,13 @@ fn classes_that_would_have_to_run_are_refused_by_their_keys() {
         ),
     ]);
     check_worker(&[(
+        "config.providers=v\nconfig.providers.v.class=com.example.Vault",
+        "config.providers.v.class=com.example.Vault (--set): Tributary runs no Java plugins; choose one of \
+         org.apache.kafka.common.config.provider.FileConfigProvider, \
+         org.apache.kafka.common.config.provider.DirectoryConfigProvider, \
+         org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+    )]);
+    check_worker(&[(
         "connector.client.config.override.policy=org.example.Policy",
         "connector.client.config.override.policy=org.example.Policy (--set): Tributary runs no Java \
          plugins; choose one of All, None, Principal",

@@ -12,6 +12,7 @@ mod bad_input;
 mod config_files;
 mod damage;
 mod fidelity;
+mod java_patterns;
 mod kill;
 mod mirror_maker;
 mod obstacle;
