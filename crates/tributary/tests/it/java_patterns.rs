@@ -34,6 +34,9 @@ public class Ask {
                 for (String name : names) out.append(pattern.matcher(name).matches() ? '1' : '0');
             } catch (PatternSyntaxException refused) {
                 out.append("refused");
+            } catch (RuntimeException itsOwnFault) {
+                out.setLength(out.lastIndexOf("\n") + 1);
+                out.append("crashed");
             }
             out.append('\n');
         }
@@ -206,6 +209,10 @@ fn what_is_accepted_selects_what_java_selects() {
     assert_eq!(java.len(), patterns.len());
     let (mut both, mut only_java) = (0, Vec::new());
     for (pattern, expected) in patterns.iter().zip(&java) {
+        // Java's own engine falls over some intersections of classes; it says nothing about them then.
+        if expected == "crashed" {
+            continue;
+        }
         let ours = ask_us(pattern);
         // A refusal of what Java knows is allowed: nothing is selected by mistake then.
         if ours == "refused" && expected != "refused" {
