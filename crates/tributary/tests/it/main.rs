@@ -15,6 +15,7 @@ mod config_files;
 mod damage;
 mod encoded_batches;
 mod fidelity;
+mod java_patterns;
 mod kill;
 mod mirror_maker;
 mod obstacle;
