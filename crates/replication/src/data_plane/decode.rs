@@ -295,8 +295,7 @@ impl Decoder {
     /// Memory for one exceptional batch is not kept for all that follow.
     fn shrink(&mut self, size: usize) {
         if size > KEPT {
-            self.decoder = RecordDecoder::default();
-            self.encoder = BatchEncoder::default();
+            self.decoder.trim();
         }
     }
 }
