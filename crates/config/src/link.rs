@@ -3,6 +3,7 @@
 //! Deliberately absent: reading keys (see `resolve`); an isolation level, because copies are always read
 //! committed: a reader of uncommitted data can neither tell aborted records apart nor take them back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::ClientConfig;
@@ -32,7 +33,7 @@ pub struct LinkConfig {
     /// size in bytes is below this; 0 for never.
     pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
-    pub start: StartPosition,
+    pub start: Start,
     /// `tributary.on.refused`, or `errors.tolerance`.
     pub on_refused: OnRefused,
     /// `tributary.on.gap`.
@@ -201,13 +202,40 @@ pub struct ProduceSettings {
 }
 
 /// Where partitions begin that have no stored position.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Start {
+    /// Those that are there when the link is created. Topics and partitions that appear later begin at their
+    /// first record.
+    pub everywhere: StartPosition,
+    /// Single partitions of the source, by topic and number.
+    pub partitions: BTreeMap<(String, i32), i64>,
+}
+
+/// A place in a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum StartPosition {
-    /// At the first record the source still has.
+    /// The first record the source still has.
     #[default]
     Earliest,
-    /// At the end as of the link's creation. Topics and partitions that appear later begin at their first record.
+    /// The end.
     Latest,
+    /// The first record with this time or a later one, in milliseconds since 1970; the end if there is none.
+    Time(i64),
+    /// This offset.
+    Offset(i64),
+    /// No place: the partition stops until it is given one (`auto.offset.reset=none`).
+    Nowhere,
+}
+
+impl Start {
+    /// The offset that was given for a single partition.
+    #[must_use]
+    pub fn of(&self, topic: &str, partition: i32) -> Option<StartPosition> {
+        let key = (topic.to_owned(), partition);
+        self.partitions
+            .get(&key)
+            .map(|at| StartPosition::Offset(*at))
+    }
 }
 
 /// What happens when records after the position can no longer be read from the source.

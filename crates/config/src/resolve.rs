@@ -17,6 +17,7 @@ mod data;
 mod link;
 mod mirrors;
 mod reader;
+mod start;
 mod topics;
 mod worker;
 

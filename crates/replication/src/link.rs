@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::{LinkConfig, StartPosition};
+use config::link::{LinkConfig, Start, StartPosition};
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::topic_log::TopicShape;
 use kafka_client::{Buffers, ClientError, Cluster};
@@ -191,7 +191,7 @@ impl Link {
             rights.spawn("access rights", OnFailure::Report, acls.run());
         }
         let (data, rounds, stored) = (self.data, self.rounds, self.stored);
-        let start = self.config.start;
+        let start = self.config.start.clone();
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let mut assigned: HashSet<TopicPartition> = HashSet::new();
             let mut first: Option<BTreeMap<TopicName, i32>> = None;
@@ -203,7 +203,7 @@ impl Link {
                     }
                 }
                 let found = first.as_ref().unwrap_or(&round.selected);
-                let new = assignments(&round, &mut assigned, &stored, found, start);
+                let new = assignments(&round, &mut assigned, &stored, found, &start);
                 if !new.is_empty() && !data.assign(new).await {
                     return;
                 }
@@ -301,7 +301,7 @@ fn assignments(
     assigned: &mut HashSet<TopicPartition>,
     stored: &StoredLink,
     first: &BTreeMap<TopicName, i32>,
-    start: StartPosition,
+    start: &Start,
 ) -> Vec<Assignment> {
     let known: HashSet<&TopicName> = stored.keys().map(|partition| &partition.topic).collect();
     let mut new = Vec::new();
@@ -323,11 +323,10 @@ fn assignments(
                 stored: known.position,
                 moved_from,
                 segment: known.segment,
-                start: if fresh && number < there {
-                    start
-                } else {
-                    StartPosition::Earliest
-                },
+                start: start
+                    .of(copy.source.as_str(), number)
+                    .or_else(|| (fresh && number < there).then_some(start.everywhere))
+                    .unwrap_or(StartPosition::Earliest),
                 source,
             });
         }
@@ -365,8 +364,11 @@ mod tests {
             StoredLink::from([(TopicPartition::new("known".into(), 0), Stored::default())]);
         let mut assigned = HashSet::new();
         let mut starts = |copies: &[(&str, i32)]| -> Vec<StartPosition> {
-            let start = StartPosition::Latest;
-            assignments(&round(copies), &mut assigned, &stored, &first, start)
+            let start = Start {
+                everywhere: StartPosition::Latest,
+                ..Start::default()
+            };
+            assignments(&round(copies), &mut assigned, &stored, &first, &start)
                 .into_iter()
                 .map(|assignment| assignment.start)
                 .collect()

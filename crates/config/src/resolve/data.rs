@@ -2,7 +2,7 @@
 
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
-use crate::link::{FetchSettings, OnRefused, ProduceSettings, StartPosition};
+use crate::link::{FetchSettings, OnRefused, ProduceSettings};
 use crate::resolve::reader::Reader;
 
 /// With more requests under way an idempotent producer does not keep order.
@@ -13,49 +13,6 @@ fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
         .iter()
         .map(|prefix| format!("{prefix}{name}"))
         .collect()
-}
-
-pub(super) fn start(reader: &mut Reader<'_>, prefixes: &[&str]) -> StartPosition {
-    if let Some(entry) = reader.entry("tributary.start") {
-        return match entry.value.trim() {
-            "earliest" => StartPosition::Earliest,
-            "latest" => StartPosition::Latest,
-            _ => {
-                reader.refuse(
-                    entry,
-                    "times and single offsets are not supported yet",
-                    Some("choose one of earliest, latest".to_owned()),
-                );
-                StartPosition::Earliest
-            }
-        };
-    }
-    let keys = [
-        behind(prefixes, "auto.offset.reset"),
-        behind(&["consumer.override."], "auto.offset.reset"),
-    ]
-    .concat();
-    let Some(entry) = reader.first(&keys) else {
-        return StartPosition::Earliest;
-    };
-    match entry.value.trim() {
-        "earliest" => StartPosition::Earliest,
-        "latest" => StartPosition::Latest,
-        "none" => {
-            let remedy = Some("choose one of earliest, latest".to_owned());
-            reader.refuse(
-                entry,
-                "refusing partitions without a position is not supported yet",
-                remedy,
-            );
-            StartPosition::Earliest
-        }
-        _ => {
-            let remedy = Some("choose one of earliest, latest".to_owned());
-            reader.refuse(entry, "there is no such choice", remedy);
-            StartPosition::Earliest
-        }
-    }
 }
 
 /// What becomes of records that the destination refuses: our own key, else Connect's.

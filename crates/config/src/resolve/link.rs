@@ -7,6 +7,7 @@ use crate::link::{LinkConfig, OnGap, OnRecreate};
 use crate::raw::{RawConfig, RawEntry};
 use crate::resolve::client::client;
 use crate::resolve::reader::Reader;
+use crate::resolve::start::start;
 use crate::resolve::{data, topics};
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
@@ -123,7 +124,7 @@ pub(super) fn link(
     {
         same_cluster(reader, source, destination);
     }
-    let start = data::start(reader, prefixes.fetch);
+    let start = start(reader, prefixes.fetch);
     let fetch = data::fetch(reader, prefixes.fetch);
     let produce = data::produce(reader, prefixes.produce, destination.as_ref());
     Some(LinkConfig {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, ReplicationFactor, StartPosition, TimestampType};
+use config::link::{OnGap, OnRecreate, ReplicationFactor, Start, StartPosition, TimestampType};
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
 use config::{
@@ -68,7 +68,7 @@ fn a_replicator_configuration_runs_unchanged() {
 fn unset_keys_have_the_documented_defaults() {
     let (link, notices) = resolved(&link(""));
     assert!(notices.is_empty(), "{notices:?}");
-    assert_eq!(link.start, StartPosition::Earliest);
+    assert_eq!(link.start, Start::default());
     assert_eq!(link.on_gap, OnGap::Stop);
     assert_eq!(link.on_recreate, OnRecreate::Stop);
     assert!(link.topics.auto_create);
@@ -152,7 +152,7 @@ fn set_keys_have_their_effect() {
             .config_exclude
             .is_match("message.timestamp.type")
     );
-    assert_eq!(link.start, StartPosition::Latest);
+    assert_eq!(link.start.everywhere, StartPosition::Latest);
     assert_eq!(link.on_gap, OnGap::Continue);
     assert_eq!(link.on_recreate, OnRecreate::Restart);
     assert_eq!((link.fetch.min_bytes, link.fetch.max_bytes), (2, 3));

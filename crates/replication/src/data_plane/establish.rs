@@ -13,35 +13,25 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod ask;
+
+use std::collections::HashSet;
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{OffsetAnswer, list_offsets};
-use kafka_wire::batch::{BatchInfo, Batches, Entry};
-use kafka_wire::error_code::ErrorCode;
+use kafka_client::offsets::list_offsets;
+use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
-use kafka_wire::message::fetch::FetchRequest;
-use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
-use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
+use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, size_limits};
 use super::core::{EstablishOrder, Established, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
 use crate::position::{Position, advance_sequence};
 use crate::side::{Destination, Source};
-
-/// Bytes per request while the destination's tail is read.
-const TAIL_BYTES: i32 = 4 * 1024 * 1024;
-
-/// Topics in one DescribeConfigs request.
-const DESCRIBED_TOPICS: usize = 500;
-/// The setting of a topic that bounds its batches.
-const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
 /// Readings of a destination end below the position before it is believed: behind a new leader the
 /// high watermark can lag for a moment.
@@ -59,6 +49,8 @@ pub(super) struct Readings {
     pub(super) destination_end: i64,
     /// The destination topic's `max.message.bytes`, where it may be read.
     pub(super) max_message_bytes: Option<u32>,
+    /// Offset of the first record at or behind the time to start at, where there is one.
+    pub(super) at_time: Option<i64>,
 }
 
 /// Producers that were made for new partitions, and which destination partitions each writes to.
@@ -103,13 +95,14 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
-    let (starts, ends, epochs, destination_starts, destination_ends, limits) = tokio::join!(
+    let (starts, ends, epochs, destination_starts, destination_ends, limits, times) = tokio::join!(
         list_offsets(source, from, Use::Metadata, &sources, EARLIEST, committed),
         list_offsets(source, from, Use::Metadata, &sources, LATEST, committed),
         epoch_ends(source, from, &orders),
         list_offsets(destination, to, Use::Metadata, &destinations, EARLIEST, all),
         list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
         size_limits(destination, &destinations),
+        offsets_at_time(source, from, &orders),
     );
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
@@ -125,6 +118,10 @@ pub(crate) async fn establish(
                     .copied(),
                 destination_start: pick("destination", &destination_starts, &order.destination)?,
                 destination_end: pick("destination", &destination_ends, &order.destination)?,
+                at_time: match order.begins_at_time() {
+                    true => Some(pick("source", &times, &order.source)?).filter(|at| *at >= 0),
+                    false => None,
+                },
                 max_message_bytes: limits.get(&order.destination.topic).copied(),
             })
         };
@@ -137,98 +134,6 @@ pub(crate) async fn establish(
     outcomes
 }
 
-fn pick(
-    side: &str,
-    answers: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
-    partition: &TopicPartition,
-) -> Result<i64, String> {
-    match answers {
-        Err(error) => Err(format!("{side}: {error}")),
-        Ok(answers) => match answers.get(partition) {
-            Some(Ok(offset)) => Ok(*offset),
-            Some(Err(code)) => Err(format!(
-                "{side}: ListOffsets of {partition} answered {code}"
-            )),
-            None => Err(format!(
-                "{side}: ListOffsets of {partition} was not answered"
-            )),
-        },
-    }
-}
-
-async fn epoch_ends(
-    source: &Cluster,
-    leader: NodeId,
-    orders: &[EstablishOrder],
-) -> Result<HashMap<TopicPartition, i64>, kafka_client::ClientError> {
-    let mut topics: HashMap<_, Vec<EpochQuery>> = HashMap::new();
-    for order in orders {
-        let Some(position) = order.position.as_ref().filter(|p| p.leader_epoch >= 0) else {
-            continue;
-        };
-        topics
-            .entry(order.source.topic.clone())
-            .or_default()
-            .push(EpochQuery {
-                partition: order.source.partition,
-                current_leader_epoch: -1,
-                leader_epoch: position.leader_epoch,
-            });
-    }
-    if topics.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let request = OffsetForLeaderEpochRequest {
-        topics: topics.into_iter().collect(),
-    };
-    let answer = source.call(leader, Use::Metadata, &request).await?;
-    Ok(answer
-        .topics
-        .into_iter()
-        .flat_map(|(topic, ends)| {
-            ends.into_iter()
-                .map(move |p| (TopicPartition::new(topic.clone(), p.partition), p))
-        })
-        .filter(|(_, p)| p.error == ErrorCode::NONE && p.end_offset >= 0)
-        .map(|(partition, p)| (partition, p.end_offset))
-        .collect())
-}
-
-/// The largest batch that each destination topic takes. Without the right to read settings there is
-/// none: the limit then shows when a batch is refused.
-async fn size_limits(
-    destination: &Cluster,
-    partitions: &[TopicPartition],
-) -> HashMap<TopicName, u32> {
-    let topics: BTreeSet<&TopicName> = partitions.iter().map(|p| &p.topic).collect();
-    let topics: Vec<&TopicName> = topics.into_iter().collect();
-    let mut limits = HashMap::new();
-    for chunk in topics.chunks(DESCRIBED_TOPICS) {
-        let resources = chunk
-            .iter()
-            .map(|topic| ConfigQuery {
-                kind: ResourceKind::Topic,
-                name: topic.to_string(),
-                keys: Some(vec![MAX_MESSAGE_BYTES.to_owned()]),
-            })
-            .collect();
-        let request = DescribeConfigsRequest { resources };
-        let Ok(answer) = destination.call_any(Use::Metadata, &request).await else {
-            continue;
-        };
-        for resource in answer.resources {
-            let limit = resource.entries.iter().find_map(|entry| {
-                let named = entry.name == MAX_MESSAGE_BYTES;
-                named.then(|| entry.value.as_ref()?.parse().ok()).flatten()
-            });
-            if let Some(limit) = limit {
-                limits.insert(TopicName::from(resource.name), limit);
-            }
-        }
-    }
-    limits
-}
-
 async fn one(
     destination: &Cluster,
     leader: NodeId,
@@ -237,6 +142,9 @@ async fn one(
     producers: &mut Producers,
 ) -> Established {
     let Some(position) = &order.position else {
+        if let Some(stop) = no_beginning(order, readings) {
+            return Established::Stop(stop);
+        }
         let identity = match producers.reuse(&order.destination) {
             Some(identity) => identity,
             None => match new_producer(destination).await {
@@ -276,6 +184,42 @@ async fn one(
     decide(order, position.clone(), readings, &tail)
 }
 
+/// Why a partition without a position cannot begin where it is told to.
+pub(super) fn no_beginning(order: &EstablishOrder, readings: Readings) -> Option<Stop> {
+    let stop = |state, offset, reason| {
+        Some(Stop {
+            state,
+            offset,
+            reason,
+        })
+    };
+    let (source, first, end) = (&order.source, readings.log_start, readings.end);
+    match order.start {
+        StartPosition::Nowhere => stop(
+            "no-position",
+            None,
+            format!(
+                "{source} has no position, and auto.offset.reset is none; say where to begin by tributary.start"
+            ),
+        ),
+        StartPosition::Offset(at) if at > end => stop(
+            "no-position",
+            Some(at),
+            format!("{source} is to begin at offset {at}, but its log ends at {end}"),
+        ),
+        StartPosition::Offset(at) if at < first && order.on_gap == OnGap::Stop => stop(
+            "source-gap",
+            Some(at),
+            format!(
+                "{source} is to begin at offset {at}, but its log now starts at {first}: {} offsets [{at}, {first}) \
+                 are lost. Set tributary.on.gap=continue to begin at {first}",
+                first - at
+            ),
+        ),
+        _ => None,
+    }
+}
+
 /// Where a partition begins that has no position.
 pub(super) fn first_position(
     order: &EstablishOrder,
@@ -285,6 +229,10 @@ pub(super) fn first_position(
     let offset = match order.start {
         StartPosition::Earliest => readings.log_start,
         StartPosition::Latest => readings.end,
+        StartPosition::Time(_) => readings.at_time.unwrap_or(readings.end),
+        // Below the log's start only where going on behind a gap is wanted.
+        StartPosition::Offset(offset) => offset.max(readings.log_start),
+        StartPosition::Nowhere => readings.end,
     };
     Position {
         offset: Source(offset),
@@ -502,90 +450,6 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
         sequence = advance_sequence(batch.base_sequence, offsets);
     }
     Ok(landed)
-}
-
-enum Tail {
-    Trouble(String),
-    Forbidden,
-}
-
-/// Headers of all batches from the position's destination end to the end now.
-async fn read_tail(
-    destination: &Cluster,
-    leader: NodeId,
-    order: &EstablishOrder,
-    position: &Position,
-    readings: Readings,
-) -> Result<Vec<BatchInfo>, Tail> {
-    let mut offset = position.destination_end.0.max(readings.destination_start);
-    let mut tail = Vec::new();
-    while offset < readings.destination_end {
-        let request = FetchRequest::of_one(
-            order.destination.topic.clone(),
-            order.destination_id,
-            order.destination.partition,
-            offset,
-            TAIL_BYTES,
-        );
-        let answer = destination
-            .call(leader, Use::Store, &request)
-            .await
-            .map_err(|error| Tail::Trouble(format!("destination: {error}")))?;
-        let fetched = answer
-            .topics
-            .into_iter()
-            .flat_map(|topic| topic.partitions)
-            .next();
-        let (error, records) = fetched.map_or((answer.error, bytes::Bytes::new()), |f| {
-            (f.error, f.records)
-        });
-        if error == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
-            return Err(Tail::Forbidden);
-        }
-        if error != ErrorCode::NONE {
-            let partition = &order.destination;
-            return Err(Tail::Trouble(format!(
-                "destination: Fetch of {partition} answered {error}"
-            )));
-        }
-        let before = offset;
-        for entry in Batches::new(records) {
-            let Ok(Entry::Batch(batch)) = entry else {
-                break;
-            };
-            let info = *batch.info();
-            if info.next_offset() > offset {
-                offset = info.next_offset();
-                tail.push(info);
-            }
-        }
-        if offset == before {
-            let partition = &order.destination;
-            return Err(Tail::Trouble(format!(
-                "destination: {partition} sends nothing at offset {offset}, below its end {}",
-                readings.destination_end
-            )));
-        }
-    }
-    Ok(tail)
-}
-
-async fn new_producer(destination: &Cluster) -> Result<ProducerIdentity, String> {
-    let request = InitProducerIdRequest {
-        transactional_id: None,
-        transaction_timeout_ms: 60_000,
-        current: None,
-    };
-    let answer = destination
-        .call_any(Use::Metadata, &request)
-        .await
-        .map_err(|error| format!("destination: {error}"))?;
-    answer.producer.ok_or_else(|| {
-        format!(
-            "destination: InitProducerId was answered with {}",
-            answer.error
-        )
-    })
 }
 
 #[cfg(test)]

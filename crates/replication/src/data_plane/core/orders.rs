@@ -108,6 +108,13 @@ pub(crate) struct EstablishOrder {
     pub(crate) on_gap: OnGap,
 }
 
+impl EstablishOrder {
+    /// Whether it has no position and is to begin at a time.
+    pub(crate) fn begins_at_time(&self) -> bool {
+        self.position.is_none() && matches!(self.start, StartPosition::Time(_))
+    }
+}
+
 /// Outcome of establishing.
 #[derive(Clone, Debug)]
 pub(crate) enum Established {

@@ -24,6 +24,7 @@ fn position() -> Position {
 fn readings() -> Readings {
     Readings {
         max_message_bytes: None,
+        at_time: Some(70),
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),
@@ -357,7 +358,12 @@ fn a_first_position_begins_where_the_configuration_says() {
         log_start: 17,
         ..readings()
     };
-    for (start, offset) in [(StartPosition::Earliest, 17), (StartPosition::Latest, 1000)] {
+    for (start, offset) in [
+        (StartPosition::Earliest, 17),
+        (StartPosition::Latest, 1000),
+        (StartPosition::Time(5), 70),
+        (StartPosition::Offset(500), 500),
+    ] {
         let order = EstablishOrder {
             start,
             ..order(OnGap::Stop)

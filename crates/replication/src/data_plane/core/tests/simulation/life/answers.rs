@@ -188,6 +188,7 @@ impl Life {
             epoch_end: source.epoch_end(epoch),
             destination_start: 0,
             destination_end: destination.end,
+            at_time: None,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };
         match &order.position {

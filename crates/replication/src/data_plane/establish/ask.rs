@@ -1,0 +1,223 @@
+//! What the brokers are asked before a partition begins: one request for many partitions where that can be.
+
+use std::collections::{BTreeSet, HashMap};
+
+use config::link::StartPosition;
+use kafka_client::Cluster;
+use kafka_client::cluster::Use;
+use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_wire::batch::{BatchInfo, Batches, Entry};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
+use kafka_wire::message::fetch::FetchRequest;
+use kafka_wire::message::init_producer_id::InitProducerIdRequest;
+use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
+
+use super::super::core::EstablishOrder;
+use super::Readings;
+use crate::position::Position;
+
+/// Bytes per request while the destination's tail is read.
+const TAIL_BYTES: i32 = 4 * 1024 * 1024;
+
+/// Topics in one DescribeConfigs request.
+const DESCRIBED_TOPICS: usize = 500;
+/// The setting of a topic that bounds its batches.
+const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+
+pub(super) fn pick(
+    side: &str,
+    answers: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+    partition: &TopicPartition,
+) -> Result<i64, String> {
+    match answers {
+        Err(error) => Err(format!("{side}: {error}")),
+        Ok(answers) => match answers.get(partition) {
+            Some(Ok(offset)) => Ok(*offset),
+            Some(Err(code)) => Err(format!(
+                "{side}: ListOffsets of {partition} answered {code}"
+            )),
+            None => Err(format!(
+                "{side}: ListOffsets of {partition} was not answered"
+            )),
+        },
+    }
+}
+
+pub(super) async fn epoch_ends(
+    source: &Cluster,
+    leader: NodeId,
+    orders: &[EstablishOrder],
+) -> Result<HashMap<TopicPartition, i64>, kafka_client::ClientError> {
+    let mut topics: HashMap<_, Vec<EpochQuery>> = HashMap::new();
+    for order in orders {
+        let Some(position) = order.position.as_ref().filter(|p| p.leader_epoch >= 0) else {
+            continue;
+        };
+        topics
+            .entry(order.source.topic.clone())
+            .or_default()
+            .push(EpochQuery {
+                partition: order.source.partition,
+                current_leader_epoch: -1,
+                leader_epoch: position.leader_epoch,
+            });
+    }
+    if topics.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let request = OffsetForLeaderEpochRequest {
+        topics: topics.into_iter().collect(),
+    };
+    let answer = source.call(leader, Use::Metadata, &request).await?;
+    Ok(answer
+        .topics
+        .into_iter()
+        .flat_map(|(topic, ends)| {
+            ends.into_iter()
+                .map(move |p| (TopicPartition::new(topic.clone(), p.partition), p))
+        })
+        .filter(|(_, p)| p.error == ErrorCode::NONE && p.end_offset >= 0)
+        .map(|(partition, p)| (partition, p.end_offset))
+        .collect())
+}
+
+/// Where partitions begin that are to begin at a time; the time is the same for all of a link.
+pub(super) async fn offsets_at_time(
+    source: &Cluster,
+    leader: NodeId,
+    orders: &[EstablishOrder],
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError> {
+    let beginning = || orders.iter().filter(|order| order.begins_at_time());
+    let time = beginning().find_map(|order| match order.start {
+        StartPosition::Time(time) => Some(time),
+        _ => None,
+    });
+    let Some(time) = time else {
+        return Ok(HashMap::new());
+    };
+    let partitions: Vec<TopicPartition> = beginning().map(|o| o.source.clone()).collect();
+    let committed = IsolationLevel::ReadCommitted;
+    list_offsets(source, leader, Use::Metadata, &partitions, time, committed).await
+}
+
+/// The largest batch that each destination topic takes. Without the right to read settings there is
+/// none: the limit then shows when a batch is refused.
+pub(super) async fn size_limits(
+    destination: &Cluster,
+    partitions: &[TopicPartition],
+) -> HashMap<TopicName, u32> {
+    let topics: BTreeSet<&TopicName> = partitions.iter().map(|p| &p.topic).collect();
+    let topics: Vec<&TopicName> = topics.into_iter().collect();
+    let mut limits = HashMap::new();
+    for chunk in topics.chunks(DESCRIBED_TOPICS) {
+        let resources = chunk
+            .iter()
+            .map(|topic| ConfigQuery {
+                kind: ResourceKind::Topic,
+                name: topic.to_string(),
+                keys: Some(vec![MAX_MESSAGE_BYTES.to_owned()]),
+            })
+            .collect();
+        let request = DescribeConfigsRequest { resources };
+        let Ok(answer) = destination.call_any(Use::Metadata, &request).await else {
+            continue;
+        };
+        for resource in answer.resources {
+            let limit = resource.entries.iter().find_map(|entry| {
+                let named = entry.name == MAX_MESSAGE_BYTES;
+                named.then(|| entry.value.as_ref()?.parse().ok()).flatten()
+            });
+            if let Some(limit) = limit {
+                limits.insert(TopicName::from(resource.name), limit);
+            }
+        }
+    }
+    limits
+}
+
+pub(super) enum Tail {
+    Trouble(String),
+    Forbidden,
+}
+
+/// Headers of all batches from the position's destination end to the end now.
+pub(super) async fn read_tail(
+    destination: &Cluster,
+    leader: NodeId,
+    order: &EstablishOrder,
+    position: &Position,
+    readings: Readings,
+) -> Result<Vec<BatchInfo>, Tail> {
+    let mut offset = position.destination_end.0.max(readings.destination_start);
+    let mut tail = Vec::new();
+    while offset < readings.destination_end {
+        let request = FetchRequest::of_one(
+            order.destination.topic.clone(),
+            order.destination_id,
+            order.destination.partition,
+            offset,
+            TAIL_BYTES,
+        );
+        let answer = destination
+            .call(leader, Use::Store, &request)
+            .await
+            .map_err(|error| Tail::Trouble(format!("destination: {error}")))?;
+        let fetched = answer
+            .topics
+            .into_iter()
+            .flat_map(|topic| topic.partitions)
+            .next();
+        let (error, records) = fetched.map_or((answer.error, bytes::Bytes::new()), |f| {
+            (f.error, f.records)
+        });
+        if error == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
+            return Err(Tail::Forbidden);
+        }
+        if error != ErrorCode::NONE {
+            let partition = &order.destination;
+            return Err(Tail::Trouble(format!(
+                "destination: Fetch of {partition} answered {error}"
+            )));
+        }
+        let before = offset;
+        for entry in Batches::new(records) {
+            let Ok(Entry::Batch(batch)) = entry else {
+                break;
+            };
+            let info = *batch.info();
+            if info.next_offset() > offset {
+                offset = info.next_offset();
+                tail.push(info);
+            }
+        }
+        if offset == before {
+            let partition = &order.destination;
+            return Err(Tail::Trouble(format!(
+                "destination: {partition} sends nothing at offset {offset}, below its end {}",
+                readings.destination_end
+            )));
+        }
+    }
+    Ok(tail)
+}
+
+pub(super) async fn new_producer(destination: &Cluster) -> Result<ProducerIdentity, String> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: 60_000,
+        current: None,
+    };
+    let answer = destination
+        .call_any(Use::Metadata, &request)
+        .await
+        .map_err(|error| format!("destination: {error}"))?;
+    answer.producer.ok_or_else(|| {
+        format!(
+            "destination: InitProducerId was answered with {}",
+            answer.error
+        )
+    })
+}
