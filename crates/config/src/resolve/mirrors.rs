@@ -32,6 +32,14 @@ const FORWARDED: [&str; 9] = [
     "config.providers",
 ];
 
+/// What no two flows have in common.
+const OF_ONE_FLOW: [&str; 4] = [
+    "name",
+    "connector.class",
+    "source.cluster.alias",
+    "target.cluster.alias",
+];
+
 /// Settings of a connection that MirrorMaker 2 knows, besides those of TLS and SASL.
 const CONNECTION: [&str; 2] = ["bootstrap.servers", "security.protocol"];
 
@@ -93,6 +101,7 @@ pub(crate) fn mirrors_outcome(raw: &RawConfig, only: Option<&[String]>) -> Outco
             flows.push(Flow { link, worker });
         }
     }
+    all.same_names(&flows);
     Outcome {
         settings: Some(flows),
         problems: all.problems,
@@ -139,6 +148,23 @@ struct Findings {
 }
 
 impl Findings {
+    /// Positions and progress are kept by name.
+    fn same_names(&mut self, flows: &[Flow]) {
+        for (at, flow) in flows.iter().enumerate() {
+            let name = &flow.link.name;
+            if flows[..at].iter().any(|other| other.link.name == *name) {
+                self.problems.push(ConfigProblem {
+                    key: "name".to_owned(),
+                    shown: Some(name.clone()),
+                    origin: None,
+                    wrong: "two flows have this name".to_owned(),
+                    remedy: Some("leave it out: a flow is called A->B then".to_owned()),
+                    did_you_mean: None,
+                });
+            }
+        }
+    }
+
     fn take<T>(&mut self, outcome: Outcome<T>) -> Option<T> {
         let Outcome {
             settings,
@@ -503,6 +529,9 @@ impl<'a> File<'a> {
 /// The row of a connector's key that may stand at the top of the file. Those behind prefixes may not, as in
 /// MirrorMaker 2.
 fn top_key(key: &str) -> Option<&'static ConfigKey> {
+    if OF_ONE_FLOW.contains(&key) {
+        return None;
+    }
     let unprefixed = Scope::Mirror
         .families()
         .iter()

@@ -224,6 +224,7 @@ a.bootstrap.server=x:1
 offset.flush.interval.ms=5
 source.consumer.fetch.max.bytes=5
 topics.include=x
+name=all
 dedicated.mode.enable.internal.rest=true";
     let (_, notices) = flows(text, None);
     let at = |line| format!("(mm2.properties, line {line})");
@@ -260,6 +261,10 @@ dedicated.mode.enable.internal.rest=true";
             format!(
                 "topics.include {} is unknown and has no effect; did you mean topics ?",
                 at(14)
+            ),
+            format!(
+                "name {} has no effect at the top of the file; write it behind the name of a flow",
+                at(15)
             ),
             "accepted without effect: dedicated.mode.enable.internal.rest".to_owned(),
         ]
@@ -306,6 +311,10 @@ fn a_file_that_cannot_be_used_is_refused_with_all_its_problems() {
             "clusters=a b (mm2.properties, line 1): the alias a b becomes part of topic names, and ' ' \
            cannot stand there; legal are letters, digits, '.', '_' and '-'; several are separated by commas",
         ],
+    );
+    wrong(
+        "b->a.enabled=true\na->b.name=x\nb->a.name=x",
+        &["name=x: two flows have this name; leave it out: a flow is called A->B then"],
     );
     wrong(
         "b->b.enabled=true",
