@@ -133,7 +133,11 @@ pub(crate) struct ReplicateArgs {
     rename: String,
 
     /// Where partitions begin that have no position
-    #[arg(long, value_name = "earliest|latest", default_value = "earliest")]
+    #[arg(
+        long,
+        value_name = "earliest|latest|TIME|TOPIC:PARTITION=OFFSET,…",
+        default_value = "earliest"
+    )]
     start: String,
 
     /// Name of the link, under which positions are kept [default: made from both cluster ids]

@@ -29,7 +29,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Text,
         Some("earliest"),
         Implemented,
-        "where partitions without a position begin: earliest, latest",
+        "where partitions without a position begin: earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset pairs",
     ),
     key(
         Link,

@@ -281,14 +281,14 @@ fn what_is_not_supported_yet_says_so_instead_of_doing_something_else() {
          requested, records are copied at least once, and duplicates are only possible after a crash",
     );
     check(
-        "tributary.start=2026-01-01T00:00:00Z",
-        "tributary.start=2026-01-01T00:00:00Z (--set): times and single offsets are not supported yet; \
-         choose one of earliest, latest",
+        "tributary.start=2026-01-01T00:00:00",
+        "tributary.start=2026-01-01T00:00:00 (--set): \"2026-01-01T00:00:00\" is no time with a zone; choose one of \
+         earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset",
     );
     check(
-        "src.consumer.auto.offset.reset=none",
-        "src.consumer.auto.offset.reset=none (--set): refusing partitions without a position is not \
-         supported yet; choose one of earliest, latest",
+        "tributary.start=a:0=5,a:0=6",
+        "tributary.start=a:0=5,a:0=6 (--set): \"a:0=6\" names a partition a second time; choose one of earliest, \
+         latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset",
     );
     check(
         "schema.registry.topic=_schemas",

@@ -272,13 +272,12 @@ const TOPICS: &[(&str, &str)] = &[
     ),
     (
         "tributary.start=yesterday",
-        "tributary.start=yesterday (--set): times and single offsets are not supported yet; choose \
-             one of earliest, latest",
+        "tributary.start=yesterday (--set): \"yesterday\" is no place to start; choose one of earliest, latest, a time \
+             like 2026-01-31T12:00:00Z, or topic:partition=offset",
     ),
     (
         "src.consumer.auto.offset.reset=smallest",
-        "src.consumer.auto.offset.reset=smallest (--set): there is no such choice; choose one of \
-             earliest, latest",
+        "src.consumer.auto.offset.reset=smallest (--set): there is no such choice; choose one of earliest, latest, none",
     ),
     (
         "producer.override.compression.type=brotli",
@@ -416,11 +415,6 @@ const MIRRORED: &[(&str, &str)] = &[
     (
         "use.incremental.alter.configs=maybe\nadd.source.alias.to.metrics=maybe",
         "add.source.alias.to.metrics=maybe (--set): it is neither true nor false; write true or false",
-    ),
-    (
-        "consumer.auto.offset.reset=none",
-        "consumer.auto.offset.reset=none (--set): refusing partitions without a position is not \
-             supported yet; choose one of earliest, latest",
     ),
 ];
 

@@ -359,3 +359,73 @@ async fn one_process_merges_two_clusters_and_keeps_positions_in_a_file() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_link_begins_at_the_time_or_the_offset_it_is_told_to() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("starts");
+    new_topic(source, &topic, 2, &[]).await;
+    // Batches of many records, so that both places lie inside of one.
+    Load::new(source.bootstrap(), &topic)
+        .codec(Codec::Lz4)
+        .setting("linger.ms", "100")
+        .send(Generator::new(Shape::uniform(SEED, 2, 100)).take(2_000))
+        .await
+        .expect("acknowledged");
+    let there = judge::read_all(&committed(source, &topic), COPIED)
+        .await
+        .expect("readable");
+    let time = there[&0][400].timestamp.expect("every record has one");
+    let text = {
+        let (seconds, millis) = (time / 1000, time % 1000);
+        let output = std::process::Command::new("date")
+            .args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%S"])
+            .output()
+            .expect("date formats it");
+        let text = String::from_utf8(output.stdout).expect("text");
+        format!("{}.{millis:03}Z", text.trim())
+    };
+    let at_time = |partition: i32| {
+        let records = &there[&partition];
+        let first = records
+            .iter()
+            .position(|record| record.timestamp >= Some(time))
+            .expect("some are later");
+        records[first..].to_vec()
+    };
+    let offset = 123;
+    let starts = [
+        (text.clone(), at_time(0), at_time(1)),
+        (
+            format!("{topic}:1={offset}"),
+            there[&0].clone(),
+            there[&1][offset..].to_vec(),
+        ),
+        (
+            format!("latest,{topic}:0={offset}"),
+            there[&0][offset..].to_vec(),
+            Vec::new(),
+        ),
+    ];
+    for (number, (start, first, second)) in starts.into_iter().enumerate() {
+        let copy = format!("{topic}.copy-{number}");
+        let run = Replicate::new(source, destination, &topic)
+            .with(&["--start", &start, "--rename", &copy])
+            .until_caught_up()
+            .await
+            .ended_with(0);
+        let here = judge::read_all(&stored(destination, &copy), COPIED)
+            .await
+            .expect("readable");
+        let expected = judge::Topic::from([(0, first), (1, second)]);
+        let verdict = judge::compare(&expected, &here);
+        assert!(verdict.is_equal(), "{start}, seed {SEED}: {verdict}\n{run}");
+    }
+    let beyond = Replicate::new(source, destination, &topic)
+        .with(&["--start", &format!("{topic}:0=99999"), "--rename", "beyond"])
+        .until_caught_up()
+        .await
+        .ended_with(3);
+    let words = format!("{topic}-0 is to begin at offset 99999, but its log ends at");
+    assert!(beyond.output.contains(&words), "{beyond}");
+}
