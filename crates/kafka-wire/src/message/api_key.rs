@@ -33,6 +33,8 @@ impl ApiKey {
     pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
     /// Reading configurations.
     pub const DESCRIBE_CONFIGS: Self = Self(32);
+    /// Sizes of replicas.
+    pub const DESCRIBE_LOG_DIRS: Self = Self(35);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
     /// Changing single configuration keys.
@@ -69,7 +71,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -82,6 +84,7 @@ const TABLE: [Row; 16] = [
     row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
     row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
+    row(ApiKey::DESCRIBE_LOG_DIRS, "DescribeLogDirs", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
     row(
         ApiKey::INCREMENTAL_ALTER_CONFIGS,

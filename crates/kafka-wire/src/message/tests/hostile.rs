@@ -7,9 +7,9 @@ use crate::message::metadata::MetadataRequest;
 use crate::message::reader::{Reader, reserve};
 use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_partitions, create_topics,
-    delete_records, delete_topics, describe_cluster, describe_configs, describe_producers, fetch,
-    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, metadata,
-    offset_for_leader_epoch, produce,
+    delete_records, delete_topics, describe_cluster, describe_configs, describe_log_dirs,
+    describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_offsets, metadata, offset_for_leader_epoch, produce,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -27,6 +27,7 @@ fn decode_as_everything(body: &Bytes) {
     decode::<delete_topics::DeleteTopicsRequest>(body);
     decode::<describe_cluster::DescribeClusterRequest>(body);
     decode::<describe_configs::DescribeConfigsRequest>(body);
+    decode::<describe_log_dirs::DescribeLogDirsRequest>(body);
     decode::<describe_producers::DescribeProducersRequest>(body);
     decode::<fetch::FetchRequest>(body);
     decode::<find_coordinator::FindCoordinatorRequest>(body);
