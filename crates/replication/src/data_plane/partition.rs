@@ -121,6 +121,8 @@ pub(crate) struct Partition {
     pub(crate) send: Option<SendState>,
     pub(crate) landed: VecDeque<Landed>,
     pub(crate) blocked: Option<Blocked>,
+    /// Why it is to stop, or has stopped, although nothing is wrong with its data.
+    pub(crate) halted: Option<Stop>,
     pub(crate) map: OffsetMap,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
@@ -329,6 +331,9 @@ impl Partition {
     /// The stop that becomes final once everything before it has been acknowledged.
     pub(crate) fn blocked_stop(&self) -> Option<Stop> {
         let blocked = self.blocked.as_ref()?;
+        if let Some(halted) = &self.halted {
+            return Some(halted.clone());
+        }
         Some(Stop {
             state: "cannot-pass",
             offset: Some(blocked.offset),
