@@ -357,7 +357,7 @@ fn by_topic(link: &LinkStatus) -> BTreeMap<String, Sums> {
     topics
 }
 
-fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -372,7 +372,7 @@ fn count(number: f64) -> String {
 }
 
 /// IEC, without a space inside.
-fn size(bytes: f64) -> String {
+pub(crate) fn size(bytes: f64) -> String {
     scale(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
 }
 

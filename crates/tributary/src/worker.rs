@@ -37,7 +37,7 @@ pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: R
         output::error(&format!("signals cannot be watched: {error}"));
         return Exit::Error;
     }
-    let handles = match start(&worker, links, &scope).await {
+    let handles = match Box::pin(start(&worker, links, &scope)).await {
         Ok(handles) => handles,
         Err(exit) => {
             // Links that were started before stop in order.

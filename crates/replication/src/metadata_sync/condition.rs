@@ -89,7 +89,7 @@ impl Condition {
         }
     }
 
-    /// Whether records of the topic, or of some of its partitions, are not copied because of it.
+    /// Whether records that are to be copied are not, because of it.
     #[must_use]
     pub fn is_blocking(self) -> bool {
         match self {
@@ -99,7 +99,6 @@ impl Condition {
             | Self::SourceRecreated
             | Self::NameInvalid
             | Self::NameCollision
-            | Self::Cycle
             | Self::DestinationPending
             | Self::CreateFailed
             | Self::DestinationUnauthorized
@@ -107,7 +106,9 @@ impl Condition {
             | Self::DestinationDeleted
             | Self::DestinationRecreated
             | Self::DestinationBehind => true,
+            // Of a cycle nothing is to be copied.
             Self::Active
+            | Self::Cycle
             | Self::DestinationLarger
             | Self::ReplicationReduced
             | Self::SettingLeftOut
@@ -197,7 +198,7 @@ impl Problem {
         }
     }
 
-    /// Whether records of the topic, or of some of its partitions, are not copied because of it.
+    /// Whether records that are to be copied are not, because of it.
     #[must_use]
     pub fn is_blocking(&self) -> bool {
         self.state.is_blocking()

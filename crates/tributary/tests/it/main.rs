@@ -17,4 +17,8 @@ mod outage;
 mod positions;
 mod support;
 mod topics;
+mod topics_changes;
+mod topics_names;
+mod topics_preview;
+mod topics_settings;
 mod untouched;

@@ -333,3 +333,6 @@ fn nothing_to_do_prints_nothing() {
     let plan = plan(&observed(&[("a", topic(1, &[]))], &[("a", 1)]), &settings());
     assert_eq!(plan.to_string(), "");
 }
+
+mod changes;
+mod rules;

@@ -1,0 +1,1 @@
+//! What changes underneath a running link.
