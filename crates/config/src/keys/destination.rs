@@ -50,7 +50,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.config.sync",
         Boolean,
         Some("true"),
-        NotYet("creation copies the settings of a topic; later changes are not followed"),
+        Implemented,
         "keep settings of topics equal to the source's",
     ),
     key(
@@ -58,7 +58,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.config.sync.interval.ms",
         Number(1, INT),
         Some("120000"),
-        NotYet("changes of settings are not followed"),
+        Implemented,
         "period of that",
     )
     .low(),
