@@ -76,6 +76,9 @@ pub(super) struct Look<'a> {
     pub(super) expected: BTreeSet<TopicName>,
     /// Whether settings of existing topics are compared too.
     pub(super) settings_due: bool,
+    /// Settings of source topics whose copies were made a moment ago: they are not asked for again while
+    /// those copies do not show yet.
+    pub(super) settling: BTreeMap<TopicName, Settings>,
 }
 
 /// Looks at both clusters. Selection is applied to names first: nothing is asked about a topic that
@@ -107,13 +110,21 @@ pub(super) async fn observe(
         .map_err(at_destination)?;
     let ids = (source.cluster_id(), destination.cluster_id());
     seen.same_cluster = ids.0.is_some() && ids.0 == ids.1;
+    for (name, settings) in look.settling {
+        if let Some(topic) = seen.source.get_mut(&name) {
+            topic.settings = Some(settings);
+        }
+    }
     let is_there = |copy: &TopicName| seen.destination.contains_key(copy);
     let is_new = |copy: &TopicName| !is_there(copy) && !seen.hidden.contains_key(copy);
     let merged = look.settings.naming.is_constant();
     let compared = |copy: &TopicName| look.settings_due && !merged && is_there(copy);
     let wanted: Vec<TopicName> = names
         .iter()
-        .filter(|(_, copy)| is_new(copy) || compared(copy))
+        .filter(|(name, copy)| {
+            let known = seen.source.get(*name).is_some_and(|t| t.settings.is_some());
+            compared(copy) || (is_new(copy) && !known)
+        })
         .map(|(name, _)| name.clone())
         .collect();
     let copies: BTreeSet<TopicName> = names.into_values().filter(|c| compared(c)).collect();

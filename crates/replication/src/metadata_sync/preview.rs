@@ -90,6 +90,7 @@ pub async fn preview(
         settings: &rules.settings,
         expected: listed.collect(),
         settings_due: rules.settings.config_sync.is_some(),
+        settling: BTreeMap::new(),
     };
     let seen = observe(source, destination, look).await?;
     let plan = Plan::new(&seen, &History::default(), rules);

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::apply::{Applied, Mode, Outcome, apply};
 use super::condition::{Condition, Problem};
 use super::history::{History, RefusedSetting};
-use super::observe::{Look, Observation, observe};
+use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
 use super::plan::{Copy, Plan, Rules, Step, selected};
 
@@ -46,8 +46,6 @@ pub struct Round {
     pub pending: usize,
     /// Topics of the source that were looked at, selected or not.
     pub seen: usize,
-    /// Requests that were made: to look, and to change.
-    pub requests: (u32, u32),
     /// When it ended.
     pub at: Option<Instant>,
 }
@@ -73,6 +71,8 @@ pub struct MetadataSync {
     refused: HashMap<TopicName, Refused>,
     /// Copies that were created or grown, or wait for a quota: not again before this time.
     settling: HashMap<TopicName, Instant>,
+    /// Settings of source topics whose copies are settling.
+    settling_settings: BTreeMap<TopicName, Settings>,
     /// When settings are compared next.
     settings_at: Option<Instant>,
     /// Notes on settings, from the last comparison.
@@ -96,6 +96,7 @@ impl MetadataSync {
             ids: None,
             refused: HashMap::new(),
             settling: HashMap::new(),
+            settling_settings: BTreeMap::new(),
             settings_at: None,
             notes: Vec::new(),
             rounds: 0,
@@ -180,13 +181,18 @@ impl MetadataSync {
             tracing::info!("plan: {step}");
         }
         let report = apply(&self.destination, &due, Mode::Change).await;
-        round.requests = (seen.requests, report.requests);
         let mut again = false;
         let mut notes = plan.notes;
         for applied in report.applied {
             again |= self.applied(applied, &mut notes, now);
         }
         self.schedule_settings(&seen, again, now);
+        self.keep_settings(&plan.steps, &seen);
+        tracing::debug!(
+            looks = seen.requests,
+            changes = report.requests,
+            "topics were looked at"
+        );
         round.pending = plan
             .steps
             .iter()
@@ -220,6 +226,7 @@ impl MetadataSync {
             settings,
             expected: listed.chain(replicated).collect(),
             settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
+            settling: std::mem::take(&mut self.settling_settings),
         };
         let seen = observe(&self.source, &self.destination, look).await?;
         let ids = (self.source.cluster_id(), self.destination.cluster_id());
@@ -312,6 +319,20 @@ impl MetadataSync {
                 }
             }
             Step::Grow { .. } => {}
+        }
+    }
+
+    /// While copies that were made do not show, their sources are not described again.
+    fn keep_settings(&mut self, steps: &[Step], seen: &Observation) {
+        for step in steps {
+            let settings = seen
+                .source
+                .get(step.source())
+                .and_then(|t| t.settings.clone());
+            if let Some(settings) = settings.filter(|_| self.settling.contains_key(step.topic())) {
+                self.settling_settings
+                    .insert(step.source().clone(), settings);
+            }
         }
     }
 

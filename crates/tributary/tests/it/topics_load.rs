@@ -1,13 +1,14 @@
 //! Growth, changes of settings and new topics while others are written: no partition that they do not concern pauses.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use test_support::judge::{self, Place};
 use test_support::limits;
 use test_support::workload::{
     Codec, Generator, Load, Shape, create_partitions, set_topic_settings, topic_settings,
 };
+use tokio::time::Instant;
 
 use crate::support::{COPIED, NEW, OLD, Replicate, committed, new_topic, pair, stored, unique};
 use crate::topics::send;

@@ -40,6 +40,44 @@ fn row<'a>(document: &'a Value, topic: &str) -> &'a Value {
     row.unwrap_or_else(|| panic!("{topic} in {document}"))
 }
 
+/// The document of the first test.
+fn shows_every_topic(document: &Value, prefix: &str) {
+    let name = |end: &str| format!("{prefix}.{end}");
+    let new = row(document, &name("new"));
+    assert_eq!(new["action"], "create");
+    assert_eq!(new["destination"], format!("to.{}", name("new")));
+    assert_eq!(
+        (&new["partitions"], &new["replication_factor"]),
+        (&Value::from(3), &Value::from(1))
+    );
+    assert_eq!(new["configs"]["retention.bytes"], "77777777");
+    assert!(
+        new["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000),
+        "{new}"
+    );
+    assert!(
+        new["rule"]
+            .as_str()
+            .is_some_and(|rule| rule.contains("selected by")),
+        "{new}"
+    );
+    // Pinned, because the destination could have another default.
+    let same = row(document, &name("same"));
+    assert_eq!(same["configs"]["message.timestamp.type"], "CreateTime");
+    assert_eq!(row(document, &name("grown"))["action"], "grow");
+    let left = row(document, &name("left.out"));
+    assert_eq!(
+        (&left["selected"], &left["destination"]),
+        (&Value::from(false), &Value::Null)
+    );
+    let totals = &document["totals"];
+    assert_eq!(
+        (&totals["topics"], &totals["partitions"]),
+        (&Value::from(3), &Value::from(9))
+    );
+    assert!(totals["seconds"].as_u64().is_some(), "{totals}");
+}
+
 #[tokio::test]
 async fn a_preview_shows_every_topic_with_its_rule_and_changes_nothing() {
     let (source, destination) = pair(NEW, OLD).await;
@@ -64,39 +102,7 @@ async fn a_preview_shows_every_topic_with_its_rule_and_changes_nothing() {
         .ended_with(0);
     let document: Value = serde_json::from_str(&run.output).expect("one document");
     assert_eq!(document["schema"], "tributary/v1/Preview");
-    let new = row(&document, &name("new"));
-    assert_eq!(new["action"], "create");
-    assert_eq!(new["destination"], format!("to.{}", name("new")));
-    assert_eq!(
-        (&new["partitions"], &new["replication_factor"]),
-        (&Value::from(3), &Value::from(1))
-    );
-    assert_eq!(new["configs"]["retention.bytes"], "77777777");
-    assert!(
-        new["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000),
-        "{new}"
-    );
-    assert!(
-        new["rule"]
-            .as_str()
-            .is_some_and(|rule| rule.contains("selected by")),
-        "{new}"
-    );
-    // Pinned, because the destination could have another default.
-    let same = row(&document, &name("same"));
-    assert_eq!(same["configs"]["message.timestamp.type"], "CreateTime");
-    assert_eq!(row(&document, &name("grown"))["action"], "grow");
-    let left = row(&document, &name("left.out"));
-    assert_eq!(
-        (&left["selected"], &left["destination"]),
-        (&Value::from(false), &Value::Null)
-    );
-    let totals = &document["totals"];
-    assert_eq!(
-        (&totals["topics"], &totals["partitions"]),
-        (&Value::from(3), &Value::from(9))
-    );
-    assert!(totals["seconds"].as_u64().is_some(), "{totals}");
+    shows_every_topic(&document, &prefix);
 
     let run = preview.run(&[]).await.ended_with(0);
     println!("{}", run.output);

@@ -1,13 +1,14 @@
 //! Many topics: what the first look costs, what looking costs when nothing happens, and that one more topic concerns
 //! nobody else. Counted by proxies in front of the brokers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use test_support::eventually::eventually;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, RuleHandle};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{create_topics, topics};
+use tokio::time::Instant;
 
 use crate::support::{NEW, OLD, Replicate, new_topic, offsets, stored, unique};
 use crate::topics::send;
@@ -17,7 +18,7 @@ const TOPICS: usize = 200;
 const PARTITIONS: i32 = 4;
 /// How long nothing happens.
 const QUIET: Duration = Duration::from_secs(20);
-/// A request that names every partition is larger than this, and one that names a few is not.
+/// A request that names every partition is larger than this (30 KB here), and one that names a few is not.
 const WHOLE: usize = 8_000;
 /// Longest wait for all topics to be there.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -95,6 +96,27 @@ async fn wait_for_copies(cluster: &KafkaCluster, prefix: &str, program: &Tributa
         .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
 }
 
+/// What a link sends when nothing happens: requests that look, and long polls.
+fn only_looks(quiet: &[Vec<(&'static str, u32)>; 2]) {
+    for side in quiet {
+        for name in [
+            "Produce",
+            "CreateTopics",
+            "CreatePartitions",
+            "IncrementalAlterConfigs",
+        ] {
+            assert_eq!(of(side, name), 0, "{name} changes something: {side:?}");
+        }
+        for name in ["whole Fetch", "InitProducerId", "OffsetForLeaderEpoch"] {
+            assert_eq!(of(side, name), 0, "{name} begins something anew: {side:?}");
+        }
+        // Every two seconds for topics, every five for settings, a hundred topics per request.
+        assert!(of(side, "Metadata") <= 16, "{side:?}");
+        let describes = u32::try_from(TOPICS.div_ceil(100)).expect("few") * 5;
+        assert!(of(side, "DescribeConfigs") <= describes, "{side:?}");
+    }
+}
+
 #[tokio::test]
 async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobody_else() {
     let builder = |name: &str, version| {
@@ -146,23 +168,7 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
     println!("{QUIET:?} in which nothing happens: {used:?} of processor time");
     println!("source {:?}", quiet[0]);
     println!("destination {:?}", quiet[1]);
-    for side in &quiet {
-        for name in [
-            "Produce",
-            "CreateTopics",
-            "CreatePartitions",
-            "IncrementalAlterConfigs",
-        ] {
-            assert_eq!(of(side, name), 0, "{name} changes something: {side:?}");
-        }
-        for name in ["whole Fetch", "InitProducerId", "OffsetForLeaderEpoch"] {
-            assert_eq!(of(side, name), 0, "{name} begins something anew: {side:?}");
-        }
-        // Every two seconds for topics, every five for settings, a hundred topics per request.
-        assert!(of(side, "Metadata") <= 16, "{side:?}");
-        let describes = u32::try_from(TOPICS.div_ceil(100)).expect("few") * 5;
-        assert!(of(side, "DescribeConfigs") <= describes, "{side:?}");
-    }
+    only_looks(&quiet);
 
     let before = counters.each_ref().map(Counter::now);
     let late = format!("{prefix}.late");

@@ -1,13 +1,14 @@
 //! Settings of copies: those of the source at creation, followed afterwards, and nobody else's touched.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{set_topic_settings, topic_settings};
+use tokio::time::Instant;
 
 use crate::support::{COPIED, NEW, OLD, Replicate, new_topic, pair, unique};
 use crate::topics::described;
