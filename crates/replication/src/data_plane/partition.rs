@@ -332,7 +332,10 @@ impl Partition {
     pub(crate) fn blocked_stop(&self) -> Option<Stop> {
         let blocked = self.blocked.as_ref()?;
         if let Some(halted) = &self.halted {
-            return Some(halted.clone());
+            return Some(Stop {
+                offset: Some(blocked.offset),
+                ..halted.clone()
+            });
         }
         Some(Stop {
             state: "cannot-pass",

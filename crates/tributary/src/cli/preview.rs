@@ -13,10 +13,11 @@ use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::progress::{cut, size};
 use crate::{output, settings};
 
-/// Widest cell with a name in it.
-const NAME: usize = 32;
-/// Widest cell with a reason in it.
-const NOTE: usize = 34;
+/// Widest cells of the first three columns.
+const CELLS: [usize; 3] = [24, 18, 24];
+/// Widest table, and the least of it that is left for notes.
+const WIDTH: usize = 100;
+const NOTE: usize = 12;
 
 /// What of a preview is shown, and how.
 #[derive(Clone, Debug)]
@@ -189,14 +190,18 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
             .partitions
             .map_or("?".to_owned(), |count| count.to_string());
         [
-            cut(row.source.as_str(), NAME),
-            cut(&decision(row), NAME),
-            cut(destination.map_or("-", |name| name.as_str()), NAME),
+            cut(row.source.as_str(), CELLS[0]),
+            cut(
+                decision(row).trim_start_matches("selected by the "),
+                CELLS[1],
+            ),
+            cut(destination.map_or("-", |name| name.as_str()), CELLS[2]),
             parts,
             action(row).to_owned(),
-            cut(&note(row), NOTE),
+            note(row),
         ]
     }));
+    fit(&mut rows);
     let mut lines = aligned(&rows);
     let attention: Vec<String> = shown
         .flat_map(|row| &row.problems)
@@ -209,6 +214,18 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
         lines.extend(attention);
     }
     lines
+}
+
+/// Cuts notes to what the other columns leave.
+fn fit(rows: &mut [[String; 6]]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count() + 2);
+        cells.max().unwrap_or(0)
+    };
+    let others: usize = (0..5).map(width).sum();
+    for row in rows {
+        row[5] = cut(&row[5], WIDTH.saturating_sub(others).max(NOTE));
+    }
 }
 
 fn aligned(rows: &[[String; 6]]) -> Vec<String> {
@@ -391,5 +408,119 @@ fn why(preview: &Preview, topic: &str, link: &LinkConfig, format: OutputFormat) 
         Exit::NotReady
     } else {
         Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use replication::metadata_sync::SettingChange;
+
+    use super::*;
+
+    fn row(name: &str, steps: Vec<Step>, problems: Vec<Problem>) -> Row {
+        Row {
+            source: name.into(),
+            selected: true,
+            decision: "selected by the pattern .*".to_owned(),
+            destination: Some(format!("to.{name}").as_str().into()),
+            partitions: Some(12),
+            replication_factor: Some(3),
+            steps,
+            problems,
+            bytes: Some(1 << 30),
+        }
+    }
+
+    fn preview() -> Preview {
+        let create = Step::Create {
+            source: "orders".into(),
+            topic: "to.orders".into(),
+            partitions: 12,
+            replication_factor: 3,
+            reducible: true,
+            configs: vec![("cleanup.policy".to_owned(), "compact".to_owned())],
+        };
+        let change = SettingChange {
+            name: "retention.ms".to_owned(),
+            from: Some("1".to_owned()),
+            to: None,
+        };
+        let configure = Step::Configure {
+            source: "same".into(),
+            topic: "to.same".into(),
+            changes: vec![change],
+        };
+        let problem = |name: &str, state| vec![Problem::new(&name.into(), state, "because")];
+        let long = "l".repeat(200);
+        let mut left = row("left", Vec::new(), Vec::new());
+        left.selected = false;
+        Preview {
+            rows: vec![
+                row("orders", vec![create], Vec::new()),
+                row("same", vec![configure], Vec::new()),
+                row(
+                    "west.orders",
+                    Vec::new(),
+                    problem("west.orders", Condition::Cycle),
+                ),
+                row(&long, Vec::new(), problem(&long, Condition::NameInvalid)),
+                left,
+            ],
+            notices: BTreeSet::from(["a notice".to_owned()]),
+            bytes_unknown: None,
+        }
+    }
+
+    #[test]
+    fn a_table_fits_its_width_and_shows_errors_below() {
+        let lines = table(&preview(), &View::default());
+        let end = lines
+            .iter()
+            .position(|line| line == "ATTENTION")
+            .expect("attention");
+        for line in &lines[..end - 1] {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
+        assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);
+        assert!(lines[3].contains("skipped: loop"), "{}", lines[3]);
+        assert!(lines[4].contains("error   name-invalid"), "{}", lines[4]);
+        let totals = "2 topics, 24 partitions · 1 create, 1 change, 1 error, 1 excluded · 2.0GiB retained · ≈ 41 s at 50.0MiB/s";
+        assert_eq!(lines[end - 1], totals);
+        assert_eq!(lines.last().map(String::as_str), Some("  a notice"));
+    }
+
+    #[test]
+    fn the_rows_that_are_shown_are_those_asked_for() {
+        let preview = preview();
+        let count = |show| {
+            preview
+                .rows
+                .iter()
+                .filter(|row| is_shown(row, show))
+                .count()
+        };
+        let shows = [
+            Show::All,
+            Show::Matched,
+            Show::Excluded,
+            Show::Warnings,
+            Show::Errors,
+        ];
+        assert_eq!(shows.map(count), [5, 4, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_duration_is_told_by_its_largest_unit() {
+        for (seconds, text) in [
+            (41, "41 s"),
+            (600, "10 min"),
+            (25_000, "7 h"),
+            (400_000, "5 d"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
     }
 }
