@@ -263,14 +263,7 @@ fn what_has_no_effect_is_said_in_one_line_each() {
         ],
     );
     check_notices(
-        "topic.config.sync=true",
-        &[
-            "topic.config.sync=true is accepted, but not implemented yet: creation copies the settings \
-           of a topic; later changes are not followed",
-        ],
-    );
-    check_notices(
-        "topic.config.sync=false\nprovenance.header.enable=false",
+        "topic.config.sync=true\nprovenance.header.enable=false",
         &[],
     );
     check_notices(
