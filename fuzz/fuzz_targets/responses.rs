@@ -7,10 +7,10 @@
 
 use bytes::Bytes;
 use kafka_wire::message::{
-    Request, api_versions, create_partitions, create_topics, delete_records, delete_topics,
-    describe_cluster, describe_configs, describe_log_dirs, describe_producers, fetch, find_coordinator,
-    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
-    produce, split_response_header,
+    Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
+    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
+    describe_log_dirs, describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +27,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 16] = [
+const READERS: [fn(u8, &[u8]); 19] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -45,6 +45,9 @@ const READERS: [fn(u8, &[u8]); 16] = [
     read::<metadata::MetadataRequest>,
     read::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>,
     read::<produce::ProduceRequest>,
+    read::<create_acls::CreateAclsRequest>,
+    read::<delete_acls::DeleteAclsRequest>,
+    read::<describe_acls::DescribeAclsRequest>,
 ];
 
 fuzz_target!(|input: &[u8]| {

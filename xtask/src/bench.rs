@@ -36,11 +36,6 @@ pub(crate) use relay::{RelayOptions, run as run_relay};
 use report::{Report, Series};
 use run::Place;
 
-/// Partitions of the benchmark's topics.
-const PARTITIONS: u32 = 12;
-/// Bytes of records in a source batch before compression.
-const BATCH_BYTES: u32 = 65_536;
-
 /// Bytes through the relay: enough for the kernel's hundredths of a second.
 const FLOOR_BYTES: u64 = 4_000_000_000;
 
@@ -56,6 +51,12 @@ pub(crate) struct BenchOptions {
     /// Codecs of the source's batches
     #[arg(long, value_delimiter = ',', default_value = "zstd,none")]
     codec: Vec<String>,
+    /// Partitions of the topic
+    #[arg(long, default_value_t = 12)]
+    partitions: u32,
+    /// Bytes of records in a source batch before compression; 1 puts every record into a batch of its own
+    #[arg(long, default_value_t = 65_536)]
+    batch_bytes: u32,
     /// Who runs beside Tributary
     #[arg(long, value_enum, value_delimiter = ',', default_value = "mm2")]
     peers: Vec<Peer>,
@@ -229,13 +230,16 @@ async fn load(
         .create_topic(
             &bootstrap,
             topic,
-            PARTITIONS,
+            options.partitions,
             &["compression.type=producer"],
         )
         .await?;
     let log_directory = place.source.node(0).data_directory();
     let log_text = log_directory.display().to_string();
-    let (partitions, batch) = (PARTITIONS.to_string(), BATCH_BYTES.to_string());
+    let (partitions, batch) = (
+        options.partitions.to_string(),
+        options.batch_bytes.to_string(),
+    );
     let size = bytes(options).to_string();
     let mut arguments = vec!["load", &bootstrap, topic, "--codec", codec];
     arguments.extend(["--partitions", &partitions, "--batch-bytes", &batch]);

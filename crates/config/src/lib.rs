@@ -36,7 +36,7 @@ pub mod worker;
 pub use client::{ClientConfig, HostPort, Security};
 pub use link::{
     AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
-    ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
+    OnRefused, ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
 pub use naming::{Aliases, Naming};
 pub use pattern::{Pattern, PatternList, PatternProblem};

@@ -25,8 +25,16 @@ pub struct LinkConfig {
     pub fetch: FetchSettings,
     /// How data is written.
     pub produce: ProduceSettings,
+    /// `tributary.timestamps=appended`: records get the time at which the source's broker appended them, where
+    /// it set one; `producer` leaves those of their producers.
+    pub keep_append_time: bool,
+    /// `tributary.batch.merge.below`: neighbouring batches of a partition that lags are merged where their mean
+    /// size in bytes is below this; 0 for never.
+    pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: StartPosition,
+    /// `tributary.on.refused`, or `errors.tolerance`.
+    pub on_refused: OnRefused,
     /// `tributary.on.gap`.
     pub on_gap: OnGap,
     /// `tributary.on.recreate`.
@@ -210,6 +218,17 @@ pub enum OnGap {
     Stop,
     /// The partition goes on behind the gap, which is recorded.
     Continue,
+}
+
+/// What happens to a record that the destination does not take: too large, without a key for a compacted topic,
+/// with a time outside the topic's window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnRefused {
+    /// Its partition stops and says so.
+    #[default]
+    Stop,
+    /// It is left out, counted and logged.
+    Skip,
 }
 
 /// What happens when a topic was deleted and made again, on either side.

@@ -106,6 +106,16 @@ impl Buffers {
         }
     }
 
+    /// Counts record data that was made here against the budget, until its last slice is gone.
+    #[must_use]
+    pub fn adopt(&self, bytes: Bytes) -> Bytes {
+        self.0.used.fetch_add(bytes.len(), Ordering::AcqRel);
+        Bytes::from_owner(Adopted {
+            bytes,
+            home: self.clone(),
+        })
+    }
+
     fn reuse(&self, capacity: usize) -> Option<Vec<u8>> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that fits, so that small answers do not pin large buffers.
@@ -182,6 +192,24 @@ impl Drop for Buffer {
     }
 }
 
+/// Memory from elsewhere that counts.
+struct Adopted {
+    bytes: Bytes,
+    home: Buffers,
+}
+
+impl AsRef<[u8]> for Adopted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        self.home.release(self.bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +231,17 @@ mod tests {
             .expect("nothing is held, so it must be possible to go on");
         assert!(buffers.reserve(1).is_none());
         drop(large);
+        assert_eq!(buffers.used(), 0);
+    }
+
+    #[test]
+    fn memory_from_elsewhere_counts_until_its_last_slice_is_gone() {
+        let buffers = Buffers::new(100);
+        let whole = buffers.adopt(Bytes::from(vec![7; 80]));
+        let slice = whole.slice(10..20);
+        drop(whole);
+        assert_eq!((buffers.used(), &slice[..]), (80, &[7; 10][..]));
+        drop(slice);
         assert_eq!(buffers.used(), 0);
     }
 

@@ -38,8 +38,8 @@
 //! Two parts of the room are not for batches that pass: [`records`](fn@records) reads, and [`BatchBuilder`]
 //! writes, small uncompressed batches of our own state.
 //!
-//! Deliberately absent: codecs (nothing is decompressed), and the formats with magic 0 and 1, which
-//! are only recognised.
+//! Deliberately absent: codecs (nothing is decompressed here), and the content of the formats with
+//! magic 0 and 1, which are only recognised. Both are in [`record`](crate::record).
 
 mod aborted;
 mod builder;
@@ -50,7 +50,7 @@ mod pass;
 mod records;
 mod rewrite;
 mod split;
-mod varint;
+pub(crate) mod varint;
 
 pub use aborted::{AbortedFilter, AbortedTransaction, Verdict};
 pub use builder::{BatchBuilder, BuiltRecord, control_batch};

@@ -10,13 +10,16 @@
 //! One task (`run`) owns the `core`, which decides everything and waits for nothing; the others do
 //! I/O and report. Batches are slices of the fetch answer's memory from here to the socket.
 //!
-//! Deliberately absent: which topics there are (`metadata_sync`), records (nothing is decoded).
+//! Deliberately absent: which topics there are (`metadata_sync`); transforms of records.
 
 mod core;
+mod decode;
 mod establish;
 mod fetcher;
 mod locate;
 mod partition;
+mod piped;
+mod recovery;
 mod route;
 mod run;
 mod send_state;
@@ -24,5 +27,6 @@ mod status;
 
 pub use core::Assignment;
 pub use partition::{Stop, Totals};
+pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
 pub use status::{PartitionStatus, Snapshot, State};

@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot, Stop};
+use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
 
@@ -69,9 +70,16 @@ pub struct LinkStatus {
 pub struct LinkHandle {
     rounds: watch::Receiver<(Arc<Round>, usize)>,
     data: Handle,
+    acls: Option<AclHandle>,
 }
 
 impl LinkHandle {
+    /// What the copying of access rights is doing; `None` where it is switched off.
+    #[must_use]
+    pub fn acls(&self) -> Option<Arc<AclStatus>> {
+        self.acls.as_ref().map(AclHandle::status)
+    }
+
     /// What is known now.
     #[must_use]
     pub fn status(&self) -> LinkStatus {
@@ -95,6 +103,7 @@ pub struct Link {
     plane: DataPlane,
     data: Handle,
     rounds: watch::Sender<(Arc<Round>, usize)>,
+    acls: Option<(Box<AclSync>, AclHandle)>,
     scope: Scope,
 }
 
@@ -125,6 +134,13 @@ impl Link {
         }
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
+        // Opened once: two stores of one file would overwrite each other's records.
+        let file = match (&worker.offsets, file) {
+            (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
+            (_, file) => file,
+        };
+        let acls = open_acls(&config, worker, file.clone(), &source, &destination);
+        let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file, &destination).await?;
         let stored = store.load(&config.name).await?;
         let options = Options {
@@ -139,6 +155,7 @@ impl Link {
         let handle = LinkHandle {
             rounds: seen,
             data: data.clone(),
+            acls: acls.as_ref().map(|(_, handle)| handle.clone()),
         };
         Ok((
             Self {
@@ -150,6 +167,7 @@ impl Link {
                 plane,
                 data,
                 rounds,
+                acls,
                 scope,
             },
             handle,
@@ -179,6 +197,12 @@ impl Link {
             })
             .await;
         });
+        let (acls, acl_topics) = self.acls.unzip();
+        // In a scope that is not watched: a fault in it must not end the copying of data.
+        let rights = self.scope.child("rights");
+        if let Some(acls) = acls {
+            rights.spawn("access rights", OnFailure::Report, acls.run());
+        }
         let (data, rounds, stored) = (self.data, self.rounds, self.stored);
         let start = self.config.start;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
@@ -188,6 +212,9 @@ impl Link {
             while let Some(round) = reports.recv().await {
                 if round.trouble.is_none() {
                     first.get_or_insert_with(|| round.selected.clone());
+                    if let Some(acls) = &acl_topics {
+                        acls.topics(topics_with_rights(&round));
+                    }
                 }
                 let found = first.as_ref().unwrap_or(&round.selected);
                 let new = assignments(&round, &mut assigned, &stored, found, start);
@@ -204,6 +231,8 @@ impl Link {
             copied = self.plane.run(stop) => copied,
             failure = rooms.failed() => Err(failure),
         };
+        let report = rights.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "access rights stopped");
         let report = rooms.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link stopped");
         let report = self.scope.stop(Duration::ZERO).await;
@@ -332,6 +361,41 @@ async fn open_store(
                 TopicStore::open(destination.clone(), name, shape).await?,
             ))
         }
+    }
+}
+
+/// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
+/// the keys differ, so neither waits for the other.
+async fn open_acls(
+    config: &LinkConfig,
+    worker: &WorkerConfig,
+    file: Option<FileStore>,
+    source: &Cluster,
+    destination: &Cluster,
+) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
+    let Some(settings) = config.topics.acls.clone() else {
+        return Ok(None);
+    };
+    let store = open_store(worker, file, destination).await?;
+    let (sync, handle) = AclSync::new(AclOptions {
+        link: config.name.clone(),
+        source: source.clone(),
+        destination: destination.clone(),
+        settings,
+        naming: config.topics.naming.clone(),
+        selection: config.topics.selection.clone(),
+        store,
+    });
+    Ok(Some((Box::new(sync), handle)))
+}
+
+fn topics_with_rights(round: &Round) -> AclTopics {
+    let copies = round.copies.iter();
+    AclTopics {
+        copies: copies
+            .map(|copy| (copy.source.clone(), copy.destination.clone()))
+            .collect(),
+        present: round.selected.keys().cloned().collect(),
     }
 }
 

@@ -17,6 +17,7 @@
 //!
 //! Deliberately absent: records.
 
+pub mod acl;
 mod apply;
 mod condition;
 mod history;

@@ -53,6 +53,10 @@ pub struct Stored {
 /// All that is stored of one link.
 pub type StoredLink = HashMap<TopicPartition, Stored>;
 
+/// Key and value of something else that is kept beside positions; a value of `None` deletes the key.
+/// Keys have Connect's form too, `["<link>",{…}]`, with members that no position has.
+pub type StoredText = (String, Option<String>);
+
 /// Failure of a store.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -106,6 +110,28 @@ impl PositionStore {
         match self {
             Self::File(store) => store.save(entries).await,
             Self::Topic(store) => store.save(entries).await,
+        }
+    }
+
+    /// Reads all records, also those that are no positions, in an order in which the last of a key counts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load_texts(&mut self) -> Result<Vec<StoredText>, StoreError> {
+        match self {
+            Self::File(store) => Ok(store.load_texts().await),
+            Self::Topic(store) => store.load_texts().await,
+        }
+    }
+
+    /// Stores records that are no positions; on return they are durable.
+    ///
+    /// # Errors
+    /// When they are not, or not all of them. Doing it again is harmless.
+    pub async fn save_texts(&mut self, texts: &[StoredText]) -> Result<(), StoreError> {
+        match self {
+            Self::File(store) => store.save_texts(texts).await,
+            Self::Topic(store) => store.save_texts(texts).await,
         }
     }
 }

@@ -25,8 +25,10 @@ pub const GET_OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 pub const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 /// Kafka's `kafka-delete-records`.
 pub const DELETE_RECORDS: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
-/// Kafka's `kafka-acls`.
-pub const ACL_COMMAND: &str = "kafka.admin.AclCommand";
+/// Kafka's `kafka-acls`, of Kafka 4.
+pub const ACL_COMMAND: &str = "org.apache.kafka.tools.AclCommand";
+/// Kafka's `kafka-acls`, of Kafka 3.
+pub const ACL_COMMAND_3: &str = "kafka.admin.AclCommand";
 /// Kafka's `kafka-dump-log`.
 pub const DUMP_LOG: &str = "kafka.tools.DumpLogSegments";
 /// Kafka's `kafka-producer-perf-test`.

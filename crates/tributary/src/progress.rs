@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use replication::data_plane::{PartitionStatus, State};
+use replication::data_plane::{DecodeReason, PartitionStatus, State};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
 
@@ -246,12 +246,34 @@ impl Progress {
             }
             attention.extend(problems(name, link));
         }
+        for (name, link) in links {
+            lines.extend(decoded(name, link));
+        }
         if !attention.is_empty() {
             lines.push("ATTENTION".to_owned());
             lines.extend(attention);
         }
         lines
     }
+}
+
+/// How many batches could not pass as they were, and why.
+fn decoded(name: &str, link: &LinkStatus) -> Option<String> {
+    let totals = || link.data.partitions.iter().map(|p| &p.totals);
+    let reasons: Vec<String> = DecodeReason::ALL
+        .into_iter()
+        .filter_map(|reason| {
+            let count: u64 = totals().map(|t| t.decoded[reason as usize]).sum();
+            (count > 0).then(|| format!("{} {count}", reason.as_str()))
+        })
+        .collect();
+    let untouched: u64 = totals().map(|t| t.untouched).sum();
+    (!reasons.is_empty()).then(|| {
+        format!(
+            "{name}: {untouched} batches passed untouched; decoded: {}",
+            reasons.join(", ")
+        )
+    })
 }
 
 fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
@@ -292,6 +314,12 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
                 problems.push(format!("  {name} {}: waiting: {trouble}", partition.source));
             }
             State::Starting | State::Running => {}
+        }
+        if partition.totals.skipped > 0 {
+            problems.push(format!(
+                "  {name} {}: {} records were left out, because the destination does not take them",
+                partition.source, partition.totals.skipped
+            ));
         }
         if partition.totals.repeated > 0 {
             problems.push(format!(

@@ -93,6 +93,7 @@ async fn start(
     for config in links {
         let name = config.name.clone();
         let starting = Link::start(config, worker, file.clone(), Buffers::new(share), scope);
+        let starting = Box::pin(starting);
         let stop = scope.stop_signal();
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Err(Exit::Done),

@@ -17,6 +17,9 @@ use crate::failure::{Attempt as _, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Peer {
     Tributary,
+    /// Tributary, with one source batch per request as it is.
+    #[value(name = "unmerged")]
+    Unmerged,
     #[value(name = "mm2")]
     MirrorMakerTuned,
     #[value(name = "mm2-stock")]
@@ -27,6 +30,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tributary => "Tributary",
+            Self::Unmerged => "Tributary without merging",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
             Self::MirrorMakerStock => "MirrorMaker 2 stock",
         })
@@ -55,7 +59,8 @@ impl Errand<'_> {
     pub(super) fn start(&self, peer: Peer) -> Result<(ManagedProcess, PathBuf)> {
         let log = self.directory.join(format!("{}.log", self.name));
         let command = match peer {
-            Peer::Tributary => self.tributary_command(),
+            Peer::Tributary => self.tributary_command(&[]),
+            Peer::Unmerged => self.tributary_command(&["--set", "tributary.batch.merge.below=0"]),
             Peer::MirrorMakerTuned | Peer::MirrorMakerStock => self.mirror_maker_command(peer)?,
         };
         let mut words = self
@@ -73,7 +78,7 @@ impl Errand<'_> {
         ))
     }
 
-    fn tributary_command(&self) -> Vec<String> {
+    fn tributary_command(&self, further: &[&str]) -> Vec<String> {
         let pattern = self.topic.replace('.', "\\.");
         let program = self.tributary.display().to_string();
         let arguments = ["replicate", "--from", self.source, "--to", self.destination];
@@ -87,6 +92,7 @@ impl Errand<'_> {
             self.name.to_owned(),
         ]);
         command.extend(options.map(str::to_owned));
+        command.extend(further.iter().map(|word| (*word).to_owned()));
         command
     }
 
@@ -96,7 +102,9 @@ impl Errand<'_> {
         fs::write(&path, text).attempting(format!("write {}", path.display()))?;
         let machine: &[&str] = match peer {
             Peer::MirrorMakerStock => &["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"],
-            Peer::Tributary | Peer::MirrorMakerTuned => &["-Xms2g", "-Xmx2g", "-XX:+UseParallelGC"],
+            Peer::Tributary | Peer::Unmerged | Peer::MirrorMakerTuned => {
+                &["-Xms2g", "-Xmx2g", "-XX:+UseParallelGC"]
+            }
         };
         let mut command = vec![self.jars.java().display().to_string()];
         command.extend(machine.iter().map(|word| (*word).to_owned()));
@@ -139,7 +147,7 @@ pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String
     );
     let further = match peer {
         Peer::MirrorMakerStock => "tasks.max = 1\n",
-        Peer::Tributary | Peer::MirrorMakerTuned => {
+        Peer::Tributary | Peer::Unmerged | Peer::MirrorMakerTuned => {
             "tasks.max = 2\n\
              A.consumer.max.poll.records = 5000\n\
              A.consumer.max.partition.fetch.bytes = 2097152\n\

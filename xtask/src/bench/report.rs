@@ -297,8 +297,9 @@ const METHOD: &str = "
 
 - Two one-node clusters on one machine, over loopback, replication factor 1, no forced flush: with acks=all the leader
   alone answers, so produce latency is optimistic. Brokers run with the full JIT and G1.
-- The source topic (12 partitions) is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded
-  generator, in batches of 64 KB before compression. A GB is 10⁹ bytes of batches as they lie in the source's log.
+- The source topic is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded generator, on 12
+  partitions and in batches of 64 KB before compression unless the command says otherwise. A GB is 10⁹ bytes of
+  batches as they lie in the source's log.
 - Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
   replicator creates the destination topic itself.
 - Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from

@@ -160,7 +160,7 @@ impl Place<'_> {
             .sample(job, &process, &mut watch, began)
             .await
             .map_err(|failure| Failure::new(format!("{failure}\n{}", last_lines(&log))))?;
-        if job.peer == Peer::Tributary {
+        if matches!(job.peer, Peer::Tributary | Peer::Unmerged) {
             let status = process
                 .wait(END_LIMIT)
                 .await
@@ -314,6 +314,7 @@ impl Peer {
     fn short(self) -> &'static str {
         match self {
             Self::Tributary => "tributary",
+            Self::Unmerged => "unmerged",
             Self::MirrorMakerTuned => "mm2",
             Self::MirrorMakerStock => "mm2stock",
         }

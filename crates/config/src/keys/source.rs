@@ -152,7 +152,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.on.refused",
         OneOf(&["stop", "quarantine", "skip"]),
         Some("stop"),
-        NotYet("a refused record stops its partition"),
+        Implemented,
         "when the destination cannot accept a record",
     ),
     key(
@@ -186,7 +186,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.timestamps",
         OneOf(&["producer", "appended"]),
         Some("producer"),
-        NotYet("records keep the producers' timestamps"),
+        Implemented,
         "which timestamps the copies carry",
     )
     .low(),
@@ -195,7 +195,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.batch.merge.below",
         Number(0, INT),
         Some("16384"),
-        NotYet("batches are not merged"),
+        Implemented,
         "mean batch size below which lagging partitions are merged",
     )
     .low(),
@@ -282,7 +282,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "errors.tolerance",
         OneOf(&["none", "all"]),
         Some("none"),
-        NotYet("a refused record stops its partition"),
+        Implemented,
         "all skips records the destination refuses",
     ),
     key(

@@ -4,8 +4,8 @@ use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::link::{
-    ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate, ProduceSettings,
-    ReplicationFactor, StartPosition, TimestampType, TopicSettings,
+    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
+    OnRefused, ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
 };
 use crate::naming::Naming;
 use crate::pattern::{Pattern, PatternList};
@@ -71,7 +71,12 @@ pub(super) fn link(
         topics: topics?,
         fetch,
         produce,
+        merge_below: reader
+            .number("tributary.batch.merge.below")
+            .unwrap_or(16_384),
+        keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
+        on_refused: on_refused(reader),
         on_gap: match reader.text("tributary.on.gap") {
             Some("continue") => OnGap::Continue,
             _ => OnGap::Stop,
@@ -81,6 +86,26 @@ pub(super) fn link(
             _ => OnRecreate::Stop,
         },
     })
+}
+
+/// Our own key, else Connect's.
+fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
+    match reader.text("tributary.on.refused") {
+        Some("skip") => OnRefused::Skip,
+        Some("quarantine") => {
+            if let Some(entry) = reader.entry("tributary.on.refused") {
+                reader.refuse(
+                    entry,
+                    "refused records cannot be quarantined yet",
+                    Some("choose one of stop, skip".to_owned()),
+                );
+            }
+            OnRefused::Stop
+        }
+        Some(_) => OnRefused::Stop,
+        None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
+        None => OnRefused::Stop,
+    }
 }
 
 fn name(reader: &mut Reader<'_>) -> Option<String> {
@@ -306,7 +331,7 @@ fn topics(reader: &mut Reader<'_>, selection: Option<TopicSelection>) -> Option<
             Some("never") => ConfigDelete::Never,
             _ => ConfigDelete::Follow,
         },
-        acls: None,
+        acls: acls(reader),
         selection: selection?,
         naming: Naming::Format(rename?),
     })
@@ -324,6 +349,54 @@ fn config_exclude(reader: &mut Reader<'_>) -> Option<PatternList> {
             None
         }
     }
+}
+
+/// How access rights are copied; `None` where they are not.
+fn acls(reader: &mut Reader<'_>) -> Option<AclSettings> {
+    if reader.boolean("sync.topic.acls.enabled") != Some(true) {
+        return None;
+    }
+    let mut patterns = |key: &str, default: &str| {
+        let mut items = reader.list(key);
+        items.retain(|item| !item.is_empty());
+        if items.is_empty() && !default.is_empty() {
+            items.push(default);
+        }
+        PatternList::parse(items).unwrap_or_else(|problem| {
+            if let Some(entry) = reader.entry(key) {
+                reader.refuse(entry, problem.to_string(), None);
+            }
+            PatternList::default()
+        })
+    };
+    let principals = patterns("tributary.acl.principals", ".*");
+    let principals_exclude = patterns("tributary.acl.principals.exclude", "");
+    let resources = reader.list("tributary.acl.resources");
+    if let Some(entry) = reader.entry("tributary.acl.resources")
+        && let Some(other) = resources
+            .iter()
+            .find(|name| !["topic", "group", "transactional-id"].contains(*name))
+    {
+        reader.refuse(
+            entry,
+            format!("\"{other}\" is no kind of resource whose permissions can be copied"),
+            Some("choose of topic, group, transactional-id".to_owned()),
+        );
+    }
+    let seconds = reader.number("sync.topic.acls.interval.seconds");
+    Some(AclSettings {
+        interval: std::time::Duration::from_secs(seconds.unwrap_or(600)),
+        mode: match reader.text("tributary.acl.mode") {
+            Some("exact") => AclMode::Exact,
+            _ => AclMode::ReadOnly,
+        },
+        topics: resources.is_empty() || resources.contains(&"topic"),
+        groups: resources.contains(&"group"),
+        transactional_ids: resources.contains(&"transactional-id"),
+        principals,
+        principals_exclude,
+        delete: reader.boolean("tributary.acl.delete").unwrap_or(true),
+    })
 }
 
 fn configured_selection(reader: &mut Reader<'_>) -> Option<TopicSelection> {

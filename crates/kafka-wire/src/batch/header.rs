@@ -314,6 +314,7 @@ impl<'a> BatchHeader<'a> {
             producer_id: self.producer_id(),
             // Both are positive: checked above, and a length of 2³¹−1 leaves room for 12 more.
             size: length.unsigned_abs() + LENGTH_END as u32,
+            crc: self.crc(),
             records,
             leader_epoch: self.leader_epoch(),
             base_sequence: self.base_sequence(),
@@ -348,6 +349,8 @@ pub struct BatchInfo {
     pub producer_id: i64,
     /// Bytes of the whole batch, header included.
     pub size: u32,
+    /// The checksum as stored, unverified.
+    pub crc: u32,
     /// Records present.
     pub records: u32,
     /// Leader epoch in which the batch was appended; −1 where unknown.

@@ -277,6 +277,7 @@ mod tests {
             magic: 1,
             offset: 0,
             size: 40,
+            bytes: bytes::Bytes::new(),
         }
         .obstacle();
         assert_eq!(

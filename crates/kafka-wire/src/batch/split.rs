@@ -92,7 +92,8 @@ impl RawBatch {
 }
 
 /// An entry in one of the formats before magic 2 (a message, or a compressed wrapper of several).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LegacyEntry {
     /// 0 or 1.
     pub magic: u8,
@@ -100,6 +101,8 @@ pub struct LegacyEntry {
     pub offset: Offset,
     /// Bytes of the entry, its 12 leading ones included.
     pub size: u32,
+    /// The whole entry, sharing the memory of the record set.
+    pub bytes: Bytes,
 }
 
 /// What stands in a record set.
@@ -253,12 +256,11 @@ impl Iterator for Batches {
                 if !is_whole {
                     return self.cut(Some(size));
                 }
-                self.take(size);
-                let magic = magic.unsigned_abs();
                 Some(Ok(Entry::Legacy(LegacyEntry {
-                    magic,
+                    magic: magic.unsigned_abs(),
                     offset,
                     size,
+                    bytes: self.take(size),
                 })))
             }
             Some(super::MAGIC) => {

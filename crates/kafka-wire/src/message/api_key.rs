@@ -31,6 +31,12 @@ impl ApiKey {
     pub const INIT_PRODUCER_ID: Self = Self(22);
     /// Where a leader epoch ends.
     pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
+    /// Reading access rights.
+    pub const DESCRIBE_ACLS: Self = Self(29);
+    /// Adding access rights.
+    pub const CREATE_ACLS: Self = Self(30);
+    /// Removing access rights.
+    pub const DELETE_ACLS: Self = Self(31);
     /// Reading configurations.
     pub const DESCRIBE_CONFIGS: Self = Self(32);
     /// Sizes of replicas.
@@ -71,7 +77,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 20] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -83,6 +89,9 @@ const TABLE: [Row; 17] = [
     row(ApiKey::DELETE_RECORDS, "DeleteRecords", 2),
     row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
     row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
+    row(ApiKey::DESCRIBE_ACLS, "DescribeAcls", 2),
+    row(ApiKey::CREATE_ACLS, "CreateAcls", 2),
+    row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
     row(ApiKey::DESCRIBE_LOG_DIRS, "DescribeLogDirs", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),

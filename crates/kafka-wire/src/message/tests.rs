@@ -2,6 +2,7 @@
 
 pub(super) mod compare;
 
+mod acls;
 mod cluster;
 mod golden;
 mod header;

@@ -28,8 +28,9 @@ use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
+use super::decode::Decoder;
 use super::partition::{Partition, Phase, Stop, Totals};
-use super::route::Blocked;
+use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
+    /// For what is compared with the destination's log after a restart.
+    decoder: Decoder,
 }
 
 impl Core {
@@ -76,6 +79,7 @@ impl Core {
             writers: BTreeMap::new(),
             calls: HashMap::new(),
             next_tag: 0,
+            decoder: Decoder::default(),
         }
     }
 
@@ -103,13 +107,19 @@ impl Core {
             position: assignment.stored,
             position_changed: false,
             send: None,
-            landed: Default::default(),
+            recovery: Default::default(),
             blocked: None,
             halted: None,
             map: assignment
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            max_message_bytes: None,
+            guessed_limit: None,
+            renumber: None,
+            mean_batch: u32::MAX,
+            skipped_up_to: -1,
+            refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,
             readings: 0,
@@ -141,10 +151,9 @@ impl Core {
             partition.halted = Some(stop.clone());
             let writes = partition.send.as_ref().is_some_and(|send| !send.is_empty());
             if writes && matches!(partition.phase, Phase::Running) {
-                partition.blocked.get_or_insert(Blocked {
-                    offset: partition.next_fetch,
-                    reason: stop.reason,
-                });
+                let next = partition.next_fetch;
+                let blocked = Blocked::new(next, Cause::CannotPass, stop.reason);
+                partition.blocked.get_or_insert(blocked);
                 self.touch_reader(index);
             } else {
                 self.stop(index, stop);
@@ -346,10 +355,12 @@ impl Core {
             Established::Ready {
                 position,
                 landed,
+                max_message_bytes,
                 store_first,
                 end,
             } => {
                 partition.end = Some((end, now));
+                partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 partition.begin(position, landed);
                 if store_first {

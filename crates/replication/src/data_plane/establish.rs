@@ -13,7 +13,7 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::Cluster;
@@ -22,19 +22,26 @@ use kafka_client::offsets::{OffsetAnswer, list_offsets};
 use kafka_wire::batch::{BatchInfo, Batches, Entry};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
 use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
 
 use super::core::{EstablishOrder, Established, Index};
-use super::partition::{Landed, Stop};
+use super::partition::Stop;
+use super::recovery::Landed;
 use crate::position::{Position, advance_sequence};
 use crate::side::{Destination, Source};
 
 /// Bytes per request while the destination's tail is read.
 const TAIL_BYTES: i32 = 4 * 1024 * 1024;
+
+/// Topics in one DescribeConfigs request.
+const DESCRIBED_TOPICS: usize = 500;
+/// The setting of a topic that bounds its batches.
+const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
 /// Readings of a destination end below the position before it is believed: behind a new leader the
 /// high watermark can lag for a moment.
@@ -50,6 +57,8 @@ pub(super) struct Readings {
     pub(super) epoch_end: Option<i64>,
     pub(super) destination_start: i64,
     pub(super) destination_end: i64,
+    /// The destination topic's `max.message.bytes`, where it may be read.
+    pub(super) max_message_bytes: Option<u32>,
 }
 
 /// Producers that were made for new partitions, and which destination partitions each writes to.
@@ -94,12 +103,13 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
-    let (starts, ends, epochs, destination_starts, destination_ends) = tokio::join!(
+    let (starts, ends, epochs, destination_starts, destination_ends, limits) = tokio::join!(
         list_offsets(source, from, Use::Metadata, &sources, EARLIEST, committed),
         list_offsets(source, from, Use::Metadata, &sources, LATEST, committed),
         epoch_ends(source, from, &orders),
         list_offsets(destination, to, Use::Metadata, &destinations, EARLIEST, all),
         list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
+        size_limits(destination, &destinations),
     );
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
@@ -115,6 +125,7 @@ pub(crate) async fn establish(
                     .copied(),
                 destination_start: pick("destination", &destination_starts, &order.destination)?,
                 destination_end: pick("destination", &destination_ends, &order.destination)?,
+                max_message_bytes: limits.get(&order.destination.topic).copied(),
             })
         };
         let outcome = match read() {
@@ -183,6 +194,41 @@ async fn epoch_ends(
         .collect())
 }
 
+/// The largest batch that each destination topic takes. Without the right to read settings there is
+/// none: the limit then shows when a batch is refused.
+async fn size_limits(
+    destination: &Cluster,
+    partitions: &[TopicPartition],
+) -> HashMap<TopicName, u32> {
+    let topics: BTreeSet<&TopicName> = partitions.iter().map(|p| &p.topic).collect();
+    let topics: Vec<&TopicName> = topics.into_iter().collect();
+    let mut limits = HashMap::new();
+    for chunk in topics.chunks(DESCRIBED_TOPICS) {
+        let resources = chunk
+            .iter()
+            .map(|topic| ConfigQuery {
+                kind: ResourceKind::Topic,
+                name: topic.to_string(),
+                keys: Some(vec![MAX_MESSAGE_BYTES.to_owned()]),
+            })
+            .collect();
+        let request = DescribeConfigsRequest { resources };
+        let Ok(answer) = destination.call_any(Use::Metadata, &request).await else {
+            continue;
+        };
+        for resource in answer.resources {
+            let limit = resource.entries.iter().find_map(|entry| {
+                let named = entry.name == MAX_MESSAGE_BYTES;
+                named.then(|| entry.value.as_ref()?.parse().ok()).flatten()
+            });
+            if let Some(limit) = limit {
+                limits.insert(TopicName::from(resource.name), limit);
+            }
+        }
+    }
+    limits
+}
+
 async fn one(
     destination: &Cluster,
     leader: NodeId,
@@ -201,6 +247,7 @@ async fn one(
         return Established::Ready {
             position: first_position(order, readings, identity),
             landed: Vec::new(),
+            max_message_bytes: readings.max_message_bytes,
             store_first: true,
             end: readings.end,
         };
@@ -335,6 +382,7 @@ pub(super) fn decide(
     Established::Ready {
         position,
         landed,
+        max_message_bytes: readings.max_message_bytes,
         store_first: raise,
         end: readings.end,
     }
@@ -389,6 +437,7 @@ fn emptied(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Optio
     (offsets > 0 && tail.is_empty()).then_some(Landed {
         base: position.destination_end,
         offsets,
+        batch: None,
     })
 }
 
@@ -440,6 +489,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
             landed.push(Landed {
                 base: Destination(batch.base_offset - ahead),
                 offsets: ahead,
+                batch: None,
             });
         }
         first = false;
@@ -447,6 +497,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
         landed.push(Landed {
             base: Destination(batch.base_offset),
             offsets,
+            batch: Some(*batch),
         });
         sequence = advance_sequence(batch.base_sequence, offsets);
     }

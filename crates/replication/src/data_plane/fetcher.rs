@@ -1,7 +1,8 @@
 //! Reads from one source broker: one connection, one incremental session, one request at a time.
 //!
 //! Orders come from the core, answers go back as a whole, already split and judged batch by batch:
-//! that is the only work on the way of a record, and it touches headers only.
+//! that is the only work on the way of a record, and it touches headers only unless a batch cannot
+//! pass as it is.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use kafka_wire::types::{NodeId, PartitionId, TopicId, TopicName, TopicPartition}
 use tokio::sync::mpsc;
 
 use super::core::{FetchOrder, FetchedPartition, Index};
+use super::decode::{Decoder, Rules};
 use super::route::route;
 
 /// A batch may be as large as a broker takes a request (`socket.request.max.bytes`), and comes whole
@@ -41,7 +43,6 @@ pub(crate) enum FetchEvent {
 pub(crate) struct FetcherOptions {
     pub(crate) node: NodeId,
     pub(crate) min_bytes: i32,
-    pub(crate) check_crcs: bool,
     pub(crate) rack: String,
 }
 
@@ -52,8 +53,9 @@ pub(crate) struct Fetcher {
     buffers: Buffers,
     connection: Option<Connection>,
     session: FetchSession,
-    known: HashMap<TopicPartition, (Index, Wanted)>,
+    known: HashMap<TopicPartition, (Index, Wanted, Rules)>,
     names: HashMap<TopicId, TopicName>,
+    decoder: Decoder,
     /// Whether some topic has no id: the cluster is older than topic ids.
     by_name: bool,
 }
@@ -68,6 +70,7 @@ impl Fetcher {
             session: FetchSession::default(),
             known: HashMap::new(),
             names: HashMap::new(),
+            decoder: Decoder::default(),
             by_name: false,
         }
     }
@@ -98,13 +101,13 @@ impl Fetcher {
             self.session.remove(partition);
             self.known.remove(partition);
         }
-        for (index, partition, wanted) in order.set {
+        for (index, partition, wanted, rules) in order.set {
             if wanted.topic_id.is_zero() && !self.by_name {
                 self.by_name = true;
                 self.session.reset();
             }
             self.names.insert(wanted.topic_id, partition.topic.clone());
-            self.known.insert(partition.clone(), (index, wanted));
+            self.known.insert(partition.clone(), (index, wanted, rules));
             self.session.set(&partition, wanted);
         }
         let max_bytes = order.max_bytes;
@@ -186,7 +189,7 @@ impl Fetcher {
         connection.call_at(version, &request, limit).await
     }
 
-    fn judge(&self, answer: FetchResponse) -> Vec<FetchedPartition> {
+    fn judge(&mut self, answer: FetchResponse) -> Vec<FetchedPartition> {
         let mut judged = Vec::new();
         for topic in answer.topics {
             let name = match &topic.topic {
@@ -200,11 +203,21 @@ impl Fetcher {
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
                 let partition = TopicPartition::new(name.clone(), fetched.partition);
-                let Some(&(index, wanted)) = self.known.get(&partition) else {
+                let Some((index, wanted, rules)) = self.known.get(&partition).cloned() else {
                     continue;
                 };
                 if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
                     continue;
+                }
+                let mut routed = route(
+                    fetched.records,
+                    fetched.aborted,
+                    wanted.offset,
+                    &rules,
+                    &mut self.decoder,
+                );
+                for piped in &mut routed.batches {
+                    piped.count_in(&self.buffers);
                 }
                 judged.push(FetchedPartition {
                     index,
@@ -213,12 +226,7 @@ impl Fetcher {
                     error: fetched.error,
                     last_stable: fetched.last_stable_offset,
                     follower: fetched.preferred_read_replica,
-                    routed: route(
-                        fetched.records,
-                        fetched.aborted,
-                        wanted.offset,
-                        self.options.check_crcs,
-                    ),
+                    routed,
                 });
             }
         }

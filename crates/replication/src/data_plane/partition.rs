@@ -15,18 +15,23 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::StartPosition;
+use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
-use super::route::{Blocked, DroppedCount, PipedBatch};
+use super::core::Settings;
+use super::decode::{Decoder, Rules};
+use super::piped::{DecodeReason, PipedBatch};
+use super::recovery::{Landed, Outcome, Recovery};
+use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
-use crate::offset_map::{OffsetMap, Run};
+use crate::offset_map::OffsetMap;
 use crate::position::{Position, advance_sequence};
 use crate::side::{Destination, Source};
 
@@ -57,15 +62,6 @@ pub(crate) enum Phase {
     Stopped(Stop),
 }
 
-/// Batches of ours that the destination's log holds behind the position.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Landed {
-    /// Their first offset.
-    pub base: Destination<i64>,
-    /// How many offsets.
-    pub offsets: i64,
-}
-
 /// Leader of a partition and its epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Leader {
@@ -80,8 +76,10 @@ pub struct Totals {
     pub records: u64,
     /// Bytes of batches acknowledged, as stored.
     pub bytes: u64,
-    /// Batches acknowledged, all of them untouched.
-    pub batches: u64,
+    /// Batches acknowledged that passed as they were.
+    pub untouched: u64,
+    /// Batches acknowledged that were decoded, by reason in the order of [`DecodeReason::ALL`].
+    pub decoded: [u64; DecodeReason::ALL.len()],
     /// Control batches dropped.
     pub control: u64,
     /// Batches of aborted transactions dropped.
@@ -90,6 +88,8 @@ pub struct Totals {
     pub found: u64,
     /// Records that may be at the destination twice, reported when it happened.
     pub repeated: u64,
+    /// Records that were left out because the destination does not take them.
+    pub skipped: u64,
 }
 
 /// See the module.
@@ -119,11 +119,24 @@ pub(crate) struct Partition {
     pub(crate) position: Option<Position>,
     pub(crate) position_changed: bool,
     pub(crate) send: Option<SendState>,
-    pub(crate) landed: VecDeque<Landed>,
+    /// What is read again and may be at the destination.
+    pub(crate) recovery: Recovery,
     pub(crate) blocked: Option<Blocked>,
     /// Why it is to stop, or has stopped, although nothing is wrong with its data.
     pub(crate) halted: Option<Stop>,
     pub(crate) map: OffsetMap,
+    /// The destination topic's `max.message.bytes`, where known.
+    pub(crate) max_message_bytes: Option<u32>,
+    /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
+    pub(crate) guessed_limit: Option<u32>,
+    /// Source offsets of records that are left out, because the destination refused them.
+    pub(crate) refused_records: Arc<BTreeSet<i64>>,
+    /// Source offset of the last record that was left out as too large; −1 before the first.
+    pub(crate) skipped_up_to: i64,
+    /// Mean size of the source's batches of late; the largest number before there are any.
+    pub(crate) mean_batch: u32,
+    /// Offset of a batch that the destination refused without a reason.
+    pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
     /// Produce calls that name it and have no answer.
@@ -136,17 +149,6 @@ pub(crate) struct Partition {
     pub(crate) refused: Option<(i64, u32)>,
     pub(crate) queued_for_send: bool,
     pub(crate) totals: Totals,
-}
-
-/// What became of a batch that may be at the destination already.
-#[derive(Debug)]
-pub(crate) enum Found {
-    /// It is there: nothing to send.
-    Whole,
-    /// It has to be sent.
-    Missing(PipedBatch),
-    /// Its first `repeated` records are there, in batches that were cut otherwise: it is sent whole.
-    Partly { batch: PipedBatch, repeated: i64 },
 }
 
 impl Partition {
@@ -174,11 +176,77 @@ impl Partition {
         })
     }
 
+    /// How its batches are judged and made.
+    pub(crate) fn rules(&self, settings: &Settings) -> Rules {
+        Rules {
+            check_crcs: settings.check_crcs,
+            keep_append_time: settings.keep_append_time,
+            max_message_bytes: [self.max_message_bytes, self.guessed_limit]
+                .into_iter()
+                .flatten()
+                .min(),
+            limit_is_guessed: self.guessed_limit.is_some(),
+            merge_below: if self.is_behind() && self.mean_batch < settings.merge_below {
+                settings.merge_below
+            } else {
+                0
+            },
+            renumber: self.renumber,
+            skip_too_large: settings.on_refused == OnRefused::Skip,
+            refused: Arc::clone(&self.refused_records),
+        }
+    }
+
+    /// Whether it has more to read, as far as the newest answer tells. What arrives one by one is passed
+    /// on as it is.
+    fn is_behind(&self) -> bool {
+        self.end.is_some_and(|(end, _)| end > self.next_fetch)
+    }
+
+    /// Follows the mean size of the source's batches: the newest answer counts as much as all before.
+    pub(crate) fn note_sizes(&mut self, batches: usize, bytes: usize) {
+        if let Some(mean) = bytes.checked_div(batches) {
+            let mean = u32::try_from(mean).unwrap_or(u32::MAX);
+            self.mean_batch = if self.mean_batch == u32::MAX {
+                mean
+            } else {
+                self.mean_batch / 2 + mean / 2
+            };
+        }
+    }
+
+    /// Leaves records of a refused batch out from now on. Nothing when the broker does not say which.
+    pub(crate) fn leave_out(
+        &mut self,
+        batch: &PipedBatch,
+        indices: impl Iterator<Item = i32>,
+    ) -> usize {
+        let offsets: BTreeSet<i64> = indices
+            .filter_map(|index| batch.offset_at(i64::from(index)))
+            .collect();
+        let count = offsets.len();
+        // Those of earlier batches lie behind.
+        let mut all: BTreeSet<i64> = offsets;
+        all.extend(self.refused_records.range(batch.first_offset()..));
+        self.refused_records = Arc::new(all);
+        self.totals.skipped += count as u64;
+        count
+    }
+
+    /// A batch of this size was too large for the destination.
+    pub(crate) fn guess_limit(&mut self, size: usize) {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        // Above what is known the limit was lowered meanwhile, and is read again.
+        if self.max_message_bytes.is_none_or(|limit| size <= limit) {
+            self.guessed_limit = Some(size / 2);
+        }
+    }
+
     /// Leaves `Running`, if it was there; what was in memory is dropped.
     pub(crate) fn restart(&mut self) {
         self.phase = Phase::Starting;
         self.send = None;
-        self.landed.clear();
+        self.recovery = Recovery::default();
         self.blocked = None;
         self.follower = None;
         self.queued_for_send = false;
@@ -214,7 +282,7 @@ impl Partition {
     /// Stands from now on.
     pub(crate) fn stop(&mut self, stop: Stop) {
         self.send = None;
-        self.landed.clear();
+        self.recovery = Recovery::default();
         self.trouble = None;
         self.phase = Phase::Stopped(stop);
     }
@@ -228,68 +296,67 @@ impl Partition {
         let sequence = advance_sequence(position.sequence, offsets);
         self.send = Some(SendState::new(position.producer, sequence, end));
         self.next_fetch = position.offset.0;
-        self.landed = landed.into();
+        self.recovery = Recovery::new(landed);
         self.raise_epoch = false;
         self.unreadable = false;
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination.
-    pub(crate) fn find(&mut self, piped: PipedBatch) -> Found {
-        if self.landed.is_empty() {
-            return Found::Missing(piped);
+    /// Compares a batch with what was found at the destination; the rest waits to be sent. Says how many
+    /// records may be there twice.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> i64 {
+        if self.recovery.is_over() {
+            self.push(piped);
+            return 0;
         }
-        let offsets = piped.offsets();
-        let there: i64 = self.landed.iter().map(|l| l.offsets).sum();
-        if offsets > there {
-            self.landed.clear();
-            return Found::Partly {
-                batch: piped,
-                repeated: there,
-            };
+        let outcome = self.recovery.take(piped, decoder);
+        self.recovered(outcome)
+    }
+
+    /// Nothing more can be read at the moment; what waited to be compared is sent.
+    pub(crate) fn read_to_the_end(&mut self) -> i64 {
+        if !self.recovery.waits() {
+            return 0;
         }
-        let info = *piped.batch.info();
-        let mut source = info.base_offset;
-        let mut missing = offsets;
-        let mut end = Destination(0);
-        while missing > 0 {
-            let Some(first) = self.landed.front_mut() else {
-                break;
-            };
-            let length = missing.min(first.offsets);
-            self.map.append(Run {
-                source: Source(source),
-                destination: first.base,
-                length,
-            });
-            end = Destination(first.base.0 + length);
-            first.base = end;
-            first.offsets -= length;
-            if first.offsets == 0 {
-                self.landed.pop_front();
+        let outcome = self.recovery.give_up();
+        self.recovered(outcome)
+    }
+
+    fn recovered(&mut self, outcome: Outcome) -> i64 {
+        for found in outcome.found {
+            found.runs.into_iter().for_each(|run| self.map.append(run));
+            if let Some(position) = &mut self.position {
+                position.offset = Source(found.next);
+                position.leader_epoch = found.leader_epoch;
+                position.destination_end = found.end;
+                position.sequence = advance_sequence(position.sequence, found.offsets);
+                self.position_changed = true;
             }
-            source += length;
-            missing -= length;
+            self.totals.found += 1;
         }
-        if let Some(position) = &mut self.position {
-            position.offset = Source(piped.next);
-            position.leader_epoch = piped.leader_epoch;
-            position.destination_end = end;
-            position.sequence = advance_sequence(position.sequence, offsets);
-            self.position_changed = true;
+        self.totals.repeated += u64::try_from(outcome.repeated).unwrap_or(0);
+        outcome
+            .missing
+            .into_iter()
+            .for_each(|piped| self.push(piped));
+        outcome.repeated
+    }
+
+    fn push(&mut self, piped: PipedBatch) {
+        if let Some(send) = &mut self.send {
+            send.push(piped);
         }
-        self.totals.found += 1;
-        Found::Whole
     }
 
     /// Counts dropped records as read. `leader_epoch` is that of the last batch read.
     pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
-        let attached = self
-            .send
-            .as_mut()
-            .is_some_and(|send| send.pass_over(next, leader_epoch));
+        let attached = self.recovery.pass_over(next, leader_epoch)
+            || self
+                .send
+                .as_mut()
+                .is_some_and(|send| send.pass_over(next, leader_epoch));
         if attached {
             return;
         }
@@ -302,17 +369,21 @@ impl Partition {
 
     /// Takes over what the destination acknowledged.
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
-        self.map.append(done.run);
-        self.totals.records += done.records;
-        self.totals.bytes += done.bytes;
-        self.totals.batches += 1;
+        let batch = &done.batch;
+        batch.each_run(done.base.0, |run| self.map.append(run));
+        self.totals.records += u64::from(batch.batch.info().records);
+        self.totals.bytes += batch.size() as u64;
+        match batch.reason() {
+            None => self.totals.untouched += 1,
+            Some(reason) => self.totals.decoded[reason as usize] += 1,
+        }
         self.recover();
         self.refused = None;
         self.backoff.reset();
         if let Some(position) = &mut self.position {
-            position.offset = Source(done.next);
-            position.leader_epoch = done.leader_epoch;
-            position.destination_end = Destination(done.run.destination.0 + done.run.length);
+            position.offset = Source(batch.next);
+            position.leader_epoch = batch.leader_epoch;
+            position.destination_end = Destination(done.base.0 + batch.offsets());
             position.sequence = done.sequence;
             self.position_changed = true;
         }
@@ -338,7 +409,7 @@ impl Partition {
             });
         }
         Some(Stop {
-            state: "cannot-pass",
+            state: blocked.cause.state(),
             offset: Some(blocked.offset),
             reason: blocked.reason.clone(),
         })

@@ -3,11 +3,11 @@
 //! ```text
 //!   record set ─▶ split ─▶ aborted? control? ─▶ passage ─┬─ untouched ─▶ pipe
 //!                                                        ├─ dropped: reading goes on behind it
-//!                                                        └─ obstacle: reading ends before it
+//!                                                        ├─ decoded (`decode`) ─▶ pipe
+//!                                                        └─ cannot be used: reading ends before it
 //! ```
 //!
-//! Pure. The place for the decode path is [`Passage::Blocked`]: what lands there today stops the
-//! partition with its offset and the reason.
+//! Pure. Only what cannot pass is decoded, in its place in the order.
 
 use bytes::Bytes;
 use kafka_wire::batch::{
@@ -15,38 +15,55 @@ use kafka_wire::batch::{
     RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
-/// A batch on its way, and where reading goes on behind it. Records that were dropped right after it
-/// count as read with it.
-#[derive(Clone, Debug)]
-pub(crate) struct PipedBatch {
-    /// The batch as the source served it.
-    pub(crate) batch: RawBatch,
-    /// Source offset behind the batch and all that was dropped after it.
-    pub(crate) next: i64,
-    /// Leader epoch of the last batch before `next`. With the epoch of an earlier batch the source
-    /// would seem to have been cut short where that epoch ended.
-    pub(crate) leader_epoch: i32,
-}
-
-impl PipedBatch {
-    /// Sequence numbers it takes, which is also the number of offsets.
-    pub(crate) fn offsets(&self) -> i64 {
-        i64::from(self.batch.info().offsets())
-    }
-
-    /// Bytes as stored, header included.
-    pub(crate) fn size(&self) -> usize {
-        self.batch.bytes().len()
-    }
-}
+use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
+use super::piped::{DecodeReason, PipedBatch};
 
 /// Why reading cannot go on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Blocked {
-    /// Offset of the batch.
+    /// Offset of the batch or record.
     pub(crate) offset: i64,
+    /// What kind of trouble it is.
+    pub(crate) cause: Cause,
     /// What is wrong with it, for an operator.
     pub(crate) reason: String,
+}
+
+/// Kinds of trouble with a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// No broker takes it, and it cannot be made into something that one takes.
+    CannotPass,
+    /// Its bytes are not those that were written. They may be when read again.
+    Damaged,
+    /// This destination does not take it.
+    Refused,
+}
+
+impl Cause {
+    /// The state of a partition that stops for it.
+    pub(crate) fn state(self) -> &'static str {
+        match self {
+            Self::CannotPass => "cannot-pass",
+            Self::Damaged => "damaged",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Blocked {
+    /// Whether reading again may help.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.cause == Cause::Damaged
+    }
+
+    pub(super) fn new(offset: i64, cause: Cause, reason: impl ToString) -> Self {
+        Self {
+            offset,
+            cause,
+            reason: reason.to_string(),
+        }
+    }
 }
 
 /// Numbers of what was not written, per answer.
@@ -61,7 +78,7 @@ pub(crate) struct DroppedCount {
 }
 
 /// The content of one partition's answer, judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Routed {
     /// What is to be written, in order.
     pub(crate) batches: Vec<PipedBatch>,
@@ -73,69 +90,102 @@ pub(crate) struct Routed {
     pub(crate) blocked: Option<Blocked>,
     /// What was dropped.
     pub(crate) dropped: DroppedCount,
+    /// Offsets of records that are left out because they are too large, and how large they are.
+    pub(crate) skipped: Vec<(i64, String)>,
+    /// Batches that were read, and their bytes.
+    pub(crate) read_batches: usize,
+    pub(crate) read_bytes: usize,
+    tiny: Tiny,
 }
 
-/// Judges what was read from `wanted` on. `check_crcs` verifies every batch that is to be written.
+/// Judges what was read from `wanted` on.
 pub(crate) fn route(
     records: Bytes,
     aborted: Vec<AbortedTransaction>,
     wanted: i64,
-    check_crcs: bool,
+    rules: &Rules,
+    decoder: &mut Decoder,
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
-    let limits = PassLimits {
-        first_offset: Some(wanted),
-        ..PassLimits::default()
-    };
-    let mut routed = Routed {
-        next: wanted,
-        leader_epoch: -1,
-        ..Routed::default()
-    };
+    let mut routed = Routed::nothing(wanted);
+    let mut gathered = Gathered::default();
     for entry in Batches::new(records) {
-        let batch = match entry {
-            Ok(Entry::Batch(batch)) => batch,
+        let done = match entry {
+            Ok(Entry::Batch(batch)) => {
+                routed.read_batches += 1;
+                routed.read_bytes += batch.bytes().len();
+                routed
+                    .release(decoder.gathered(&mut gathered, rules))
+                    .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+            }
             Ok(Entry::Legacy(entry)) => {
-                routed.block(entry.offset, entry.obstacle());
-                return routed;
+                routed.release(decoder.gather(&entry, wanted, rules, &mut gathered))
             }
             Err(error) => {
-                let at = routed.next;
-                routed.block(
-                    at,
-                    format_args!("the source's answer cannot be read: {error}"),
-                );
-                return routed;
+                let reason = format_args!("the source's answer cannot be read: {error}");
+                Err(Blocked::new(routed.next, Cause::CannotPass, reason))
             }
         };
-        if let Some(problem) = routed.judge(batch, &mut filter, &limits, check_crcs) {
-            routed.blocked = Some(problem);
-            return routed;
+        if let Err(blocked) = done {
+            routed.blocked = Some(blocked);
+            break;
         }
+    }
+    let rest = routed
+        .release(decoder.gathered(&mut gathered, rules))
+        .and_then(|()| routed.merge(decoder));
+    if let Err(blocked) = rest {
+        // What lies further in front is the first to be met.
+        routed.blocked = Some(blocked);
     }
     routed
 }
 
 impl Routed {
+    /// Nothing was read from `next` on.
+    pub(crate) fn nothing(next: i64) -> Self {
+        Self {
+            next,
+            leader_epoch: -1,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in what was made of old formats.
+    fn release(&mut self, made: Result<Option<PipedBatch>, Blocked>) -> Result<(), Blocked> {
+        if let Some(piped) = made? {
+            self.take(piped);
+        }
+        Ok(())
+    }
+
+    /// Makes one batch of the tiny ones that were read.
+    fn merge(&mut self, decoder: &mut Decoder) -> Result<(), Blocked> {
+        if self.tiny.is_empty() {
+            return Ok(());
+        }
+        let merged = decoder.merge(std::mem::take(&mut self.tiny))?;
+        self.batches.push(merged);
+        Ok(())
+    }
+
+    fn take(&mut self, piped: PipedBatch) {
+        self.next = piped.next;
+        self.leader_epoch = piped.leader_epoch;
+        self.batches.push(piped);
+    }
+
     fn judge(
         &mut self,
         batch: RawBatch,
         filter: &mut AbortedFilter,
-        limits: &PassLimits,
-        check_crcs: bool,
-    ) -> Option<Blocked> {
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
         let info = *batch.info();
-        let blocked = |reason: String| {
-            Some(Blocked {
-                offset: info.base_offset,
-                reason,
-            })
-        };
         let control = if info.attributes.is_control() {
-            match control_type(&batch) {
-                Ok(control) => control,
-                Err(error) => return blocked(error.to_string()),
-            }
+            control_type(&batch)
+                .map_err(|error| Blocked::new(info.base_offset, Cause::CannotPass, error))?
         } else {
             None
         };
@@ -144,26 +194,32 @@ impl Routed {
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
                 self.pass_over(&info);
-                return None;
+                return Ok(());
             }
             Verdict::DropControl => {
                 self.dropped.control += 1;
                 self.pass_over(&info);
-                return None;
+                return Ok(());
             }
         }
-        match passage(&info, limits) {
+        let limits = PassLimits {
+            max_message_bytes: rules.max_message_bytes,
+            first_offset: Some(self.next),
+            keep_append_time: rules.keep_append_time,
+        };
+        match passage(&info, &limits) {
+            Passage::Untouched if rules.refuse_some_of(info.base_offset, info.last_offset) => {
+                self.decode(&batch, DecodeReason::Refused, rules, decoder)?;
+            }
+            Passage::Untouched if rules.renumber == Some(info.base_offset) => {
+                self.decode(&batch, DecodeReason::Renumbered, rules, decoder)?;
+            }
             Passage::Untouched => {
-                if check_crcs && !verify_crc(batch.bytes()) {
-                    return blocked("damaged at the source: its checksum does not fit".to_owned());
+                if rules.check_crcs && !verify_crc(batch.bytes()) {
+                    let reason = "damaged at the source: its checksum does not fit";
+                    return Err(Blocked::new(info.base_offset, Cause::Damaged, reason));
                 }
-                self.next = info.next_offset();
-                self.leader_epoch = info.leader_epoch;
-                self.batches.push(PipedBatch {
-                    batch,
-                    next: self.next,
-                    leader_epoch: self.leader_epoch,
-                });
+                self.pass(batch, rules, decoder)?;
             }
             Passage::Drop(dropped) => {
                 match dropped {
@@ -173,9 +229,52 @@ impl Routed {
                 }
                 self.pass_over(&info);
             }
-            Passage::Blocked(obstacle) => return blocked(obstacle.to_string()),
+            Passage::Blocked(obstacle) => {
+                let reason = reason(&obstacle)
+                    .ok_or_else(|| Blocked::new(info.base_offset, Cause::CannotPass, obstacle))?;
+                self.decode(&batch, reason, rules, decoder)?;
+            }
         }
-        None
+        Ok(())
+    }
+
+    /// Passes a batch on as it is, or with its neighbours.
+    fn pass(
+        &mut self,
+        batch: RawBatch,
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
+        let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
+        let again = match self.tiny.add(batch, rules) {
+            Ok(()) => None,
+            Err(batch) => {
+                self.merge(decoder)?;
+                self.tiny.add(batch, rules).err()
+            }
+        };
+        match again {
+            Some(batch) => self.take(PipedBatch::untouched(batch)),
+            None => (self.next, self.leader_epoch) = (next, leader_epoch),
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        batch: &RawBatch,
+        reason: DecodeReason,
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
+        self.merge(decoder)?;
+        let made = decoder.reshape(batch, reason, self.next, rules)?;
+        self.skipped.append(&mut decoder.take_skipped());
+        if made.is_empty() {
+            self.pass_over(batch.info());
+        }
+        made.into_iter().for_each(|piped| self.take(piped));
+        Ok(())
     }
 
     fn pass_over(&mut self, info: &BatchInfo) {
@@ -185,17 +284,11 @@ impl Routed {
         }
         self.next = info.next_offset();
         self.leader_epoch = info.leader_epoch;
-        if let Some(last) = self.batches.last_mut() {
-            last.next = self.next;
-            last.leader_epoch = self.leader_epoch;
+        if !self.tiny.is_empty() {
+            self.tiny.pass_over(self.next, self.leader_epoch);
+        } else if let Some(last) = self.batches.last_mut() {
+            last.pass_over(self.next, self.leader_epoch);
         }
-    }
-
-    fn block(&mut self, offset: i64, reason: impl ToString) {
-        self.blocked = Some(Blocked {
-            offset,
-            reason: reason.to_string(),
-        });
     }
 }
 

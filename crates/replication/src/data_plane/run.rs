@@ -412,7 +412,6 @@ impl DataPlane {
             let options = FetcherOptions {
                 node,
                 min_bytes: self.fetch.min_bytes,
-                check_crcs: self.fetch.check_crcs,
                 rack: self.rack.clone(),
             };
             let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
@@ -503,6 +502,9 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         .min(i32::try_from(share).unwrap_or(i32::MAX));
     Settings {
         link: link.name.clone(),
+        check_crcs: link.fetch.check_crcs,
+        keep_append_time: link.keep_append_time,
+        merge_below: link.merge_below,
         max_partition_bytes: link.fetch.max_partition_bytes,
         max_fetch_bytes,
         max_wait: link.fetch.max_wait,
@@ -511,6 +513,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
         shared: link.topics.naming.is_constant(),
+        on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
     }

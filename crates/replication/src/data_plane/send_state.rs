@@ -14,10 +14,9 @@ use bytes::Bytes;
 use kafka_wire::batch::{HEADER_SIZE, Identity, rewrite_header};
 use kafka_wire::types::ProducerIdentity;
 
-use super::route::PipedBatch;
-use crate::offset_map::Run;
+use super::piped::PipedBatch;
 use crate::position::advance_sequence;
-use crate::side::{Destination, Source};
+use crate::side::Destination;
 
 #[derive(Debug)]
 struct InFlight {
@@ -26,20 +25,14 @@ struct InFlight {
 }
 
 /// A batch that the destination has acknowledged.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Acknowledged {
-    /// Where its offsets went.
-    pub(crate) run: Run,
-    /// Where reading goes on behind it.
-    pub(crate) next: i64,
-    /// Leader epoch of the last batch before `next` at the source.
-    pub(crate) leader_epoch: i32,
+    /// The batch.
+    pub(crate) batch: PipedBatch,
+    /// Where its first record is.
+    pub(crate) base: Destination<i64>,
     /// Sequence number behind it.
     pub(crate) sequence: i32,
-    /// Bytes as stored.
-    pub(crate) bytes: u64,
-    /// Records in it.
-    pub(crate) records: u64,
 }
 
 /// An answer that contradicts what is known of the destination's log.
@@ -111,10 +104,7 @@ impl SendState {
             .or_else(|| self.in_flight.back_mut().map(|sent| &mut sent.batch));
         match newest {
             Some(batch) => {
-                if batch.next < next {
-                    batch.next = next;
-                    batch.leader_epoch = leader_epoch;
-                }
+                batch.pass_over(next, leader_epoch);
                 true
             }
             None => false,
@@ -161,22 +151,14 @@ impl SendState {
         }
         let sent = self.in_flight.pop_front()?;
         let offsets = sent.batch.offsets();
-        let info = sent.batch.batch.info();
         self.bytes -= sent.batch.size();
         self.proven = true;
         self.end = base_offset + offsets;
         self.acknowledged_sequence = advance_sequence(self.acknowledged_sequence, offsets);
         Some(Ok(Acknowledged {
-            run: Run {
-                source: Source(info.base_offset),
-                destination: Destination(base_offset),
-                length: offsets,
-            },
-            next: sent.batch.next,
-            leader_epoch: sent.batch.leader_epoch,
+            batch: sent.batch,
+            base: Destination(base_offset),
             sequence: self.acknowledged_sequence,
-            bytes: sent.batch.size() as u64,
-            records: u64::from(info.records),
         }))
     }
 
@@ -205,11 +187,7 @@ mod tests {
             builder = builder.record(None, Some(b"v"));
         }
         let batch = RawBatch::parse(builder.build()).expect("well formed");
-        PipedBatch {
-            next: batch.info().next_offset(),
-            leader_epoch: batch.info().leader_epoch,
-            batch,
-        }
+        PipedBatch::untouched(batch)
     }
 
     fn state(sequence: i32, end: i64) -> SendState {
@@ -258,18 +236,18 @@ mod tests {
         state.push(batch(0, 3));
         state.send(1).expect("queued");
         assert_eq!(
-            state.acknowledge(1, 90),
-            Some(Err(Displaced {
+            state.acknowledge(1, 90).expect("oldest").err(),
+            Some(Displaced {
                 expected: 100,
                 found: 90
-            }))
+            })
         );
-        assert_eq!(state.acknowledge(2, 100), None);
+        assert!(state.acknowledge(2, 100).is_none());
         let acknowledged = state
             .acknowledge(1, 105)
             .expect("oldest")
             .expect("a foreign writer");
-        assert_eq!(acknowledged.run.destination, Destination(105));
+        assert_eq!(acknowledged.base, Destination(105));
         assert_eq!(acknowledged.sequence, 3);
         assert!(state.is_empty());
         assert_eq!(state.bytes(), 0);
@@ -283,6 +261,6 @@ mod tests {
         state.send(1).expect("queued");
         assert!(state.pass_over(9, 3));
         let done = state.acknowledge(1, 0).expect("oldest").expect("fits");
-        assert_eq!((done.next, done.leader_epoch), (9, 3));
+        assert_eq!((done.batch.next, done.batch.leader_epoch), (9, 3));
     }
 }

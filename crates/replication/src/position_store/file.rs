@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
-use super::{StoreEntry, StoreError, StoredLink, record};
+use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
 
 /// Version of the file's format.
 const FORMAT: u64 = 1;
@@ -72,11 +72,30 @@ impl FileStore {
         known
     }
 
+    pub(super) async fn load_texts(&self) -> Vec<StoredText> {
+        let content = self.content.lock().await;
+        let texts = content.iter();
+        texts
+            .map(|(key, value)| (key.clone(), Some(value.to_string())))
+            .collect()
+    }
+
     pub(super) async fn save(&self, entries: &[StoreEntry]) -> Result<(), StoreError> {
+        let texts = entries.iter().flat_map(record::encode);
+        let texts: Vec<_> = texts.map(|(key, value)| (key, Some(value))).collect();
+        self.save_texts(&texts).await
+    }
+
+    pub(super) async fn save_texts(&self, texts: &[StoredText]) -> Result<(), StoreError> {
         let mut content = self.content.lock().await;
-        for (key, value) in entries.iter().flat_map(record::encode) {
-            let value = serde_json::from_str(&value).expect("encoded as JSON above");
-            content.insert(key, value);
+        for (key, value) in texts {
+            match value {
+                Some(value) => {
+                    let value = serde_json::from_str(value).expect("what is stored is JSON");
+                    content.insert(key.clone(), value);
+                }
+                None => drop(content.remove(key)),
+            }
         }
         let (path, copy) = (Arc::clone(&self.path), content.clone());
         let written = tokio::task::spawn_blocking(move || replace(&path, &copy)).await;
@@ -173,6 +192,27 @@ mod tests {
                 .as_ref();
             assert_eq!(position.map(|p| p.offset), Some(Source(offset)));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_position_stands_beside_positions_and_can_be_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("positions");
+        let store = FileStore::open(&path).expect("a new file");
+        store.save(&[entry("one", 10)]).await.expect("stored");
+        let text = |key: &str, value: Option<&str>| (key.to_owned(), value.map(str::to_owned));
+        let made = [
+            text(r#"["one",{"acl":"TOPIC"}]"#, Some(r#"{"format":1}"#)),
+            text(r#"["one",{"acl":"GROUP"}]"#, Some(r#"{"format":1}"#)),
+        ];
+        store.clone().save_texts(&made).await.expect("stored");
+        let gone = [text(r#"["one",{"acl":"GROUP"}]"#, None)];
+        store.save_texts(&gone).await.expect("stored");
+        let again = FileStore::open(&path).expect("our file");
+        assert_eq!(again.load("one").len(), 1, "the position");
+        let texts = again.load_texts().await;
+        assert_eq!(texts.len(), 2);
+        assert!(texts.contains(&made[0]));
     }
 
     #[test]

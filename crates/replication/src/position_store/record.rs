@@ -7,7 +7,7 @@
 //!
 //! `offset` is the next source offset to copy. The order of the members of a key matters, as Connect
 //! finds keys by their bytes. Other connectors' records in the same topic are none of ours and are
-//! passed over.
+//! passed over, and so are a link's records of other things (`metadata_sync/acl/record.rs`).
 
 use kafka_wire::types::{ProducerIdentity, TopicId, TopicPartition};
 use serde_json::{Map, Value, json};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_client::Cluster;
 use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
 
-use super::{StoreEntry, StoreError, StoredLink, record};
+use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
 
 /// How long the topic may take to become available, to be read, to be written.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -51,6 +51,28 @@ impl TopicStore {
             .iter()
             .flat_map(record::encode)
             .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
+            .collect();
+        Ok(self.log.write(&records, LIMIT).await?)
+    }
+
+    /// Records that are not text are none of ours.
+    pub(super) async fn load_texts(&mut self) -> Result<Vec<StoredText>, StoreError> {
+        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
+        let records = self.log.read_all(LIMIT).await?;
+        Ok(records
+            .into_iter()
+            .filter_map(|(key, value)| match value {
+                None => Some((text(key)?, None)),
+                Some(value) => Some((text(key)?, Some(text(value)?))),
+            })
+            .collect())
+    }
+
+    pub(super) async fn save_texts(&mut self, texts: &[StoredText]) -> Result<(), StoreError> {
+        let records: Vec<_> = texts
+            .iter()
+            .cloned()
+            .map(|(key, value)| (Bytes::from(key), value.map(Bytes::from)))
             .collect();
         Ok(self.log.write(&records, LIMIT).await?)
     }

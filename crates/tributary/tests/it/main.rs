@@ -8,6 +8,7 @@
     reason = "tests print their seeds, figures and tables"
 )]
 
+mod acls;
 mod bad_input;
 mod damage;
 mod fidelity;

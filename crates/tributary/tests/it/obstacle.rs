@@ -1,4 +1,5 @@
-//! What cannot be copied stops its own partition, says where and why, and nothing else stops.
+//! Batches that cannot pass as they are arrive record by record; what cannot be copied at all stops its own
+//! partition, says where and why, and nothing else stops.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -65,76 +66,93 @@ async fn thinned(cluster: &KafkaCluster, topic: &str, partition: i32) -> Result<
         .ok_or_else(|| format!("{} batches, all full", batches.len()))
 }
 
+/// Nine keys in a batch, the first of which the cleaner can take away. Partition 1 keeps all of its keys.
+fn batch_of_keys(partition: i32, text: &str) -> Vec<GeneratedRecord> {
+    let value = |key: &str| format!("{text} value of {key} ").repeat(20).into_bytes();
+    ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+        .map(|key| record(partition, key, value(key)))
+        .to_vec()
+}
+
 #[tokio::test]
-async fn a_batch_thinned_by_compaction_stops_its_partition_alone() {
+async fn batches_thinned_by_compaction_arrive_record_by_record_in_every_codec() {
     let guard = shaken().await;
     let clusters = guard.as_ref().expect("started");
     let (source, destination) = (&clusters.source, &clusters.destination);
     let prefix = unique("thinned");
-    let (compacted, other) = (format!("{prefix}.compacted"), format!("{prefix}.other"));
     let settings = [
         ("cleanup.policy", "compact"),
         ("segment.ms", "100"),
         ("min.cleanable.dirty.ratio", "0.01"),
         ("delete.retention.ms", "0"),
     ];
-    new_topic(source, &compacted, 2, &settings).await;
-    ordinary(source, &other).await;
-    // Partition 1 keeps all its keys; in partition 0 the first batch loses one of three.
-    let first = |partition: i32| {
-        ["a", "b", "c"]
-            .map(|key| record(partition, key, b"first".to_vec()))
-            .to_vec()
-    };
-    send(source, &compacted, [first(0), first(1)].concat()).await;
-    send(
-        source,
-        &compacted,
-        vec![
-            record(0, "b", b"second".to_vec()),
-            record(1, "d", b"first".to_vec()),
-        ],
-    )
-    .await;
-    let obstacle = eventually("the cleaner's work", COPIED, async || {
-        // Only closed segments are cleaned, and one closes when a record comes that is younger by segment.ms.
-        send(
-            source,
-            &compacted,
-            vec![record(0, "last", b"again".to_vec())],
-        )
-        .await;
-        thinned(source, &compacted, 0).await
-    })
-    .await
-    .expect("it cleans");
+    let topics = Codec::ALL.map(|codec| (codec, format!("{prefix}.{}", codec.name())));
+    for (codec, topic) in &topics {
+        new_topic(source, topic, 2, &settings).await;
+        let load = async |records: Vec<GeneratedRecord>| {
+            Load::new(source.bootstrap(), topic)
+                .codec(*codec)
+                .send(records)
+                .await
+                .expect("acknowledged");
+        };
+        load([batch_of_keys(0, "first"), batch_of_keys(1, "first")].concat()).await;
+        // A tombstone, and a value that is empty.
+        let mut again = vec![record(0, "b", Vec::new()), record(0, "d", b"new".to_vec())];
+        again.push(GeneratedRecord {
+            value: None,
+            ..record(0, "f", Vec::new())
+        });
+        load(again).await;
+    }
+    for (codec, topic) in &topics {
+        let at = eventually("the cleaner's work", COPIED, async || {
+            // Only closed segments are cleaned, and one closes when a record comes that is younger by segment.ms.
+            send(source, topic, vec![record(0, "last", b"again".to_vec())]).await;
+            thinned(source, topic, 0).await
+        })
+        .await
+        .expect("it cleans");
+        println!("{}: thinned at offset {at}", codec.name());
+    }
 
     let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
-    let run = link.until_caught_up().await.ended_with(3);
-    let report = format!("{compacted}-0: cannot-pass at offset {obstacle}: ");
-    let line = run.output.lines().find(|line| line.contains(&report));
-    let line = line.unwrap_or_else(|| panic!("\"{report}\" is in the summary: {run}"));
-    assert!(
-        line.to_lowercase().contains("compact"),
-        "the reason is named: {line}"
-    );
-    println!("{line}");
-    assert_eq!(run.output.matches("cannot-pass").count(), 1, "{run}");
-    let verdict = compared(&committed(source, &other), &stored(destination, &other)).await;
-    assert!(verdict.is_equal(), "the other topic: {verdict}\n{run}");
-    let there = judge::read_all(&committed(source, &compacted), COPIED)
-        .await
-        .expect("readable");
-    let here = judge::read_all(&stored(destination, &compacted), COPIED)
-        .await
-        .expect("readable");
-    let verdict = judge::compare(&only(1, &there[&1]), &only(1, &here[&1]));
-    assert!(verdict.is_equal(), "the other partition: {verdict}\n{run}");
-    assert!(
-        here[&0].is_empty(),
-        "nothing passes the obstacle: {:?}",
-        here[&0]
-    );
+    let run = link.until_caught_up().await.ended_with(0);
+    let decoded = run
+        .output
+        .lines()
+        .find(|line| line.contains("decoded: thinned"));
+    println!("{}", decoded.unwrap_or_else(|| panic!("it is said: {run}")));
+    for (codec, topic) in &topics {
+        let verdict = compared(&committed(source, topic), &stored(destination, topic)).await;
+        assert!(verdict.is_equal(), "{}: {verdict}\n{run}", codec.name());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_larger_than_the_destination_takes_arrives_in_parts() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let prefix = unique("parts");
+    for codec in Codec::ALL {
+        let topic = format!("{prefix}.{}", codec.name());
+        new_topic(source, &topic, 2, &[]).await;
+        new_topic(destination, &topic, 2, &[("max.message.bytes", "20000")]).await;
+        Load::new(source.bootstrap(), &topic)
+            .codec(codec)
+            .setting("batch.size", "200000")
+            .setting("linger.ms", "200")
+            .send(Generator::new(Shape::uniform(SEED, 2, 700)).take(2_000))
+            .await
+            .expect("acknowledged");
+    }
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    let run = link.until_caught_up().await.ended_with(0);
+    assert!(run.output.contains("decoded: too-large"), "{run}");
+    for codec in Codec::ALL {
+        let topic = format!("{prefix}.{}", codec.name());
+        let verdict = compared(&committed(source, &topic), &stored(destination, &topic)).await;
+        assert!(verdict.is_equal(), "{}: {verdict}\n{run}", codec.name());
+    }
 }
 
 #[tokio::test]
@@ -160,7 +178,7 @@ async fn a_record_larger_than_the_destination_takes_stops_its_partition_alone() 
     let line = run.output.lines().find(|line| line.contains(&report));
     let line = line.unwrap_or_else(|| panic!("\"{report}\" is in the summary: {run}"));
     assert!(
-        line.contains("MESSAGE_TOO_LARGE") && line.contains("bytes"),
+        line.contains("max.message.bytes") && line.contains("4000"),
         "{line}"
     );
     println!("{line}");
@@ -187,4 +205,48 @@ async fn a_record_larger_than_the_destination_takes_stops_its_partition_alone() 
     }
     let verdict = compared(&committed(source, &other), &stored(destination, &other)).await;
     assert!(verdict.is_equal(), "the other topic: {verdict}\n{run}");
+}
+
+#[tokio::test]
+async fn records_that_the_destination_refuses_are_left_out_only_where_that_is_asked_for() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("refused");
+    new_topic(source, &topic, 1, &[]).await;
+    let settings = [("cleanup.policy", "compact"), ("max.message.bytes", "4000")];
+    new_topic(destination, &topic, 1, &settings).await;
+    let keyless = |value: &str| GeneratedRecord {
+        key: None,
+        ..record(0, "", value.as_bytes().to_vec())
+    };
+    let batch = |n: usize| {
+        let mut records = vec![record(0, "a", vec![b'.'; 10 + n]), keyless("nowhere to go")];
+        records.push(record(0, "b", vec![b'.'; 20 + n]));
+        records
+    };
+    send(source, &topic, batch(0)).await;
+    send(source, &topic, vec![record(0, "large", vec![b'x'; 9_000])]).await;
+    send(source, &topic, batch(1)).await;
+
+    let stops = Replicate::new(source, destination, &topic);
+    let run = stops.until_caught_up().await.ended_with(3);
+    assert!(run.output.contains("refused at offset 0: "), "{run}");
+
+    let skips =
+        Replicate::new(source, destination, &topic).with(&["--set", "tributary.on.refused=skip"]);
+    let run = skips.until_caught_up().await.ended_with(0);
+    assert!(run.output.contains("3 records were left out"), "{run}");
+    let there = judge::read_all(&committed(source, &topic), COPIED)
+        .await
+        .expect("readable");
+    let here = judge::read_all(&stored(destination, &topic), COPIED)
+        .await
+        .expect("readable");
+    let expected: Vec<ReadRecord> = there[&0]
+        .iter()
+        .filter(|r| r.key.as_deref().is_some_and(|key| key != b"large"))
+        .cloned()
+        .collect();
+    assert_eq!(expected.len(), 4);
+    let verdict = judge::compare(&only(0, &expected), &only(0, &here[&0]));
+    assert!(verdict.is_equal(), "{verdict}\n{run}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use test_support::eventually::{eventually, eventually_true};
 use test_support::judge;
 use test_support::kafka_cluster::KafkaCluster;
-use test_support::tools::KafkaTools;
+use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{delete_topic, topics};
 
@@ -163,16 +163,16 @@ async fn a_topic_that_is_deselected_keeps_its_position_and_resumes_when_it_is_se
     }
 }
 
-/// Kafka's own `kafka-acls`, as it is called since 4.2.
-const ACL_COMMAND: &str = "org.apache.kafka.tools.AclCommand";
-
-/// Changes rights of clients in plain text.
+/// Kafka's own `kafka-acls`.
 async fn rights(cluster: &KafkaCluster, change: &[&str]) {
     let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
     let bootstrap = cluster.bootstrap();
     let mut arguments = vec!["--bootstrap-server", &bootstrap, "--force"];
     arguments.extend(change);
-    kafka.run(ACL_COMMAND, &arguments).await.expect("changed");
+    kafka
+        .run(tools::ACL_COMMAND, &arguments)
+        .await
+        .expect("changed");
 }
 
 /// Forbids an operation on a topic, or allows it again.

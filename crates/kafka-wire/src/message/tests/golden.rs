@@ -8,10 +8,11 @@ use crate::message::describe_configs::ConfigSource;
 use crate::message::fetch::{FetchRequest, FetchedPartition};
 use crate::message::produce::{ProduceRequest, ProduceResponse};
 use crate::message::{
-    ApiKey, Broker, Request, TopicRef, VersionRange, api_versions, create_partitions,
-    create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_producers, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, split_response_header,
+    ApiKey, Broker, Request, TopicRef, VersionRange, acl, api_versions, create_acls,
+    create_partitions, create_topics, delete_acls, delete_records, delete_topics, describe_acls,
+    describe_cluster, describe_configs, describe_producers, find_coordinator,
+    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    split_response_header,
 };
 use crate::types::{NodeId, TopicName};
 
@@ -246,6 +247,55 @@ fn what_a_real_broker_says_of_configurations_is_read() {
         (largest.value.as_deref(), largest.source),
         (Some("1048588"), ConfigSource::Default)
     );
+}
+
+#[test]
+fn what_a_real_broker_says_of_access_rights_is_read() {
+    use describe_acls::DescribeAclsRequest as Describe;
+    let old = captured!(create_acls::CreateAclsRequest, "CreateAcls", 1);
+    let new = captured!(create_acls::CreateAclsRequest, "CreateAcls", 3);
+    assert_eq!(old, new);
+    let errors: Vec<_> = new.outcomes.iter().map(|outcome| outcome.error).collect();
+    let (none, bad) = (ErrorCode::NONE, ErrorCode::INVALID_REQUEST);
+    assert_eq!(errors, [none, none, none, bad]);
+    let message = new.outcomes[3].error_message.as_deref();
+    let begin = "Could not parse principal from `nobody`";
+    assert!(message.is_some_and(|text| text.starts_with(begin)));
+
+    let old = captured!(Describe, "DescribeAcls", 1);
+    let new = captured!(Describe, "DescribeAcls", 3);
+    assert_eq!(old, new);
+    assert_eq!(new.error, ErrorCode::NONE);
+    let mut sentences: Vec<_> = new.bindings.iter().map(ToString::to_string).collect();
+    sentences.sort_unstable();
+    let expected = [
+        "ALLOW READ on TOPIC LITERAL orders for User:alice from *",
+        "ALLOW WRITE on TOPIC PREFIXED pay for User:alice from *",
+        "DENY ALL on TOPIC LITERAL orders for User:bob from *",
+    ];
+    assert_eq!(sentences, expected);
+
+    let old = captured!(delete_acls::DeleteAclsRequest, "DeleteAcls", 1);
+    let new = captured!(delete_acls::DeleteAclsRequest, "DeleteAcls", 3);
+    assert_eq!(old, new);
+    let [one, missing] = &new.filters[..] else {
+        panic!("two filters: {new:?}")
+    };
+    let [(binding, outcome)] = &one.bindings[..] else {
+        panic!("one binding: {one:?}")
+    };
+    assert_eq!(binding.to_string(), expected[1]);
+    assert_eq!(binding.pattern, acl::AclPattern::Prefixed);
+    assert_eq!(
+        (one.outcome.error, outcome.error, missing.outcome.error),
+        (none, none, none)
+    );
+    assert!(missing.bindings.is_empty());
+
+    let disabled = captured!(Describe, "DescribeAcls_disabled", 3);
+    assert_eq!(disabled.error, ErrorCode::SECURITY_DISABLED);
+    let message = "No Authorizer is configured on the broker";
+    assert_eq!(disabled.error_message.as_deref(), Some(message));
 }
 
 fn check_produced(answer: &ProduceResponse, base_offset: i64) {

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use crate::message::metadata::MetadataRequest;
 use crate::message::reader::{Reader, reserve};
 use crate::message::{
-    ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_partitions, create_topics,
-    delete_records, delete_topics, describe_cluster, describe_configs, describe_log_dirs,
-    describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce,
+    ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_acls, create_partitions,
+    create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
+    describe_configs, describe_log_dirs, describe_producers, fetch, find_coordinator,
+    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    produce,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -21,10 +22,13 @@ fn decode<R: Request>(body: &Bytes) {
 
 fn decode_as_everything(body: &Bytes) {
     decode::<api_versions::ApiVersionsRequest>(body);
+    decode::<create_acls::CreateAclsRequest>(body);
     decode::<create_partitions::CreatePartitionsRequest>(body);
     decode::<create_topics::CreateTopicsRequest>(body);
+    decode::<delete_acls::DeleteAclsRequest>(body);
     decode::<delete_records::DeleteRecordsRequest>(body);
     decode::<delete_topics::DeleteTopicsRequest>(body);
+    decode::<describe_acls::DescribeAclsRequest>(body);
     decode::<describe_cluster::DescribeClusterRequest>(body);
     decode::<describe_configs::DescribeConfigsRequest>(body);
     decode::<describe_log_dirs::DescribeLogDirsRequest>(body);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 
-use super::super::partition::{Landed, Leader, Stop};
+use super::super::partition::{Leader, Stop};
+use super::super::recovery::Landed;
 use crate::offset_map::Segment;
 use crate::position::Position;
 
@@ -17,6 +18,12 @@ pub(crate) type Index = usize;
 pub(crate) struct Settings {
     /// The link, which is part of every stored key.
     pub(crate) link: String,
+    /// Verify checksums also of batches that pass untouched.
+    pub(crate) check_crcs: bool,
+    /// Records get the append times of the source.
+    pub(crate) keep_append_time: bool,
+    /// Batches of a lagging partition are merged where their mean size is below this; 0 for never.
+    pub(crate) merge_below: u32,
     /// Bytes of one partition in one fetch answer.
     pub(crate) max_partition_bytes: i32,
     /// Bytes in one fetch answer.
@@ -33,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) retry: (Duration, Duration),
     /// Whether several source partitions share a destination partition (merged topics).
     pub(crate) shared: bool,
+    /// What to do about records that the destination does not take.
+    pub(crate) on_refused: OnRefused,
     /// What to do about source records that are gone.
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.
@@ -106,6 +115,8 @@ pub(crate) enum Established {
     Ready {
         position: Position,
         landed: Vec<Landed>,
+        /// The destination topic's `max.message.bytes`, where it may be read.
+        max_message_bytes: Option<u32>,
         /// Whether the position has to be stored before anything is written.
         store_first: bool,
         /// The source's last stable offset.

@@ -8,8 +8,10 @@ use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::partition::{Found, Partition, Phase};
-use super::super::route::Routed;
+use super::super::decode::Rules;
+use super::super::partition::{Partition, Phase};
+use super::super::piped::PipedBatch;
+use super::super::route::{Blocked, Routed};
 use super::super::send_state::SendState;
 use super::{Core, Index};
 
@@ -21,7 +23,7 @@ const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FetchOrder {
     /// Partitions to ask for, new or otherwise than before.
-    pub(crate) set: Vec<(Index, TopicPartition, Wanted)>,
+    pub(crate) set: Vec<(Index, TopicPartition, Wanted, Rules)>,
     /// Partitions to ask for no longer.
     pub(crate) remove: Vec<TopicPartition>,
     /// How long the broker may wait for news.
@@ -31,7 +33,7 @@ pub(crate) struct FetchOrder {
 }
 
 /// One partition of an answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct FetchedPartition {
     pub(crate) index: Index,
     /// The topic that was asked.
@@ -56,7 +58,7 @@ pub(super) struct Reader {
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
-    asked: HashMap<Index, Wanted>,
+    asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
     removals: Vec<TopicPartition>,
     held_back: BTreeSet<Index>,
@@ -123,7 +125,11 @@ impl Core {
     }
 
     /// What `node` does not know yet about a partition, if it is to be asked for there.
-    fn tell(&mut self, node: NodeId, index: Index) -> Option<(Index, TopicPartition, Wanted)> {
+    fn tell(
+        &mut self,
+        node: NodeId,
+        index: Index,
+    ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let reader = self.readers.get_mut(&node)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
@@ -142,14 +148,16 @@ impl Core {
             }
             return None;
         };
-        let before = reader.asked.insert(index, wanted);
+        let rules = partition.rules(settings);
+        let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
             reader
                 .removals
                 .retain(|removed| *removed != partition.source);
         }
-        (before != Some(wanted)).then(|| (index, partition.source.clone(), wanted))
+        let told = before.is_some_and(|(w, r)| w == wanted && r == rules);
+        (!told).then(|| (index, partition.source.clone(), wanted, rules))
     }
 
     /// Takes a fetcher's answer.
@@ -222,31 +230,37 @@ impl Core {
             partition.end = Some((fetched.last_stable, now));
         }
         let routed = fetched.routed;
+        // What was left out before a restart is met again.
+        let known = partition.skipped_up_to;
+        for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
+            partition.skipped_up_to = *offset;
+            tracing::error!(
+                partition = %partition.source, offset,
+                "record left out, as tributary.on.refused=skip says: {reason}"
+            );
+            partition.totals.skipped += 1;
+        }
+        partition.note_sizes(routed.read_batches, routed.read_bytes);
         let news = routed.next != fetched.asked || routed.blocked.is_some();
+        let begin = routed.batches.first().map(PipedBatch::first_offset);
+        let mut repeated = 0;
         for piped in routed.batches {
-            match partition.find(piped) {
-                Found::Whole => {}
-                Found::Missing(piped) => {
-                    if let Some(send) = &mut partition.send {
-                        send.push(piped);
-                    }
-                }
-                Found::Partly { batch, repeated } => {
-                    partition.totals.repeated += u64::try_from(repeated).unwrap_or(0);
-                    tracing::warn!(
-                        partition = %partition.source,
-                        "the source has cut its batches anew: up to {repeated} records from source offset {} on \
-                         may be at the destination twice",
-                        batch.batch.info().base_offset
-                    );
-                    if let Some(send) = &mut partition.send {
-                        send.push(batch);
-                    }
-                }
-            }
+            repeated += partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
         partition.pass_over(routed.next, routed.leader_epoch, routed.dropped);
+        let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
+        if at_the_end || routed.blocked.is_some() {
+            repeated += partition.read_to_the_end();
+        }
+        if repeated > 0 {
+            tracing::warn!(
+                partition = %partition.source,
+                "the source no longer holds what was copied from offset {} on: up to {repeated} records behind \
+                 it may be at the destination twice",
+                begin.unwrap_or(fetched.asked)
+            );
+        }
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
             partition.recover();
@@ -257,7 +271,7 @@ impl Core {
         if news {
             self.mark_changed(index);
             self.queue_for_send(index);
-            self.settle_blocked(index);
+            self.settle_blocked(index, now);
         }
         self.touch_reader(index);
     }
@@ -283,13 +297,20 @@ impl Core {
     }
 
     /// Stops a blocked partition once everything before the obstacle is acknowledged.
-    pub(super) fn settle_blocked(&mut self, index: Index) {
-        let Some(partition) = self.partitions.get(&index) else {
+    pub(super) fn settle_blocked(&mut self, index: Index, now: Instant) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        if partition.send.as_ref().is_some_and(|send| send.is_empty())
-            && let Some(stop) = partition.blocked_stop()
-        {
+        let waits = partition.send.as_ref().is_some_and(|send| !send.is_empty());
+        let Some(stop) = partition.blocked_stop().filter(|_| !waits) else {
+            return;
+        };
+        // What was damaged on the way is whole when it is read again; once is enough to know.
+        let damaged = partition.blocked.as_ref().is_some_and(Blocked::is_damage);
+        if damaged && partition.count_refusal(stop.offset.unwrap_or(-1)) < 2 {
+            let trouble = format!("{}; it is read again", stop.reason);
+            self.restart(index, trouble, now);
+        } else {
             self.stop(index, stop);
         }
     }

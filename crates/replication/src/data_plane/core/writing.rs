@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use config::link::OnRefused;
 use kafka_wire::batch::verify_crc;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::TopicRef;
@@ -15,11 +16,20 @@ use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::partition::{Phase, Stop};
-use super::super::route::PipedBatch;
+use super::super::piped::PipedBatch;
 use super::{Core, Index};
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
+
+/// A batch that a smaller one helps against.
+const TOO_LARGE: [ErrorCode; 2] = [
+    ErrorCode::MESSAGE_TOO_LARGE,
+    ErrorCode::RECORD_LIST_TOO_LARGE,
+];
+
+/// How many sizes are tried: where the limit may not be read, each is half of the one before.
+const SIZES: u32 = 12;
 
 /// How often the same batch is tried before a refusal that could pass is taken as final.
 const TRIES: u32 = 3;
@@ -285,7 +295,7 @@ impl Core {
                 self.mark_changed(index);
                 self.queue_for_send(index);
                 self.touch_reader(index);
-                self.settle_blocked(index);
+                self.settle_blocked(index, now);
             }
             Some(Err(displaced)) => {
                 let offset = partition.position.as_ref().map(|p| p.offset.0);
@@ -326,7 +336,7 @@ impl Core {
         let Some(piped) = send.sent_in(tag) else {
             return;
         };
-        let offset = piped.batch.info().base_offset;
+        let offset = piped.first_offset();
         let trouble = format!(
             "destination: Produce to {} answered {}{}",
             partition.destination,
@@ -362,6 +372,25 @@ impl Core {
                     ),
                 })
             }
+            _ if TOO_LARGE.contains(&answer.error) => {
+                // Read again with the limit as it is now, it comes in parts.
+                let (stop, size) = (refusal(piped, offset, &trouble), piped.size());
+                let single = piped.offsets() == 1;
+                partition.guess_limit(size);
+                (partition.count_refusal(offset) >= SIZES || single).then_some(stop)
+            }
+            ErrorClass::RefusedData if self.settings.on_refused == OnRefused::Skip => {
+                let (stop, batch) = (refusal(piped, offset, &trouble), piped.clone());
+                let indices = answer.record_errors.iter().map(|e| e.batch_index);
+                let count = partition.leave_out(&batch, indices);
+                tracing::error!(
+                    partition = %partition.source,
+                    records = count,
+                    offsets = ?partition.refused_records,
+                    "records left out, as tributary.on.refused=skip says: {trouble}"
+                );
+                (count == 0).then_some(stop)
+            }
             ErrorClass::RefusedData => Some(refusal(piped, offset, &trouble)),
             // An unknown error may pass, but is also what brokers answer to a compressed batch whose
             // records are numbered wrongly; that one stays.
@@ -369,6 +398,9 @@ impl Core {
                 || answer.error == ErrorCode::UNKNOWN_SERVER_ERROR =>
             {
                 let stop = refusal(piped, offset, &trouble);
+                if answer.error == ErrorCode::UNKNOWN_SERVER_ERROR && piped.reason().is_none() {
+                    partition.renumber = Some(offset);
+                }
                 (partition.count_refusal(offset) >= TRIES).then_some(stop)
             }
             _ => None,
@@ -394,13 +426,14 @@ fn is(
 }
 
 fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
-    let info = piped.batch.info();
     Stop {
         state: "refused",
         offset: Some(offset),
         reason: format!(
             "{trouble}; the batch holds source offsets {}–{} in {} bytes",
-            info.base_offset, info.last_offset, info.size
+            piped.first_offset(),
+            piped.last_offset(),
+            piped.size()
         ),
     }
 }

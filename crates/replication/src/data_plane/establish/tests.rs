@@ -23,6 +23,7 @@ fn position() -> Position {
 /// Nothing has happened since the position was stored.
 fn readings() -> Readings {
     Readings {
+        max_message_bytes: None,
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),
@@ -64,20 +65,35 @@ fn foreign(base: i64, records: usize) -> BatchInfo {
     batch(ProducerIdentity { id: -1, epoch: -1 }, -1, base, records)
 }
 
-fn at(base: i64, offsets: i64) -> Landed {
-    Landed {
-        base: Destination(base),
-        offsets,
-    }
+fn pairs(landed: &[Landed]) -> Vec<(i64, i64)> {
+    landed.iter().map(|l| (l.base.0, l.offsets)).collect()
 }
 
-/// What lands, with the destination's log beginning at `start`.
-fn check(position: &Position, start: i64, tail: &[BatchInfo], expected: Result<Vec<Landed>, i32>) {
+/// First offset and number of offsets.
+fn at(base: i64, offsets: i64) -> (i64, i64) {
+    (base, offsets)
+}
+
+/// What lands, with the destination's log beginning at `start`. A batch that is still there is kept, to be
+/// compared with the source's.
+fn check(
+    position: &Position,
+    start: i64,
+    tail: &[BatchInfo],
+    expected: Result<Vec<(i64, i64)>, i32>,
+) {
     let readings = Readings {
         destination_start: start,
         ..readings()
     };
-    assert_eq!(landed(position, readings, tail), expected, "{tail:?}");
+    let found = landed(position, readings, tail);
+    if let Ok(found) = &found {
+        for one in found {
+            let there = tail.iter().find(|b| b.base_offset == one.base.0);
+            assert_eq!(one.batch.as_ref(), there, "{tail:?}");
+        }
+    }
+    assert_eq!(found.map(|all| pairs(&all)), expected, "{tail:?}");
 }
 
 /// The outcome in one line: position, sequence, epoch, destination end, offsets landed; or the stop.
@@ -88,6 +104,7 @@ fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> St
             landed,
             store_first,
             end,
+            ..
         } => {
             assert_eq!(end, readings.end);
             let there: i64 = landed.iter().map(|l| l.offsets).sum();
@@ -381,7 +398,7 @@ fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
     let landed_in =
         |order: &EstablishOrder, readings: Readings| match decide(order, position(), readings, &[])
         {
-            Established::Ready { landed, .. } => landed,
+            Established::Ready { landed, .. } => pairs(&landed),
             other => panic!("{other:?}"),
         };
     assert_eq!(landed_in(&order(OnGap::Stop), gone), [at(140, 100)]);

@@ -24,7 +24,7 @@ fn marker(base: i64, kind: ControlType) -> Bytes {
     control_batch(base, PRODUCER, kind)
 }
 
-/// A record set of the formats before the current one: 30 bytes with that magic.
+/// A damaged entry of a format before the current one: 30 bytes with that magic.
 fn legacy(base: i64) -> Bytes {
     let mut bytes = vec![0; 30];
     bytes[..8].copy_from_slice(&base.to_be_bytes());
@@ -41,7 +41,13 @@ fn aborted_at(first_offset: i64) -> AbortedTransaction {
 }
 
 fn route_from(wanted: i64, batches: &[Bytes], aborted: &[AbortedTransaction]) -> Routed {
-    route(batches.concat().into(), aborted.to_vec(), wanted, false)
+    route(
+        batches.concat().into(),
+        aborted.to_vec(),
+        wanted,
+        &Rules::default(),
+        &mut Decoder::default(),
+    )
 }
 
 /// Base offset and `next` of what is written, and where reading goes on.
@@ -143,24 +149,31 @@ fn the_leader_epoch_is_that_of_the_last_batch_read_also_of_a_dropped_one() {
 }
 
 #[test]
-fn batches_before_the_wanted_offset_are_dropped_and_one_around_it_stops() {
+fn batches_before_the_wanted_offset_are_dropped_and_one_around_it_is_cut() {
     let routed = route_from(3, &[plain(0, 3), plain(3, 1)], &[]);
     check(&routed, &[(3, 4)], 4);
     let routed = route_from(2, &[plain(0, 5)], &[]);
-    check(&routed, &[], 2);
-    assert_eq!(routed.blocked.map(|blocked| blocked.offset), Some(0));
+    check(&routed, &[(2, 5)], 5);
+    assert_eq!(routed.batches[0].reason(), Some(DecodeReason::BegunInside));
+}
+
+#[test]
+fn what_the_cleaner_left_is_decoded_in_its_place() {
+    let thinned = builder(3, 2).last_offset_delta(9).build();
+    let routed = route_from(0, &[plain(0, 3), thinned, plain(13, 1)], &[]);
+    check(&routed, &[(0, 3), (3, 13), (13, 14)], 14);
+    let reasons: Vec<_> = routed.batches.iter().map(PipedBatch::reason).collect();
+    assert_eq!(reasons, [None, Some(DecodeReason::Thinned), None]);
 }
 
 #[test]
 fn what_cannot_pass_stops_reading_before_it() {
-    let thinned = builder(3, 2).last_offset_delta(9).build();
     let overfull = builder(3, 2).last_offset_delta(0).build();
     let codec = builder(3, 2).attributes(7).build();
     for (batch, words) in [
-        (thinned, "2"),
         (overfull, "2"),
         (codec, "7"),
-        (legacy(3), "format"),
+        (legacy(3), "cannot be decoded"),
     ] {
         let routed = route_from(0, &[plain(0, 3), batch, plain(13, 1)], &[]);
         check(&routed, &[(0, 3)], 3);
@@ -185,11 +198,16 @@ fn damage_stops_reading_only_where_it_is_looked_for() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     let records: Bytes = [plain(0, 3).to_vec(), bytes].concat().into();
-    let routed = route(records.clone(), Vec::new(), 0, true);
+    let strict = Rules {
+        check_crcs: true,
+        ..Rules::default()
+    };
+    let decoder = &mut Decoder::default();
+    let routed = route(records.clone(), Vec::new(), 0, &strict, decoder);
     check(&routed, &[(0, 3)], 3);
     blocks(&routed, 3, "checksum");
     // The destination will look, and refuse it.
-    let routed = route(records, Vec::new(), 0, false);
+    let routed = route(records, Vec::new(), 0, &Rules::default(), decoder);
     check(&routed, &[(0, 3), (3, 5)], 5);
 }
 
@@ -214,7 +232,13 @@ fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
             bytes[at] = random.random_range(0..=255);
         }
         bytes.truncate(random.random_range(0..=bytes.len()));
-        let routed = route(bytes.into(), vec![aborted_at(0)], 2, true);
+        let rules = Rules {
+            check_crcs: true,
+            max_message_bytes: Some(70),
+            ..Rules::default()
+        };
+        let decoder = &mut Decoder::default();
+        let routed = route(bytes.into(), vec![aborted_at(0)], 2, &rules, decoder);
         assert!(routed.next >= 2, "seed {seed}: {routed:?}");
     }
 }

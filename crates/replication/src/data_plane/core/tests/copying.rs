@@ -8,6 +8,7 @@ use kafka_wire::types::NodeId;
 use super::scene::{
     FROM, Scene, TO, batch, destination, position, refused_fetch, response, settings, source,
 };
+use crate::data_plane::decode::{Decoder, Rules};
 use crate::offset_map::Run;
 use crate::side::{Destination, Source};
 
@@ -99,7 +100,13 @@ fn one_request_carries_a_batch_of_every_partition_that_has_one() {
     scene.order();
     let answer = (0..3)
         .map(|index| {
-            let routed = crate::data_plane::route::route(batch(0, 2), Vec::new(), 0, false);
+            let routed = crate::data_plane::route::route(
+                batch(0, 2),
+                Vec::new(),
+                0,
+                &Rules::default(),
+                &mut Decoder::default(),
+            );
             crate::data_plane::core::FetchedPartition {
                 routed,
                 ..refused_fetch(index, 0, ErrorCode::NONE)

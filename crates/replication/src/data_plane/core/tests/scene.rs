@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::batch::{BatchBuilder, BatchHeader};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
@@ -21,8 +21,10 @@ use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, Index,
     LocateOrder, Located, Place, Settings,
 };
-use crate::data_plane::partition::{Landed, Leader, Partition, Phase, Stop};
-use crate::data_plane::route::route;
+use crate::data_plane::decode::{Decoder, Rules};
+use crate::data_plane::partition::{Leader, Partition, Phase, Stop};
+use crate::data_plane::recovery::Landed;
+use crate::data_plane::route::{Routed, route};
 use crate::position::Position;
 use crate::position_store::StoreEntry;
 use crate::side::{Destination, Source};
@@ -66,6 +68,9 @@ pub(super) struct Scene {
     pub(super) places: HashMap<TopicPartition, Place>,
     /// What establishing finds of our own behind the position.
     pub(super) landed: HashMap<Index, Vec<Landed>>,
+    rules: BTreeMap<Index, Rules>,
+    /// What the destination takes, as the next partition that is established learns it.
+    pub(super) max_message_bytes: Option<u32>,
     /// What the sessions ask for.
     pub(super) asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (Index, i64)>>,
 }
@@ -73,6 +78,9 @@ pub(super) struct Scene {
 pub(super) fn settings() -> Settings {
     Settings {
         shared: false,
+        check_crcs: false,
+        keep_append_time: false,
+        merge_below: 0,
         link: "link".to_owned(),
         max_partition_bytes: 1000,
         max_fetch_bytes: 10_000,
@@ -81,6 +89,7 @@ pub(super) fn settings() -> Settings {
         max_in_flight: 5,
         partition_room: 1 << 20,
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
     }
@@ -121,6 +130,8 @@ impl Scene {
             now: Instant::now(),
             places: HashMap::new(),
             landed: HashMap::new(),
+            rules: BTreeMap::new(),
+            max_message_bytes: None,
             asked: BTreeMap::new(),
         }
     }
@@ -258,6 +269,7 @@ impl Scene {
         let outcome = Established::Ready {
             position,
             landed: self.landed.remove(&order.index).unwrap_or_default(),
+            max_message_bytes: self.max_message_bytes,
             store_first,
             end: 0,
         };
@@ -275,7 +287,8 @@ impl Scene {
         for removed in &order.remove {
             asked.remove(removed);
         }
-        for (index, partition, wanted) in &order.set {
+        for (index, partition, wanted, rules) in &order.set {
+            self.rules.insert(*index, rules.clone());
             asked.insert(partition.clone(), (*index, wanted.offset));
         }
         Some((node, order))
@@ -287,7 +300,14 @@ impl Scene {
         for batch in batches {
             bytes.extend_from_slice(batch);
         }
-        let routed = route(bytes.freeze(), Vec::new(), asked, false);
+        let rules = self.rules.get(&index).cloned().unwrap_or_default();
+        let routed = route(
+            bytes.freeze(),
+            Vec::new(),
+            asked,
+            &rules,
+            &mut Decoder::default(),
+        );
         let answer = FetchedPartition {
             routed,
             ..refused_fetch(index, asked, ErrorCode::NONE)
@@ -345,7 +365,7 @@ pub(super) fn refused_fetch(index: Index, asked: i64, error: ErrorCode) -> Fetch
         error,
         last_stable: -1,
         follower: None,
-        routed: route(Bytes::new(), Vec::new(), asked, false),
+        routed: Routed::nothing(asked),
     }
 }
 

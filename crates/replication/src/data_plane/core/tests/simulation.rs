@@ -14,6 +14,8 @@ mod logs;
 
 use life::{Life, Plant, Tally};
 
+use crate::data_plane::DecodeReason;
+
 /// Lives that once failed.
 const SEEDS: [u64; 3] = [0, 1, 2];
 /// Lives of one run.
@@ -33,7 +35,15 @@ fn nothing_is_lost_doubled_or_displaced_whatever_happens() {
         && all.cuts > LIVES / 2
         && all.raised_epochs > LIVES / 10
         && all.landed > LIVES
-        && all.records > 20 * LIVES;
+        && all.records > 20 * LIVES
+        && [
+            DecodeReason::Thinned,
+            DecodeReason::TooLarge,
+            DecodeReason::BegunInside,
+            DecodeReason::Merged,
+        ]
+        .iter()
+        .all(|reason| all.decoded[*reason as usize] > LIVES / 50);
     assert!(eventful, "{all:?}");
 }
 

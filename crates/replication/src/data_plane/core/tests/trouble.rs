@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use config::link::{OnRecreate, StartPosition};
-use kafka_wire::batch::BatchBuilder;
+use kafka_wire::batch::{BatchBuilder, Identity, RawBatch, rewrite_header};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
 
@@ -12,7 +13,8 @@ use super::scene::{
     response, settings, source,
 };
 use crate::data_plane::core::{Assignment, Established, Place};
-use crate::data_plane::partition::{Landed, Leader};
+use crate::data_plane::partition::Leader;
+use crate::data_plane::recovery::Landed;
 use crate::side::Destination;
 
 /// One partition with one acknowledged batch and `on_their_way` more.
@@ -31,7 +33,8 @@ fn proven(on_their_way: i64) -> (Scene, Vec<super::scene::Sent>) {
 fn refusals_stop_at_once_or_are_tried_again_as_their_class_says() {
     for (code, tries) in [
         (ErrorCode::INVALID_RECORD, Some(1)),
-        (ErrorCode::MESSAGE_TOO_LARGE, Some(1)),
+        // Again with one record in a batch.
+        (ErrorCode::MESSAGE_TOO_LARGE, Some(2)),
         (ErrorCode::INVALID_TIMESTAMP, Some(1)),
         (ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, Some(1)),
         (ErrorCode::INVALID_REQUIRED_ACKS, Some(3)),
@@ -172,6 +175,7 @@ fn a_lane_that_ends_puts_its_calls_in_doubt_and_what_landed_is_not_sent_again() 
     let two = Landed {
         base: Destination(101),
         offsets: 2,
+        batch: None,
     };
     scene.landed.insert(0, vec![two]);
     scene.pass_and_settle();
@@ -199,6 +203,7 @@ fn a_batch_that_was_cut_anew_at_the_source_is_sent_whole_and_counted() {
     let one = Landed {
         base: Destination(100),
         offsets: 1,
+        batch: None,
     };
     scene.landed.insert(index, vec![one]);
     scene.settle();
@@ -207,15 +212,72 @@ fn a_batch_that_was_cut_anew_at_the_source_is_sent_whole_and_counted() {
     assert_eq!(scene.send_one().batches(), [(destination(0), 0, 1)]);
 }
 
+/// The copy of a source batch as the destination's broker stores it.
+fn stored(source: &RawBatch, base: i64, sequence: i32) -> Landed {
+    let producer = position(0, base, sequence).producer;
+    let header = rewrite_header(
+        source.header_bytes(),
+        Identity::new(producer, sequence),
+        false,
+    );
+    let mut bytes = BytesMut::from(&header[..]);
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    bytes.extend_from_slice(&source.payload());
+    let batch = RawBatch::parse(bytes.freeze()).expect("well formed");
+    Landed {
+        base: Destination(base),
+        offsets: i64::from(batch.info().offsets()),
+        batch: Some(*batch.info()),
+    }
+}
+
+#[test]
+fn what_is_found_is_compared_and_records_that_the_source_has_lost_since_are_not_counted() {
+    let value = |offset: i64| {
+        let text = format!("value {offset}");
+        BatchBuilder::new(offset)
+            .record(None, Some(text.as_bytes()))
+            .build()
+    };
+    let landed: Vec<Landed> = (0..3)
+        .map(|n| {
+            let batch = RawBatch::parse(value(n)).expect("well formed");
+            stored(&batch, 100 + n, i32::try_from(n).expect("small"))
+        })
+        .collect();
+    let begin = || {
+        let mut scene = Scene::new(settings());
+        let index = scene.assign(source(0), destination(0), Some(position(0, 100, 0)));
+        scene.landed.insert(index, landed.clone());
+        scene.settle();
+        scene
+    };
+    let mut scene = begin();
+    scene.fetch(0, &[value(0), value(1), value(2), value(3)]);
+    assert_eq!(scene.partition(0).totals.found, 3);
+    assert_eq!(scene.partition(0).totals.repeated, 0);
+    assert_eq!(scene.send_one().batches(), [(destination(0), 0, 3)]);
+
+    // The cleaner has removed the second: by number alone, record 3 would pass for copied.
+    let mut scene = begin();
+    scene.fetch(0, &[value(0), value(2), value(3)]);
+    assert_eq!(scene.partition(0).totals.found, 1);
+    assert_eq!(scene.partition(0).totals.repeated, 2);
+    let sent = scene.send_one();
+    assert_eq!(sent.batches(), [(destination(0), 0, 3)]);
+    scene.answer(&sent, Ok(103));
+    assert_eq!(scene.send_one().batches(), [(destination(0), 0, 4)]);
+}
+
 #[test]
 fn a_blocked_batch_stops_the_partition_after_everything_before_it() {
-    let thinned = BatchBuilder::new(1)
+    let unknown = BatchBuilder::new(1)
         .record(None, Some(b"v"))
-        .last_offset_delta(4)
+        .attributes(7)
         .build();
     let mut scene = Scene::with(settings(), 2);
     scene.order();
-    scene.fetched(0, 0, &[batch(0, 1), thinned.clone(), batch(6, 1)]);
+    scene.fetched(0, 0, &[batch(0, 1), unknown.clone(), batch(6, 1)]);
     assert!(scene.stop_of(0).is_none(), "a batch before it is not there");
     let sent = scene.send_one();
     scene.answer(&sent, Ok(100));

@@ -5,7 +5,7 @@ mod answers;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use rand::rngs::SmallRng;
@@ -13,9 +13,11 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
 use super::logs::{DestinationLog, SourceLog};
+use crate::data_plane::DecodeReason;
 use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, LocateOrder, Located, Settings,
 };
+use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
 use crate::offset_map::Segment;
 use crate::position::Position;
@@ -50,7 +52,7 @@ struct Open {
     establish: Vec<(EstablishOrder, Option<Established>)>,
     fetches: BTreeMap<NodeId, FetchOrder>,
     /// What each node's session asks for: partition and offset.
-    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64)>>,
+    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64, Rules)>>,
     lanes: BTreeMap<NodeId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
 }
@@ -90,6 +92,8 @@ pub(super) struct Tally {
     pub(super) landed: u64,
     pub(super) raised_epochs: u64,
     pub(super) records: u64,
+    /// Batches acknowledged that had been decoded, by reason.
+    pub(super) decoded: [u64; DecodeReason::ALL.len()],
 }
 
 impl std::ops::AddAssign for Tally {
@@ -99,6 +103,9 @@ impl std::ops::AddAssign for Tally {
         self.landed += other.landed;
         self.raised_epochs += other.raised_epochs;
         self.records += other.records;
+        for (sum, more) in self.decoded.iter_mut().zip(other.decoded) {
+            *sum += more;
+        }
     }
 }
 
@@ -128,6 +135,9 @@ impl Life {
             .collect();
         let settings = Settings {
             shared: false,
+            check_crcs: true,
+            keep_append_time: false,
+            merge_below: if random.random_bool(0.5) { 200 } else { 0 },
             link: "link".to_owned(),
             max_partition_bytes: 1000,
             max_fetch_bytes: 10_000,
@@ -136,6 +146,7 @@ impl Life {
             max_in_flight: random.random_range(1..6),
             partition_room: random.random_range(1..2000),
             retry: (Duration::from_millis(100), Duration::from_secs(5)),
+            on_refused: OnRefused::Stop,
             on_gap: OnGap::Stop,
             on_recreate: OnRecreate::Stop,
         };
@@ -155,6 +166,11 @@ impl Life {
             tally: Tally::default(),
             found: None,
         };
+        for log in &mut life.destinations {
+            // A record with its header has up to 80 bytes, four of them up to 120.
+            log.limit = life.random.random_bool(0.4).then_some(90);
+            log.tells_limit = life.random.random_bool(0.7);
+        }
         life.store_often = life.random.random_range(0..8);
         life.assign();
         life
@@ -172,6 +188,7 @@ impl Life {
         }
         self.come_to_rest()?;
         self.compare()?;
+        self.count_decoded();
         self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
         Ok(self.tally)
     }
@@ -198,8 +215,8 @@ impl Life {
             for removed in &order.remove {
                 asked.remove(removed);
             }
-            for (index, partition, wanted) in &order.set {
-                asked.insert(partition.clone(), (*index, wanted.offset));
+            for (index, partition, wanted, rules) in &order.set {
+                asked.insert(partition.clone(), (*index, wanted.offset, rules.clone()));
             }
             self.open.fetches.insert(node, order);
         }
@@ -377,9 +394,18 @@ impl Life {
             }
         }
         self.tally.crashes += 1;
+        self.count_decoded();
         self.open = Open::default();
         self.core = Core::new(self.core.settings.clone());
         self.assign();
+    }
+
+    fn count_decoded(&mut self) {
+        for partition in self.core.partitions.values() {
+            for (sum, more) in self.tally.decoded.iter_mut().zip(partition.totals.decoded) {
+                *sum += more;
+            }
+        }
     }
 
     /// Everything is answered until nothing is left to do.

@@ -94,7 +94,14 @@ impl SourceLog {
         if let Some(producer) = producer {
             builder = builder.producer(producer, 0).transactional();
         }
-        for offset in self.end..self.end + random.random_range(1..5) {
+        let count = random.random_range(1..5);
+        if random.random_bool(0.2) {
+            // The cleaner removed records behind these.
+            builder = builder.last_offset_delta(
+                i32::try_from(count).expect("small") + random.random_range(0..3),
+            );
+        }
+        for offset in self.end..self.end + count {
             let value = format!("{}:{offset}", self.number);
             builder = builder.record(None, Some(value.as_bytes()));
             if committed {
@@ -158,6 +165,9 @@ struct Known {
 pub(super) struct DestinationLog {
     pub(super) leader: NodeId,
     pub(super) end: i64,
+    /// Largest batch it takes, and whether it says so.
+    pub(super) limit: Option<u32>,
+    pub(super) tells_limit: bool,
     batches: Vec<RawBatch>,
     producers: HashMap<i64, Known>,
     /// Source partition and offset of every record of ours, with its own offset.
@@ -171,6 +181,8 @@ impl DestinationLog {
         Self {
             leader: NodeId(11),
             end: 0,
+            limit: None,
+            tells_limit: true,
             batches: Vec::new(),
             producers: HashMap::new(),
             records: Vec::new(),
@@ -202,6 +214,9 @@ impl DestinationLog {
         let batch = [&header[..], payload].concat();
         if !verify_crc(&batch) {
             return Err(ErrorCode::CORRUPT_MESSAGE);
+        }
+        if self.limit.is_some_and(|limit| batch.len() > limit as usize) {
+            return Err(ErrorCode::MESSAGE_TOO_LARGE);
         }
         let header = BatchHeader::new(header);
         let clean = header.attributes().0 & !Attributes::CODEC_MASK == 0;

@@ -13,6 +13,7 @@ use rand::RngExt;
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
 use crate::data_plane::core::{EstablishOrder, Established, FetchedPartition, Located, Place};
+use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
 use crate::data_plane::route::{Routed, route};
@@ -30,12 +31,14 @@ impl Life {
         self.open.fetches.remove(&node);
         let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
         let mut answer = Vec::new();
-        for (partition, (index, offset)) in asked {
+        for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
             let count = self.random.random_range(0..8);
             let (error, routed) = if log.leader.node == node {
                 let (bytes, aborted) = log.read(offset, count);
-                (ErrorCode::NONE, route(bytes, aborted, offset, true))
+                let decoder = &mut Decoder::default();
+                let routed = route(bytes, aborted, offset, &rules, decoder);
+                (ErrorCode::NONE, routed)
             } else {
                 (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
             };
@@ -185,6 +188,7 @@ impl Life {
             epoch_end: source.epoch_end(epoch),
             destination_start: 0,
             destination_end: destination.end,
+            max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };
         match &order.position {
             Some(position) => {
@@ -215,6 +219,7 @@ impl Life {
                 Established::Ready {
                     position: first_position(order, readings, identity),
                     landed: Vec::new(),
+                    max_message_bytes: readings.max_message_bytes,
                     store_first: true,
                     end: readings.end,
                 }

@@ -1,0 +1,221 @@
+//! Batches with every obstacle, and what becomes of their records.
+
+use bytes::Bytes;
+use kafka_wire::batch::{BatchBuilder, BatchHeader, records, verify_crc};
+use kafka_wire::record::RecordDecoder;
+
+use super::*;
+
+/// `count` records with different values at offsets from `base` on.
+fn batch(base: i64, count: usize) -> RawBatch {
+    let values: Vec<String> = (0..count).map(|n| format!("value {n} of {base}")).collect();
+    let builder = values.iter().fold(BatchBuilder::new(base), |b, value| {
+        b.record(Some(b"key"), Some(value.as_bytes()))
+    });
+    RawBatch::parse(builder.leader_epoch(4).build()).expect("well formed")
+}
+
+/// The same records in another codec, at other offsets: what the cleaner leaves.
+fn made(codec: Codec, batch: &RawBatch, keep: impl Fn(i64) -> bool) -> RawBatch {
+    let mut decoder = RecordDecoder::new();
+    let mut encoder = BatchEncoder::new();
+    for record in decoder.batch(batch, DECOMPRESSED).expect("whole") {
+        let record = record.expect("readable");
+        if keep(record.offset()) {
+            encoder.push(&record).expect("small");
+        }
+    }
+    encoder
+        .finish(&options(codec, batch.info().base_offset))
+        .expect("some are left")
+}
+
+/// Keys, values and times, in order.
+fn contents(batch: &RawBatch) -> Vec<(Option<Bytes>, Option<Bytes>, i64)> {
+    let mut decoder = RecordDecoder::new();
+    let owned = |part: Option<&[u8]>| part.map(Bytes::copy_from_slice);
+    decoder
+        .batch(batch, DECOMPRESSED)
+        .expect("whole")
+        .map(|record| {
+            let record = record.expect("readable");
+            (
+                owned(record.key()),
+                owned(record.value()),
+                record.timestamp(),
+            )
+        })
+        .collect()
+}
+
+fn limited(limit: u32) -> Rules {
+    Rules {
+        max_message_bytes: Some(limit),
+        ..Rules::default()
+    }
+}
+
+/// First and last source offset and `next` of each part; all records are those of the source, in order.
+fn check(
+    source: &RawBatch,
+    reason: DecodeReason,
+    from: i64,
+    rules: &Rules,
+    expected: &[(i64, i64, i64)],
+) {
+    let parts = Decoder::default()
+        .reshape(source, reason, from, rules)
+        .expect("it can be decoded");
+    let found: Vec<_> = parts
+        .iter()
+        .map(|part| (part.first_offset(), part.last_offset(), part.next))
+        .collect();
+    assert_eq!(found, expected);
+    let mut made = Vec::new();
+    for part in &parts {
+        assert!(verify_crc(part.batch.bytes()));
+        let header = BatchHeader::new(part.batch.header_bytes());
+        assert_eq!(header.codec(), source.header().codec());
+        assert_eq!(header.records_count(), header.last_offset_delta() + 1);
+        let mut offsets = 0;
+        part.each_run(0, |run| offsets += run.length);
+        assert_eq!(offsets, part.offsets(), "as many offsets as records");
+        assert_eq!(part.reason(), Some(reason));
+        made.extend(contents(&part.batch));
+    }
+    let all = contents(source);
+    assert_eq!(made, all[all.len() - made.len()..]);
+}
+
+#[test]
+fn a_batch_begun_inside_keeps_the_records_behind_the_beginning() {
+    for codec in [
+        Codec::None,
+        Codec::Zstd,
+        Codec::Lz4,
+        Codec::Snappy,
+        Codec::Gzip,
+    ] {
+        let source = made(codec, &batch(100, 10), |_| true);
+        let rules = Rules::default();
+        check(
+            &source,
+            DecodeReason::BegunInside,
+            104,
+            &rules,
+            &[(104, 109, 110)],
+        );
+    }
+}
+
+#[test]
+fn records_that_the_cleaner_left_are_numbered_anew_and_their_offsets_are_known() {
+    let values: Vec<(i64, i64)> = vec![(3, 3), (7, 2)];
+    let builder = BatchBuilder::new(3)
+        .record(Some(b"a"), Some(b"1"))
+        .record(Some(b"b"), None)
+        .record(Some(b"c"), Some(b""))
+        .last_offset_delta(9);
+    let source = RawBatch::parse(builder.build()).expect("well formed");
+    let parts = Decoder::default()
+        .reshape(&source, DecodeReason::Thinned, 0, &Rules::default())
+        .expect("it can be decoded");
+    assert_eq!(parts.len(), 1);
+    assert_eq!(parts[0].next, 13, "behind the batch as it was");
+    assert_eq!(contents(&parts[0].batch), contents(&source));
+    assert_eq!(slice(&values, 2, 2), [(5, 1), (7, 1)]);
+    assert_eq!(slice(&values, 3, 5), [(7, 2)]);
+    assert_eq!(
+        [nth(&values, 0), nth(&values, 2), nth(&values, 4)],
+        [3, 5, 8]
+    );
+}
+
+#[test]
+fn a_batch_that_is_too_large_comes_in_the_same_parts_wherever_reading_begins() {
+    let source = batch(50, 12);
+    let rules = limited(u32::try_from(source.bytes().len() / 3).expect("small"));
+    let parts = Decoder::default()
+        .reshape(&source, DecodeReason::TooLarge, 50, &rules)
+        .expect("it can be decoded");
+    assert!(parts.len() >= 3);
+    assert!(
+        parts
+            .iter()
+            .all(|part| part.size() <= source.bytes().len() / 3)
+    );
+    assert_eq!(parts.last().map(|part| part.next), Some(62));
+    for begin in 1..parts.len() {
+        let from = parts[begin].first_offset();
+        assert_eq!(from, parts[begin - 1].next);
+        let again = Decoder::default()
+            .reshape(&source, DecodeReason::BegunInside, from, &rules)
+            .expect("it can be decoded");
+        let bytes = |parts: &[PipedBatch]| -> Vec<Bytes> {
+            parts
+                .iter()
+                .map(|part| part.batch.bytes().clone())
+                .collect()
+        };
+        assert_eq!(bytes(&again), bytes(&parts[begin..]));
+    }
+    // Anywhere else it is cut once, and what is left divided.
+    let from = parts[1].first_offset() + 1;
+    let trimmed = Decoder::default()
+        .reshape(&source, DecodeReason::BegunInside, from, &rules)
+        .expect("it can be decoded");
+    assert_eq!(trimmed[0].first_offset(), from);
+}
+
+#[test]
+fn a_record_that_is_too_large_alone_is_named_with_what_it_needs() {
+    let source = batch(50, 3);
+    let blocked = Decoder::default()
+        .reshape(&source, DecodeReason::TooLarge, 0, &limited(70))
+        .expect_err("no record fits");
+    assert_eq!((blocked.offset, blocked.cause), (50, Cause::Refused));
+    assert!(
+        blocked.reason.contains("max.message.bytes"),
+        "{}",
+        blocked.reason
+    );
+    // Where the limit is a guess the destination is asked.
+    let guessed = Rules {
+        limit_is_guessed: true,
+        ..limited(70)
+    };
+    let one = [(50, 50, 51), (51, 51, 52), (52, 52, 53)];
+    check(&source, DecodeReason::TooLarge, 0, &guessed, &one);
+}
+
+#[test]
+fn damage_is_found_before_anything_is_encoded_anew() {
+    let mut bytes = batch(5, 4).bytes().to_vec();
+    let last = bytes.len() - 3;
+    bytes[last] ^= 4;
+    let damaged = RawBatch::parse(bytes.into()).expect("its header is whole");
+    for rules in [Rules::default(), limited(80)] {
+        let blocked = Decoder::default()
+            .reshape(&damaged, DecodeReason::BegunInside, 7, &rules)
+            .expect_err("its checksum does not fit");
+        assert_eq!((blocked.offset, blocked.cause), (5, Cause::Damaged));
+    }
+}
+
+#[test]
+fn append_times_become_the_times_of_the_records() {
+    let builder = BatchBuilder::new(0)
+        .record(None, Some(b"a"))
+        .record(None, Some(b"b"))
+        .attributes(kafka_wire::batch::Attributes::LOG_APPEND_TIME);
+    let source = RawBatch::parse(builder.build()).expect("well formed");
+    let appended = source.info().max_timestamp;
+    let parts = Decoder::default()
+        .reshape(&source, DecodeReason::AppendTime, 0, &Rules::default())
+        .expect("it can be decoded");
+    let header = BatchHeader::new(parts[0].batch.header_bytes());
+    assert!(!header.has_log_append_time());
+    for record in records(&parts[0].batch).expect("readable") {
+        assert_eq!(record.timestamp, appended);
+    }
+}

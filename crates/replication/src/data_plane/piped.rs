@@ -1,0 +1,192 @@
+//! A batch on its way from the source to the destination, and where its records come from.
+//!
+//! Untouched, a batch's records have the source offsets that its header says. Decoded, its records are
+//! those of one or several source batches without what is not written, and [`PipedBatch::each_run`] says
+//! which offsets they had.
+
+use kafka_client::Buffers;
+use kafka_wire::batch::RawBatch;
+
+use crate::offset_map::Run;
+use crate::side::{Destination, Source};
+
+/// Why a batch was not passed on as it was.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DecodeReason {
+    /// Compaction removed some of its records; brokers accept no holes.
+    Thinned,
+    /// Its records are in message format 0 or 1; brokers accept only 2.
+    OldFormat,
+    /// It is larger than the destination's `max.message.bytes`.
+    TooLarge,
+    /// The copy begins inside it.
+    BegunInside,
+    /// Append times of the source were asked for.
+    AppendTime,
+    /// The destination refused it without saying why, as brokers do when the records of a compressed
+    /// batch are not numbered 0, 1, 2 ….
+    Renumbered,
+    /// It is one of many tiny ones of a partition that lags.
+    Merged,
+    /// Some of its records are left out, because the destination does not take them.
+    Refused,
+}
+
+impl DecodeReason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Thinned,
+        Self::OldFormat,
+        Self::TooLarge,
+        Self::BegunInside,
+        Self::AppendTime,
+        Self::Renumbered,
+        Self::Merged,
+        Self::Refused,
+    ];
+
+    /// The word for it in status and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Thinned => "thinned",
+            Self::OldFormat => "old-format",
+            Self::TooLarge => "too-large",
+            Self::BegunInside => "begun-inside",
+            Self::AppendTime => "append-time",
+            Self::Renumbered => "renumbered",
+            Self::Merged => "merged",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Consecutive source offsets: the first, and how many.
+pub(crate) type SourceRun = (i64, i64);
+
+/// A batch on its way, and where reading goes on behind it. Records that were dropped right after it
+/// count as read with it.
+#[derive(Clone, Debug)]
+pub(crate) struct PipedBatch {
+    /// As the source served it, or as it was encoded anew; in both cases without a new identity.
+    pub(crate) batch: RawBatch,
+    decoded: Option<Box<Decoded>>,
+    /// Source offset behind the batch and all that was dropped after it.
+    pub(crate) next: i64,
+    /// Leader epoch of the last batch before `next`. With the epoch of an earlier batch the source
+    /// would seem to have been cut short where that epoch ended.
+    pub(crate) leader_epoch: i32,
+}
+
+#[derive(Clone, Debug)]
+struct Decoded {
+    reason: DecodeReason,
+    /// In order, covering as many offsets as there are records.
+    runs: Vec<SourceRun>,
+}
+
+impl PipedBatch {
+    /// A batch that passes as it is.
+    pub(crate) fn untouched(batch: RawBatch) -> Self {
+        Self {
+            next: batch.info().next_offset(),
+            leader_epoch: batch.info().leader_epoch,
+            batch,
+            decoded: None,
+        }
+    }
+
+    /// A batch that was encoded anew from records at `runs`; reading goes on at `next`.
+    pub(crate) fn decoded(
+        batch: RawBatch,
+        reason: DecodeReason,
+        runs: Vec<SourceRun>,
+        next: i64,
+        leader_epoch: i32,
+    ) -> Self {
+        Self {
+            batch,
+            decoded: Some(Box::new(Decoded { reason, runs })),
+            next,
+            leader_epoch,
+        }
+    }
+
+    /// Counts dropped records right behind it as read with it.
+    pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32) {
+        if self.next < next {
+            self.next = next;
+            self.leader_epoch = leader_epoch;
+        }
+    }
+
+    /// Counts what was encoded anew against the budget.
+    pub(crate) fn count_in(&mut self, buffers: &Buffers) {
+        if self.decoded.is_some() {
+            let bytes = buffers.adopt(self.batch.bytes().clone());
+            self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
+        }
+    }
+
+    /// Sequence numbers it takes, which is also the number of offsets it gets.
+    pub(crate) fn offsets(&self) -> i64 {
+        i64::from(self.batch.info().offsets())
+    }
+
+    /// Bytes as sent, header included.
+    pub(crate) fn size(&self) -> usize {
+        self.batch.bytes().len()
+    }
+
+    /// Source offset of its first record.
+    pub(crate) fn first_offset(&self) -> i64 {
+        self.decoded
+            .as_ref()
+            .and_then(|decoded| decoded.runs.first())
+            .map_or(self.batch.info().base_offset, |(first, _)| *first)
+    }
+
+    /// Source offset of the record at `index`, if it has so many.
+    pub(crate) fn offset_at(&self, index: i64) -> Option<i64> {
+        let mut found = None;
+        self.each_run(0, |run| {
+            let within = index - run.destination.0;
+            if (0..run.length).contains(&within) {
+                found = Some(run.source.0 + within);
+            }
+        });
+        found
+    }
+
+    /// Source offset of its last record.
+    pub(crate) fn last_offset(&self) -> i64 {
+        self.decoded
+            .as_ref()
+            .and_then(|decoded| decoded.runs.last())
+            .map_or(self.batch.info().last_offset, |(first, length)| {
+                first + length - 1
+            })
+    }
+
+    /// Why it was decoded, if it was.
+    pub(crate) fn reason(&self) -> Option<DecodeReason> {
+        self.decoded.as_ref().map(|decoded| decoded.reason)
+    }
+
+    /// Calls `take` with the map of its offsets, when its first record is at `base`.
+    pub(crate) fn each_run(&self, base: i64, mut take: impl FnMut(Run)) {
+        let mut destination = base;
+        let mut give = |(first, length): SourceRun| {
+            take(Run {
+                source: Source(first),
+                destination: Destination(destination),
+                length,
+            });
+            destination += length;
+        };
+        match &self.decoded {
+            None => give((self.batch.info().base_offset, self.offsets())),
+            Some(decoded) => decoded.runs.iter().copied().for_each(give),
+        }
+    }
+}

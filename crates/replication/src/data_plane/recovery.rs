@@ -1,0 +1,232 @@
+//! Compares what is read again from the source with what the destination holds already (pure).
+//!
+//! ```text
+//!   destination   [ landed, 5 records ][ landed, 3 ] ── end
+//!   read again    [ 2 ][ 2 ][ 4 ─────────── ][ 6 ] …
+//!                 └── 5 are joined ─┘└── 3 ──┘└── missing: to be sent
+//! ```
+//!
+//! Counting alone would lose records: when the source's cleaner has removed some of those that were
+//! copied, as many later ones would be taken for copied. So contents are compared, by checksum. Batches
+//! that were cut or joined on their way are cut and joined in the same way first.
+
+use std::collections::VecDeque;
+
+use kafka_wire::batch::{BatchHeader, BatchInfo, Identity, RawBatch, rewrite_header};
+use kafka_wire::types::ProducerIdentity;
+
+use super::decode::Decoder;
+use super::piped::PipedBatch;
+use crate::offset_map::Run;
+use crate::side::{Destination, Source};
+
+/// A batch of ours that the destination's log holds behind the position, or several that it held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Landed {
+    /// The first offset.
+    pub(crate) base: Destination<i64>,
+    /// How many offsets.
+    pub(crate) offsets: i64,
+    /// The batch as it is stored there; `None` where retention has removed it and only its offsets tell.
+    pub(crate) batch: Option<BatchInfo>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Recovery {
+    landed: VecDeque<Landed>,
+    /// Batches that are the beginning of what landed first.
+    gathered: Vec<PipedBatch>,
+}
+
+/// Records that were read again and are at the destination.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Where they are.
+    pub(crate) runs: Vec<Run>,
+    /// Where reading goes on behind them.
+    pub(crate) next: i64,
+    pub(crate) leader_epoch: i32,
+    /// Sequence numbers they took.
+    pub(crate) offsets: i64,
+    /// Behind the last of them.
+    pub(crate) end: Destination<i64>,
+}
+
+/// What is known after a look.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) found: Vec<Found>,
+    /// What has to be sent, in order.
+    pub(crate) missing: Vec<PipedBatch>,
+    /// Records at the destination that were looked for in vain: the source holds something else there, and
+    /// what follows may be at the destination twice.
+    pub(crate) repeated: i64,
+}
+
+impl Recovery {
+    pub(crate) fn new(landed: Vec<Landed>) -> Self {
+        Self {
+            landed: landed.into(),
+            gathered: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing left to compare with.
+    pub(crate) fn is_over(&self) -> bool {
+        self.landed.is_empty()
+    }
+
+    /// Whether batches wait for others to be compared together.
+    pub(crate) fn waits(&self) -> bool {
+        !self.gathered.is_empty()
+    }
+
+    /// Takes the next batch that was read.
+    pub(crate) fn take(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut next = Some(piped);
+        while let Some(piped) = next.take() {
+            let Some(&first) = self.landed.front() else {
+                outcome.missing.push(piped);
+                break;
+            };
+            self.gathered.push(piped);
+            if first.batch.is_none() {
+                self.count(&mut outcome);
+                continue;
+            }
+            let total: i64 = self.gathered.iter().map(PipedBatch::offsets).sum();
+            if total < first.offsets {
+                break;
+            }
+            match compared(&first, &self.gathered, decoder) {
+                Some((found, rest)) => {
+                    self.landed.pop_front();
+                    self.gathered.clear();
+                    outcome.found.push(found);
+                    next = rest;
+                }
+                None => self.fail(&mut outcome),
+            }
+        }
+        outcome
+    }
+
+    /// Nothing more can be read: what waits for more has changed.
+    pub(crate) fn give_up(&mut self) -> Outcome {
+        let mut outcome = Outcome::default();
+        self.fail(&mut outcome);
+        outcome
+    }
+
+    /// Counts dropped records as read with the newest batch that waits; `false` when there is none.
+    pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32) -> bool {
+        let Some(newest) = self.gathered.last_mut() else {
+            return false;
+        };
+        newest.pass_over(next, leader_epoch);
+        true
+    }
+
+    fn fail(&mut self, outcome: &mut Outcome) {
+        outcome.repeated += self.landed.iter().map(|l| l.offsets).sum::<i64>();
+        outcome.missing.append(&mut self.gathered);
+        self.landed.clear();
+    }
+
+    /// What retention has removed at the destination can only be counted.
+    fn count(&mut self, outcome: &mut Outcome) {
+        let counted: i64 = self
+            .landed
+            .iter()
+            .take_while(|landed| landed.batch.is_none())
+            .map(|landed| landed.offsets)
+            .sum();
+        let Some(piped) = self.gathered.first().cloned() else {
+            return;
+        };
+        if counted < piped.offsets() {
+            return self.fail(outcome);
+        }
+        self.gathered.clear();
+        let mut runs = Vec::new();
+        let mut end = Destination(0);
+        let landed = &mut self.landed;
+        piped.each_run(0, |run| {
+            let (mut source, mut missing) = (run.source.0, run.length);
+            while missing > 0 {
+                let Some(first) = landed.front_mut() else {
+                    break;
+                };
+                let length = missing.min(first.offsets);
+                runs.push(Run {
+                    source: Source(source),
+                    destination: first.base,
+                    length,
+                });
+                end = Destination(first.base.0 + length);
+                first.base = end;
+                first.offsets -= length;
+                if first.offsets == 0 {
+                    landed.pop_front();
+                }
+                source += length;
+                missing -= length;
+            }
+        });
+        outcome.found.push(Found {
+            runs,
+            next: piped.next,
+            leader_epoch: piped.leader_epoch,
+            offsets: piped.offsets(),
+            end,
+        });
+    }
+}
+
+/// Whether the first records of some batches are what landed, and what is left of them.
+fn compared(
+    landed: &Landed,
+    pieces: &[PipedBatch],
+    decoder: &mut Decoder,
+) -> Option<(Found, Option<PipedBatch>)> {
+    let stored = landed.batch.as_ref()?;
+    let (candidate, rest) = match pieces {
+        [one] if one.offsets() == landed.offsets => (one.clone(), None),
+        _ => decoder
+            .join(pieces, landed.offsets, stored.attributes.codec())
+            .ok()?,
+    };
+    if !is_copy(stored, &candidate.batch) {
+        return None;
+    }
+    let mut runs = Vec::new();
+    candidate.each_run(landed.base.0, |run| runs.push(run));
+    let found = Found {
+        runs,
+        next: candidate.next,
+        leader_epoch: candidate.leader_epoch,
+        offsets: landed.offsets,
+        end: Destination(landed.base.0 + landed.offsets),
+    };
+    Some((found, rest))
+}
+
+/// Whether a stored batch is the copy of a batch with as many records. Where the destination's broker
+/// changes nothing the checksum decides: it is that of the payload under the header that was sent. Where it
+/// compresses or stamps records anew, or has compacted them, the number of records has to do.
+fn is_copy(stored: &BatchInfo, batch: &RawBatch) -> bool {
+    let producer = ProducerIdentity {
+        id: stored.producer_id,
+        epoch: stored.producer_epoch,
+    };
+    let identity = Identity::new(producer, stored.base_sequence);
+    let header = rewrite_header(batch.header_bytes(), identity, false);
+    let sent = BatchHeader::new(&header);
+    let changed = stored.attributes.codec() != sent.codec()
+        || stored.attributes.has_log_append_time()
+        || batch.info().attributes.has_log_append_time()
+        || stored.records != stored.offsets();
+    changed || stored.crc == sent.crc()
+}
