@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kafka_wire::message::{
     Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
+    describe_log_dirs, describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
     list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header,
 };
 use libfuzzer_sys::fuzz_target;
@@ -35,6 +35,7 @@ const READERS: [fn(u8, &[u8]); 19] = [
     read::<delete_topics::DeleteTopicsRequest>,
     read::<describe_cluster::DescribeClusterRequest>,
     read::<describe_configs::DescribeConfigsRequest>,
+    read::<describe_log_dirs::DescribeLogDirsRequest>,
     read::<describe_producers::DescribeProducersRequest>,
     read::<fetch::FetchRequest>,
     read::<find_coordinator::FindCoordinatorRequest>,

@@ -5,14 +5,16 @@
 //!   run:   MetadataSync ── rounds ──▶ assignments ──▶ DataPlane          until stop
 //! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::{LinkConfig, Start, StartPosition};
+use config::naming::Naming;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::topic_log::TopicShape;
 use kafka_client::{Buffers, ClientError, Cluster};
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::message::produce::ProduceRequest;
@@ -21,9 +23,9 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot};
+use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot, Stop};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
-use crate::metadata_sync::{MetadataSync, Round};
+use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
 
 /// Why a link cannot start.
@@ -41,6 +43,12 @@ pub enum LinkError {
          check both bootstrap addresses, or rename topics (topic.rename.format) so that copies are not selected again"
     )]
     SameCluster(String),
+    /// A topic that is listed by name cannot be copied.
+    #[error(
+        "topic.whitelist contains topics that do not exist or may not be described: {0}; create them, grant DESCRIBE, or \
+         set tributary.topic.whitelist.strict=false to wait for them"
+    )]
+    Listed(String),
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -88,6 +96,7 @@ impl LinkHandle {
 #[derive(Debug)]
 pub struct Link {
     config: LinkConfig,
+    rules: Rules,
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
@@ -119,10 +128,12 @@ impl Link {
         check(&destination).await.map_err(LinkError::Destination)?;
         if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
             && from == to
-            && config.topics.naming.is_identity()
+            && !matches!(&config.topics.naming, Naming::Format(format) if !format.is_identity())
         {
             return Err(LinkError::SameCluster(from));
         }
+        check_listed(&source, &config).await?;
+        let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
         let file = match (&worker.offsets, file) {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
@@ -149,6 +160,7 @@ impl Link {
         Ok((
             Self {
                 config,
+                rules,
                 source,
                 destination,
                 stored,
@@ -174,7 +186,8 @@ impl Link {
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
         let (report, mut reports) = mpsc::channel::<Round>(1);
-        let sync = MetadataSync::new(self.source, self.destination, self.config.topics.clone());
+        let history = History::new(replicated(&self.stored));
+        let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
             sync.run(|round| {
@@ -195,6 +208,7 @@ impl Link {
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let mut assigned: HashSet<TopicPartition> = HashSet::new();
             let mut first: Option<BTreeMap<TopicName, i32>> = None;
+            let mut halted: BTreeSet<TopicName> = BTreeSet::new();
             while let Some(round) = reports.recv().await {
                 if round.trouble.is_none() {
                     first.get_or_insert_with(|| round.selected.clone());
@@ -205,6 +219,9 @@ impl Link {
                 let found = first.as_ref().unwrap_or(&round.selected);
                 let new = assignments(&round, &mut assigned, &stored, found, &start);
                 if !new.is_empty() && !data.assign(new).await {
+                    return;
+                }
+                if !follow(&round, &mut halted, &data).await {
                     return;
                 }
                 rounds.send_replace((Arc::new(round), assigned.len()));
@@ -222,6 +239,95 @@ impl Link {
         tracing::debug!(?report, "link ended");
         copied
     }
+}
+
+/// Passes on what happened to topics that were assigned before. `false` when the data plane has
+/// stopped.
+async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) -> bool {
+    for (topic, problem) in &round.halted {
+        let stop = Stop {
+            state: problem.state.name(),
+            offset: None,
+            reason: problem.sentence(),
+        };
+        if halted.insert(topic.clone()) && !data.halt(topic.clone(), stop).await {
+            return false;
+        }
+    }
+    let back = round.copies.iter().map(|copy| &copy.source);
+    let back: BTreeSet<TopicName> = back
+        .filter(|topic| halted.contains(*topic))
+        .cloned()
+        .collect();
+    for topic in back.union(&round.renewed) {
+        halted.remove(topic);
+        if !data.look_again(topic.clone()).await {
+            return false;
+        }
+    }
+    true
+}
+
+/// What positions tell about topics.
+fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
+    let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
+    for (partition, known) in stored {
+        let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
+            continue;
+        };
+        let topic = topics
+            .entry(partition.topic.clone())
+            .or_insert_with(|| Replicated {
+                destination: destination.clone(),
+                source_id: position.topic_id.0,
+                destination_id: position.destination_topic_id.0,
+                partitions: 0,
+            });
+        topic.partitions = topic.partitions.max(partition.partition.saturating_add(1));
+    }
+    topics
+}
+
+/// What holds for the topics of a link whose positions are kept as `worker` says.
+#[must_use]
+pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
+    let reserved = match &worker.offsets {
+        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone()]),
+        OffsetStorage::File(_) => BTreeSet::new(),
+    };
+    Rules {
+        settings: config.topics.clone(),
+        on_recreate: config.on_recreate,
+        reserved,
+    }
+}
+
+/// Topics that are listed by name have to be there, where the configuration is strict about it.
+async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkError> {
+    if !config.topics.whitelist_strict {
+        return Ok(());
+    }
+    let names: Vec<TopicName> = config
+        .topics
+        .selection
+        .whitelist()
+        .map(TopicName::from)
+        .collect();
+    let answer = source
+        .metadata(MetadataTopics::Topics(names))
+        .await
+        .map_err(LinkError::Source)?;
+    let missing: BTreeSet<String> = answer
+        .topics
+        .into_iter()
+        .filter(|topic| topic.error != ErrorCode::NONE)
+        .filter_map(|topic| Some(format!("{} ({})", topic.name?, topic.error)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<String> = missing.into_iter().collect();
+    Err(LinkError::Listed(missing.join(", ")))
 }
 
 /// A cluster that answers and speaks what copying needs.
@@ -345,6 +451,7 @@ mod tests {
             source: (*name).into(),
             source_id: Default::default(),
             destination: (*name).into(),
+            destination_id: Default::default(),
             partitions: *partitions,
         });
         Round {

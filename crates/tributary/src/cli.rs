@@ -5,6 +5,7 @@
 
 mod config_check;
 mod mirror_maker;
+mod preview;
 mod replicate;
 mod standalone;
 mod validate;
@@ -90,6 +91,8 @@ enum LogFormat {
 enum Command {
     /// Copy topics from one cluster to another, without a file
     Replicate(Box<ReplicateArgs>),
+    /// Show what a link would do, topic by topic, and change nothing
+    Preview(PreviewArgs),
     /// Run one process with the links of the given files, as connect-standalone does
     Standalone(StandaloneArgs),
     /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
@@ -152,6 +155,10 @@ pub(crate) struct ReplicateArgs {
     #[arg(long = "override", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 
+    /// Show what would be done, topic by topic, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
     /// End with code 0 once every partition is copied up to its end
     #[arg(long)]
     until_caught_up: bool,
@@ -167,6 +174,61 @@ pub(crate) struct ReplicateArgs {
     /// Interval of the progress lines, or off
     #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
     progress: duration::OrOff,
+}
+
+/// Show what a link would do, topic by topic, and change nothing.
+///
+/// It is the plan that the link would apply, checked by the destination. Ends with code 3 when a selected topic could
+/// not be copied.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  \
+    tributary preview -f west.properties --worker worker.properties --show errors\n  \
+    tributary preview -f west.properties --why orders.dlq")]
+pub(crate) struct PreviewArgs {
+    /// The link's file
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    link: PathBuf,
+
+    /// The worker's properties file; needed where the link does not name its destination
+    #[arg(long, value_name = "FILE")]
+    worker: Option<PathBuf>,
+
+    /// Which topics of the source
+    #[arg(long, value_enum, default_value_t = Show::Matched)]
+    show: Show,
+
+    /// Everything about one topic, selected or not
+    #[arg(long, value_name = "TOPIC")]
+    why: Option<String>,
+
+    /// How it is printed
+    #[arg(short = 'o', long, value_enum, default_value_t = OutputFormat::Table)]
+    output: OutputFormat,
+
+    /// Bytes per second that the copy is expected to reach
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "50MiB")]
+    rate: u64,
+}
+
+/// Which rows of a preview are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Show {
+    All,
+    Matched,
+    Excluded,
+    Warnings,
+    Errors,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum OutputFormat {
+    Table,
+    Json,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    config::unit::parse_size(text).map_err(|error| error.to_string())
 }
 
 /// Run one process with the links of the given files.
@@ -244,6 +306,7 @@ fn execute(cli: Cli) -> Exit {
     };
     let exit = runtime.block_on(async {
         match cli.command {
+            Command::Preview(args) => preview::run(args).await,
             Command::Replicate(args) => replicate::run(*args).await,
             Command::Standalone(args) => standalone::run(args).await,
             Command::MirrorMaker(args) => mirror_maker::run(args).await,

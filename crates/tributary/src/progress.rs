@@ -41,12 +41,11 @@ impl CaughtUp {
             let blocking = round
                 .problems
                 .iter()
-                .filter(|problem| problem.blocking)
+                .filter(|problem| problem.is_blocking())
                 .count();
             let known: i32 = round.copies.iter().map(|copy| copy.partitions).sum();
             let known = usize::try_from(known).unwrap_or(usize::MAX);
-            // A step that was refused stays pending; it is among the problems too.
-            let pending = round.pending > blocking;
+            let pending = round.pending > 0;
             let nothing = known == 0 && blocking == 0 && !pending;
             busy |= !looked || pending || link.data.partitions.len() < link.assigned.max(known);
             if nothing || blocking > 0 {
@@ -294,7 +293,9 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
     for problem in &link.round.problems {
         problems.push(format!(
             "  {name} {}: {}: {}",
-            problem.topic, problem.state, problem.reason
+            problem.topic,
+            problem.state,
+            problem.sentence()
         ));
     }
     for partition in &link.data.partitions {
@@ -384,7 +385,7 @@ fn by_topic(link: &LinkStatus) -> BTreeMap<String, Sums> {
     topics
 }
 
-fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -399,7 +400,7 @@ fn count(number: f64) -> String {
 }
 
 /// IEC, without a space inside.
-fn size(bytes: f64) -> String {
+pub(crate) fn size(bytes: f64) -> String {
     scale(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
 }
 

@@ -39,6 +39,8 @@ impl ApiKey {
     pub const DELETE_ACLS: Self = Self(31);
     /// Reading configurations.
     pub const DESCRIBE_CONFIGS: Self = Self(32);
+    /// Sizes of replicas.
+    pub const DESCRIBE_LOG_DIRS: Self = Self(35);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
     /// Changing single configuration keys.
@@ -75,7 +77,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 20] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -91,6 +93,7 @@ const TABLE: [Row; 19] = [
     row(ApiKey::CREATE_ACLS, "CreateAcls", 2),
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
+    row(ApiKey::DESCRIBE_LOG_DIRS, "DescribeLogDirs", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
     row(
         ApiKey::INCREMENTAL_ALTER_CONFIGS,

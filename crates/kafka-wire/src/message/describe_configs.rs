@@ -8,6 +8,9 @@ use super::reader::Reader;
 use super::writer::Writer;
 use super::{ApiKey, DecodeError, EncodeError, Request, VersionRange};
 
+/// The type of a value that is a list (KIP-569).
+const LIST: i8 = 7;
+
 /// Asks for configurations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribeConfigsRequest {
@@ -92,6 +95,8 @@ pub struct ConfigEntry {
     pub read_only: bool,
     /// Whether the value is a secret.
     pub sensitive: bool,
+    /// Whether the value is a list, in which order means nothing; below version 3 nobody says so.
+    pub list: bool,
 }
 
 /// Where a configuration value comes from (KIP-226).
@@ -187,10 +192,13 @@ fn read_entry(reader: &mut Reader) -> Result<ConfigEntry, DecodeError> {
         reader.i8("synonym's source")?;
         reader.skip_tags("synonym")
     })?;
-    if reader.since(3) {
-        reader.i8("configuration type")?;
+    let list = if reader.since(3) {
+        let kind = reader.i8("configuration type")?;
         reader.nullable_string("documentation")?;
-    }
+        kind == LIST
+    } else {
+        false
+    };
     reader.skip_tags("configuration")?;
     Ok(ConfigEntry {
         name,
@@ -198,5 +206,6 @@ fn read_entry(reader: &mut Reader) -> Result<ConfigEntry, DecodeError> {
         source,
         read_only,
         sensitive,
+        list,
     })
 }

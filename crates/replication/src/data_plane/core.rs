@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 use super::decode::Decoder;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
@@ -108,6 +109,7 @@ impl Core {
             send: None,
             recovery: Default::default(),
             blocked: None,
+            halted: None,
             map: assignment
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
@@ -131,6 +133,53 @@ impl Core {
             self.moved(index, &before);
         }
         index
+    }
+
+    /// Stops a topic's partitions; what was read of them is written first.
+    pub(crate) fn halt(&mut self, topic: &TopicName, stop: &Stop) {
+        for index in self.of_topic(topic) {
+            let Some(partition) = self.partitions.get_mut(&index) else {
+                continue;
+            };
+            if partition.halted.is_some() || matches!(partition.phase, Phase::Stopped(_)) {
+                continue;
+            }
+            let stop = Stop {
+                offset: partition.position.as_ref().map(|p| p.offset.0),
+                ..stop.clone()
+            };
+            partition.halted = Some(stop.clone());
+            let writes = partition.send.as_ref().is_some_and(|send| !send.is_empty());
+            if writes && matches!(partition.phase, Phase::Running) {
+                let next = partition.next_fetch;
+                let blocked = Blocked::new(next, Cause::CannotPass, stop.reason);
+                partition.blocked.get_or_insert(blocked);
+                self.touch_reader(index);
+            } else {
+                self.stop(index, stop);
+            }
+        }
+    }
+
+    /// Looks at a topic's partitions again: those that were halted begin anew, those that run compare
+    /// the topics' ids with what they were.
+    pub(crate) fn look_again(&mut self, topic: &TopicName) {
+        for index in self.of_topic(topic) {
+            let Some(partition) = self.partitions.get_mut(&index) else {
+                continue;
+            };
+            if partition.halted.take().is_some() {
+                partition.restart();
+            }
+            self.to_locate.insert(index);
+        }
+    }
+
+    fn of_topic(&self, topic: &TopicName) -> Vec<Index> {
+        let all = self.partitions.iter();
+        all.filter(|(_, partition)| partition.source.topic == *topic)
+            .map(|(index, _)| *index)
+            .collect()
     }
 
     /// The stored position belongs to a copy under another name.
@@ -216,6 +265,12 @@ impl Core {
         };
         let (source, destination) = match (located.source, located.destination) {
             (Ok(source), Ok(destination)) => (source, destination),
+            (Err(_), _) | (_, Err(_)) if partition.halted.is_some() => {
+                if let Some(stop) = partition.halted.clone() {
+                    self.stop(located.index, stop);
+                }
+                return;
+            }
             (Err(trouble), _) | (_, Err(trouble)) => {
                 self.retry(located.index, trouble, now);
                 return;

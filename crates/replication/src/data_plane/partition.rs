@@ -122,6 +122,8 @@ pub(crate) struct Partition {
     /// What is read again and may be at the destination.
     pub(crate) recovery: Recovery,
     pub(crate) blocked: Option<Blocked>,
+    /// Why it is to stop, or has stopped, although nothing is wrong with its data.
+    pub(crate) halted: Option<Stop>,
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
@@ -400,6 +402,12 @@ impl Partition {
     /// The stop that becomes final once everything before it has been acknowledged.
     pub(crate) fn blocked_stop(&self) -> Option<Stop> {
         let blocked = self.blocked.as_ref()?;
+        if let Some(halted) = &self.halted {
+            return Some(Stop {
+                offset: Some(blocked.offset),
+                ..halted.clone()
+            });
+        }
         Some(Stop {
             state: blocked.cause.state(),
             offset: Some(blocked.offset),

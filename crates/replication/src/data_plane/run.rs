@@ -15,7 +15,7 @@ use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::LATEST;
-use kafka_wire::types::{NodeId, TopicPartition};
+use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -24,6 +24,7 @@ use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Set
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
 use super::locate::locate;
+use super::partition::Stop;
 use super::status::Snapshot;
 use crate::position_store::service::{self, StoreEvent};
 use crate::position_store::{PositionStore, StoreEntry};
@@ -65,14 +66,29 @@ pub struct Options {
 /// Handle to a running data plane; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    assignments: mpsc::Sender<Vec<Assignment>>,
+    commands: mpsc::Sender<Command>,
     status: watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Handle {
     /// Takes partitions in. `false` when the data plane has stopped.
     pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
-        self.assignments.send(assignments).await.is_ok()
+        self.commands
+            .send(Command::Assign(assignments))
+            .await
+            .is_ok()
+    }
+
+    /// Stops the partitions of a source topic; what was read of them is written first. `false` when
+    /// the data plane has stopped.
+    pub async fn halt(&self, topic: TopicName, stop: Stop) -> bool {
+        self.commands.send(Command::Halt(topic, stop)).await.is_ok()
+    }
+
+    /// Looks again at who leads the partitions of a source topic and at which topics both sides really
+    /// are; those that were halted begin anew. `false` when the data plane has stopped.
+    pub async fn look_again(&self, topic: TopicName) -> bool {
+        self.commands.send(Command::LookAgain(topic)).await.is_ok()
     }
 
     /// The newest snapshot.
@@ -80,6 +96,14 @@ impl Handle {
     pub fn status(&self) -> Arc<Snapshot> {
         self.status.borrow().clone()
     }
+}
+
+/// What the data plane is told; one channel keeps the order.
+#[derive(Debug)]
+enum Command {
+    Assign(Vec<Assignment>),
+    Halt(TopicName, Stop),
+    LookAgain(TopicName),
 }
 
 enum Event {
@@ -104,7 +128,7 @@ pub struct DataPlane {
     scope: Scope,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
-    assignments: mpsc::Receiver<Vec<Assignment>>,
+    commands: mpsc::Receiver<Command>,
     fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
     /// Each with its number: the last word of a former lane says nothing about its successor.
     lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
@@ -127,7 +151,7 @@ impl DataPlane {
     pub fn new(link: &LinkConfig, options: Options, scope: &Scope) -> (Self, Handle) {
         let scope = scope.child("data");
         let (events, incoming) = mpsc::channel(EVENTS);
-        let (assign, assignments) = mpsc::channel(16);
+        let (command, commands) = mpsc::channel(16);
         let (store, entries) = mpsc::channel(1);
         let core = Core::new(settings(link, options.buffers.limit()));
         let snapshot = Arc::new(Snapshot::of(&core, None));
@@ -149,7 +173,7 @@ impl DataPlane {
             scope,
             events,
             incoming,
-            assignments,
+            commands,
             fetchers: HashMap::new(),
             lanes: HashMap::new(),
             next_lane: 0,
@@ -161,7 +185,7 @@ impl DataPlane {
         (
             plane,
             Handle {
-                assignments: assign,
+                commands: command,
                 status: seen,
             },
         )
@@ -179,7 +203,7 @@ impl DataPlane {
         for timer in [&mut flush, &mut ends, &mut status] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
-        let mut assigning = true;
+        let mut commanded = true;
         let outcome = loop {
             self.hand_out();
             let timer = self.core.next_timer();
@@ -192,11 +216,9 @@ impl DataPlane {
                         self.apply(event);
                     }
                 }
-                assigned = self.assignments.recv(), if assigning => match assigned {
-                    Some(assigned) => for assignment in assigned {
-                        self.core.assign(assignment);
-                    },
-                    None => assigning = false,
+                command = self.commands.recv(), if commanded => match command {
+                    Some(command) => self.obey(command),
+                    None => commanded = false,
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
                 _ = flush.tick() => self.store(true),
@@ -208,6 +230,18 @@ impl DataPlane {
         };
         self.finish().await;
         outcome
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Assign(assigned) => {
+                for assignment in assigned {
+                    self.core.assign(assignment);
+                }
+            }
+            Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
+            Command::LookAgain(topic) => self.core.look_again(&topic),
+        }
     }
 
     async fn finish(mut self) {

@@ -1,4 +1,11 @@
 //! What both clusters hold, as far as the link is concerned.
+//!
+//! ```text
+//!   source       Metadata (all topics)        one request; selection is applied to its names
+//!                Metadata (by name)           only for topics that should be there and are not
+//!   destination  Metadata (copies' names)     one request
+//!   both         DescribeConfigs              only for topics to be created, and when settings are due
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,46 +14,71 @@ use kafka_client::cluster::Use;
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::describe_configs::{
-    ConfigQuery, ConfigSource, DescribeConfigsRequest, ResourceKind,
+    ConfigEntry, ConfigQuery, DescribeConfigsRequest, ResourceKind,
 };
-use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{TopicId, TopicName};
 
 /// Topics in one DescribeConfigs request.
 const DESCRIBE_TOPICS: usize = 100;
 
-/// A selected topic of the source.
+/// Settings in force on a topic, or the broker's refusal to tell.
+pub type Settings = Result<Vec<ConfigEntry>, ErrorCode>;
+
+/// A topic of either side.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SourceTopic {
+pub struct Topic {
     /// Its id.
     pub id: TopicId,
     /// Number of partitions.
     pub partitions: i32,
-    /// Replicas of its first partition.
+    /// Replicas of its partitions.
     pub replication_factor: i16,
-    /// Settings that were made on the topic itself; asked for only where the destination topic is
-    /// missing. `Err` holds the broker's refusal.
-    pub overrides: Option<Result<Vec<(String, String)>, ErrorCode>>,
+    /// Its settings, where they were asked for.
+    pub settings: Option<Settings>,
 }
 
 /// Both sides at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Observation {
     /// Selected topics of the source.
-    pub source: BTreeMap<TopicName, SourceTopic>,
-    /// Selected topics that cannot be looked at.
-    pub unreadable: BTreeMap<TopicName, ErrorCode>,
-    /// Destination topics that exist, with their partition counts.
-    pub destination: BTreeMap<TopicName, i32>,
-    /// Destination topics that cannot be looked at.
+    pub source: BTreeMap<TopicName, Topic>,
+    /// All other topics of the source.
+    pub unselected: BTreeSet<TopicName>,
+    /// Topics that should be at the source and cannot be seen: what a request by name said.
+    pub absent: BTreeMap<TopicName, ErrorCode>,
+    /// Copies that exist.
+    pub destination: BTreeMap<TopicName, Topic>,
+    /// Copies that cannot be looked at.
     pub hidden: BTreeMap<TopicName, ErrorCode>,
-    /// Whether both sides are the same cluster: a copy that is selected itself would be copied again,
-    /// and so on without end.
+    /// Whether both sides are the same cluster.
     pub same_cluster: bool,
     /// Brokers of the destination.
     pub destination_brokers: usize,
+    /// Whether settings of existing topics were asked for.
+    pub settings_due: bool,
+    /// Requests that were made for it.
+    pub requests: u32,
+}
+
+impl Observation {
     /// Topics of the source that were looked at, selected or not.
-    pub seen: usize,
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.source.len() + self.unselected.len()
+    }
+}
+
+/// What to look at.
+pub(super) struct Look<'a> {
+    pub(super) settings: &'a TopicSettings,
+    /// Topics that should be at the source, whether the list of all topics has them or not.
+    pub(super) expected: BTreeSet<TopicName>,
+    /// Whether settings of existing topics are compared too.
+    pub(super) settings_due: bool,
+    /// Settings of source topics whose copies were made a moment ago: they are not asked for again while
+    /// those copies do not show yet.
+    pub(super) settling: BTreeMap<TopicName, Settings>,
 }
 
 /// Looks at both clusters. Selection is applied to names first: nothing is asked about a topic that
@@ -54,61 +86,116 @@ pub struct Observation {
 pub(super) async fn observe(
     source: &Cluster,
     destination: &Cluster,
-    settings: &TopicSettings,
+    look: Look<'_>,
 ) -> Result<Observation, String> {
-    let mut seen = Observation::default();
-    let answer = source
-        .metadata(MetadataTopics::All)
+    let mut seen = Observation {
+        settings_due: look.settings_due,
+        ..Observation::default()
+    };
+    let at_source = |error: ClientError| format!("source: {error}");
+    let at_destination = |error: ClientError| format!("destination: {error}");
+    observe_source(source, &look, &mut seen)
         .await
-        .map_err(|e| format!("source: {e}"))?;
-    seen.same_cluster =
-        answer.cluster_id.is_some() && answer.cluster_id == destination.cluster_id();
-    seen.seen = answer.topics.len();
-    for topic in answer.topics {
-        let Some(name) = topic.name else { continue };
-        if !settings.selection.is_selected(name.as_str()) {
-            continue;
-        }
-        if topic.error != ErrorCode::NONE {
-            seen.unreadable.insert(name, topic.error);
-            continue;
-        }
-        let replicas = topic
-            .partitions
-            .iter()
-            .map(|p| p.replicas.len())
-            .max()
-            .unwrap_or(1);
-        let found = SourceTopic {
-            id: topic.id,
-            partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-            replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
-            overrides: None,
-        };
-        seen.source.insert(name, found);
-    }
+        .map_err(at_source)?;
     let names: BTreeMap<TopicName, TopicName> = seen
         .source
         .keys()
         .filter_map(|name| {
-            Some((
-                name.clone(),
-                settings.naming.apply(name.as_str()).ok()?.into(),
-            ))
+            let copy = look.settings.naming.apply(name.as_str()).ok()?;
+            Some((name.clone(), copy.into()))
         })
         .collect();
     observe_destination(destination, names.values().cloned().collect(), &mut seen)
         .await
-        .map_err(|e| format!("destination: {e}"))?;
-    let missing: Vec<TopicName> = names
-        .into_iter()
-        .filter(|(_, to)| !seen.destination.contains_key(to) && !seen.hidden.contains_key(to))
-        .map(|(from, _)| from)
+        .map_err(at_destination)?;
+    let ids = (source.cluster_id(), destination.cluster_id());
+    seen.same_cluster = ids.0.is_some() && ids.0 == ids.1;
+    for (name, settings) in look.settling {
+        if let Some(topic) = seen.source.get_mut(&name) {
+            topic.settings = Some(settings);
+        }
+    }
+    let is_there = |copy: &TopicName| seen.destination.contains_key(copy);
+    let is_new = |copy: &TopicName| !is_there(copy) && !seen.hidden.contains_key(copy);
+    let merged = look.settings.naming.is_constant();
+    let compared = |copy: &TopicName| look.settings_due && !merged && is_there(copy);
+    let wanted: Vec<TopicName> = names
+        .iter()
+        .filter(|(name, copy)| {
+            let known = seen.source.get(*name).is_some_and(|t| t.settings.is_some());
+            compared(copy) || (is_new(copy) && !known)
+        })
+        .map(|(name, _)| name.clone())
         .collect();
-    describe(source, &missing, &mut seen)
-        .await
-        .map_err(|e| format!("source: {e}"))?;
+    let copies: BTreeSet<TopicName> = names.into_values().filter(|c| compared(c)).collect();
+    let copies: Vec<TopicName> = copies.into_iter().collect();
+    let (from, to) = tokio::join!(describe(source, &wanted), describe(destination, &copies));
+    seen.requests += requests(&wanted) + requests(&copies);
+    for (name, settings) in from.map_err(at_source)? {
+        if let Some(topic) = seen.source.get_mut(&name) {
+            topic.settings = Some(settings);
+        }
+    }
+    for (name, settings) in to.map_err(at_destination)? {
+        if let Some(topic) = seen.destination.get_mut(&name) {
+            topic.settings = Some(settings);
+        }
+    }
     Ok(seen)
+}
+
+async fn observe_source(
+    source: &Cluster,
+    look: &Look<'_>,
+    seen: &mut Observation,
+) -> Result<(), ClientError> {
+    let answer = source.metadata(MetadataTopics::All).await?;
+    seen.requests += 1;
+    for topic in answer.topics {
+        let Some(name) = topic.name.clone() else {
+            continue;
+        };
+        if !look.settings.selection.is_selected(name.as_str()) {
+            seen.unselected.insert(name);
+        } else if topic.error == ErrorCode::NONE {
+            seen.source.insert(name, described(&topic));
+        } else {
+            seen.absent.insert(name, topic.error);
+        }
+    }
+    let missing: Vec<TopicName> = look
+        .expected
+        .iter()
+        .filter(|name| !seen.source.contains_key(*name) && !seen.absent.contains_key(*name))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // An answer about all topics leaves out those that may not be described.
+    let answer = source.metadata(MetadataTopics::Topics(missing)).await?;
+    seen.requests += 1;
+    for topic in answer.topics {
+        let Some(name) = topic.name.clone() else {
+            continue;
+        };
+        if topic.error == ErrorCode::NONE {
+            seen.source.insert(name, described(&topic));
+        } else {
+            seen.absent.insert(name, topic.error);
+        }
+    }
+    Ok(())
+}
+
+fn described(topic: &TopicMetadata) -> Topic {
+    let replicas = topic.partitions.iter().map(|p| p.replicas.len());
+    Topic {
+        id: topic.id,
+        partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
+        replication_factor: i16::try_from(replicas.max().unwrap_or(1)).unwrap_or(i16::MAX),
+        settings: None,
+    }
 }
 
 async fn observe_destination(
@@ -118,13 +205,15 @@ async fn observe_destination(
 ) -> Result<(), ClientError> {
     let topics = MetadataTopics::Topics(names.into_iter().collect());
     let answer = destination.metadata(topics).await?;
+    seen.requests += 1;
     seen.destination_brokers = answer.brokers.len();
     for topic in answer.topics {
-        let Some(name) = topic.name else { continue };
+        let Some(name) = topic.name.clone() else {
+            continue;
+        };
         match topic.error {
             ErrorCode::NONE => {
-                let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-                seen.destination.insert(name, partitions);
+                seen.destination.insert(name, described(&topic));
             }
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
             code => {
@@ -135,11 +224,15 @@ async fn observe_destination(
     Ok(())
 }
 
+fn requests(topics: &[TopicName]) -> u32 {
+    u32::try_from(topics.len().div_ceil(DESCRIBE_TOPICS)).unwrap_or(u32::MAX)
+}
+
 async fn describe(
-    source: &Cluster,
+    cluster: &Cluster,
     topics: &[TopicName],
-    seen: &mut Observation,
-) -> Result<(), ClientError> {
+) -> Result<Vec<(TopicName, Settings)>, ClientError> {
+    let mut described = Vec::new();
     for chunk in topics.chunks(DESCRIBE_TOPICS) {
         let resources = chunk
             .iter()
@@ -149,24 +242,16 @@ async fn describe(
                 keys: None,
             })
             .collect();
-        let answer = source
+        let answer = cluster
             .call_any(Use::Admin, &DescribeConfigsRequest { resources })
             .await?;
-        for resource in answer.resources {
-            let Some(topic) = seen.source.get_mut(&TopicName::from(resource.name)) else {
-                continue;
+        described.extend(answer.resources.into_iter().map(|resource| {
+            let settings = match resource.error {
+                ErrorCode::NONE => Ok(resource.entries),
+                code => Err(code),
             };
-            topic.overrides = Some(if resource.error == ErrorCode::NONE {
-                Ok(resource
-                    .entries
-                    .into_iter()
-                    .filter(|e| e.source == ConfigSource::Topic && !e.read_only && !e.sensitive)
-                    .filter_map(|e| Some((e.name, e.value?)))
-                    .collect())
-            } else {
-                Err(resource.error)
-            });
-        }
+            (TopicName::from(resource.name), settings)
+        }));
     }
-    Ok(())
+    Ok(described)
 }

@@ -1,106 +1,33 @@
 //! What has to change at the destination, and which topic is copied where (pure, printable).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use config::link::{ReplicationFactor, TopicSettings};
+use config::link::{OnRecreate, ReplicationFactor, TopicSettings};
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{TopicId, TopicName};
 
-use super::observe::{Observation, SourceTopic};
+use super::condition::{Condition, Problem};
+use super::history::History;
+use super::observe::{Observation, Topic};
+use settings::{difference, effects, wanted, without_refused};
 
-/// Settings that are never copied: broker ids of the other cluster, or of no effect and unknown to
-/// newer brokers.
-const NEVER_COPIED: [&str; 4] = [
-    "leader.replication.throttled.replicas",
-    "follower.replication.throttled.replicas",
-    "message.format.version",
-    "confluent.placement.constraints",
-];
+mod names;
+mod nearest;
+pub(super) mod settings;
+mod step;
 
-/// One change.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// A topic is made, with everything it is to have.
-    Create {
-        /// The topic it is a copy of.
-        source: TopicName,
-        /// Its name.
-        topic: TopicName,
-        /// Its partitions.
-        partitions: i32,
-        /// Its replication factor.
-        replication_factor: i16,
-        /// Its settings.
-        configs: Vec<(String, String)>,
-    },
-    /// A topic gets more partitions.
-    Grow {
-        /// The topic it is a copy of.
-        source: TopicName,
-        /// Its name.
-        topic: TopicName,
-        /// Partitions it has.
-        from: i32,
-        /// Partitions it gets.
-        to: i32,
-    },
-}
+pub use step::{SettingChange, Step};
 
-impl Step {
-    /// The destination topic it changes.
-    #[must_use]
-    pub fn topic(&self) -> &TopicName {
-        match self {
-            Self::Create { topic, .. } | Self::Grow { topic, .. } => topic,
-        }
-    }
-
-    /// The source topic it is for.
-    #[must_use]
-    pub fn source(&self) -> &TopicName {
-        match self {
-            Self::Create { source, .. } | Self::Grow { source, .. } => source,
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Create {
-                topic,
-                partitions,
-                replication_factor,
-                configs,
-                ..
-            } => {
-                write!(
-                    f,
-                    "create {topic}: {partitions} partitions, replication factor {replication_factor}"
-                )?;
-                for (name, value) in configs {
-                    write!(f, ", {name}={value}")?;
-                }
-                Ok(())
-            }
-            Self::Grow {
-                topic, from, to, ..
-            } => write!(f, "grow {topic}: {from} to {to} partitions"),
-        }
-    }
-}
-
-/// Something about a topic that an operator should know. It concerns that topic only.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
-    /// The source topic.
-    pub topic: TopicName,
-    /// Name of the state, for instance `name-invalid`.
-    pub state: &'static str,
-    /// What is wrong and what can be done.
-    pub reason: String,
-    /// Whether records of the topic, or of some of its partitions, are not copied because of it.
-    pub blocking: bool,
+/// What holds for all topics of a link.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rules {
+    /// Which topics, under which names, created how.
+    pub settings: TopicSettings,
+    /// What happens to copies that were deleted.
+    pub on_recreate: OnRecreate,
+    /// Topics of the destination that hold this program's own state.
+    pub reserved: BTreeSet<String>,
 }
 
 /// A topic that is copied.
@@ -112,6 +39,8 @@ pub struct Copy {
     pub source_id: TopicId,
     /// Where it is written.
     pub destination: TopicName,
+    /// The destination topic's id.
+    pub destination_id: TopicId,
     /// Partitions that exist on both sides.
     pub partitions: i32,
 }
@@ -123,8 +52,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Topics that can be copied now.
     pub copies: Vec<Copy>,
-    /// What is wrong.
+    /// What is wrong with topics.
     pub problems: Vec<Problem>,
+    /// What an operator should know about settings; complete only where settings were asked for.
+    pub notes: Vec<Problem>,
+    /// What concerns no single topic.
+    pub notices: BTreeSet<String>,
 }
 
 impl fmt::Display for Plan {
@@ -132,12 +65,11 @@ impl fmt::Display for Plan {
         for step in &self.steps {
             writeln!(f, "{step}")?;
         }
-        for problem in &self.problems {
-            writeln!(
-                f,
-                "{}: {}: {}",
-                problem.topic, problem.state, problem.reason
-            )?;
+        for problem in self.problems.iter().chain(&self.notes) {
+            writeln!(f, "{problem}")?;
+        }
+        for notice in &self.notices {
+            writeln!(f, "{notice}")?;
         }
         Ok(())
     }
@@ -146,54 +78,78 @@ impl fmt::Display for Plan {
 impl Plan {
     /// Computes the plan.
     #[must_use]
-    pub fn new(observation: &Observation, settings: &TopicSettings) -> Self {
+    pub fn new(seen: &Observation, history: &History, rules: &Rules) -> Self {
         let mut plan = Self::default();
-        for (topic, code) in &observation.unreadable {
-            plan.problem(
-                topic,
-                "source-unauthorized",
-                true,
-                format!("Metadata answered {code}"),
-            );
+        for (topic, code) in &seen.absent {
+            plan.absent(topic, *code, seen, history);
         }
-        let mut taken: BTreeMap<TopicName, TopicName> = BTreeMap::new();
-        for (name, topic) in &observation.source {
-            let destination = match settings.naming.apply(name.as_str()) {
-                Ok(destination) => TopicName::from(destination),
-                Err(problem) => {
-                    plan.problem(name, "name-invalid", true, problem.to_string());
-                    continue;
-                }
-            };
-            if observation.same_cluster && settings.selection.is_selected(destination.as_str()) {
-                let reason = format!(
-                    "both sides are the same cluster, and its copy {destination} is selected too: it would be \
-                     copied without end. Exclude the copies from the selection"
-                );
-                plan.problem(name, "loop", true, reason);
-                continue;
+        let (names, problems) = names::names(seen, history, rules);
+        plan.problems.extend(problems);
+        for (name, copy) in names {
+            if let Some(topic) = seen.source.get(&name) {
+                let mut planner = Planner {
+                    plan: &mut plan,
+                    seen,
+                    history,
+                    rules,
+                };
+                planner.topic(&name, topic, &copy);
             }
-            if let Some(other) = taken
-                .get(&destination)
-                .filter(|_| !settings.naming.is_constant())
-            {
-                let reason = format!("{other} is already copied to {destination}");
-                plan.problem(name, "name-collision", true, reason);
-                continue;
-            }
-            taken.insert(destination.clone(), name.clone());
-            plan.topic(name, topic, destination, observation, settings);
         }
+        plan.unmatched(seen, rules);
+        plan.steps.sort_by_cached_key(Step::rank);
         plan
     }
 
-    fn problem(&mut self, topic: &TopicName, state: &'static str, blocking: bool, reason: String) {
-        self.problems.push(Problem {
-            topic: topic.clone(),
-            state,
-            reason,
-            blocking,
-        });
+    fn absent(&mut self, topic: &TopicName, code: ErrorCode, seen: &Observation, known: &History) {
+        let (state, reason) = match code {
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED => (
+                Condition::SourceUnauthorized,
+                format!("Metadata answered {code}"),
+            ),
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION if known.deleted_at_source.contains(topic) => (
+                Condition::SourceDeleted,
+                "it was deleted at the source".to_owned(),
+            ),
+            // Not confirmed yet: nobody is alarmed by one broker that lags behind.
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION if known.replicated.contains_key(topic) => return,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                let all = seen.source.keys().chain(&seen.unselected);
+                let near = nearest::nearest(topic.as_str(), all.map(TopicName::as_str));
+                let hint = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!(" (similar names: {})", near.join(", ")),
+                };
+                (
+                    Condition::SourceMissing,
+                    format!("it does not exist at the source{hint}"),
+                )
+            }
+            code => (
+                Condition::SourceMissing,
+                format!("Metadata answered {code}"),
+            ),
+        };
+        self.problems.push(Problem::new(topic, state, reason));
+    }
+
+    /// One wrong character otherwise looks like success.
+    fn unmatched(&mut self, seen: &Observation, rules: &Rules) {
+        for pattern in rules.settings.selection.include() {
+            let text = pattern.as_str();
+            let any = |name: &TopicName| pattern.is_match(name.as_str()).unwrap_or(true);
+            if !seen.source.keys().any(any) && !seen.absent.keys().any(any) && seen.seen() > 0 {
+                let near = nearest::nearest(text, seen.unselected.iter().map(TopicName::as_str));
+                let hint = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!("; similar names: {}", near.join(", ")),
+                };
+                self.notices.insert(format!(
+                    "the pattern {text} selects none of the source's {} topics{hint}",
+                    seen.seen()
+                ));
+            }
+        }
     }
 
     /// Adds a step. Topics that are merged into one need it once, with room for the largest: a broker
@@ -213,141 +169,261 @@ impl Plan {
             (_, step) => self.steps.push(step),
         }
     }
+}
 
-    fn topic(
-        &mut self,
-        name: &TopicName,
-        topic: &SourceTopic,
-        destination: TopicName,
-        observation: &Observation,
-        settings: &TopicSettings,
-    ) {
-        if let Some(code) = observation.hidden.get(&destination) {
-            let reason = format!("Metadata of {destination} answered {code}");
-            return self.problem(name, "destination-unauthorized", true, reason);
-        }
-        let Some(&there) = observation.destination.get(&destination) else {
-            return self.create(name, topic, destination, observation, settings);
-        };
-        if there < topic.partitions {
-            if settings.auto_create {
-                self.add(Step::Grow {
-                    source: name.clone(),
-                    topic: destination.clone(),
-                    from: there,
-                    to: topic.partitions,
-                });
-            } else {
-                let reason = format!(
-                    "{destination} has {there} partitions, the source {}; topic.auto.create is false, so somebody \
-                     else has to add them",
-                    topic.partitions
-                );
-                self.problem(name, "destination-smaller", true, reason);
-            }
-        }
-        self.copies.push(Copy {
-            source: name.clone(),
-            source_id: topic.id,
-            destination,
-            partitions: there.min(topic.partitions),
-        });
+/// Plans one topic after the other.
+struct Planner<'a> {
+    plan: &'a mut Plan,
+    seen: &'a Observation,
+    history: &'a History,
+    rules: &'a Rules,
+}
+
+impl Planner<'_> {
+    fn problem(&mut self, topic: &TopicName, state: Condition, reason: impl Into<String>) {
+        self.plan.problems.push(Problem::new(topic, state, reason));
     }
 
-    fn create(
-        &mut self,
-        name: &TopicName,
-        topic: &SourceTopic,
-        destination: TopicName,
-        observation: &Observation,
-        settings: &TopicSettings,
-    ) {
-        if !settings.auto_create {
-            let reason = format!(
-                "{destination} does not exist; topic.auto.create is false, so somebody else has to create it"
-            );
-            return self.problem(name, "destination-missing", true, reason);
+    fn topic(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName) {
+        if name.as_str() == "_schemas" || name.as_str().starts_with("_confluent") {
+            let reason = "it holds the state of another program, which is wrong on another cluster while that runs there";
+            self.problem(name, Condition::SystemTopic, reason);
         }
-        let overrides = match &topic.overrides {
-            Some(Ok(overrides)) => overrides,
+        if let Some(code) = self.seen.hidden.get(copy) {
+            let reason = format!("Metadata of {copy} answered {code}");
+            return self.problem(name, Condition::DestinationUnauthorized, reason);
+        }
+        let Some(there) = self.seen.destination.get(copy) else {
+            return self.missing(name, topic, copy);
+        };
+        let mut whole = Copy {
+            source: name.clone(),
+            source_id: topic.id,
+            destination: copy.clone(),
+            destination_id: there.id,
+            partitions: there.partitions.min(topic.partitions),
+        };
+        if let Some(state) = self.history.renewed(&whole)
+            && matches!(self.rules.on_recreate, OnRecreate::Stop)
+        {
+            // Its partitions are left as they are, each with its own numbers.
+            let known = self.history.replicated.get(name);
+            let known = known.map_or(0, |known| known.partitions);
+            whole.partitions = whole.partitions.min(known);
+            self.plan.copies.push(whole);
+            let side = match state {
+                Condition::SourceRecreated => format!("source topic {name}"),
+                _ => format!("destination topic {copy}"),
+            };
+            let reason = format!("{side} was deleted and created anew; nothing of it is copied");
+            return self.problem(name, state, reason);
+        }
+        self.partitions(name, topic, copy, there);
+        self.replicas(name, topic, copy, there);
+        self.configure(name, topic, copy, there);
+        self.plan.copies.push(whole);
+    }
+
+    fn partitions(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName, there: &Topic) {
+        let settings = &self.rules.settings;
+        let (from, to) = (there.partitions, topic.partitions);
+        if from > to && !settings.naming.is_constant() {
+            let reason =
+                format!("{copy} has {from} partitions, the source {to}: the others stay empty");
+            self.problem(name, Condition::DestinationLarger, reason);
+        }
+        if from >= to {
+            return;
+        }
+        let short = format!("{copy} has {from} partitions, the source {to}");
+        if !settings.preserve_partitions {
+            let reason = format!(
+                "{short}; records cannot be spread over fewer partitions yet, so those from {from} on wait"
+            );
+            self.problem(name, Condition::PartitionsPending, reason);
+        } else if !settings.auto_create {
+            let reason = format!("{short}; topic.auto.create is false");
+            self.problem(name, Condition::PartitionsPending, reason);
+        } else {
+            self.plan.add(Step::Grow {
+                source: name.clone(),
+                topic: copy.clone(),
+                from,
+                to,
+            });
+        }
+    }
+
+    fn replicas(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName, there: &Topic) {
+        let follows = matches!(
+            self.rules.settings.replication_factor,
+            ReplicationFactor::Source { .. }
+        );
+        if follows
+            && !self.rules.settings.naming.is_constant()
+            && there.replication_factor < topic.replication_factor
+        {
+            let reason = format!(
+                "{copy} has replication factor {}, the source {}",
+                there.replication_factor, topic.replication_factor
+            );
+            self.problem(name, Condition::ReplicationReduced, reason);
+        }
+    }
+
+    fn missing(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName) {
+        let replicated = self
+            .history
+            .replicated
+            .get(name)
+            .is_some_and(|known| known.destination == *copy);
+        if replicated {
+            let deleted = self.history.deleted_at_destination.contains(name);
+            match (deleted, self.rules.on_recreate) {
+                (false, _) => {
+                    let reason = format!("{copy} does not exist any more; it is looked for again");
+                    return self.problem(name, Condition::DestinationPending, reason);
+                }
+                (true, OnRecreate::Stop) => {
+                    let reason =
+                        format!("{copy} was deleted; what was copied before is not in it any more");
+                    return self.problem(name, Condition::DestinationDeleted, reason);
+                }
+                (true, OnRecreate::Restart) => {}
+            }
+        }
+        if !self.rules.settings.auto_create {
+            let reason = format!("{copy} does not exist, and topic.auto.create is false");
+            return self.problem(name, Condition::DestinationPending, reason);
+        }
+        self.create(name, topic, copy);
+    }
+
+    fn create(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName) {
+        let settings = &self.rules.settings;
+        let entries = match &topic.settings {
+            Some(Ok(entries)) => entries,
+            // Without the source's cleanup policy records could be lost.
             Some(Err(code)) => {
                 let reason =
                     format!("its settings cannot be read: DescribeConfigs answered {code}");
-                return self.problem(name, "source-unauthorized", true, reason);
+                return self.problem(name, Condition::SourceUnauthorized, reason);
             }
             None => {
-                return self.problem(
-                    name,
-                    "starting",
-                    true,
-                    "its settings are not known yet".to_owned(),
-                );
+                let reason = "its settings are not known yet";
+                return self.problem(name, Condition::DestinationPending, reason);
             }
         };
-        let brokers = i16::try_from(observation.destination_brokers)
-            .unwrap_or(i16::MAX)
-            .max(1);
-        let replication_factor = match settings.replication_factor {
-            ReplicationFactor::Fixed(wanted) => wanted,
-            ReplicationFactor::BrokerDefault => -1,
-            ReplicationFactor::Source { .. } if topic.replication_factor > brokers => {
-                let reason = format!(
-                    "replication factor {} of the source is reduced to {brokers}, the number of destination brokers",
-                    topic.replication_factor
-                );
-                self.problem(name, "replication-reduced", false, reason);
-                brokers
-            }
-            ReplicationFactor::Source { .. } => topic.replication_factor,
+        let Some((replication_factor, reducible)) = self.replication_factor(name, topic) else {
+            return;
         };
-        let configs = self.configs(name, overrides, replication_factor, settings);
-        self.add(Step::Create {
+        let known = self.history.known_settings.as_ref();
+        let mut wanted = wanted(entries, replication_factor, settings, known);
+        for ((topic, key), refused) in &self.history.refused {
+            if topic == copy && wanted.entries.get(key) == refused.value.as_ref() {
+                wanted.entries.remove(key);
+            }
+        }
+        self.note(name, wanted.notes);
+        self.plan.notices.extend(wanted.notices);
+        self.plan.add(Step::Create {
             source: name.clone(),
-            topic: destination,
+            topic: copy.clone(),
             partitions: topic.partitions,
             replication_factor,
-            configs,
+            reducible,
+            configs: wanted.entries.into_iter().collect(),
         });
     }
 
-    fn configs(
-        &mut self,
-        name: &TopicName,
-        overrides: &[(String, String)],
-        replication_factor: i16,
-        settings: &TopicSettings,
-    ) -> Vec<(String, String)> {
-        let mut configs: Vec<(String, String)> = settings
-            .timestamp_type
-            .iter()
-            .map(|kind| {
-                (
-                    "message.timestamp.type".to_owned(),
-                    kind.as_str().to_owned(),
-                )
-            })
-            .collect();
-        for (key, value) in overrides {
-            let excluded = settings.config_exclude.is_match(key);
-            if excluded || NEVER_COPIED.contains(&key.as_str()) || key == "message.timestamp.type" {
-                continue;
+    /// The replication factor, and whether fewer are better than no topic.
+    fn replication_factor(&mut self, name: &TopicName, topic: &Topic) -> Option<(i16, bool)> {
+        let brokers = i16::try_from(self.seen.destination_brokers)
+            .unwrap_or(i16::MAX)
+            .max(1);
+        let too_many = |wanted: i16, key: &str| {
+            format!(
+                "replication factor {wanted} ({key}) needs as many brokers, and the destination has {brokers}"
+            )
+        };
+        match self.rules.settings.replication_factor {
+            ReplicationFactor::BrokerDefault => Some((-1, false)),
+            ReplicationFactor::Fixed(wanted) if wanted > brokers => {
+                let reason = too_many(wanted, "dest.topic.replication.factor");
+                self.problem(name, Condition::CreateFailed, reason);
+                None
             }
-            let too_many = key == "min.insync.replicas"
-                && value
-                    .parse::<i16>()
-                    .is_ok_and(|wanted| wanted > replication_factor);
-            if too_many {
+            ReplicationFactor::Fixed(wanted) => Some((wanted, false)),
+            ReplicationFactor::Source { strict } if topic.replication_factor > brokers => {
+                let wanted = topic.replication_factor;
+                if strict {
+                    let reason = too_many(wanted, "tributary.topic.replication.factor.strict");
+                    self.problem(name, Condition::CreateFailed, reason);
+                    return None;
+                }
                 let reason = format!(
-                    "min.insync.replicas={value} is not copied: with replication factor {replication_factor} nothing \
-                     could be written"
+                    "replication factor {wanted} of the source is reduced to {brokers}, the number of destination brokers"
                 );
-                self.problem(name, "setting-left-out", false, reason);
-                continue;
+                self.problem(name, Condition::ReplicationReduced, reason);
+                Some((brokers, true))
             }
-            configs.push((key.clone(), value.clone()));
+            ReplicationFactor::Source { strict } => Some((topic.replication_factor, !strict)),
         }
-        configs
     }
+
+    fn configure(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName, there: &Topic) {
+        let settings = &self.rules.settings;
+        let (Some(from), Some(to)) = (&topic.settings, &there.settings) else {
+            return;
+        };
+        if settings.naming.is_constant() {
+            return;
+        }
+        let (from, to) = match (from, to) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(code), _) => {
+                let reason = format!("source: DescribeConfigs answered {code}");
+                return self.note(name, vec![(Condition::SettingsNotFollowed, reason)]);
+            }
+            (_, Err(code)) => {
+                let reason = format!("destination: DescribeConfigs of {copy} answered {code}");
+                return self.note(name, vec![(Condition::SettingsNotFollowed, reason)]);
+            }
+        };
+        let known: BTreeSet<String> = to.iter().map(|entry| entry.name.clone()).collect();
+        let wanted = wanted(from, there.replication_factor, settings, Some(&known));
+        let own = self.history.own.get(copy);
+        let changes = difference(&wanted, to, settings, own);
+        let (changes, refused) = without_refused(changes, copy, self.history);
+        self.note(name, effects(from, to, &wanted));
+        self.note(name, wanted.notes);
+        self.note(name, refused);
+        self.plan.notices.extend(wanted.notices);
+        if let Some((_, reason)) = self.history.not_followed.get(copy) {
+            return self.note(name, vec![(Condition::SettingsNotFollowed, reason.clone())]);
+        }
+        if !changes.is_empty() {
+            self.plan.add(Step::Configure {
+                source: name.clone(),
+                topic: copy.clone(),
+                changes,
+            });
+        }
+    }
+
+    fn note(&mut self, name: &TopicName, notes: Vec<(Condition, String)>) {
+        let notes = notes.into_iter();
+        let problems = notes.map(|(state, reason)| Problem::new(name, state, reason));
+        self.plan.notes.extend(problems);
+    }
+}
+
+/// Topics by the number of partitions they have, for who starts copying.
+pub(super) fn selected(seen: &Observation) -> BTreeMap<TopicName, i32> {
+    seen.source
+        .iter()
+        .map(|(name, topic)| (name.clone(), topic.partitions))
+        .collect()
 }
 
 #[cfg(test)]

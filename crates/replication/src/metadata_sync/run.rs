@@ -1,23 +1,27 @@
 //! The loop: observe, plan, apply what is not waiting after a refusal, report, wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use config::link::TopicSettings;
+use config::link::OnRecreate;
 use kafka_client::Cluster;
 use kafka_wire::types::TopicName;
 use lifecycle::Backoff;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::apply::apply;
-use super::observe::observe;
-use super::plan::{Copy, Plan, Problem, Step};
+use super::apply::{Applied, Mode, Outcome, apply};
+use super::condition::{Condition, Problem};
+use super::history::{History, RefusedSetting};
+use super::observe::{Look, Observation, Settings, observe};
+use super::plan::settings::refusal;
+use super::plan::{Copy, Plan, Rules, Step, selected};
 
 /// Pause before a round that could not look at both clusters is repeated, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
-
 /// How long a change that was answered with success may take to show in metadata.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long settings of a topic are left alone after the destination does not let us change them.
+const NOT_FOLLOWED: Duration = Duration::from_secs(3600);
 
 /// What one round found.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +34,15 @@ pub struct Round {
     pub selected: BTreeMap<TopicName, i32>,
     /// What is wrong with single topics.
     pub problems: Vec<Problem>,
+    /// What concerns no single topic.
+    pub notices: BTreeSet<String>,
+    /// Topics whose partitions are to stop, with the reason.
+    pub halted: BTreeMap<TopicName, Problem>,
+    /// Topics that are others than before, on either side.
+    pub renewed: BTreeSet<TopicName>,
     /// Why the round could not look at both clusters.
     pub trouble: Option<String>,
-    /// Whether steps are still to be carried out.
+    /// Steps that partitions wait for and that are still to be carried out.
     pub pending: usize,
     /// Topics of the source that were looked at, selected or not.
     pub seen: usize,
@@ -40,32 +50,59 @@ pub struct Round {
     pub at: Option<Instant>,
 }
 
+/// A change that was refused.
+#[derive(Clone, Debug)]
+struct Refused {
+    not_before: Instant,
+    state: Condition,
+    reason: String,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct MetadataSync {
     source: Cluster,
     destination: Cluster,
-    settings: TopicSettings,
-    /// Topics whose step was refused: not before this time, and why.
-    refused: HashMap<TopicName, (Instant, String)>,
-    /// Topics whose step was carried out: not again before this time.
+    rules: Rules,
+    history: History,
+    /// Ids of both clusters, from the first look.
+    ids: Option<(Option<String>, Option<String>)>,
+    /// Copies whose creation or growth was refused.
+    refused: HashMap<TopicName, Refused>,
+    /// Copies that were created or grown, or wait for a quota: not again before this time.
     settling: HashMap<TopicName, Instant>,
+    /// Settings of source topics whose copies are settling.
+    settling_settings: BTreeMap<TopicName, Settings>,
+    /// When settings are compared next.
+    settings_at: Option<Instant>,
+    /// Notes on settings, from the last comparison.
+    notes: Vec<Problem>,
     rounds: u64,
-    known_problems: Vec<Problem>,
+    said: BTreeSet<(TopicName, Condition, String)>,
+    said_notices: BTreeSet<String>,
+    /// Whether the last round could not look, and that was said.
+    blind: bool,
 }
 
 impl MetadataSync {
     /// A synchroniser; nothing happens before [`MetadataSync::run`].
     #[must_use]
-    pub fn new(source: Cluster, destination: Cluster, settings: TopicSettings) -> Self {
+    pub fn new(source: Cluster, destination: Cluster, rules: Rules, history: History) -> Self {
         Self {
             source,
             destination,
-            settings,
+            rules,
+            history,
+            ids: None,
             refused: HashMap::new(),
             settling: HashMap::new(),
+            settling_settings: BTreeMap::new(),
+            settings_at: None,
+            notes: Vec::new(),
             rounds: 0,
-            known_problems: Vec::new(),
+            said: BTreeSet::new(),
+            said_notices: BTreeSet::new(),
+            blind: false,
         }
     }
 
@@ -75,106 +112,303 @@ impl MetadataSync {
         F: Future<Output = ()>,
     {
         let mut backoff = Backoff::seeded(RETRY.0, RETRY.1);
+        self.settings_at = self.rules.settings.config_sync.map(|_| Instant::now());
         loop {
-            let (round, unsettled) = self.round().await;
+            let (round, again) = self.round().await;
             let failed = round.trouble.is_some();
             report(round).await;
-            if failed {
+            if failed || again {
                 sleep(backoff.next_delay()).await;
                 continue;
             }
             backoff.reset();
-            // What was changed is seen at once; what was refused waits for its own time.
-            let pause = if unsettled {
-                RETRY.0
-            } else {
-                self.settings.poll_interval
-            };
-            sleep(pause).await;
+            sleep_until(self.next_look(Instant::now())).await;
         }
     }
 
-    /// One round, and whether something that was changed does not show yet.
+    /// What was changed is looked at soon, what is missing in time to be sure of it, what was refused
+    /// when it is due, everything else at the configured intervals.
+    fn next_look(&self, now: Instant) -> Instant {
+        let poll = now + self.rules.settings.poll_interval;
+        if !self.settling.is_empty() {
+            return poll.min(now + RETRY.0);
+        }
+        let refused = self.refused.values().map(|refused| refused.not_before);
+        let others = self.settings_at.into_iter().chain(refused);
+        let others = others.chain(self.history.confirmation_due());
+        others.fold(poll, Instant::min).max(now + RETRY.0)
+    }
+
+    /// One round, and whether something has to be looked at again as after a failure.
     async fn round(&mut self) -> (Round, bool) {
         self.rounds += 1;
         let mut round = Round {
             number: self.rounds,
             ..Round::default()
         };
-        let observed = observe(&self.source, &self.destination, &self.settings).await;
-        round.at = Some(Instant::now());
-        let observation = match observed {
-            Ok(observation) => observation,
+        let observed = self.look().await;
+        let now = Instant::now();
+        round.at = Some(now);
+        let seen = match observed {
+            Ok(seen) => seen,
             Err(trouble) => {
-                tracing::warn!("topics cannot be looked at: {trouble}");
+                if !std::mem::replace(&mut self.blind, true) {
+                    tracing::warn!("topics cannot be looked at: {trouble}");
+                }
                 round.trouble = Some(trouble);
-                return (round, false);
+                return (round, true);
             }
         };
-        let plan = Plan::new(&observation, &self.settings);
-        round.seen = observation.seen;
-        round.selected = observation
-            .source
-            .iter()
-            .map(|(name, topic)| (name.clone(), topic.partitions))
-            .collect();
-        round.pending = plan.steps.len();
-        let now = Instant::now();
-        self.settling.retain(|topic, until| {
-            *until > now && plan.steps.iter().any(|step| step.topic() == topic)
-        });
-        let unsettled = plan
+        if std::mem::replace(&mut self.blind, false) {
+            tracing::info!("topics can be looked at again");
+        }
+        self.history.observed(&seen, now);
+        let plan = Plan::new(&seen, &self.history, &self.rules);
+        round.seen = seen.seen();
+        round.selected = selected(&seen);
+        let planned: BTreeSet<TopicName> =
+            plan.steps.iter().map(|step| step.topic().clone()).collect();
+        self.settling
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.refused.retain(|topic, _| planned.contains(topic));
+        let due: Vec<Step> = plan
             .steps
-            .into_iter()
-            .filter(|step| !self.settling.contains_key(step.topic()));
-        let (due, waiting): (Vec<Step>, Vec<Step>) = unsettled.partition(|step| {
-            self.refused
-                .get(step.topic())
-                .is_none_or(|(at, _)| *at <= now)
-        });
+            .iter()
+            .filter(|step| self.is_due(step, now))
+            .cloned()
+            .collect();
         for step in &due {
             tracing::info!("plan: {step}");
         }
-        for (topic, outcome) in apply(&self.destination, &due).await {
-            match outcome {
-                Ok(()) => {
+        let report = apply(&self.destination, &due, Mode::Change).await;
+        let mut again = false;
+        let mut notes = plan.notes;
+        for applied in report.applied {
+            again |= self.applied(applied, &mut notes, now);
+        }
+        self.schedule_settings(&seen, again, now);
+        self.keep_settings(&plan.steps, &seen);
+        tracing::debug!(
+            looks = seen.requests,
+            changes = report.requests,
+            "topics were looked at"
+        );
+        round.pending = plan
+            .steps
+            .iter()
+            .filter(|step| step.is_waited_for() && !self.refused.contains_key(step.topic()))
+            .count();
+        round.problems = plan.problems;
+        for step in plan.steps.iter().filter(|step| step.is_waited_for()) {
+            if let Some(refused) = self.refused.get(step.topic()) {
+                let problem = Problem::new(step.source(), refused.state, &refused.reason);
+                round.problems.push(problem);
+            }
+        }
+        round.problems.extend(self.kept(notes, seen.settings_due));
+        round.halted = halted(&round.problems);
+        let restart = matches!(self.rules.on_recreate, OnRecreate::Restart);
+        round.renewed = self.history.copied(&plan.copies, restart);
+        round.copies = plan.copies;
+        round.notices = plan.notices;
+        self.say_new(&round);
+        (round, again)
+    }
+
+    async fn look(&mut self) -> Result<Observation, String> {
+        let settings = &self.rules.settings;
+        let listed = settings.selection.whitelist().map(TopicName::from);
+        // What is in the list and reserved or excluded is not expected.
+        let listed = listed.filter(|name| settings.selection.is_selected(name.as_str()));
+        let replicated = self.history.replicated.keys().cloned();
+        let replicated = replicated.filter(|name| settings.selection.is_selected(name.as_str()));
+        let look = Look {
+            settings,
+            expected: listed.chain(replicated).collect(),
+            settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
+            settling: std::mem::take(&mut self.settling_settings),
+        };
+        let seen = observe(&self.source, &self.destination, look).await?;
+        let ids = (self.source.cluster_id(), self.destination.cluster_id());
+        let before = self.ids.get_or_insert_with(|| ids.clone());
+        if *before != ids {
+            return Err(format!(
+                "the cluster behind the bootstrap servers changed: its id was {} at the source and {} at the \
+                 destination, is {} and {}; nothing is changed there. Restart the link if that is what you want",
+                shown(before.0.as_deref()),
+                shown(before.1.as_deref()),
+                shown(ids.0.as_deref()),
+                shown(ids.1.as_deref())
+            ));
+        }
+        Ok(seen)
+    }
+
+    fn is_due(&self, step: &Step, now: Instant) -> bool {
+        let topic = step.topic();
+        !step.is_waited_for()
+            || (!self.settling.contains_key(topic)
+                && self.refused.get(topic).is_none_or(|r| r.not_before <= now))
+    }
+
+    /// Takes an outcome; `true` when it has to be looked at again as after a failure.
+    fn applied(&mut self, applied: Applied, notes: &mut Vec<Problem>, now: Instant) -> bool {
+        let (topic, source) = (applied.step.topic().clone(), applied.step.source().clone());
+        for (change, reason) in applied.refused {
+            let sentence = refusal(&change, &reason);
+            notes.push(Problem::new(&source, Condition::SettingRefused, sentence));
+            let value = change.to;
+            let refused = RefusedSetting { value, reason };
+            self.history
+                .refused
+                .insert((topic.clone(), change.name), refused);
+        }
+        match applied.outcome {
+            Outcome::Done | Outcome::Existed => {
+                if matches!(applied.outcome, Outcome::Done) {
+                    self.remember_own(&applied.step);
+                }
+                if applied.step.is_waited_for() {
                     self.refused.remove(&topic);
                     self.settling.insert(topic, now + SETTLE);
                 }
-                Err(reason) => {
-                    self.refused
-                        .insert(topic, (now + self.settings.create_backoff, reason));
+                false
+            }
+            Outcome::Throttled(pause) => {
+                self.settling.insert(topic, now + pause);
+                false
+            }
+            Outcome::Again(reason) => {
+                tracing::debug!(topic = %topic, "to be looked at again: {reason}");
+                true
+            }
+            Outcome::Refused(state, reason) if applied.step.is_waited_for() => {
+                let not_before = now + self.rules.settings.create_backoff;
+                let refused = Refused {
+                    not_before,
+                    state,
+                    reason,
+                };
+                self.refused.insert(topic, refused);
+                false
+            }
+            Outcome::Refused(state, reason) => {
+                notes.push(Problem::new(&source, state, &reason));
+                let until = now + NOT_FOLLOWED;
+                self.history.not_followed.insert(topic, (until, reason));
+                false
+            }
+        }
+    }
+
+    fn remember_own(&mut self, step: &Step) {
+        let own = self.history.own.entry(step.topic().clone()).or_default();
+        match step {
+            Step::Create { configs, .. } => {
+                own.extend(configs.iter().map(|(name, _)| name.clone()))
+            }
+            Step::Configure { changes, topic, .. } => {
+                for change in changes {
+                    let key = (topic.clone(), change.name.clone());
+                    self.history.refused.remove(&key);
+                    if change.to.is_some() {
+                        own.insert(change.name.clone());
+                    } else {
+                        own.remove(&change.name);
+                    }
+                }
+            }
+            Step::Grow { .. } => {}
+        }
+    }
+
+    /// While copies that were made do not show, their sources are not described again.
+    fn keep_settings(&mut self, steps: &[Step], seen: &Observation) {
+        for step in steps {
+            let settings = seen
+                .source
+                .get(step.source())
+                .and_then(|t| t.settings.clone());
+            if let Some(settings) = settings.filter(|_| self.settling.contains_key(step.topic())) {
+                self.settling_settings
+                    .insert(step.source().clone(), settings);
+            }
+        }
+    }
+
+    fn schedule_settings(&mut self, seen: &Observation, again: bool, now: Instant) {
+        if let Some(interval) = self.rules.settings.config_sync
+            && seen.settings_due
+        {
+            let pause = if again {
+                interval.min(RETRY.1)
+            } else {
+                interval
+            };
+            self.settings_at = Some(now + pause);
+        }
+    }
+
+    /// Notes on settings hold until settings are compared again.
+    fn kept(&mut self, notes: Vec<Problem>, complete: bool) -> Vec<Problem> {
+        if complete {
+            self.notes = notes;
+        } else {
+            for note in notes {
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
                 }
             }
         }
-        round.copies = plan.copies;
-        round.problems = plan.problems;
-        round
-            .problems
-            .extend(due.iter().chain(&waiting).filter_map(|step| {
-                let (_, reason) = self.refused.get(step.topic())?;
-                let state = match step {
-                    Step::Create { .. } => "create-failed",
-                    Step::Grow { .. } => "grow-failed",
-                };
-                let (topic, reason) =
-                    (step.source().clone(), format!("{}: {reason}", step.topic()));
-                Some(Problem {
-                    topic,
-                    state,
-                    reason,
-                    blocking: true,
-                })
-            }));
-        self.say_new(&round.problems);
-        (round, !self.settling.is_empty())
+        self.notes.clone()
     }
 
-    /// Logs problems when they appear, not in every round.
-    fn say_new(&mut self, problems: &[Problem]) {
-        for problem in problems.iter().filter(|p| !self.known_problems.contains(p)) {
-            tracing::warn!(topic = %problem.topic, state = problem.state, "{}", problem.reason);
+    /// Logs states when they begin and end, not in every round.
+    fn say_new(&mut self, round: &Round) {
+        let key = |problem: &Problem| {
+            // What the broker says may change from answer to answer.
+            let detail = if problem.is_blocking() {
+                String::new()
+            } else {
+                problem.reason.clone()
+            };
+            (problem.topic.clone(), problem.state, detail)
+        };
+        let now: BTreeSet<_> = round.problems.iter().map(key).collect();
+        for problem in round
+            .problems
+            .iter()
+            .filter(|p| !self.said.contains(&key(p)))
+        {
+            tracing::warn!(topic = %problem.topic, state = %problem.state, "{}", problem.sentence());
         }
-        self.known_problems = problems.to_vec();
+        for (topic, state, _) in self.said.difference(&now) {
+            if state.is_blocking() {
+                tracing::info!(%topic, %state, "no longer so");
+            }
+        }
+        self.said = now;
+        for notice in round.notices.difference(&self.said_notices) {
+            tracing::warn!("{notice}");
+        }
+        self.said_notices.clone_from(&round.notices);
     }
+}
+
+fn shown(id: Option<&str>) -> &str {
+    id.unwrap_or("unknown")
+}
+
+/// Topics that nothing can be copied of until somebody acts.
+fn halted(problems: &[Problem]) -> BTreeMap<TopicName, Problem> {
+    problems
+        .iter()
+        .filter(|problem| {
+            matches!(
+                problem.state,
+                Condition::SourceDeleted | Condition::DestinationDeleted
+            )
+        })
+        .map(|problem| (problem.topic.clone(), problem.clone()))
+        .collect()
 }

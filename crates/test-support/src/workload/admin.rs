@@ -1,9 +1,11 @@
 //! Topics for tests, made and changed with librdkafka: quicker than a Java tool.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult,
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -115,4 +117,112 @@ pub async fn create_partitions(
     };
     let new = NewPartitions::new(topic, count);
     change.outcome(change.client()?.create_partitions([&new], &options()).await)
+}
+
+/// Settings that a topic has of its own, in order of names.
+///
+/// # Errors
+/// When it does not exist or a broker refuses.
+pub async fn topic_settings(
+    bootstrap: &str,
+    topic: &str,
+) -> Result<BTreeMap<String, String>, AdminError> {
+    let change = Change {
+        what: "describe",
+        topic,
+        bootstrap,
+    };
+    let asked = [ResourceSpecifier::Topic(topic)];
+    let answers = change.client()?.describe_configs(&asked, &options()).await;
+    let mut settings = BTreeMap::new();
+    for answer in answers.map_err(|error| change.failed(&error))? {
+        let resource = answer.map_err(|code| change.failed(&code))?;
+        for entry in resource.entries {
+            if let (ConfigSource::DynamicTopic, Some(value)) = (entry.source, entry.value) {
+                settings.insert(entry.name, value);
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// Replaces all settings that a topic has of its own.
+///
+/// # Errors
+/// When it does not exist or a broker refuses.
+pub async fn set_topic_settings(
+    bootstrap: &str,
+    topic: &str,
+    settings: &[(&str, &str)],
+) -> Result<(), AdminError> {
+    let change = Change {
+        what: "configure",
+        topic,
+        bootstrap,
+    };
+    let new = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    let new = settings
+        .iter()
+        .fold(new, |new, (key, value)| new.set(key, value));
+    let answers = change.client()?.alter_configs([&new], &options()).await;
+    for answer in answers.map_err(|error| change.failed(&error))? {
+        answer.map_err(|(_, code)| change.failed(&code))?;
+    }
+    Ok(())
+}
+
+/// Creates many topics alike, in few requests.
+///
+/// # Errors
+/// When one of them exists or a broker refuses.
+pub async fn create_topics(
+    bootstrap: &str,
+    topics: &[String],
+    partitions: i32,
+    configs: &[(&str, &str)],
+) -> Result<(), AdminError> {
+    for chunk in topics.chunks(100) {
+        let change = Change {
+            what: "create",
+            topic: chunk.first().map_or("", String::as_str),
+            bootstrap,
+        };
+        let new: Vec<NewTopic<'_>> = chunk
+            .iter()
+            .map(|topic| {
+                let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+                configs
+                    .iter()
+                    .fold(new, |new, (key, value)| new.set(key, value))
+            })
+            .collect();
+        change.outcome(change.client()?.create_topics(&new, &options()).await)?;
+    }
+    Ok(())
+}
+
+/// Names and partition counts of all topics.
+///
+/// # Errors
+/// When no broker answers.
+pub async fn topics(bootstrap: &str) -> Result<BTreeMap<String, usize>, AdminError> {
+    let change = Change {
+        what: "list",
+        topic: "",
+        bootstrap,
+    };
+    let client = change.client()?;
+    let listed = tokio::task::spawn_blocking(move || {
+        let metadata = client.inner().fetch_metadata(None, LIMIT)?;
+        let topics = metadata.topics().iter();
+        Ok::<_, KafkaError>(
+            topics
+                .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
+                .collect(),
+        )
+    });
+    listed
+        .await
+        .expect("asking does not panic and is not cancelled")
+        .map_err(|error| change.failed(&error))
 }

@@ -11,12 +11,15 @@ use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use kafka_wire::message::metadata::MetadataTopics;
 
+use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
 use crate::worker::{self, RunOptions};
 use crate::{output, settings};
 
 /// How often new topics are looked for. They are promised within five seconds, creation included.
 const POLL_INTERVAL_MS: &str = "2000";
+/// How often settings are compared.
+const CONFIG_INTERVAL_MS: &str = "5000";
 /// Characters of each cluster id in the link's name.
 const ID_LENGTH: usize = 8;
 
@@ -39,6 +42,9 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
     {
         *name = format!("tributary.{}.offsets.internal", link.name);
     }
+    if args.dry_run {
+        return preview::show(&link, &worker, View::default()).await;
+    }
     let options = RunOptions {
         until_caught_up: args.until_caught_up.then_some(args.hold),
         stop_after: args.stop_after,
@@ -60,6 +66,11 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
         ("--name", "name", args.name.as_deref().unwrap_or("quick")),
         ("default", "topic.poll.interval.ms", POLL_INTERVAL_MS),
         ("default", "topic.create.backoff.ms", "10000"),
+        (
+            "default",
+            "topic.config.sync.interval.ms",
+            CONFIG_INTERVAL_MS,
+        ),
     ] {
         raw.set_flag(flag, key, value);
     }

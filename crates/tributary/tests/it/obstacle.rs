@@ -145,7 +145,9 @@ async fn a_batch_larger_than_the_destination_takes_arrives_in_parts() {
             .await
             .expect("acknowledged");
     }
-    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    // The destination keeps its own limit, which the source does not have.
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"))
+        .with(&["--set", "topic.config.sync=false"]);
     let run = link.until_caught_up().await.ended_with(0);
     assert!(run.output.contains("decoded: too-large"), "{run}");
     for codec in Codec::ALL {
@@ -170,7 +172,9 @@ async fn a_record_larger_than_the_destination_takes_stops_its_partition_alone() 
             send(source, &strict, vec![record(2, "large", vec![b'x'; 9_000])]).await;
         }
     }
-    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    // The destination keeps its own limit, which the source does not have.
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"))
+        .with(&["--set", "topic.config.sync=false"]);
     let run: Run = link.until_caught_up().await.ended_with(3);
     let report = format!("{strict}-2: refused at offset 10: ");
     let line = run.output.lines().find(|line| line.contains(&report));
@@ -225,12 +229,15 @@ async fn records_that_the_destination_refuses_are_left_out_only_where_that_is_as
     send(source, &topic, vec![record(0, "large", vec![b'x'; 9_000])]).await;
     send(source, &topic, batch(1)).await;
 
-    let stops = Replicate::new(source, destination, &topic);
+    // The destination keeps its own limits, which the source does not have.
+    let own = ["--set", "topic.config.sync=false"];
+    let stops = Replicate::new(source, destination, &topic).with(&own);
     let run = stops.until_caught_up().await.ended_with(3);
     assert!(run.output.contains("refused at offset 0: "), "{run}");
 
-    let skips =
-        Replicate::new(source, destination, &topic).with(&["--set", "tributary.on.refused=skip"]);
+    let skips = Replicate::new(source, destination, &topic)
+        .with(&own)
+        .with(&["--set", "tributary.on.refused=skip"]);
     let run = skips.until_caught_up().await.ended_with(0);
     assert!(run.output.contains("3 records were left out"), "{run}");
     let there = judge::read_all(&committed(source, &topic), COPIED)

@@ -19,13 +19,13 @@ const SEED: u64 = 9_981;
 
 /// What Kafka's own tool says about a topic: partitions, replication factor, settings.
 #[derive(Debug, PartialEq, Eq)]
-struct Described {
-    partitions: String,
-    replication: String,
-    configs: BTreeMap<String, String>,
+pub(crate) struct Described {
+    pub(crate) partitions: String,
+    pub(crate) replication: String,
+    pub(crate) configs: BTreeMap<String, String>,
 }
 
-async fn described(cluster: &KafkaCluster, topic: &str) -> Described {
+pub(crate) async fn described(cluster: &KafkaCluster, topic: &str) -> Described {
     let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
     let bootstrap = cluster.bootstrap();
     let arguments = [
@@ -67,7 +67,7 @@ async fn described(cluster: &KafkaCluster, topic: &str) -> Described {
     }
 }
 
-async fn send(cluster: &KafkaCluster, topic: &str, partitions: i32, count: usize) {
+pub(crate) async fn send(cluster: &KafkaCluster, topic: &str, partitions: i32, count: usize) {
     // Every record has a key, as compacted topics want it, and batches fit into the smallest segment here.
     Load::new(cluster.bootstrap(), topic)
         .codec(Codec::Zstd)
@@ -77,7 +77,7 @@ async fn send(cluster: &KafkaCluster, topic: &str, partitions: i32, count: usize
         .expect("acknowledged");
 }
 
-async fn equal(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) {
+pub(crate) async fn equal(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) {
     let verdict = compared(&committed(source, topic), &stored(destination, topic)).await;
     assert!(verdict.is_equal(), "{topic}, seed {SEED}: {verdict}");
 }

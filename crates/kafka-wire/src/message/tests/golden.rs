@@ -198,7 +198,7 @@ fn what_a_real_broker_says_of_configurations_is_read() {
         ("t7", ErrorCode::NONE)
     );
 
-    let old = captured!(
+    let mut old = captured!(
         describe_configs::DescribeConfigsRequest,
         "DescribeConfigs",
         2
@@ -208,12 +208,26 @@ fn what_a_real_broker_says_of_configurations_is_read() {
         "DescribeConfigs",
         4
     );
+    // Only the newer layout says what kind of value it is.
+    for (old, new) in old.resources.iter_mut().zip(&new.resources) {
+        for (old, new) in old.entries.iter_mut().zip(&new.entries) {
+            assert!(!old.list);
+            old.list = new.list;
+        }
+    }
     assert_eq!(old, new);
     let [topic, missing, broker] = &new.resources[..] else {
         panic!("three: {new:?}")
     };
     assert_eq!(missing.error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(topic.entries.len(), 33);
+    let lists = topic.entries.iter().filter(|entry| entry.list);
+    let lists: std::collections::BTreeSet<_> = lists.map(|entry| entry.name.as_str()).collect();
+    let replicas = [
+        "follower.replication.throttled.replicas",
+        "leader.replication.throttled.replicas",
+    ];
+    assert_eq!(lists, ["cleanup.policy", replicas[0], replicas[1]].into());
     let overrides = topic
         .entries
         .iter()

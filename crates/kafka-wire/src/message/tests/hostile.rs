@@ -8,8 +8,9 @@ use crate::message::reader::{Reader, reserve};
 use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_acls, create_partitions,
     create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
-    describe_configs, describe_producers, fetch, find_coordinator, incremental_alter_configs,
-    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce,
+    describe_configs, describe_log_dirs, describe_producers, fetch, find_coordinator,
+    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    produce,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -30,6 +31,7 @@ fn decode_as_everything(body: &Bytes) {
     decode::<describe_acls::DescribeAclsRequest>(body);
     decode::<describe_cluster::DescribeClusterRequest>(body);
     decode::<describe_configs::DescribeConfigsRequest>(body);
+    decode::<describe_log_dirs::DescribeLogDirsRequest>(body);
     decode::<describe_producers::DescribeProducersRequest>(body);
     decode::<fetch::FetchRequest>(body);
     decode::<find_coordinator::FindCoordinatorRequest>(body);

@@ -219,13 +219,14 @@ fn describe_configs_is_that_of_another_implementation() {
         ])
     });
 
-    answers_are_equal::<DescribeConfigsRequest, _>(described_answer, |_| {
+    answers_are_equal::<DescribeConfigsRequest, _>(described_answer, |version| {
         let entry = |name: &str, value: Option<&str>, source, sensitive| ConfigEntry {
             name: name.to_owned(),
             value: value.map(str::to_owned),
             source,
             read_only: sensitive,
             sensitive,
+            list: version >= 3 && name == "cleanup.policy",
         };
         DescribeConfigsResponse {
             throttle_time_ms: 12,
@@ -264,7 +265,7 @@ fn described_answer(version: i16) -> messages::DescribeConfigsResponse {
             .with_synonyms(vec![synonym]);
         if version >= 3 {
             entry
-                .with_config_type(2)
+                .with_config_type(if name == "cleanup.policy" { 7 } else { 2 })
                 .with_documentation(Some(text("what it does")))
         } else {
             entry

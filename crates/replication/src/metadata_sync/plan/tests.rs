@@ -6,6 +6,7 @@ use config::pattern::PatternList;
 use config::rename::RenameFormat;
 use config::selection::TopicSelection;
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::describe_configs::{ConfigEntry, ConfigSource};
 
 use super::*;
 
@@ -20,18 +21,44 @@ fn renamed(format: &str) -> TopicSettings {
     }
 }
 
-fn topic(partitions: i32, overrides: &[(&str, &str)]) -> SourceTopic {
-    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    SourceTopic {
+/// A setting and where it comes from.
+fn entry(name: &str, value: &str, source: ConfigSource) -> ConfigEntry {
+    ConfigEntry {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        source,
+        read_only: false,
+        sensitive: false,
+        list: name == "cleanup.policy",
+    }
+}
+
+fn overrides(entries: &[(&str, &str)]) -> Vec<ConfigEntry> {
+    let entry = |(name, value): &(&str, &str)| entry(name, value, ConfigSource::Topic);
+    entries.iter().map(entry).collect()
+}
+
+fn topic(partitions: i32, entries: &[(&str, &str)]) -> Topic {
+    Topic {
         id: TopicId([1; 16]),
         partitions,
         replication_factor: 3,
-        overrides: Some(Ok(overrides.iter().map(owned).collect())),
+        settings: Some(Ok(overrides(entries))),
+    }
+}
+
+/// A copy whose settings were not asked for.
+fn there(partitions: i32) -> Topic {
+    Topic {
+        id: TopicId([2; 16]),
+        partitions,
+        replication_factor: 3,
+        settings: None,
     }
 }
 
 /// Source topics against three destination brokers with these topics.
-fn observed(source: &[(&str, SourceTopic)], destination: &[(&str, i32)]) -> Observation {
+fn observed(source: &[(&str, Topic)], destination: &[(&str, i32)]) -> Observation {
     Observation {
         source: source
             .iter()
@@ -39,19 +66,38 @@ fn observed(source: &[(&str, SourceTopic)], destination: &[(&str, i32)]) -> Obse
             .collect(),
         destination: destination
             .iter()
-            .map(|(name, partitions)| ((*name).into(), *partitions))
+            .map(|(name, partitions)| ((*name).into(), there(*partitions)))
             .collect(),
         destination_brokers: 3,
-        seen: source.len(),
         ..Observation::default()
     }
 }
 
+fn rules(settings: &TopicSettings) -> Rules {
+    Rules {
+        settings: settings.clone(),
+        on_recreate: OnRecreate::Stop,
+        reserved: BTreeSet::from(["connect-offsets".to_owned()]),
+    }
+}
+
+fn plan(observation: &Observation, settings: &TopicSettings) -> Plan {
+    Plan::new(observation, &History::default(), &rules(settings))
+}
+
+/// The conditions of topics, as "topic: condition".
+fn conditions(plan: &Plan) -> Vec<String> {
+    let problems = plan.problems.iter().chain(&plan.notes);
+    problems
+        .map(|p| format!("{}: {}", p.topic, p.state))
+        .collect()
+}
+
 /// The plan as printed, and what is copied as "source → destination, partitions".
-fn check(observation: &Observation, settings: &TopicSettings, plan: &[&str], copies: &[&str]) {
-    let found = Plan::new(observation, settings);
+fn check(observation: &Observation, settings: &TopicSettings, steps: &[&str], copies: &[&str]) {
+    let found = plan(observation, settings);
     let printed = found.to_string();
-    assert_eq!(printed.lines().collect::<Vec<_>>(), plan);
+    assert_eq!(printed.lines().collect::<Vec<_>>(), steps);
     let copied: Vec<String> = found
         .copies
         .iter()
@@ -72,8 +118,8 @@ fn a_missing_topic_is_created_with_the_settings_of_its_source() {
         ),
         &settings(),
         &[
-            "create a: 4 partitions, replication factor 3, message.timestamp.type=CreateTime, \
-             cleanup.policy=compact, retention.ms=5",
+            "create a: 4 partitions, replication factor 3, cleanup.policy=compact, \
+             message.timestamp.type=CreateTime, retention.ms=5",
         ],
         &[],
     );
@@ -123,10 +169,10 @@ fn a_destination_with_fewer_brokers_gets_fewer_replicas_and_can_still_be_written
         &[],
     );
     assert!(
-        Plan::new(&observation, &settings())
+        plan(&observation, &settings())
             .problems
             .iter()
-            .all(|p| !p.blocking)
+            .all(|p| !p.is_blocking())
     );
 }
 
@@ -159,7 +205,10 @@ fn a_topic_that_is_there_is_copied_and_grown_and_never_shrunk() {
             &[("a", 4), ("b", 5), ("c", 1), ("other", 9)],
         ),
         &settings(),
-        &["grow c: 1 to 3 partitions"],
+        &[
+            "grow c: 1 to 3 partitions",
+            "b: destination-larger: b has 5 partitions, the source 2: the others stay empty",
+        ],
         &["a → a, 4", "b → b, 2", "c → c, 1"],
     );
 }
@@ -174,10 +223,8 @@ fn without_auto_create_somebody_else_has_to_act_and_the_rest_is_copied() {
         &observed(&[("a", topic(4, &[])), ("b", topic(2, &[]))], &[("a", 3)]),
         &passive,
         &[
-            "a: destination-smaller: a has 3 partitions, the source 4; topic.auto.create is false, so somebody \
-             else has to add them",
-            "b: destination-missing: b does not exist; topic.auto.create is false, so somebody else has to \
-             create it",
+            "a: partitions-pending: a has 3 partitions, the source 4; topic.auto.create is false",
+            "b: destination-pending: b does not exist, and topic.auto.create is false",
         ],
         &["a → a, 3"],
     );
@@ -203,12 +250,12 @@ fn a_name_that_cannot_be_concerns_its_topic_only() {
         &[("a", topic(1, &[])), (&long, topic(1, &[]))],
         &[("xxa", 1)],
     );
-    let plan = Plan::new(&observation, &renamed("xx${topic}"));
+    let plan = plan(&observation, &renamed("xx${topic}"));
     assert_eq!(plan.copies.len(), 1);
     assert_eq!(plan.steps, []);
     assert_eq!(plan.problems.len(), 1);
     let problem = &plan.problems[0];
-    assert_eq!((problem.state, problem.blocking), ("name-invalid", true));
+    assert_eq!(problem.state, Condition::NameInvalid);
     assert!(problem.reason.contains("249"), "{}", problem.reason);
 }
 
@@ -247,37 +294,32 @@ fn topics_that_may_not_be_looked_at_are_named_and_not_touched() {
         ],
         &[],
     );
-    observation.unreadable.insert("z".into(), denied);
+    observation.absent.insert("z".into(), denied);
     observation.hidden.insert("a".into(), denied);
-    let unknown = |overrides| SourceTopic {
-        overrides,
+    let unknown = |settings| Topic {
+        settings,
         ..topic(1, &[])
     };
     observation
         .source
         .insert("b".into(), unknown(Some(Err(denied))));
     observation.source.insert("c".into(), unknown(None));
-    let plan = Plan::new(&observation, &settings());
+    let plan = plan(&observation, &settings());
     assert_eq!((plan.steps.len(), plan.copies.len()), (0, 0));
-    let found: Vec<(&str, &str)> = plan
-        .problems
-        .iter()
-        .map(|p| (p.topic.as_str(), p.state))
-        .collect();
     let expected = [
-        ("z", "source-unauthorized"),
-        ("a", "destination-unauthorized"),
-        ("b", "source-unauthorized"),
-        ("c", "starting"),
+        "z: source-unauthorized",
+        "a: destination-unauthorized",
+        "b: source-unauthorized",
+        "c: destination-pending",
     ];
-    assert_eq!(found, expected);
-    assert!(plan.problems.iter().all(|p| p.blocking));
+    assert_eq!(conditions(&plan), expected);
+    assert!(plan.problems.iter().all(Problem::is_blocking));
 }
 
 #[test]
 fn a_step_names_the_topic_it_changes_and_the_one_it_is_for() {
     let source = [("a", topic(2, &[])), ("b", topic(2, &[]))];
-    let plan = Plan::new(&observed(&source, &[("x-b", 1)]), &renamed("x-${topic}"));
+    let plan = plan(&observed(&source, &[("x-b", 1)]), &renamed("x-${topic}"));
     let named: Vec<(&str, &str)> = plan
         .steps
         .iter()
@@ -288,6 +330,9 @@ fn a_step_names_the_topic_it_changes_and_the_one_it_is_for() {
 
 #[test]
 fn nothing_to_do_prints_nothing() {
-    let plan = Plan::new(&observed(&[("a", topic(1, &[]))], &[("a", 1)]), &settings());
+    let plan = plan(&observed(&[("a", topic(1, &[]))], &[("a", 1)]), &settings());
     assert_eq!(plan.to_string(), "");
 }
+
+mod changes;
+mod rules;

@@ -1,0 +1,254 @@
+//! What earlier rounds found, as far as later ones need it (pure).
+//!
+//! A topic that is missing from one answer has not been deleted: a broker that has just started, or
+//! one that lags behind, answers from old knowledge. It has been deleted when requests by name, at
+//! least ten seconds apart, say so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::types::{TopicId, TopicName};
+use tokio::time::Instant;
+
+use super::condition::Condition;
+use super::observe::Observation;
+use super::plan::Copy;
+
+/// Time between two answers that say a topic is gone.
+pub(super) const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
+
+/// A topic that is replicated, or was before this process started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replicated {
+    /// Where it is written.
+    pub destination: TopicName,
+    /// Which topic it is at the source; zero if that is not known.
+    pub source_id: TopicId,
+    /// Which topic it is at the destination; zero if that is not known.
+    pub destination_id: TopicId,
+    /// How many of its partitions.
+    pub partitions: i32,
+}
+
+/// A setting that the destination refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedSetting {
+    /// The value it refused; `None` if it refused to remove it.
+    pub value: Option<String>,
+    /// Its words.
+    pub reason: String,
+}
+
+/// See the module.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct History {
+    /// Source topics that replicate.
+    pub replicated: BTreeMap<TopicName, Replicated>,
+    /// Of these, those that were deleted at the source.
+    pub deleted_at_source: BTreeSet<TopicName>,
+    /// Of these, those whose copy was deleted.
+    pub deleted_at_destination: BTreeSet<TopicName>,
+    /// Names of settings that the destination knows, once any topic there was described.
+    pub known_settings: Option<BTreeSet<String>>,
+    /// Settings that the destination refused, by copy and name.
+    pub refused: BTreeMap<(TopicName, String), RefusedSetting>,
+    /// Settings that were made by this link, by copy.
+    pub own: BTreeMap<TopicName, BTreeSet<String>>,
+    /// Copies whose settings are not compared before this time, and why.
+    pub not_followed: BTreeMap<TopicName, (Instant, String)>,
+    /// Topics that are others than they were, as reported.
+    reported: BTreeMap<TopicName, (TopicId, TopicId)>,
+    missing_at_source: BTreeMap<TopicName, Instant>,
+    missing_at_destination: BTreeMap<TopicName, Instant>,
+}
+
+impl History {
+    /// What is known from stored positions.
+    #[must_use]
+    pub fn new(replicated: BTreeMap<TopicName, Replicated>) -> Self {
+        Self {
+            replicated,
+            ..Self::default()
+        }
+    }
+
+    /// Takes an observation in, before a plan is made of it.
+    pub(super) fn observed(&mut self, seen: &Observation, now: Instant) {
+        self.not_followed.retain(|_, (until, _)| *until > now);
+        let described = seen.destination.values().filter_map(|topic| {
+            let settings = topic.settings.as_ref()?.as_ref().ok()?;
+            Some(settings.iter().map(|entry| entry.name.clone()))
+        });
+        let names: BTreeSet<String> = described.flatten().collect();
+        if !names.is_empty() {
+            self.known_settings = Some(names);
+        }
+        for (name, replicated) in &self.replicated {
+            let gone = seen.absent.get(name) == Some(&ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            let (missing, deleted) = (&mut self.missing_at_source, &mut self.deleted_at_source);
+            note(name, gone, missing, deleted, now);
+            // Nothing is known of the copy of a topic that is not there.
+            if !seen.source.contains_key(name) {
+                continue;
+            }
+            let copy = &replicated.destination;
+            let gone = !seen.destination.contains_key(copy) && !seen.hidden.contains_key(copy);
+            let missing = &mut self.missing_at_destination;
+            note(name, gone, missing, &mut self.deleted_at_destination, now);
+        }
+    }
+
+    /// Takes over what is copied; returns source topics that are, or whose copies are, others than
+    /// when that was last said. With `restart` those are what is replicated from now on.
+    pub(super) fn copied(&mut self, copies: &[Copy], restart: bool) -> BTreeSet<TopicName> {
+        let mut renewed = BTreeSet::new();
+        for copy in copies {
+            let ids = (copy.source_id, copy.destination_id);
+            let same = self.renewed(copy).is_none();
+            if same {
+                self.reported.remove(&copy.source);
+            } else if self.reported.insert(copy.source.clone(), ids) != Some(ids) {
+                renewed.insert(copy.source.clone());
+            }
+            if same || restart {
+                let now = Replicated {
+                    destination: copy.destination.clone(),
+                    source_id: copy.source_id,
+                    destination_id: copy.destination_id,
+                    partitions: copy.partitions,
+                };
+                self.replicated.insert(copy.source.clone(), now);
+            }
+        }
+        renewed
+    }
+
+    /// Which side of a copy is another topic than it was.
+    pub(super) fn renewed(&self, copy: &Copy) -> Option<Condition> {
+        let known = self.replicated.get(&copy.source)?;
+        let differs = |a: TopicId, b: TopicId| !a.is_zero() && !b.is_zero() && a != b;
+        if differs(known.source_id, copy.source_id) {
+            Some(Condition::SourceRecreated)
+        } else if known.destination == copy.destination
+            && differs(known.destination_id, copy.destination_id)
+        {
+            Some(Condition::DestinationRecreated)
+        } else {
+            None
+        }
+    }
+
+    /// When a topic that is missing is to be looked at again.
+    pub(super) fn confirmation_due(&self) -> Option<Instant> {
+        let unconfirmed = |missing: &BTreeMap<TopicName, Instant>,
+                           deleted: &BTreeSet<TopicName>| {
+            let since = missing.iter().filter(|(name, _)| !deleted.contains(*name));
+            since.map(|(_, since)| *since + CONFIRMED_AFTER).min()
+        };
+        let source = unconfirmed(&self.missing_at_source, &self.deleted_at_source);
+        let destination = unconfirmed(&self.missing_at_destination, &self.deleted_at_destination);
+        source.into_iter().chain(destination).min()
+    }
+}
+
+fn note(
+    name: &TopicName,
+    gone: bool,
+    missing: &mut BTreeMap<TopicName, Instant>,
+    deleted: &mut BTreeSet<TopicName>,
+    now: Instant,
+) {
+    if !gone {
+        missing.remove(name);
+        deleted.remove(name);
+        return;
+    }
+    let since = *missing.entry(name.clone()).or_insert(now);
+    if now - since >= CONFIRMED_AFTER {
+        deleted.insert(name.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata_sync::Topic;
+
+    fn history() -> History {
+        History::new(BTreeMap::from([(
+            "a".into(),
+            Replicated {
+                destination: "x".into(),
+                source_id: TopicId([1; 16]),
+                destination_id: TopicId([2; 16]),
+                partitions: 1,
+            },
+        )]))
+    }
+
+    fn seen(source: bool, copy: bool) -> Observation {
+        let mut seen = Observation::default();
+        if source {
+            seen.source.insert("a".into(), Topic::default());
+        } else {
+            let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            seen.absent.insert("a".into(), code);
+        }
+        if copy {
+            seen.destination.insert("x".into(), Topic::default());
+        }
+        seen
+    }
+
+    #[test]
+    fn a_topic_is_deleted_when_two_answers_ten_seconds_apart_say_so() {
+        let (mut history, start) = (history(), Instant::now());
+        let mut deleted_after = |seconds, source, copy| {
+            let now = start + Duration::from_secs(seconds);
+            history.observed(&seen(source, copy), now);
+            let due = history.confirmation_due().map(|at| (at - start).as_secs());
+            let deleted = (
+                !history.deleted_at_source.is_empty(),
+                !history.deleted_at_destination.is_empty(),
+            );
+            (deleted, due)
+        };
+        assert_eq!(deleted_after(0, true, true), ((false, false), None));
+        assert_eq!(deleted_after(1, false, true), ((false, false), Some(11)));
+        assert_eq!(deleted_after(2, false, true), ((false, false), Some(11)));
+        // A stale broker was asked: it is there.
+        assert_eq!(deleted_after(3, true, true), ((false, false), None));
+        assert_eq!(deleted_after(20, false, true), ((false, false), Some(30)));
+        assert_eq!(deleted_after(30, false, true), ((true, false), None));
+        assert_eq!(deleted_after(40, true, false), ((false, false), Some(50)));
+        assert_eq!(deleted_after(50, true, false), ((false, true), None));
+        assert_eq!(deleted_after(51, true, true), ((false, false), None));
+    }
+
+    #[test]
+    fn a_topic_of_another_id_is_noticed_and_an_unknown_id_says_nothing() {
+        let mut history = history();
+        let copy = |source: u8, destination: u8| Copy {
+            source: "a".into(),
+            source_id: TopicId([source; 16]),
+            destination: "x".into(),
+            destination_id: TopicId([destination; 16]),
+            partitions: 1,
+        };
+        let mut renewed = |source, destination, restart| {
+            history.copied(&[copy(source, destination)], restart).len()
+        };
+        assert_eq!(renewed(1, 2, false), 0);
+        assert_eq!(renewed(0, 0, false), 0);
+        assert_eq!(renewed(1, 3, false), 0, "what it was is not known");
+        // Said once, and again when it is yet another one.
+        assert_eq!(renewed(1, 4, false), 1);
+        assert_eq!(renewed(1, 4, false), 0);
+        assert_eq!(renewed(5, 4, false), 1);
+        assert_eq!(renewed(1, 3, false), 0);
+        assert_eq!(renewed(1, 6, true), 1);
+        assert_eq!(renewed(1, 6, true), 0);
+        assert_eq!(renewed(1, 3, true), 1);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a link would do, topic by topic, without doing it.
+//!
+//! The same observation and the same plan as in a round; then every step is put to the destination
+//! with `validate_only`, so that what it would refuse is an error of its topic here already.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use config::link::TopicSettings;
+use kafka_client::Cluster;
+use kafka_client::cluster::Use;
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::describe_log_dirs::DescribeLogDirsRequest;
+use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::types::TopicName;
+
+use super::apply::{Applied, Mode, Outcome, apply};
+use super::condition::{Condition, Problem};
+use super::history::History;
+use super::observe::{Look, Observation, observe};
+use super::plan::settings::refusal;
+use super::plan::{Plan, Rules, Step};
+
+/// Everything there is to show.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Preview {
+    /// Every topic of the source, in order of names, and those that should be there.
+    pub rows: Vec<Row>,
+    /// What concerns no single topic.
+    pub notices: BTreeSet<String>,
+    /// Why the bytes retained are not known, if they are not.
+    pub bytes_unknown: Option<String>,
+}
+
+/// One topic of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Its name.
+    pub source: TopicName,
+    /// Whether it is selected.
+    pub selected: bool,
+    /// Which rule decided, in words.
+    pub decision: String,
+    /// Where it would be copied.
+    pub destination: Option<TopicName>,
+    /// Its partitions, where known.
+    pub partitions: Option<i32>,
+    /// Replicas of its copy: those it has, or would be created with; −1 for the destination's default.
+    pub replication_factor: Option<i16>,
+    /// What would be done.
+    pub steps: Vec<Step>,
+    /// What is wrong with it, blocking or not.
+    pub problems: Vec<Problem>,
+    /// Bytes the source keeps of it, counted once per partition.
+    pub bytes: Option<u64>,
+}
+
+impl Row {
+    /// Whether records of it would not be copied, although it is selected.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.problems.iter().any(Problem::is_blocking)
+    }
+
+    /// Whether there is something to know about it that does not keep its records back.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        self.problems.iter().any(|problem| !problem.is_blocking())
+    }
+}
+
+/// Looks at both clusters and makes the plan; nothing is changed.
+///
+/// # Errors
+/// When one of them does not answer.
+pub async fn preview(
+    source: &Cluster,
+    destination: &Cluster,
+    rules: &Rules,
+) -> Result<Preview, String> {
+    // The id is part of what is observed, and both have to have answered for that.
+    let none = MetadataTopics::Topics(Vec::new());
+    destination
+        .metadata(none)
+        .await
+        .map_err(|error| format!("destination: {error}"))?;
+    let selection = &rules.settings.selection;
+    let listed = selection.whitelist().map(TopicName::from);
+    let listed = listed.filter(|name| selection.is_selected(name.as_str()));
+    let look = Look {
+        settings: &rules.settings,
+        expected: listed.collect(),
+        settings_due: rules.settings.config_sync.is_some(),
+        settling: BTreeMap::new(),
+    };
+    let seen = observe(source, destination, look).await?;
+    let plan = Plan::new(&seen, &History::default(), rules);
+    let report = apply(destination, &plan.steps, Mode::Check).await;
+    let bytes = retained(source, &seen).await;
+    let mut preview = rows(&seen, &plan, report.applied, &rules.settings);
+    match bytes {
+        Ok(bytes) => {
+            for row in preview.rows.iter_mut().filter(|row| row.selected) {
+                row.bytes = Some(bytes.get(&row.source).copied().unwrap_or(0));
+            }
+        }
+        Err(reason) => preview.bytes_unknown = Some(reason),
+    }
+    Ok(preview)
+}
+
+fn rows(
+    seen: &Observation,
+    plan: &Plan,
+    applied: Vec<Applied>,
+    settings: &TopicSettings,
+) -> Preview {
+    let mut rows: BTreeMap<TopicName, Row> = BTreeMap::new();
+    let names = seen.source.keys().chain(seen.absent.keys());
+    for name in names.chain(&seen.unselected) {
+        rows.insert(name.clone(), row(name, seen, settings));
+    }
+    for problem in plan.problems.iter().chain(&plan.notes) {
+        if let Some(row) = rows.get_mut(&problem.topic) {
+            row.problems.push(problem.clone());
+        }
+    }
+    for applied in applied {
+        let Some(row) = rows.get_mut(applied.step.source()) else {
+            continue;
+        };
+        if let Step::Create {
+            replication_factor, ..
+        } = &applied.step
+        {
+            row.replication_factor = Some(*replication_factor);
+        }
+        for (change, reason) in &applied.refused {
+            let reason = refusal(change, reason);
+            let problem = Problem::new(&row.source, Condition::SettingRefused, reason);
+            row.problems.push(problem);
+        }
+        let problem = match applied.outcome {
+            Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
+            Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
+            Outcome::Refused(state, reason) => Some((state, reason)),
+        };
+        if let Some((state, reason)) = problem {
+            row.problems.push(Problem::new(&row.source, state, reason));
+        }
+        row.steps.push(applied.step);
+    }
+    Preview {
+        rows: rows.into_values().collect(),
+        notices: plan.notices.clone(),
+        bytes_unknown: None,
+    }
+}
+
+fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
+    let topic = seen.source.get(name);
+    let selected = !seen.unselected.contains(name);
+    let destination = settings.naming.apply(name.as_str()).ok();
+    let destination = destination.map(TopicName::from).filter(|_| selected);
+    let copy = destination.as_ref().and_then(|d| seen.destination.get(d));
+    Row {
+        source: name.clone(),
+        selected,
+        decision: settings.selection.decide(name.as_str()).to_string(),
+        partitions: topic.map(|topic| topic.partitions),
+        replication_factor: copy.map(|copy| copy.replication_factor),
+        destination,
+        steps: Vec::new(),
+        problems: Vec::new(),
+        bytes: None,
+    }
+}
+
+/// Bytes of every topic: the largest replica of each partition.
+async fn retained(
+    source: &Cluster,
+    seen: &Observation,
+) -> Result<BTreeMap<TopicName, u64>, String> {
+    let none = MetadataTopics::Topics(Vec::new());
+    let brokers = source.metadata(none).await.map_err(|e| e.to_string())?;
+    let mut largest: HashMap<(TopicName, i32), u64> = HashMap::new();
+    let mut directories = 0;
+    for broker in brokers.brokers {
+        let answer = source
+            .call(broker.node, Use::Admin, &DescribeLogDirsRequest)
+            .await
+            .map_err(|error| error.to_string())?;
+        if answer.error != ErrorCode::NONE {
+            return Err(format!("DescribeLogDirs answered {}", answer.error));
+        }
+        directories += answer.directories.len();
+        let replicas = answer.directories.into_iter().flat_map(|d| d.replicas);
+        for replica in replicas.filter(|replica| seen.source.contains_key(&replica.topic)) {
+            let bytes = u64::try_from(replica.bytes).unwrap_or(0);
+            let known = largest
+                .entry((replica.topic, replica.partition))
+                .or_default();
+            *known = bytes.max(*known);
+        }
+    }
+    if directories == 0 {
+        return Err(
+            "the source tells the sizes of logs only with DESCRIBE on the cluster".to_owned(),
+        );
+    }
+    let mut topics: BTreeMap<TopicName, u64> = BTreeMap::new();
+    for ((topic, _), bytes) in largest {
+        *topics.entry(topic).or_default() += bytes;
+    }
+    Ok(topics)
+}

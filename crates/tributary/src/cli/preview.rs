@@ -1,0 +1,526 @@
+//! `tributary preview`: what a link would do, topic by topic; `replicate --dry-run` shows the same.
+
+use config::link::LinkConfig;
+use config::raw::RawConfig;
+use config::worker::WorkerConfig;
+use kafka_client::Cluster;
+use replication::link;
+use replication::metadata_sync::preview::{Preview, Row, preview};
+use replication::metadata_sync::{Condition, Problem, Step};
+use serde_json::{Value, json};
+
+use super::{Exit, OutputFormat, PreviewArgs, Show};
+use crate::progress::{cut, size};
+use crate::{output, settings};
+
+/// Widest cells of the first three columns.
+const CELLS: [usize; 3] = [24, 18, 24];
+/// Widest table, and the least of it that is left for notes.
+const WIDTH: usize = 100;
+const NOTE: usize = 12;
+
+/// What of a preview is shown, and how.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) show: Show,
+    pub(super) why: Option<String>,
+    pub(super) output: OutputFormat,
+    /// Bytes per second.
+    pub(super) rate: u64,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            show: Show::Matched,
+            why: None,
+            output: OutputFormat::Table,
+            rate: 50 * 1024 * 1024,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) async fn run(args: PreviewArgs) -> Exit {
+    let Some((link, worker)) = resolve(&args) else {
+        return Exit::Usage;
+    };
+    let view = View {
+        show: args.show,
+        why: args.why,
+        output: args.output,
+        rate: args.rate,
+    };
+    show(&link, &worker, view).await
+}
+
+/// The settings, or nothing after every problem has been printed.
+fn resolve(args: &PreviewArgs) -> Option<(LinkConfig, WorkerConfig)> {
+    let read = |path| {
+        settings::read(path)
+            .map_err(|problem| output::error(&problem))
+            .ok()
+    };
+    let worker = match &args.worker {
+        Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
+        None => {
+            let mut raw = RawConfig::new();
+            // Nothing is stored; without it a worker is not complete.
+            raw.set_flag("default", "offset.storage.file.filename", "positions");
+            settings::worker(&raw, "default")?
+        }
+    };
+    let raw = read(&args.link)?;
+    let link = settings::link(&raw, &worker, &args.link.display().to_string())?;
+    Some((link, worker))
+}
+
+/// Makes the preview and prints it.
+pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -> Exit {
+    let source = Cluster::new(link.source.clone(), "source");
+    let destination = Cluster::new(link.destination.clone(), "destination");
+    let rules = link::rules(link, worker);
+    let preview = match preview(&source, &destination, &rules).await {
+        Ok(preview) => preview,
+        Err(error) => {
+            output::error(&error);
+            return Exit::Error;
+        }
+    };
+    if let Some(topic) = &view.why {
+        return why(&preview, topic, link, view.output);
+    }
+    match view.output {
+        OutputFormat::Json => output::line(&document(&preview, link, &view).to_string()),
+        OutputFormat::Table => {
+            for line in table(&preview, &view) {
+                output::line(&line);
+            }
+        }
+    }
+    if preview.rows.iter().any(Row::is_error) {
+        Exit::NotReady
+    } else {
+        Exit::Done
+    }
+}
+
+fn is_shown(row: &Row, show: Show) -> bool {
+    match show {
+        Show::All => true,
+        Show::Matched => row.selected,
+        Show::Excluded => !row.selected,
+        Show::Warnings => row.is_warning(),
+        Show::Errors => row.is_error(),
+    }
+}
+
+/// What would be done, in a word.
+fn action(row: &Row) -> &'static str {
+    if !row.selected || is_cycle(row) {
+        return "-";
+    }
+    if row.is_error() {
+        return "error";
+    }
+    let first = row.steps.first().map(|step| match step {
+        Step::Create { .. } => "create",
+        Step::Grow { .. } => "grow",
+        Step::Configure { .. } => "change",
+    });
+    first.unwrap_or("none")
+}
+
+fn is_cycle(row: &Row) -> bool {
+    let states = row.problems.iter().map(|problem| problem.state);
+    states.into_iter().any(|state| state == Condition::Cycle)
+}
+
+fn decision(row: &Row) -> String {
+    if is_cycle(row) {
+        "skipped: loop".to_owned()
+    } else {
+        row.decision.clone()
+    }
+}
+
+fn note(row: &Row) -> String {
+    let problem = row.problems.iter().find(|problem| problem.is_blocking());
+    if let Some(problem) = problem.or(row.problems.first()) {
+        return problem.state.to_string();
+    }
+    let mut parts = Vec::new();
+    for step in &row.steps {
+        match step {
+            Step::Create {
+                replication_factor,
+                configs,
+                ..
+            } => {
+                parts.push(format!("rf {replication_factor}"));
+                parts.extend(
+                    configs
+                        .iter()
+                        .map(|(name, value)| format!("{name}={value}")),
+                );
+            }
+            Step::Grow { from, to, .. } => parts.push(format!("{from}→{to} partitions")),
+            Step::Configure { changes, .. } => {
+                parts.extend(changes.iter().map(ToString::to_string));
+            }
+        }
+    }
+    parts.join(", ")
+}
+
+fn table(preview: &Preview, view: &View) -> Vec<String> {
+    let header = [
+        "SOURCE TOPIC",
+        "DECISION",
+        "DESTINATION TOPIC",
+        "PARTS",
+        "ACTION",
+        "NOTE",
+    ];
+    let shown = preview.rows.iter().filter(|row| is_shown(row, view.show));
+    let mut rows = vec![header.map(str::to_owned)];
+    rows.extend(shown.clone().map(|row| {
+        let destination = row.destination.as_ref().filter(|_| !is_cycle(row));
+        let parts = row
+            .partitions
+            .map_or("?".to_owned(), |count| count.to_string());
+        [
+            cut(row.source.as_str(), CELLS[0]),
+            cut(
+                decision(row).trim_start_matches("selected by the "),
+                CELLS[1],
+            ),
+            cut(destination.map_or("-", |name| name.as_str()), CELLS[2]),
+            parts,
+            action(row).to_owned(),
+            note(row),
+        ]
+    }));
+    fit(&mut rows);
+    let mut lines = aligned(&rows);
+    let attention: Vec<String> = shown
+        .flat_map(|row| &row.problems)
+        .map(|p| format!("  {}: {}: {}", p.topic, p.state, p.sentence()))
+        .chain(preview.notices.iter().map(|notice| format!("  {notice}")))
+        .collect();
+    lines.push(totals(preview, view).line());
+    if !attention.is_empty() {
+        lines.push("ATTENTION".to_owned());
+        lines.extend(attention);
+    }
+    lines
+}
+
+/// Cuts notes to what the other columns leave.
+fn fit(rows: &mut [[String; 6]]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count() + 2);
+        cells.max().unwrap_or(0)
+    };
+    let others: usize = (0..5).map(width).sum();
+    for row in rows {
+        row[5] = cut(&row[5], WIDTH.saturating_sub(others).max(NOTE));
+    }
+}
+
+fn aligned(rows: &[[String; 6]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: [usize; 6] = std::array::from_fn(width);
+    rows.iter()
+        .map(|row| {
+            let cells = row
+                .iter()
+                .zip(widths)
+                .enumerate()
+                .map(|(number, (cell, width))| {
+                    // Numbers to the right.
+                    if number == 3 {
+                        format!("{cell:>width$}")
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// Sums over all rows, shown or not.
+struct Totals {
+    topics: usize,
+    partitions: i64,
+    create: usize,
+    change: usize,
+    errors: usize,
+    excluded: usize,
+    bytes: Option<u64>,
+    seconds: Option<u64>,
+    rate: u64,
+}
+
+fn totals(preview: &Preview, view: &View) -> Totals {
+    let count = |of: fn(&Row) -> bool| preview.rows.iter().filter(|row| of(row)).count();
+    let copied = preview
+        .rows
+        .iter()
+        .filter(|row| row.selected && !row.is_error() && !is_cycle(row));
+    let bytes = match preview.bytes_unknown {
+        Some(_) => None,
+        None => Some(copied.clone().filter_map(|row| row.bytes).sum::<u64>()),
+    };
+    Totals {
+        topics: copied.clone().count(),
+        partitions: copied.filter_map(|row| row.partitions).map(i64::from).sum(),
+        create: count(|row| action(row) == "create"),
+        change: count(|row| matches!(action(row), "grow" | "change")),
+        errors: count(Row::is_error),
+        excluded: count(|row| !row.selected),
+        bytes,
+        seconds: bytes.map(|bytes| bytes.div_ceil(view.rate.max(1))),
+        rate: view.rate,
+    }
+}
+
+impl Totals {
+    fn line(&self) -> String {
+        let data = match (self.bytes, self.seconds) {
+            (Some(bytes), Some(seconds)) => format!(
+                "{} retained · ≈ {} at {}/s",
+                size(bytes as f64),
+                span(seconds),
+                size(self.rate as f64)
+            ),
+            _ => "bytes retained unknown".to_owned(),
+        };
+        format!(
+            "{} topics, {} partitions · {} create, {} change, {} error, {} excluded · {data}",
+            self.topics, self.partitions, self.create, self.change, self.errors, self.excluded
+        )
+    }
+}
+
+/// A rough duration: its largest unit.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds.div_ceil(60)),
+        7_200..=172_799 => format!("{} h", seconds.div_ceil(3_600)),
+        _ => format!("{} d", seconds.div_ceil(86_400)),
+    }
+}
+
+fn condition(problem: &Problem) -> Value {
+    json!({
+        "condition": problem.state.name(),
+        "error": problem.is_blocking(),
+        "reason": problem.reason,
+        "remedy": problem.state.remedy(),
+    })
+}
+
+fn object(row: &Row) -> Value {
+    let steps: Vec<String> = row.steps.iter().map(ToString::to_string).collect();
+    let mut configs = serde_json::Map::new();
+    for step in &row.steps {
+        match step {
+            Step::Create { configs: set, .. } => {
+                configs.extend(set.iter().map(|(name, value)| (name.clone(), json!(value))));
+            }
+            Step::Configure { changes, .. } => {
+                configs.extend(changes.iter().map(|c| (c.name.clone(), json!(c.to))));
+            }
+            Step::Grow { .. } => {}
+        }
+    }
+    json!({
+        "source": row.source.as_str(),
+        "selected": row.selected,
+        "decision": decision(row),
+        "rule": row.decision,
+        "destination": row.destination.as_ref().map(|name| name.as_str()),
+        "partitions": row.partitions,
+        "replication_factor": row.replication_factor,
+        "action": action(row),
+        "configs": configs,
+        "steps": steps,
+        "conditions": row.problems.iter().map(condition).collect::<Vec<_>>(),
+        "bytes": row.bytes,
+    })
+}
+
+fn document(preview: &Preview, link: &LinkConfig, view: &View) -> Value {
+    let totals = totals(preview, view);
+    let shown = preview.rows.iter().filter(|row| is_shown(row, view.show));
+    json!({
+        "schema": "tributary/v1/Preview",
+        "link": link.name,
+        "topics": shown.map(object).collect::<Vec<_>>(),
+        "notices": preview.notices,
+        "totals": {
+            "topics": totals.topics,
+            "partitions": totals.partitions,
+            "create": totals.create,
+            "change": totals.change,
+            "errors": totals.errors,
+            "excluded": totals.excluded,
+            "bytes": totals.bytes,
+            "bytes_unknown": preview.bytes_unknown,
+            "rate": totals.rate,
+            "seconds": totals.seconds,
+        },
+    })
+}
+
+/// Everything about one topic.
+fn why(preview: &Preview, topic: &str, link: &LinkConfig, format: OutputFormat) -> Exit {
+    let Some(row) = preview.rows.iter().find(|row| row.source == topic.into()) else {
+        let decision = link.topics.selection.decide(topic);
+        output::line(&format!(
+            "{topic}: it does not exist at the source, or may not be described there; by its name it would be {decision}"
+        ));
+        return Exit::NotReady;
+    };
+    if format == OutputFormat::Json {
+        let mut value = object(row);
+        value["schema"] = json!("tributary/v1/Preview");
+        output::line(&value.to_string());
+    } else {
+        output::line(&format!("{topic}: {}", decision(row)));
+        if let Some(destination) = &row.destination {
+            output::line(&format!("  copied to {destination}: {}", action(row)));
+        }
+        for step in &row.steps {
+            output::line(&format!("  {step}"));
+        }
+        for problem in &row.problems {
+            output::line(&format!("  {}: {}", problem.state, problem.sentence()));
+        }
+    }
+    if row.is_error() {
+        Exit::NotReady
+    } else {
+        Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use replication::metadata_sync::SettingChange;
+
+    use super::*;
+
+    fn row(name: &str, steps: Vec<Step>, problems: Vec<Problem>) -> Row {
+        Row {
+            source: name.into(),
+            selected: true,
+            decision: "selected by the pattern .*".to_owned(),
+            destination: Some(format!("to.{name}").as_str().into()),
+            partitions: Some(12),
+            replication_factor: Some(3),
+            steps,
+            problems,
+            bytes: Some(1 << 30),
+        }
+    }
+
+    fn preview() -> Preview {
+        let create = Step::Create {
+            source: "orders".into(),
+            topic: "to.orders".into(),
+            partitions: 12,
+            replication_factor: 3,
+            reducible: true,
+            configs: vec![("cleanup.policy".to_owned(), "compact".to_owned())],
+        };
+        let change = SettingChange {
+            name: "retention.ms".to_owned(),
+            from: Some("1".to_owned()),
+            to: None,
+        };
+        let configure = Step::Configure {
+            source: "same".into(),
+            topic: "to.same".into(),
+            changes: vec![change],
+        };
+        let problem = |name: &str, state| vec![Problem::new(&name.into(), state, "because")];
+        let long = "l".repeat(200);
+        let mut left = row("left", Vec::new(), Vec::new());
+        left.selected = false;
+        Preview {
+            rows: vec![
+                row("orders", vec![create], Vec::new()),
+                row("same", vec![configure], Vec::new()),
+                row(
+                    "west.orders",
+                    Vec::new(),
+                    problem("west.orders", Condition::Cycle),
+                ),
+                row(&long, Vec::new(), problem(&long, Condition::NameInvalid)),
+                left,
+            ],
+            notices: BTreeSet::from(["a notice".to_owned()]),
+            bytes_unknown: None,
+        }
+    }
+
+    #[test]
+    fn a_table_fits_its_width_and_shows_errors_below() {
+        let lines = table(&preview(), &View::default());
+        let end = lines
+            .iter()
+            .position(|line| line == "ATTENTION")
+            .expect("attention");
+        for line in &lines[..end - 1] {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
+        assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);
+        assert!(lines[3].contains("skipped: loop"), "{}", lines[3]);
+        assert!(lines[4].contains("error   name-invalid"), "{}", lines[4]);
+        let totals = "2 topics, 24 partitions · 1 create, 1 change, 1 error, 1 excluded · 2.0GiB retained · ≈ 41 s at 50.0MiB/s";
+        assert_eq!(lines[end - 1], totals);
+        assert_eq!(lines.last().map(String::as_str), Some("  a notice"));
+    }
+
+    #[test]
+    fn the_rows_that_are_shown_are_those_asked_for() {
+        let preview = preview();
+        let count = |show| {
+            preview
+                .rows
+                .iter()
+                .filter(|row| is_shown(row, show))
+                .count()
+        };
+        let shows = [
+            Show::All,
+            Show::Matched,
+            Show::Excluded,
+            Show::Warnings,
+            Show::Errors,
+        ];
+        assert_eq!(shows.map(count), [5, 4, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_duration_is_told_by_its_largest_unit() {
+        for (seconds, text) in [
+            (41, "41 s"),
+            (600, "10 min"),
+            (25_000, "7 h"),
+            (400_000, "5 d"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+}
