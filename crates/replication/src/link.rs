@@ -21,7 +21,7 @@ use kafka_wire::message::produce::ProduceRequest;
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot, Stop};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
@@ -100,6 +100,8 @@ pub struct Link {
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
+    /// Asks for a look at the topics before it is due.
+    look: Arc<Notify>,
     plane: DataPlane,
     data: Handle,
     rounds: watch::Sender<(Arc<Round>, usize)>,
@@ -142,6 +144,7 @@ impl Link {
         let acls = open_acls(&config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file, &destination).await?;
+        let look = Arc::new(Notify::new());
         let stored = store.load(&config.name).await?;
         let options = Options {
             source: source.clone(),
@@ -149,6 +152,7 @@ impl Link {
             store,
             buffers,
             flush_interval: worker.flush_interval,
+            topics_in_doubt: Arc::clone(&look),
         };
         let (plane, data) = DataPlane::new(&config, options, &scope);
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
@@ -164,6 +168,7 @@ impl Link {
                 source,
                 destination,
                 stored,
+                look,
                 plane,
                 data,
                 rounds,
@@ -188,9 +193,10 @@ impl Link {
         let (report, mut reports) = mpsc::channel::<Round>(1);
         let history = History::new(replicated(&self.stored));
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
+        let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
-            sync.run(|round| {
+            sync.run(&look, |round| {
                 let report = report.clone();
                 // When nobody takes the report the link is stopping.
                 async move { drop(report.send(round).await) }

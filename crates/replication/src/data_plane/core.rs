@@ -24,6 +24,7 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use config::link::OnRecreate;
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
     decoder: Decoder,
+    /// Whether a broker did not know a topic since this was asked last.
+    topics_in_doubt: bool,
 }
 
 impl Core {
@@ -80,6 +83,7 @@ impl Core {
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
+            topics_in_doubt: false,
         }
     }
 
@@ -533,6 +537,21 @@ impl Core {
             }
         }
         by_leader
+    }
+
+    /// Notes that a broker did not know a topic, if that is what it says.
+    fn note_topic(&mut self, code: ErrorCode) {
+        self.topics_in_doubt |= [
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::UNKNOWN_TOPIC_ID,
+            ErrorCode::INCONSISTENT_TOPIC_ID,
+        ]
+        .contains(&code);
+    }
+
+    /// Whether a broker did not know a topic since this was asked last: it may have been deleted.
+    pub(crate) fn take_topics_in_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.topics_in_doubt)
     }
 
     /// Whether any Produce call has no answer.

@@ -152,6 +152,16 @@ async fn one(
                 Err(trouble) => return Established::Retry(trouble),
             },
         };
+        let there = readings.destination_end - readings.destination_start;
+        if there > 0 && !order.shared {
+            // It is used as it is; who did not expect that has to be able to find out.
+            tracing::warn!(
+                partition = %order.source,
+                destination = %order.destination,
+                records = there,
+                "the destination holds existing data not written by this link; its copies go behind it"
+            );
+        }
         return Established::Ready {
             position: first_position(order, readings, identity),
             landed: Vec::new(),

@@ -17,7 +17,7 @@ use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Settings};
@@ -61,6 +61,8 @@ pub struct Options {
     pub buffers: Buffers,
     /// Upper bound of the time between two storings of positions.
     pub flush_interval: Duration,
+    /// Told when a broker does not know a topic.
+    pub topics_in_doubt: Arc<Notify>,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -125,6 +127,7 @@ pub struct DataPlane {
     rack: String,
     buffers: Buffers,
     flush_interval: Duration,
+    topics_in_doubt: Arc<Notify>,
     scope: Scope,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
@@ -170,6 +173,7 @@ impl DataPlane {
             rack: link.source.client_rack.clone().unwrap_or_default(),
             buffers: options.buffers,
             flush_interval: options.flush_interval.min(FLUSH_INTERVAL),
+            topics_in_doubt: options.topics_in_doubt,
             scope,
             events,
             incoming,
@@ -395,6 +399,9 @@ impl DataPlane {
         }
         if self.core.waits_for_store() {
             self.store(false);
+        }
+        if self.core.take_topics_in_doubt() {
+            self.topics_in_doubt.notify_one();
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use config::link::TopicSettings;
+use config::selection::{Decision, Reason};
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
 use kafka_wire::error_code::ErrorCode;
@@ -40,6 +41,8 @@ pub struct Row {
     pub selected: bool,
     /// Which rule decided, in words.
     pub decision: String,
+    /// Whether its name says that it came from the destination.
+    pub leads_back: bool,
     /// Where it would be copied.
     pub destination: Option<TopicName>,
     /// Its partitions, where known.
@@ -159,13 +162,22 @@ fn rows(
 fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
     let topic = seen.source.get(name);
     let selected = !seen.unselected.contains(name);
+    let decision = settings.selection.decide(name.as_str());
+    let leads_back = matches!(
+        decision,
+        Decision::Excluded {
+            reason: Reason::LeadsBack,
+            ..
+        }
+    );
     let destination = settings.naming.apply(name.as_str()).ok();
     let destination = destination.map(TopicName::from).filter(|_| selected);
     let copy = destination.as_ref().and_then(|d| seen.destination.get(d));
     Row {
         source: name.clone(),
         selected,
-        decision: settings.selection.decide(name.as_str()).to_string(),
+        decision: decision.to_string(),
+        leads_back,
         partitions: topic.map(|topic| topic.partitions),
         replication_factor: copy.map(|copy| copy.replication_factor),
         destination,

@@ -7,6 +7,7 @@ use config::link::OnRecreate;
 use kafka_client::Cluster;
 use kafka_wire::types::TopicName;
 use lifecycle::Backoff;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::apply::{Applied, Mode, Outcome, apply};
@@ -106,8 +107,9 @@ impl MetadataSync {
         }
     }
 
-    /// Goes round until the future is dropped; `report` gets every round.
-    pub async fn run<F>(mut self, mut report: impl FnMut(Round) -> F)
+    /// Goes round until the future is dropped; `report` gets every round. A notification of `look` asks
+    /// for the next round before it is due.
+    pub async fn run<F>(mut self, look: &Notify, mut report: impl FnMut(Round) -> F)
     where
         F: Future<Output = ()>,
     {
@@ -122,7 +124,12 @@ impl MetadataSync {
                 continue;
             }
             backoff.reset();
-            sleep_until(self.next_look(Instant::now())).await;
+            let (now, due) = (Instant::now(), self.next_look(Instant::now()));
+            // Either way another round follows, so nothing is lost by dropping the other branch.
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = look.notified() => sleep_until(due.min(now + RETRY.1)).await,
+            }
         }
     }
 

@@ -132,8 +132,8 @@ fn action(row: &Row) -> &'static str {
 }
 
 fn is_cycle(row: &Row) -> bool {
-    let states = row.problems.iter().map(|problem| problem.state);
-    states.into_iter().any(|state| state == Condition::Cycle)
+    let mut states = row.problems.iter().map(|problem| problem.state);
+    row.leads_back || states.any(|state| state == Condition::Cycle)
 }
 
 fn decision(row: &Row) -> String {
@@ -424,6 +424,7 @@ mod tests {
             source: name.into(),
             selected: true,
             decision: "selected by the pattern .*".to_owned(),
+            leads_back: false,
             destination: Some(format!("to.{name}").as_str().into()),
             partitions: Some(12),
             replication_factor: Some(3),

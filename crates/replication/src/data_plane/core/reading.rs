@@ -277,6 +277,7 @@ impl Core {
     }
 
     fn fetch_refused(&mut self, index: Index, code: ErrorCode, now: Instant) {
+        self.note_topic(code);
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };

@@ -329,6 +329,7 @@ impl Core {
     }
 
     fn refused(&mut self, index: Index, tag: u64, answer: &ProducedPartition, now: Instant) {
+        self.note_topic(answer.error);
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
