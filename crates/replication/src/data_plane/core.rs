@@ -108,6 +108,7 @@ impl Core {
             follower: None,
             destination_leader: None,
             next_fetch: 0,
+            life: 0,
             position: assignment.stored,
             position_changed: false,
             send: None,

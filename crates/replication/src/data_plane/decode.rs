@@ -38,6 +38,9 @@ const OLD_FORMAT_BATCH: usize = 128 * 1024;
 /// How batches are judged and made; the same for a partition until it begins anew.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Rules {
+    /// Which life of the partition they belong to: what was read in an earlier one may have been cut or
+    /// joined otherwise.
+    pub(crate) life: u64,
     /// Verify also what passes untouched.
     pub(crate) check_crcs: bool,
     /// Records get the time at which the source's broker appended them, where it set one.

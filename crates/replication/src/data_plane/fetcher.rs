@@ -223,6 +223,7 @@ impl Fetcher {
                     index,
                     topic_id: wanted.topic_id,
                     asked: wanted.offset,
+                    life: rules.life,
                     error: fetched.error,
                     last_stable: fetched.last_stable_offset,
                     follower: fetched.preferred_read_replica,

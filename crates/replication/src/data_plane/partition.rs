@@ -116,6 +116,8 @@ pub(crate) struct Partition {
     pub(crate) follower: Option<NodeId>,
     pub(crate) destination_leader: Option<NodeId>,
     pub(crate) next_fetch: i64,
+    /// How often it has begun.
+    pub(crate) life: u64,
     pub(crate) position: Option<Position>,
     pub(crate) position_changed: bool,
     pub(crate) send: Option<SendState>,
@@ -179,6 +181,7 @@ impl Partition {
     /// How its batches are judged and made.
     pub(crate) fn rules(&self, settings: &Settings) -> Rules {
         Rules {
+            life: self.life,
             check_crcs: settings.check_crcs,
             keep_append_time: settings.keep_append_time,
             max_message_bytes: [self.max_message_bytes, self.guessed_limit]
@@ -186,7 +189,7 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
-            merge_below: if self.is_behind() && self.mean_batch < settings.merge_below {
+            merge_below: if self.merges(settings) {
                 settings.merge_below
             } else {
                 0
@@ -197,10 +200,15 @@ impl Partition {
         }
     }
 
-    /// Whether it has more to read, as far as the newest answer tells. What arrives one by one is passed
-    /// on as it is.
-    fn is_behind(&self) -> bool {
-        self.end.is_some_and(|(end, _)| end > self.next_fetch)
+    /// Whether tiny batches are merged: only while so many wait that one per request is what holds the
+    /// partition up. What arrives one by one is passed on as it is, and so is what has to be compared with
+    /// the destination: that may have been passed on as it was.
+    fn merges(&self, settings: &Settings) -> bool {
+        let waiting = self.send.as_ref().map_or(0, SendState::waiting);
+        self.mean_batch < settings.merge_below
+            && waiting >= settings.merge_from
+            && self.recovery.is_over()
+            && self.end.is_some_and(|(end, _)| end > self.next_fetch)
     }
 
     /// Follows the mean size of the source's batches: the newest answer counts as much as all before.
@@ -296,6 +304,7 @@ impl Partition {
         let sequence = advance_sequence(position.sequence, offsets);
         self.send = Some(SendState::new(position.producer, sequence, end));
         self.next_fetch = position.offset.0;
+        self.life += 1;
         self.recovery = Recovery::new(landed);
         self.raise_epoch = false;
         self.unreadable = false;

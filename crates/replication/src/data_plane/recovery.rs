@@ -192,15 +192,20 @@ fn compared(
     decoder: &mut Decoder,
 ) -> Option<(Found, Option<PipedBatch>)> {
     let stored = landed.batch.as_ref()?;
-    let (candidate, rest) = match pieces {
-        [one] if one.offsets() == landed.offsets => (one.clone(), None),
-        _ => decoder
-            .join(pieces, landed.offsets, stored.attributes.codec())
-            .ok()?,
+    let as_it_is = match pieces {
+        [one] if one.offsets() == landed.offsets => {
+            is_copy(stored, &one.batch).then(|| (one.clone(), None))
+        }
+        _ => None,
     };
-    if !is_copy(stored, &candidate.batch) {
-        return None;
-    }
+    // Also a batch that passes as it is may have been encoded anew when it was sent.
+    let anew = |decoder: &mut Decoder| {
+        let joined = decoder.join(pieces, landed.offsets, stored.attributes.codec());
+        joined
+            .ok()
+            .filter(|(batch, _)| is_copy(stored, &batch.batch))
+    };
+    let (candidate, rest) = as_it_is.or_else(|| anew(decoder))?;
     let mut runs = Vec::new();
     candidate.each_run(landed.base.0, |run| runs.push(run));
     let found = Found {

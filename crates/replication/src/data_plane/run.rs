@@ -33,6 +33,8 @@ use crate::position_store::{PositionStore, StoreEntry};
 const EVENTS: usize = 256;
 /// Calls a lane may hold: as many as the core leaves open.
 const OPEN_CALLS: usize = super::core::OPEN_CALLS;
+/// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
+const MERGE_FROM: usize = 32;
 /// Bytes of one partition in memory above which it is not fetched.
 const PARTITION_ROOM: usize = 4 * 1024 * 1024;
 /// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
@@ -512,6 +514,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         check_crcs: link.fetch.check_crcs,
         keep_append_time: link.keep_append_time,
         merge_below: link.merge_below,
+        merge_from: MERGE_FROM,
         max_partition_bytes: link.fetch.max_partition_bytes,
         max_fetch_bytes,
         max_wait: link.fetch.max_wait,

@@ -80,6 +80,11 @@ impl SendState {
         self.bytes
     }
 
+    /// Batches that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Whether everything has been acknowledged.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.in_flight.is_empty()

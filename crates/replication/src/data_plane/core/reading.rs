@@ -40,6 +40,8 @@ pub(crate) struct FetchedPartition {
     pub(crate) topic_id: TopicId,
     /// The offset that was asked for.
     pub(crate) asked: i64,
+    /// The life of the partition in which that was.
+    pub(crate) life: u64,
     pub(crate) error: ErrorCode,
     /// Last stable offset, −1 where the answer has none.
     pub(crate) last_stable: i64,
@@ -210,6 +212,7 @@ impl Core {
         // An answer to a question of an earlier life, or asked twice.
         if !matches!(partition.phase, Phase::Running)
             || partition.next_fetch != fetched.asked
+            || partition.life != fetched.life
             || partition.source_id != fetched.topic_id
         {
             self.touch_reader(index);

@@ -81,6 +81,7 @@ pub(super) fn settings() -> Settings {
         check_crcs: false,
         keep_append_time: false,
         merge_below: 0,
+        merge_from: 1,
         link: "link".to_owned(),
         max_partition_bytes: 1000,
         max_fetch_bytes: 10_000,
@@ -310,6 +311,7 @@ impl Scene {
         );
         let answer = FetchedPartition {
             routed,
+            life: rules.life,
             ..refused_fetch(index, asked, ErrorCode::NONE)
         };
         self.answer_fetch(FROM, vec![answer]);
@@ -359,6 +361,7 @@ impl Scene {
 /// The answer of a fetch that has nothing but an error.
 pub(super) fn refused_fetch(index: Index, asked: i64, error: ErrorCode) -> FetchedPartition {
     FetchedPartition {
+        life: 1,
         index,
         topic_id: SOURCE_ID,
         asked,

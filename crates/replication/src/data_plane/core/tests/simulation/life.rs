@@ -137,6 +137,7 @@ impl Life {
             shared: false,
             check_crcs: true,
             keep_append_time: false,
+            merge_from: 1,
             merge_below: if random.random_bool(0.5) { 200 } else { 0 },
             link: "link".to_owned(),
             max_partition_bytes: 1000,

@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use kafka_wire::batch::{
-    AbortedTransaction, Attributes, BatchBuilder, BatchHeader, BatchInfo, ControlType, HEADER_SIZE,
-    RawBatch, control_batch, records, verify_crc,
+    AbortedTransaction, Attributes, BatchBuilder, BatchHeader, BatchInfo, BuiltRecord, ControlType,
+    HEADER_SIZE, RawBatch, control_batch, records, verify_crc,
 };
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, ProducerIdentity};
@@ -103,7 +103,12 @@ impl SourceLog {
         }
         for offset in self.end..self.end + count {
             let value = format!("{}:{offset}", self.number);
-            builder = builder.record(None, Some(value.as_bytes()));
+            // Encoded otherwise than we would: as other clients do.
+            builder = builder.full_record(BuiltRecord {
+                timestamp_delta: 5,
+                value: Some(value.into_bytes()),
+                ..BuiltRecord::default()
+            });
             if committed {
                 self.committed.push(offset);
             }

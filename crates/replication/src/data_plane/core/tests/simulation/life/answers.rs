@@ -33,7 +33,7 @@ impl Life {
         let mut answer = Vec::new();
         for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
-            let count = self.random.random_range(0..8);
+            let (count, life) = (self.random.random_range(0..8), rules.life);
             let (error, routed) = if log.leader.node == node {
                 let (bytes, aborted) = log.read(offset, count);
                 let decoder = &mut Decoder::default();
@@ -46,6 +46,7 @@ impl Life {
                 index,
                 topic_id: SOURCE_ID,
                 asked: offset,
+                life,
                 error,
                 last_stable: log.end,
                 follower: None,
