@@ -11,6 +11,7 @@ mod consumer;
 mod destination;
 mod offsets;
 mod producer;
+pub(crate) mod security;
 mod source;
 pub(crate) mod worker;
 
@@ -40,9 +41,9 @@ struct Family {
     tables: Tables,
 }
 
-const CLIENT: Tables = &[client::COMMON];
-const CONSUMER: Tables = &[consumer::CONSUMER, client::COMMON];
-const PRODUCER: Tables = &[producer::PRODUCER, client::COMMON];
+const CLIENT: Tables = &[client::COMMON, security::KEYS];
+const CONSUMER: Tables = &[consumer::CONSUMER, client::COMMON, security::KEYS];
+const PRODUCER: Tables = &[producer::PRODUCER, client::COMMON, security::KEYS];
 
 const LINK_FAMILIES: &[Family] = &[
     Family {
@@ -78,7 +79,7 @@ const LINK_FAMILIES: &[Family] = &[
 const WORKER_FAMILIES: &[Family] = &[
     Family {
         prefix: "",
-        tables: &[worker::KEYS, client::COMMON],
+        tables: &[worker::KEYS, client::COMMON, security::KEYS],
     },
     Family {
         prefix: "producer.",

@@ -13,11 +13,12 @@
 //! * No secret is ever part of a problem, a notice or a `Debug` text.
 //! * A key is declared once, in `keys/`; what a configuration asks for and this build does not do is said.
 //!
-//! Deliberately absent: files, environment, variables (`${file:…}`), clusters. (The third-party crate of this
+//! Deliberately absent: files, environment (`variables::Sources` asks the program for them), clusters. (The third-party crate of this
 //! name is not used.)
 
 pub mod address;
 pub mod client;
+pub mod jaas;
 pub mod key;
 pub mod keys;
 pub mod link;
@@ -29,11 +30,13 @@ pub mod raw;
 pub mod rename;
 pub mod resolve;
 pub mod secret;
+pub mod security;
 pub mod selection;
 pub mod unit;
+pub mod variables;
 pub mod worker;
 
-pub use client::{ClientConfig, HostPort, Security};
+pub use client::{ClientConfig, HostPort};
 pub use link::{
     AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
     ProduceSettings, ReplicationFactor, StartPosition, TimestampType, TopicSettings,
@@ -45,5 +48,7 @@ pub use raw::RawConfig;
 pub use rename::{NameProblem, RenameFormat};
 pub use resolve::{resolve_link, resolve_worker};
 pub use secret::Secret;
+pub use security::Security;
 pub use selection::{Decision, TopicSelection};
+pub use variables::{Sources, Variables};
 pub use worker::{OffsetStorage, WorkerConfig};

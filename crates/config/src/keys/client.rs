@@ -1,13 +1,11 @@
 //! Keys of Kafka clients, which stand behind prefixes such as `src.kafka.` and `producer.override.`.
 
-use crate::key::Group::{Client, Compatibility, Security};
-use crate::key::Kind::{Boolean, List, Number, OneOf, Password, Text};
+use crate::key::Group::{Client, Compatibility};
+use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
 use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
 
-const NO_SECURITY: &str =
-    "it has no effect with security.protocol=PLAINTEXT, the only protocol supported so far";
 const NO_INTERCEPTORS: &str = "no Java code runs here; metrics are exported natively";
 
 /// Keys that every client has.
@@ -167,145 +165,6 @@ pub(super) const COMMON: &[ConfigKey] = &[
         "SO_RCVBUF; -1, or unset, leaves it to the system",
     )
     .low(),
-    key(
-        Security,
-        "security.protocol",
-        OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]),
-        Some("PLAINTEXT"),
-        Implemented,
-        "how connections are protected",
-    )
-    .high(),
-    key(
-        Security,
-        "sasl.jaas.config",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "login module with its options",
-    ),
-    key(
-        Security,
-        "ssl.keystore.password",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "password of the key store",
-    ),
-    key(
-        Security,
-        "ssl.key.password",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "password of the key",
-    ),
-    key(
-        Security,
-        "ssl.keystore.key",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "private key as PEM text",
-    ),
-    key(
-        Security,
-        "ssl.keystore.certificate.chain",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "certificates as PEM text",
-    ),
-    key(
-        Security,
-        "ssl.truststore.certificates",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "trusted certificates as PEM text",
-    ),
-    key(
-        Security,
-        "ssl.truststore.password",
-        Password,
-        None,
-        NotYet(NO_SECURITY),
-        "password of the trust store",
-    ),
-    key(
-        Security,
-        "sasl.kerberos.kinit.cmd",
-        Text,
-        Some("/usr/bin/kinit"),
-        Ignored,
-        "path of kinit",
-    )
-    .low(),
-    key(
-        Security,
-        "sasl.jaas.config.jndi.allowlist",
-        Text,
-        None,
-        Ignored,
-        "no such module exists here",
-    )
-    .low(),
-    key(
-        Security,
-        "sasl.oauthbearer.jwks.*",
-        Text,
-        None,
-        Ignored,
-        "for brokers",
-    )
-    .low(),
-    key(
-        Security,
-        "sasl.oauthbearer.expected.*",
-        Text,
-        None,
-        Ignored,
-        "for brokers",
-    )
-    .low(),
-    key(
-        Security,
-        "ssl.provider",
-        Text,
-        None,
-        Ignored,
-        "provider of the JVM",
-    )
-    .low(),
-    key(
-        Security,
-        "ssl.keymanager.algorithm",
-        Text,
-        Some("SunX509"),
-        Ignored,
-        "key manager of the JVM",
-    )
-    .low(),
-    key(
-        Security,
-        "ssl.trustmanager.algorithm",
-        Text,
-        Some("PKIX"),
-        Ignored,
-        "trust manager of the JVM",
-    )
-    .low(),
-    key(
-        Security,
-        "ssl.secure.random.implementation",
-        Text,
-        None,
-        Ignored,
-        "random numbers of the JVM",
-    )
-    .low(),
-    key(Security, "ssl.*", Text, None, NotYet(NO_SECURITY), "TLS"),
-    key(Security, "sasl.*", Text, None, NotYet(NO_SECURITY), "SASL"),
     key(
         Compatibility,
         "interceptor.classes",

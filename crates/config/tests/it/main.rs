@@ -3,6 +3,7 @@
 mod any_text;
 mod java_patterns;
 mod right;
+mod security;
 mod wrong;
 
 use config::raw::RawConfig;
