@@ -19,6 +19,8 @@ impl ApiKey {
     pub const METADATA: Self = Self(3);
     /// Which broker coordinates a group or a transactional id.
     pub const FIND_COORDINATOR: Self = Self(10);
+    /// Which SASL mechanism follows.
+    pub const SASL_HANDSHAKE: Self = Self(17);
     /// What the broker speaks.
     pub const API_VERSIONS: Self = Self(18);
     /// Creating topics.
@@ -33,6 +35,8 @@ impl ApiKey {
     pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
     /// Reading configurations.
     pub const DESCRIBE_CONFIGS: Self = Self(32);
+    /// A step of a SASL mechanism.
+    pub const SASL_AUTHENTICATE: Self = Self(36);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
     /// Changing single configuration keys.
@@ -69,12 +73,14 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 18] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
     row(ApiKey::METADATA, "Metadata", 9),
     row(ApiKey::FIND_COORDINATOR, "FindCoordinator", 3),
+    // Version 1 is the last one, and not flexible.
+    row(ApiKey::SASL_HANDSHAKE, "SaslHandshake", i16::MAX),
     row(ApiKey::API_VERSIONS, "ApiVersions", 3),
     row(ApiKey::CREATE_TOPICS, "CreateTopics", 5),
     row(ApiKey::DELETE_TOPICS, "DeleteTopics", 4),
@@ -82,6 +88,7 @@ const TABLE: [Row; 16] = [
     row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
     row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
+    row(ApiKey::SASL_AUTHENTICATE, "SaslAuthenticate", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
     row(
         ApiKey::INCREMENTAL_ALTER_CONFIGS,

@@ -9,7 +9,7 @@ use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_partitions, create_topics,
     delete_records, delete_topics, describe_cluster, describe_configs, describe_producers, fetch,
     find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, metadata,
-    offset_for_leader_epoch, produce,
+    offset_for_leader_epoch, produce, sasl_authenticate, sasl_handshake,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -32,6 +32,8 @@ fn decode_as_everything(body: &Bytes) {
     decode::<find_coordinator::FindCoordinatorRequest>(body);
     decode::<incremental_alter_configs::IncrementalAlterConfigsRequest>(body);
     decode::<init_producer_id::InitProducerIdRequest>(body);
+    decode::<sasl_authenticate::SaslAuthenticateRequest>(body);
+    decode::<sasl_handshake::SaslHandshakeRequest>(body);
     decode::<list_offsets::ListOffsetsRequest>(body);
     decode::<metadata::MetadataRequest>(body);
     decode::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>(body);
