@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
+use crate::security::explain_alert;
 
 /// Read ahead of frames: small answers take one system call, and at most this much of a large one is
 /// copied a second time.
@@ -22,7 +23,7 @@ const HEAD: usize = 16 * 1024;
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
 
-/// The reading half as the rest sees it: plain TCP today, TLS behind the same type.
+/// The reading half as the rest sees it: plain TCP, or TLS behind the same type.
 pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
 /// The writing half.
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
@@ -57,6 +58,16 @@ impl FrameReader {
 
     pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
         self.buffers = buffers;
+    }
+
+    /// What a successor of this connection has to be given.
+    pub(super) fn limits(&self) -> (usize, Buffers) {
+        (self.limit, self.buffers.clone())
+    }
+
+    /// Whether what has come and is not read yet begins like an alert of TLS.
+    pub(super) fn begins_like_tls(&self) -> bool {
+        self.head.starts_with(&[0x15, 0x03])
     }
 
     /// The next frame, without its length prefix. Cancel-safe.
@@ -125,7 +136,7 @@ impl FrameReader {
         let cause = match read {
             Ok(0) => "closed by the broker".to_owned(),
             Ok(_) => return Ok(()),
-            Err(error) => error.to_string(),
+            Err(error) => explain_alert(&error),
         };
         Err(ClientError::Closed {
             peer: self.peer.clone(),
@@ -188,14 +199,14 @@ impl FrameWriter {
             match written {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
                 Ok(written) => self.advance(written),
-                Err(error) => return Err(self.closed(error.to_string())),
+                Err(error) => return Err(self.closed(explain_alert(&error))),
             }
         }
         // A no-op on TCP; TLS has records to push out.
         self.stream
             .flush()
             .await
-            .map_err(|error| self.closed(error.to_string()))
+            .map_err(|error| self.closed(explain_alert(&error)))
     }
 
     fn advance(&mut self, mut written: usize) {
