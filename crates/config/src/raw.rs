@@ -293,6 +293,11 @@ impl RawConfig {
         });
     }
 
+    /// Takes a key out.
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|entry| entry.key != key);
+    }
+
     /// Lays `over` on top: its values win.
     pub fn overlay(&mut self, over: RawConfig) {
         for entry in over.entries {

@@ -15,6 +15,7 @@ mod kill;
 mod obstacle;
 mod outage;
 mod positions;
+mod secure;
 mod support;
 mod topics;
 mod untouched;
