@@ -197,6 +197,8 @@ pub enum Mechanism {
     },
     /// `OAUTHBEARER` (RFC 7628).
     OAuthBearer(Box<OAuth>),
+    /// `AWS_MSK_IAM`.
+    AwsMskIam(AwsCredentials),
 }
 
 impl Mechanism {
@@ -207,6 +209,7 @@ impl Mechanism {
             Self::Plain(_) => "PLAIN",
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::OAuthBearer(_) => "OAUTHBEARER",
+            Self::AwsMskIam(_) => "AWS_MSK_IAM",
         }
     }
 }
@@ -369,4 +372,33 @@ pub enum AssertionAlgorithm {
     Rs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
+}
+
+/// Where AWS credentials come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AwsCredentials {
+    /// From the environment.
+    Keys(AwsKeys),
+    /// From a profile of AWS's shared credentials file.
+    Profile {
+        /// The file.
+        file: PathBuf,
+        /// The profile.
+        profile: String,
+        /// What the environment says about the region.
+        region: Option<String>,
+    },
+}
+
+/// AWS credentials.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsKeys {
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: Secret<String>,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<Secret<String>>,
+    /// The region; `None` takes it from the broker's name.
+    pub region: Option<String>,
 }

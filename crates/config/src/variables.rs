@@ -146,6 +146,11 @@ impl Variables {
         Ok(this)
     }
 
+    /// A variable of the environment that has a meaning of its own.
+    pub(crate) fn environment(&self, name: &str) -> Option<String> {
+        self.sources.environment(name)
+    }
+
     /// Replaces the variables of a value.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! ```text
 //! config::Security ──▶ protection.rs   what holds now: files read, variables looked up, tokens fetched
 //!                        │  pem.rs, jks.rs, store.rs   keys and certificates out of files
+//!                        │  aws.rs   signatures of AWS_MSK_IAM
 //!                        │  token.rs, endpoint.rs, assertion.rs   OAUTHBEARER's tokens
 //!                        ▼
 //! connection/dial.rs ──▶ tls.rs (handshake) ──▶ sasl.rs (scram.rs) ──▶ requests
@@ -15,9 +16,10 @@
 //! - Material that cannot be read never replaces material that could: it is used on, and said.
 //! - No text made here contains a secret.
 //!
-//! Deliberately absent: GSSAPI, and mechanisms of single vendors.
+//! Deliberately absent: GSSAPI, and AWS roles.
 
 mod assertion;
+mod aws;
 mod date;
 mod endpoint;
 mod explain;

@@ -25,7 +25,7 @@ pub(crate) const KEYS: &[ConfigKey] = &[
         Text,
         Some("GSSAPI"),
         Implemented,
-        "how this client authenticates: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+        "how this client authenticates: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM",
     )
     .high(),
     key(

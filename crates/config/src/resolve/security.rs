@@ -16,7 +16,9 @@ use crate::secret::Secret;
 use crate::security::{
     CIPHER_SUITES, Given, Identity, Security, StoreFile, TlsSettings, Trust, is_tls13_suite,
 };
+use crate::variables::Variables;
 
+mod aws;
 mod oauth;
 mod sasl;
 
@@ -61,7 +63,7 @@ pub(super) fn security(
             return;
         }
     };
-    let mut builder = Builder::new(&entries);
+    let mut builder = Builder::new(&entries, given.variables.as_ref());
     let security = builder.security();
     for problem in builder.problems {
         if !reader.problems.iter().any(|known| known.key == problem.key) {
@@ -76,7 +78,7 @@ pub(super) fn security(
 /// The settings as they are now.
 pub(crate) fn security_now(given: &Given) -> Result<Security, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
-    let mut builder = Builder::new(&entries);
+    let mut builder = Builder::new(&entries, given.variables.as_ref());
     let security = builder.security();
     match (security, builder.problems.as_mut_slice()) {
         (Some(security), []) => Ok(security),
@@ -135,14 +137,16 @@ fn row(name: &str) -> Option<&'static ConfigKey> {
 
 struct Builder<'a> {
     entries: &'a BTreeMap<String, RawEntry>,
+    variables: Option<&'a Variables>,
     problems: Vec<ConfigProblem>,
     notices: Vec<Notice>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(entries: &'a BTreeMap<String, RawEntry>) -> Self {
+    fn new(entries: &'a BTreeMap<String, RawEntry>, variables: Option<&'a Variables>) -> Self {
         Self {
             entries,
+            variables,
             problems: Vec::new(),
             notices: Vec::new(),
         }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use config::resolve::{resolve_link, resolve_worker};
-use config::security::{Assertion, Identity, Mechanism, ScramHash, Security, TokenSource, Trust};
+use config::security::{
+    Assertion, AwsCredentials, Identity, Mechanism, ScramHash, Security, TokenSource, Trust,
+};
 use config::{LinkConfig, Notice, RawConfig, Sources, Variables};
 
 use crate::{link, no_cluster, worker};
@@ -323,4 +325,61 @@ fn problems_name_variables_and_not_what_they_brought() {
         "{all}"
     );
     assert!(!all.contains("hunter2"), "{all}");
+}
+
+#[test]
+fn aws_credentials_come_from_the_environment_or_a_profile() {
+    struct Environment(&'static [(&'static str, &'static str)]);
+    impl Sources for Environment {
+        fn environment(&self, name: &str) -> Option<String> {
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+        fn file(&self, _: &Path) -> Result<String, String> {
+            Err("none".to_owned())
+        }
+    }
+    let credentials = |environment: &'static [_], options: &str| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL
+             src.kafka.sasl.mechanism=AWS_MSK_IAM
+             src.kafka.sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
+             src.kafka.sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required {options};"
+        ));
+        raw.set_variables(Variables::new(Arc::new(Environment(environment))));
+        let (link, _) =
+            resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
+        assert!(!format!("{link:?}").contains("hunter2"));
+        match link
+            .source
+            .security
+            .sasl()
+            .map(|sasl| sasl.mechanism.clone())
+        {
+            Some(Mechanism::AwsMskIam(credentials)) => Ok(credentials),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    let keys = &[
+        ("AWS_ACCESS_KEY_ID", "A"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_REGION", "eu-west-1"),
+        ("HOME", "/users/me"),
+    ];
+    assert!(matches!(
+        credentials(keys, ""),
+        Ok(AwsCredentials::Keys(keys)) if keys.access_key_id == "A" && keys.region.as_deref() == Some("eu-west-1")
+    ));
+    assert!(matches!(
+        credentials(keys, "awsProfileName=\"team\""),
+        Ok(AwsCredentials::Profile { file, profile, .. })
+            if profile == "team" && file == Path::new("/users/me/.aws/credentials")
+    ));
+    for (environment, options, expected) in [
+        (&[][..], "", "finds no credentials"),
+        (&keys[..], "awsRoleArn=\"x\"", "roles cannot be assumed yet"),
+    ] {
+        let problem = credentials(environment, options).expect_err(options);
+        assert!(problem.contains(expected), "{problem}");
+    }
 }

@@ -47,7 +47,7 @@ impl Connection {
         node: Option<NodeId>,
     ) -> Result<Self, ClientError> {
         let dialer = Arc::new(Dialer::new(config.clone()));
-        dialer.open(peer, node).await
+        Box::pin(dialer.open(peer, node)).await
     }
 }
 

@@ -158,6 +158,8 @@ pub struct FrameWriter {
     peer: HostPort,
     stream: WriteHalf,
     pending: VecDeque<Bytes>,
+    /// TLS has taken bytes that may not have left yet: a flush that is given up has to be asked for again.
+    unflushed: bool,
 }
 
 impl FrameWriter {
@@ -166,6 +168,7 @@ impl FrameWriter {
             peer,
             stream,
             pending: VecDeque::new(),
+            unflushed: false,
         }
     }
 
@@ -178,7 +181,7 @@ impl FrameWriter {
     /// Whether anything waits to be sent.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && !self.unflushed
     }
 
     /// Sends all that is queued. Cancel-safe: what was sent is remembered.
@@ -198,7 +201,10 @@ impl FrameWriter {
             };
             match written {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
-                Ok(written) => self.advance(written),
+                Ok(written) => {
+                    self.unflushed = true;
+                    self.advance(written);
+                }
                 Err(error) => return Err(self.closed(explain_alert(&error))),
             }
         }
@@ -206,7 +212,9 @@ impl FrameWriter {
         self.stream
             .flush()
             .await
-            .map_err(|error| self.closed(explain_alert(&error)))
+            .map_err(|error| self.closed(explain_alert(&error)))?;
+        self.unflushed = false;
+        Ok(())
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -238,6 +246,9 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
 
     fn peer() -> HostPort {
@@ -305,6 +316,48 @@ mod tests {
             reader.next().await,
             Err(ClientError::Closed { .. })
         ));
+    }
+
+    /// Takes everything at once and needs two tries to let it go, as TLS over a slow network does.
+    struct Holding {
+        flushes: usize,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes > 1 {
+                return Poll::Ready(Ok(()));
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_is_given_up_is_still_to_be_done() {
+        let mut writer = FrameWriter::new(peer(), Box::new(Holding { flushes: 0 }));
+        writer.push([Bytes::from_static(b"request")]);
+        tokio::select! {
+            biased;
+            _ = writer.flush() => panic!("it needs two tries"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(!writer.is_idle());
+        writer.flush().await.expect("open");
+        assert!(writer.is_idle());
     }
 
     #[tokio::test]

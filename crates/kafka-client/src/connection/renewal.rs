@@ -19,16 +19,21 @@ use super::{Connection, Parts};
 use crate::buffer::Buffers;
 use crate::error::ClientError;
 
-/// Pause after a successor could not be made.
+/// Longest and shortest pause after a successor could not be made.
 const AGAIN: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Life of a connection whose credentials may change or end.
 #[derive(Debug)]
 pub struct Renewal {
     dialer: Arc<Dialer>,
+    /// The generation it was made with.
     generation: u64,
+    /// The newest generation that a successor was tried with.
+    tried: u64,
     generations: watch::Receiver<u64>,
-    end: Option<Instant>,
+    /// When the successor is to be made, and when the session ends.
+    session: Option<(Instant, Instant)>,
     not_before: Instant,
 }
 
@@ -46,45 +51,60 @@ impl Renewal {
         Self {
             dialer,
             generation,
+            tried: generation,
             generations,
-            end: lifetime.map(|lifetime| now + lifetime * per_cent / 100),
+            session: lifetime.map(|life| (now + life * per_cent / 100, now + life)),
             not_before: now,
         }
+    }
+
+    /// When a successor is wanted, as far as it is known; credentials that nobody has tried yet are wanted at once.
+    fn wanted(&self) -> Option<Instant> {
+        let newest = *self.generations.borrow();
+        if newest != self.tried {
+            return Some(Instant::now());
+        }
+        if newest != self.generation {
+            return Some(self.not_before);
+        }
+        self.session.map(|(renew, _)| renew.max(self.not_before))
     }
 
     /// Whether it is time.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        let now = Instant::now();
-        now >= self.not_before
-            && (*self.generations.borrow() != self.generation
-                || self.end.is_some_and(|end| now >= end))
+        self.wanted().is_some_and(|at| Instant::now() >= at)
     }
 
     /// Waits until it is time. Cancel-safe.
     pub async fn due(&mut self) {
-        let generation = self.generation;
-        let changed = self.generations.wait_for(|newest| *newest != generation);
-        match self.end {
-            None => {
-                if changed.await.is_err() {
-                    // The cluster's handle is gone; its connections end with their owners.
-                    std::future::pending::<()>().await;
-                }
-            }
-            Some(end) => {
-                tokio::select! {
-                    _ = changed => {}
-                    () = sleep_until(end) => {}
-                }
-            }
+        let wanted = self.wanted();
+        let tried = self.tried;
+        let generations = &mut self.generations;
+        // The guard that `wait_for` gives must not live on in the future.
+        let changed = async {
+            generations
+                .wait_for(|newest| *newest != tried)
+                .await
+                .is_ok()
+        };
+        tokio::select! {
+            () = sleep_until(wanted.unwrap_or_else(Instant::now)), if wanted.is_some() => {}
+            // Otherwise the cluster's handle is gone; its connections end with their owners.
+            true = changed => {}
+            else => std::future::pending().await,
         }
-        sleep_until(self.not_before).await;
     }
 
-    /// Tries again after a pause.
+    /// Tries again after a pause, which is short where the session is about to end, or with the next credentials.
     pub fn postpone(&mut self) {
-        self.not_before = Instant::now() + AGAIN;
+        let now = Instant::now();
+        self.tried = *self.generations.borrow();
+        let pause = match self.session {
+            Some((_, end)) if end > now => (end - now) / 4,
+            _ => AGAIN,
+        };
+        self.not_before = now + pause.clamp(AT_ONCE, AGAIN);
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use config::client::{ClientConfig, HostPort};
 use config::security::{
-    Assertion, Given, Identity, Mechanism, OAuth, SaslSettings, Security, TlsSettings, TokenSource,
-    Trust,
+    Assertion, AwsCredentials, AwsKeys, Given, Identity, Mechanism, OAuth, SaslSettings, Security,
+    TlsSettings, TokenSource, Trust,
 };
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
@@ -22,11 +22,13 @@ use tokio::time::sleep;
 use super::sasl::Login;
 use super::store::{self, KeyAndChain};
 use super::tls::{Material, client_config};
-use super::{pem, token};
+use super::{aws, pem, token};
 use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
 const LOOK: Duration = Duration::from_secs(5);
+/// How AWS's shared file is named in messages.
+const AWS_FILE: &str = "the AWS credentials file";
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -57,6 +59,7 @@ struct Loaded {
     tls: Option<Arc<rustls::ClientConfig>>,
     /// The token of a file.
     token: Option<token::Token>,
+    aws: Option<AwsKeys>,
 }
 
 /// What one new connection needs.
@@ -122,8 +125,9 @@ impl Protection {
                         let token = self.token(oauth, &loaded).await.map_err(unusable)?;
                         Some(token.text)
                     }
-                    Mechanism::Plain(_) | Mechanism::Scram { .. } => None,
+                    _ => None,
                 },
+                aws: loaded.aws.clone(),
                 mechanism: mechanism.clone(),
             }),
         };
@@ -192,6 +196,7 @@ impl Protection {
             None => None,
         };
         let token = files.token(&security)?;
+        let aws = files.aws(&security)?;
         let mut state = self.state();
         let generation = match &state.loaded {
             Some(former) => former.generation + 1,
@@ -203,6 +208,7 @@ impl Protection {
             generation,
             tls,
             token,
+            aws,
         });
         state.loaded = Some(Arc::clone(&loaded));
         state.token = None;
@@ -316,6 +322,23 @@ impl Files {
         Ok(Material { trusted, identity })
     }
 
+    fn aws(&self, security: &Security) -> Result<Option<AwsKeys>, String> {
+        match security.sasl().map(|sasl| &sasl.mechanism) {
+            Some(Mechanism::AwsMskIam(AwsCredentials::Keys(keys))) => Ok(Some(keys.clone())),
+            Some(Mechanism::AwsMskIam(AwsCredentials::Profile {
+                file,
+                profile,
+                region,
+            })) => {
+                let text = String::from_utf8_lossy(self.bytes(file));
+                aws::profile(&text, profile, region.as_deref())
+                    .map(Some)
+                    .map_err(|problem| of_file(AWS_FILE, file, &problem))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn token(&self, security: &Security) -> Result<Option<token::Token>, String> {
         let Some(TokenSource::File(path)) = token_source(security) else {
             return Ok(None);
@@ -353,12 +376,17 @@ fn tls_files(settings: &TlsSettings) -> Vec<(&'static str, &Path)> {
 fn token_source(security: &Security) -> Option<&TokenSource> {
     match &security.sasl()?.mechanism {
         Mechanism::OAuthBearer(oauth) => Some(&oauth.source),
-        Mechanism::Plain(_) | Mechanism::Scram { .. } => None,
+        _ => None,
     }
 }
 
 /// Files whose change asks for new connections. A key that signs assertions is read when it signs.
 fn sasl_files(security: &Security) -> Vec<(&'static str, &Path)> {
+    if let Some(Mechanism::AwsMskIam(AwsCredentials::Profile { file, .. })) =
+        security.sasl().map(|sasl| &sasl.mechanism)
+    {
+        return vec![(AWS_FILE, file)];
+    }
     match token_source(security) {
         Some(TokenSource::File(path)) => vec![("sasl.oauthbearer.token.endpoint.url", path)],
         Some(TokenSource::JwtBearer {

@@ -1,16 +1,17 @@
 //! The exchange that proves who we are: SaslHandshake, then SaslAuthenticate as often as the mechanism needs.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use config::client::HostPort;
-use config::security::{Credentials, Mechanism, ScramHash};
+use config::security::{AwsKeys, Credentials, Mechanism, ScramHash};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use kafka_wire::message::sasl_handshake::SaslHandshakeRequest;
 use rand::RngExt as _;
 use tokio::time::Instant;
 
+use super::aws;
 use super::scram::Scram;
 use crate::connection::Connection;
 use crate::error::ClientError;
@@ -24,6 +25,8 @@ pub(crate) struct Login {
     pub(super) mechanism: Mechanism,
     /// The token of OAUTHBEARER.
     pub(super) token: Option<config::Secret<String>>,
+    /// The keys of AWS_MSK_IAM.
+    pub(super) aws: Option<AwsKeys>,
 }
 
 /// Authenticates; gives the time after which the broker wants it done again.
@@ -78,6 +81,7 @@ pub(crate) async fn authenticate(
             token,
         } => exchange.scram(*hash, credentials, *token).await?,
         Mechanism::OAuthBearer(oauth) => exchange.bearer(&oauth.extensions).await?,
+        Mechanism::AwsMskIam(_) => exchange.aws().await?,
     };
     let lifetime = u64::try_from(last.session_lifetime_ms).unwrap_or(0);
     Ok((lifetime > 0).then(|| Duration::from_millis(lifetime)))
@@ -163,6 +167,19 @@ impl Exchange<'_> {
         Err(self.denied(&reason))
     }
 
+    async fn aws(&mut self) -> Result<SaslAuthenticateResponse, ClientError> {
+        let host = self.connection.peer().host.clone();
+        let message = match &self.login.aws {
+            Some(keys) => aws::message(&host, keys, SystemTime::now()),
+            None => Err("there are no credentials".to_owned()),
+        };
+        let message = message.map_err(|cause| ClientError::Credentials {
+            peer: self.connection.peer().clone(),
+            cause,
+        })?;
+        self.step(message.into_bytes()).await
+    }
+
     async fn step(&mut self, token: Vec<u8>) -> Result<SaslAuthenticateResponse, ClientError> {
         let request = SaslAuthenticateRequest {
             token: Bytes::from(token),
@@ -183,6 +200,13 @@ impl Exchange<'_> {
             Mechanism::Plain(credentials) | Mechanism::Scram { credentials, .. } => (
                 format!(" as {}", credentials.username),
                 "check username and password of sasl.jaas.config",
+            ),
+            Mechanism::AwsMskIam(_) => (
+                self.login
+                    .aws
+                    .as_ref()
+                    .map_or_else(String::new, |keys| format!(" with {}", keys.access_key_id)),
+                "check the AWS credentials, the region, this machine's clock, and the policy's kafka-cluster:Connect",
             ),
             Mechanism::OAuthBearer(_) => (
                 String::new(),

@@ -13,8 +13,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use super::store::KeyAndChain;
@@ -54,6 +54,7 @@ pub(super) fn client_config(
         suites.iter().any(|suite| suite.version() == *version)
     });
     let verifier = Verifier {
+        trusted: material.trusted.clone().unwrap_or_default(),
         roots: roots(material.trusted)?,
         check_host_name: settings.check_host_name,
         provider: Arc::clone(&provider),
@@ -113,12 +114,27 @@ fn roots(trusted: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore,
     Ok(roots)
 }
 
+fn is_own_authority(error: &OtherError) -> bool {
+    error.0.to_string() == "CaUsedAsEndEntity"
+}
+
 /// Checks the chain always, and the name unless the user has switched that off.
 #[derive(Debug)]
 struct Verifier {
     roots: RootCertStore,
+    /// What the user trusts by name; empty with the system's roots.
+    trusted: Vec<CertificateDer<'static>>,
     check_host_name: bool,
     provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    /// Whether a certificate itself, not only its authority, is among the trusted ones.
+    fn trusts(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.trusted
+            .iter()
+            .any(|trusted| trusted.as_ref() == certificate.as_ref())
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -139,14 +155,18 @@ impl ServerCertVerifier for Verifier {
             now,
             algorithms.all,
         );
-        // A chain that is expired is usually also noticed to be of unknown origin, or the other way round; the
-        // first is what the user can do something about.
-        signed.map_err(|error| match error {
-            Error::InvalidCertificate(CertificateError::BadSignature) => {
-                Error::InvalidCertificate(CertificateError::UnknownIssuer)
+        match signed {
+            Ok(()) => {}
+            // A certificate that signs itself and calls itself an authority, as openssl makes them, is believed where
+            // it is trusted itself, as in Java. Its dates have been checked before its kind.
+            Err(Error::InvalidCertificate(CertificateError::Other(other)))
+                if is_own_authority(&other) && self.trusts(end_entity) => {}
+            Err(Error::InvalidCertificate(CertificateError::BadSignature)) => {
+                // Another authority of the same name.
+                return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
             }
-            error => error,
-        })?;
+            Err(error) => return Err(error),
+        }
         if self.check_host_name {
             verify_server_name(&certificate, server_name)?;
         }
@@ -176,5 +196,72 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_support::certificates::Authority;
+
+    use super::super::pem;
+    use super::*;
+
+    fn certificates(text: &str) -> Vec<CertificateDer<'static>> {
+        pem::certificates(text).expect("a certificate")
+    }
+
+    fn verify(trusted: &str, shown: &str, check_host_name: bool) -> Result<(), Error> {
+        let trusted = certificates(trusted);
+        let verifier = Verifier {
+            roots: roots(Some(trusted.clone())).expect("readable"),
+            trusted,
+            check_host_name,
+            provider: Arc::new(provider(&TlsSettings::default())),
+        };
+        let shown = certificates(shown);
+        let name = ServerName::try_from("broker.example").expect("a name");
+        verifier
+            .verify_server_cert(&shown[0], &[], &name, &[], UnixTime::now())
+            .map(drop)
+    }
+
+    #[test]
+    fn what_is_trusted_itself_is_believed_also_when_it_calls_itself_an_authority() {
+        let own = Authority::new("self-made").expect("an authority");
+        let other = Authority::new("self-made").expect("an authority");
+        verify(own.certificate(), own.certificate(), false).expect("trusted itself");
+        verify(other.certificate(), own.certificate(), false).expect_err("another one's");
+        verify(own.certificate(), own.certificate(), true).expect_err("it names no host");
+        let issued = own
+            .issue("broker", &["broker.example"])
+            .expect("a certificate");
+        verify(own.certificate(), &issued.certificate, true).expect("of a trusted authority");
+        let twin = verify(other.certificate(), &issued.certificate, true).expect_err("of its twin");
+        let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(twin, unknown);
+    }
+
+    #[test]
+    fn suites_and_versions_are_limited_as_configured() {
+        let settings = |suites: &[&str], tls12, tls13| TlsSettings {
+            tls12,
+            tls13,
+            cipher_suites: suites.iter().map(|suite| (*suite).to_owned()).collect(),
+            ..TlsSettings::default()
+        };
+        let material = || Material {
+            trusted: Some(Vec::new()),
+            identity: None,
+        };
+        let all = provider(&settings(&config::security::CIPHER_SUITES, true, true));
+        assert_eq!(
+            all.cipher_suites.len(),
+            config::security::CIPHER_SUITES.len()
+        );
+        let one = settings(&["TLS_AES_128_GCM_SHA256"], true, true);
+        assert_eq!(provider(&one).cipher_suites.len(), 1);
+        client_config(&one, material()).expect("TLS 1.3 is left");
+        let none = settings(&["TLS_AES_128_GCM_SHA256"], true, false);
+        client_config(&none, material()).expect_err("TLS 1.2 has no such suite");
     }
 }

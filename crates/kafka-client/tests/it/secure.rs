@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use config::client::{ClientConfig, HostPort};
-use config::security::{Credentials, Mechanism, SaslSettings, ScramHash, Security, TlsSettings};
+use config::security::{
+    AwsCredentials, AwsKeys, Credentials, Mechanism, SaslSettings, ScramHash, Security, TlsSettings,
+};
 use kafka_client::produce_lane::{self, ProduceEvent};
 use kafka_client::{ClientError, Connection};
 use rand::rngs::SmallRng;
@@ -45,7 +47,7 @@ fn scram() -> Security {
 }
 
 fn tls() -> Security {
-    Security::Tls(Box::new(TlsSettings::default()))
+    Security::Tls(Box::<TlsSettings>::default())
 }
 
 fn config(peer: &HostPort, security: Security) -> ClientConfig {
@@ -230,6 +232,7 @@ async fn a_lane_outlives_its_sessions_without_losing_or_repeating_a_call() {
         let events = events.clone();
         async move { events.send(event).await.expect("there is room") }
     });
+    let lane = Box::pin(lane);
     let feed = async move {
         for tag in 0..CALLS {
             calls.send(call(tag)).await.expect("the lane lives");
@@ -284,4 +287,37 @@ async fn a_connection_of_one_owner_is_renewed_between_two_requests() {
     sleep(Duration::from_millis(300)).await;
     assert!(in_time(connection.renew()).await, "the session has ended");
     assert_eq!(peer.seen().iter().map(|r| r.connection).max(), Some(1));
+}
+
+#[tokio::test]
+async fn a_broker_of_aws_is_given_a_signed_request_and_not_the_secret() {
+    let peer = broker(|request| match request.api_key {
+        SASL_HANDSHAKE => shook_hands(&["AWS_MSK_IAM"]),
+        SASL_AUTHENTICATE => {
+            let sent = String::from_utf8(token(request)).expect("JSON is text");
+            let right = sent.contains("\"action\":\"kafka-cluster:Connect\"")
+                && sent.contains("\"host\":\"127.0.0.1\"")
+                && sent.contains("/eu-west-1/kafka-cluster/aws4_request\"")
+                && !sent.contains("hunter2");
+            if right {
+                stepped(b"{\"version\":\"2020_10_22\"}", 900_000)
+            } else {
+                Reply::Close
+            }
+        }
+        _ => Reply::Close,
+    })
+    .await;
+    let own = address(&peer);
+    let security = Security::SaslPlaintext(Box::new(SaslSettings {
+        mechanism: Mechanism::AwsMskIam(AwsCredentials::Keys(AwsKeys {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: "hunter2".to_owned().into(),
+            session_token: None,
+            region: Some("eu-west-1".to_owned()),
+        })),
+    }));
+    in_time(Connection::open(&config(&own, security), &own, None))
+        .await
+        .expect("the request is right");
 }

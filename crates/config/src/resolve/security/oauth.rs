@@ -246,7 +246,7 @@ impl Builder<'_> {
         if options.is_empty() {
             return Some(None);
         }
-        let mut nested = Builder::new(&options);
+        let mut nested = Builder::new(&options, None);
         let tls = nested.tls();
         for mut problem in nested.problems {
             problem.key.clone_from(&own.key);

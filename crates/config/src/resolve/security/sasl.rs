@@ -26,14 +26,14 @@ const MODULES: [(&str, &[&str]); 5] = [
     ),
 ];
 
-const MECHANISMS: &str = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER";
+const MECHANISMS: &str = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM";
 
 impl Mechanism {
     /// Whether somebody who reads along learns enough to authenticate himself.
     pub(super) fn shows_secrets(&self) -> bool {
         match self {
             Self::Plain(_) | Self::OAuthBearer(_) => true,
-            Self::Scram { .. } => false,
+            Self::Scram { .. } | Self::AwsMskIam(_) => false,
         }
     }
 }
@@ -120,7 +120,8 @@ impl Builder<'_> {
                 );
                 None
             }
-            "GSSAPI" | "AWS_MSK_IAM" => {
+            "AWS_MSK_IAM" => self.aws(jaas).map(Mechanism::AwsMskIam),
+            "GSSAPI" => {
                 self.refuse(
                     "sasl.mechanism",
                     "it is not supported yet",
@@ -203,7 +204,9 @@ impl Builder<'_> {
                 continue;
             };
             let simple = class.rsplit('.').next().unwrap_or(class);
-            if !class.starts_with("org.apache.kafka.") || !known.contains(&simple) {
+            let of_aws = "software.amazon.msk.auth.iam.IAMClientCallbackHandler";
+            let of_kafka = class.starts_with("org.apache.kafka.") && known.contains(&simple);
+            if !of_kafka && class != of_aws {
                 self.refuse(
                     name,
                     "Tributary runs no Java plugins",
