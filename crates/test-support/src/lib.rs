@@ -36,6 +36,7 @@ pub mod raw;
 pub mod run_directory;
 pub mod secure_cluster;
 pub mod shared;
+pub mod token_issuer;
 pub mod tools;
 pub mod tributary_process;
 #[cfg(feature = "judge")]

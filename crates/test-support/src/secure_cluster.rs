@@ -9,14 +9,14 @@
 //! | `EXPIRED` | SSL | its certificate has ended |
 //!
 //! Authorization is on and nobody has rights but the principals that `super.users` lists, so that a copy
-//! proves that the broker knew who it was. OAUTHBEARER takes unsigned tokens: what is tested is how they are obtained
-//! and shown, not the broker's check.
+//! proves that the broker knew who it was. Tokens have to be signed by the issuer of the material.
 
 use std::path::{Path, PathBuf};
 
 use crate::certificates::{Authority, CertificateError, write};
 use crate::kafka_cluster::{ClusterBuilder, ClusterError, KafkaCluster};
 use crate::kafka_jars::KafkaVersion;
+use crate::token_issuer::{AUDIENCE, TokenIssuer};
 use crate::tools::{CONFIG_COMMAND, KafkaTools, ToolError};
 
 /// The name that has a password.
@@ -49,6 +49,8 @@ pub struct SecureMaterial {
     directory: tempfile::TempDir,
     /// Who issues the certificates of brokers and clients.
     pub authority: Authority,
+    /// Whose tokens the brokers believe.
+    pub issuer: TokenIssuer,
 }
 
 impl SecureMaterial {
@@ -60,6 +62,7 @@ impl SecureMaterial {
         let this = Self {
             directory: tempfile::tempdir()?,
             authority: Authority::new("Tributary test authority")?,
+            issuer: TokenIssuer::new(),
         };
         let authority = &this.authority;
         let hosts = ["localhost", "127.0.0.1"];
@@ -75,6 +78,7 @@ impl SecureMaterial {
             write(&this.path(&format!("{name}.pem")), &issued.pem())?;
         }
         write(&this.path("ca.pem"), authority.certificate())?;
+        write(&this.path("jwks.json"), &this.issuer.key_set())?;
         Ok(this)
     }
 
@@ -93,6 +97,8 @@ impl SecureMaterial {
     /// A cluster with the listeners of the module's table, to be changed before its start.
     #[must_use]
     pub fn builder(&self, name: &str, version: KafkaVersion) -> ClusterBuilder {
+        let keys = format!("file://{}", self.path("jwks.json").display());
+        let allowed = format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys}");
         let mut builder = KafkaCluster::builder()
             .name(name)
             .version(version)
@@ -101,7 +107,10 @@ impl SecureMaterial {
                 "super.users",
                 "User:ANONYMOUS;User:alice;User:CN=client;User:token-bearer",
             )
-            .property("connections.max.reauth.ms", "4000");
+            .property("connections.max.reauth.ms", "4000")
+            .jvm_option(&allowed)
+            .property("sasl.oauthbearer.jwks.endpoint.url", &keys)
+            .property("sasl.oauthbearer.expected.audience", AUDIENCE);
         for (listener, protocol, certificate) in [
             ("MUTUAL", "SSL", Some("broker.pem")),
             ("SASL", "SASL_PLAINTEXT", None),
@@ -142,9 +151,9 @@ impl SecureMaterial {
                 let scram = format!("{module}.scram.ScramLoginModule required;");
                 set("scram-sha-256.sasl.jaas.config", &scram);
                 set("scram-sha-512.sasl.jaas.config", &scram);
-                let oauth = format!(
-                    "{module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";"
-                );
+                let oauth = format!("{module}.oauthbearer.OAuthBearerLoginModule required;");
+                let validator = format!("{module}.oauthbearer.OAuthBearerValidatorCallbackHandler");
+                set("oauthbearer.sasl.server.callback.handler.class", &validator);
                 set("oauthbearer.sasl.jaas.config", &oauth);
             }
         }

@@ -18,6 +18,7 @@ use crate::support::{
     COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, stored, unique,
 };
 
+mod oauth;
 mod refused;
 mod rotation;
 
@@ -127,51 +128,24 @@ fn scram_plaintext(mechanism: &'static str) -> Way {
 /// A token from a file.
 fn bearer(material: &SecureMaterial) -> Way {
     let token = material.path("token");
-    write_token(&token);
-    let settings = sasl("SASL_SSL", "OAUTHBEARER", "");
+    certificates::write(&token, &material.issuer.token(3_600)).expect("written");
     Way {
         name: "SASL_SSL, OAUTHBEARER",
         listener: Some("BOTH"),
-        settings: format!(
-            "{settings}{}sasl.oauthbearer.token.endpoint.url=file://{}\n",
-            trusting(material),
-            token.display()
+        settings: oauth_settings(
+            material,
+            "",
+            &format!(
+                "sasl.oauthbearer.token.endpoint.url=file://{}\n",
+                token.display()
+            ),
         ),
     }
 }
 
-/// An unsigned token that lives for an hour.
-fn unsigned_token() -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
-    let end = now + 3_600;
-    let claims = format!("{{\"sub\":\"token-bearer\",\"iat\":{now},\"exp\":{end}}}");
-    format!(
-        "{}.{}.",
-        base64url("{\"alg\":\"none\"}"),
-        base64url(&claims)
-    )
-}
-
-fn base64url(text: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::new();
-    for chunk in text.as_bytes().chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, i| {
-            (bits << 8) | u32::from(chunk.get(i).copied().unwrap_or(0))
-        });
-        for digit in 0..=chunk.len() {
-            let place = 18 - 6 * digit;
-            out.push(char::from(LETTERS[((bits >> place) & 63) as usize]));
-        }
-    }
-    out
-}
-
-fn write_token(path: &Path) {
-    certificates::write(path, &unsigned_token()).expect("written");
+fn oauth_settings(material: &SecureMaterial, options: &str, more: &str) -> String {
+    let settings = sasl("SASL_SSL", "OAUTHBEARER", options);
+    format!("{settings}{}{more}", trusting(material))
 }
 
 fn addresses(cluster: &KafkaCluster, way: &Way) -> String {

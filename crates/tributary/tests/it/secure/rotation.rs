@@ -3,7 +3,13 @@
 use super::*;
 
 /// Copies for a while over connections that have to be renewed again and again, and `change`s something in between.
-async fn copies_through(pair: &Pair, from: &Way, to: &Way, change: impl AsyncFnOnce(&Pair)) {
+pub(super) async fn copies_through(
+    pair: &Pair,
+    from: &Way,
+    to: &Way,
+    quiet: bool,
+    change: impl AsyncFnOnce(&Pair),
+) {
     let topic = unique("rotation");
     new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
     let load = Load::new(pair.source.bootstrap(), &topic)
@@ -25,18 +31,20 @@ async fn copies_through(pair: &Pair, from: &Way, to: &Way, change: impl AsyncFnO
     let verdict = compared(&original, &copy).await;
     assert!(verdict.is_equal(), "{verdict}\n{log}");
     println!("{} records are equal", produced.records());
-    assert_eq!(crate::support::loud(&log), Vec::<&str>::new(), "{log}");
+    if quiet {
+        assert_eq!(crate::support::loud(&log), Vec::<&str>::new(), "{log}");
+    }
     no_secrets("rotation", &log);
     process.terminate().expect("it runs");
     let run = Run::to_end(&process).await;
-    run.ended_with(0).quiet();
+    run.ended_with(0);
 }
 
 #[tokio::test]
 async fn sessions_that_end_are_followed_by_new_ones_without_loss() {
     let pair = pair(NEW, NEW).await;
     let (from, to) = (bearer(&pair.material), plain(&pair.material));
-    copies_through(&pair, &from, &to, async |_| {}).await;
+    copies_through(&pair, &from, &to, true, async |_| {}).await;
 }
 
 #[tokio::test]
@@ -47,12 +55,14 @@ async fn certificates_tokens_and_passwords_are_replaced_while_records_are_copied
     certificates::write(&secrets, &format!("scram={SCRAM_PASSWORD}\n")).expect("written");
     let from = mutual(material);
     let variable = format!("${{file:{}:scram}}", secrets.display());
+    // Between the change at the broker and the one in the file nobody can authenticate, and a session may end: that is
+    // said, and nothing is lost.
     let to = Way {
         name: "SCRAM from a file",
         listener: Some("SASL"),
         settings: sasl("SASL_PLAINTEXT", "SCRAM-SHA-256", &password(&variable)),
     };
-    copies_through(&pair, &from, &to, async |pair| {
+    copies_through(&pair, &from, &to, false, async |pair| {
         let client = pair.material.authority.issue("client", &["client.example"]);
         let client = client.expect("a certificate").pem();
         certificates::write(&pair.material.path("client.pem"), &client).expect("written");
