@@ -158,7 +158,6 @@ impl Tokens {
                 {
                     word.push(next);
                 }
-                // Base64 in a bare value ends with these; Java reads them as part of the word too.
                 Ok(Some(Token::Word(word)))
             }
         }

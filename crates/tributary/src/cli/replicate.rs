@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use config::key::holds_secret;
 use config::keys::Scope;
 use config::pattern::Pattern;
 use config::raw::RawConfig;
@@ -126,17 +125,6 @@ fn side(file: Option<&Path>, flag: &str, settings: &[String]) -> Result<RawConfi
         Some(path) => settings::read(path)?,
         None => RawConfig::new(),
     };
-    for setting in settings {
-        let key = setting.split('=').next().unwrap_or("").trim();
-        let names_variable = setting.contains("${");
-        if holds_secret(key) && !names_variable {
-            let file_flag = flag.replace("-set", "-config");
-            return Err(format!(
-                "{flag} {key}: a secret on the command line can be seen by everybody on this machine; put it into the \
-                 file of {file_flag}, or name a variable: '{key}=${{env:NAME}}'"
-            ));
-        }
-    }
     settings::overlay(&mut raw, flag, settings)?;
     raw.remove("bootstrap.servers");
     Ok(raw)

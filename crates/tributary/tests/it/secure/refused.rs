@@ -242,22 +242,30 @@ async fn wrong_things_are_refused_with_the_sentence_that_helps() {
 
 #[tokio::test]
 async fn secrets_on_the_command_line_are_refused_and_variables_are_not() {
-    for (setting, expected) in [
+    for (flag, setting, expected) in [
         (
+            "--set",
+            "src.kafka.sasl.jaas.config=planted-x",
+            "put it into a file, or name a variable",
+        ),
+        (
+            "--from-set",
             "ssl.keystore.password=planted-x",
             "a secret on the command line",
         ),
         (
+            "--from-set",
             "sasl.jaas.config=planted-x",
             "put it into the file of --from-config",
         ),
         (
+            "--from-set",
             "ssl.keystore.password=${env:TRIBUTARY_TEST_NOBODY}",
             "the environment has no variable",
         ),
     ] {
         let run = Replicate::between("127.0.0.1:1", "127.0.0.1:1", "nothing")
-            .with(&["--name", "n", "--from-set", setting])
+            .with(&["--name", "n", flag, setting])
             .until_caught_up()
             .await;
         assert_eq!(run.code(), 2, "{run}");
