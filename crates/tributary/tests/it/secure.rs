@@ -229,6 +229,7 @@ async fn every_way(source: KafkaVersion, destination: KafkaVersion) {
     for (seed, (from, to)) in (1_u64..).zip(&ways) {
         copies(&pair, from, to, seed).await;
     }
+    files_of_links(&pair).await;
     for secret in [PLAIN_PASSWORD, SCRAM_PASSWORD, STORE_PASSWORD] {
         let found = logs_with(&pair.destination, secret.as_bytes());
         assert_eq!(
@@ -237,6 +238,63 @@ async fn every_way(source: KafkaVersion, destination: KafkaVersion) {
             "{secret} is in the destination's topics"
         );
     }
+}
+
+/// A worker whose own settings hold for the destination, and a link with its source's behind a prefix; the worker's
+/// provider has the password.
+async fn files_of_links(pair: &Pair) {
+    let topic = unique("standalone");
+    load(&pair.source, &topic, 21).await;
+    let write = |name: &str, text: &str| {
+        let path = pair.material.path(name);
+        certificates::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    write("password", &format!("{PLAIN_PASSWORD}\n"));
+    let directory = pair.material.directory().display();
+    let variable = password(&format!("${{secrets:{directory}:password}}"));
+    let settings = format!(
+        "{}{}",
+        sasl("SASL_SSL", "PLAIN", &variable),
+        trusting(&pair.material)
+    );
+    let prefixed: String = settings
+        .lines()
+        .map(|line| format!("src.kafka.{line}\n"))
+        .collect();
+    let to = pair.destination.bootstrap_of("BOTH").expect("a listener");
+    let from = pair.source.bootstrap_of("BOTH").expect("a listener");
+    let provider = "org.apache.kafka.common.config.provider.DirectoryConfigProvider";
+    let worker = write(
+        "worker.properties",
+        &format!(
+            "bootstrap.servers={to}\n{settings}offset.storage.topic={topic}.offsets\n\
+             offset.storage.replication.factor=1\nconfig.providers=secrets\n\
+             config.providers.secrets.class={provider}\nconfig.providers.secrets.param.allowed.paths={directory}\n"
+        ),
+    );
+    let class = "io.confluent.connect.replicator.ReplicatorSourceConnector";
+    let link = write(
+        "link.properties",
+        &format!(
+            "name={topic}\nconnector.class={class}\nsrc.kafka.bootstrap.servers={from}\n{prefixed}\
+             topic.whitelist={topic}\n"
+        ),
+    );
+    let mut arguments = vec!["standalone".to_owned(), worker, link];
+    arguments
+        .extend(["--until-caught-up", "--hold", "1s", "--log-level", "trace"].map(str::to_owned));
+    let run = Run::to_end(&crate::support::program(&arguments))
+        .await
+        .ended_with(0);
+    let copy = stored(&pair.destination, &topic);
+    let verdict = compared(&committed(&pair.source, &topic), &copy).await;
+    assert!(verdict.is_equal(), "{verdict}");
+    println!(
+        "files with a provider: {} records are equal",
+        verdict.destination
+    );
+    no_secrets("standalone", &format!("{}{}", run.output, run.error));
 }
 
 /// The broker's log files of all topics in which these bytes stand.
