@@ -28,8 +28,13 @@ fn read(entry: &LegacyEntry) {
     assert!(count > 0, "an entry has a message");
     let batch = encoder.finish(&BatchOptions::new(Compression::NONE));
     let batch = batch.expect("there are records");
-    let again = decoder.batch(&batch.batch, usize::MAX).expect("we wrote it");
-    assert_eq!(again.map(|record| record.expect("we wrote it")).count(), count as usize);
+    let again = decoder
+        .batch(&batch.batch, usize::MAX)
+        .expect("we wrote it");
+    assert_eq!(
+        again.map(|record| record.expect("we wrote it")).count(),
+        count as usize
+    );
 }
 
 /// Puts right checksums into messages that follow each other.
@@ -38,7 +43,10 @@ fn repair(set: &mut [u8]) {
         return;
     };
     let end = i64::from(i32::from_be_bytes(*size)) + 12;
-    let Some(end) = usize::try_from(end).ok().filter(|end| (16..=set.len()).contains(end)) else {
+    let Some(end) = usize::try_from(end)
+        .ok()
+        .filter(|end| (16..=set.len()).contains(end))
+    else {
         return;
     };
     let mut crc = flate2::Crc::new();

@@ -14,7 +14,12 @@ use libfuzzer_sys::fuzz_target;
 
 const LIMIT: usize = 256 * 1024;
 
-type Seen = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(Vec<u8>, Option<Vec<u8>>)>);
+type Seen = (
+    i64,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Vec<(Vec<u8>, Option<Vec<u8>>)>,
+);
 
 fn seen(records: Records<'_>) -> Option<Vec<Seen>> {
     let mut all = Vec::new();

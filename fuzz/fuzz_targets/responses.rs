@@ -9,8 +9,9 @@ use bytes::Bytes;
 use kafka_wire::message::{
     Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_log_dirs, describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header,
+    describe_log_dirs, describe_producers, fetch, find_coordinator, incremental_alter_configs,
+    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce, sasl_authenticate,
+    sasl_handshake, split_response_header,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +28,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 19] = [
+const READERS: [fn(u8, &[u8]); 22] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -41,6 +42,8 @@ const READERS: [fn(u8, &[u8]); 19] = [
     read::<find_coordinator::FindCoordinatorRequest>,
     read::<incremental_alter_configs::IncrementalAlterConfigsRequest>,
     read::<init_producer_id::InitProducerIdRequest>,
+    read::<sasl_authenticate::SaslAuthenticateRequest>,
+    read::<sasl_handshake::SaslHandshakeRequest>,
     read::<list_offsets::ListOffsetsRequest>,
     read::<metadata::MetadataRequest>,
     read::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>,

@@ -1,10 +1,11 @@
 //! How one cluster is reached: resolved client settings, which cannot be invalid.
 //!
-//! Deliberately absent: reading keys (see `resolve`), and security beyond the protocol's name, whose
-//! resolved form will stand in [`Security`].
+//! Deliberately absent: reading keys (see `resolve`).
 
 use std::fmt;
 use std::time::Duration;
+
+use crate::security::{Given, Security};
 
 /// A broker address as a user writes it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -23,14 +24,6 @@ impl fmt::Display for HostPort {
             write!(f, "{}:{}", self.host, self.port)
         }
     }
-}
-
-/// How a connection is protected. Only plaintext today; TLS and SASL settings join here.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum Security {
-    /// `security.protocol=PLAINTEXT`.
-    #[default]
-    Plaintext,
 }
 
 /// Settings of the connections to one cluster.
@@ -64,6 +57,8 @@ pub struct ClientConfig {
     pub receive_buffer: Option<usize>,
     /// `security.protocol` and what belongs to it.
     pub security: Security,
+    /// The keys that `security` was made from.
+    pub given_security: Given,
 }
 
 impl ClientConfig {
@@ -85,6 +80,7 @@ impl ClientConfig {
             send_buffer: None,
             receive_buffer: None,
             security: Security::Plaintext,
+            given_security: Given::default(),
         }
     }
 }

@@ -37,8 +37,6 @@ const SHORT: i64 = 32_767;
 const LONG: i64 = i64::MAX;
 
 const BYTE_ARRAYS: &str = "io.confluent.connect.replicator.util.ByteArrayConverter";
-const NO_SECURITY: &str =
-    "it has no effect with security.protocol=PLAINTEXT, the only protocol supported so far";
 
 /// What a configuration is for, and so which vocabulary it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -329,6 +327,17 @@ impl std::fmt::Display for Scope {
             Self::Client => "a Kafka client",
         })
     }
+}
+
+/// The row of a key of TLS or SASL, by its name without a prefix.
+pub(crate) fn security_row(name: &str) -> Option<&'static ConfigKey> {
+    let mut rows = tls::KEYS.iter().chain(sasl::KEYS);
+    rows.find(|row| row.covers(name))
+}
+
+/// Whether a key without its prefix is one of TLS or SASL.
+pub(crate) fn is_security(name: &str) -> bool {
+    name == "security.protocol" || name.starts_with("ssl.") || name.starts_with("sasl.")
 }
 
 #[cfg(test)]

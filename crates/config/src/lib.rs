@@ -13,11 +13,12 @@
 //! * No secret is ever part of a problem, a notice or a `Debug` text.
 //! * A key is declared once, in `keys/`; what a configuration asks for and this build does not do is said.
 //!
-//! Deliberately absent: files, environment, variables (`${file:…}`), clusters. (The third-party crate of this
+//! Deliberately absent: files, environment (`variables::Sources` asks the program for them), clusters. (The third-party crate of this
 //! name is not used.)
 
 pub mod address;
 pub mod client;
+pub mod jaas;
 pub mod key;
 pub mod keys;
 pub mod link;
@@ -31,11 +32,13 @@ pub mod rename;
 pub mod report;
 pub mod resolve;
 pub mod secret;
+pub mod security;
 pub mod selection;
 pub mod unit;
+pub mod variables;
 pub mod worker;
 
-pub use client::{ClientConfig, HostPort, Security};
+pub use client::{ClientConfig, HostPort};
 pub use link::{
     AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
     OnRefused, ProduceSettings, ReplicationFactor, Start, StartPosition, TimestampType,
@@ -48,5 +51,7 @@ pub use raw::RawConfig;
 pub use rename::{NameProblem, RenameFormat};
 pub use resolve::{Flow, resolve_link, resolve_mirrors, resolve_worker};
 pub use secret::Secret;
+pub use security::Security;
 pub use selection::{Decision, MirrorRules, TopicSelection};
+pub use variables::{Sources, Variables};
 pub use worker::{OffsetStorage, WorkerConfig};

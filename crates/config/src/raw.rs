@@ -2,7 +2,7 @@
 //!
 //! Flow: files (text read by the caller) and flags → `RawConfig`, one laid over the other → `resolve`.
 //! Invariant: nothing is lost or changed on the way in; later entries win over earlier ones of the same key.
-//! Deliberately absent: types, defaults, meaning; reading of files; variables (`${file:…}`).
+//! Deliberately absent: types, defaults, meaning; reading of files; what variables read (`variables`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +12,11 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::problem::Notice;
+use crate::secret::Secret;
+use crate::variables::Variables;
+
+/// What a variable brought is put back by its name from this length on, in characters of a message.
+const SHORTEST_CONCEALED: usize = 3;
 
 /// Keys and values, in the order in which they were given.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -19,6 +24,7 @@ pub struct RawConfig {
     entries: Vec<RawEntry>,
     /// `initial_state` of a JSON document that has one.
     pub initial_state: Option<String>,
+    variables: Option<Variables>,
 }
 
 /// One key with its value.
@@ -32,6 +38,79 @@ pub struct RawEntry {
     pub value: String,
     /// Where it was given.
     pub origin: Origin,
+    replaced: Option<Replaced>,
+}
+
+/// What variables have brought into a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Replaced {
+    /// The value with its variables.
+    written: String,
+    /// Each variable as written, and what it brought.
+    values: Vec<(String, Secret<String>)>,
+}
+
+impl RawEntry {
+    /// The value as it was written, variables unreplaced.
+    #[must_use]
+    pub fn given_value(&self) -> &str {
+        self.replaced
+            .as_ref()
+            .map_or(&self.value, |replaced| &replaced.written)
+    }
+
+    pub(crate) fn has_variables(&self) -> bool {
+        crate::variables::first(self.given_value()).is_some()
+    }
+
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.is_some()
+    }
+
+    pub(crate) fn as_written(&self) -> Self {
+        Self {
+            value: self.given_value().to_owned(),
+            replaced: None,
+            ..self.clone()
+        }
+    }
+
+    /// The entry with its variables replaced.
+    pub(crate) fn replace(&self, variables: Option<&Variables>) -> Result<Self, String> {
+        let Some(variable) = crate::variables::first(&self.value) else {
+            return Ok(self.clone());
+        };
+        let Some(variables) = variables else {
+            return Err(format!("variables like {variable} are not replaced here"));
+        };
+        let expanded = variables.expand(&self.value)?;
+        Ok(Self {
+            value: expanded.text,
+            replaced: Some(Replaced {
+                written: self.value.clone(),
+                values: expanded
+                    .values
+                    .into_iter()
+                    .map(|(variable, value)| (variable, Secret::new(value)))
+                    .collect(),
+            }),
+            ..self.clone()
+        })
+    }
+
+    /// Puts variables back where a text shows what they brought.
+    pub(crate) fn conceal(&self, text: &mut String) {
+        let Some(replaced) = &self.replaced else {
+            return;
+        };
+        for (variable, value) in &replaced.values {
+            let value = value.expose().trim();
+            // Shorter ones would be found in every text; whoever hides one letter hides nothing.
+            if value.len() >= SHORTEST_CONCEALED && text.contains(value) {
+                *text = text.replace(value, variable);
+            }
+        }
+    }
 }
 
 /// Where a value came from.
@@ -186,6 +265,23 @@ impl RawConfig {
         self.set(key.to_owned(), value.to_owned(), Origin::Flag(flag.into()));
     }
 
+    /// Variables in values are replaced by these when the configuration is resolved.
+    pub fn set_variables(&mut self, variables: Variables) {
+        self.variables = Some(variables);
+    }
+
+    pub(crate) fn variables(&self) -> Option<&Variables> {
+        self.variables.as_ref()
+    }
+
+    pub(crate) fn with_entries(&self, entries: Vec<RawEntry>) -> Self {
+        Self {
+            entries,
+            initial_state: self.initial_state.clone(),
+            variables: self.variables.clone(),
+        }
+    }
+
     /// Sets a key. An earlier value is replaced, and the new one takes the last place.
     pub fn set(&mut self, key: String, value: String, origin: Origin) {
         self.entries.retain(|entry| entry.key != key);
@@ -194,6 +290,7 @@ impl RawConfig {
             written: None,
             value,
             origin,
+            replaced: None,
         });
     }
 
@@ -206,7 +303,13 @@ impl RawConfig {
             written: (written != key).then(|| written.to_owned()),
             value: entry.value.clone(),
             origin: entry.origin.clone(),
+            replaced: entry.replaced.clone(),
         });
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|entry| entry.key != key);
     }
 
     /// Lays `over` on top: its values win.

@@ -8,7 +8,9 @@
 //! All steps add to one list, so that a user sees everything at once. A file of MirrorMaker 2 is first taken apart
 //! into one such configuration for each flow (`mirrors`).
 //!
-//! Deliberately absent: variables (`${file:…}`), which need files and the environment; contact with clusters.
+//! Variables (`${file:…}`) are replaced before all that, and put back in everything that is said.
+//!
+//! Deliberately absent: contact with clusters.
 
 mod acls;
 mod classify;
@@ -17,6 +19,7 @@ mod data;
 mod link;
 mod mirrors;
 mod reader;
+mod security;
 mod start;
 mod topics;
 mod worker;
@@ -25,7 +28,7 @@ use crate::key::Treatment;
 use crate::keys::Scope;
 use crate::link::LinkConfig;
 use crate::problem::{ConfigProblem, Notice};
-use crate::raw::RawConfig;
+use crate::raw::{RawConfig, RawEntry};
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
 
@@ -33,6 +36,7 @@ pub use link::scope_of;
 pub use mirrors::{Flow, is_mirror_file, resolve_mirrors};
 pub(crate) use mirrors::{mirrors_outcome, mirrors_row};
 use reader::Reader;
+pub(crate) use security::security_now;
 
 /// The settings of a link, in the vocabulary of Replicator, of MirrorMaker 2, or in our own, as `connector.class`
 /// says; without one it is our own. `worker` supplies the destination where the link names none. `name` is required.
@@ -92,16 +96,73 @@ fn outcome<T>(
     scope: Scope,
     settings: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Outcome<T> {
-    let (raw, mut notices) = with_newer_names(raw, scope);
+    let (raw, unreplaced) = replaced(raw);
+    let (raw, mut notices) = with_newer_names(&raw, scope);
     let mut reader = Reader::new(&raw, scope);
+    let reported = unreplaced.len();
+    reader.problems = unreplaced;
     classify::classify(&mut reader);
     let settings = settings(&mut reader);
     reader.say_not_yet();
     notices.append(&mut reader.notices);
+    let mut problems = reader.problems;
+    let unreplaced: Vec<String> = problems[..reported].iter().map(|p| p.key.clone()).collect();
+    let mut index = 0;
+    problems.retain(|problem| {
+        index += 1;
+        index <= reported || !unreplaced.contains(&problem.key)
+    });
+    conceal_entries(raw.entries(), &mut problems, &mut notices);
     Outcome {
         settings,
-        problems: reader.problems,
+        problems,
         notices,
+    }
+}
+
+/// The configuration with its variables replaced. An entry whose variables are not to be had is reported, and stays as
+/// it is written.
+fn replaced(raw: &RawConfig) -> (RawConfig, Vec<ConfigProblem>) {
+    let mut problems = Vec::new();
+    let mut entries = Vec::new();
+    for entry in raw.entries() {
+        match entry.replace(raw.variables()) {
+            Ok(entry) => entries.push(entry),
+            Err(wrong) => {
+                problems.push(ConfigProblem {
+                    key: entry.key.clone(),
+                    shown: None,
+                    origin: Some(entry.origin.clone()),
+                    wrong,
+                    remedy: None,
+                    did_you_mean: None,
+                });
+                entries.push(entry.clone());
+            }
+        }
+    }
+    (raw.with_entries(entries), problems)
+}
+
+/// What variables brought is not shown anywhere: they are put back.
+fn conceal_entries<'a>(
+    entries: impl IntoIterator<Item = &'a RawEntry>,
+    problems: &mut [ConfigProblem],
+    notices: &mut [Notice],
+) {
+    for entry in entries.into_iter().filter(|entry| entry.is_replaced()) {
+        for problem in problems.iter_mut() {
+            if problem.key == entry.key && problem.shown.as_deref() == Some(entry.value.trim()) {
+                problem.shown = Some(entry.given_value().to_owned());
+            }
+            entry.conceal(&mut problem.wrong);
+            for text in problem.shown.iter_mut().chain(problem.remedy.iter_mut()) {
+                entry.conceal(text);
+            }
+        }
+        for notice in notices.iter_mut() {
+            entry.conceal(&mut notice.text);
+        }
     }
 }
 
@@ -125,8 +186,7 @@ pub(crate) fn client_outcome(raw: &RawConfig) -> Outcome<()> {
 
 /// Moves values of older names to the newer ones. Where both are set the newer one holds.
 fn with_newer_names(raw: &RawConfig, scope: Scope) -> (RawConfig, Vec<Notice>) {
-    let mut moved = RawConfig::new();
-    moved.initial_state.clone_from(&raw.initial_state);
+    let mut moved = raw.with_entries(Vec::new());
     let mut notices = Vec::new();
     for entry in raw.entries() {
         let newer = match scope.find(&entry.key).map(|row| row.treatment) {

@@ -14,9 +14,9 @@ use config::client::{ClientConfig, HostPort};
 use kafka_wire::message::Request;
 use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataTopics};
 use kafka_wire::types::NodeId;
-use lifecycle::Scope;
+use lifecycle::{OnFailure, Scope};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Dialer};
 use crate::error::ClientError;
 use lane::Lane;
 
@@ -51,7 +51,7 @@ pub struct Cluster(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    config: ClientConfig,
+    dialer: Arc<Dialer>,
     scope: Scope,
     lanes: Mutex<HashMap<(HostPort, Use), Lane>>,
     book: Mutex<AddressBook>,
@@ -75,9 +75,17 @@ impl Cluster {
     /// when the rest of the program is asked to stop: positions are stored after that.
     #[must_use]
     pub fn new(config: ClientConfig, name: &str) -> Self {
+        let dialer = Arc::new(Dialer::new(config));
+        let scope = Scope::new(name);
+        if let Some(protection) = dialer.protection().cloned() {
+            let stop = scope.stop_signal();
+            scope.spawn("credentials", OnFailure::Report, async move {
+                stop.unless_requested(protection.watch()).await;
+            });
+        }
         Self(Arc::new(Inner {
-            config,
-            scope: Scope::new(name),
+            dialer,
+            scope,
             lanes: Mutex::default(),
             book: Mutex::default(),
         }))
@@ -86,7 +94,7 @@ impl Cluster {
     /// The settings it was made with.
     #[must_use]
     pub fn config(&self) -> &ClientConfig {
-        &self.0.config
+        self.0.dialer.config()
     }
 
     /// The cluster's id, once any metadata has been received; brokers without one give `None`.
@@ -156,11 +164,11 @@ impl Cluster {
     where
         R: Request + Clone + Send + Sync + 'static,
     {
-        let mut tried: Vec<String> = Vec::new();
+        let mut tried: Vec<ClientError> = Vec::new();
         for address in self.candidates() {
             match self
                 .lane(&address, None, use_)
-                .call(request, self.0.config.request_timeout)
+                .call(request, self.0.dialer.config().request_timeout)
                 .await
             {
                 Ok(answer) => {
@@ -171,10 +179,10 @@ impl Cluster {
                     return Err(error);
                 }
                 Err(ClientError::Stopping) => return Err(ClientError::Stopping),
-                Err(error) => tried.push(error.to_string()),
+                Err(error) => tried.push(error),
             }
         }
-        Err(ClientError::NoBroker(tried.join("; ")))
+        Err(ClientError::no_broker(&tried))
     }
 
     /// Calls one broker.
@@ -190,7 +198,7 @@ impl Cluster {
     where
         R: Request + Clone + Send + Sync + 'static,
     {
-        self.call_within(node, use_, request, self.0.config.request_timeout)
+        self.call_within(node, use_, request, self.0.dialer.config().request_timeout)
             .await
     }
 
@@ -234,14 +242,14 @@ impl Cluster {
     /// # Errors
     /// `Unsupported`, or what dialling meets.
     pub async fn check_versions<R: Request>(&self) -> Result<(), ClientError> {
-        let mut tried: Vec<String> = Vec::new();
+        let mut tried: Vec<ClientError> = Vec::new();
         for address in self.candidates() {
-            match Connection::open(&self.0.config, &address, None).await {
+            match Box::pin(self.0.dialer.open(&address, None)).await {
                 Ok(connection) => return connection.version::<R>().map(drop),
-                Err(error) => tried.push(error.to_string()),
+                Err(error) => tried.push(error),
             }
         }
-        Err(ClientError::NoBroker(tried.join("; ")))
+        Err(ClientError::no_broker(&tried))
     }
 
     /// A connection of the caller's own to a broker.
@@ -250,7 +258,7 @@ impl Cluster {
     /// `UnknownNode`, or what dialling meets.
     pub async fn connect(&self, node: NodeId) -> Result<Connection, ClientError> {
         let address = self.address(node)?;
-        Connection::open(&self.0.config, &address, Some(node)).await
+        Box::pin(self.0.dialer.open(&address, Some(node))).await
     }
 
     fn candidates(&self) -> Vec<HostPort> {
@@ -259,7 +267,7 @@ impl Cluster {
         for address in book
             .brokers
             .values()
-            .chain(&self.0.config.bootstrap_servers)
+            .chain(&self.0.dialer.config().bootstrap_servers)
         {
             if !candidates.contains(address) {
                 candidates.push(address.clone());
@@ -272,7 +280,7 @@ impl Cluster {
         lock(&self.0.lanes)
             .entry((address.clone(), use_))
             .or_insert_with(|| {
-                Lane::start(&self.0.scope, &self.0.config, address, node, use_.name())
+                Lane::start(&self.0.scope, &self.0.dialer, address, node, use_.name())
             })
             .clone()
     }

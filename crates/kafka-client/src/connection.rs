@@ -7,6 +7,7 @@
 mod dial;
 mod frames;
 mod handshake;
+mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +20,14 @@ use tokio::time::timeout;
 
 pub use frames::{FrameReader, FrameWriter};
 pub use handshake::BrokerVersions;
+pub use renewal::Renewal;
 
 use crate::buffer::Buffers;
 use crate::error::ClientError;
+use crate::security::expects_sasl;
+
+pub(crate) use dial::Dialer;
+pub(crate) use renewal::Succession;
 
 /// Frame cap of everything but fetch answers, in bytes.
 const FRAME_LIMIT: usize = 64 * 1024 * 1024;
@@ -50,6 +56,10 @@ pub struct Parts {
     pub client_id: Arc<str>,
     /// Correlation id of the next request.
     pub next_correlation_id: i32,
+    /// When it is to be followed by a new connection; plain connections never are.
+    pub renewal: Option<Renewal>,
+    /// Whether the broker has been told by SASL who we are.
+    pub authenticated: bool,
 }
 
 impl Parts {
@@ -219,11 +229,34 @@ impl Connection {
                 limit,
             }),
         };
-        let mut body = outcome.inspect_err(|error| self.poisoned = Some(error.to_string()))?;
+        let mut body = outcome
+            .map_err(|error| self.explained(error, api, correlation_id))
+            .inspect_err(|error| self.poisoned = Some(error.to_string()))?;
         check_correlation(&self.parts.peer, api, version, correlation_id, &mut body)
             .inspect_err(|error| self.poisoned = Some(error.to_string()))?;
         self.poisoned = None;
         Ok(body)
+    }
+
+    /// A broker that misses the SASL exchange says nothing and closes the connection.
+    fn explained(&self, error: ClientError, api: ApiKey, correlation_id: i32) -> ClientError {
+        let set_up = [
+            ApiKey::API_VERSIONS,
+            ApiKey::SASL_HANDSHAKE,
+            ApiKey::SASL_AUTHENTICATE,
+        ];
+        match error {
+            // ApiVersions has taken one or two of the ids.
+            ClientError::Closed { peer, cause }
+                if correlation_id <= 2 && !self.parts.authenticated && !set_up.contains(&api) =>
+            {
+                ClientError::Closed {
+                    peer,
+                    cause: expects_sasl(&cause),
+                }
+            }
+            error => error,
+        }
     }
 }
 

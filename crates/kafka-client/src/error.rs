@@ -16,10 +16,8 @@ use thiserror::Error;
 /// [`ClientError::Unsupported`] and [`ClientError::Refused`] is worth a retry on a new connection.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// None of the addresses could be reached; the text lists each with its reason.
-    #[error(
-        "no broker can be reached: {0}; check the bootstrap addresses, and that a broker listens there"
-    )]
+    /// None of the addresses could be used; the text lists each with its reason.
+    #[error("no broker can be reached: {0}")]
     NoBroker(String),
 
     /// The host name has no address.
@@ -38,6 +36,37 @@ pub enum ClientError {
         peer: HostPort,
         /// The operating system's words.
         cause: io::Error,
+    },
+
+    /// The connection cannot be secured.
+    #[error("no secure connection to {peer}: {cause}; {remedy}")]
+    Tls {
+        /// The broker.
+        peer: HostPort,
+        /// What is wrong, to be read after the broker's name.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// The broker does not let us in.
+    #[error("{peer} does not let us in: {cause}; {remedy}")]
+    Authentication {
+        /// The broker.
+        peer: HostPort,
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// What we would secure a connection or authenticate with cannot be used.
+    #[error("no connection to {peer} can be made: {cause}")]
+    Credentials {
+        /// The broker.
+        peer: HostPort,
+        /// Key, file and what is wrong.
+        cause: String,
     },
 
     /// Nothing came back in time.
@@ -121,4 +150,22 @@ pub enum ClientError {
     /// The part of the program that would have answered has stopped.
     #[error("stopping")]
     Stopping,
+}
+
+impl ClientError {
+    /// All addresses of a cluster have failed.
+    pub(crate) fn no_broker(tried: &[Self]) -> Self {
+        let mut text: Vec<String> = tried.iter().map(ToString::to_string).collect();
+        let is_reached = |error: &Self| {
+            matches!(
+                error,
+                Self::Tls { .. } | Self::Authentication { .. } | Self::Credentials { .. }
+            )
+        };
+        // Where a broker was reached its own error says what to do.
+        if !tried.iter().any(is_reached) {
+            text.push("check the bootstrap addresses, and that a broker listens there".to_owned());
+        }
+        Self::NoBroker(text.join("; "))
+    }
 }

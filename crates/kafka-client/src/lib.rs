@@ -4,7 +4,7 @@
 //! ```text
 //!   Cluster ── address book, one lane per broker and use ──▶ Lane ──▶ Connection
 //!   fetch and produce paths take a Connection of their own: ─────────▶ Connection
-//!   Connection = dial (DNS, TCP, later TLS and SASL) + handshake (ApiVersions)
+//!   Connection = dial (DNS, TCP, TLS, SASL) + handshake (ApiVersions)
 //!                + FrameReader / FrameWriter, both cancel-safe
 //! ```
 //!
@@ -25,6 +25,7 @@ pub mod error;
 pub mod fetch_session;
 pub mod offsets;
 pub mod produce_lane;
+mod security;
 pub mod topic_log;
 
 pub use buffer::{Buffers, Reservation};

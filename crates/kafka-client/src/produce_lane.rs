@@ -6,6 +6,8 @@
 //!   tags of all calls without an answer. Whether these took effect is unknown.
 //! - The caller bounds the calls it has open to the capacity of its channel, so neither side ever
 //!   waits for the other to take a message.
+//! - When credentials change, or the broker wants them shown again, a second connection is made; it takes over when
+//!   every call of the first has been answered.
 //!
 //! Deliberately absent: which batch goes when, retries, sequences (`replication`).
 
@@ -13,12 +15,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::client::HostPort;
 use kafka_wire::message::Request;
 use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::connection::{Connection, Parts, check_correlation};
+use crate::connection::{Connection, Parts, Succession, check_correlation};
 use crate::error::ClientError;
 
 /// One Produce request and the caller's name for it.
@@ -94,36 +97,21 @@ where
     F: Future<Output = ()>,
 {
     let mut segments: Vec<Bytes> = Vec::new();
+    let mut succession = Succession::of(&parts);
     loop {
+        if pending.is_empty() && parts.writer.is_idle() {
+            succession.take_over(&mut parts);
+        }
         let deadline = pending
             .front()
             .map_or_else(Instant::now, |p: &Pending| p.deadline);
         // Every branch is cancel-safe: reader and writer keep their progress in themselves.
         tokio::select! {
             frame = parts.reader.next() => {
-                let mut body = match frame {
-                    Ok(frame) => frame,
+                let answer = frame.and_then(|frame| answer(&parts.peer, pending, frame));
+                match answer {
+                    Ok((tag, response)) => emit(ProduceEvent::Answered { tag, response }).await,
                     Err(error) => return error,
-                };
-                let Some(first) = pending.front() else {
-                    return ClientError::Closed {
-                        peer: parts.peer,
-                        cause: "an answer came that nobody awaits".to_owned(),
-                    };
-                };
-                let (correlation_id, version) = (first.correlation_id, first.version);
-                if let Err(error) =
-                    check_correlation(&parts.peer, ProduceRequest::API, version, correlation_id, &mut body)
-                {
-                    return error;
-                }
-                match ProduceRequest::decode(version, body) {
-                    Ok(response) => {
-                        let tag = first.tag;
-                        pending.pop_front();
-                        emit(ProduceEvent::Answered { tag, response }).await;
-                    }
-                    Err(cause) => return ClientError::Decode { peer: parts.peer, cause },
                 }
             }
             sent = parts.writer.flush(), if !parts.writer.is_idle() => {
@@ -131,7 +119,9 @@ where
                     return error;
                 }
             }
-            call = calls.recv() => {
+            () = succession.progress(&mut parts.renewal), if parts.renewal.is_some() => {}
+            // Calls wait for the successor; those that were sent are answered first, so that none overtakes another.
+            call = calls.recv(), if !succession.is_ready() => {
                 let Some(call) = call else { return ClientError::Stopping };
                 let correlation_id = parts.correlate();
                 segments.clear();
@@ -167,4 +157,32 @@ where
             }
         }
     }
+}
+
+/// Finds the oldest call that `frame` has to be the answer to, and reads it.
+fn answer(
+    peer: &HostPort,
+    pending: &mut VecDeque<Pending>,
+    mut frame: Bytes,
+) -> Result<(u64, ProduceResponse), ClientError> {
+    let Some(first) = pending.front() else {
+        return Err(ClientError::Closed {
+            peer: peer.clone(),
+            cause: "an answer came that nobody awaits".to_owned(),
+        });
+    };
+    let (tag, version) = (first.tag, first.version);
+    check_correlation(
+        peer,
+        ProduceRequest::API,
+        version,
+        first.correlation_id,
+        &mut frame,
+    )?;
+    let response = ProduceRequest::decode(version, frame).map_err(|cause| ClientError::Decode {
+        peer: peer.clone(),
+        cause,
+    })?;
+    pending.pop_front();
+    Ok((tag, response))
 }

@@ -133,6 +133,7 @@ pub struct KafkaNode {
     pub(crate) id: i32,
     pub(crate) jars: KafkaJars,
     pub(crate) jvm: JvmTuning,
+    pub(crate) jvm_options: Vec<String>,
     pub(crate) directory: PathBuf,
     pub(crate) ports: NodePorts,
     pub(crate) process: Mutex<Option<ManagedProcess>>,
@@ -306,6 +307,7 @@ impl KafkaNode {
             format!("-Xmx{}m", self.jvm.heap_mib),
             "-Xshare:auto".to_owned(),
         ])
+        .arguments(&self.jvm_options)
         .arguments(["-Dorg.slf4j.simpleLogger.showDateTime=true"])
         .arguments(["-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"])
         .arguments(["-cp", &self.jars.classpath(), "kafka.Kafka"])

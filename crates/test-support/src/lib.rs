@@ -18,6 +18,7 @@
 //!
 //! Deliberately absent: an embedded imitation of a broker. [`fake_broker`] only answers what a script says.
 
+pub mod certificates;
 mod environment;
 pub mod eventually;
 pub mod fake_broker;
@@ -33,7 +34,9 @@ pub mod managed_process;
 pub mod ports;
 pub mod raw;
 pub mod run_directory;
+pub mod secure_cluster;
 pub mod shared;
+pub mod token_issuer;
 pub mod tools;
 pub mod tributary_process;
 #[cfg(feature = "judge")]

@@ -56,6 +56,9 @@ impl From<Exit> for ExitCode {
       The same under other names, until everything is copied (for a migration):\n    \
       tributary replicate --from west-1:9092 --to central-1:9092 --topics 'orders\\..*' \\\n      \
       --rename 'west.${topic}' --until-caught-up\n\n  \
+      Clusters with TLS and SASL, described by the files that Kafka's own tools take:\n    \
+      tributary replicate --from west-1:9093 --from-config west.properties \\\n      \
+      --to central-1:9093 --to-config central.properties --topics 'orders\\..*'\n\n  \
       One process with links from files, configured with Confluent Replicator's keys:\n    \
       tributary standalone worker.properties west.properties east.properties\n\n  \
       The flows of a MirrorMaker 2 file, checked first:\n    \
@@ -146,6 +149,22 @@ pub(crate) struct ReplicateArgs {
     /// Name of the link, under which positions are kept [default: made from both cluster ids]
     #[arg(long)]
     name: Option<String>,
+
+    /// Properties file with client settings of the source, as Kafka's own tools take it: TLS, SASL, …
+    #[arg(long, value_name = "FILE")]
+    from_config: Option<PathBuf>,
+
+    /// Properties file with client settings of the destination
+    #[arg(long, value_name = "FILE")]
+    to_config: Option<PathBuf>,
+
+    /// A client setting of the source, without prefix (repeatable); secrets belong in a file
+    #[arg(long, value_name = "KEY=VALUE")]
+    from_set: Vec<String>,
+
+    /// A client setting of the destination, without prefix (repeatable); secrets belong in a file
+    #[arg(long, value_name = "KEY=VALUE")]
+    to_set: Vec<String>,
 
     /// Any key of a link, as in a file (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]

@@ -8,6 +8,7 @@ mod progress;
 mod settings;
 mod shutdown;
 mod telemetry;
+mod variables;
 mod worker;
 
 use std::process::ExitCode;

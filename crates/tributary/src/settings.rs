@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use config::key::holds_secret;
 use config::link::LinkConfig;
 use config::problem::{ConfigProblem, Notice, NoticeLevel};
 use config::raw::RawConfig;
@@ -47,9 +48,21 @@ pub(crate) fn read_quietly(path: &Path) -> Result<(RawConfig, Vec<Notice>), Unre
     RawConfig::from_properties(&name, &text).map_err(problem)
 }
 
-/// Lays `KEY=VALUE` options over what was read.
+/// Lays `KEY=VALUE` options over what was read. Secrets are refused: every process list would show them.
 pub(crate) fn overlay(raw: &mut RawConfig, flag: &str, settings: &[String]) -> Result<(), String> {
     for setting in settings {
+        let key = setting.split('=').next().unwrap_or("").trim();
+        if holds_secret(key) && !setting.contains("${") {
+            let file = match flag {
+                "--from-set" => "the file of --from-config",
+                "--to-set" => "the file of --to-config",
+                _ => "a file",
+            };
+            return Err(format!(
+                "{flag} {key}: a secret on the command line can be seen by everybody on this machine; put it into \
+                 {file}, or name a variable: '{key}=${{env:NAME}}'"
+            ));
+        }
         raw.set_from_flag(flag, setting)
             .map_err(|problem| problem.to_string())?;
     }

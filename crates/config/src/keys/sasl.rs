@@ -2,9 +2,12 @@
 
 use crate::key::Group::Security;
 use crate::key::Kind::{Boolean, Class, ClassOf, Fraction, List, Number, OneOf, Password, Text};
-use crate::key::Treatment::{Ignored, NotYet, Rejected};
+use crate::key::Treatment::{Ignored, Implemented, NotYet, Rejected};
 use crate::key::{ConfigKey, key};
-use crate::keys::{INT, LONG, NO_SECURITY};
+use crate::keys::{INT, LONG};
+
+const NO_KERBEROS: &str = "GSSAPI is not supported yet";
+const NO_AWS_TOKENS: &str = "tokens are not obtained from AWS yet";
 
 const MECHANISMS: &[&str] = &[
     "PLAIN",
@@ -36,7 +39,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.mechanism",
         OneOf(MECHANISMS),
         Some("GSSAPI"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "how the client proves who it is",
     ),
     key(
@@ -44,7 +47,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.jaas.config",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "login module with its options",
     ),
     key(
@@ -64,7 +67,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
             NO_HANDLERS,
         ),
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "client callback handler",
     )
     .low(),
@@ -73,7 +76,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.callback.handler.class",
         ClassOf(LOGIN_HANDLERS, NO_HANDLERS),
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "login callback handler",
     )
     .low(),
@@ -91,7 +94,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.service.name",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        NotYet(NO_KERBEROS),
         "name of the brokers' service",
     )
     .low(),
@@ -109,7 +112,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.window.factor",
         Fraction,
         Some("0.8"),
-        NotYet(NO_SECURITY),
+        NotYet(NO_KERBEROS),
         "when tickets are renewed",
     )
     .low(),
@@ -118,7 +121,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.jitter",
         Fraction,
         Some("0.05"),
-        NotYet(NO_SECURITY),
+        NotYet(NO_KERBEROS),
         "scatter of that",
     )
     .low(),
@@ -127,7 +130,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.min.time.before.relogin",
         Number(0, LONG),
         Some("60000"),
-        NotYet(NO_SECURITY),
+        NotYet(NO_KERBEROS),
         "least time between logins",
     )
     .low(),
@@ -136,7 +139,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.window.factor",
         Fraction,
         Some("0.8"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "when tokens are renewed",
     )
     .low(),
@@ -145,7 +148,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.window.jitter",
         Fraction,
         Some("0.05"),
-        NotYet(NO_SECURITY),
+        Ignored,
         "scatter of that",
     )
     .low(),
@@ -154,7 +157,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.min.period.seconds",
         Number(0, 900),
         Some("60"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "least time between renewals",
     )
     .low(),
@@ -163,7 +166,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.buffer.seconds",
         Number(0, 3600),
         Some("300"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "time left when a token is renewed",
     )
     .low(),
@@ -172,7 +175,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.connect.timeout.ms",
         Number(0, INT),
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "limit of connecting to the identity provider",
     )
     .low(),
@@ -181,7 +184,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.read.timeout.ms",
         Number(0, INT),
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "limit of its answer",
     )
     .low(),
@@ -190,7 +193,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.ms",
         Number(0, LONG),
         Some("100"),
-        NotYet(NO_SECURITY),
+        Ignored,
         "first pause after it failed",
     )
     .low(),
@@ -199,7 +202,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.max.ms",
         Number(0, LONG),
         Some("10000"),
-        NotYet(NO_SECURITY),
+        Ignored,
         "longest pause after it failed",
     )
     .low(),
@@ -208,7 +211,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.scope.claim.name",
         Text,
         Some("scope"),
-        NotYet(NO_SECURITY),
+        Ignored,
         "claim that holds the scope",
     )
     .low(),
@@ -217,7 +220,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.sub.claim.name",
         Text,
         Some("sub"),
-        NotYet(NO_SECURITY),
+        Ignored,
         "claim that holds the subject",
     )
     .low(),
@@ -226,7 +229,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.token.endpoint.url",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "where tokens come from",
     )
     .low(),
@@ -298,7 +301,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.header.urlencode",
         Boolean,
         Some("false"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "encode id and secret in the header",
     )
     .low(),
@@ -325,7 +328,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.jwt.retriever.class",
         ClassOf(RETRIEVERS, NO_HANDLERS),
         Some("org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "how the token is obtained",
     )
     .low(),
@@ -334,7 +337,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.jwt.validator.class",
         ClassOf(VALIDATORS, NO_HANDLERS),
         Some("org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "how the token is checked",
     )
     .low(),
@@ -343,7 +346,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.scope",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "scope that is asked for",
     )
     .low(),
@@ -352,7 +355,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.client.credentials.client.id",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "id of the client",
     )
     .low(),
@@ -361,7 +364,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.client.credentials.client.secret",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "secret of the client",
     )
     .low(),
@@ -370,7 +373,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.algorithm",
         OneOf(&["RS256", "ES256"]),
         Some("RS256"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "how assertions are signed",
     )
     .low(),
@@ -379,7 +382,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.aud",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -388,7 +391,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.exp.seconds",
         Number(0, INT),
         Some("300"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -397,7 +400,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.iss",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -406,7 +409,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.jti.include",
         Boolean,
         Some("false"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -415,7 +418,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.nbf.seconds",
         Number(0, INT),
         Some("60"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -424,7 +427,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.claim.sub",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "claim of assertions",
     )
     .low(),
@@ -433,7 +436,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.file",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "file with an assertion",
     )
     .low(),
@@ -442,7 +445,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.private.key.file",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "key that signs assertions",
     )
     .low(),
@@ -451,7 +454,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.private.key.passphrase",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "passphrase of that key",
     )
     .low(),
@@ -460,7 +463,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.assertion.template.file",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "further claims of assertions",
     )
     .low(),
@@ -469,7 +472,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.audience",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        NotYet(NO_AWS_TOKENS),
         "token of AWS",
     )
     .low(),
@@ -478,7 +481,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.duration.seconds",
         Number(0, INT),
         Some("300"),
-        NotYet(NO_SECURITY),
+        NotYet(NO_AWS_TOKENS),
         "token of AWS",
     )
     .low(),
@@ -487,7 +490,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.region",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        NotYet(NO_AWS_TOKENS),
         "token of AWS",
     )
     .low(),
@@ -496,7 +499,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.signing.algorithm",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        NotYet(NO_AWS_TOKENS),
         "token of AWS",
     )
     .low(),
@@ -505,7 +508,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.tags",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        NotYet(NO_AWS_TOKENS),
         "token of AWS",
     )
     .low(),

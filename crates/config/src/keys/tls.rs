@@ -2,9 +2,8 @@
 
 use crate::key::Group::Security;
 use crate::key::Kind::{Class, List, OneOf, Password, Text};
-use crate::key::Treatment::{Ignored, Implemented, NotYet, Rejected};
+use crate::key::Treatment::{Ignored, Implemented, Rejected};
 use crate::key::{ConfigKey, key};
-use crate::keys::NO_SECURITY;
 
 const STORES: &[&str] = &["JKS", "PKCS12", "PEM"];
 
@@ -24,7 +23,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.protocol",
         OneOf(&["TLSv1.3", "TLSv1.2", "TLS"]),
         Some("TLSv1.3"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "preferred version of TLS",
     )
     .low(),
@@ -33,7 +32,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.enabled.protocols",
         List,
         Some("TLSv1.2,TLSv1.3"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "versions of TLS that may be used",
     )
     .low(),
@@ -42,7 +41,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.cipher.suites",
         List,
         Some(""),
-        NotYet(NO_SECURITY),
+        Implemented,
         "ciphers that may be used, by their IANA names",
     )
     .low(),
@@ -60,7 +59,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.keystore.type",
         OneOf(STORES),
         Some("JKS"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "form of the key store; its content decides between JKS and PKCS12",
     )
     .low(),
@@ -69,7 +68,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.keystore.location",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "file with the key and its certificates",
     ),
     key(
@@ -77,7 +76,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.keystore.password",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "password of the key store",
     ),
     key(
@@ -85,7 +84,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.key.password",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "password of the key",
     ),
     key(
@@ -93,7 +92,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.keystore.key",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "private key as PEM text",
     ),
     key(
@@ -101,7 +100,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.keystore.certificate.chain",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "certificates as PEM text",
     ),
     key(
@@ -109,7 +108,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.truststore.type",
         OneOf(STORES),
         Some("JKS"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "form of the trust store",
     )
     .low(),
@@ -118,7 +117,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.truststore.location",
         Text,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "file with trusted certificates; unset takes those of the system",
     ),
     key(
@@ -126,7 +125,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.truststore.password",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "password of the trust store",
     ),
     key(
@@ -134,7 +133,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.truststore.certificates",
         Password,
         None,
-        NotYet(NO_SECURITY),
+        Implemented,
         "trusted certificates as PEM text",
     ),
     key(
@@ -160,7 +159,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.endpoint.identification.algorithm",
         Text,
         Some("https"),
-        NotYet(NO_SECURITY),
+        Implemented,
         "check of host names; empty is off",
     )
     .low(),

@@ -378,7 +378,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.providers",
         List,
         Some(""),
-        NotYet("variables are not replaced"),
+        Implemented,
         "providers of variables",
     ),
     key(
@@ -386,7 +386,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.providers.*",
         Text,
         None,
-        NotYet("variables are not replaced"),
+        Implemented,
         "settings of a provider",
     )
     .low(),

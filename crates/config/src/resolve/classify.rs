@@ -110,13 +110,6 @@ fn known<'a>(
             reader.not_yet(reason, format!("{}={shown}", entry.written()));
         }
         Treatment::Implemented => {
-            if let Some(variable) = variable(value) {
-                let wrong = format!("variables like {variable} are not replaced yet");
-                let remedy = "write the value itself".to_owned();
-                return reader
-                    .problems
-                    .push(row.problem(entry, wrong, Some(remedy)));
-            }
             by_value(reader, entry, row);
             if unused_clients(reader.scope)
                 .iter()
@@ -138,26 +131,11 @@ fn is_effective(row: &ConfigKey, value: &str) -> bool {
     }
 }
 
-/// `${provider:key}`; `${topic}` is none.
-fn variable(value: &str) -> Option<&str> {
-    let begin = value.find("${")?;
-    let end = begin + value[begin..].find('}')?;
-    let inside = &value[begin + 2..end];
-    inside.contains(':').then(|| &value[begin..=end])
-}
-
 /// Keys with one meaning wherever they stand, and values that need a word.
 fn by_value(reader: &mut Reader<'_>, entry: &RawEntry, row: &ConfigKey) {
     let key = entry.written();
     let value = entry.value.trim();
     match (row.name, value) {
-        ("security.protocol", protocol) if protocol != "PLAINTEXT" => {
-            reader.refuse(
-                entry,
-                "TLS and SASL are not supported yet",
-                Some("only PLAINTEXT connections can be made so far".to_owned()),
-            );
-        }
         ("isolation.level", "read_uncommitted") => reader.warn(format!(
             "{key}=read_uncommitted has no effect: copies are always read committed, because records of \
              aborted transactions could not be taken back"

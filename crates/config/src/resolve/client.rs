@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::resolve::reader::Reader;
+use crate::resolve::security;
 
 /// Longest pause before a connection is tried again. A cluster that comes back is noticed within seconds
 /// whatever a configuration says.
@@ -78,6 +79,7 @@ pub(super) fn client(
                 .filter(|bytes| *bytes > 0);
         }
     }
+    security::security(reader, prefixes, base, &mut client);
     if client.reconnect_backoff_max > RECONNECT_CEILING {
         if let Some(entry) = reader.first(&keys("reconnect.backoff.max.ms")) {
             let ceiling = RECONNECT_CEILING.as_millis();

@@ -421,7 +421,7 @@ impl<'a> File<'a> {
 
     /// The configuration of a flow's connector.
     fn connector(&self, source: &str, destination: &str) -> RawConfig {
-        let mut raw = RawConfig::new();
+        let mut raw = self.raw.with_entries(Vec::new());
         let flow = format!("{source}->{destination}");
         for (key, value) in [
             ("name", flow.as_str()),
@@ -491,7 +491,7 @@ impl<'a> File<'a> {
 
     /// The configuration of the worker of a flow.
     fn worker(&self, source: &str, destination: &str) -> RawConfig {
-        let mut raw = RawConfig::new();
+        let mut raw = self.raw.with_entries(Vec::new());
         let origin = Origin::Flag(format!("the flow {source}->{destination}").into());
         for (key, value) in [
             ("client.id", format!("{source}->{destination}")),

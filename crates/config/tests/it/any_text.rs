@@ -3,6 +3,7 @@
 //! A failing case is printed with the values that led to it, and kept by proptest.
 
 use config::address::parse_addresses;
+use config::jaas::JaasEntry;
 use config::raw::RawConfig;
 use config::report::{FileKind, kind_of, report};
 use config::unit::{parse_duration, parse_size};
@@ -73,6 +74,30 @@ proptest! {
     ) {
         let mut raw = crate::link("");
         raw.set_flag("--set", key, &value);
+        let _ = resolve_link(&raw, &no_cluster());
+    }
+
+    #[test]
+    fn any_jaas_text_is_read_or_refused_without_showing_values(text in r#"[a-z.]{0,3} ?(required)?[a-b =;"'\\\n]{0,20}"#) {
+        let text = text.replace('b', "hunter2");
+        if let Err(problem) = JaasEntry::parse(&text) {
+            prop_assert!(!problem.to_string().contains("hunter2") || text.contains("hunter2="));
+        }
+    }
+
+    #[test]
+    fn any_security_setting_is_used_or_refused(
+        key in prop::sample::select(vec![
+            "sasl.jaas.config", "sasl.mechanism", "ssl.cipher.suites", "ssl.enabled.protocols", "ssl.keystore.key",
+            "sasl.oauthbearer.token.endpoint.url", "sasl.login.refresh.window.factor", "ssl.truststore.location",
+        ]),
+        mechanism in prop::sample::select(vec!["PLAIN", "OAUTHBEARER", "AWS_MSK_IAM"]),
+        value in any::<String>(),
+    ) {
+        let mut raw = crate::link("");
+        raw.set_flag("--set", "src.kafka.security.protocol", "SASL_SSL");
+        raw.set_flag("--set", "src.kafka.sasl.mechanism", mechanism);
+        raw.set_flag("--set", &format!("src.kafka.{key}"), &value);
         let _ = resolve_link(&raw, &no_cluster());
     }
 

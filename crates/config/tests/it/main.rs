@@ -5,6 +5,7 @@ mod java_patterns;
 mod known_keys;
 mod mirror;
 mod right;
+mod security;
 mod wrong;
 mod wrong_more;
 

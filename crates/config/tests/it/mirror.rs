@@ -345,10 +345,10 @@ fn a_file_that_cannot_be_used_is_refused_with_all_its_problems() {
         ],
     );
     wrong(
-        "a.security.protocol=SSL",
+        "a.security.protocol=TLS",
         &[
-            "a.security.protocol=SSL (mm2.properties, line 5): TLS and SASL are not supported yet; only \
-           PLAINTEXT connections can be made so far",
+            "a.security.protocol=TLS (mm2.properties, line 5): there is no such choice; choose one of \
+           PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
         ],
     );
     wrong(

@@ -295,8 +295,8 @@ fn what_has_no_effect_is_said_in_one_line_each() {
     check_notices(
         "src.kafka.ssl.keystore.password=hunter2",
         &[
-            "src.kafka.ssl.keystore.password=[hidden] is accepted, but not implemented yet: it has no \
-           effect with security.protocol=PLAINTEXT, the only protocol supported so far",
+            "connections are made in plain text, because src.kafka.security.protocol is PLAINTEXT or not \
+           set: no effect has src.kafka.ssl.keystore.password",
         ],
     );
 }

@@ -169,9 +169,9 @@ fn settings_of_security_are_checked_before_they_have_an_effect() {
             "rest.port=70000 (--set): the number is out of range; it has to be from 0 to 65535",
         ),
         (
-            "producer.security.protocol=SSL\nbootstrap.servers=a:1",
-            "producer.security.protocol=SSL (--set): TLS and SASL are not supported yet; only PLAINTEXT \
-             connections can be made so far",
+            "producer.security.protocol=SASL_SSL\nbootstrap.servers=a:1",
+            "producer.sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one \
+             of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
         ),
     ]);
 }
@@ -409,8 +409,8 @@ const MIRRORED: &[(&str, &str)] = &[
     ),
     (
         "security.protocol=SASL_SSL",
-        "security.protocol=SASL_SSL (--set): TLS and SASL are not supported yet; only PLAINTEXT \
-             connections can be made so far",
+        "sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one of \
+             PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
     ),
     (
         "use.incremental.alter.configs=maybe\nadd.source.alias.to.metrics=maybe",

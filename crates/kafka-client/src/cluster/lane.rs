@@ -5,17 +5,18 @@
 //! error. A failed dial is remembered for a moment, so that many callers do not storm a broker that
 //! is down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use config::client::{ClientConfig, HostPort};
+use config::client::HostPort;
 use kafka_wire::message::{ApiKey, EncodeError, Request, VersionRange};
 use kafka_wire::types::NodeId;
 use lifecycle::{Backoff, OnFailure, Scope};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Dialer};
 use crate::error::ClientError;
 
 /// Requests that may wait in a lane; more callers wait before it.
@@ -41,14 +42,15 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn start(
         scope: &Scope,
-        config: &ClientConfig,
+        dialer: &Arc<Dialer>,
         peer: &HostPort,
         node: Option<NodeId>,
         name: &str,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let config = dialer.config();
         let worker = Worker {
-            config: config.clone(),
+            dialer: Arc::clone(dialer),
             peer: peer.clone(),
             node,
             connection: None,
@@ -100,7 +102,7 @@ impl Lane {
 }
 
 struct Worker {
-    config: ClientConfig,
+    dialer: Arc<Dialer>,
     peer: HostPort,
     node: Option<NodeId>,
     connection: Option<Connection>,
@@ -111,7 +113,7 @@ struct Worker {
 impl Worker {
     async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         loop {
-            let job = match timeout(self.config.connections_max_idle, queue.recv()).await {
+            let job = match timeout(self.dialer.config().connections_max_idle, queue.recv()).await {
                 Ok(Some(job)) => job,
                 Ok(None) => return,
                 Err(_) => {
@@ -150,10 +152,13 @@ impl Worker {
         limit: Duration,
     ) -> Result<(i16, Bytes), ClientError> {
         let connection = match &mut self.connection {
-            Some(connection) => connection,
+            Some(connection) => {
+                connection.renew().await;
+                connection
+            }
             None => {
                 sleep_until(self.not_before).await;
-                match Connection::open(&self.config, &self.peer, self.node).await {
+                match Box::pin(self.dialer.open(&self.peer, self.node)).await {
                     Ok(connection) => {
                         self.backoff.reset();
                         self.connection.insert(connection)

@@ -1,62 +1,230 @@
-//! From an address to a usable connection: look up, connect, handshake.
+//! From an address to a usable connection: look up, connect, TLS, versions, SASL.
 //!
-//! TLS and SASL join between connect and handshake; both halves are already behind trait objects.
+//! Invariant: one limit, `socket.connection.setup.timeout.ms`, holds for all of it, and until the broker is known to be
+//! one its frames may be small only. A peer that sends nothing, or anything, costs that much and no more.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::client::{ClientConfig, HostPort};
+use config::security::Security;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::api_versions::ApiVersionsRequest;
 use kafka_wire::message::{ApiKey, Request};
 use kafka_wire::types::NodeId;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 
+use super::frames::{ReadHalf, WriteHalf};
+use super::renewal::Renewal;
 use super::{BrokerVersions, Connection, FRAME_LIMIT, FrameReader, FrameWriter, Parts};
 use crate::error::ClientError;
+use crate::security::{
+    Protection, Ready, authenticate, expects_tls, handshake_failed, server_name,
+};
+
+/// Frame cap until the set-up is done, in bytes. Answers to ApiVersions and SASL have a few thousand.
+const SETUP_FRAME_LIMIT: usize = 1024 * 1024;
+
+/// Makes connections to one cluster.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    config: ClientConfig,
+    protection: Option<Arc<Protection>>,
+}
 
 impl Connection {
     /// Opens a connection to `peer` and learns what it speaks.
     ///
     /// # Errors
-    /// `Resolve`, `Connect`, `Timeout`, or what the handshake meets.
+    /// `Resolve`, `Connect`, `Timeout`, `Tls`, `Credentials`, `Authentication`, or what the handshake meets.
     pub async fn open(
         config: &ClientConfig,
         peer: &HostPort,
         node: Option<NodeId>,
     ) -> Result<Self, ClientError> {
-        let limit = config.connection_setup_timeout;
-        let stream = match timeout(limit, connect(config, peer)).await {
-            Ok(stream) => stream?,
-            Err(_) => {
-                return Err(ClientError::Timeout {
-                    peer: peer.clone(),
-                    what: "accept a connection".to_owned(),
-                    limit,
-                });
-            }
+        let dialer = Arc::new(Dialer::new(config.clone()));
+        Box::pin(dialer.open(peer, node)).await
+    }
+}
+
+impl Dialer {
+    pub(crate) fn new(config: ClientConfig) -> Self {
+        let protection = Protection::new(&config).map(Arc::new);
+        Self { config, protection }
+    }
+
+    pub(crate) fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
+    pub(crate) fn protection(&self) -> Option<&Arc<Protection>> {
+        self.protection.as_ref()
+    }
+
+    /// See [`Connection::open`].
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        peer: &HostPort,
+        node: Option<NodeId>,
+    ) -> Result<Connection, ClientError> {
+        let setup = Setup {
+            peer,
+            limit: self.config.connection_setup_timeout,
+            deadline: Instant::now() + self.config.connection_setup_timeout,
         };
-        let (read, write) = stream.into_split();
-        let mut connection = Self {
-            parts: Parts {
-                peer: peer.clone(),
-                node,
-                reader: FrameReader::new(peer.clone(), Box::new(read), FRAME_LIMIT),
-                writer: FrameWriter::new(peer.clone(), Box::new(write)),
-                versions: BrokerVersions::default(),
-                client_id: config.client_id.as_str().into(),
-                next_correlation_id: 0,
-            },
-            poisoned: None,
+        let Some(protection) = &self.protection else {
+            let stream = setup
+                .within("accept a connection", connect(&self.config, peer))
+                .await?;
+            let (read, write) = stream.into_split();
+            let mut connection = self.connection(peer, node, Box::new(read), Box::new(write));
+            self.greet(&mut connection, &setup, &Security::Plaintext)
+                .await?;
+            connection.set_frame_limit(FRAME_LIMIT);
+            return Ok(connection);
         };
-        connection
-            .handshake(config.request_timeout.min(limit))
+        // Boxed: the futures of TLS and of a token endpoint would make everybody's larger.
+        Box::pin(self.open_protected(protection, &setup, node)).await
+    }
+
+    async fn open_protected(
+        self: &Arc<Self>,
+        protection: &Arc<Protection>,
+        setup: &Setup<'_>,
+        node: Option<NodeId>,
+    ) -> Result<Connection, ClientError> {
+        let peer = setup.peer;
+        let generations = protection.generations();
+        // A token endpoint has limits of its own; the broker is not to blame for it.
+        let ready = protection.ready(peer).await?;
+        let setup = &Setup {
+            deadline: Instant::now() + setup.limit,
+            ..*setup
+        };
+        let stream = setup
+            .within("accept a connection", connect(&self.config, peer))
             .await?;
+        let (read, write) = setup
+            .within("finish the TLS handshake", secure(stream, peer, &ready))
+            .await?;
+        let mut connection = self.connection(peer, node, read, write);
+        self.greet(&mut connection, setup, ready.security()).await?;
+        let mut lifetime = None;
+        if let Some(login) = &ready.login {
+            let work = authenticate(&mut connection, login, setup.deadline);
+            lifetime = setup.within("finish the authentication", work).await?;
+            connection.parts.authenticated = true;
+        }
+        connection.set_frame_limit(FRAME_LIMIT);
+        let renewal = Renewal::new(Arc::clone(self), ready.generation(), generations, lifetime);
+        connection.parts.renewal = Some(renewal);
         Ok(connection)
     }
 
+    fn connection(
+        &self,
+        peer: &HostPort,
+        node: Option<NodeId>,
+        read: ReadHalf,
+        write: WriteHalf,
+    ) -> Connection {
+        Connection {
+            parts: Parts {
+                peer: peer.clone(),
+                node,
+                reader: FrameReader::new(peer.clone(), read, SETUP_FRAME_LIMIT),
+                writer: FrameWriter::new(peer.clone(), write),
+                versions: BrokerVersions::default(),
+                client_id: self.config.client_id.as_str().into(),
+                next_correlation_id: 0,
+                renewal: None,
+                authenticated: false,
+            },
+            poisoned: None,
+        }
+    }
+
+    async fn greet(
+        &self,
+        connection: &mut Connection,
+        setup: &Setup<'_>,
+        security: &Security,
+    ) -> Result<(), ClientError> {
+        let limit = self.config.request_timeout.min(setup.limit);
+        let greeted = setup
+            .within("answer ApiVersions", connection.handshake(limit))
+            .await;
+        let Err(error) = greeted else { return Ok(()) };
+        if security.tls().is_some() {
+            return Err(error);
+        }
+        match error {
+            ClientError::Frame { .. } if connection.parts.reader.begins_like_tls() => {
+                let cause = "it answers in TLS, and this connection is in plain text";
+                Err(expects_tls(setup.peer, security, cause))
+            }
+            ClientError::Closed { cause, .. } => {
+                let cause =
+                    format!("it ended the connection before it answered anything ({cause})");
+                Err(expects_tls(setup.peer, security, &cause))
+            }
+            error => Err(error),
+        }
+    }
+}
+
+/// One limit for all steps.
+struct Setup<'a> {
+    peer: &'a HostPort,
+    limit: Duration,
+    deadline: Instant,
+}
+
+impl Setup<'_> {
+    async fn within<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        match timeout_at(self.deadline, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::Timeout {
+                peer: self.peer.clone(),
+                what: what.to_owned(),
+                limit: self.limit,
+            }),
+        }
+    }
+}
+
+async fn secure(
+    stream: TcpStream,
+    peer: &HostPort,
+    ready: &Ready,
+) -> Result<(ReadHalf, WriteHalf), ClientError> {
+    let Some((config, settings)) = ready.tls() else {
+        let (read, write) = stream.into_split();
+        return Ok((Box::new(read), Box::new(write)));
+    };
+    let name = server_name(peer).map_err(|cause| ClientError::Tls {
+        peer: peer.clone(),
+        cause,
+        remedy: "dial it by a host name or an address".to_owned(),
+    })?;
+    let connector = TlsConnector::from(Arc::clone(config));
+    let stream = connector
+        .connect(name, stream)
+        .await
+        .map_err(|error| handshake_failed(peer, settings, &error))?;
+    let (read, write) = tokio::io::split(stream);
+    Ok((Box::new(read), Box::new(write)))
+}
+
+impl Connection {
     async fn handshake(&mut self, limit: Duration) -> Result<(), ClientError> {
         // A broker that does not know the version answers in version 0 with UNSUPPORTED_VERSION;
         // asking once more in version 0 then works everywhere.

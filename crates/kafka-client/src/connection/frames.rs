@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
+use crate::security::explain_alert;
 
 /// Read ahead of frames: small answers take one system call, and at most this much of a large one is
 /// copied a second time.
@@ -22,7 +23,7 @@ const HEAD: usize = 16 * 1024;
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
 
-/// The reading half as the rest sees it: plain TCP today, TLS behind the same type.
+/// The reading half as the rest sees it: plain TCP, or TLS behind the same type.
 pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
 /// The writing half.
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
@@ -57,6 +58,16 @@ impl FrameReader {
 
     pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
         self.buffers = buffers;
+    }
+
+    /// What a successor of this connection has to be given.
+    pub(super) fn limits(&self) -> (usize, Buffers) {
+        (self.limit, self.buffers.clone())
+    }
+
+    /// Whether what has come and is not read yet begins like an alert of TLS.
+    pub(super) fn begins_like_tls(&self) -> bool {
+        self.head.starts_with(&[0x15, 0x03])
     }
 
     /// The next frame, without its length prefix. Cancel-safe.
@@ -125,7 +136,7 @@ impl FrameReader {
         let cause = match read {
             Ok(0) => "closed by the broker".to_owned(),
             Ok(_) => return Ok(()),
-            Err(error) => error.to_string(),
+            Err(error) => explain_alert(&error),
         };
         Err(ClientError::Closed {
             peer: self.peer.clone(),
@@ -147,6 +158,8 @@ pub struct FrameWriter {
     peer: HostPort,
     stream: WriteHalf,
     pending: VecDeque<Bytes>,
+    /// TLS has taken bytes that may not have left yet: a flush that is given up has to be asked for again.
+    unflushed: bool,
 }
 
 impl FrameWriter {
@@ -155,6 +168,7 @@ impl FrameWriter {
             peer,
             stream,
             pending: VecDeque::new(),
+            unflushed: false,
         }
     }
 
@@ -167,7 +181,7 @@ impl FrameWriter {
     /// Whether anything waits to be sent.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && !self.unflushed
     }
 
     /// Sends all that is queued. Cancel-safe: what was sent is remembered.
@@ -187,15 +201,20 @@ impl FrameWriter {
             };
             match written {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
-                Ok(written) => self.advance(written),
-                Err(error) => return Err(self.closed(error.to_string())),
+                Ok(written) => {
+                    self.unflushed = true;
+                    self.advance(written);
+                }
+                Err(error) => return Err(self.closed(explain_alert(&error))),
             }
         }
         // A no-op on TCP; TLS has records to push out.
         self.stream
             .flush()
             .await
-            .map_err(|error| self.closed(error.to_string()))
+            .map_err(|error| self.closed(explain_alert(&error)))?;
+        self.unflushed = false;
+        Ok(())
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -227,6 +246,9 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
 
     fn peer() -> HostPort {
@@ -294,6 +316,48 @@ mod tests {
             reader.next().await,
             Err(ClientError::Closed { .. })
         ));
+    }
+
+    /// Takes everything at once and needs two tries to let it go, as TLS over a slow network does.
+    struct Holding {
+        flushes: usize,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes > 1 {
+                return Poll::Ready(Ok(()));
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_is_given_up_is_still_to_be_done() {
+        let mut writer = FrameWriter::new(peer(), Box::new(Holding { flushes: 0 }));
+        writer.push([Bytes::from_static(b"request")]);
+        tokio::select! {
+            biased;
+            _ = writer.flush() => panic!("it needs two tries"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(!writer.is_idle());
+        writer.flush().await.expect("open");
+        assert!(writer.is_idle());
     }
 
     #[tokio::test]

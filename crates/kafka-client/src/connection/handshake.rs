@@ -1,6 +1,4 @@
 //! The first exchange on a connection: which versions the broker speaks (KIP-35, KIP-511).
-//!
-//! Authentication will join here, between dialling and the first request.
 
 use std::collections::BTreeMap;
 

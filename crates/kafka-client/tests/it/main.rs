@@ -6,4 +6,5 @@ mod hostile;
 mod peer;
 mod produce;
 mod reaching;
+mod secure;
 mod session;

@@ -10,7 +10,9 @@ use tokio::time::timeout;
 pub(crate) const PRODUCE: i16 = 0;
 pub(crate) const FETCH: i16 = 1;
 pub(crate) const METADATA: i16 = 3;
+pub(crate) const SASL_HANDSHAKE: i16 = 17;
 pub(crate) const API_VERSIONS: i16 = 18;
+pub(crate) const SASL_AUTHENTICATE: i16 = 36;
 
 /// Nothing a test waits for may take longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,7 +23,14 @@ pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
 }
 
 /// Versions offered by the peers: the newest without flexible fields.
-const OFFERED: [(i16, i16); 4] = [(PRODUCE, 8), (FETCH, 11), (METADATA, 8), (API_VERSIONS, 3)];
+const OFFERED: [(i16, i16); 6] = [
+    (PRODUCE, 8),
+    (FETCH, 11),
+    (METADATA, 8),
+    (SASL_HANDSHAKE, 1),
+    (API_VERSIONS, 3),
+    (SASL_AUTHENTICATE, 1),
+];
 
 /// The answer to ApiVersions in the version asked for.
 pub(crate) fn api_versions(request: &Request) -> Reply {

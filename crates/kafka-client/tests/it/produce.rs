@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::peer::{broker, connect, frame, in_time, text};
 
 /// One batch for partition 0 of topic t.
-fn call(tag: u64) -> ProduceCall {
+pub(crate) fn call(tag: u64) -> ProduceCall {
     let batch = BatchBuilder::new(0).record(None, Some(b"v")).build();
     let partition = ProducePartition {
         partition: 0,
@@ -36,7 +36,7 @@ fn call(tag: u64) -> ProduceCall {
 }
 
 /// Produce 8: partition 0 of topic t, at this offset.
-fn answer(base_offset: i64) -> Vec<u8> {
+pub(crate) fn answer(base_offset: i64) -> Vec<u8> {
     let mut body = 1_i32.to_be_bytes().to_vec();
     text(&mut body, "t");
     body.extend(1_i32.to_be_bytes());

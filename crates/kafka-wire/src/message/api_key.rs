@@ -19,6 +19,8 @@ impl ApiKey {
     pub const METADATA: Self = Self(3);
     /// Which broker coordinates a group or a transactional id.
     pub const FIND_COORDINATOR: Self = Self(10);
+    /// Which SASL mechanism follows.
+    pub const SASL_HANDSHAKE: Self = Self(17);
     /// What the broker speaks.
     pub const API_VERSIONS: Self = Self(18);
     /// Creating topics.
@@ -41,6 +43,8 @@ impl ApiKey {
     pub const DESCRIBE_CONFIGS: Self = Self(32);
     /// Sizes of replicas.
     pub const DESCRIBE_LOG_DIRS: Self = Self(35);
+    /// A step of a SASL mechanism.
+    pub const SASL_AUTHENTICATE: Self = Self(36);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
     /// Changing single configuration keys.
@@ -77,12 +81,14 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 20] = [
+const TABLE: [Row; 22] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
     row(ApiKey::METADATA, "Metadata", 9),
     row(ApiKey::FIND_COORDINATOR, "FindCoordinator", 3),
+    // Version 1 is the last one, and not flexible.
+    row(ApiKey::SASL_HANDSHAKE, "SaslHandshake", i16::MAX),
     row(ApiKey::API_VERSIONS, "ApiVersions", 3),
     row(ApiKey::CREATE_TOPICS, "CreateTopics", 5),
     row(ApiKey::DELETE_TOPICS, "DeleteTopics", 4),
@@ -94,6 +100,7 @@ const TABLE: [Row; 20] = [
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
     row(ApiKey::DESCRIBE_LOG_DIRS, "DescribeLogDirs", 2),
+    row(ApiKey::SASL_AUTHENTICATE, "SaslAuthenticate", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
     row(
         ApiKey::INCREMENTAL_ALTER_CONFIGS,

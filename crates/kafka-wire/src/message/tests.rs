@@ -8,4 +8,5 @@ mod golden;
 mod header;
 mod hostile;
 mod logs;
+mod sasl;
 mod topics;

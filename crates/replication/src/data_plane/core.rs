@@ -17,6 +17,7 @@
 
 mod orders;
 mod reading;
+mod recreated;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use config::link::OnRecreate;
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
@@ -42,6 +43,7 @@ pub(crate) use orders::{
 };
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
+use recreated::{differs, recreated};
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
 
@@ -563,43 +565,4 @@ impl Core {
     fn mark_changed(&mut self, index: Index) {
         self.changed.insert(index);
     }
-}
-
-/// Whether two ids are of different topics; clusters older than topic ids have none.
-fn differs(known: TopicId, found: TopicId) -> bool {
-    !known.is_zero() && !found.is_zero() && known != found
-}
-
-/// The state of a topic that is not the one the position belongs to.
-fn recreated(partition: &Partition, source: &Place, destination: &Place) -> Option<Stop> {
-    let position = partition.position.as_ref()?;
-    let differs =
-        |stored: TopicId, found: TopicId| !stored.is_zero() && !found.is_zero() && stored != found;
-    let offset = Some(position.offset.0);
-    if differs(position.topic_id.0, source.topic_id) {
-        return Some(Stop {
-            state: "source-recreated",
-            offset,
-            reason: format!(
-                "source topic {} was created anew: its id was {}, is {}; the copy stands at source offset {}. \
-                 Set tributary.on.recreate=restart to copy the new topic from its first record",
-                partition.source.topic, position.topic_id, source.topic_id, position.offset
-            ),
-        });
-    }
-    if differs(position.destination_topic_id.0, destination.topic_id) {
-        return Some(Stop {
-            state: "destination-recreated",
-            offset,
-            reason: format!(
-                "destination topic {} was created anew: its id was {}, is {}; records before source offset {} \
-                 are not in it. Set tributary.on.recreate=restart to copy everything the source still has",
-                partition.destination.topic,
-                position.destination_topic_id,
-                destination.topic_id,
-                position.offset
-            ),
-        });
-    }
-    None
 }

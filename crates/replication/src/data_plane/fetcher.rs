@@ -144,7 +144,13 @@ impl Fetcher {
         max_bytes: i32,
     ) -> Result<FetchResponse, ClientError> {
         let connection = match &mut self.connection {
-            Some(connection) => connection,
+            Some(connection) => {
+                if connection.renew().await {
+                    // Sessions belong to their connection.
+                    self.session.reset();
+                }
+                connection
+            }
             None => {
                 let mut connection = self.cluster.connect(self.options.node).await?;
                 let asked = usize::try_from(max_bytes).unwrap_or(0);

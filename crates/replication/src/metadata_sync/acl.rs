@@ -33,7 +33,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use config::client::{ClientConfig, Security};
+use config::client::ClientConfig;
+use config::security::{Mechanism, Security};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::acl::AclBinding;
 use kafka_wire::types::TopicName;
@@ -67,8 +68,24 @@ impl OwnPrincipals {
     /// As far as the settings of the connections tell.
     #[must_use]
     pub fn of(source: &ClientConfig, destination: &ClientConfig) -> Self {
-        let name = |config: &ClientConfig| match config.security {
+        let name = |config: &ClientConfig| match &config.security {
             Security::Plaintext => Some("User:ANONYMOUS".to_owned()),
+            // Brokers map the subject of a certificate by rules of their own; without one nobody is known.
+            Security::Tls(tls) => match tls.identity {
+                None => Some("User:ANONYMOUS".to_owned()),
+                Some(_) => None,
+            },
+            Security::SaslPlaintext(sasl) | Security::SaslTls(_, sasl) => match &sasl.mechanism {
+                Mechanism::Plain(credentials)
+                | Mechanism::Scram {
+                    credentials,
+                    token: false,
+                    ..
+                } => Some(format!("User:{}", credentials.username)),
+                Mechanism::Scram { token: true, .. }
+                | Mechanism::OAuthBearer(_)
+                | Mechanism::AwsMskIam(_) => None,
+            },
         };
         Self {
             source: name(source),

@@ -22,6 +22,7 @@ pub struct ClusterBuilder {
     authorizer: bool,
     proxied: bool,
     jvm: JvmTuning,
+    jvm_options: Vec<String>,
 }
 
 impl Default for ClusterBuilder {
@@ -38,6 +39,7 @@ impl Default for ClusterBuilder {
                 heap_mib: 512,
                 full_jit: false,
             },
+            jvm_options: Vec::new(),
         }
     }
 }
@@ -97,6 +99,13 @@ impl ClusterBuilder {
     #[must_use]
     pub fn heap_mib(mut self, heap_mib: u32) -> Self {
         self.jvm.heap_mib = heap_mib;
+        self
+    }
+
+    /// An option of the brokers' JVM.
+    #[must_use]
+    pub fn jvm_option(mut self, option: &str) -> Self {
+        self.jvm_options.push(option.to_owned());
         self
     }
 
@@ -231,6 +240,7 @@ impl ClusterBuilder {
                 id,
                 jars: cluster.jars.clone(),
                 jvm: self.jvm,
+                jvm_options: self.jvm_options.clone(),
                 directory,
                 ports,
                 process: Mutex::new(None),

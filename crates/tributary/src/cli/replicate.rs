@@ -3,6 +3,9 @@
 //! Positions are kept in the destination under the link's name. Unless it is given, the name is made
 //! from the ids of both clusters, so that repeating the command on any host finds them.
 
+use std::path::Path;
+
+use config::keys::Scope;
 use config::pattern::Pattern;
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
@@ -14,7 +17,7 @@ use kafka_wire::message::metadata::MetadataTopics;
 use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
 use crate::worker::{self, RunOptions};
-use crate::{output, settings};
+use crate::{output, settings, variables};
 
 /// How often new topics are looked for. They are promised within five seconds, creation included.
 const POLL_INTERVAL_MS: &str = "2000";
@@ -76,12 +79,16 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
     }
     let mut worker_raw = RawConfig::new();
     worker_raw.set_flag("--to", "bootstrap.servers", &args.to);
-    let overlaid = settings::overlay(&mut raw, "--set", &args.set)
+    let overlaid = sides(args, &mut raw, &mut worker_raw)
+        .and_then(|()| settings::overlay(&mut raw, "--set", &args.set))
         .and_then(|()| settings::overlay(&mut worker_raw, "--override", &args.overrides));
     if let Err(problem) = overlaid {
         output::error(&problem);
         return None;
     }
+    let variables = variables::of_worker(&worker_raw, "--override")?;
+    raw.set_variables(variables.clone());
+    worker_raw.set_variables(variables);
     let keeps_elsewhere = ["offset.storage.topic", "offset.storage.file.filename"]
         .iter()
         .any(|key| worker_raw.get(key).is_some());
@@ -102,6 +109,36 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
         resolve_link_selecting(&raw, &worker, selection),
     )?;
     Some((link, worker))
+}
+
+/// Client settings of both sides. The destination also keeps positions, so the worker takes its settings too.
+fn sides(args: &ReplicateArgs, link: &mut RawConfig, worker: &mut RawConfig) -> Result<(), String> {
+    let from = side(args.from_config.as_deref(), "--from-set", &args.from_set)?;
+    let to = side(args.to_config.as_deref(), "--to-set", &args.to_set)?;
+    for entry in from.entries() {
+        let key = format!("src.kafka.{}", entry.key);
+        link.set(key, entry.value.clone(), entry.origin.clone());
+    }
+    for entry in to.entries() {
+        let key = format!("dest.kafka.{}", entry.key);
+        link.set(key, entry.value.clone(), entry.origin.clone());
+        // What is unknown is said once, for the link.
+        if Scope::Worker.find(&entry.key).is_some() {
+            worker.set(entry.key.clone(), entry.value.clone(), entry.origin.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The client settings of one side. Its brokers are named by an option of their own.
+fn side(file: Option<&Path>, flag: &str, settings: &[String]) -> Result<RawConfig, String> {
+    let mut raw = match file {
+        Some(path) => settings::read(path)?,
+        None => RawConfig::new(),
+    };
+    settings::overlay(&mut raw, flag, settings)?;
+    raw.remove("bootstrap.servers");
+    Ok(raw)
 }
 
 /// Reads patterns; problems are printed, likely slips are said.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Exit, StandaloneArgs};
 use crate::worker::{self, RunOptions};
-use crate::{output, settings};
+use crate::{output, settings, variables};
 
 /// Runs the command.
 pub(super) async fn run(args: StandaloneArgs) -> Exit {
@@ -45,12 +45,17 @@ fn resolve(
         output::error(&problem);
         return None;
     }
+    let variables = variables::of_worker(&raw, &args.worker.display().to_string())?;
+    raw.set_variables(variables.clone());
     let worker = settings::worker(&raw, &args.worker.display().to_string())?;
     let mut links = Vec::new();
     let mut names = HashSet::new();
     for path in &args.links {
         let what = path.display().to_string();
-        let link = read(path).and_then(|raw| settings::link(&raw, &worker, &what));
+        let link = read(path).and_then(|mut raw| {
+            raw.set_variables(variables.clone());
+            settings::link(&raw, &worker, &what)
+        });
         if let Some(link) = link {
             if names.insert(link.name.clone()) {
                 links.push(link);

@@ -21,6 +21,7 @@ mod mirror_maker;
 mod obstacle;
 mod outage;
 mod positions;
+mod secure;
 mod support;
 mod topics;
 mod topics_changes;

@@ -10,7 +10,7 @@ use crate::message::{
     create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
     describe_configs, describe_log_dirs, describe_producers, fetch, find_coordinator,
     incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
-    produce,
+    produce, sasl_authenticate, sasl_handshake,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -37,6 +37,8 @@ fn decode_as_everything(body: &Bytes) {
     decode::<find_coordinator::FindCoordinatorRequest>(body);
     decode::<incremental_alter_configs::IncrementalAlterConfigsRequest>(body);
     decode::<init_producer_id::InitProducerIdRequest>(body);
+    decode::<sasl_authenticate::SaslAuthenticateRequest>(body);
+    decode::<sasl_handshake::SaslHandshakeRequest>(body);
     decode::<list_offsets::ListOffsetsRequest>(body);
     decode::<metadata::MetadataRequest>(body);
     decode::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>(body);

@@ -1,0 +1,385 @@
+//! TLS and SASL from the keys of Java's clients: what is resolved, what is refused, and that no secret is shown.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use config::resolve::{resolve_link, resolve_worker};
+use config::security::{
+    Assertion, AwsCredentials, Identity, Mechanism, ScramHash, Security, TokenSource, Trust,
+};
+use config::{LinkConfig, Notice, RawConfig, Sources, Variables};
+
+use crate::{link, no_cluster, worker};
+
+const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
+const OAUTH: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+
+fn usable(lines: &str) -> (LinkConfig, Vec<Notice>) {
+    match resolve_link(&link(lines), &no_cluster()) {
+        Ok(resolved) => resolved,
+        Err(problems) => panic!("{problems:?}"),
+    }
+}
+
+#[test]
+fn each_side_has_its_own_protection() {
+    let (link, notices) = usable(&format!(
+        "src.kafka.security.protocol=SSL
+         src.kafka.ssl.truststore.location=/tls/trust.jks
+         src.kafka.ssl.keystore.location=/tls/key.p12
+         src.kafka.ssl.keystore.password=hunter2
+         src.kafka.ssl.key.password=hunter3
+         src.kafka.ssl.enabled.protocols=TLSv1.3
+         dest.kafka.security.protocol=SASL_SSL
+         dest.kafka.sasl.mechanism=SCRAM-SHA-512
+         dest.kafka.sasl.jaas.config={SCRAM} required username=\"al\" password=\"hunter2\";
+         dest.kafka.ssl.truststore.certificates=-----BEGIN CERTIFICATE-----"
+    ));
+    assert_eq!(notices, vec![]);
+    let Security::Tls(tls) = &link.source.security else {
+        panic!("{:?}", link.source.security)
+    };
+    assert!(tls.tls13 && !tls.tls12 && tls.check_host_name);
+    let (
+        Trust::Store(trust),
+        Some(Identity::Store {
+            store,
+            key_password,
+        }),
+    ) = (&tls.trust, &tls.identity)
+    else {
+        panic!("{tls:?}")
+    };
+    assert_eq!(trust.path, Path::new("/tls/trust.jks"));
+    assert_eq!(trust.password, None);
+    assert_eq!(store.path, Path::new("/tls/key.p12"));
+    assert_eq!(
+        key_password.as_ref().map(|k| k.expose().as_str()),
+        Some("hunter3")
+    );
+    let Security::SaslTls(tls, sasl) = &link.destination.security else {
+        panic!("{:?}", link.destination.security)
+    };
+    assert!(matches!(tls.trust, Trust::Inline(_)));
+    let Mechanism::Scram {
+        hash,
+        credentials,
+        token,
+    } = &sasl.mechanism
+    else {
+        panic!("{sasl:?}")
+    };
+    assert_eq!(
+        (*hash, credentials.username.as_str(), *token),
+        (ScramHash::Sha512, "al", false)
+    );
+    assert_eq!(credentials.password.expose(), "hunter2");
+    let all = format!("{link:?}");
+    assert!(!all.contains("hunter"), "{all}");
+}
+
+#[test]
+fn tokens_come_from_where_the_keys_say() {
+    let source = |lines: &str| {
+        let base = "src.kafka.security.protocol=SASL_SSL\nsrc.kafka.sasl.mechanism=OAUTHBEARER\n";
+        let (link, _) = usable(&format!("{base}{lines}"));
+        match &link.source.security.sasl().expect("given").mechanism {
+            Mechanism::OAuthBearer(oauth) => oauth.as_ref().clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let file = source("src.kafka.sasl.oauthbearer.token.endpoint.url=file:///run/token");
+    assert_eq!(file.source, TokenSource::File("/run/token".into()));
+    let client = source(&format!(
+        "src.kafka.sasl.oauthbearer.token.endpoint.url=https://idp/token
+         src.kafka.sasl.jaas.config={OAUTH} required clientId=\"c\" clientSecret=\"hunter2\" scope=\"s\" \
+         extension_logicalCluster=\"lkc-1\" ssl.truststore.location=\"/tls/idp.pem\";"
+    ));
+    let TokenSource::ClientCredentials {
+        endpoint,
+        client_id,
+        scope,
+        ..
+    } = &client.source
+    else {
+        panic!("{client:?}")
+    };
+    assert_eq!(endpoint.to_string(), "https://idp:443");
+    assert_eq!((client_id.as_str(), scope.as_deref()), ("c", Some("s")));
+    assert_eq!(
+        client.extensions,
+        [("logicalCluster".to_owned(), "lkc-1".to_owned())]
+    );
+    assert!(matches!(client.tls.expect("given").trust, Trust::Store(_)));
+    let signed = source(
+        "src.kafka.sasl.oauthbearer.token.endpoint.url=https://idp/token
+         src.kafka.sasl.oauthbearer.assertion.private.key.file=/run/key.pem
+         src.kafka.sasl.oauthbearer.assertion.claim.sub=me",
+    );
+    let TokenSource::JwtBearer {
+        assertion: Assertion::Signed(signed),
+        ..
+    } = signed.source
+    else {
+        panic!("{signed:?}")
+    };
+    assert_eq!(signed.subject.as_deref(), Some("me"));
+}
+
+/// What is refused, one line for each problem.
+#[track_caller]
+fn refused(lines: &str, expected: &[&str]) {
+    let problems = resolve_link(&link(lines), &no_cluster()).expect_err(lines);
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), expected.len(), "{texts:#?}");
+    for (text, expected) in texts.iter().zip(expected) {
+        assert!(text.contains(expected), "{texts:#?}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_with_a_remedy() {
+    let sasl = "src.kafka.security.protocol=SASL_PLAINTEXT\n";
+    refused(
+        &format!("{sasl}src.kafka.sasl.mechanism=PLAIN"),
+        &[
+            "src.kafka.sasl.jaas.config: PLAIN needs a name and a password; set it to org.apache.kafka",
+        ],
+    );
+    refused(
+        &format!(
+            "{sasl}src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"hunter2\";"
+        ),
+        &["src.kafka.sasl.mechanism: it is not set, which means GSSAPI, but the login module"],
+    );
+    refused(
+        &format!(
+            "{sasl}src.kafka.sasl.mechanism=SCRAM-SHA-256
+             src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"hunter2\";"
+        ),
+        &[
+            "src.kafka.sasl.mechanism=SCRAM-SHA-256 (--set): the login module of sasl.jaas.config is that of PLAIN",
+        ],
+    );
+    refused(
+        &format!(
+            "{sasl}src.kafka.sasl.mechanism=PLAIN
+             src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=hunter2"
+        ),
+        &["src.kafka.sasl.jaas.config=[hidden] (--set): a semicolon is missing at the end"],
+    );
+    refused(
+        &format!(
+            "{sasl}src.kafka.sasl.mechanism=PLAIN
+             src.kafka.sasl.jaas.config=com.sun.security.auth.module.JndiLoginModule required x=\"hunter2\";"
+        ),
+        &["the login module com.sun.security.auth.module.JndiLoginModule is not known"],
+    );
+    refused(
+        sasl,
+        &[
+            "src.kafka.sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet",
+        ],
+    );
+    refused(
+        &format!("{sasl}src.kafka.sasl.mechanism=GSSAPI"),
+        &["src.kafka.sasl.mechanism=GSSAPI (--set): it is not supported yet"],
+    );
+    refused(
+        "src.kafka.security.protocol=SSL
+         src.kafka.ssl.enabled.protocols=TLSv1,TLSv1.1
+         src.kafka.ssl.cipher.suites=TLS_RSA_WITH_AES_128_CBC_SHA
+         src.kafka.ssl.endpoint.identification.algorithm=LDAPS
+         src.kafka.ssl.keystore.key=hunter2
+         dest.kafka.security.protocol=TLS",
+        &[
+            "dest.kafka.security.protocol=TLS (--set): there is no such choice",
+            "src.kafka.ssl.enabled.protocols=TLSv1,TLSv1.1 (--set): only TLS 1.2 and 1.3 are spoken",
+            "src.kafka.ssl.endpoint.identification.algorithm=LDAPS (--set): there is no such choice",
+            "src.kafka.ssl.keystore.certificate.chain: the certificate is missing",
+        ],
+    );
+}
+
+#[test]
+fn what_is_weak_or_without_effect_is_said() {
+    let (_, notices) = usable(&format!(
+        "src.kafka.security.protocol=SASL_PLAINTEXT
+         src.kafka.sasl.mechanism=PLAIN
+         src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"hunter2\";
+         dest.kafka.security.protocol=SSL
+         dest.kafka.ssl.endpoint.identification.algorithm=
+         dest.kafka.ssl.cipher.suites=TLS_AES_128_GCM_SHA256,TLS_RSA_WITH_RC4_128_MD5"
+    ));
+    let texts: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(
+        texts[0].contains("SASL_PLAINTEXT with PLAIN sends the secret readable"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[1].contains("TLS_RSA_WITH_RC4_128_MD5 cannot be used"),
+        "{texts:?}"
+    );
+    assert!(
+        texts[2].contains("the certificate need not name the broker"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn one_key_of_a_link_is_laid_over_the_settings_of_the_worker_for_the_same_brokers_only() {
+    let lines = format!(
+        "offset.storage.file.filename=p\nbootstrap.servers=east:9092\nsecurity.protocol=SASL_SSL\n\
+         sasl.mechanism=PLAIN\nsasl.jaas.config={PLAIN} required username=\"w\" password=\"hunter2\";"
+    );
+    let (worker, _) = resolve_worker(&worker(&lines)).expect("usable");
+    let name = |lines: &str| {
+        let (link, notices) = resolve_link(&link(lines), &worker).expect("usable");
+        let sasl = link.destination.security.sasl().cloned();
+        let name = sasl.map(|sasl| match sasl.mechanism {
+            Mechanism::Plain(credentials) => credentials.username,
+            other => panic!("{other:?}"),
+        });
+        (name, notices.len())
+    };
+    assert_eq!(
+        name("dest.kafka.bootstrap.servers"),
+        (Some("w".to_owned()), 0)
+    );
+    assert_eq!(name(""), (Some("w".to_owned()), 0));
+    let own = format!(
+        "producer.override.sasl.jaas.config={PLAIN} required username=\"l\" password=\"x\";"
+    );
+    assert_eq!(name(&own), (Some("l".to_owned()), 0));
+    assert_eq!(name("dest.kafka.bootstrap.servers=other:9092"), (None, 1));
+}
+
+/// An environment that can change.
+struct Changing(Mutex<&'static str>);
+
+impl Sources for Changing {
+    fn environment(&self, name: &str) -> Option<String> {
+        (name == "PASSWORD").then(|| (*self.0.lock().expect("no panic")).to_owned())
+    }
+
+    fn file(&self, _: &Path) -> Result<String, String> {
+        Err("No such file".to_owned())
+    }
+}
+
+fn with_variables(raw: &mut RawConfig) -> Arc<Changing> {
+    let sources = Arc::new(Changing(Mutex::new("hunter2")));
+    raw.set_variables(Variables::new(Arc::<Changing>::clone(&sources)));
+    sources
+}
+
+#[test]
+fn variables_are_looked_up_again_for_every_new_connection() {
+    let mut raw = link(&format!(
+        "src.kafka.security.protocol=SASL_SSL
+         src.kafka.sasl.mechanism=PLAIN
+         src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"${{env:PASSWORD}}\";"
+    ));
+    let sources = with_variables(&mut raw);
+    let (link, _) = resolve_link(&raw, &no_cluster()).expect("usable");
+    let password = |security: &Security| match &security.sasl().expect("given").mechanism {
+        Mechanism::Plain(credentials) => credentials.password.expose().clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(password(&link.source.security), "hunter2");
+    assert!(link.source.given_security.has_variables());
+    *sources.0.lock().expect("no panic") = "changed";
+    let now = link.source.given_security.resolve().expect("still there");
+    assert_eq!(password(&now), "changed");
+    *sources.0.lock().expect("no panic") = "hunter2\"; x";
+    let problem = link.source.given_security.resolve().expect_err("malformed");
+    assert!(
+        problem.contains("something follows the semicolon"),
+        "{problem}"
+    );
+    let all = format!("{link:?} {raw:?} {problem}");
+    assert!(!all.contains("hunter2"), "{all}");
+}
+
+#[test]
+fn problems_name_variables_and_not_what_they_brought() {
+    let mut raw = link(
+        "tasks.max=${env:PASSWORD}
+         topic.regex=(${env:PASSWORD}
+         topic.rename.format=${env:NOBODY}",
+    );
+    with_variables(&mut raw);
+    let problems = resolve_link(&raw, &no_cluster()).expect_err("three faults");
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let all = texts.join("\n");
+    assert_eq!(texts.len(), 3, "{all}");
+    assert!(
+        all.contains("tasks.max=${env:PASSWORD} (--set): it is no whole number"),
+        "{all}"
+    );
+    assert!(
+        all.contains("the variable ${env:NOBODY} cannot be replaced"),
+        "{all}"
+    );
+    assert!(!all.contains("hunter2"), "{all}");
+}
+
+#[test]
+fn aws_credentials_come_from_the_environment_or_a_profile() {
+    struct Environment(&'static [(&'static str, &'static str)]);
+    impl Sources for Environment {
+        fn environment(&self, name: &str) -> Option<String> {
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+        fn file(&self, _: &Path) -> Result<String, String> {
+            Err("none".to_owned())
+        }
+    }
+    let credentials = |environment: &'static [_], options: &str| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL
+             src.kafka.sasl.mechanism=AWS_MSK_IAM
+             src.kafka.sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
+             src.kafka.sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required {options};"
+        ));
+        raw.set_variables(Variables::new(Arc::new(Environment(environment))));
+        let (link, _) =
+            resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
+        assert!(!format!("{link:?}").contains("hunter2"));
+        match link
+            .source
+            .security
+            .sasl()
+            .map(|sasl| sasl.mechanism.clone())
+        {
+            Some(Mechanism::AwsMskIam(credentials)) => Ok(credentials),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    let keys = &[
+        ("AWS_ACCESS_KEY_ID", "A"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_REGION", "eu-west-1"),
+        ("HOME", "/users/me"),
+    ];
+    assert!(matches!(
+        credentials(keys, ""),
+        Ok(AwsCredentials::Keys(keys)) if keys.access_key_id == "A" && keys.region.as_deref() == Some("eu-west-1")
+    ));
+    assert!(matches!(
+        credentials(keys, "awsProfileName=\"team\""),
+        Ok(AwsCredentials::Profile { file, profile, .. })
+            if profile == "team" && file == Path::new("/users/me/.aws/credentials")
+    ));
+    for (environment, options, expected) in [
+        (&[][..], "", "finds no credentials"),
+        (&keys[..], "awsRoleArn=\"x\"", "roles cannot be assumed yet"),
+    ] {
+        let problem = credentials(environment, options).expect_err(options);
+        assert!(problem.contains(expected), "{problem}");
+    }
+}

@@ -1,0 +1,38 @@
+//! TLS and SASL of the connections to one cluster.
+//!
+//! ```text
+//! config::Security ──▶ protection.rs   what holds now: files read, variables looked up, tokens fetched
+//!                        │  pem.rs, jks.rs, store.rs   keys and certificates out of files
+//!                        │  aws.rs   signatures of AWS_MSK_IAM
+//!                        │  token.rs, endpoint.rs, assertion.rs   OAUTHBEARER's tokens
+//!                        ▼
+//! connection/dial.rs ──▶ tls.rs (handshake) ──▶ sasl.rs (scram.rs) ──▶ requests
+//! ```
+//!
+//! Invariants
+//! - What a peer sends before it has proved who it is reserves little memory and costs little time.
+//! - A connection never changes its credentials: when they change, or its session is about to end, it is followed by a
+//!   new one between two requests ([`crate::connection::Renewal`]), so that nothing is lost and nothing repeated.
+//! - Material that cannot be read never replaces material that could: it is used on, and said.
+//! - No text made here contains a secret.
+//!
+//! Deliberately absent: GSSAPI, and AWS roles.
+
+mod assertion;
+mod aws;
+mod date;
+mod endpoint;
+mod explain;
+mod jks;
+mod pem;
+mod protection;
+mod sasl;
+mod scram;
+mod store;
+mod tls;
+mod token;
+
+pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};
+pub(crate) use protection::{Protection, Ready};
+pub(crate) use sasl::authenticate;
+pub(crate) use tls::server_name;

@@ -1,0 +1,419 @@
+//! What the connections to one cluster are secured with at this moment.
+//!
+//! Flow: before every new connection, and every few seconds besides, variables are looked up and files read again. When
+//! anything differs from what is in use, the new material is built; only if that works it takes the old one's place and
+//! gets a new generation, which is the sign for open connections to be followed by new ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use config::client::{ClientConfig, HostPort};
+use config::security::{
+    Assertion, AwsCredentials, AwsKeys, Given, Identity, Mechanism, OAuth, SaslSettings, Security,
+    TlsSettings, TokenSource, Trust,
+};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::sleep;
+
+use super::sasl::Login;
+use super::store::{self, KeyAndChain};
+use super::tls::{Material, client_config};
+use super::{aws, pem, token};
+use crate::error::ClientError;
+
+/// How often files and variables are looked at while no connection is made.
+const LOOK: Duration = Duration::from_secs(5);
+/// How AWS's shared file is named in messages.
+const AWS_FILE: &str = "the AWS credentials file";
+/// Largest file that is read, in bytes; trust stores of whole companies are far below.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    initial: Security,
+    given: Given,
+    state: Mutex<State>,
+    generations: watch::Sender<u64>,
+    /// One token is fetched at a time; the others wait for it and take it from the state.
+    fetching: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    loaded: Option<Arc<Loaded>>,
+    token: Option<token::Token>,
+    /// What was last said about material that cannot be used.
+    said: Option<String>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    security: Security,
+    fingerprint: [u8; 32],
+    generation: u64,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    /// The token of a file.
+    token: Option<token::Token>,
+    aws: Option<AwsKeys>,
+}
+
+/// What one new connection needs.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    loaded: Arc<Loaded>,
+    /// Who to authenticate as.
+    pub(crate) login: Option<Login>,
+}
+
+impl Ready {
+    /// The settings it was made from.
+    pub(crate) fn security(&self) -> &Security {
+        &self.loaded.security
+    }
+
+    /// TLS, where it is used.
+    pub(crate) fn tls(&self) -> Option<(&Arc<rustls::ClientConfig>, &TlsSettings)> {
+        Some((self.loaded.tls.as_ref()?, self.loaded.security.tls()?))
+    }
+
+    /// Which material it is.
+    pub(crate) fn generation(&self) -> u64 {
+        self.loaded.generation
+    }
+}
+
+impl Protection {
+    /// `None` where connections are not protected.
+    pub(crate) fn new(config: &ClientConfig) -> Option<Self> {
+        if config.security == Security::Plaintext && !config.given_security.has_variables() {
+            return None;
+        }
+        Some(Self {
+            initial: config.security.clone(),
+            given: config.given_security.clone(),
+            state: Mutex::default(),
+            generations: watch::Sender::new(0),
+            fetching: Semaphore::new(1),
+        })
+    }
+
+    /// Tells the newest generation.
+    pub(crate) fn generations(&self) -> watch::Receiver<u64> {
+        self.generations.subscribe()
+    }
+
+    /// What holds for a new connection to `peer`.
+    ///
+    /// # Errors
+    /// `Credentials` where nothing can be used.
+    pub(crate) async fn ready(&self, peer: &HostPort) -> Result<Ready, ClientError> {
+        let unusable = |cause| ClientError::Credentials {
+            peer: peer.clone(),
+            cause,
+        };
+        let loaded = self.load().await.map_err(unusable)?;
+        let login = match loaded.security.sasl() {
+            None => None,
+            Some(SaslSettings { mechanism }) => Some(Login {
+                token: match mechanism {
+                    Mechanism::OAuthBearer(oauth) => {
+                        let token = self.token(oauth, &loaded).await.map_err(unusable)?;
+                        Some(token.text)
+                    }
+                    _ => None,
+                },
+                aws: loaded.aws.clone(),
+                mechanism: mechanism.clone(),
+            }),
+        };
+        Ok(Ready { loaded, login })
+    }
+
+    /// Looks for changes until it is dropped.
+    pub(crate) async fn watch(&self) {
+        loop {
+            sleep(LOOK).await;
+            // Before the first connection there is nothing to compare with; what is wrong then is said there.
+            if self.state().loaded.is_some() {
+                drop(self.load().await);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest material that can be used.
+    async fn load(&self) -> Result<Arc<Loaded>, String> {
+        match self.look().await {
+            Ok(loaded) => {
+                self.state().said = None;
+                Ok(loaded)
+            }
+            Err(problem) => {
+                let mut state = self.state();
+                let Some(loaded) = state.loaded.clone() else {
+                    return Err(problem);
+                };
+                // Half-written files are looked at again soon; what is in use goes on meanwhile.
+                if state.said.as_ref() != Some(&problem) {
+                    tracing::warn!(
+                        "credentials have changed and cannot be used, the former ones stay: {problem}"
+                    );
+                    state.said = Some(problem);
+                }
+                Ok(loaded)
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<Arc<Loaded>, String> {
+        let security = if self.given.has_variables() {
+            self.given.resolve()?
+        } else {
+            self.initial.clone()
+        };
+        let files = Files::read(&security).await?;
+        let fingerprint = files.fingerprint();
+        let former = self.state().loaded.clone();
+        if let Some(former) = &former
+            && former.fingerprint == fingerprint
+            && former.security == security
+        {
+            return Ok(Arc::clone(former));
+        }
+        let tls = match security.tls() {
+            Some(settings) => Some(Arc::new(client_config(
+                settings,
+                files.material(settings)?,
+            )?)),
+            None => None,
+        };
+        let token = files.token(&security)?;
+        let aws = files.aws(&security)?;
+        let mut state = self.state();
+        let generation = match &state.loaded {
+            Some(former) => former.generation + 1,
+            None => 0,
+        };
+        let loaded = Arc::new(Loaded {
+            security,
+            fingerprint,
+            generation,
+            tls,
+            token,
+            aws,
+        });
+        state.loaded = Some(Arc::clone(&loaded));
+        state.token = None;
+        drop(state);
+        if generation > 0 {
+            tracing::info!("credentials have changed; connections are renewed with the new ones");
+            self.generations.send_replace(generation);
+        }
+        Ok(loaded)
+    }
+
+    async fn token(&self, oauth: &OAuth, loaded: &Loaded) -> Result<token::Token, String> {
+        if let Some(token) = &loaded.token {
+            if token.is_alive(SystemTime::now()) {
+                return Ok(token.clone());
+            }
+            return Err("the token in the file has expired".to_owned());
+        }
+        let fresh = |token: &token::Token| !token.is_due(SystemTime::now(), oauth.refresh);
+        if let Some(token) = self.state().token.clone().filter(fresh) {
+            return Ok(token);
+        }
+        let _turn = self.fetching.acquire().await;
+        let former = self.state().token.clone();
+        if let Some(token) = former.clone().filter(fresh) {
+            return Ok(token);
+        }
+        match (token::fetch(oauth, SystemTime::now()).await, former) {
+            (Ok(token), _) => {
+                self.state().token = Some(token.clone());
+                Ok(token)
+            }
+            // An endpoint that is down for a moment does no harm while the former token lives.
+            (Err(_), Some(former)) if former.is_alive(SystemTime::now()) => Ok(former),
+            (Err(problem), _) => Err(problem),
+        }
+    }
+}
+
+/// What is in the files that settings name.
+struct Files(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Files {
+    async fn read(security: &Security) -> Result<Self, String> {
+        let mut files = BTreeMap::new();
+        let of_tls = security.tls().map(tls_files).unwrap_or_default();
+        for (key, path) in of_tls.into_iter().chain(sasl_files(security)) {
+            let bytes = read_file(path).await;
+            let bytes = bytes.map_err(|problem| of_file(key, path, &problem))?;
+            files.insert(path.to_owned(), bytes);
+        }
+        Ok(Self(files))
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for (path, bytes) in &self.0 {
+            hash.update(path.as_os_str().as_encoded_bytes());
+            hash.update([0]);
+            hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(bytes);
+        }
+        hash.finalize().into()
+    }
+
+    fn bytes(&self, path: &Path) -> &[u8] {
+        self.0.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    fn material(&self, settings: &TlsSettings) -> Result<Material, String> {
+        let trusted = match &settings.trust {
+            Trust::System => None,
+            Trust::Inline(certificates) => Some(
+                pem::certificates(certificates.expose())
+                    .map_err(|problem| format!("ssl.truststore.certificates: {problem}"))?,
+            ),
+            Trust::Store(file) => {
+                let password = file.password.as_ref().map(|p| p.expose().as_str());
+                let trusted = store::trusted(self.bytes(&file.path), password);
+                let key = "ssl.truststore.location";
+                let hint = "ssl.truststore.password";
+                Some(trusted.map_err(|p| of_file(key, &file.path, &with_key(&p, hint)))?)
+            }
+        };
+        let identity = match &settings.identity {
+            None => None,
+            Some(Identity::Inline {
+                key,
+                chain,
+                key_password,
+            }) => {
+                let password = key_password.as_ref().map(|p| p.expose().as_str());
+                let key = pem::private_key(key.expose(), password)
+                    .map_err(|problem| format!("ssl.keystore.key: {problem}"))?;
+                let chain = pem::certificates(chain.expose())
+                    .map_err(|problem| format!("ssl.keystore.certificate.chain: {problem}"))?;
+                Some(KeyAndChain { key, chain })
+            }
+            Some(Identity::Store {
+                store: file,
+                key_password,
+            }) => {
+                let password = file.password.as_ref().map(|p| p.expose().as_str());
+                let key_password = key_password.as_ref().map(|p| p.expose().as_str());
+                let identity = store::identity(self.bytes(&file.path), password, key_password);
+                let key = "ssl.keystore.location";
+                let hint = "ssl.keystore.password";
+                Some(identity.map_err(|p| of_file(key, &file.path, &with_key(&p, hint)))?)
+            }
+        };
+        Ok(Material { trusted, identity })
+    }
+
+    fn aws(&self, security: &Security) -> Result<Option<AwsKeys>, String> {
+        match security.sasl().map(|sasl| &sasl.mechanism) {
+            Some(Mechanism::AwsMskIam(AwsCredentials::Keys(keys))) => Ok(Some(keys.clone())),
+            Some(Mechanism::AwsMskIam(AwsCredentials::Profile {
+                file,
+                profile,
+                region,
+            })) => {
+                let text = String::from_utf8_lossy(self.bytes(file));
+                aws::profile(&text, profile, region.as_deref())
+                    .map(Some)
+                    .map_err(|problem| of_file(AWS_FILE, file, &problem))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn token(&self, security: &Security) -> Result<Option<token::Token>, String> {
+        let Some(TokenSource::File(path)) = token_source(security) else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(self.bytes(path));
+        token::Token::new(&text, SystemTime::now(), None)
+            .map(Some)
+            .map_err(|problem| of_file("sasl.oauthbearer.token.endpoint.url", path, &problem))
+    }
+}
+
+fn of_file(key: &str, path: &Path, problem: &str) -> String {
+    format!("{key} {}: {problem}", path.display())
+}
+
+/// Names the key of a store's password where it is what is wrong.
+fn with_key(problem: &str, key: &str) -> String {
+    let wrong = "the password of the store is wrong";
+    problem
+        .replace(wrong, &format!("{wrong} ({key})"))
+        .replace("its password is not set", &format!("{key} is not set"))
+}
+
+fn tls_files(settings: &TlsSettings) -> Vec<(&'static str, &Path)> {
+    let mut files = Vec::new();
+    if let Trust::Store(file) = &settings.trust {
+        files.push(("ssl.truststore.location", file.path.as_path()));
+    }
+    if let Some(Identity::Store { store, .. }) = &settings.identity {
+        files.push(("ssl.keystore.location", store.path.as_path()));
+    }
+    files
+}
+
+fn token_source(security: &Security) -> Option<&TokenSource> {
+    match &security.sasl()?.mechanism {
+        Mechanism::OAuthBearer(oauth) => Some(&oauth.source),
+        _ => None,
+    }
+}
+
+/// Files whose change asks for new connections. A key that signs assertions is read when it signs.
+fn sasl_files(security: &Security) -> Vec<(&'static str, &Path)> {
+    if let Some(Mechanism::AwsMskIam(AwsCredentials::Profile { file, .. })) =
+        security.sasl().map(|sasl| &sasl.mechanism)
+    {
+        return vec![(AWS_FILE, file)];
+    }
+    match token_source(security) {
+        Some(TokenSource::File(path)) => vec![("sasl.oauthbearer.token.endpoint.url", path)],
+        Some(TokenSource::JwtBearer {
+            assertion: Assertion::File(path),
+            ..
+        }) => vec![("sasl.oauthbearer.assertion.file", path)],
+        _ => Vec::new(),
+    }
+}
+
+/// A file of ordinary size.
+pub(super) async fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let in_words = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let file = tokio::fs::File::open(path).await.map_err(in_words)?;
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).await;
+    read.map_err(in_words)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST_FILE {
+        return Err(format!("the file is larger than {LARGEST_FILE} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// TLS as settings say, for once.
+pub(super) async fn load_tls(settings: &TlsSettings) -> Result<Arc<rustls::ClientConfig>, String> {
+    let security = Security::Tls(Box::new(settings.clone()));
+    let files = Files::read(&security).await?;
+    let material = files.material(settings)?;
+    Ok(Arc::new(client_config(settings, material)?))
+}

@@ -1,0 +1,237 @@
+//! The exchange that proves who we are: SaslHandshake, then SaslAuthenticate as often as the mechanism needs.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use config::client::HostPort;
+use config::security::{AwsKeys, Credentials, Mechanism, ScramHash};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
+use kafka_wire::message::sasl_handshake::SaslHandshakeRequest;
+use rand::RngExt as _;
+use tokio::time::Instant;
+
+use super::aws;
+use super::scram::Scram;
+use crate::connection::Connection;
+use crate::error::ClientError;
+
+/// Characters of a nonce: 24 of 62 are more than 128 bits.
+const NONCE: usize = 24;
+
+/// What a connection authenticates with.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(super) mechanism: Mechanism,
+    /// The token of OAUTHBEARER.
+    pub(super) token: Option<config::Secret<String>>,
+    /// The keys of AWS_MSK_IAM.
+    pub(super) aws: Option<AwsKeys>,
+}
+
+/// Authenticates; gives the time after which the broker wants it done again.
+///
+/// # Errors
+/// `Authentication` with the broker's words, or what the exchange meets.
+pub(crate) async fn authenticate(
+    connection: &mut Connection,
+    login: &Login,
+    deadline: Instant,
+) -> Result<Option<Duration>, ClientError> {
+    let mechanism = login.mechanism.name();
+    let handshake = SaslHandshakeRequest {
+        mechanism: mechanism.to_owned(),
+    };
+    let answer = connection.call(&handshake, left(deadline)).await?;
+    match answer.error {
+        ErrorCode::NONE => {}
+        ErrorCode::UNSUPPORTED_SASL_MECHANISM => {
+            let offered = answer.mechanisms.join(", ");
+            return Err(failed(
+                connection.peer(),
+                format!("it does not offer {mechanism} on this listener, but {offered}"),
+                "set sasl.mechanism to one of these, with the login module of it".to_owned(),
+            ));
+        }
+        ErrorCode::ILLEGAL_SASL_STATE => {
+            return Err(failed(
+                connection.peer(),
+                "this listener does not authenticate by SASL".to_owned(),
+                "set security.protocol to PLAINTEXT or SSL, or check the port".to_owned(),
+            ));
+        }
+        code => {
+            return Err(failed(
+                connection.peer(),
+                format!("it refuses SASL: {code}"),
+                "its log says why".to_owned(),
+            ));
+        }
+    }
+    let mut exchange = Exchange {
+        connection,
+        deadline,
+        login,
+    };
+    let last = match &login.mechanism {
+        Mechanism::Plain(credentials) => exchange.plain(credentials).await?,
+        Mechanism::Scram {
+            hash,
+            credentials,
+            token,
+        } => exchange.scram(*hash, credentials, *token).await?,
+        Mechanism::OAuthBearer(oauth) => exchange.bearer(&oauth.extensions).await?,
+        Mechanism::AwsMskIam(_) => exchange.aws().await?,
+    };
+    let lifetime = u64::try_from(last.session_lifetime_ms).unwrap_or(0);
+    Ok((lifetime > 0).then(|| Duration::from_millis(lifetime)))
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn failed(peer: &HostPort, cause: String, remedy: String) -> ClientError {
+    ClientError::Authentication {
+        peer: peer.clone(),
+        cause,
+        remedy,
+    }
+}
+
+struct Exchange<'a> {
+    connection: &'a mut Connection,
+    deadline: Instant,
+    login: &'a Login,
+}
+
+impl Exchange<'_> {
+    async fn plain(
+        &mut self,
+        credentials: &Credentials,
+    ) -> Result<SaslAuthenticateResponse, ClientError> {
+        let Credentials { username, password } = credentials;
+        let token = format!("\0{username}\0{}", password.expose());
+        self.step(token.into_bytes()).await
+    }
+
+    async fn scram(
+        &mut self,
+        hash: ScramHash,
+        credentials: &Credentials,
+        token: bool,
+    ) -> Result<SaslAuthenticateResponse, ClientError> {
+        let scram = Scram {
+            hash,
+            username: &credentials.username,
+            password: credentials.password.expose(),
+            token,
+            nonce: rand::rng()
+                .sample_iter(rand::distr::Alphanumeric)
+                .take(NONCE)
+                .map(char::from)
+                .collect(),
+        };
+        let first = self.step(scram.first().into_bytes()).await?;
+        let (last, expected) = scram
+            .last(&text(&first.token))
+            .map_err(|problem| self.misbehaved(&problem))?;
+        let answer = self.step(last.into_bytes()).await?;
+        expected
+            .check(&text(&answer.token))
+            .map_err(|problem| self.misbehaved(&problem))?;
+        Ok(answer)
+    }
+
+    async fn bearer(
+        &mut self,
+        extensions: &[(String, String)],
+    ) -> Result<SaslAuthenticateResponse, ClientError> {
+        let token = self.login.token.as_ref().map_or("", |token| token.expose());
+        let mut message = format!("n,,\x01auth=Bearer {token}\x01");
+        for (name, value) in extensions {
+            message.push_str(&format!("{name}={value}\x01"));
+        }
+        message.push('\x01');
+        let answer = self.step(message.into_bytes()).await?;
+        if answer.token.is_empty() {
+            return Ok(answer);
+        }
+        // RFC 7628, 3.2.3: a refusal comes as a challenge, and is acknowledged before it counts.
+        let reason: String = text(&answer.token)
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect();
+        self.step(vec![1]).await?;
+        Err(self.denied(&reason))
+    }
+
+    async fn aws(&mut self) -> Result<SaslAuthenticateResponse, ClientError> {
+        let host = self.connection.peer().host.clone();
+        let message = match &self.login.aws {
+            Some(keys) => aws::message(&host, keys, SystemTime::now()),
+            None => Err("there are no credentials".to_owned()),
+        };
+        let message = message.map_err(|cause| ClientError::Credentials {
+            peer: self.connection.peer().clone(),
+            cause,
+        })?;
+        self.step(message.into_bytes()).await
+    }
+
+    async fn step(&mut self, token: Vec<u8>) -> Result<SaslAuthenticateResponse, ClientError> {
+        let request = SaslAuthenticateRequest {
+            token: Bytes::from(token),
+        };
+        let answer = self.connection.call(&request, left(self.deadline)).await?;
+        match answer.error {
+            ErrorCode::NONE => Ok(answer),
+            code => {
+                let words = answer.error_message.unwrap_or_else(|| code.to_string());
+                Err(self.denied(&words))
+            }
+        }
+    }
+
+    fn denied(&self, words: &str) -> ClientError {
+        let mechanism = self.login.mechanism.name();
+        let (who, remedy) = match &self.login.mechanism {
+            Mechanism::Plain(credentials) | Mechanism::Scram { credentials, .. } => (
+                format!(" as {}", credentials.username),
+                "check username and password of sasl.jaas.config",
+            ),
+            Mechanism::AwsMskIam(_) => (
+                self.login
+                    .aws
+                    .as_ref()
+                    .map_or_else(String::new, |keys| format!(" with {}", keys.access_key_id)),
+                "check the AWS credentials, the region, this machine's clock, and the policy's kafka-cluster:Connect",
+            ),
+            Mechanism::OAuthBearer(_) => (
+                String::new(),
+                "check the token's issuer, audience, scope and life against the broker's settings",
+            ),
+        };
+        failed(
+            self.connection.peer(),
+            format!("authentication by {mechanism}{who} was refused: {words}"),
+            remedy.to_owned(),
+        )
+    }
+
+    fn misbehaved(&self, problem: &str) -> ClientError {
+        failed(
+            self.connection.peer(),
+            format!(
+                "authentication by {} was broken off: {problem}",
+                self.login.mechanism.name()
+            ),
+            "make sure that this is the broker you mean".to_owned(),
+        )
+    }
+}
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

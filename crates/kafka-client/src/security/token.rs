@@ -1,0 +1,199 @@
+//! The tokens of OAUTHBEARER: what is in them as far as it concerns us, when they are replaced, where they come from.
+//!
+//! The broker judges a token; here it is only looked at for its end.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use config::Secret;
+use config::security::{OAuth, Refresh, TokenSource};
+use serde_json::Value;
+
+use super::{assertion, endpoint};
+
+/// Longest token that is used, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// A token and its time.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) text: Secret<String>,
+    obtained: SystemTime,
+    expires: Option<SystemTime>,
+}
+
+impl Token {
+    /// Takes a token as it was received.
+    pub(super) fn new(
+        text: &str,
+        now: SystemTime,
+        lifetime: Option<Duration>,
+    ) -> Result<Self, String> {
+        let text = text.trim();
+        let legal = !text.is_empty()
+            && text.len() <= LONGEST
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !legal {
+            return Err("what was received is no token".to_owned());
+        }
+        let expires = expiry(text).or_else(|| Some(now + lifetime?));
+        Ok(Self {
+            text: Secret::new(text.to_owned()),
+            obtained: now,
+            expires,
+        })
+    }
+
+    /// Whether it can be used at all.
+    pub(super) fn is_alive(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
+    /// Whether a newer one should be asked for.
+    pub(super) fn is_due(&self, now: SystemTime, refresh: Refresh) -> bool {
+        let Some(expires) = self.expires else {
+            return false;
+        };
+        let life = expires
+            .duration_since(self.obtained)
+            .unwrap_or(Duration::ZERO);
+        let window = life * refresh.window_per_mille / 1_000;
+        // As in Java: pauses that leave no room in the token's life do not count.
+        let due = if refresh.buffer + refresh.min_period < life {
+            window
+                .min(life.saturating_sub(refresh.buffer))
+                .max(refresh.min_period)
+        } else {
+            window
+        };
+        now >= self.obtained + due
+    }
+}
+
+/// The claim `exp` of a token that is a JWT.
+fn expiry(text: &str) -> Option<SystemTime> {
+    let payload = text.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let claim = claims.get("exp")?;
+    let seconds = claim
+        .as_u64()
+        .or_else(|| claim.as_f64().and_then(whole_seconds))?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be in range"
+)]
+fn whole_seconds(seconds: f64) -> Option<u64> {
+    (0.0..1e12).contains(&seconds).then_some(seconds as u64)
+}
+
+/// Obtains a token over the network. Tokens in files are read with all other files.
+pub(super) async fn fetch(oauth: &OAuth, now: SystemTime) -> Result<Token, String> {
+    let mut form: Vec<(&str, String)> = Vec::new();
+    let mut basic = None;
+    let (at, scope) = match &oauth.source {
+        TokenSource::File(_) => return Err("the token file has not been read".to_owned()),
+        TokenSource::ClientCredentials {
+            endpoint,
+            client_id,
+            client_secret,
+            scope,
+            urlencode,
+        } => {
+            form.push(("grant_type", "client_credentials".to_owned()));
+            basic = Some(endpoint::basic(client_id, client_secret, *urlencode));
+            (endpoint, scope)
+        }
+        TokenSource::JwtBearer {
+            endpoint,
+            assertion,
+            scope,
+        } => {
+            let kind = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+            form.push(("grant_type", kind.to_owned()));
+            form.push(("assertion", assertion::make(assertion, now).await?));
+            (endpoint, scope)
+        }
+    };
+    if let Some(scope) = scope {
+        form.push(("scope", scope.clone()));
+    }
+    let answer = endpoint::post(oauth, at, basic, &form)
+        .await
+        .map_err(|problem| format!("the token endpoint {at} gives no token: {problem}"))?;
+    let unreadable =
+        || format!("the token endpoint {at} gives no token: its answer cannot be read");
+    let answer: Value = serde_json::from_slice(&answer).map_err(|_| unreadable())?;
+    let text = answer
+        .get("access_token")
+        .and_then(Value::as_str)
+        .ok_or_else(unreadable)?;
+    let lifetime = answer
+        .get("expires_in")
+        .and_then(Value::as_u64)
+        .map(Duration::from_secs);
+    Token::new(text, now, lifetime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn jwt(claims: &str) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn a_token_is_replaced_in_time_and_used_until_its_end() {
+        #[track_caller]
+        fn check(life: u64, due: u64) {
+            let token = Token::new(
+                &jwt(&format!("{{\"exp\":{}}}", 1_000 + life)),
+                at(1_000),
+                None,
+            )
+            .expect("a token");
+            let refresh = Refresh::default();
+            assert!(
+                !token.is_due(at(1_000 + due - 1), refresh),
+                "{life}: not before {due}"
+            );
+            assert!(token.is_due(at(1_000 + due), refresh), "{life}: at {due}");
+            assert!(token.is_alive(at(1_000 + life - 1)));
+            assert!(!token.is_alive(at(1_000 + life)));
+        }
+        check(3_600, 2_880);
+        check(1_000, 700);
+        check(361, 61);
+        // Too short for buffer and pause: the window alone.
+        check(300, 240);
+        check(10, 8);
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_and_what_is_no_jwt_has_the_life_that_was_announced() {
+        for text in ["", " \n", "a b", "a\x01b", "ü"] {
+            Token::new(text, at(0), None).expect_err(text);
+        }
+        Token::new(&"a".repeat(LONGEST + 1), at(0), None).expect_err("too long");
+        let opaque =
+            Token::new(" opaque\n", at(0), Some(Duration::from_secs(10))).expect("a token");
+        assert_eq!(opaque.text.expose(), "opaque");
+        assert!(opaque.is_alive(at(9)) && !opaque.is_alive(at(10)));
+        let endless = Token::new("opaque", at(0), None).expect("a token");
+        assert!(endless.is_alive(at(1 << 40)) && !endless.is_due(at(1 << 40), Refresh::default()));
+        for claims in ["{\"exp\":\"x\"}", "{\"exp\":1e300}", "[]", "{"] {
+            let token = Token::new(&jwt(claims), at(0), None).expect("a token");
+            assert!(token.is_alive(at(1 << 40)), "{claims}");
+        }
+    }
+}

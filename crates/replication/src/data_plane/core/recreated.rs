@@ -1,0 +1,49 @@
+//! Topics that are not those a position belongs to.
+
+use kafka_wire::types::TopicId;
+
+use super::super::partition::{Partition, Stop};
+use super::Place;
+
+/// Whether two ids are of different topics; clusters older than topic ids have none.
+pub(super) fn differs(known: TopicId, found: TopicId) -> bool {
+    !known.is_zero() && !found.is_zero() && known != found
+}
+
+/// The state of a topic that is not the one the position belongs to.
+pub(super) fn recreated(
+    partition: &Partition,
+    source: &Place,
+    destination: &Place,
+) -> Option<Stop> {
+    let position = partition.position.as_ref()?;
+    let differs =
+        |stored: TopicId, found: TopicId| !stored.is_zero() && !found.is_zero() && stored != found;
+    let offset = Some(position.offset.0);
+    if differs(position.topic_id.0, source.topic_id) {
+        return Some(Stop {
+            state: "source-recreated",
+            offset,
+            reason: format!(
+                "source topic {} was created anew: its id was {}, is {}; the copy stands at source offset {}. \
+                 Set tributary.on.recreate=restart to copy the new topic from its first record",
+                partition.source.topic, position.topic_id, source.topic_id, position.offset
+            ),
+        });
+    }
+    if differs(position.destination_topic_id.0, destination.topic_id) {
+        return Some(Stop {
+            state: "destination-recreated",
+            offset,
+            reason: format!(
+                "destination topic {} was created anew: its id was {}, is {}; records before source offset {} \
+                 are not in it. Set tributary.on.recreate=restart to copy everything the source still has",
+                partition.destination.topic,
+                position.destination_topic_id,
+                destination.topic_id,
+                position.offset
+            ),
+        });
+    }
+    None
+}

@@ -1,0 +1,75 @@
+//! Credentials that change while records are copied: nothing is lost, nothing is there twice, nothing is restarted.
+
+use super::*;
+
+/// Copies for a while over connections that have to be renewed again and again, and `change`s something in between.
+pub(super) async fn copies_through(
+    pair: &Pair,
+    from: &Way,
+    to: &Way,
+    quiet: bool,
+    change: impl AsyncFnOnce(&Pair),
+) {
+    let topic = unique("rotation");
+    new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
+    let load = Load::new(pair.source.bootstrap(), &topic)
+        .start(Generator::new(Shape::mixed(7, PARTITIONS)), 500);
+    let process = replicate(pair, from, to, &topic)
+        .with(&["--log-level", "debug"])
+        .start();
+    let copy = stored(&pair.destination, &topic);
+    crate::support::wait_for_offsets(&copy, 500).await;
+    change(pair).await;
+    // sleeps because brokers close connections that have not authenticated anew after four seconds, which has to be
+    // survived more than once.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let produced = load.stop().await.expect("all are acknowledged");
+    let original = committed(&pair.source, &topic);
+    let equal = judge::wait_until_digests_equal(&original, &copy, COPIED).await;
+    let log = process.text(Stream::Error);
+    equal.unwrap_or_else(|error| panic!("{error}\n{log}"));
+    let verdict = compared(&original, &copy).await;
+    assert!(verdict.is_equal(), "{verdict}\n{log}");
+    println!("{} records are equal", produced.records());
+    if quiet {
+        assert_eq!(crate::support::loud(&log), Vec::<&str>::new(), "{log}");
+    }
+    no_secrets("rotation", &log);
+    process.terminate().expect("it runs");
+    let run = Run::to_end(&process).await;
+    run.ended_with(0);
+}
+
+#[tokio::test]
+async fn sessions_that_end_are_followed_by_new_ones_without_loss() {
+    let pair = pair(NEW, NEW).await;
+    let (from, to) = (bearer(&pair.material), plain(&pair.material));
+    copies_through(&pair, &from, &to, true, async |_| {}).await;
+}
+
+#[tokio::test]
+async fn certificates_tokens_and_passwords_are_replaced_while_records_are_copied() {
+    let pair = pair(NEW, NEW).await;
+    let material = &pair.material;
+    let secrets = material.path("secrets.properties");
+    certificates::write(&secrets, &format!("scram={SCRAM_PASSWORD}\n")).expect("written");
+    let from = mutual(material);
+    let variable = format!("${{file:{}:scram}}", secrets.display());
+    // Between the change at the broker and the one in the file nobody can authenticate, and a session may end: that is
+    // said, and nothing is lost.
+    let to = Way {
+        name: "SCRAM from a file",
+        listener: Some("SASL"),
+        settings: sasl("SASL_PLAINTEXT", "SCRAM-SHA-256", &password(&variable)),
+    };
+    copies_through(&pair, &from, &to, false, async |pair| {
+        let client = pair.material.authority.issue("client", &["client.example"]);
+        let client = client.expect("a certificate").pem();
+        certificates::write(&pair.material.path("client.pem"), &client).expect("written");
+        add_scram_user(&pair.destination, "SCRAM-SHA-256", "planted-changed-6Hb2")
+            .await
+            .expect("changed");
+        certificates::write(&secrets, "scram=planted-changed-6Hb2\n").expect("written");
+    })
+    .await;
+}
