@@ -4,6 +4,7 @@
 //! 130 interrupted twice.
 
 mod config_check;
+mod ending;
 mod mirror_maker;
 mod preview;
 mod replicate;
@@ -12,12 +13,12 @@ mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::ending::Ending;
+use crate::output;
 use crate::telemetry;
-use crate::{duration, output};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,21 +179,8 @@ pub(crate) struct ReplicateArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// End with code 0 once every partition is copied up to its end
-    #[arg(long)]
-    until_caught_up: bool,
-
-    /// How long it has to stay so
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
-    hold: Duration,
-
-    /// Stop after this time
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
-    stop_after: Option<Duration>,
-
-    /// Interval of the progress lines, or off
-    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
-    progress: duration::OrOff,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 /// Show what a link would do, topic by topic, and change nothing.
@@ -274,21 +262,8 @@ pub(crate) struct StandaloneArgs {
     #[arg(long)]
     check: bool,
 
-    /// End with code 0 once every partition of every link is copied up to its end
-    #[arg(long)]
-    until_caught_up: bool,
-
-    /// How long it has to stay so
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
-    hold: Duration,
-
-    /// Stop after this time
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
-    stop_after: Option<Duration>,
-
-    /// Interval of the progress lines, or off
-    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
-    progress: duration::OrOff,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 /// Runs the program.

@@ -7,15 +7,15 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use config::Flow;
 use config::resolve::resolve_mirrors;
 
 use super::Exit;
-use crate::worker::{self, RunOptions};
-use crate::{duration, output, settings};
+use super::ending::Ending;
+use crate::worker;
+use crate::{output, settings};
 
 /// The name under which the program takes the place of Kafka's.
 const LAUNCHER: &str = "connect-mirror-maker";
@@ -42,21 +42,8 @@ pub(crate) struct MirrorMakerArgs {
     #[arg(long)]
     check: bool,
 
-    /// End with code 0 once every partition of every flow is copied up to its end
-    #[arg(long)]
-    until_caught_up: bool,
-
-    /// How long it has to stay so
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", requires = "until_caught_up")]
-    hold: Duration,
-
-    /// Stop after this time
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
-    stop_after: Option<Duration>,
-
-    /// Interval of the progress lines, or off
-    #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
-    progress: duration::OrOff,
+    #[command(flatten)]
+    ending: Ending,
 }
 
 /// Runs the command.
@@ -78,11 +65,7 @@ pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
         return Exit::Done;
     }
     tracing::info!(flows = names.join(", "), "read {}", args.file.display());
-    let options = RunOptions {
-        until_caught_up: args.until_caught_up.then_some(args.hold),
-        stop_after: args.stop_after,
-        progress: args.progress.0,
-    };
+    let options = args.ending.options();
     let links = flows
         .into_iter()
         .map(|Flow { link, worker }| (link, worker));

@@ -16,7 +16,7 @@ use kafka_wire::message::metadata::MetadataTopics;
 
 use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
-use crate::worker::{self, RunOptions};
+use crate::worker;
 use crate::{output, settings, variables};
 
 /// How often new topics are looked for. They are promised within five seconds, creation included.
@@ -48,11 +48,7 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
     if args.dry_run {
         return preview::show(&link, &worker, View::default()).await;
     }
-    let options = RunOptions {
-        until_caught_up: args.until_caught_up.then_some(args.hold),
-        stop_after: args.stop_after,
-        progress: args.progress.0,
-    };
+    let options = args.ending.options();
     Box::pin(worker::run(worker, vec![link], options)).await
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Exit, StandaloneArgs};
-use crate::worker::{self, RunOptions};
+use crate::worker;
 use crate::{output, settings, variables};
 
 /// Runs the command.
@@ -23,11 +23,7 @@ pub(super) async fn run(args: StandaloneArgs) -> Exit {
         ));
         return Exit::Done;
     }
-    let options = RunOptions {
-        until_caught_up: args.until_caught_up.then_some(args.hold),
-        stop_after: args.stop_after,
-        progress: args.progress.0,
-    };
+    let options = args.ending.options();
     Box::pin(worker::run(worker, links, options)).await
 }
 

@@ -130,7 +130,7 @@ async fn each_key_is_shown_with_what_becomes_of_it() {
     assert_eq!(row("topic.whitelst"), "topic.whitelst a unknown");
     assert_eq!(
         row("src.kafka.sasl.jaas"),
-        "src.kafka.sasl.jaas.config [hidden] ignored"
+        "src.kafka.sasl.jaas.config [hidden] set"
     );
     assert_eq!(row("my.api.token"), "my.api.token [hidden] unknown");
 
