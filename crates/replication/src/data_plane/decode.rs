@@ -32,6 +32,8 @@ const DECOMPRESSED: usize = 400 * 1024 * 1024;
 const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes of tiny batches that are merged into one.
 const MERGED: usize = 256 * 1024;
+/// What may come out of them: brokers and consumers decompress a batch as a whole.
+const MERGED_UNCOMPRESSED: usize = 8 * 1024 * 1024;
 /// Uncompressed bytes of records in old formats that make one batch.
 const OLD_FORMAT_BATCH: usize = 128 * 1024;
 
@@ -219,31 +221,37 @@ impl Decoder {
         Ok((PipedBatch::decoded(joined, reason, next, epoch), rest))
     }
 
-    /// One batch of the records of several that could pass; their codec is the same.
-    pub(super) fn merge(&mut self, tiny: Tiny) -> Result<PipedBatch, Blocked> {
+    /// One batch of the records of several that could pass; their codec is the same. They pass as they are
+    /// where one batch of them would be too large, or one of them cannot be read: the destination looks at
+    /// each of them then.
+    pub(super) fn merge(&mut self, tiny: Tiny, rules: &Rules) -> Vec<PipedBatch> {
         let Self {
             decoder, encoder, ..
         } = self;
-        let [first, _, ..] = tiny.batches.as_slice() else {
-            let only = tiny.batches.into_iter().next();
-            let mut piped = PipedBatch::untouched(only.expect("one was added"));
-            piped.pass_over(tiny.next, tiny.leader_epoch);
-            return Ok(piped);
-        };
-        let (base, codec) = (first.info().base_offset, first.header().codec());
-        let merged = merge(
-            decoder,
-            encoder,
-            &tiny.batches,
-            &options(codec),
-            DECOMPRESSED,
-        );
-        Ok(PipedBatch::decoded(
-            merged.map_err(|error| unusable(base, error))?,
-            DecodeReason::Merged,
-            tiny.next,
-            tiny.leader_epoch,
-        ))
+        let Tiny {
+            batches,
+            next,
+            leader_epoch,
+            ..
+        } = tiny;
+        if let [first, _, ..] = batches.as_slice() {
+            let options = options(first.header().codec());
+            let merged = merge(decoder, encoder, &batches, &options, MERGED_UNCOMPRESSED);
+            let limit = rules
+                .max_message_bytes
+                .map_or(usize::MAX, |limit| limit as usize);
+            let merged = merged.ok().filter(|made| made.batch.bytes().len() <= limit);
+            if let Some(made) = merged {
+                let reason = DecodeReason::Merged;
+                return vec![PipedBatch::decoded(made, reason, next, leader_epoch)];
+            }
+        }
+        let mut untouched: Vec<PipedBatch> =
+            batches.into_iter().map(PipedBatch::untouched).collect();
+        if let Some(last) = untouched.last_mut() {
+            last.pass_over(next, leader_epoch);
+        }
+        untouched
     }
 
     /// Adds the records of an entry in an old format to `gathered`; hands over what is complete.

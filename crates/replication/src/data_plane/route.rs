@@ -119,6 +119,8 @@ pub(crate) fn route(
                     .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
             }
             Ok(Entry::Legacy(entry)) => {
+                // What came before it is written before it, and leaves the encoder free.
+                routed.merge(rules, decoder);
                 routed.release(decoder.gather(&entry, wanted, rules, &mut gathered))
             }
             Err(error) => {
@@ -131,9 +133,8 @@ pub(crate) fn route(
             break;
         }
     }
-    let rest = routed
-        .release(decoder.gathered(&mut gathered, rules))
-        .and_then(|()| routed.merge(decoder));
+    let rest = routed.release(decoder.gathered(&mut gathered, rules));
+    routed.merge(rules, decoder);
     if let Err(blocked) = rest {
         // What lies further in front is the first to be met.
         routed.blocked = Some(blocked);
@@ -159,14 +160,12 @@ impl Routed {
         Ok(())
     }
 
-    /// Makes one batch of the tiny ones that were read.
-    fn merge(&mut self, decoder: &mut Decoder) -> Result<(), Blocked> {
-        if self.tiny.is_empty() {
-            return Ok(());
+    /// Makes one batch of the tiny ones that were read, if there are any.
+    fn merge(&mut self, rules: &Rules, decoder: &mut Decoder) {
+        if !self.tiny.is_empty() {
+            let tiny = std::mem::take(&mut self.tiny);
+            self.batches.append(&mut decoder.merge(tiny, rules));
         }
-        let merged = decoder.merge(std::mem::take(&mut self.tiny))?;
-        self.batches.push(merged);
-        Ok(())
     }
 
     fn take(&mut self, piped: PipedBatch) {
@@ -219,7 +218,7 @@ impl Routed {
                     let reason = "damaged at the source: its checksum does not fit";
                     return Err(Blocked::new(info.base_offset, Cause::Damaged, reason));
                 }
-                self.pass(batch, rules, decoder)?;
+                self.pass(batch, rules, decoder);
             }
             Passage::Drop(dropped) => {
                 match dropped {
@@ -239,17 +238,12 @@ impl Routed {
     }
 
     /// Passes a batch on as it is, or with its neighbours.
-    fn pass(
-        &mut self,
-        batch: RawBatch,
-        rules: &Rules,
-        decoder: &mut Decoder,
-    ) -> Result<(), Blocked> {
+    fn pass(&mut self, batch: RawBatch, rules: &Rules, decoder: &mut Decoder) {
         let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
         let again = match self.tiny.add(batch, rules) {
             Ok(()) => None,
             Err(batch) => {
-                self.merge(decoder)?;
+                self.merge(rules, decoder);
                 self.tiny.add(batch, rules).err()
             }
         };
@@ -257,7 +251,6 @@ impl Routed {
             Some(batch) => self.take(PipedBatch::untouched(batch)),
             None => (self.next, self.leader_epoch) = (next, leader_epoch),
         }
-        Ok(())
     }
 
     fn decode(
@@ -267,7 +260,7 @@ impl Routed {
         rules: &Rules,
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
-        self.merge(decoder)?;
+        self.merge(rules, decoder);
         let made = decoder.reshape(batch, reason, self.next, rules)?;
         self.skipped.append(&mut decoder.take_skipped());
         if made.is_empty() {

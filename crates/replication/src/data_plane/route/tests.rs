@@ -242,3 +242,98 @@ fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
         assert!(routed.next >= 2, "seed {seed}: {routed:?}");
     }
 }
+
+/// Tiny batches are merged, whatever their number.
+fn merging() -> Rules {
+    Rules {
+        merge_below: 1000,
+        ..Rules::default()
+    }
+}
+
+fn damaged(base: i64, records: usize) -> Bytes {
+    let mut bytes = plain(base, records).to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    bytes.into()
+}
+
+#[test]
+fn tiny_batches_that_cannot_be_merged_pass_as_they_are_and_none_is_passed_over() {
+    let decoder = &mut Decoder::default();
+    let sent = [plain(0, 3), damaged(3, 2), plain(5, 1)];
+    let routed = route(sent.concat().into(), Vec::new(), 0, &merging(), decoder);
+    check(&routed, &[(0, 3), (3, 5), (5, 6)], 6);
+    for (piped, sent) in routed.batches.iter().zip(&sent) {
+        assert_eq!(piped.batch.bytes(), sent);
+    }
+    // Nor does anything of them get into the next partition's answer.
+    let other = route(plain(70, 1), Vec::new(), 70, &Rules::default(), decoder);
+    check(&other, &[(70, 71)], 71);
+}
+
+#[test]
+fn merged_batches_stay_below_what_the_destination_takes() {
+    // Times far apart need longer numbers in a joined batch.
+    let far = |base: i64| {
+        let builder = BatchBuilder::new(base).base_timestamp(base << 50);
+        let builder = (0..40).fold(builder, |b, _| b.record(None, Some(b"v")));
+        builder.build()
+    };
+    let sent = [far(0), far(40)];
+    let sum = sent[0].len() + sent[1].len();
+    let limit = u32::try_from(sum * 5 / 4 + 1).expect("small");
+    let rules = Rules {
+        max_message_bytes: Some(limit),
+        ..merging()
+    };
+    let routed = route(
+        sent.concat().into(),
+        Vec::new(),
+        0,
+        &rules,
+        &mut Decoder::default(),
+    );
+    assert_eq!(routed.next, 80);
+    for piped in &routed.batches {
+        assert!(piped.size() <= limit as usize, "{routed:?}");
+    }
+    check(&routed, &[(0, 40), (40, 80)], 80);
+}
+
+/// A sound message with magic 1.
+fn message(offset: i64, value: &[u8]) -> Bytes {
+    let mut body = vec![1, 0];
+    body.extend_from_slice(&1_000_i64.to_be_bytes());
+    body.extend_from_slice(&(-1_i32).to_be_bytes());
+    body.extend_from_slice(&i32::try_from(value.len()).expect("small").to_be_bytes());
+    body.extend_from_slice(value);
+    // CRC-32, bit by bit.
+    let checksum = !body.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    });
+    let size = i32::try_from(body.len() + 4).expect("small");
+    let mut bytes = offset.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&size.to_be_bytes());
+    bytes.extend_from_slice(&checksum.to_be_bytes());
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
+
+#[test]
+fn old_formats_between_tiny_batches_stay_in_their_place() {
+    let sent = [
+        plain(0, 2),
+        plain(2, 1),
+        message(3, b"old"),
+        message(4, b"old too"),
+        plain(5, 1),
+        plain(6, 1),
+        message(7, b"last"),
+    ];
+    let decoder = &mut Decoder::default();
+    let routed = route(sent.concat().into(), Vec::new(), 0, &merging(), decoder);
+    check(&routed, &[(0, 3), (3, 5), (5, 7), (7, 8)], 8);
+}
