@@ -184,7 +184,11 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
-            merge_below: if self.is_behind() && self.mean_batch < settings.merge_below {
+            // What is compared with what landed is read as it was written.
+            merge_below: if self.recovery.is_over()
+                && self.is_behind()
+                && self.mean_batch < settings.merge_below
+            {
                 settings.merge_below
             } else {
                 0
@@ -300,27 +304,25 @@ impl Partition {
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination; the rest waits to be sent. Says how many
-    /// records may be there twice.
-    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> i64 {
+    /// Compares a batch with what was found at the destination; the rest waits to be sent.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) {
         if self.recovery.is_over() {
             self.push(piped);
-            return 0;
+            return;
         }
         let outcome = self.recovery.take(piped, decoder);
-        self.recovered(outcome)
+        self.recovered(outcome);
     }
 
     /// Nothing more can be read at the moment; what waited to be compared is sent.
-    pub(crate) fn read_to_the_end(&mut self) -> i64 {
-        if !self.recovery.waits() {
-            return 0;
+    pub(crate) fn read_to_the_end(&mut self) {
+        if self.recovery.waits() {
+            let outcome = self.recovery.give_up();
+            self.recovered(outcome);
         }
-        let outcome = self.recovery.give_up();
-        self.recovered(outcome)
     }
 
-    fn recovered(&mut self, outcome: Outcome) -> i64 {
+    fn recovered(&mut self, outcome: Outcome) {
         for found in outcome.found {
             found.runs.into_iter().for_each(|run| self.map.append(run));
             if let Some(position) = &mut self.position {
@@ -332,12 +334,37 @@ impl Partition {
             }
             self.totals.found += 1;
         }
-        self.totals.repeated += u64::try_from(outcome.repeated).unwrap_or(0);
+        if outcome.repeated > 0 {
+            self.write_off(outcome.repeated, outcome.missing.first());
+        }
         outcome
             .missing
             .into_iter()
             .for_each(|piped| self.push(piped));
-        outcome.repeated
+    }
+
+    /// What landed and is not what the source holds now: what follows may be at the destination twice. It
+    /// is not compared again, also not after a crash: what is sent from now on would stand behind it, and if
+    /// the comparison then came out well, only a part of it would be there twice, out of order. With a new
+    /// epoch sequence numbers that other records had are not used again.
+    fn write_off(&mut self, repeated: i64, first: Option<&PipedBatch>) {
+        let stands = self.position.as_ref().map_or(0, |p| p.offset.0);
+        self.report_repeated(repeated, first.map_or(stands, PipedBatch::first_offset));
+        if let (Some(position), Some(send)) = (&mut self.position, &self.send) {
+            (position.destination_end, position.sequence) = send.acknowledged_up_to();
+            self.position_changed = true;
+            self.raise_epoch = true;
+        }
+    }
+
+    /// Says that records from a source offset on may be at the destination twice.
+    pub(crate) fn report_repeated(&mut self, repeated: i64, from: i64) {
+        tracing::warn!(
+            partition = %self.source,
+            "the source no longer holds what was copied, to compare it with the destination: up to {repeated} \
+             records from offset {from} on may be there twice"
+        );
+        self.totals.repeated += u64::try_from(repeated).unwrap_or(0);
     }
 
     fn push(&mut self, piped: PipedBatch) {

@@ -92,6 +92,8 @@ pub(crate) struct Routed {
     pub(crate) dropped: DroppedCount,
     /// Offsets of records that are left out because they are too large, and how large they are.
     pub(crate) skipped: Vec<(i64, String)>,
+    /// Whether offsets are missing: a cleaner has been there.
+    pub(crate) has_holes: bool,
     /// Batches that were read, and their bytes.
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
@@ -155,6 +157,8 @@ impl Routed {
     /// Takes in what was made of old formats.
     fn release(&mut self, made: Result<Option<PipedBatch>, Blocked>) -> Result<(), Blocked> {
         if let Some(piped) = made? {
+            let runs = piped.last_offset() - piped.first_offset() + 1;
+            self.has_holes |= piped.first_offset() > self.next || runs > piped.offsets();
             self.take(piped);
         }
         Ok(())
@@ -182,6 +186,7 @@ impl Routed {
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
         let info = *batch.info();
+        self.has_holes |= info.base_offset > self.next || info.records < info.offsets();
         let control = if info.attributes.is_control() {
             control_type(&batch)
                 .map_err(|error| Blocked::new(info.base_offset, Cause::CannotPass, error))?
