@@ -88,15 +88,20 @@ impl Decoder {
         from: i64,
         rules: &Rules,
     ) -> Result<Vec<PipedBatch>, Blocked> {
+        self.skipped.clear();
         let mut parts = self.parts(batch, reason, i64::MIN, rules)?;
         if parts.first().is_some_and(|part| part.first_offset() < from) {
             let begin = parts.iter().position(|part| part.first_offset() >= from);
             let whole = begin.filter(|&at| at > 0 && parts[at - 1].last_offset() < from);
             parts = match whole {
                 Some(at) => parts.split_off(at),
-                None => self.parts(batch, reason, from, rules)?,
+                None => {
+                    self.skipped.clear();
+                    self.parts(batch, reason, from, rules)?
+                }
             };
         }
+        self.skipped.retain(|(offset, _)| *offset >= from);
         self.shrink(batch.bytes().len());
         Ok(parts)
     }
@@ -254,41 +259,50 @@ impl Decoder {
         untouched
     }
 
-    /// Adds the records of an entry in an old format to `gathered`; hands over what is complete.
+    /// Adds the records of an entry in an old format to `gathered`; what is complete goes to `made`, also
+    /// where the entry then turns out to be damaged.
     pub(super) fn gather(
         &mut self,
         entry: &LegacyEntry,
         from: i64,
         rules: &Rules,
         gathered: &mut Gathered,
-    ) -> Result<Option<PipedBatch>, Blocked> {
+        made: &mut Vec<PipedBatch>,
+    ) -> Result<(), Blocked> {
         let Self {
-            decoder, encoder, ..
+            decoder,
+            encoder,
+            skipped,
         } = self;
         let codec = codec_of(entry);
-        let limit = rules.max_message_bytes.map_or(OLD_FORMAT_BATCH, |limit| {
-            OLD_FORMAT_BATCH.min(limit as usize)
-        });
+        // What is compressed can become a little larger by it.
+        let most = rules
+            .max_message_bytes
+            .map_or(i32::MAX as usize, |limit| limit as usize / 16 * 15);
+        let limit = OLD_FORMAT_BATCH.min(most);
         let records = decoder
             .legacy(entry, DECOMPRESSED)
             .map_err(|error| damaged(entry.offset, &error))?;
         let (uncompressed, _) = records.sizes();
         let full = encoder.uncompressed_size().saturating_add(uncompressed) > limit;
-        let before = if !encoder.is_empty() && (full || gathered.codec != codec) {
-            gathered.finish(encoder, rules)?
-        } else {
-            None
-        };
+        if !encoder.is_empty() && (full || gathered.codec != codec) {
+            made.extend(gathered.finish(encoder, skipped, rules)?);
+        }
         gathered.codec = codec;
         for record in records {
             let record = record.map_err(|error| damaged(entry.offset, &error))?;
-            if record.offset() >= from {
-                encoder
-                    .push(&record)
-                    .map_err(|error| unusable(entry.offset, error.into()))?;
+            if record.offset() < from || rules.refused.contains(&record.offset()) {
+                continue;
             }
+            let size = encoder.uncompressed_size() + encoder.size_of(&record);
+            if !encoder.is_empty() && size > most {
+                made.extend(gathered.finish(encoder, skipped, rules)?);
+            }
+            encoder
+                .push(&record)
+                .map_err(|error| unusable(entry.offset, error.into()))?;
         }
-        Ok(before)
+        Ok(())
     }
 
     /// What is left of the records in old formats.
@@ -297,7 +311,7 @@ impl Decoder {
         gathered: &mut Gathered,
         rules: &Rules,
     ) -> Result<Option<PipedBatch>, Blocked> {
-        gathered.finish(&mut self.encoder, rules)
+        gathered.finish(&mut self.encoder, &mut self.skipped, rules)
     }
 
     /// Memory for one exceptional batch is not kept for all that follow.
@@ -369,11 +383,13 @@ impl Gathered {
     fn finish(
         &mut self,
         encoder: &mut BatchEncoder,
+        skipped: &mut Vec<(i64, String)>,
         rules: &Rules,
     ) -> Result<Option<PipedBatch>, Blocked> {
         if encoder.is_empty() {
             return Ok(None);
         }
+        let alone = encoder.count() == 1;
         let made = encoder
             .finish(&options(self.codec))
             .map_err(|error| unusable(0, error.into()))?;
@@ -381,11 +397,17 @@ impl Gathered {
             made.runs.first().map_or(0, |run| run.offset),
             made.batch.bytes().len(),
         );
-        if let Some(limit) = rules.max_message_bytes.filter(|&l| size > l as usize) {
+        let is_tried = alone && rules.limit_is_guessed;
+        let limit = rules.max_message_bytes.filter(|_| !is_tried);
+        if let Some(limit) = limit.filter(|&l| size > l as usize) {
             let reason = format!(
                 "the record at offset {first} needs a batch of {size} bytes, and the destination takes {limit}; \
                  raise the destination topic's max.message.bytes to at least {size}"
             );
+            if alone && rules.skip_too_large {
+                skipped.push((first, reason));
+                return Ok(None);
+            }
             return Err(Blocked::new(first, Cause::Refused, reason));
         }
         let next = made.runs.last().map_or(first, end_of);

@@ -226,7 +226,9 @@ impl Partition {
         let offsets: BTreeSet<i64> = indices
             .filter_map(|index| batch.offset_at(i64::from(index)))
             .collect();
-        let count = offsets.len();
+        // Nothing is won where a record is refused that was to be left out already.
+        let known = |offset: &&i64| self.refused_records.contains(offset);
+        let count = offsets.iter().filter(|offset| !known(offset)).count();
         // Those of earlier batches lie behind.
         let mut all: BTreeSet<i64> = offsets;
         all.extend(self.refused_records.range(batch.first_offset()..));
