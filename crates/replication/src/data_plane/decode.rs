@@ -128,6 +128,11 @@ impl Decoder {
         let records = decoder
             .batch(batch, DECOMPRESSED)
             .map_err(|error| damaged(base, &error))?;
+        // As the batches beside it that pass untouched.
+        let records = match rules.keep_append_time {
+            true => records,
+            false => records.with_producer_times(),
+        };
         let options = options(batch.header().codec());
         let wanted = |record: &Record<'_>| {
             record.offset() >= from && !rules.refused.contains(&record.offset())
@@ -181,10 +186,17 @@ impl Decoder {
         let mut taken = 0;
         for piece in pieces {
             let first = piece.first_offset();
+            // Where append times are kept, no batch has one any more.
             let records = decoder
                 .batch(&piece.batch, DECOMPRESSED)
-                .map_err(|error| damaged(first, &error))?;
-            for (index, record) in (0..).zip(records) {
+                .map_err(|error| damaged(first, &error))?
+                .with_producer_times();
+            let mut offsets = Vec::new();
+            piece.each_run(0, |run| {
+                offsets.extend(run.source.0..run.source.0 + run.length)
+            });
+            let mut offsets = offsets.into_iter();
+            for record in records {
                 let record = record.map_err(|error| damaged(first, &error))?;
                 let (encoder, runs) = if taken < count {
                     (&mut *encoder, &mut runs)
@@ -195,7 +207,7 @@ impl Decoder {
                 encoder
                     .push(&record)
                     .map_err(|error| unusable(first, error.into()))?;
-                let offset = piece.offset_at(index).unwrap_or(first);
+                let offset = offsets.next().unwrap_or(first);
                 extend(runs, OffsetRun { offset, length: 1 });
             }
         }
