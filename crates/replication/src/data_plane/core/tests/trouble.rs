@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use config::link::{OnRecreate, OnRefused, StartPosition};
+use config::link::{OnRecreate, StartPosition};
 use kafka_wire::batch::{BatchBuilder, Identity, RawBatch, rewrite_header};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
@@ -12,7 +12,7 @@ use super::scene::{
     DESTINATION_ID, FROM, SOURCE_ID, Scene, TO, batch, destination, position, refused_fetch,
     response, settings, source,
 };
-use crate::data_plane::core::{Assignment, Established, Place, Settings};
+use crate::data_plane::core::{Assignment, Established, Place};
 use crate::data_plane::partition::Leader;
 use crate::data_plane::recovery::Landed;
 use crate::side::Destination;
@@ -587,23 +587,4 @@ fn trouble_of_an_idle_partition_ends_with_the_evidence_that_nothing_is_missing()
     assert!(scene.partition(0).trouble.is_some(), "something is missing");
     scene.core.on_ends(&[(source(0), 0)], scene.now);
     assert!(scene.partition(0).trouble.is_none());
-}
-
-#[test]
-fn a_record_that_turns_out_too_large_alone_is_left_out_where_that_is_asked_for() {
-    let skips = Settings {
-        on_refused: OnRefused::Skip,
-        ..settings()
-    };
-    let mut scene = Scene::with(skips, 1);
-    scene.fetch(0, &[batch(0, 1), batch(1, 1)]);
-    let sent = scene.send_one();
-    scene.answer(&sent, Err(ErrorCode::MESSAGE_TOO_LARGE));
-    assert!(scene.stop_of(0).is_none());
-    assert_eq!(scene.partition(0).totals.skipped, 1);
-    scene.pass_and_settle();
-    scene.fetch(0, &[batch(0, 1), batch(1, 1)]);
-    let sent = scene.send_one();
-    scene.answer(&sent, Ok(100));
-    assert_eq!(scene.offset(0), 2);
 }
