@@ -138,6 +138,16 @@ enum Format<'a> {
 }
 
 impl Records<'_> {
+    /// With the times of their producers, also where the broker set one for all of them: what a reader
+    /// sees of a batch that was passed on untouched.
+    #[must_use]
+    pub fn with_producer_times(mut self) -> Self {
+        if let Format::Current(reader) = &mut self.format {
+            reader.forget_append_time();
+        }
+        self
+    }
+
     /// Bytes of the batch they come from: uncompressed, and as it is stored.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {

@@ -34,6 +34,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Every record has the time of its own.
+    pub(super) fn forget_append_time(&mut self) {
+        self.append_time = None;
+    }
+
     fn read(&mut self) -> Result<Record<'a>, &'static str> {
         let length = varint::read_i32(&mut self.rest).ok_or("its length")?;
         let length = usize::try_from(length).map_err(|_| "its length")?;

@@ -53,7 +53,7 @@ impl BatchEncoder {
 /// shows in its size; then the batches go as they are.
 ///
 /// # Errors
-/// Where a batch cannot be read, or they do not fit into one.
+/// Where a batch cannot be read, or they do not fit into one. Nothing is left in the encoder then.
 pub fn merge<'a>(
     decoder: &mut RecordDecoder,
     encoder: &mut BatchEncoder,
@@ -64,8 +64,15 @@ pub fn merge<'a>(
     encoder.clear();
     for batch in batches {
         let used = encoder.uncompressed_size() - HEADER_SIZE;
-        let records = decoder.batch(batch, limit.saturating_sub(used))?;
-        encoder.extend(records)?;
+        let added = decoder
+            .batch(batch, limit.saturating_sub(used))
+            .map_err(ReshapeError::from)
+            .and_then(|records| encoder.extend(records));
+        if let Err(error) = added {
+            // They would get into what is made next, which may be another partition's.
+            encoder.clear();
+            return Err(error);
+        }
     }
     Ok(encoder.finish(options)?)
 }

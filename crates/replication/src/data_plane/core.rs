@@ -24,7 +24,7 @@ mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use config::link::OnRecreate;
+use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
@@ -364,12 +364,20 @@ impl Core {
                 landed,
                 max_message_bytes,
                 store_first,
+                repeated,
                 end,
             } => {
                 partition.end = Some((end, now));
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
+                if repeated > 0 {
+                    partition.report_repeated(repeated, position.offset.0);
+                }
                 partition.begin(position, landed);
+                if self.settings.on_refused == OnRefused::Skip {
+                    // Which records were left out before a restart is not known any more.
+                    partition.recovery.distrust_numbers();
+                }
                 if store_first {
                     partition.phase = Phase::Storing;
                     partition.position_changed = true;

@@ -32,6 +32,8 @@ const DECOMPRESSED: usize = 400 * 1024 * 1024;
 const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes of tiny batches that are merged into one.
 const MERGED: usize = 256 * 1024;
+/// What may come out of them: brokers and consumers decompress a batch as a whole.
+const MERGED_UNCOMPRESSED: usize = 8 * 1024 * 1024;
 /// Uncompressed bytes of records in old formats that make one batch.
 const OLD_FORMAT_BATCH: usize = 128 * 1024;
 
@@ -89,15 +91,20 @@ impl Decoder {
         from: i64,
         rules: &Rules,
     ) -> Result<Vec<PipedBatch>, Blocked> {
+        self.skipped.clear();
         let mut parts = self.parts(batch, reason, i64::MIN, rules)?;
         if parts.first().is_some_and(|part| part.first_offset() < from) {
             let begin = parts.iter().position(|part| part.first_offset() >= from);
             let whole = begin.filter(|&at| at > 0 && parts[at - 1].last_offset() < from);
             parts = match whole {
                 Some(at) => parts.split_off(at),
-                None => self.parts(batch, reason, from, rules)?,
+                None => {
+                    self.skipped.clear();
+                    self.parts(batch, reason, from, rules)?
+                }
             };
         }
+        self.skipped.retain(|(offset, _)| *offset >= from);
         self.shrink(batch.bytes().len());
         Ok(parts)
     }
@@ -124,6 +131,11 @@ impl Decoder {
         let records = decoder
             .batch(batch, DECOMPRESSED)
             .map_err(|error| damaged(base, &error))?;
+        // As the batches beside it that pass untouched.
+        let records = match rules.keep_append_time {
+            true => records,
+            false => records.with_producer_times(),
+        };
         let options = options(batch.header().codec());
         let wanted = |record: &Record<'_>| {
             record.offset() >= from && !rules.refused.contains(&record.offset())
@@ -177,10 +189,17 @@ impl Decoder {
         let mut taken = 0;
         for piece in pieces {
             let first = piece.first_offset();
+            // Where append times are kept, no batch has one any more.
             let records = decoder
                 .batch(&piece.batch, DECOMPRESSED)
-                .map_err(|error| damaged(first, &error))?;
-            for (index, record) in (0..).zip(records) {
+                .map_err(|error| damaged(first, &error))?
+                .with_producer_times();
+            let mut offsets = Vec::new();
+            piece.each_run(0, |run| {
+                offsets.extend(run.source.0..run.source.0 + run.length)
+            });
+            let mut offsets = offsets.into_iter();
+            for record in records {
                 let record = record.map_err(|error| damaged(first, &error))?;
                 let (encoder, runs) = if taken < count {
                     (&mut *encoder, &mut runs)
@@ -191,7 +210,7 @@ impl Decoder {
                 encoder
                     .push(&record)
                     .map_err(|error| unusable(first, error.into()))?;
-                let offset = piece.offset_at(index).unwrap_or(first);
+                let offset = offsets.next().unwrap_or(first);
                 extend(runs, OffsetRun { offset, length: 1 });
             }
         }
@@ -222,68 +241,83 @@ impl Decoder {
         Ok((PipedBatch::decoded(joined, reason, next, epoch), rest))
     }
 
-    /// One batch of the records of several that could pass; their codec is the same.
-    pub(super) fn merge(&mut self, tiny: Tiny) -> Result<PipedBatch, Blocked> {
+    /// One batch of the records of several that could pass; their codec is the same. They pass as they are
+    /// where one batch of them would be too large, or one of them cannot be read: the destination looks at
+    /// each of them then.
+    pub(super) fn merge(&mut self, tiny: Tiny, rules: &Rules) -> Vec<PipedBatch> {
         let Self {
             decoder, encoder, ..
         } = self;
-        let [first, _, ..] = tiny.batches.as_slice() else {
-            let only = tiny.batches.into_iter().next();
-            let mut piped = PipedBatch::untouched(only.expect("one was added"));
-            piped.pass_over(tiny.next, tiny.leader_epoch);
-            return Ok(piped);
-        };
-        let (base, codec) = (first.info().base_offset, first.header().codec());
-        let merged = merge(
-            decoder,
-            encoder,
-            &tiny.batches,
-            &options(codec),
-            DECOMPRESSED,
-        );
-        Ok(PipedBatch::decoded(
-            merged.map_err(|error| unusable(base, error))?,
-            DecodeReason::Merged,
-            tiny.next,
-            tiny.leader_epoch,
-        ))
+        let Tiny {
+            batches,
+            next,
+            leader_epoch,
+            ..
+        } = tiny;
+        if let [first, _, ..] = batches.as_slice() {
+            let options = options(first.header().codec());
+            let merged = merge(decoder, encoder, &batches, &options, MERGED_UNCOMPRESSED);
+            let limit = rules
+                .max_message_bytes
+                .map_or(usize::MAX, |limit| limit as usize);
+            let merged = merged.ok().filter(|made| made.batch.bytes().len() <= limit);
+            if let Some(made) = merged {
+                let reason = DecodeReason::Merged;
+                return vec![PipedBatch::decoded(made, reason, next, leader_epoch)];
+            }
+        }
+        let mut untouched: Vec<PipedBatch> =
+            batches.into_iter().map(PipedBatch::untouched).collect();
+        if let Some(last) = untouched.last_mut() {
+            last.pass_over(next, leader_epoch);
+        }
+        untouched
     }
 
-    /// Adds the records of an entry in an old format to `gathered`; hands over what is complete.
+    /// Adds the records of an entry in an old format to `gathered`; what is complete goes to `made`, also
+    /// where the entry then turns out to be damaged.
     pub(super) fn gather(
         &mut self,
         entry: &LegacyEntry,
         from: i64,
         rules: &Rules,
         gathered: &mut Gathered,
-    ) -> Result<Option<PipedBatch>, Blocked> {
+        made: &mut Vec<PipedBatch>,
+    ) -> Result<(), Blocked> {
         let Self {
-            decoder, encoder, ..
+            decoder,
+            encoder,
+            skipped,
         } = self;
         let codec = codec_of(entry);
-        let limit = rules.max_message_bytes.map_or(OLD_FORMAT_BATCH, |limit| {
-            OLD_FORMAT_BATCH.min(limit as usize)
-        });
+        // What is compressed can become a little larger by it.
+        let most = rules
+            .max_message_bytes
+            .map_or(i32::MAX as usize, |limit| limit as usize / 16 * 15);
+        let limit = OLD_FORMAT_BATCH.min(most);
         let records = decoder
             .legacy(entry, DECOMPRESSED)
             .map_err(|error| damaged(entry.offset, &error))?;
         let (uncompressed, _) = records.sizes();
         let full = encoder.uncompressed_size().saturating_add(uncompressed) > limit;
-        let before = if !encoder.is_empty() && (full || gathered.codec != codec) {
-            gathered.finish(encoder, rules)?
-        } else {
-            None
-        };
+        if !encoder.is_empty() && (full || gathered.codec != codec) {
+            made.extend(gathered.finish(encoder, skipped, rules)?);
+        }
         gathered.codec = codec;
         for record in records {
             let record = record.map_err(|error| damaged(entry.offset, &error))?;
-            if record.offset() >= from {
-                encoder
-                    .push(&record)
-                    .map_err(|error| unusable(entry.offset, error.into()))?;
+            if record.offset() < from || rules.refused.contains(&record.offset()) {
+                continue;
             }
+            let size = encoder.uncompressed_size() + encoder.size_of(&record);
+            if !encoder.is_empty() && size > most {
+                made.extend(gathered.finish(encoder, skipped, rules)?);
+            }
+            encoder
+                .push(&record)
+                .map_err(|error| unusable(entry.offset, error.into()))?;
         }
-        Ok(before)
+        Ok(())
     }
 
     /// What is left of the records in old formats.
@@ -292,7 +326,7 @@ impl Decoder {
         gathered: &mut Gathered,
         rules: &Rules,
     ) -> Result<Option<PipedBatch>, Blocked> {
-        gathered.finish(&mut self.encoder, rules)
+        gathered.finish(&mut self.encoder, &mut self.skipped, rules)
     }
 
     /// Memory for one exceptional batch is not kept for all that follow.
@@ -364,11 +398,13 @@ impl Gathered {
     fn finish(
         &mut self,
         encoder: &mut BatchEncoder,
+        skipped: &mut Vec<(i64, String)>,
         rules: &Rules,
     ) -> Result<Option<PipedBatch>, Blocked> {
         if encoder.is_empty() {
             return Ok(None);
         }
+        let alone = encoder.count() == 1;
         let made = encoder
             .finish(&options(self.codec))
             .map_err(|error| unusable(0, error.into()))?;
@@ -376,11 +412,17 @@ impl Gathered {
             made.runs.first().map_or(0, |run| run.offset),
             made.batch.bytes().len(),
         );
-        if let Some(limit) = rules.max_message_bytes.filter(|&l| size > l as usize) {
+        let is_tried = alone && rules.limit_is_guessed;
+        let limit = rules.max_message_bytes.filter(|_| !is_tried);
+        if let Some(limit) = limit.filter(|&l| size > l as usize) {
             let reason = format!(
                 "the record at offset {first} needs a batch of {size} bytes, and the destination takes {limit}; \
                  raise the destination topic's max.message.bytes to at least {size}"
             );
+            if alone && rules.skip_too_large {
+                skipped.push((first, reason));
+                return Ok(None);
+            }
             return Err(Blocked::new(first, Cause::Refused, reason));
         }
         let next = made.runs.last().map_or(first, end_of);

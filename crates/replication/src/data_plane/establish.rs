@@ -167,6 +167,7 @@ async fn one(
             landed: Vec::new(),
             max_message_bytes: readings.max_message_bytes,
             store_first: true,
+            repeated: 0,
             end: readings.end,
         };
     };
@@ -288,6 +289,7 @@ pub(super) fn decide(
     let there: i64 = landed.iter().map(|l| l.offsets).sum();
     // At least as far has been copied; control records at the source may make it more.
     let reached = position.offset.0 + there;
+    let mut repeated = 0;
     let gap = if readings.log_start > reached {
         Some(("source-gap", readings.log_start, "its log now starts"))
     } else {
@@ -324,14 +326,20 @@ pub(super) fn decide(
             });
         }
         tracing::warn!(partition = %order.source, state, "going on behind a gap: {reason}");
+        if state == "source-gap" {
+            repeated = there;
+        }
         position = settled(position, &landed, at);
         landed = Vec::new();
     } else if readings.log_start > position.offset.0 {
-        // The source has dropped what would be compared; it is at the destination.
+        // The source has dropped what would be compared; it is at the destination, and so may be some of
+        // what follows: control records, and what compaction removed, are not among what landed.
+        repeated = there;
         position = settled(position, &landed, reached);
         landed = Vec::new();
     }
-    let raise = order.raise_epoch && landed.is_empty();
+    let anew = order.raise_epoch || repeated > 0;
+    let raise = anew && landed.is_empty();
     if raise {
         position.producer.epoch = position.producer.epoch.saturating_add(1);
         position.sequence = 0;
@@ -341,7 +349,8 @@ pub(super) fn decide(
         position,
         landed,
         max_message_bytes: readings.max_message_bytes,
-        store_first: raise,
+        store_first: anew,
+        repeated,
         end: readings.end,
     }
 }
@@ -417,13 +426,16 @@ fn countable(
 fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result<Vec<Landed>, i32> {
     let mut landed: Vec<Landed> = Vec::new();
     let mut sequence = position.sequence;
-    let mut first = true;
     // Retention at the destination may have removed the front of what we wrote: those count too.
     if let Some(dropped) = emptied(position, readings, tail) {
         return Ok(vec![dropped]);
     }
-    let expired = readings.destination_start - position.destination_end.0;
+    let mut behind = position.destination_end.0;
+    // Offsets behind our last batch that retention or the cleaner has emptied.
+    let mut gone = 0;
     for batch in tail {
+        gone += (batch.base_offset - behind).max(0);
+        behind = batch.next_offset();
         let ours = batch.producer_id == position.producer.id
             && batch.producer_epoch == position.producer.epoch
             && !batch.attributes.is_control();
@@ -441,7 +453,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
             continue;
         }
         if ahead > 0 {
-            if !(first && ahead <= expired) {
+            if ahead > gone {
                 return Err(batch.base_sequence);
             }
             landed.push(Landed {
@@ -450,7 +462,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
                 batch: None,
             });
         }
-        first = false;
+        gone = 0;
         let offsets = i64::from(batch.offsets());
         landed.push(Landed {
             base: Destination(batch.base_offset),

@@ -232,7 +232,9 @@ impl Partition {
         let offsets: BTreeSet<i64> = indices
             .filter_map(|index| batch.offset_at(i64::from(index)))
             .collect();
-        let count = offsets.len();
+        // Nothing is won where a record is refused that was to be left out already.
+        let known = |offset: &&i64| self.refused_records.contains(offset);
+        let count = offsets.iter().filter(|offset| !known(offset)).count();
         // Those of earlier batches lie behind.
         let mut all: BTreeSet<i64> = offsets;
         all.extend(self.refused_records.range(batch.first_offset()..));
@@ -311,27 +313,25 @@ impl Partition {
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination; the rest waits to be sent. Says how many
-    /// records may be there twice.
-    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> i64 {
+    /// Compares a batch with what was found at the destination; the rest waits to be sent.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) {
         if self.recovery.is_over() {
             self.push(piped);
-            return 0;
+            return;
         }
         let outcome = self.recovery.take(piped, decoder);
-        self.recovered(outcome)
+        self.recovered(outcome);
     }
 
     /// Nothing more can be read at the moment; what waited to be compared is sent.
-    pub(crate) fn read_to_the_end(&mut self) -> i64 {
-        if !self.recovery.waits() {
-            return 0;
+    pub(crate) fn read_to_the_end(&mut self) {
+        if self.recovery.waits() {
+            let outcome = self.recovery.give_up();
+            self.recovered(outcome);
         }
-        let outcome = self.recovery.give_up();
-        self.recovered(outcome)
     }
 
-    fn recovered(&mut self, outcome: Outcome) -> i64 {
+    fn recovered(&mut self, outcome: Outcome) {
         for found in outcome.found {
             found.runs.into_iter().for_each(|run| self.map.append(run));
             if let Some(position) = &mut self.position {
@@ -343,12 +343,37 @@ impl Partition {
             }
             self.totals.found += 1;
         }
-        self.totals.repeated += u64::try_from(outcome.repeated).unwrap_or(0);
+        if outcome.repeated > 0 {
+            self.write_off(outcome.repeated, outcome.missing.first());
+        }
         outcome
             .missing
             .into_iter()
             .for_each(|piped| self.push(piped));
-        outcome.repeated
+    }
+
+    /// What landed and is not what the source holds now: what follows may be at the destination twice. It
+    /// is not compared again, also not after a crash: what is sent from now on would stand behind it, and if
+    /// the comparison then came out well, only a part of it would be there twice, out of order. With a new
+    /// epoch sequence numbers that other records had are not used again.
+    fn write_off(&mut self, repeated: i64, first: Option<&PipedBatch>) {
+        let stands = self.position.as_ref().map_or(0, |p| p.offset.0);
+        self.report_repeated(repeated, first.map_or(stands, PipedBatch::first_offset));
+        if let (Some(position), Some(send)) = (&mut self.position, &self.send) {
+            (position.destination_end, position.sequence) = send.acknowledged_up_to();
+            self.position_changed = true;
+            self.raise_epoch = true;
+        }
+    }
+
+    /// Says that records from a source offset on may be at the destination twice.
+    pub(crate) fn report_repeated(&mut self, repeated: i64, from: i64) {
+        tracing::warn!(
+            partition = %self.source,
+            "the source no longer holds what was copied, to compare it with the destination: up to {repeated} \
+             records from offset {from} on may be there twice"
+        );
+        self.totals.repeated += u64::try_from(repeated).unwrap_or(0);
     }
 
     fn push(&mut self, piped: PipedBatch) {

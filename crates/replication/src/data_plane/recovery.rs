@@ -8,11 +8,12 @@
 //!
 //! Counting alone would lose records: when the source's cleaner has removed some of those that were
 //! copied, as many later ones would be taken for copied. So contents are compared, by checksum. Batches
-//! that were cut or joined on their way are cut and joined in the same way first.
+//! that were cut or joined on their way are cut and joined in the same way first. Where the destination
+//! changes batches their number has to do, but only while the source shows no holes.
 
 use std::collections::VecDeque;
 
-use kafka_wire::batch::{BatchHeader, BatchInfo, Identity, RawBatch, rewrite_header};
+use kafka_wire::batch::{BatchHeader, BatchInfo, Codec, Identity, RawBatch, rewrite_header};
 use kafka_wire::types::ProducerIdentity;
 
 use super::decode::Decoder;
@@ -37,6 +38,8 @@ pub(crate) struct Recovery {
     landed: VecDeque<Landed>,
     /// Batches that are the beginning of what landed first.
     gathered: Vec<PipedBatch>,
+    /// Whether records of the source are gone that may have been there when they were copied.
+    thinned: bool,
 }
 
 /// Records that were read again and are at the destination.
@@ -69,7 +72,14 @@ impl Recovery {
         Self {
             landed: landed.into(),
             gathered: Vec::new(),
+            thinned: false,
         }
+    }
+
+    /// The source has lost records among those that are read again: from now on numbers prove nothing. As
+    /// many later records would be taken for those that landed, and be lost.
+    pub(crate) fn distrust_numbers(&mut self) {
+        self.thinned = true;
     }
 
     /// Whether there is nothing left to compare with.
@@ -93,14 +103,18 @@ impl Recovery {
             };
             self.gathered.push(piped);
             if first.batch.is_none() {
-                self.count(&mut outcome);
+                if self.thinned {
+                    self.fail(&mut outcome);
+                } else {
+                    self.count(&mut outcome);
+                }
                 continue;
             }
             let total: i64 = self.gathered.iter().map(PipedBatch::offsets).sum();
             if total < first.offsets {
                 break;
             }
-            match compared(&first, &self.gathered, decoder) {
+            match compared(&first, &self.gathered, self.thinned, decoder) {
                 Some((found, rest)) => {
                     self.landed.pop_front();
                     self.gathered.clear();
@@ -189,21 +203,23 @@ impl Recovery {
 fn compared(
     landed: &Landed,
     pieces: &[PipedBatch],
+    thinned: bool,
     decoder: &mut Decoder,
 ) -> Option<(Found, Option<PipedBatch>)> {
     let stored = landed.batch.as_ref()?;
+    let codec = pieces.first()?.batch.header().codec();
+    let is_copy = |batch: &PipedBatch| {
+        has_checksum_of(stored, &batch.batch)
+            || (!thinned && was_changed(stored, &batch.batch, codec))
+    };
     let as_it_is = match pieces {
-        [one] if one.offsets() == landed.offsets => {
-            is_copy(stored, &one.batch).then(|| (one.clone(), None))
-        }
+        [one] if one.offsets() == landed.offsets => is_copy(one).then(|| (one.clone(), None)),
         _ => None,
     };
     // Also a batch that passes as it is may have been encoded anew when it was sent.
     let anew = |decoder: &mut Decoder| {
         let joined = decoder.join(pieces, landed.offsets, stored.attributes.codec());
-        joined
-            .ok()
-            .filter(|(batch, _)| is_copy(stored, &batch.batch))
+        joined.ok().filter(|(batch, _)| is_copy(batch))
     };
     let (candidate, rest) = as_it_is.or_else(|| anew(decoder))?;
     let mut runs = Vec::new();
@@ -218,20 +234,22 @@ fn compared(
     Some((found, rest))
 }
 
-/// Whether a stored batch is the copy of a batch with as many records. Where the destination's broker
-/// changes nothing the checksum decides: it is that of the payload under the header that was sent. Where it
-/// compresses or stamps records anew, or has compacted them, the number of records has to do.
-fn is_copy(stored: &BatchInfo, batch: &RawBatch) -> bool {
+/// Whether a stored batch has the checksum that a batch's payload has under the header that was sent.
+fn has_checksum_of(stored: &BatchInfo, batch: &RawBatch) -> bool {
     let producer = ProducerIdentity {
         id: stored.producer_id,
         epoch: stored.producer_epoch,
     };
     let identity = Identity::new(producer, stored.base_sequence);
     let header = rewrite_header(batch.header_bytes(), identity, false);
-    let sent = BatchHeader::new(&header);
-    let changed = stored.attributes.codec() != sent.codec()
+    stored.crc == BatchHeader::new(&header).crc()
+}
+
+/// Whether the destination's broker compressed or stamped a batch anew, or has compacted it: its checksum
+/// says nothing then, and the number of records has to do. `codec` is that of the source.
+fn was_changed(stored: &BatchInfo, batch: &RawBatch, codec: Codec) -> bool {
+    stored.attributes.codec() != codec
         || stored.attributes.has_log_append_time()
         || batch.info().attributes.has_log_append_time()
-        || stored.records != stored.offsets();
-    changed || stored.crc == sent.crc()
+        || stored.records != stored.offsets()
 }

@@ -11,8 +11,8 @@
 
 use bytes::Bytes;
 use kafka_wire::batch::{
-    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, PassLimits, Passage,
-    RawBatch, Verdict, control_type, passage, verify_crc,
+    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, LegacyEntry, PassLimits,
+    Passage, RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
 use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
@@ -92,10 +92,14 @@ pub(crate) struct Routed {
     pub(crate) dropped: DroppedCount,
     /// Offsets of records that are left out because they are too large, and how large they are.
     pub(crate) skipped: Vec<(i64, String)>,
+    /// Whether offsets are missing: a cleaner has been there.
+    pub(crate) has_holes: bool,
     /// Batches that were read, and their bytes.
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
     tiny: Tiny,
+    /// Behind the last entry in an old format that was taken in.
+    old_end: i64,
 }
 
 /// Judges what was read from `wanted` on.
@@ -108,18 +112,20 @@ pub(crate) fn route(
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
     let mut routed = Routed::nothing(wanted);
-    let mut gathered = Gathered::default();
+    let mut old = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
                 routed.read_batches += 1;
                 routed.read_bytes += batch.bytes().len();
                 routed
-                    .release(decoder.gathered(&mut gathered, rules))
+                    .release(&mut old, rules, decoder)
                     .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
             }
             Ok(Entry::Legacy(entry)) => {
-                routed.release(decoder.gather(&entry, wanted, rules, &mut gathered))
+                // What came before it is written before it, and leaves the encoder free.
+                routed.merge(rules, decoder);
+                routed.gather(&entry, wanted, &mut old, rules, decoder)
             }
             Err(error) => {
                 let reason = format_args!("the source's answer cannot be read: {error}");
@@ -131,9 +137,8 @@ pub(crate) fn route(
             break;
         }
     }
-    let rest = routed
-        .release(decoder.gathered(&mut gathered, rules))
-        .and_then(|()| routed.merge(decoder));
+    let rest = routed.release(&mut old, rules, decoder);
+    routed.merge(rules, decoder);
     if let Err(blocked) = rest {
         // What lies further in front is the first to be met.
         routed.blocked = Some(blocked);
@@ -151,22 +156,55 @@ impl Routed {
         }
     }
 
-    /// Takes in what was made of old formats.
-    fn release(&mut self, made: Result<Option<PipedBatch>, Blocked>) -> Result<(), Blocked> {
-        if let Some(piped) = made? {
-            self.take(piped);
+    /// Takes in an entry in an old format.
+    fn gather(
+        &mut self,
+        entry: &LegacyEntry,
+        wanted: i64,
+        old: &mut Gathered,
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
+        let mut made = Vec::new();
+        let done = decoder.gather(entry, wanted, rules, old, &mut made);
+        self.skipped.append(&mut decoder.take_skipped());
+        made.into_iter().for_each(|piped| self.take_old(piped));
+        if done.is_ok() {
+            self.old_end = entry.offset.saturating_add(1);
         }
+        done
+    }
+
+    /// Takes in what is left of old formats. Reading goes on behind the last entry, also where none of its
+    /// records is to be written.
+    fn release(
+        &mut self,
+        old: &mut Gathered,
+        rules: &Rules,
+        decoder: &mut Decoder,
+    ) -> Result<(), Blocked> {
+        let made = decoder.gathered(old, rules);
+        self.skipped.append(&mut decoder.take_skipped());
+        if let Some(piped) = made? {
+            self.take_old(piped);
+        }
+        let end = std::mem::take(&mut self.old_end);
+        self.pass_over_to(end, -1);
         Ok(())
     }
 
-    /// Makes one batch of the tiny ones that were read.
-    fn merge(&mut self, decoder: &mut Decoder) -> Result<(), Blocked> {
-        if self.tiny.is_empty() {
-            return Ok(());
+    fn take_old(&mut self, piped: PipedBatch) {
+        let offsets = piped.last_offset() - piped.first_offset() + 1;
+        self.has_holes |= piped.first_offset() > self.next || offsets > piped.offsets();
+        self.take(piped);
+    }
+
+    /// Makes one batch of the tiny ones that were read, if there are any.
+    fn merge(&mut self, rules: &Rules, decoder: &mut Decoder) {
+        if !self.tiny.is_empty() {
+            let tiny = std::mem::take(&mut self.tiny);
+            self.batches.append(&mut decoder.merge(tiny, rules));
         }
-        let merged = decoder.merge(std::mem::take(&mut self.tiny))?;
-        self.batches.push(merged);
-        Ok(())
     }
 
     fn take(&mut self, piped: PipedBatch) {
@@ -183,6 +221,7 @@ impl Routed {
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
         let info = *batch.info();
+        self.has_holes |= info.base_offset > self.next || info.records < info.offsets();
         let control = if info.attributes.is_control() {
             control_type(&batch)
                 .map_err(|error| Blocked::new(info.base_offset, Cause::CannotPass, error))?
@@ -219,7 +258,7 @@ impl Routed {
                     let reason = "damaged at the source: its checksum does not fit";
                     return Err(Blocked::new(info.base_offset, Cause::Damaged, reason));
                 }
-                self.pass(batch, rules, decoder)?;
+                self.pass(batch, rules, decoder);
             }
             Passage::Drop(dropped) => {
                 match dropped {
@@ -239,17 +278,12 @@ impl Routed {
     }
 
     /// Passes a batch on as it is, or with its neighbours.
-    fn pass(
-        &mut self,
-        batch: RawBatch,
-        rules: &Rules,
-        decoder: &mut Decoder,
-    ) -> Result<(), Blocked> {
+    fn pass(&mut self, batch: RawBatch, rules: &Rules, decoder: &mut Decoder) {
         let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
         let again = match self.tiny.add(batch, rules) {
             Ok(()) => None,
             Err(batch) => {
-                self.merge(decoder)?;
+                self.merge(rules, decoder);
                 self.tiny.add(batch, rules).err()
             }
         };
@@ -257,7 +291,6 @@ impl Routed {
             Some(batch) => self.take(PipedBatch::untouched(batch)),
             None => (self.next, self.leader_epoch) = (next, leader_epoch),
         }
-        Ok(())
     }
 
     fn decode(
@@ -267,9 +300,12 @@ impl Routed {
         rules: &Rules,
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
-        self.merge(decoder)?;
-        let made = decoder.reshape(batch, reason, self.next, rules)?;
-        self.skipped.append(&mut decoder.take_skipped());
+        self.merge(rules, decoder);
+        let made = decoder.reshape(batch, reason, self.next, rules);
+        // Nothing of a batch that cannot be used has been left out.
+        let mut skipped = decoder.take_skipped();
+        let made = made?;
+        self.skipped.append(&mut skipped);
         if made.is_empty() {
             self.pass_over(batch.info());
         }
@@ -278,16 +314,19 @@ impl Routed {
     }
 
     fn pass_over(&mut self, info: &BatchInfo) {
+        self.pass_over_to(info.next_offset(), info.leader_epoch);
+    }
+
+    fn pass_over_to(&mut self, next: i64, leader_epoch: i32) {
         // The first batch of an answer may end before the wanted offset.
-        if info.next_offset() <= self.next {
+        if next <= self.next {
             return;
         }
-        self.next = info.next_offset();
-        self.leader_epoch = info.leader_epoch;
+        (self.next, self.leader_epoch) = (next, leader_epoch);
         if !self.tiny.is_empty() {
-            self.tiny.pass_over(self.next, self.leader_epoch);
+            self.tiny.pass_over(next, leader_epoch);
         } else if let Some(last) = self.batches.last_mut() {
-            last.pass_over(self.next, self.leader_epoch);
+            last.pass_over(next, leader_epoch);
         }
     }
 }

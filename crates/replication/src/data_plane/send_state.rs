@@ -85,6 +85,11 @@ impl SendState {
         self.queue.len()
     }
 
+    /// Where the destination's log ends as far as it is ours, and the sequence number behind that.
+    pub(crate) fn acknowledged_up_to(&self) -> (Destination<i64>, i32) {
+        (Destination(self.end), self.acknowledged_sequence)
+    }
+
     /// Whether everything has been acknowledged.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.in_flight.is_empty()

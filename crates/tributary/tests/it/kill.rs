@@ -16,10 +16,10 @@ const KILLS: usize = 10;
 const PER_SECOND: u32 = 400;
 
 /// Pseudo-random moments from the seed (SplitMix64), in milliseconds after the start of the program.
-struct Moments(u64);
+pub(crate) struct Moments(pub(crate) u64);
 
 impl Moments {
-    fn next(&mut self, least: u64, most: u64) -> Duration {
+    pub(crate) fn next(&mut self, least: u64, most: u64) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -17,6 +17,7 @@ mod encoded_batches;
 mod fidelity;
 mod java_patterns;
 mod kill;
+mod kill_awkward;
 mod mirror_maker;
 mod obstacle;
 mod outage;

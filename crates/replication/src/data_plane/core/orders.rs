@@ -128,6 +128,8 @@ pub(crate) enum Established {
         max_message_bytes: Option<u32>,
         /// Whether the position has to be stored before anything is written.
         store_first: bool,
+        /// Records that may be at the destination, and cannot be compared any more.
+        repeated: i64,
         /// The source's last stable offset.
         end: i64,
     },

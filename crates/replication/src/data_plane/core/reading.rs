@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::super::decode::Rules;
 use super::super::partition::{Partition, Phase};
-use super::super::piped::PipedBatch;
 use super::super::route::{Blocked, Routed};
 use super::super::send_state::SendState;
 use super::{Core, Index};
@@ -244,26 +243,24 @@ impl Core {
             partition.totals.skipped += 1;
         }
         partition.note_sizes(routed.read_batches, routed.read_bytes);
-        let news = routed.next != fetched.asked || routed.blocked.is_some();
-        let begin = routed.batches.first().map(PipedBatch::first_offset);
-        let mut repeated = 0;
+        if routed.has_holes {
+            partition.recovery.distrust_numbers();
+        }
         for piped in routed.batches {
-            repeated += partition.read(piped, &mut self.decoder);
+            partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
         partition.pass_over(routed.next, routed.leader_epoch, routed.dropped);
         let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
         if at_the_end || routed.blocked.is_some() {
-            repeated += partition.read_to_the_end();
+            partition.read_to_the_end();
         }
-        if repeated > 0 {
-            tracing::warn!(
-                partition = %partition.source,
-                "the source no longer holds what was copied from offset {} on: up to {repeated} records behind \
-                 it may be at the destination twice",
-                begin.unwrap_or(fetched.asked)
-            );
+        if partition.raise_epoch {
+            // Before anything is sent again it has to be stored that what landed is written off.
+            let trouble = "what landed is not what the source holds; it is copied again";
+            return self.restart(index, trouble.to_owned(), now);
         }
+        let news = routed.next != fetched.asked || routed.blocked.is_some();
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
             partition.recover();

@@ -2,6 +2,7 @@
 
 mod copying;
 mod halting;
+mod left_out;
 mod scene;
 mod simulation;
 mod trouble;

@@ -348,6 +348,9 @@ impl Core {
                 .map(|m| format!(" ({m})"))
                 .unwrap_or_default()
         );
+        let too_large = TOO_LARGE.contains(&answer.error);
+        let alone = too_large && piped.offsets() == 1;
+        let skips = self.settings.on_refused == OnRefused::Skip;
         let stop = match answer.error.class() {
             ErrorClass::ProducerState => {
                 // Alone on its way and out of step all the same: the broker knows another history
@@ -373,17 +376,17 @@ impl Core {
                     ),
                 })
             }
-            _ if TOO_LARGE.contains(&answer.error) => {
+            // Where the limit may not be read, a record shows only here that it is too large.
+            _ if too_large && !(alone && skips) => {
                 // Read again with the limit as it is now, it comes in parts.
                 let (stop, size) = (refusal(piped, offset, &trouble), piped.size());
-                let single = piped.offsets() == 1;
                 partition.guess_limit(size);
-                (partition.count_refusal(offset) >= SIZES || single).then_some(stop)
+                (partition.count_refusal(offset) >= SIZES || alone).then_some(stop)
             }
-            ErrorClass::RefusedData if self.settings.on_refused == OnRefused::Skip => {
+            ErrorClass::RefusedData if skips => {
                 let (stop, batch) = (refusal(piped, offset, &trouble), piped.clone());
                 let indices = answer.record_errors.iter().map(|e| e.batch_index);
-                let count = partition.leave_out(&batch, indices);
+                let count = partition.leave_out(&batch, indices.chain(alone.then_some(0)));
                 tracing::error!(
                     partition = %partition.source,
                     records = count,

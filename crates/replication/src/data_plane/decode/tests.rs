@@ -198,19 +198,33 @@ fn damage_is_found_before_anything_is_encoded_anew() {
 }
 
 #[test]
-fn append_times_become_the_times_of_the_records() {
+fn append_times_become_the_times_of_the_records_only_where_that_is_asked_for() {
     let builder = BatchBuilder::new(0)
+        .base_timestamp(70)
         .record(None, Some(b"a"))
         .record(None, Some(b"b"))
         .attributes(kafka_wire::batch::Attributes::LOG_APPEND_TIME);
-    let source = RawBatch::parse(builder.build()).expect("well formed");
-    let appended = source.info().max_timestamp;
-    let parts = Decoder::default()
-        .reshape(&source, DecodeReason::AppendTime, 0, &Rules::default())
-        .expect("it can be decoded");
-    let header = BatchHeader::new(parts[0].batch.header_bytes());
-    assert!(!header.has_log_append_time());
-    for record in records(&parts[0].batch).expect("readable") {
-        assert_eq!(record.timestamp, appended);
+    let mut header: [u8; 61] = builder.build()[..61].try_into().expect("a header");
+    header[35..43].copy_from_slice(&500_i64.to_be_bytes());
+    let payload = builder.build().slice(61..);
+    kafka_wire::batch::recompute_crc(&mut header, &payload);
+    let source = RawBatch::parse([&header[..], &payload].concat().into()).expect("well formed");
+    let appended = Rules {
+        keep_append_time: true,
+        ..Rules::default()
+    };
+    // Otherwise as in the batches beside it, which pass untouched.
+    for (reason, rules, time) in [
+        (DecodeReason::AppendTime, appended, 500),
+        (DecodeReason::BegunInside, Rules::default(), 70),
+    ] {
+        let parts = Decoder::default()
+            .reshape(&source, reason, 1, &rules)
+            .expect("it can be decoded");
+        let header = BatchHeader::new(parts[0].batch.header_bytes());
+        assert!(!header.has_log_append_time());
+        for record in records(&parts[0].batch).expect("readable") {
+            assert_eq!(record.timestamp, time, "{reason:?}");
+        }
     }
 }

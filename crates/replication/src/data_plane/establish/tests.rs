@@ -229,6 +229,20 @@ fn what_retention_removed_in_front_of_our_batches_had_landed() {
 }
 
 #[test]
+fn what_the_cleaner_removed_between_our_batches_had_landed() {
+    // [142, 147) are empty: three of them were ours, as the sequence tells.
+    check(
+        &position(),
+        0,
+        &[ours(10, 140, 2), ours(15, 147, 1)],
+        Ok(vec![at(140, 2), at(144, 3), at(147, 1)]),
+    );
+    // Nothing was removed behind the foreign batch that could have been ours.
+    let tail = [ours(10, 140, 2), foreign(144, 1), ours(15, 145, 1)];
+    check(&position(), 0, &tail, Err(15));
+}
+
+#[test]
 fn sequences_wrap_between_batches_and_inside_one() {
     let near = Position {
         sequence: i32::MAX - 1,
@@ -292,7 +306,15 @@ fn a_source_that_dropped_records_before_they_were_copied_is_a_gap() {
     // Three of them had been copied.
     let tail = [ours(10, 140, 3)];
     stops(gap, &tail, "source-gap at Some(43)");
-    goes_on(gap, &tail, "50 sequence 13 epoch 3 end 143 landed 0");
+    let there = Readings {
+        destination_end: 143,
+        ..gap
+    };
+    goes_on(
+        there,
+        &tail,
+        "50 sequence 0 epoch 4 end 143 landed 0, stored first",
+    );
 }
 
 #[test]
@@ -349,7 +371,10 @@ fn a_raised_epoch_begins_at_sequence_zero_and_is_stored_first() {
     assert_eq!(told, "40 sequence 0 epoch 4 end 145 landed 0, stored first");
     // What landed is taken over first; the epoch is raised if it is needed then.
     let told = outcome(&raising, later, &[ours(10, 140, 5)]);
-    assert_eq!(told, "40 sequence 10 epoch 3 end 140 landed 5");
+    assert_eq!(
+        told,
+        "40 sequence 10 epoch 3 end 140 landed 5, stored first"
+    );
 }
 
 #[test]

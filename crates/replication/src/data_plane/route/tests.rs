@@ -242,3 +242,217 @@ fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
         assert!(routed.next >= 2, "seed {seed}: {routed:?}");
     }
 }
+
+/// Tiny batches are merged, whatever their number.
+fn merging() -> Rules {
+    Rules {
+        merge_below: 1000,
+        ..Rules::default()
+    }
+}
+
+fn damaged(base: i64, records: usize) -> Bytes {
+    let mut bytes = plain(base, records).to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    bytes.into()
+}
+
+#[test]
+fn tiny_batches_that_cannot_be_merged_pass_as_they_are_and_none_is_passed_over() {
+    let decoder = &mut Decoder::default();
+    let sent = [plain(0, 3), damaged(3, 2), plain(5, 1)];
+    let routed = route(sent.concat().into(), Vec::new(), 0, &merging(), decoder);
+    check(&routed, &[(0, 3), (3, 5), (5, 6)], 6);
+    for (piped, sent) in routed.batches.iter().zip(&sent) {
+        assert_eq!(piped.batch.bytes(), sent);
+    }
+    // Nor does anything of them get into the next partition's answer.
+    let other = route(plain(70, 1), Vec::new(), 70, &Rules::default(), decoder);
+    check(&other, &[(70, 71)], 71);
+}
+
+#[test]
+fn merged_batches_stay_below_what_the_destination_takes() {
+    // Times far apart need longer numbers in a joined batch.
+    let far = |base: i64| {
+        let builder = BatchBuilder::new(base).base_timestamp(base << 50);
+        let builder = (0..40).fold(builder, |b, _| b.record(None, Some(b"v")));
+        builder.build()
+    };
+    let sent = [far(0), far(40)];
+    let sum = sent[0].len() + sent[1].len();
+    let limit = u32::try_from(sum * 5 / 4 + 1).expect("small");
+    let rules = Rules {
+        max_message_bytes: Some(limit),
+        ..merging()
+    };
+    let routed = route(
+        sent.concat().into(),
+        Vec::new(),
+        0,
+        &rules,
+        &mut Decoder::default(),
+    );
+    assert_eq!(routed.next, 80);
+    for piped in &routed.batches {
+        assert!(piped.size() <= limit as usize, "{routed:?}");
+    }
+    check(&routed, &[(0, 40), (40, 80)], 80);
+}
+
+/// A sound message with magic 1.
+fn message(offset: i64, value: &[u8]) -> Bytes {
+    old_entry(offset, 0, value)
+}
+
+/// Messages in an lz4 frame, which stores them as they are, under the offset of the last.
+fn wrapper(last: i64, messages: &[Bytes]) -> Bytes {
+    let messages = messages.concat();
+    let length = u32::try_from(messages.len()).expect("small") | 0x8000_0000;
+    let mut frame = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(&messages);
+    frame.extend_from_slice(&[0; 4]);
+    old_entry(last, 3, &frame)
+}
+
+fn old_entry(offset: i64, codec: u8, value: &[u8]) -> Bytes {
+    let mut body = vec![1, codec];
+    body.extend_from_slice(&1_000_i64.to_be_bytes());
+    body.extend_from_slice(&(-1_i32).to_be_bytes());
+    body.extend_from_slice(&i32::try_from(value.len()).expect("small").to_be_bytes());
+    body.extend_from_slice(value);
+    // CRC-32, bit by bit.
+    let checksum = !body.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    });
+    let size = i32::try_from(body.len() + 4).expect("small");
+    let mut bytes = offset.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&size.to_be_bytes());
+    bytes.extend_from_slice(&checksum.to_be_bytes());
+    bytes.extend_from_slice(&body);
+    bytes.into()
+}
+
+#[test]
+fn old_formats_between_tiny_batches_stay_in_their_place() {
+    let sent = [
+        plain(0, 2),
+        plain(2, 1),
+        message(3, b"old"),
+        message(4, b"old too"),
+        plain(5, 1),
+        plain(6, 1),
+        message(7, b"last"),
+    ];
+    let decoder = &mut Decoder::default();
+    let routed = route(sent.concat().into(), Vec::new(), 0, &merging(), decoder);
+    check(&routed, &[(0, 3), (3, 5), (5, 7), (7, 8)], 8);
+}
+
+#[test]
+fn records_in_old_formats_that_are_left_out_are_passed_over() {
+    let rules = Rules {
+        refused: std::sync::Arc::new([3, 5, 6].into()),
+        ..Rules::default()
+    };
+    let sent = [3, 4, 5, 6].map(|offset| message(offset, b"old"));
+    let decoder = &mut Decoder::default();
+    let routed = route(sent.concat().into(), Vec::new(), 3, &rules, decoder);
+    check(&routed, &[(4, 7)], 7);
+    // Otherwise the same answer would come for ever.
+    let routed = route(sent[2..].concat().into(), Vec::new(), 5, &rules, decoder);
+    check(&routed, &[], 7);
+}
+
+#[test]
+fn records_in_old_formats_that_are_too_large_are_left_out_where_that_is_asked_for() {
+    let rules = Rules {
+        max_message_bytes: Some(100),
+        skip_too_large: true,
+        ..Rules::default()
+    };
+    let sent = [
+        message(3, b"old"),
+        message(4, &[b'x'; 200]),
+        message(5, b"old"),
+    ];
+    let decoder = &mut Decoder::default();
+    let routed = route(sent.concat().into(), Vec::new(), 3, &rules, decoder);
+    check(&routed, &[(3, 4), (5, 6)], 6);
+    let skipped: Vec<i64> = routed.skipped.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(skipped, [4]);
+    let routed = route(sent[1].clone(), Vec::new(), 4, &rules, decoder);
+    check(&routed, &[], 5);
+}
+
+#[test]
+fn what_was_left_out_is_told_of_its_own_batch_only_and_only_behind_the_beginning() {
+    let rules = Rules {
+        max_message_bytes: Some(100),
+        skip_too_large: true,
+        ..Rules::default()
+    };
+    let large = |base: i64| {
+        let large = [b'x'; 200];
+        BatchBuilder::new(base)
+            .record(None, Some(&large))
+            .record(None, Some(b"small"))
+            .record(None, Some(&large))
+            .build()
+    };
+    let decoder = &mut Decoder::default();
+    // The records of the first cannot be read to their end.
+    let mut broken = large(0).to_vec();
+    broken[57..61].copy_from_slice(&4_i32.to_be_bytes());
+    broken[23..27].copy_from_slice(&3_i32.to_be_bytes());
+    let payload = broken.split_off(61);
+    let mut header: [u8; 61] = broken.try_into().expect("a header");
+    kafka_wire::batch::recompute_crc(&mut header, &payload);
+    let broken = [&header[..], &payload].concat();
+    let routed = route(broken.into(), Vec::new(), 0, &rules, decoder);
+    assert!(routed.blocked.is_some() && routed.skipped.is_empty());
+    let routed = route(large(70), Vec::new(), 71, &rules, decoder);
+    check(&routed, &[(71, 73)], 73);
+    let skipped: Vec<i64> = routed.skipped.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(skipped, [72]);
+}
+
+#[test]
+fn a_wrapper_larger_than_the_destination_takes_comes_in_parts() {
+    let messages: Vec<Bytes> = (0..10).map(|n| message(n, &[b'a'; 50])).collect();
+    let rules = Rules {
+        max_message_bytes: Some(300),
+        ..Rules::default()
+    };
+    let entry = wrapper(29, &messages);
+    let routed = route(entry, Vec::new(), 20, &rules, &mut Decoder::default());
+    assert!(routed.blocked.is_none(), "{routed:?}");
+    assert_eq!((routed.next, routed.batches[0].first_offset()), (30, 20));
+    assert!(routed.batches.len() > 2);
+    for piped in &routed.batches {
+        assert!(piped.size() <= 300, "{piped:?}");
+    }
+    let records: i64 = routed.batches.iter().map(PipedBatch::offsets).sum();
+    assert_eq!(records, 10);
+}
+
+#[test]
+fn what_comes_before_a_damaged_wrapper_is_written_before_what_is_sound_in_it() {
+    let mut broken = message(1, &[b'b'; 80]).to_vec();
+    let last = broken.len() - 1;
+    broken[last] ^= 1;
+    let inside = [message(0, &[b'b'; 80]), broken.into()];
+    let sent = [message(20, &[b'a'; 80]), wrapper(22, &inside)];
+    let rules = Rules {
+        max_message_bytes: Some(200),
+        ..Rules::default()
+    };
+    let decoder = &mut Decoder::default();
+    let routed = route(sent.concat().into(), Vec::new(), 20, &rules, decoder);
+    check(&routed, &[(20, 21), (21, 22)], 22);
+    blocks(&routed, 22, "checksum");
+}

@@ -269,6 +269,7 @@ impl Scene {
         }
         let outcome = Established::Ready {
             position,
+            repeated: 0,
             landed: self.landed.remove(&order.index).unwrap_or_default(),
             max_message_bytes: self.max_message_bytes,
             store_first,

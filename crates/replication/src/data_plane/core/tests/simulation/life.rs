@@ -2,7 +2,7 @@
 
 mod answers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
@@ -79,6 +79,7 @@ pub(super) struct Life {
     next_producer: i64,
     /// How often positions are stored, of 8 chances.
     store_often: u32,
+    cleans: bool,
     tally: Tally,
     found: Option<String>,
 }
@@ -92,6 +93,13 @@ pub(super) struct Tally {
     pub(super) landed: u64,
     pub(super) raised_epochs: u64,
     pub(super) records: u64,
+    /// Records that were reported as possibly twice, and those that are.
+    pub(super) repeated: u64,
+    pub(super) twice: u64,
+    /// Records that were reported as left out.
+    pub(super) skipped: u64,
+    /// Times that a cleaner took something away on either side.
+    pub(super) cleaned: u64,
     /// Batches acknowledged that had been decoded, by reason.
     pub(super) decoded: [u64; DecodeReason::ALL.len()],
 }
@@ -103,6 +111,10 @@ impl std::ops::AddAssign for Tally {
         self.landed += other.landed;
         self.raised_epochs += other.raised_epochs;
         self.records += other.records;
+        self.repeated += other.repeated;
+        self.twice += other.twice;
+        self.skipped += other.skipped;
+        self.cleaned += other.cleaned;
         for (sum, more) in self.decoded.iter_mut().zip(other.decoded) {
             *sum += more;
         }
@@ -133,6 +145,13 @@ impl Life {
         let to: Vec<usize> = (0..partitions)
             .map(|i| if merged { i / 2 } else { i })
             .collect();
+        let (skips, cleans) = (random.random_bool(0.2), random.random_bool(0.4));
+        let on_gap = if cleans { OnGap::Continue } else { OnGap::Stop };
+        let on_refused = if skips {
+            OnRefused::Skip
+        } else {
+            OnRefused::Stop
+        };
         let settings = Settings {
             shared: false,
             check_crcs: true,
@@ -147,8 +166,8 @@ impl Life {
             max_in_flight: random.random_range(1..6),
             partition_room: random.random_range(1..2000),
             retry: (Duration::from_millis(100), Duration::from_secs(5)),
-            on_refused: OnRefused::Stop,
-            on_gap: OnGap::Stop,
+            on_refused,
+            on_gap,
             on_recreate: OnRecreate::Stop,
         };
         let mut life = Self {
@@ -164,6 +183,7 @@ impl Life {
             late: Vec::new(),
             next_producer: 1,
             store_often: 0,
+            cleans,
             tally: Tally::default(),
             found: None,
         };
@@ -171,6 +191,8 @@ impl Life {
             // A record with its header has up to 80 bytes, four of them up to 120.
             log.limit = life.random.random_bool(0.4).then_some(90);
             log.tells_limit = life.random.random_bool(0.7);
+            log.restamps = cleans && life.random.random_bool(0.3);
+            log.refuses = if skips { 5 } else { 0 };
         }
         life.store_often = life.random.random_range(0..8);
         life.assign();
@@ -188,8 +210,9 @@ impl Life {
             }
         }
         self.come_to_rest()?;
+        self.count_totals();
         self.compare()?;
-        self.count_decoded();
+        self.count_twice()?;
         self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
         Ok(self.tally)
     }
@@ -290,7 +313,7 @@ impl Life {
 
     fn trouble(&mut self) {
         let at = self.random.random_range(0..self.sources.len());
-        match self.random.random_range(0..12) {
+        match self.random.random_range(0..16) {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
             2 if self.random.random_bool(0.5) => self.destinations[at].fence(),
@@ -321,6 +344,21 @@ impl Life {
                 }
             }
             10 => self.answer_with_refusal(),
+            11 => {
+                let log = &mut self.destinations[at];
+                // A record with its header has up to 80 bytes.
+                log.limit = log.limit.map(|_| self.random.random_range(85..140));
+            }
+            12..15 if !self.cleans => {}
+            12 | 13 if self.random.random_bool(0.7) => {
+                self.tally.cleaned += 1;
+                self.sources[at].clean(&mut self.random);
+            }
+            12 | 13 => self.sources[at].move_start(&mut self.random),
+            14 => {
+                self.tally.cleaned += 1;
+                self.destinations[at].clean(&mut self.random);
+            }
             _ => self.crash(),
         }
     }
@@ -350,11 +388,11 @@ impl Life {
         let index = number(&entry.partition);
         let position = &entry.position;
         let there = &self.destinations[self.to[index]].places;
-        let wanted = self.sources[index].committed.iter();
-        let missing = wanted
-            .take_while(|offset| **offset < position.offset.0)
+        let missing = self
+            .wanted(index)
+            .take_while(|offset| *offset < position.offset.0)
             .find(|offset| {
-                let at = there.get(&(index, **offset));
+                let at = there.get(&(index, *offset));
                 at.is_none_or(|at| *at >= position.destination_end.0)
             });
         if let Some(offset) = missing {
@@ -394,15 +432,28 @@ impl Life {
                 self.late.push((node, sent.request));
             }
         }
+        self.land_before_cleaning();
         self.tally.crashes += 1;
-        self.count_decoded();
+        self.count_totals();
         self.open = Open::default();
         self.core = Core::new(self.core.settings.clone());
         self.assign();
     }
 
-    fn count_decoded(&mut self) {
+    /// A request that outlives its connection and lands behind what was read of the log: a known window.
+    /// Where the same records are sent again it is closed by their sequence numbers; where others are,
+    /// because the source was cleaned or records are left out, no life is to meet it.
+    fn land_before_cleaning(&mut self) {
+        let skips = self.core.settings.on_refused == OnRefused::Skip;
+        while (self.cleans || skips) && !self.late.is_empty() {
+            self.land_late();
+        }
+    }
+
+    fn count_totals(&mut self) {
         for partition in self.core.partitions.values() {
+            self.tally.repeated += partition.totals.repeated;
+            self.tally.skipped += partition.totals.skipped;
             for (sum, more) in self.tally.decoded.iter_mut().zip(partition.totals.decoded) {
                 *sum += more;
             }
@@ -446,20 +497,55 @@ impl Life {
         Err(format!("no rest after {rounds} rounds: {stands:?}"))
     }
 
+    /// Source offsets that have to arrive, in order: what the source still holds and the destination takes.
+    fn wanted(&self, index: usize) -> impl Iterator<Item = i64> {
+        let log = &self.sources[index];
+        let to = &self.destinations[self.to[index]];
+        let offsets = log.committed.iter().copied();
+        offsets.filter(|offset| !log.removed.contains(offset) && !to.is_refused(*offset))
+    }
+
+    /// Source and destination offset of every record of a partition that arrived, in the order of arrival.
+    fn arrived(&self, index: usize) -> impl Iterator<Item = (i64, i64)> {
+        let records = self.destinations[self.to[index]].records.iter();
+        records
+            .filter(move |((from, _), _)| *from == index)
+            .map(|((_, offset), at)| (*offset, *at))
+    }
+
     fn compare(&self) -> Result<(), String> {
         for (index, log) in self.sources.iter().enumerate() {
-            let arrived: Vec<(i64, i64)> = self.destinations[self.to[index]]
-                .records
-                .iter()
-                .filter(|((from, _), _)| *from == index)
-                .map(|((_, offset), at)| (*offset, *at))
-                .collect();
+            let arrived: Vec<(i64, i64)> = self.arrived(index).collect();
             let offsets: Vec<i64> = arrived.iter().map(|(offset, _)| *offset).collect();
-            if offsets != log.committed {
-                let wanted = &log.committed;
-                return Err(format!(
-                    "partition {index} holds {offsets:?} instead of {wanted:?}"
-                ));
+            let wanted: Vec<i64> = self.wanted(index).collect();
+            let told = || format!("partition {index} holds {offsets:?} instead of {wanted:?}");
+            let unknown = |offset: &&i64| log.committed.binary_search(offset).is_err();
+            if offsets.iter().find(unknown).is_some() {
+                return Err(told());
+            }
+            // First arrivals are in order, and what counts in the end, the last ones, too.
+            let mut first = Vec::new();
+            for offset in &offsets {
+                if first.last().is_none_or(|last| last < offset) {
+                    first.push(*offset);
+                }
+            }
+            let distinct: BTreeSet<i64> = offsets.iter().copied().collect();
+            if first.len() != distinct.len() {
+                return Err(format!("out of order: {}", told()));
+            }
+            let places: BTreeMap<i64, i64> = arrived.iter().copied().collect();
+            let mut last: Vec<(i64, i64)> = wanted
+                .iter()
+                .filter_map(|offset| Some((*places.get(offset)?, *offset)))
+                .collect();
+            last.sort_unstable();
+            if last
+                .iter()
+                .map(|(_, offset)| *offset)
+                .ne(wanted.iter().copied())
+            {
+                return Err(told());
             }
             let map: BTreeMap<i64, i64> = self.kept[index]
                 .segments
@@ -470,9 +556,34 @@ impl Life {
                     (0..run.length).map(move |i| (run.source.0 + i, to + i))
                 })
                 .collect();
-            if map != arrived.iter().copied().collect() {
+            // What could not be compared is not in the map, and was reported.
+            let is_known =
+                self.tally.repeated > 0 || wanted.iter().all(|offset| map.contains_key(offset));
+            // Where exactly something was that the destination's cleaner has removed, nobody can tell.
+            let is_cleaned = self.destinations[self.to[index]].is_cleaned;
+            let mut entries = map.iter();
+            let is_true = is_cleaned || entries.all(|(from, to)| arrived.contains(&(*from, *to)));
+            if !is_known || !is_true {
                 return Err(format!("the map {map:?} is not {arrived:?}"));
             }
+        }
+        Ok(())
+    }
+
+    /// No more records are twice than were reported.
+    fn count_twice(&mut self) -> Result<(), String> {
+        let mut twice = 0;
+        for index in 0..self.sources.len() {
+            let offsets: Vec<i64> = self.arrived(index).map(|(offset, _)| offset).collect();
+            let distinct: BTreeSet<i64> = offsets.iter().copied().collect();
+            twice += (offsets.len() - distinct.len()) as u64;
+        }
+        self.tally.twice = twice;
+        if twice > self.tally.repeated {
+            let reported = self.tally.repeated;
+            return Err(format!(
+                "{twice} records are twice, reported were {reported}"
+            ));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! judges idempotent producers as brokers do: the last five batches of a producer are known again,
 //! anything else out of sequence is refused, a producer nobody knows may begin anywhere.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use kafka_wire::batch::{
@@ -29,6 +29,10 @@ pub(super) struct SourceLog {
     pub(super) end: i64,
     /// Offsets of the records that have to arrive, in order.
     pub(super) committed: Vec<i64>,
+    /// Those of them that are gone: they may have arrived before.
+    pub(super) removed: BTreeSet<i64>,
+    /// Where the log begins now.
+    pub(super) start: i64,
     next_producer: i64,
 }
 
@@ -45,6 +49,8 @@ impl SourceLog {
             epoch_starts: vec![(0, 0)],
             end: 0,
             committed: Vec::new(),
+            removed: BTreeSet::new(),
+            start: 0,
             next_producer: 1000,
         }
     }
@@ -125,6 +131,63 @@ impl SourceLog {
         self.batches.push(batch);
     }
 
+    /// The cleaner takes records out of a batch, or all of it. The newest batch is never cleaned.
+    pub(super) fn clean(&mut self, random: &mut SmallRng) {
+        if self.batches.len() < 2 {
+            return;
+        }
+        let at = random.random_range(0..self.batches.len() - 1);
+        let batch = &self.batches[at];
+        let info = *batch.info();
+        if info.attributes.is_control() || info.records == 0 {
+            return;
+        }
+        let (mut kept, mut gone) = (Vec::new(), Vec::new());
+        let all = random.random_bool(0.3);
+        for record in records(batch).expect("uncompressed") {
+            if all || random.random_bool(0.4) {
+                gone.push(record.offset);
+            } else {
+                kept.push(BuiltRecord {
+                    offset_delta: i32::try_from(record.offset - info.base_offset).ok(),
+                    value: record.value.map(|value| value.to_vec()),
+                    ..BuiltRecord::default()
+                });
+            }
+        }
+        self.removed.extend(gone);
+        if kept.is_empty() && random.random_bool(0.5) {
+            self.batches.remove(at);
+            return;
+        }
+        let delta = i32::try_from(info.last_offset - info.base_offset).expect("small");
+        let mut builder = BatchBuilder::new(info.base_offset)
+            .leader_epoch(info.leader_epoch)
+            .last_offset_delta(delta);
+        if info.attributes.is_transactional() {
+            let producer = ProducerIdentity {
+                id: info.producer_id,
+                epoch: info.producer_epoch,
+            };
+            builder = builder.producer(producer, 0).transactional();
+        }
+        if kept.is_empty() {
+            builder = builder.records_count(0);
+        }
+        let built = kept.into_iter().fold(builder, BatchBuilder::full_record);
+        self.batches[at] = RawBatch::parse(built.build()).expect("built well formed");
+    }
+
+    /// Retention takes the front away.
+    pub(super) fn move_start(&mut self, random: &mut SmallRng) {
+        self.start = random.random_range(self.start..=self.last_batch_end().max(self.start));
+        let start = self.start;
+        self.batches
+            .retain(|batch| batch.info().last_offset >= start);
+        let gone = self.committed.iter().take_while(|offset| **offset < start);
+        self.removed.extend(gone);
+    }
+
     pub(super) fn move_leader(&mut self, random: &mut SmallRng) {
         self.leader.node = NodeId(random.random_range(1..3));
         self.leader.epoch += 1;
@@ -139,7 +202,8 @@ impl SourceLog {
 
     /// Where reading ends: a hole at the end is not seen before something follows it.
     pub(super) fn last_batch_end(&self) -> i64 {
-        self.batches.last().map_or(0, |b| b.info().next_offset())
+        let end = self.batches.last().map(|b| b.info().next_offset());
+        end.unwrap_or(self.start)
     }
 
     /// Up to `count` batches from `offset` on, and the aborted transactions.
@@ -173,6 +237,12 @@ pub(super) struct DestinationLog {
     /// Largest batch it takes, and whether it says so.
     pub(super) limit: Option<u32>,
     pub(super) tells_limit: bool,
+    /// Whether its records get the time of the append: a batch then is stored with another checksum.
+    pub(super) restamps: bool,
+    /// Records whose source offsets this divides are refused; 0 for none.
+    pub(super) refuses: i64,
+    /// Whether its cleaner has been there.
+    pub(super) is_cleaned: bool,
     batches: Vec<RawBatch>,
     producers: HashMap<i64, Known>,
     /// Source partition and offset of every record of ours, with its own offset.
@@ -188,6 +258,9 @@ impl DestinationLog {
             end: 0,
             limit: None,
             tells_limit: true,
+            restamps: false,
+            refuses: 0,
+            is_cleaned: false,
             batches: Vec::new(),
             producers: HashMap::new(),
             records: Vec::new(),
@@ -210,12 +283,64 @@ impl DestinationLog {
         }
     }
 
-    /// Takes a batch as a broker does.
+    /// The cleaner takes a record out of a batch, or a batch out of the log; the newest one stays.
+    pub(super) fn clean(&mut self, random: &mut SmallRng) {
+        if self.batches.len() < 2 {
+            return;
+        }
+        let at = random.random_range(0..self.batches.len() - 1);
+        self.is_cleaned = true;
+        let info = *self.batches[at].info();
+        // The newest batch of a producer stays, as long as the broker knows the producer.
+        let mut later = self.batches[at + 1..].iter();
+        let has_later = later.any(|batch| batch.info().producer_id == info.producer_id);
+        if !has_later {
+            return;
+        }
+        if info.records < 2 || random.random_bool(0.5) {
+            self.batches.remove(at);
+            return;
+        }
+        // Nobody reads them; headers tell.
+        let mut bytes = BytesMut::from(&self.batches[at].bytes()[..]);
+        bytes[57..61].copy_from_slice(&(info.records - 1).to_be_bytes());
+        self.batches[at] = RawBatch::parse(bytes.freeze()).expect("only a number differs");
+    }
+
+    /// Indices of records that this destination refuses.
+    fn refused(&self, batch: &[u8]) -> Vec<i32> {
+        if self.refuses == 0 {
+            return Vec::new();
+        }
+        let batch = RawBatch::parse(Bytes::copy_from_slice(batch)).expect("a whole batch");
+        (0..)
+            .zip(records(&batch).expect("uncompressed"))
+            .filter(|(_, record)| origin(record).is_some_and(|(_, at)| self.is_refused(at)))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Whether a record of the source is refused here.
+    pub(super) fn is_refused(&self, source_offset: i64) -> bool {
+        self.refuses > 0 && source_offset % self.refuses == 0
+    }
+
+    /// Takes a batch as a broker does. With a refusal come the indices of refused records.
     pub(super) fn append(
         &mut self,
         header: &[u8; HEADER_SIZE],
         payload: &[u8],
-    ) -> Result<i64, ErrorCode> {
+    ) -> Result<i64, (ErrorCode, Vec<i32>)> {
+        let whole = [&header[..], payload].concat();
+        let indices = self.refused(&whole);
+        if !indices.is_empty() {
+            return Err((ErrorCode::INVALID_RECORD, indices));
+        }
+        self.take(header, payload)
+            .map_err(|code| (code, Vec::new()))
+    }
+
+    fn take(&mut self, header: &[u8; HEADER_SIZE], payload: &[u8]) -> Result<i64, ErrorCode> {
         let batch = [&header[..], payload].concat();
         if !verify_crc(&batch) {
             return Err(ErrorCode::CORRUPT_MESSAGE);
@@ -271,16 +396,14 @@ impl DestinationLog {
         let base = self.end;
         let mut bytes = BytesMut::from(batch);
         bytes[..8].copy_from_slice(&base.to_be_bytes());
+        if self.restamps {
+            bytes[17] ^= 1;
+            bytes[22] |= Attributes::LOG_APPEND_TIME as u8;
+        }
         let batch = RawBatch::parse(bytes.freeze()).expect("written well formed");
         self.end = batch.info().next_offset();
         for record in records(&batch).expect("uncompressed") {
-            let value = record.value.expect("every record has one");
-            let text = std::str::from_utf8(&value).expect("written as text");
-            if let Some((number, offset)) = text.split_once(':') {
-                let origin = (
-                    number.parse().expect("a number"),
-                    offset.parse().expect("an offset"),
-                );
+            if let Some(origin) = origin(&record) {
                 self.records.push((origin, record.offset));
                 self.places.entry(origin).or_insert(record.offset);
             }
@@ -297,4 +420,13 @@ impl DestinationLog {
             .filter(|info| info.base_offset >= offset)
             .collect()
     }
+}
+
+/// Source partition and offset of a record of ours.
+fn origin(record: &kafka_wire::batch::Record) -> Option<(usize, i64)> {
+    let value = record.value.as_ref().expect("every record has one");
+    let text = std::str::from_utf8(value).expect("written as text");
+    let (number, offset) = text.split_once(':')?;
+    let number = number.parse().expect("a number");
+    Some((number, offset.parse().expect("an offset")))
 }

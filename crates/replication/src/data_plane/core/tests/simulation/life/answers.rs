@@ -5,7 +5,7 @@ use std::time::Duration;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
-    ProduceRequest, ProduceResponse, ProducedPartition, ProducedTopic,
+    ProduceRequest, ProduceResponse, ProducedPartition, ProducedTopic, RecordError,
 };
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 use rand::RngExt;
@@ -34,7 +34,9 @@ impl Life {
         for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
             let (count, life) = (self.random.random_range(0..8), rules.life);
-            let (error, routed) = if log.leader.node == node {
+            let (error, routed) = if log.leader.node == node && offset < log.start {
+                (ErrorCode::OFFSET_OUT_OF_RANGE, Routed::default())
+            } else if log.leader.node == node {
                 let (bytes, aborted) = log.read(offset, count);
                 let decoder = &mut Decoder::default();
                 let routed = route(bytes, aborted, offset, &rules, decoder);
@@ -108,7 +110,8 @@ impl Life {
         let code = codes[self.random.random_range(0..codes.len())];
         let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
         if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
-            sent.answer = Some(answer_to(&sent.request, |_, _| Err(code)));
+            let refused = |_: &TopicPartition, _: Batch<'_>| Err((code, Vec::new()));
+            sent.answer = Some(answer_to(&sent.request, refused));
         }
     }
 
@@ -130,6 +133,7 @@ impl Life {
         if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.6)) {
             self.late.push((node, sent.request));
         }
+        self.land_before_cleaning();
         self.core.on_lane_ended(node, &tags, "cut", self.now);
     }
 
@@ -184,7 +188,7 @@ impl Life {
         let destination = &self.destinations[number(&order.destination)];
         let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
         let readings = Readings {
-            log_start: 0,
+            log_start: source.start,
             end: source.end,
             epoch_end: source.epoch_end(epoch),
             destination_start: 0,
@@ -223,6 +227,7 @@ impl Life {
                     landed: Vec::new(),
                     max_message_bytes: readings.max_message_bytes,
                     store_first: true,
+                    repeated: 0,
                     end: readings.end,
                 }
             }
@@ -240,21 +245,23 @@ fn serve(
     answer_to(request, |partition, (header, payload)| {
         let log = &mut destinations[number(partition)];
         if log.leader != node {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+            return Err((ErrorCode::NOT_LEADER_OR_FOLLOWER, Vec::new()));
         }
         let outcome = log.append(header, payload);
         if fails {
-            return Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+            return Err((ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, Vec::new()));
         }
         outcome
     })
 }
 
+/// Where a batch went, or why it did not, with the indices of the records at fault.
+type Outcome = Result<i64, (ErrorCode, Vec<i32>)>;
 type Batch<'a> = (&'a [u8; kafka_wire::batch::HEADER_SIZE], &'a [u8]);
 
 fn answer_to(
     request: &ProduceRequest,
-    mut outcome: impl FnMut(&TopicPartition, Batch<'_>) -> Result<i64, ErrorCode>,
+    mut outcome: impl FnMut(&TopicPartition, Batch<'_>) -> Outcome,
 ) -> ProduceResponse {
     let topics = request
         .topics
@@ -278,14 +285,22 @@ fn answer_to(
     }
 }
 
-fn produced(partition: i32, outcome: Result<i64, ErrorCode>) -> ProducedPartition {
+fn produced(partition: i32, outcome: Outcome) -> ProducedPartition {
+    let (base_offset, error, indices) = match outcome {
+        Ok(base) => (base, ErrorCode::NONE, Vec::new()),
+        Err((code, indices)) => (-1, code, indices),
+    };
+    let record_errors = indices.into_iter().map(|batch_index| RecordError {
+        batch_index,
+        message: None,
+    });
     ProducedPartition {
         partition,
-        error: outcome.err().unwrap_or(ErrorCode::NONE),
-        base_offset: outcome.unwrap_or(-1),
+        error,
+        base_offset,
         log_append_time_ms: -1,
         log_start_offset: 0,
-        record_errors: Vec::new(),
+        record_errors: record_errors.collect(),
         error_message: None,
         current_leader: None,
     }
