@@ -17,6 +17,7 @@ mod decode;
 mod establish;
 mod fetcher;
 mod locate;
+mod pace;
 mod partition;
 mod piped;
 mod recovery;

@@ -31,6 +31,7 @@ use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::decode::Decoder;
+use super::pace::Pace;
 use super::partition::{Partition, Phase, Stop, Totals};
 use super::route::{Blocked, Cause};
 use super::send_state::SendState;
@@ -125,6 +126,7 @@ impl Core {
             guessed_limit: None,
             renumber: None,
             mean_batch: u32::MAX,
+            pace: Pace::default(),
             skipped_up_to: -1,
             refused_records: Default::default(),
             open_calls: 0,

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use super::core::Settings;
 use super::decode::{Decoder, Rules};
+use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
 use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
@@ -45,6 +46,10 @@ pub struct Stop {
     /// What is wrong, with numbers, and what can be done.
     pub reason: String,
 }
+
+/// Time that is read ahead, at the pace of the destination, and bytes that always are.
+const AHEAD: Duration = Duration::from_millis(100);
+const AHEAD_AT_LEAST: usize = 512 * 1024;
 
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
@@ -135,6 +140,8 @@ pub(crate) struct Partition {
     pub(crate) refused_records: Arc<BTreeSet<i64>>,
     /// Source offset of the last record that was left out as too large; −1 before the first.
     pub(crate) skipped_up_to: i64,
+    /// How fast the destination takes its records.
+    pub(crate) pace: Pace,
     /// Mean size of the source's batches of late; the largest number before there are any.
     pub(crate) mean_batch: u32,
     /// Offset of a batch that the destination refused without a reason.
@@ -165,9 +172,13 @@ impl Partition {
     }
 
     /// What to ask for, while there is room for it.
+    ///
+    /// Only so much is read ahead as the destination takes within a moment: what lies in memory for long is
+    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most.
     pub(crate) fn wanted(&self, room: usize, max_bytes: i32) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        if !self.is_readable() || send.bytes() >= room {
+        let ahead = self.pace.bytes_within(AHEAD).max(AHEAD_AT_LEAST);
+        if !self.is_readable() || send.bytes() >= ahead.min(room) {
             return None;
         }
         Some(Wanted {

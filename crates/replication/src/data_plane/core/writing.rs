@@ -291,6 +291,7 @@ impl Core {
         }
         match send.acknowledge(tag, answer.base_offset) {
             Some(Ok(done)) => {
+                partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
                 self.mark_changed(index);
                 self.queue_for_send(index);
