@@ -45,7 +45,7 @@ fn read_long(input: &mut &[u8], longest: u32) -> Option<u64> {
     None
 }
 
-/// Bytes that [`write`] appends for `value`: 1 to 10.
+/// Bytes that [`write()`] appends for `value`: 1 to 10.
 #[inline]
 pub(crate) fn size(value: i64) -> usize {
     let raw = ((value << 1) ^ (value >> 63)) as u64;
