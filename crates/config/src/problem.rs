@@ -23,6 +23,20 @@ pub struct ConfigProblem {
     pub did_you_mean: Option<String>,
 }
 
+impl ConfigProblem {
+    /// A key that has to be set and is not.
+    pub(crate) fn missing(key: &str, wrong: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            shown: None,
+            origin: None,
+            wrong: wrong.into(),
+            remedy: Some(remedy.into()),
+            did_you_mean: None,
+        }
+    }
+}
+
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.key)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::problem::Notice;
+use crate::problem::{ConfigProblem, Notice};
 use crate::secret::Secret;
 use crate::variables::Variables;
 
@@ -75,15 +75,29 @@ impl RawEntry {
         }
     }
 
-    /// The entry with its variables replaced.
-    pub(crate) fn replace(&self, variables: Option<&Variables>) -> Result<Self, String> {
+    /// The entry with its variables replaced. Where one is not to be had, the problem does not show the value.
+    pub(crate) fn replace(
+        &self,
+        variables: Option<&Variables>,
+    ) -> Result<Self, Box<ConfigProblem>> {
+        let problem = |wrong| {
+            Box::new(ConfigProblem {
+                key: self.key.clone(),
+                shown: None,
+                origin: Some(self.origin.clone()),
+                wrong,
+                remedy: None,
+                did_you_mean: None,
+            })
+        };
         let Some(variable) = crate::variables::first(&self.value) else {
             return Ok(self.clone());
         };
         let Some(variables) = variables else {
-            return Err(format!("variables like {variable} are not replaced here"));
+            let wrong = format!("variables like {variable} are not replaced here");
+            return Err(problem(wrong));
         };
-        let expanded = variables.expand(&self.value)?;
+        let expanded = variables.expand(&self.value).map_err(problem)?;
         Ok(Self {
             value: expanded.text,
             replaced: Some(Replaced {

@@ -128,15 +128,8 @@ fn replaced(raw: &RawConfig) -> (RawConfig, Vec<ConfigProblem>) {
     for entry in raw.entries() {
         match entry.replace(raw.variables()) {
             Ok(entry) => entries.push(entry),
-            Err(wrong) => {
-                problems.push(ConfigProblem {
-                    key: entry.key.clone(),
-                    shown: None,
-                    origin: Some(entry.origin.clone()),
-                    wrong,
-                    remedy: None,
-                    did_you_mean: None,
-                });
+            Err(problem) => {
+                problems.push(*problem);
                 entries.push(entry.clone());
             }
         }

@@ -136,13 +136,7 @@ impl<'a> Reader<'a> {
 
     /// Reports a key that has to be set and is not.
     pub(super) fn missing(&mut self, key: &str, wrong: &str, remedy: &str) {
-        self.problems.push(ConfigProblem {
-            key: key.to_owned(),
-            shown: None,
-            origin: None,
-            wrong: wrong.to_owned(),
-            remedy: Some(remedy.to_owned()),
-            did_you_mean: None,
-        });
+        self.problems
+            .push(ConfigProblem::missing(key, wrong, remedy));
     }
 }

@@ -115,19 +115,10 @@ fn replaced(given: &Given) -> Result<BTreeMap<String, RawEntry>, Box<ConfigProbl
     given
         .entries
         .iter()
-        .map(
-            |(name, entry)| match entry.replace(given.variables.as_ref()) {
-                Ok(entry) => Ok((name.clone(), entry)),
-                Err(wrong) => Err(Box::new(ConfigProblem {
-                    key: entry.key.clone(),
-                    shown: None,
-                    origin: Some(entry.origin.clone()),
-                    wrong,
-                    remedy: None,
-                    did_you_mean: None,
-                })),
-            },
-        )
+        .map(|(name, entry)| {
+            let entry = entry.replace(given.variables.as_ref())?;
+            Ok((name.clone(), entry))
+        })
         .collect()
 }
 
@@ -191,14 +182,8 @@ impl<'a> Builder<'a> {
     }
 
     fn missing(&mut self, name: &str, wrong: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.push(ConfigProblem {
-            key: self.full(name),
-            shown: None,
-            origin: None,
-            wrong: wrong.into(),
-            remedy: Some(remedy.into()),
-            did_you_mean: None,
-        });
+        let problem = ConfigProblem::missing(&self.full(name), wrong, remedy);
+        self.problems.push(problem);
     }
 
     fn warn(&mut self, text: String) {
