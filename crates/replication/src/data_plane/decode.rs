@@ -62,6 +62,12 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Bytes of the largest batch that the destination takes; without a limit, what the format can say.
+    fn largest_batch(&self) -> usize {
+        self.max_message_bytes
+            .map_or(i32::MAX as usize, |limit| limit as usize)
+    }
+
     /// Whether a batch has records that are to be left out.
     pub(super) fn refuse_some_of(&self, first: i64, last: i64) -> bool {
         self.refused.range(first..=last).next().is_some()
@@ -125,9 +131,7 @@ impl Decoder {
         } = self;
         let info = *batch.info();
         let base = info.base_offset;
-        let limit = rules
-            .max_message_bytes
-            .map_or(i32::MAX as usize, |limit| limit as usize);
+        let limit = rules.largest_batch();
         let records = decoder
             .batch(batch, DECOMPRESSED)
             .map_err(|error| damaged(base, &error))?;
@@ -257,9 +261,7 @@ impl Decoder {
         if let [first, _, ..] = batches.as_slice() {
             let options = options(first.header().codec());
             let merged = merge(decoder, encoder, &batches, &options, MERGED_UNCOMPRESSED);
-            let limit = rules
-                .max_message_bytes
-                .map_or(usize::MAX, |limit| limit as usize);
+            let limit = rules.largest_batch();
             let merged = merged.ok().filter(|made| made.batch.bytes().len() <= limit);
             if let Some(made) = merged {
                 let reason = DecodeReason::Merged;
@@ -350,10 +352,8 @@ impl Tiny {
     /// Adds a batch if it is tiny and fits to those before it; otherwise gives it back.
     pub(super) fn add(&mut self, batch: RawBatch, rules: &Rules) -> Result<(), RawBatch> {
         let info = *batch.info();
-        let limit = rules.max_message_bytes.map_or(MERGED, |limit| {
-            // Varints of the joined records can be longer by a few bytes each.
-            MERGED.min(limit as usize * 4 / 5)
-        });
+        // Varints of the joined records can be longer by a few bytes each.
+        let limit = MERGED.min(rules.largest_batch() * 4 / 5);
         let alike = self.batches.first().is_none_or(|first| {
             first.header().codec() == batch.header().codec()
                 && self.bytes + info.size as usize <= limit
