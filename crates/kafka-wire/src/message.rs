@@ -23,6 +23,7 @@
 
 mod api_key;
 mod broker;
+mod by_topic;
 mod error;
 mod header;
 mod reader;
@@ -60,6 +61,7 @@ use crate::types::{LeaderEpoch, NodeId, TopicId, TopicName};
 
 pub use api_key::ApiKey;
 pub use broker::Broker;
+pub use by_topic::ByTopic;
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
 pub use header::{encode_request_header, response_header_version, split_response_header};
 

@@ -353,7 +353,7 @@ fn what_a_real_broker_says_of_offsets_is_read() {
     let new = captured!(list_offsets::ListOffsetsRequest, "ListOffsets", 10);
     for answer in [&old, &new] {
         let mut offsets: Vec<_> = answer.topics[0]
-            .partitions
+            .1
             .iter()
             .map(|listed| (listed.partition, listed.error.0, listed.offset))
             .collect();

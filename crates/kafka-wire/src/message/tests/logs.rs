@@ -18,8 +18,7 @@ use crate::message::describe_producers::{
 };
 use crate::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::message::list_offsets::{
-    EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
-    ListedOffset, ListedTopic,
+    EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
 };
 use crate::message::offset_for_leader_epoch::{
     EpochEnd, EpochQuery, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
@@ -40,10 +39,7 @@ fn list_offsets_is_that_of_another_implementation() {
         };
         let request = ListOffsetsRequest {
             isolation_level,
-            topics: vec![ListOffsetsTopic {
-                name: TopicName::from("orders"),
-                partitions: vec![partition],
-            }],
+            topics: vec![(TopicName::from("orders"), vec![partition])],
             timeout_ms: 30_000,
         };
         requests_are_equal(&request, |version| {
@@ -85,16 +81,16 @@ fn list_offsets_is_that_of_another_implementation() {
         },
         |_| ListOffsetsResponse {
             throttle_time_ms: 12,
-            topics: vec![ListedTopic {
-                name: TopicName::from("orders"),
-                partitions: vec![ListedOffset {
+            topics: vec![(
+                TopicName::from("orders"),
+                vec![ListedOffset {
                     partition: 4,
                     error: ErrorCode(6),
                     timestamp: 1_700_000_000_000,
                     offset: 1 << 40,
                     leader_epoch: 16,
                 }],
-            }],
+            )],
         },
     );
 }

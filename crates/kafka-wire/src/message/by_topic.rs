@@ -1,0 +1,77 @@
+//! Partitions grouped by topic, as most requests and answers about partitions have them.
+//!
+//! ```text
+//! list of (topic name · list of (partition's fields · tags) · tags)
+//! list of (topic name · list of partition numbers           · tags)
+//! ```
+//!
+//! Deliberately absent: Fetch and Produce, which name topics by id in later versions.
+
+use crate::types::{PartitionId, TopicName};
+
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{DecodeError, EncodeError};
+
+/// Topics, each once, with something about each of some partitions.
+pub type ByTopic<T> = Vec<(TopicName, Vec<T>)>;
+
+impl Reader {
+    /// Reads topics; `partition` reads the fields of one partition, without the tags at their end.
+    pub(super) fn by_topic<T>(
+        &mut self,
+        mut partition: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<ByTopic<T>, DecodeError> {
+        self.array("topics", |reader| {
+            let name = reader.topic_name()?;
+            let partitions = reader.array("partitions", |reader| {
+                let read = partition(reader)?;
+                reader.skip_tags("partition")?;
+                Ok(read)
+            })?;
+            reader.skip_tags("topic")?;
+            Ok((name, partitions))
+        })
+    }
+}
+
+impl Writer<'_> {
+    /// Writes topics; `partition` writes the fields of one partition, without the tags at their
+    /// end.
+    pub(super) fn by_topic<T>(
+        &mut self,
+        topics: &[(TopicName, Vec<T>)],
+        mut partition: impl FnMut(&mut Self, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.each_topic(topics, |writer, partitions| {
+            writer.array("partitions", partitions, |writer, each| {
+                partition(writer, each)?;
+                writer.end();
+                Ok(())
+            })
+        })
+    }
+
+    /// Writes topics with bare numbers of partitions.
+    pub(super) fn numbers_by_topic(
+        &mut self,
+        topics: &[(TopicName, Vec<PartitionId>)],
+    ) -> Result<(), EncodeError> {
+        self.each_topic(topics, |writer, partitions| {
+            writer.numbers("partitions", partitions)
+        })
+    }
+
+    fn each_topic<T>(
+        &mut self,
+        topics: &[(TopicName, Vec<T>)],
+        mut partitions: impl FnMut(&mut Self, &[T]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.array("topics", topics, |writer, (name, each)| {
+            writer.string("topic name", name.as_str())?;
+            partitions(writer, each)?;
+            writer.end();
+            Ok(())
+        })
+    }
+}
