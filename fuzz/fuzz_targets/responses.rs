@@ -10,7 +10,7 @@ use kafka_wire::message::{
     Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
     describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header,
+    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header, write_txn_markers,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +27,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 19] = [
+const READERS: [fn(u8, &[u8]); 20] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -47,6 +47,7 @@ const READERS: [fn(u8, &[u8]); 19] = [
     read::<create_acls::CreateAclsRequest>,
     read::<delete_acls::DeleteAclsRequest>,
     read::<describe_acls::DescribeAclsRequest>,
+    read::<write_txn_markers::WriteTxnMarkersRequest>,
 ];
 
 fuzz_target!(|input: &[u8]| {

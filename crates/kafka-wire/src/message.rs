@@ -49,6 +49,7 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod write_txn_markers;
 
 #[cfg(test)]
 mod tests;
@@ -61,7 +62,7 @@ use crate::types::{LeaderEpoch, NodeId, TopicId, TopicName};
 
 pub use api_key::ApiKey;
 pub use broker::Broker;
-pub use by_topic::ByTopic;
+pub use by_topic::{ByTopic, PartitionOutcome};
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
 pub use header::{encode_request_header, response_header_version, split_response_header};
 
@@ -114,6 +115,12 @@ impl VersionRange {
     #[must_use]
     pub const fn contains(self, version: i16) -> bool {
         self.min <= version && version <= self.max
+    }
+
+    /// The part of this range from `min` on, if `when`; empty if there is none.
+    fn since_if(self, min: i16, when: bool) -> Self {
+        let min = if when { self.min.max(min) } else { self.min };
+        Self { min, ..self }
     }
 
     /// This range, or its part below `by_id` if one of `ids` is not known.

@@ -31,6 +31,8 @@ impl ApiKey {
     pub const INIT_PRODUCER_ID: Self = Self(22);
     /// Where a leader epoch ends.
     pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
+    /// Control records outside any transaction.
+    pub const WRITE_TXN_MARKERS: Self = Self(27);
     /// Reading access rights.
     pub const DESCRIBE_ACLS: Self = Self(29);
     /// Adding access rights.
@@ -75,7 +77,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 20] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -87,6 +89,7 @@ const TABLE: [Row; 19] = [
     row(ApiKey::DELETE_RECORDS, "DeleteRecords", 2),
     row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
     row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
+    row(ApiKey::WRITE_TXN_MARKERS, "WriteTxnMarkers", 1),
     row(ApiKey::DESCRIBE_ACLS, "DescribeAcls", 2),
     row(ApiKey::CREATE_ACLS, "CreateAcls", 2),
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),

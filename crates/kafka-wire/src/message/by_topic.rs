@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: Fetch and Produce, which name topics by id in later versions.
 
+use crate::error_code::ErrorCode;
 use crate::types::{PartitionId, TopicName};
 
 use super::reader::Reader;
@@ -15,6 +16,24 @@ use super::{DecodeError, EncodeError};
 
 /// Topics, each once, with something about each of some partitions.
 pub type ByTopic<T> = Vec<(TopicName, Vec<T>)>;
+
+/// What became of one partition, where an answer says nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionOutcome {
+    /// The partition.
+    pub partition: PartitionId,
+    /// What is wrong, or NONE.
+    pub error: ErrorCode,
+}
+
+impl PartitionOutcome {
+    pub(super) fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            partition: reader.i32("partition")?,
+            error: reader.error_code()?,
+        })
+    }
+}
 
 impl Reader {
     /// Reads topics; `partition` reads the fields of one partition, without the tags at their end.
@@ -74,4 +93,11 @@ impl Writer<'_> {
             Ok(())
         })
     }
+}
+
+/// Whether a value is there more than once.
+pub(super) fn has_equals<T: Ord>(values: impl Iterator<Item = T>) -> bool {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.windows(2).any(|pair| pair[0] == pair[1])
 }

@@ -9,3 +9,4 @@ mod header;
 mod hostile;
 mod logs;
 mod topics;
+mod transactions;

@@ -37,6 +37,14 @@ impl<'a> Writer<'a> {
         self.version >= version
     }
 
+    /// Refuses what only `since` and later versions can say.
+    pub(super) fn needs(&self, what: &'static str, since: i16) -> Result<()> {
+        if self.since(since) {
+            return Ok(());
+        }
+        Err(self.error(what, EncodeProblem::NeedsVersion { since }))
+    }
+
     /// Bytes written to the output so far.
     pub(super) fn position(&self) -> usize {
         self.out.len()

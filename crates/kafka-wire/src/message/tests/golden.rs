@@ -35,10 +35,19 @@ macro_rules! captured {
     ($request:ty, $file:literal, $version:literal) => {
         read::<$request>(
             $version,
-            include_bytes!(concat!("golden/", $file, "_", $version, ".bin")),
+            include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/message/tests/golden/",
+                $file,
+                "_",
+                $version,
+                ".bin"
+            )),
         )
     };
 }
+
+mod transactions;
 
 fn check_broker(brokers: &[Broker]) {
     let [broker] = brokers else {

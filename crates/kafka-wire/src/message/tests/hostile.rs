@@ -9,7 +9,7 @@ use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_acls, create_partitions,
     create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
     describe_configs, describe_producers, fetch, find_coordinator, incremental_alter_configs,
-    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce,
+    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce, write_txn_markers,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -39,6 +39,7 @@ fn decode_as_everything(body: &Bytes) {
     decode::<metadata::MetadataRequest>(body);
     decode::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>(body);
     decode::<produce::ProduceRequest>(body);
+    decode::<write_txn_markers::WriteTxnMarkersRequest>(body);
 }
 
 proptest! {
