@@ -7,10 +7,10 @@
 
 use bytes::Bytes;
 use kafka_wire::message::{
-    Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
+    Request, add_offsets_to_txn, add_partitions_to_txn, api_versions, create_acls, create_partitions, create_topics, delete_acls,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_producers, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header, write_txn_markers,
+    describe_producers, end_txn, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header, txn_offset_commit, write_txn_markers,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +27,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 20] = [
+const READERS: [fn(u8, &[u8]); 24] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -47,6 +47,10 @@ const READERS: [fn(u8, &[u8]); 20] = [
     read::<create_acls::CreateAclsRequest>,
     read::<delete_acls::DeleteAclsRequest>,
     read::<describe_acls::DescribeAclsRequest>,
+    read::<add_offsets_to_txn::AddOffsetsToTxnRequest>,
+    read::<add_partitions_to_txn::AddPartitionsToTxnRequest>,
+    read::<end_txn::EndTxnRequest>,
+    read::<txn_offset_commit::TxnOffsetCommitRequest>,
     read::<write_txn_markers::WriteTxnMarkersRequest>,
 ];
 

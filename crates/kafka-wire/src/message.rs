@@ -25,11 +25,16 @@ mod api_key;
 mod broker;
 mod by_topic;
 mod error;
+mod group_offset;
 mod header;
+mod membership;
 mod reader;
+mod transaction;
 mod writer;
 
 pub mod acl;
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
 pub mod api_versions;
 pub mod create_acls;
 pub mod create_partitions;
@@ -41,6 +46,7 @@ pub mod describe_acls;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_producers;
+pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod incremental_alter_configs;
@@ -49,6 +55,7 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod txn_offset_commit;
 pub mod write_txn_markers;
 
 #[cfg(test)]
@@ -64,7 +71,10 @@ pub use api_key::ApiKey;
 pub use broker::Broker;
 pub use by_topic::{ByTopic, PartitionOutcome};
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
+pub use group_offset::CommittedOffset;
 pub use header::{encode_request_header, response_header_version, split_response_header};
+pub use membership::Membership;
+pub use transaction::{Transaction, TransactionVersion};
 
 /// One request type: encodes itself at a version, decodes its answer.
 pub trait Request {
@@ -123,14 +133,15 @@ impl VersionRange {
         Self { min, ..self }
     }
 
+    /// The part of this range up to `max`, if `when`; empty if there is none.
+    fn until_if(self, max: i16, when: bool) -> Self {
+        let max = if when { self.max.min(max) } else { self.max };
+        Self { max, ..self }
+    }
+
     /// This range, or its part below `by_id` if one of `ids` is not known.
     fn without_ids(self, by_id: i16, mut ids: impl Iterator<Item = TopicId>) -> Self {
-        let max = if ids.any(|id| id.is_zero()) {
-            self.max.min(by_id - 1)
-        } else {
-            self.max
-        };
-        Self { max, ..self }
+        self.until_if(by_id - 1, ids.any(|id| id.is_zero()))
     }
 }
 

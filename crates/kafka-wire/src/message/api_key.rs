@@ -31,8 +31,16 @@ impl ApiKey {
     pub const INIT_PRODUCER_ID: Self = Self(22);
     /// Where a leader epoch ends.
     pub const OFFSET_FOR_LEADER_EPOCH: Self = Self(23);
+    /// Partitions that a transaction will write to.
+    pub const ADD_PARTITIONS_TO_TXN: Self = Self(24);
+    /// A group whose offsets a transaction will commit.
+    pub const ADD_OFFSETS_TO_TXN: Self = Self(25);
+    /// Committing or aborting a transaction.
+    pub const END_TXN: Self = Self(26);
     /// Control records outside any transaction.
     pub const WRITE_TXN_MARKERS: Self = Self(27);
+    /// Committing offsets of a group within a transaction.
+    pub const TXN_OFFSET_COMMIT: Self = Self(28);
     /// Reading access rights.
     pub const DESCRIBE_ACLS: Self = Self(29);
     /// Adding access rights.
@@ -77,7 +85,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 }
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 20] = [
+const TABLE: [Row; 24] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -89,7 +97,11 @@ const TABLE: [Row; 20] = [
     row(ApiKey::DELETE_RECORDS, "DeleteRecords", 2),
     row(ApiKey::INIT_PRODUCER_ID, "InitProducerId", 2),
     row(ApiKey::OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", 4),
+    row(ApiKey::ADD_PARTITIONS_TO_TXN, "AddPartitionsToTxn", 3),
+    row(ApiKey::ADD_OFFSETS_TO_TXN, "AddOffsetsToTxn", 3),
+    row(ApiKey::END_TXN, "EndTxn", 3),
     row(ApiKey::WRITE_TXN_MARKERS, "WriteTxnMarkers", 1),
+    row(ApiKey::TXN_OFFSET_COMMIT, "TxnOffsetCommit", 3),
     row(ApiKey::DESCRIBE_ACLS, "DescribeAcls", 2),
     row(ApiKey::CREATE_ACLS, "CreateAcls", 2),
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),

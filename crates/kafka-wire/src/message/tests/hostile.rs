@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use crate::message::metadata::MetadataRequest;
 use crate::message::reader::{Reader, reserve};
 use crate::message::{
-    ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_acls, create_partitions,
-    create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
-    describe_configs, describe_producers, fetch, find_coordinator, incremental_alter_configs,
-    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce, write_txn_markers,
+    ApiKey, DecodeError, DecodeProblem, Request, add_offsets_to_txn, add_partitions_to_txn,
+    api_versions, create_acls, create_partitions, create_topics, delete_acls, delete_records,
+    delete_topics, describe_acls, describe_cluster, describe_configs, describe_producers, end_txn,
+    fetch, find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, metadata,
+    offset_for_leader_epoch, produce, txn_offset_commit, write_txn_markers,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -39,6 +40,10 @@ fn decode_as_everything(body: &Bytes) {
     decode::<metadata::MetadataRequest>(body);
     decode::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>(body);
     decode::<produce::ProduceRequest>(body);
+    decode::<add_offsets_to_txn::AddOffsetsToTxnRequest>(body);
+    decode::<add_partitions_to_txn::AddPartitionsToTxnRequest>(body);
+    decode::<end_txn::EndTxnRequest>(body);
+    decode::<txn_offset_commit::TxnOffsetCommitRequest>(body);
     decode::<write_txn_markers::WriteTxnMarkersRequest>(body);
 }
 
