@@ -7,10 +7,13 @@
 
 use bytes::Bytes;
 use kafka_wire::message::{
-    Request, add_offsets_to_txn, add_partitions_to_txn, api_versions, create_acls, create_partitions, create_topics, delete_acls,
-    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_producers, end_txn, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_offsets, metadata, offset_for_leader_epoch, produce, split_response_header, txn_offset_commit, write_txn_markers,
+    Request, add_offsets_to_txn, add_partitions_to_txn, api_versions, create_acls,
+    create_partitions, create_topics, delete_acls, delete_groups, delete_records, delete_topics,
+    describe_acls, describe_cluster, describe_configs, describe_groups, describe_producers,
+    end_txn, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete,
+    offset_fetch, offset_for_leader_epoch, produce, split_response_header, sync_group,
+    txn_offset_commit, write_txn_markers,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +30,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 24] = [
+const READERS: [fn(u8, &[u8]); 34] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -51,6 +54,16 @@ const READERS: [fn(u8, &[u8]); 24] = [
     read::<add_partitions_to_txn::AddPartitionsToTxnRequest>,
     read::<end_txn::EndTxnRequest>,
     read::<txn_offset_commit::TxnOffsetCommitRequest>,
+    read::<offset_fetch::OffsetFetchRequest>,
+    read::<offset_commit::OffsetCommitRequest>,
+    read::<offset_delete::OffsetDeleteRequest>,
+    read::<list_groups::ListGroupsRequest>,
+    read::<describe_groups::DescribeGroupsRequest>,
+    read::<delete_groups::DeleteGroupsRequest>,
+    read::<join_group::JoinGroupRequest>,
+    read::<sync_group::SyncGroupRequest>,
+    read::<heartbeat::HeartbeatRequest>,
+    read::<leave_group::LeaveGroupRequest>,
     read::<write_txn_markers::WriteTxnMarkersRequest>,
 ];
 

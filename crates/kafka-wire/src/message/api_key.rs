@@ -17,8 +17,24 @@ impl ApiKey {
     pub const LIST_OFFSETS: Self = Self(2);
     /// Brokers, topics, leaders.
     pub const METADATA: Self = Self(3);
+    /// How far a group has come.
+    pub const OFFSET_COMMIT: Self = Self(8);
+    /// How far groups have come.
+    pub const OFFSET_FETCH: Self = Self(9);
     /// Which broker coordinates a group or a transactional id.
     pub const FIND_COORDINATOR: Self = Self(10);
+    /// Becoming a member of a group.
+    pub const JOIN_GROUP: Self = Self(11);
+    /// A member's sign of life.
+    pub const HEARTBEAT: Self = Self(12);
+    /// Leaving a group.
+    pub const LEAVE_GROUP: Self = Self(13);
+    /// Assignments of a group's members.
+    pub const SYNC_GROUP: Self = Self(14);
+    /// State and members of groups.
+    pub const DESCRIBE_GROUPS: Self = Self(15);
+    /// The groups of one broker.
+    pub const LIST_GROUPS: Self = Self(16);
     /// What the broker speaks.
     pub const API_VERSIONS: Self = Self(18);
     /// Creating topics.
@@ -51,8 +67,12 @@ impl ApiKey {
     pub const DESCRIBE_CONFIGS: Self = Self(32);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
+    /// Deleting groups.
+    pub const DELETE_GROUPS: Self = Self(42);
     /// Changing single configuration keys.
     pub const INCREMENTAL_ALTER_CONFIGS: Self = Self(44);
+    /// Forgetting offsets of a group.
+    pub const OFFSET_DELETE: Self = Self(47);
     /// Cluster id, controller, brokers.
     pub const DESCRIBE_CLUSTER: Self = Self(60);
     /// The producers a partition's leader remembers.
@@ -84,13 +104,24 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
     }
 }
 
+/// For an API that was never given flexible versions.
+const NEVER: i16 = i16::MAX;
+
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 24] = [
+const TABLE: [Row; 34] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
     row(ApiKey::METADATA, "Metadata", 9),
+    row(ApiKey::OFFSET_COMMIT, "OffsetCommit", 8),
+    row(ApiKey::OFFSET_FETCH, "OffsetFetch", 6),
     row(ApiKey::FIND_COORDINATOR, "FindCoordinator", 3),
+    row(ApiKey::JOIN_GROUP, "JoinGroup", 6),
+    row(ApiKey::HEARTBEAT, "Heartbeat", 4),
+    row(ApiKey::LEAVE_GROUP, "LeaveGroup", 4),
+    row(ApiKey::SYNC_GROUP, "SyncGroup", 4),
+    row(ApiKey::DESCRIBE_GROUPS, "DescribeGroups", 5),
+    row(ApiKey::LIST_GROUPS, "ListGroups", 3),
     row(ApiKey::API_VERSIONS, "ApiVersions", 3),
     row(ApiKey::CREATE_TOPICS, "CreateTopics", 5),
     row(ApiKey::DELETE_TOPICS, "DeleteTopics", 4),
@@ -107,11 +138,13 @@ const TABLE: [Row; 24] = [
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
+    row(ApiKey::DELETE_GROUPS, "DeleteGroups", 2),
     row(
         ApiKey::INCREMENTAL_ALTER_CONFIGS,
         "IncrementalAlterConfigs",
         1,
     ),
+    row(ApiKey::OFFSET_DELETE, "OffsetDelete", NEVER),
     row(ApiKey::DESCRIBE_CLUSTER, "DescribeCluster", 0),
     row(ApiKey::DESCRIBE_PRODUCERS, "DescribeProducers", 0),
 ];

@@ -14,7 +14,8 @@ use super::reader::Reader;
 use super::writer::Writer;
 use super::{DecodeError, EncodeError};
 
-/// Topics, each once, with something about each of some partitions.
+/// Topics, each once, with something about each of some partitions. Answers come in an order of the
+/// broker's own, those that failed first for instance: look entries up, do not count on places.
 pub type ByTopic<T> = Vec<(TopicName, Vec<T>)>;
 
 /// What became of one partition, where an answer says nothing more.

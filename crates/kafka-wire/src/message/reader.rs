@@ -104,6 +104,15 @@ impl Reader {
         self.i16("error code").map(ErrorCode)
     }
 
+    /// Milliseconds that a quota cost; 0 in versions before `since`, which do not say.
+    pub(super) fn throttle_time(&mut self, since: i16) -> Result<i32> {
+        if self.since(since) {
+            self.i32("throttle time")
+        } else {
+            Ok(0)
+        }
+    }
+
     pub(super) fn node_id(&mut self, what: &'static str) -> Result<NodeId> {
         self.i32(what).map(NodeId)
     }

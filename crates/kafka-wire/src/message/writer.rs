@@ -153,6 +153,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    pub(super) fn bytes(&mut self, what: &'static str, bytes: &[u8]) -> Result<()> {
+        self.length(what, bytes.len())?;
+        self.raw(bytes);
+        Ok(())
+    }
+
     pub(super) fn null_array(&mut self) {
         if self.flexible {
             self.varint(0);
@@ -172,6 +178,10 @@ impl<'a> Writer<'a> {
             element(self, each)?;
         }
         Ok(())
+    }
+
+    pub(super) fn strings(&mut self, what: &'static str, texts: &[String]) -> Result<()> {
+        self.array(what, texts, |writer, text| writer.string(what, text))
     }
 
     /// Partition numbers.

@@ -47,6 +47,7 @@ macro_rules! captured {
     };
 }
 
+mod groups;
 mod transactions;
 
 fn check_broker(brokers: &[Broker]) {

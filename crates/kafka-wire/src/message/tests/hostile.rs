@@ -7,10 +7,12 @@ use crate::message::metadata::MetadataRequest;
 use crate::message::reader::{Reader, reserve};
 use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, add_offsets_to_txn, add_partitions_to_txn,
-    api_versions, create_acls, create_partitions, create_topics, delete_acls, delete_records,
-    delete_topics, describe_acls, describe_cluster, describe_configs, describe_producers, end_txn,
-    fetch, find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, metadata,
-    offset_for_leader_epoch, produce, txn_offset_commit, write_txn_markers,
+    api_versions, create_acls, create_partitions, create_topics, delete_acls, delete_groups,
+    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
+    describe_groups, describe_producers, end_txn, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
+    list_offsets, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch,
+    produce, sync_group, txn_offset_commit, write_txn_markers,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -44,6 +46,16 @@ fn decode_as_everything(body: &Bytes) {
     decode::<add_partitions_to_txn::AddPartitionsToTxnRequest>(body);
     decode::<end_txn::EndTxnRequest>(body);
     decode::<txn_offset_commit::TxnOffsetCommitRequest>(body);
+    decode::<offset_fetch::OffsetFetchRequest>(body);
+    decode::<offset_commit::OffsetCommitRequest>(body);
+    decode::<offset_delete::OffsetDeleteRequest>(body);
+    decode::<list_groups::ListGroupsRequest>(body);
+    decode::<describe_groups::DescribeGroupsRequest>(body);
+    decode::<delete_groups::DeleteGroupsRequest>(body);
+    decode::<join_group::JoinGroupRequest>(body);
+    decode::<sync_group::SyncGroupRequest>(body);
+    decode::<heartbeat::HeartbeatRequest>(body);
+    decode::<leave_group::LeaveGroupRequest>(body);
     decode::<write_txn_markers::WriteTxnMarkersRequest>(body);
 }
 
