@@ -9,11 +9,12 @@ use bytes::Bytes;
 use kafka_wire::message::{
     Request, add_offsets_to_txn, add_partitions_to_txn, api_versions, create_acls,
     create_partitions, create_topics, delete_acls, delete_groups, delete_records, delete_topics,
-    describe_acls, describe_cluster, describe_configs, describe_groups, describe_producers,
-    end_txn, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete,
-    offset_fetch, offset_for_leader_epoch, produce, split_response_header, sync_group,
-    txn_offset_commit, write_txn_markers,
+    describe_acls, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_producers, describe_transactions, end_txn, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
+    list_offsets, list_transactions, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, split_response_header, sync_group, txn_offset_commit,
+    write_txn_markers,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -30,7 +31,7 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 34] = [
+const READERS: [fn(u8, &[u8]); 37] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -64,6 +65,9 @@ const READERS: [fn(u8, &[u8]); 34] = [
     read::<sync_group::SyncGroupRequest>,
     read::<heartbeat::HeartbeatRequest>,
     read::<leave_group::LeaveGroupRequest>,
+    read::<describe_log_dirs::DescribeLogDirsRequest>,
+    read::<describe_transactions::DescribeTransactionsRequest>,
+    read::<list_transactions::ListTransactionsRequest>,
     read::<write_txn_markers::WriteTxnMarkersRequest>,
 ];
 

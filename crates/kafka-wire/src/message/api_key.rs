@@ -65,6 +65,8 @@ impl ApiKey {
     pub const DELETE_ACLS: Self = Self(31);
     /// Reading configurations.
     pub const DESCRIBE_CONFIGS: Self = Self(32);
+    /// Sizes of partitions on a broker's disks.
+    pub const DESCRIBE_LOG_DIRS: Self = Self(35);
     /// Growing topics.
     pub const CREATE_PARTITIONS: Self = Self(37);
     /// Deleting groups.
@@ -77,6 +79,10 @@ impl ApiKey {
     pub const DESCRIBE_CLUSTER: Self = Self(60);
     /// The producers a partition's leader remembers.
     pub const DESCRIBE_PRODUCERS: Self = Self(61);
+    /// What is known of transactional ids.
+    pub const DESCRIBE_TRANSACTIONS: Self = Self(65);
+    /// The transactional ids of one broker.
+    pub const LIST_TRANSACTIONS: Self = Self(66);
 
     /// Whether `version` of this API is in flexible encoding. An API that is not in the table is
     /// taken as never flexible; every API a [`Request`](super::Request) names is in it.
@@ -108,7 +114,7 @@ const fn row(key: ApiKey, name: &'static str, first_flexible: i16) -> Row {
 const NEVER: i16 = i16::MAX;
 
 /// From the message definitions of Kafka 4.1; the tests compare it with another implementation.
-const TABLE: [Row; 34] = [
+const TABLE: [Row; 37] = [
     row(ApiKey::PRODUCE, "Produce", 9),
     row(ApiKey::FETCH, "Fetch", 12),
     row(ApiKey::LIST_OFFSETS, "ListOffsets", 6),
@@ -137,6 +143,7 @@ const TABLE: [Row; 34] = [
     row(ApiKey::CREATE_ACLS, "CreateAcls", 2),
     row(ApiKey::DELETE_ACLS, "DeleteAcls", 2),
     row(ApiKey::DESCRIBE_CONFIGS, "DescribeConfigs", 4),
+    row(ApiKey::DESCRIBE_LOG_DIRS, "DescribeLogDirs", 2),
     row(ApiKey::CREATE_PARTITIONS, "CreatePartitions", 2),
     row(ApiKey::DELETE_GROUPS, "DeleteGroups", 2),
     row(
@@ -147,6 +154,8 @@ const TABLE: [Row; 34] = [
     row(ApiKey::OFFSET_DELETE, "OffsetDelete", NEVER),
     row(ApiKey::DESCRIBE_CLUSTER, "DescribeCluster", 0),
     row(ApiKey::DESCRIBE_PRODUCERS, "DescribeProducers", 0),
+    row(ApiKey::DESCRIBE_TRANSACTIONS, "DescribeTransactions", 0),
+    row(ApiKey::LIST_TRANSACTIONS, "ListTransactions", 0),
 ];
 
 impl fmt::Display for ApiKey {

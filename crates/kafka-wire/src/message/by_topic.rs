@@ -42,13 +42,27 @@ impl Reader {
         &mut self,
         mut partition: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<ByTopic<T>, DecodeError> {
-        self.array("topics", |reader| {
-            let name = reader.topic_name()?;
-            let partitions = reader.array("partitions", |reader| {
+        self.each_topic(|reader| {
+            reader.array("partitions", |reader| {
                 let read = partition(reader)?;
                 reader.skip_tags("partition")?;
                 Ok(read)
-            })?;
+            })
+        })
+    }
+
+    /// Reads topics with bare numbers of partitions.
+    pub(super) fn numbers_by_topic(&mut self) -> Result<ByTopic<PartitionId>, DecodeError> {
+        self.each_topic(|reader| reader.array("partitions", |reader| reader.i32("partition")))
+    }
+
+    fn each_topic<T>(
+        &mut self,
+        mut partitions: impl FnMut(&mut Self) -> Result<Vec<T>, DecodeError>,
+    ) -> Result<ByTopic<T>, DecodeError> {
+        self.array("topics", |reader| {
+            let name = reader.topic_name()?;
+            let partitions = partitions(reader)?;
             reader.skip_tags("topic")?;
             Ok((name, partitions))
         })

@@ -8,6 +8,7 @@ mod golden;
 mod groups;
 mod header;
 mod hostile;
+mod inspection;
 mod logs;
 mod members;
 mod topics;

@@ -48,6 +48,7 @@ macro_rules! captured {
 }
 
 mod groups;
+mod inspection;
 mod transactions;
 
 fn check_broker(brokers: &[Broker]) {

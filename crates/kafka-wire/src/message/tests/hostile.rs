@@ -9,10 +9,11 @@ use crate::message::{
     ApiKey, DecodeError, DecodeProblem, Request, add_offsets_to_txn, add_partitions_to_txn,
     api_versions, create_acls, create_partitions, create_topics, delete_acls, delete_groups,
     delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_groups, describe_producers, end_txn, fetch, find_coordinator, heartbeat,
-    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
-    list_offsets, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch,
-    produce, sync_group, txn_offset_commit, write_txn_markers,
+    describe_groups, describe_log_dirs, describe_producers, describe_transactions, end_txn, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group,
+    leave_group, list_groups, list_offsets, list_transactions, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group, txn_offset_commit,
+    write_txn_markers,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -56,6 +57,9 @@ fn decode_as_everything(body: &Bytes) {
     decode::<sync_group::SyncGroupRequest>(body);
     decode::<heartbeat::HeartbeatRequest>(body);
     decode::<leave_group::LeaveGroupRequest>(body);
+    decode::<describe_log_dirs::DescribeLogDirsRequest>(body);
+    decode::<describe_transactions::DescribeTransactionsRequest>(body);
+    decode::<list_transactions::ListTransactionsRequest>(body);
     decode::<write_txn_markers::WriteTxnMarkersRequest>(body);
 }
 
@@ -221,6 +225,7 @@ fn a_version_that_is_not_spoken_is_refused_on_both_sides() {
     let range = MetadataRequest::VERSIONS;
     let request = MetadataRequest {
         topics: metadata::MetadataTopics::All,
+        authorized_operations: false,
     };
     for version in [range.min - 1, range.max + 1, -1, i16::MAX, i16::MIN] {
         assert_eq!(
