@@ -38,6 +38,7 @@ pub mod acl;
 pub mod add_offsets_to_txn;
 pub mod add_partitions_to_txn;
 pub mod api_versions;
+pub mod connect_protocol;
 pub mod create_acls;
 pub mod create_partitions;
 pub mod create_topics;

@@ -4,6 +4,7 @@ pub(super) mod compare;
 
 mod acls;
 mod cluster;
+mod connect;
 mod golden;
 mod groups;
 mod header;

@@ -32,6 +32,16 @@ impl<'a> Writer<'a> {
         Ok(writer)
     }
 
+    /// Opens `out` for bytes within a request that have a version of their own, in classic encoding.
+    pub(super) fn classic(api: ApiKey, version: i16, out: &'a mut BytesMut) -> Self {
+        Self {
+            api,
+            version,
+            flexible: false,
+            out,
+        }
+    }
+
     /// Whether this is `version` or a later one.
     pub(super) fn since(&self, version: i16) -> bool {
         self.version >= version
@@ -157,6 +167,10 @@ impl<'a> Writer<'a> {
         self.length(what, bytes.len())?;
         self.raw(bytes);
         Ok(())
+    }
+
+    pub(super) fn null_bytes(&mut self) {
+        self.null_array();
     }
 
     pub(super) fn null_array(&mut self) {
