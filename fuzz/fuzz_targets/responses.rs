@@ -1,4 +1,5 @@
-//! Any bytes as the answer to any request: the header and the body are read or refused.
+//! Any bytes as the answer to any request, and as what Connect workers put into some: the header
+//! and the body are read or refused.
 //!
 //! The first byte chooses the request, the second its version; a frame without its length follows.
 //! Promises tried: no panic and no memory beyond the answer's size; an answer that is read cannot
@@ -7,11 +8,14 @@
 
 use bytes::Bytes;
 use kafka_wire::message::{
-    Request, api_versions, create_acls, create_partitions, create_topics, delete_acls,
-    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
-    describe_log_dirs, describe_producers, fetch, find_coordinator, incremental_alter_configs,
-    init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce, sasl_authenticate,
-    sasl_handshake, split_response_header,
+    Request, add_offsets_to_txn, add_partitions_to_txn, api_versions, connect_protocol,
+    create_acls, create_partitions, create_topics, delete_acls, delete_groups, delete_records,
+    delete_topics, describe_acls, describe_cluster, describe_configs, describe_groups,
+    describe_log_dirs, describe_producers, describe_transactions, end_txn, fetch, find_coordinator,
+    heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups,
+    list_offsets, list_transactions, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, sasl_authenticate, sasl_handshake, split_response_header,
+    sync_group, txn_offset_commit, write_txn_markers,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -28,7 +32,26 @@ fn read<R: Request>(choice: u8, frame: &[u8]) {
     }
 }
 
-const READERS: [fn(u8, &[u8]); 22] = [
+/// What another worker of a Connect group put into JoinGroup, and its leader into SyncGroup.
+fn read_connect(_: u8, bytes: &[u8]) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    if let Ok((protocol, state)) = connect_protocol::WorkerState::decode(bytes.clone()) {
+        let again = state.encode(protocol).expect("it was read");
+        assert_eq!(
+            connect_protocol::WorkerState::decode(again),
+            Ok((protocol, state))
+        );
+    }
+    if let Ok((protocol, assignment)) = connect_protocol::Assignment::decode(bytes) {
+        let again = assignment.encode(protocol).expect("it was read");
+        assert_eq!(
+            connect_protocol::Assignment::decode(again),
+            Ok((protocol, assignment))
+        );
+    }
+}
+
+const READERS: [fn(u8, &[u8]); 40] = [
     read::<api_versions::ApiVersionsRequest>,
     read::<create_partitions::CreatePartitionsRequest>,
     read::<create_topics::CreateTopicsRequest>,
@@ -36,7 +59,6 @@ const READERS: [fn(u8, &[u8]); 22] = [
     read::<delete_topics::DeleteTopicsRequest>,
     read::<describe_cluster::DescribeClusterRequest>,
     read::<describe_configs::DescribeConfigsRequest>,
-    read::<describe_log_dirs::DescribeLogDirsRequest>,
     read::<describe_producers::DescribeProducersRequest>,
     read::<fetch::FetchRequest>,
     read::<find_coordinator::FindCoordinatorRequest>,
@@ -51,6 +73,25 @@ const READERS: [fn(u8, &[u8]); 22] = [
     read::<create_acls::CreateAclsRequest>,
     read::<delete_acls::DeleteAclsRequest>,
     read::<describe_acls::DescribeAclsRequest>,
+    read::<add_offsets_to_txn::AddOffsetsToTxnRequest>,
+    read::<add_partitions_to_txn::AddPartitionsToTxnRequest>,
+    read::<end_txn::EndTxnRequest>,
+    read::<txn_offset_commit::TxnOffsetCommitRequest>,
+    read::<offset_fetch::OffsetFetchRequest>,
+    read::<offset_commit::OffsetCommitRequest>,
+    read::<offset_delete::OffsetDeleteRequest>,
+    read::<list_groups::ListGroupsRequest>,
+    read::<describe_groups::DescribeGroupsRequest>,
+    read::<delete_groups::DeleteGroupsRequest>,
+    read::<join_group::JoinGroupRequest>,
+    read::<sync_group::SyncGroupRequest>,
+    read::<heartbeat::HeartbeatRequest>,
+    read::<leave_group::LeaveGroupRequest>,
+    read::<describe_log_dirs::DescribeLogDirsRequest>,
+    read::<describe_transactions::DescribeTransactionsRequest>,
+    read::<list_transactions::ListTransactionsRequest>,
+    read::<write_txn_markers::WriteTxnMarkersRequest>,
+    read_connect,
 ];
 
 fuzz_target!(|input: &[u8]| {

@@ -126,9 +126,11 @@ impl Cluster {
     /// # Errors
     /// `NoBroker` when none answers; the text has each address with its reason.
     pub async fn metadata(&self, topics: MetadataTopics) -> Result<MetadataResponse, ClientError> {
-        let answer = self
-            .call_any(Use::Metadata, &MetadataRequest { topics })
-            .await?;
+        let request = MetadataRequest {
+            topics,
+            authorized_operations: false,
+        };
+        let answer = self.call_any(Use::Metadata, &request).await?;
         let mut book = lock(&self.0.book);
         // A broker that has just started may not know any: keep what we had.
         if !answer.brokers.is_empty() {

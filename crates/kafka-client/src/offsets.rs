@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
-};
+use kafka_wire::message::list_offsets::{ListOffsetsPartition, ListOffsetsRequest};
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 
 use crate::cluster::{Cluster, Use};
@@ -46,7 +44,7 @@ pub async fn list_offsets(
             // A broker refuses a partition that is named twice.
             partitions.sort_unstable_by_key(|p| p.partition);
             partitions.dedup_by_key(|p| p.partition);
-            ListOffsetsTopic { name, partitions }
+            (name, partitions)
         })
         .collect();
     let timeout_ms =
@@ -60,17 +58,14 @@ pub async fn list_offsets(
     Ok(answer
         .topics
         .into_iter()
-        .flat_map(|topic| {
-            topic.partitions.into_iter().map(move |listed| {
+        .flat_map(|(name, partitions)| {
+            partitions.into_iter().map(move |listed| {
                 let offset = if listed.error == ErrorCode::NONE {
                     Ok(listed.offset)
                 } else {
                     Err(listed.error)
                 };
-                (
-                    TopicPartition::new(topic.name.clone(), listed.partition),
-                    offset,
-                )
+                (TopicPartition::new(name.clone(), listed.partition), offset)
             })
         })
         .collect())

@@ -14,7 +14,8 @@
 //!   advertises: Kafka 4 advertises Produce 0–2 and closes the connection when they are used.
 //! - Error codes inside an answer are data; only bytes that cannot be read are errors here.
 //!
-//! Each range of versions begins with what Kafka 2.4 speaks and ends with the newest layout known
+//! Each range of versions begins with what Kafka 2.4 speaks, or below that for groups and
+//! transactions, where other makers' brokers stop early and old layouts cost a line; it ends with the newest layout known
 //! here. The layouts are those of Kafka 4.1's message definitions; the tests compare every message
 //! in every version with `kafka-protocol`, an independent implementation generated from them.
 //!
@@ -22,35 +23,58 @@
 //! (`batch.rs`).
 
 mod api_key;
+mod authorized_operations;
 mod broker;
+mod by_topic;
 mod error;
+mod group_offset;
 mod header;
+mod membership;
 mod reader;
+mod transaction;
 mod writer;
 
 pub mod acl;
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
 pub mod api_versions;
+pub mod connect_protocol;
 pub mod create_acls;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_acls;
+pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_acls;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
+pub mod describe_transactions;
+pub mod end_txn;
 pub mod fetch;
 pub mod find_coordinator;
+pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 pub mod list_offsets;
+pub mod list_transactions;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod sasl_authenticate;
 pub mod sasl_handshake;
+pub mod sync_group;
+pub mod txn_offset_commit;
+pub mod write_txn_markers;
 
 #[cfg(test)]
 mod tests;
@@ -62,9 +86,14 @@ use bytes::{Bytes, BytesMut};
 use crate::types::{LeaderEpoch, NodeId, TopicId, TopicName};
 
 pub use api_key::ApiKey;
+pub use authorized_operations::AuthorizedOperations;
 pub use broker::Broker;
+pub use by_topic::{ByTopic, PartitionOutcome};
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
+pub use group_offset::CommittedOffset;
 pub use header::{encode_request_header, response_header_version, split_response_header};
+pub use membership::Membership;
+pub use transaction::{Transaction, TransactionVersion};
 
 /// One request type: encodes itself at a version, decodes its answer.
 pub trait Request {
@@ -117,14 +146,21 @@ impl VersionRange {
         self.min <= version && version <= self.max
     }
 
+    /// The part of this range from `min` on, if `when`; empty if there is none.
+    fn since_if(self, min: i16, when: bool) -> Self {
+        let min = if when { self.min.max(min) } else { self.min };
+        Self { min, ..self }
+    }
+
+    /// The part of this range up to `max`, if `when`; empty if there is none.
+    fn until_if(self, max: i16, when: bool) -> Self {
+        let max = if when { self.max.min(max) } else { self.max };
+        Self { max, ..self }
+    }
+
     /// This range, or its part below `by_id` if one of `ids` is not known.
     fn without_ids(self, by_id: i16, mut ids: impl Iterator<Item = TopicId>) -> Self {
-        let max = if ids.any(|id| id.is_zero()) {
-            self.max.min(by_id - 1)
-        } else {
-            self.max
-        };
-        Self { max, ..self }
+        self.until_if(by_id - 1, ids.any(|id| id.is_zero()))
     }
 }
 

@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_millis(500);
 async fn ask(connection: &mut Connection) -> Result<MetadataResponse, ClientError> {
     let request = MetadataRequest {
         topics: MetadataTopics::All,
+        authorized_operations: false,
     };
     in_time(connection.call(&request, LIMIT)).await
 }

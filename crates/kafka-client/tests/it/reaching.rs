@@ -129,6 +129,7 @@ async fn a_broker_that_hangs_is_given_up_in_time_and_asked_on_a_new_connection()
         .expect("served once");
     let ask = MetadataRequest {
         topics: MetadataTopics::All,
+        authorized_operations: false,
     };
     let begun = Instant::now();
     let error = in_time(cluster.call(NodeId(1), Use::Metadata, &ask))

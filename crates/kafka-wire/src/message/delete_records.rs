@@ -3,17 +3,17 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error_code::ErrorCode;
-use crate::types::{Offset, PartitionId, TopicName};
+use crate::types::{Offset, PartitionId};
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, DecodeError, EncodeError, Request, VersionRange};
+use super::{ApiKey, ByTopic, DecodeError, EncodeError, Request, VersionRange};
 
 /// Asks to delete all records below an offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteRecordsRequest {
     /// Topics, each once, with partitions and their new log starts; −1 is the high watermark.
-    pub topics: Vec<(TopicName, Vec<(PartitionId, Offset)>)>,
+    pub topics: ByTopic<(PartitionId, Offset)>,
     /// Milliseconds to wait until all replicas have followed.
     pub timeout_ms: i32,
 }
@@ -24,7 +24,7 @@ pub struct DeleteRecordsResponse {
     /// Milliseconds the broker held the answer back for a quota.
     pub throttle_time_ms: i32,
     /// One entry for each topic.
-    pub topics: Vec<(TopicName, Vec<TrimmedPartition>)>,
+    pub topics: ByTopic<TrimmedPartition>,
 }
 
 /// What became of one partition.
@@ -46,15 +46,9 @@ impl Request for DeleteRecordsRequest {
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;
-        writer.array("topics", &self.topics, |writer, (name, partitions)| {
-            writer.string("topic name", name.as_str())?;
-            writer.array("partitions", partitions, |writer, (partition, offset)| {
-                writer.i32(*partition);
-                writer.i64(*offset);
-                writer.end();
-                Ok(())
-            })?;
-            writer.end();
+        writer.by_topic(&self.topics, |writer, (partition, offset)| {
+            writer.i32(*partition);
+            writer.i64(*offset);
             Ok(())
         })?;
         writer.i32(self.timeout_ms);
@@ -65,19 +59,12 @@ impl Request for DeleteRecordsRequest {
     fn decode(version: i16, body: Bytes) -> Result<DeleteRecordsResponse, DecodeError> {
         let mut reader = Reader::open::<Self>(version, body)?;
         let throttle_time_ms = reader.i32("throttle time")?;
-        let topics = reader.array("topics", |reader| {
-            let name = reader.topic_name()?;
-            let partitions = reader.array("partitions", |reader| {
-                let partition = TrimmedPartition {
-                    partition: reader.i32("partition")?,
-                    low_watermark: reader.i64("low watermark")?,
-                    error: reader.error_code()?,
-                };
-                reader.skip_tags("partition")?;
-                Ok(partition)
-            })?;
-            reader.skip_tags("topic")?;
-            Ok((name, partitions))
+        let topics = reader.by_topic(|reader| {
+            Ok(TrimmedPartition {
+                partition: reader.i32("partition")?,
+                low_watermark: reader.i64("low watermark")?,
+                error: reader.error_code()?,
+            })
         })?;
         reader.skip_tags("DeleteRecords")?;
         reader.finish("DeleteRecords")?;

@@ -8,11 +8,16 @@ use crate::types::NodeId;
 use super::broker::read_port;
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, Broker, DecodeError, EncodeError, Request, VersionRange};
+use super::{
+    ApiKey, AuthorizedOperations, Broker, DecodeError, EncodeError, Request, VersionRange,
+};
 
 /// Asks for the cluster id and the brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DescribeClusterRequest;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct DescribeClusterRequest {
+    /// Also what the principal may do with the cluster (KIP-430).
+    pub authorized_operations: bool,
+}
 
 /// The cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub struct DescribeClusterResponse {
     pub controller: NodeId,
     /// Brokers that are alive.
     pub brokers: Vec<Broker>,
+    /// What the principal may do with the cluster, where that was asked.
+    pub authorized_operations: Option<AuthorizedOperations>,
 }
 
 impl Request for DescribeClusterRequest {
@@ -38,8 +45,8 @@ impl Request for DescribeClusterRequest {
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;
-        let (cluster_operations, brokers_not_controllers, fenced_brokers) = (false, 1, false);
-        writer.bool(cluster_operations);
+        let (brokers_not_controllers, fenced_brokers) = (1, false);
+        writer.bool(self.authorized_operations);
         if writer.since(1) {
             writer.i8(brokers_not_controllers);
         }
@@ -61,7 +68,7 @@ impl Request for DescribeClusterRequest {
         let cluster_id = reader.string("cluster id")?;
         let controller = reader.node_id("controller")?;
         let brokers = reader.array("brokers", read_broker)?;
-        reader.i32("authorized operations")?;
+        let authorized_operations = AuthorizedOperations::read(&mut reader)?;
         reader.skip_tags("DescribeCluster")?;
         reader.finish("DescribeCluster")?;
         Ok(DescribeClusterResponse {
@@ -71,6 +78,7 @@ impl Request for DescribeClusterRequest {
             cluster_id,
             controller,
             brokers,
+            authorized_operations,
         })
     }
 }

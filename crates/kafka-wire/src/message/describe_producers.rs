@@ -3,17 +3,17 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error_code::ErrorCode;
-use crate::types::{Offset, PartitionId, TopicName};
+use crate::types::{Offset, PartitionId};
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, DecodeError, EncodeError, Request, VersionRange};
+use super::{ApiKey, ByTopic, DecodeError, EncodeError, Request, VersionRange};
 
 /// Asks for producers. Goes to each partition's leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribeProducersRequest {
     /// Topics, each once, with partitions.
-    pub topics: Vec<(TopicName, Vec<PartitionId>)>,
+    pub topics: ByTopic<PartitionId>,
 }
 
 /// Producers.
@@ -22,7 +22,7 @@ pub struct DescribeProducersResponse {
     /// Milliseconds the broker held the answer back for a quota.
     pub throttle_time_ms: i32,
     /// One entry for each topic.
-    pub topics: Vec<(TopicName, Vec<PartitionProducers>)>,
+    pub topics: ByTopic<PartitionProducers>,
 }
 
 /// The producers of one partition.
@@ -62,12 +62,7 @@ impl Request for DescribeProducersRequest {
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;
-        writer.array("topics", &self.topics, |writer, (name, partitions)| {
-            writer.string("topic name", name.as_str())?;
-            writer.numbers("partitions", partitions)?;
-            writer.end();
-            Ok(())
-        })?;
+        writer.numbers_by_topic(&self.topics)?;
         writer.end();
         Ok(())
     }
@@ -75,12 +70,7 @@ impl Request for DescribeProducersRequest {
     fn decode(version: i16, body: Bytes) -> Result<DescribeProducersResponse, DecodeError> {
         let mut reader = Reader::open::<Self>(version, body)?;
         let throttle_time_ms = reader.i32("throttle time")?;
-        let topics = reader.array("topics", |reader| {
-            let name = reader.topic_name()?;
-            let partitions = reader.array("partitions", read_partition)?;
-            reader.skip_tags("topic")?;
-            Ok((name, partitions))
-        })?;
+        let topics = reader.by_topic(read_partition)?;
         reader.skip_tags("DescribeProducers")?;
         reader.finish("DescribeProducers")?;
         Ok(DescribeProducersResponse {
@@ -91,14 +81,12 @@ impl Request for DescribeProducersRequest {
 }
 
 fn read_partition(reader: &mut Reader) -> Result<PartitionProducers, DecodeError> {
-    let partition = PartitionProducers {
+    Ok(PartitionProducers {
         partition: reader.i32("partition")?,
         error: reader.error_code()?,
         error_message: reader.nullable_string("error message")?,
         producers: reader.array("producers", read_producer)?,
-    };
-    reader.skip_tags("partition")?;
-    Ok(partition)
+    })
 }
 
 fn read_producer(reader: &mut Reader) -> Result<ActiveProducer, DecodeError> {

@@ -7,7 +7,7 @@ use crate::types::ProducerIdentity;
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, DecodeError, EncodeError, EncodeProblem, Request, VersionRange};
+use super::{ApiKey, DecodeError, EncodeError, Request, VersionRange};
 
 /// Asks for a producer id, or for a higher epoch of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,20 @@ pub struct InitProducerIdResponse {
     /// Why there is no producer id, or NONE. A broker that has just started answers
     /// COORDINATOR_LOAD_IN_PROGRESS until it has a block of ids, also without a transactional id.
     pub error: ErrorCode,
-    /// The identity; `None` with an error.
+    /// The identity; `None` with an error. With a transactional id its epoch is higher than that of
+    /// all before, which fences them, and no transaction of theirs is open any more.
     pub producer: Option<ProducerIdentity>,
 }
 
 impl Request for InitProducerIdRequest {
     type Response = InitProducerIdResponse;
     const API: ApiKey = ApiKey::INIT_PRODUCER_ID;
+    /// Version 6 takes part in transactions of two phases (KIP-939), which no broker offers yet.
     const VERSIONS: VersionRange = VersionRange::new(1, 5);
+
+    fn versions(&self) -> VersionRange {
+        Self::VERSIONS.since_if(3, self.current.is_some())
+    }
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;
@@ -50,8 +56,7 @@ impl Request for InitProducerIdRequest {
             writer.i64(id);
             writer.i16(epoch);
         } else if self.current.is_some() {
-            let problem = EncodeProblem::NeedsVersion { since: 3 };
-            return Err(writer.error("current identity", problem));
+            writer.needs("current identity", 3)?;
         }
         writer.end();
         Ok(())

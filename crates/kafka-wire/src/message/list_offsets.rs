@@ -3,11 +3,11 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error_code::ErrorCode;
-use crate::types::{LeaderEpoch, Offset, PartitionId, TopicName};
+use crate::types::{LeaderEpoch, Offset, PartitionId};
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, DecodeError, EncodeError, IsolationLevel, Request, VersionRange};
+use super::{ApiKey, ByTopic, DecodeError, EncodeError, IsolationLevel, Request, VersionRange};
 
 /// Asks for the end: the high watermark, or the last stable offset when reading committed.
 pub const LATEST: i64 = -1;
@@ -19,19 +19,11 @@ pub const EARLIEST: i64 = -2;
 pub struct ListOffsetsRequest {
     /// What "end" means.
     pub isolation_level: IsolationLevel,
-    /// The partitions, grouped by topic; each topic once.
-    pub topics: Vec<ListOffsetsTopic>,
+    /// Topics, each once, with partitions, each once: a broker answers a second mention with
+    /// INVALID_REQUEST.
+    pub topics: ByTopic<ListOffsetsPartition>,
     /// Milliseconds a broker may take to ask remote storage; from version 10 on (KIP-1075).
     pub timeout_ms: i32,
-}
-
-/// Partitions of one topic to ask about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListOffsetsTopic {
-    /// The topic.
-    pub name: TopicName,
-    /// Its partitions, each once: a broker answers a second mention with INVALID_REQUEST.
-    pub partitions: Vec<ListOffsetsPartition>,
 }
 
 /// What to ask about one partition.
@@ -51,17 +43,8 @@ pub struct ListOffsetsPartition {
 pub struct ListOffsetsResponse {
     /// Milliseconds the broker held the answer back for a quota.
     pub throttle_time_ms: i32,
-    /// One entry for each topic asked about.
-    pub topics: Vec<ListedTopic>,
-}
-
-/// Offsets of one topic's partitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedTopic {
-    /// The topic.
-    pub name: TopicName,
-    /// One entry for each partition asked about.
-    pub partitions: Vec<ListedOffset>,
+    /// One entry for each topic and partition asked about.
+    pub topics: ByTopic<ListedOffset>,
 }
 
 /// The offset found in one partition.
@@ -90,16 +73,10 @@ impl Request for ListOffsetsRequest {
         let not_a_replica = -1;
         writer.i32(not_a_replica);
         writer.i8(self.isolation_level.wire());
-        writer.array("topics", &self.topics, |writer, topic| {
-            writer.string("topic name", topic.name.as_str())?;
-            writer.array("partitions", &topic.partitions, |writer, partition| {
-                writer.i32(partition.partition);
-                writer.i32(partition.current_leader_epoch);
-                writer.i64(partition.timestamp);
-                writer.end();
-                Ok(())
-            })?;
-            writer.end();
+        writer.by_topic(&self.topics, |writer, partition| {
+            writer.i32(partition.partition);
+            writer.i32(partition.current_leader_epoch);
+            writer.i64(partition.timestamp);
             Ok(())
         })?;
         if writer.since(10) {
@@ -112,11 +89,14 @@ impl Request for ListOffsetsRequest {
     fn decode(version: i16, body: Bytes) -> Result<ListOffsetsResponse, DecodeError> {
         let mut reader = Reader::open::<Self>(version, body)?;
         let throttle_time_ms = reader.i32("throttle time")?;
-        let topics = reader.array("topics", |reader| {
-            let name = reader.topic_name()?;
-            let partitions = reader.array("partitions", read_partition)?;
-            reader.skip_tags("topic")?;
-            Ok(ListedTopic { name, partitions })
+        let topics = reader.by_topic(|reader| {
+            Ok(ListedOffset {
+                partition: reader.i32("partition")?,
+                error: reader.error_code()?,
+                timestamp: reader.i64("timestamp")?,
+                offset: reader.i64("offset")?,
+                leader_epoch: reader.i32("leader epoch")?,
+            })
         })?;
         reader.skip_tags("ListOffsets")?;
         reader.finish("ListOffsets")?;
@@ -125,16 +105,4 @@ impl Request for ListOffsetsRequest {
             topics,
         })
     }
-}
-
-fn read_partition(reader: &mut Reader) -> Result<ListedOffset, DecodeError> {
-    let listed = ListedOffset {
-        partition: reader.i32("partition")?,
-        error: reader.error_code()?,
-        timestamp: reader.i64("timestamp")?,
-        offset: reader.i64("offset")?,
-        leader_epoch: reader.i32("leader epoch")?,
-    };
-    reader.skip_tags("partition")?;
-    Ok(listed)
 }

@@ -10,13 +10,18 @@ use crate::types::{LeaderEpoch, NodeId, PartitionId, TopicId, TopicName};
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, Broker, DecodeError, EncodeError, Request, VersionRange};
+use super::{
+    ApiKey, AuthorizedOperations, Broker, DecodeError, EncodeError, Request, VersionRange,
+};
 
 /// Asks for the brokers and for topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataRequest {
     /// Which topics.
     pub topics: MetadataTopics,
+    /// Also what the principal may do with each topic and, up to version 10, with the cluster
+    /// (KIP-430; later brokers say the latter with DescribeCluster).
+    pub authorized_operations: bool,
 }
 
 /// Which topics to ask about.
@@ -41,6 +46,8 @@ pub struct MetadataResponse {
     pub controller: NodeId,
     /// The topics asked for, in no particular order.
     pub topics: Vec<TopicMetadata>,
+    /// What the principal may do with the cluster, up to version 10 and where that was asked.
+    pub authorized_operations: Option<AuthorizedOperations>,
     /// Error of the whole answer: REBOOTSTRAP_REQUIRED from version 13 on (KIP-1102), else NONE.
     pub error: ErrorCode,
 }
@@ -58,6 +65,8 @@ pub struct TopicMetadata {
     pub internal: bool,
     /// Partitions, in no particular order.
     pub partitions: Vec<PartitionMetadata>,
+    /// What the principal may do with the topic, where that was asked; also of one that is unknown.
+    pub authorized_operations: Option<AuthorizedOperations>,
 }
 
 /// A partition as one broker knows it.
@@ -97,12 +106,12 @@ impl Request for MetadataRequest {
                 Ok(())
             })?,
         }
-        let (create_topics, cluster_operations, topic_operations) = (false, false, false);
+        let create_topics = false;
         writer.bool(create_topics);
         if !writer.since(11) {
-            writer.bool(cluster_operations);
+            writer.bool(self.authorized_operations);
         }
-        writer.bool(topic_operations);
+        writer.bool(self.authorized_operations);
         writer.end();
         Ok(())
     }
@@ -114,9 +123,11 @@ impl Request for MetadataRequest {
         let cluster_id = reader.nullable_string("cluster id")?;
         let controller = reader.node_id("controller")?;
         let topics = reader.array("topics", read_topic)?;
-        if !reader.since(11) {
-            reader.i32("authorized operations")?;
-        }
+        let authorized_operations = if reader.since(11) {
+            None
+        } else {
+            AuthorizedOperations::read(&mut reader)?
+        };
         let error = if reader.since(13) {
             reader.error_code()?
         } else {
@@ -130,6 +141,7 @@ impl Request for MetadataRequest {
             cluster_id,
             controller,
             topics,
+            authorized_operations,
             error,
         })
     }
@@ -149,7 +161,7 @@ fn read_topic(reader: &mut Reader) -> Result<TopicMetadata, DecodeError> {
     };
     let internal = reader.bool("internal")?;
     let partitions = reader.array("partitions", read_partition)?;
-    reader.i32("authorized operations")?;
+    let authorized_operations = AuthorizedOperations::read(reader)?;
     reader.skip_tags("topic")?;
     Ok(TopicMetadata {
         error,
@@ -157,6 +169,7 @@ fn read_topic(reader: &mut Reader) -> Result<TopicMetadata, DecodeError> {
         id,
         internal,
         partitions,
+        authorized_operations,
     })
 }
 

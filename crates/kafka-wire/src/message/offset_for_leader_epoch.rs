@@ -4,17 +4,17 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error_code::ErrorCode;
-use crate::types::{LeaderEpoch, Offset, PartitionId, TopicName};
+use crate::types::{LeaderEpoch, Offset, PartitionId};
 
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{ApiKey, DecodeError, EncodeError, Request, VersionRange};
+use super::{ApiKey, ByTopic, DecodeError, EncodeError, Request, VersionRange};
 
 /// Asks where epochs end. Goes to each partition's leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetForLeaderEpochRequest {
     /// Topics, each once, with partitions.
-    pub topics: Vec<(TopicName, Vec<EpochQuery>)>,
+    pub topics: ByTopic<EpochQuery>,
 }
 
 /// What to ask about one partition.
@@ -34,7 +34,7 @@ pub struct OffsetForLeaderEpochResponse {
     /// Milliseconds the broker held the answer back for a quota.
     pub throttle_time_ms: i32,
     /// One entry for each topic.
-    pub topics: Vec<(TopicName, Vec<EpochEnd>)>,
+    pub topics: ByTopic<EpochEnd>,
 }
 
 /// Where an epoch ends in one partition.
@@ -59,16 +59,10 @@ impl Request for OffsetForLeaderEpochRequest {
         let mut writer = Writer::open::<Self>(version, out)?;
         let not_a_replica = -1;
         writer.i32(not_a_replica);
-        writer.array("topics", &self.topics, |writer, (name, partitions)| {
-            writer.string("topic name", name.as_str())?;
-            writer.array("partitions", partitions, |writer, query| {
-                writer.i32(query.partition);
-                writer.i32(query.current_leader_epoch);
-                writer.i32(query.leader_epoch);
-                writer.end();
-                Ok(())
-            })?;
-            writer.end();
+        writer.by_topic(&self.topics, |writer, query| {
+            writer.i32(query.partition);
+            writer.i32(query.current_leader_epoch);
+            writer.i32(query.leader_epoch);
             Ok(())
         })?;
         writer.end();
@@ -78,20 +72,13 @@ impl Request for OffsetForLeaderEpochRequest {
     fn decode(version: i16, body: Bytes) -> Result<OffsetForLeaderEpochResponse, DecodeError> {
         let mut reader = Reader::open::<Self>(version, body)?;
         let throttle_time_ms = reader.i32("throttle time")?;
-        let topics = reader.array("topics", |reader| {
-            let name = reader.topic_name()?;
-            let partitions = reader.array("partitions", |reader| {
-                let end = EpochEnd {
-                    error: reader.error_code()?,
-                    partition: reader.i32("partition")?,
-                    leader_epoch: reader.i32("leader epoch")?,
-                    end_offset: reader.i64("end offset")?,
-                };
-                reader.skip_tags("partition")?;
-                Ok(end)
-            })?;
-            reader.skip_tags("topic")?;
-            Ok((name, partitions))
+        let topics = reader.by_topic(|reader| {
+            Ok(EpochEnd {
+                error: reader.error_code()?,
+                partition: reader.i32("partition")?,
+                leader_epoch: reader.i32("leader epoch")?,
+                end_offset: reader.i64("end offset")?,
+            })
         })?;
         reader.skip_tags("OffsetForLeaderEpoch")?;
         reader.finish("OffsetForLeaderEpoch")?;

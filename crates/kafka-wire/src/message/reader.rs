@@ -44,6 +44,16 @@ impl Reader {
         }
     }
 
+    /// Opens bytes within an answer that have a version of their own, in classic encoding.
+    pub(super) fn classic(api: ApiKey, bytes: Bytes) -> Self {
+        Self::with_encoding(api, 0, false, bytes)
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn at_end(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Whether this is `version` or a later one.
     pub(super) fn since(&self, version: i16) -> bool {
         self.version >= version
@@ -102,6 +112,15 @@ impl Reader {
 
     pub(super) fn error_code(&mut self) -> Result<ErrorCode> {
         self.i16("error code").map(ErrorCode)
+    }
+
+    /// Milliseconds that a quota cost; 0 in versions before `since`, which do not say.
+    pub(super) fn throttle_time(&mut self, since: i16) -> Result<i32> {
+        if self.since(since) {
+            self.i32("throttle time")
+        } else {
+            Ok(0)
+        }
     }
 
     pub(super) fn node_id(&mut self, what: &'static str) -> Result<NodeId> {
@@ -193,8 +212,13 @@ impl Reader {
 
     /// A byte field as a slice of the answer; null is empty.
     pub(super) fn bytes(&mut self, what: &'static str) -> Result<Bytes> {
-        let length = self.length(what, Classic::Int)?.unwrap_or(0);
-        Ok(self.bytes.split_to(length))
+        Ok(self.nullable_bytes(what)?.unwrap_or_default())
+    }
+
+    /// A byte field as a slice of the answer.
+    pub(super) fn nullable_bytes(&mut self, what: &'static str) -> Result<Option<Bytes>> {
+        let length = self.length(what, Classic::Int)?;
+        Ok(length.map(|length| self.bytes.split_to(length)))
     }
 
     /// A list; null is an error.

@@ -32,9 +32,27 @@ impl<'a> Writer<'a> {
         Ok(writer)
     }
 
+    /// Opens `out` for bytes within a request that have a version of their own, in classic encoding.
+    pub(super) fn classic(api: ApiKey, version: i16, out: &'a mut BytesMut) -> Self {
+        Self {
+            api,
+            version,
+            flexible: false,
+            out,
+        }
+    }
+
     /// Whether this is `version` or a later one.
     pub(super) fn since(&self, version: i16) -> bool {
         self.version >= version
+    }
+
+    /// Refuses what only `since` and later versions can say.
+    pub(super) fn needs(&self, what: &'static str, since: i16) -> Result<()> {
+        if self.since(since) {
+            return Ok(());
+        }
+        Err(self.error(what, EncodeProblem::NeedsVersion { since }))
     }
 
     /// Bytes written to the output so far.
@@ -145,6 +163,16 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    pub(super) fn bytes(&mut self, what: &'static str, bytes: &[u8]) -> Result<()> {
+        self.length(what, bytes.len())?;
+        self.raw(bytes);
+        Ok(())
+    }
+
+    pub(super) fn null_bytes(&mut self) {
+        self.null_array();
+    }
+
     pub(super) fn null_array(&mut self) {
         if self.flexible {
             self.varint(0);
@@ -164,6 +192,10 @@ impl<'a> Writer<'a> {
             element(self, each)?;
         }
         Ok(())
+    }
+
+    pub(super) fn strings(&mut self, what: &'static str, texts: &[String]) -> Result<()> {
+        self.array(what, texts, |writer, text| writer.string(what, text))
     }
 
     /// Partition numbers.

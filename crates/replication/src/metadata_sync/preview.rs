@@ -198,20 +198,26 @@ async fn retained(
     let mut directories = 0;
     for broker in brokers.brokers {
         let answer = source
-            .call(broker.node, Use::Admin, &DescribeLogDirsRequest)
+            .call(
+                broker.node,
+                Use::Admin,
+                &DescribeLogDirsRequest { topics: None },
+            )
             .await
             .map_err(|error| error.to_string())?;
         if answer.error != ErrorCode::NONE {
             return Err(format!("DescribeLogDirs answered {}", answer.error));
         }
         directories += answer.directories.len();
-        let replicas = answer.directories.into_iter().flat_map(|d| d.replicas);
-        for replica in replicas.filter(|replica| seen.source.contains_key(&replica.topic)) {
-            let bytes = u64::try_from(replica.bytes).unwrap_or(0);
-            let known = largest
-                .entry((replica.topic, replica.partition))
-                .or_default();
-            *known = bytes.max(*known);
+        let topics = answer.directories.into_iter().flat_map(|d| d.topics);
+        for (topic, replicas) in topics.filter(|(topic, _)| seen.source.contains_key(topic)) {
+            for replica in replicas {
+                let bytes = u64::try_from(replica.bytes).unwrap_or(0);
+                let known = largest
+                    .entry((topic.clone(), replica.partition))
+                    .or_default();
+                *known = bytes.max(*known);
+            }
         }
     }
     if directories == 0 {

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::batch::HEADER_SIZE;
 use crate::frame::LENGTH_PREFIX;
+use crate::message::by_topic::has_equals;
 use crate::message::writer::Writer;
 use crate::message::{
     ApiKey, DecodeError, EncodeError, EncodeProblem, Request, VersionRange, encode_request_header,
@@ -147,12 +148,6 @@ impl ProduceRequest {
 
 /// The first version that names topics by id.
 pub(super) const BY_ID: i16 = 13;
-
-fn has_equals<T: Ord>(values: impl Iterator<Item = T>) -> bool {
-    let mut values: Vec<T> = values.collect();
-    values.sort_unstable();
-    values.windows(2).any(|pair| pair[0] == pair[1])
-}
 
 /// Cuts `framing` where the payloads belong and puts them in between.
 fn interleave(mut framing: Bytes, payloads: Vec<(usize, Bytes)>, out: &mut Vec<Bytes>) {

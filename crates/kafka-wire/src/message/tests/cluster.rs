@@ -19,7 +19,7 @@ use crate::message::find_coordinator::{
 use crate::message::metadata::{
     MetadataRequest, MetadataResponse, MetadataTopics, PartitionMetadata, TopicMetadata,
 };
-use crate::message::{ApiKey, Broker, DecodeProblem, Request, VersionRange};
+use crate::message::{ApiKey, AuthorizedOperations, Broker, DecodeProblem, Request, VersionRange};
 use crate::types::{NodeId, TopicId, TopicName};
 
 fn broker(rack: bool) -> Broker {
@@ -132,6 +132,7 @@ fn metadata_is_that_of_another_implementation() {
     let name = "orders.eu";
     let named = MetadataRequest {
         topics: MetadataTopics::Topics(vec![TopicName::from(name)]),
+        authorized_operations: false,
     };
     let topics = |topics| {
         messages::MetadataRequest::default()
@@ -146,11 +147,17 @@ fn metadata_is_that_of_another_implementation() {
     requests_are_equal(
         &MetadataRequest {
             topics: MetadataTopics::All,
+            authorized_operations: true,
         },
-        |_| topics(None),
+        |version| {
+            topics(None)
+                .with_include_topic_authorized_operations(true)
+                .with_include_cluster_authorized_operations(version <= 10)
+        },
     );
     let none = MetadataRequest {
         topics: MetadataTopics::Topics(vec![]),
+        authorized_operations: false,
     };
     requests_are_equal(&none, |_| topics(Some(vec![])));
 
@@ -221,6 +228,7 @@ fn metadata(version: i16) -> MetadataResponse {
             isr: nodes(&[3, 1]),
             offline: nodes(&[2]),
         }],
+        authorized_operations: Some(AuthorizedOperations(5)),
     };
     let unknown = TopicMetadata {
         error: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -228,6 +236,7 @@ fn metadata(version: i16) -> MetadataResponse {
         id: TopicId::ZERO,
         internal: false,
         partitions: vec![],
+        authorized_operations: None,
     };
     MetadataResponse {
         throttle_time_ms: 12,
@@ -235,6 +244,7 @@ fn metadata(version: i16) -> MetadataResponse {
         cluster_id: Some("5L6g3nShT-eMCtK--X86sw".to_owned()),
         controller: NodeId(1),
         topics: vec![orders, unknown],
+        authorized_operations: (version <= 10).then_some(AuthorizedOperations(6)),
         error: if version >= 13 {
             ErrorCode(129)
         } else {
@@ -257,9 +267,15 @@ fn a_broker_with_an_impossible_port_is_refused() {
 
 #[test]
 fn describe_cluster_is_that_of_another_implementation() {
-    requests_are_equal(&DescribeClusterRequest, |_| {
-        messages::DescribeClusterRequest::default()
-    });
+    for authorized_operations in [false, true] {
+        let request = DescribeClusterRequest {
+            authorized_operations,
+        };
+        requests_are_equal(&request, |_| {
+            messages::DescribeClusterRequest::default()
+                .with_include_cluster_authorized_operations(authorized_operations)
+        });
+    }
     answers_are_equal::<DescribeClusterRequest, _>(
         |_| {
             let broker = describe_cluster_response::DescribeClusterBroker::default()
@@ -274,6 +290,7 @@ fn describe_cluster_is_that_of_another_implementation() {
                 .with_cluster_id(text("5L6g3nShT-eMCtK--X86sw"))
                 .with_controller_id(BrokerId(2))
                 .with_brokers(vec![broker])
+                .with_cluster_authorized_operations(0x1ef8)
         },
         |_| DescribeClusterResponse {
             throttle_time_ms: 12,
@@ -282,6 +299,7 @@ fn describe_cluster_is_that_of_another_implementation() {
             cluster_id: "5L6g3nShT-eMCtK--X86sw".to_owned(),
             controller: NodeId(2),
             brokers: vec![broker(true)],
+            authorized_operations: Some(AuthorizedOperations(0x1ef8)),
         },
     );
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages;
 use kafka_protocol::protocol::{Encodable, HeaderVersion, StrBytes};
 
-use crate::message::{Request, response_header_version};
+use crate::message::{Request, VersionRange, response_header_version};
 use crate::types::TopicId;
 
 /// Every version of `R`.
@@ -15,13 +15,36 @@ pub(in crate::message) fn versions<R: Request>() -> std::ops::RangeInclusive<i16
     R::VERSIONS.min..=R::VERSIONS.max
 }
 
-/// In every version `request` is written byte for byte as kafka-protocol writes `other`.
+/// In every version that can express `request` it is written byte for byte as kafka-protocol writes
+/// `other`; in the other versions it is refused.
 pub(in crate::message) fn requests_are_equal<R, K>(request: &R, other: impl Fn(i16) -> K)
 where
     R: Request,
     K: Encodable + HeaderVersion,
 {
-    for version in versions::<R>() {
+    requests_are_equal_within(request.versions(), request, other);
+    for version in R::VERSIONS.min - 1..=R::VERSIONS.max + 1 {
+        let written = request.encode(version, &mut BytesMut::new());
+        assert_eq!(
+            written.is_ok(),
+            request.versions().contains(version),
+            "{} {version}: {written:?}",
+            R::API
+        );
+    }
+}
+
+/// The same for the versions that kafka-protocol has, where it does not have all.
+pub(in crate::message) fn requests_are_equal_within<R, K>(
+    range: VersionRange,
+    request: &R,
+    other: impl Fn(i16) -> K,
+) where
+    R: Request,
+    K: Encodable + HeaderVersion,
+{
+    assert!(range.min <= range.max, "{}: no versions", R::API);
+    for version in range.min..=range.max {
         let mut ours = BytesMut::new();
         request
             .encode(version, &mut ours)
@@ -37,11 +60,6 @@ where
         let header = K::header_version(version);
         assert_eq!(header == 2, flexible, "{} {version}", R::API);
     }
-    for version in [R::VERSIONS.min - 1, R::VERSIONS.max + 1] {
-        request
-            .encode(version, &mut BytesMut::new())
-            .expect_err("outside the range");
-    }
 }
 
 /// In every version what kafka-protocol writes for `answer` is read as `expected`; cut off or with
@@ -55,29 +73,54 @@ pub(in crate::message) fn answers_are_equal<R, K>(
     R::Response: PartialEq + Debug,
     K: Encodable + HeaderVersion,
 {
-    for version in versions::<R>() {
-        let body = encode(&answer(version), version);
-        let read = R::decode(version, body.clone());
-        assert_eq!(read, Ok(expected(version)), "{} {version}", R::API);
+    answers_are_equal_within::<R, K>(R::VERSIONS, answer, expected);
+}
+
+/// The same for the versions that kafka-protocol has, where it does not have all.
+pub(in crate::message) fn answers_are_equal_within<R, K>(
+    range: VersionRange,
+    answer: impl Fn(i16) -> K,
+    expected: impl Fn(i16) -> R::Response,
+) where
+    R: Request,
+    R::Response: PartialEq + Debug,
+    K: Encodable + HeaderVersion,
+{
+    for version in range.min..=range.max {
+        answer_is_read::<R>(
+            version,
+            &encode(&answer(version), version),
+            &expected(version),
+        );
         assert_eq!(
             K::header_version(version),
             response_header_version(R::API, version),
             "{} {version}",
             R::API
         );
-
-        for length in 0..body.len() {
-            let cut = R::decode(version, body.slice(..length));
-            assert!(cut.is_err(), "{} {version}, cut at {length}", R::API);
-        }
-        let longer = Bytes::from([body.as_ref(), &[0]].concat());
-        assert!(
-            R::decode(version, longer).is_err(),
-            "{} {version}, one more byte",
-            R::API
-        );
-        survives_huge_numbers::<R>(version, &body);
     }
+}
+
+/// `body` is read as `expected`; cut off, with something left over, or with any number in it
+/// replaced by a huge one it is refused or read without harm.
+pub(in crate::message) fn answer_is_read<R>(version: i16, body: &Bytes, expected: &R::Response)
+where
+    R: Request,
+    R::Response: PartialEq + Debug,
+{
+    let read = R::decode(version, body.clone());
+    assert_eq!(read.as_ref(), Ok(expected), "{} {version}", R::API);
+    for length in 0..body.len() {
+        let cut = R::decode(version, body.slice(..length));
+        assert!(cut.is_err(), "{} {version}, cut at {length}", R::API);
+    }
+    let longer = Bytes::from([body.as_ref(), &[0]].concat());
+    assert!(
+        R::decode(version, longer).is_err(),
+        "{} {version}, one more byte",
+        R::API
+    );
+    survives_huge_numbers::<R>(version, body);
 }
 
 /// Huge counts and lengths in each encoding.

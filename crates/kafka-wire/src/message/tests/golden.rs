@@ -35,10 +35,21 @@ macro_rules! captured {
     ($request:ty, $file:literal, $version:literal) => {
         read::<$request>(
             $version,
-            include_bytes!(concat!("golden/", $file, "_", $version, ".bin")),
+            include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/message/tests/golden/",
+                $file,
+                "_",
+                $version,
+                ".bin"
+            )),
         )
     };
 }
+
+mod groups;
+mod inspection;
+mod transactions;
 
 fn check_broker(brokers: &[Broker]) {
     let [broker] = brokers else {
@@ -367,7 +378,7 @@ fn what_a_real_broker_says_of_offsets_is_read() {
     let new = captured!(list_offsets::ListOffsetsRequest, "ListOffsets", 10);
     for answer in [&old, &new] {
         let mut offsets: Vec<_> = answer.topics[0]
-            .partitions
+            .1
             .iter()
             .map(|listed| (listed.partition, listed.error.0, listed.offset))
             .collect();

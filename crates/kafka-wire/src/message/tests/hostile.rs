@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use crate::message::metadata::MetadataRequest;
 use crate::message::reader::{Reader, reserve};
 use crate::message::{
-    ApiKey, DecodeError, DecodeProblem, Request, api_versions, create_acls, create_partitions,
-    create_topics, delete_acls, delete_records, delete_topics, describe_acls, describe_cluster,
-    describe_configs, describe_log_dirs, describe_producers, fetch, find_coordinator,
-    incremental_alter_configs, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
-    produce, sasl_authenticate, sasl_handshake,
+    ApiKey, DecodeError, DecodeProblem, Request, add_offsets_to_txn, add_partitions_to_txn,
+    api_versions, create_acls, create_partitions, create_topics, delete_acls, delete_groups,
+    delete_records, delete_topics, describe_acls, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_producers, describe_transactions, end_txn, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group,
+    leave_group, list_groups, list_offsets, list_transactions, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sasl_authenticate,
+    sasl_handshake, sync_group, txn_offset_commit, write_txn_markers,
 };
 
 /// Decodes `body` as an answer to `R` in every version.
@@ -31,7 +34,6 @@ fn decode_as_everything(body: &Bytes) {
     decode::<describe_acls::DescribeAclsRequest>(body);
     decode::<describe_cluster::DescribeClusterRequest>(body);
     decode::<describe_configs::DescribeConfigsRequest>(body);
-    decode::<describe_log_dirs::DescribeLogDirsRequest>(body);
     decode::<describe_producers::DescribeProducersRequest>(body);
     decode::<fetch::FetchRequest>(body);
     decode::<find_coordinator::FindCoordinatorRequest>(body);
@@ -43,6 +45,24 @@ fn decode_as_everything(body: &Bytes) {
     decode::<metadata::MetadataRequest>(body);
     decode::<offset_for_leader_epoch::OffsetForLeaderEpochRequest>(body);
     decode::<produce::ProduceRequest>(body);
+    decode::<add_offsets_to_txn::AddOffsetsToTxnRequest>(body);
+    decode::<add_partitions_to_txn::AddPartitionsToTxnRequest>(body);
+    decode::<end_txn::EndTxnRequest>(body);
+    decode::<txn_offset_commit::TxnOffsetCommitRequest>(body);
+    decode::<offset_fetch::OffsetFetchRequest>(body);
+    decode::<offset_commit::OffsetCommitRequest>(body);
+    decode::<offset_delete::OffsetDeleteRequest>(body);
+    decode::<list_groups::ListGroupsRequest>(body);
+    decode::<describe_groups::DescribeGroupsRequest>(body);
+    decode::<delete_groups::DeleteGroupsRequest>(body);
+    decode::<join_group::JoinGroupRequest>(body);
+    decode::<sync_group::SyncGroupRequest>(body);
+    decode::<heartbeat::HeartbeatRequest>(body);
+    decode::<leave_group::LeaveGroupRequest>(body);
+    decode::<describe_log_dirs::DescribeLogDirsRequest>(body);
+    decode::<describe_transactions::DescribeTransactionsRequest>(body);
+    decode::<list_transactions::ListTransactionsRequest>(body);
+    decode::<write_txn_markers::WriteTxnMarkersRequest>(body);
 }
 
 proptest! {
@@ -207,6 +227,7 @@ fn a_version_that_is_not_spoken_is_refused_on_both_sides() {
     let range = MetadataRequest::VERSIONS;
     let request = MetadataRequest {
         topics: metadata::MetadataTopics::All,
+        authorized_operations: false,
     };
     for version in [range.min - 1, range.max + 1, -1, i16::MAX, i16::MIN] {
         assert_eq!(

@@ -1,12 +1,12 @@
-//! ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeLogDirs, DescribeProducers,
+//! ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers,
 //! InitProducerId.
 
 use bytes::BytesMut;
 use kafka_protocol::messages::{self, BrokerId, ProducerId, TransactionalId};
 use kafka_protocol::messages::{
-    delete_records_request, delete_records_response, describe_log_dirs_response,
-    describe_producers_request, describe_producers_response, list_offsets_request,
-    list_offsets_response, offset_for_leader_epoch_request, offset_for_leader_epoch_response,
+    delete_records_request, delete_records_response, describe_producers_request,
+    describe_producers_response, list_offsets_request, list_offsets_response,
+    offset_for_leader_epoch_request, offset_for_leader_epoch_response,
 };
 
 use super::compare::{answers_are_equal, requests_are_equal, text, topic};
@@ -14,16 +14,12 @@ use crate::error_code::ErrorCode;
 use crate::message::delete_records::{
     DeleteRecordsRequest, DeleteRecordsResponse, TrimmedPartition,
 };
-use crate::message::describe_log_dirs::{
-    DescribeLogDirsRequest, DescribeLogDirsResponse, LogDirectory, ReplicaSize,
-};
 use crate::message::describe_producers::{
     ActiveProducer, DescribeProducersRequest, DescribeProducersResponse, PartitionProducers,
 };
 use crate::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::message::list_offsets::{
-    EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
-    ListedOffset, ListedTopic,
+    EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
 };
 use crate::message::offset_for_leader_epoch::{
     EpochEnd, EpochQuery, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
@@ -44,10 +40,7 @@ fn list_offsets_is_that_of_another_implementation() {
         };
         let request = ListOffsetsRequest {
             isolation_level,
-            topics: vec![ListOffsetsTopic {
-                name: TopicName::from("orders"),
-                partitions: vec![partition],
-            }],
+            topics: vec![(TopicName::from("orders"), vec![partition])],
             timeout_ms: 30_000,
         };
         requests_are_equal(&request, |version| {
@@ -89,16 +82,16 @@ fn list_offsets_is_that_of_another_implementation() {
         },
         |_| ListOffsetsResponse {
             throttle_time_ms: 12,
-            topics: vec![ListedTopic {
-                name: TopicName::from("orders"),
-                partitions: vec![ListedOffset {
+            topics: vec![(
+                TopicName::from("orders"),
+                vec![ListedOffset {
                     partition: 4,
                     error: ErrorCode(6),
                     timestamp: 1_700_000_000_000,
                     offset: 1 << 40,
                     leader_epoch: 16,
                 }],
-            }],
+            )],
         },
     );
 }
@@ -202,52 +195,6 @@ fn delete_records_is_that_of_another_implementation() {
             }
         },
     );
-}
-
-#[test]
-fn describe_log_dirs_is_that_of_another_implementation() {
-    requests_are_equal(&DescribeLogDirsRequest, |_| {
-        messages::DescribeLogDirsRequest::default().with_topics(None)
-    });
-    let answer = |version| {
-        let partition = describe_log_dirs_response::DescribeLogDirsPartition::default()
-            .with_partition_index(4)
-            .with_partition_size(77)
-            .with_offset_lag(5)
-            .with_is_future_key(true);
-        let topic = describe_log_dirs_response::DescribeLogDirsTopic::default()
-            .with_name(topic("orders"))
-            .with_partitions(vec![partition]);
-        let directory = describe_log_dirs_response::DescribeLogDirsResult::default()
-            .with_error_code(56)
-            .with_log_dir(text("/data"))
-            .with_topics(vec![topic]);
-        let directory = if version >= 4 {
-            directory.with_total_bytes(9).with_usable_bytes(8)
-        } else {
-            directory
-        };
-        let answer = messages::DescribeLogDirsResponse::default()
-            .with_throttle_time_ms(12)
-            .with_results(vec![directory]);
-        if version >= 3 {
-            answer.with_error_code(31)
-        } else {
-            answer
-        }
-    };
-    answers_are_equal::<DescribeLogDirsRequest, _>(answer, |version| DescribeLogDirsResponse {
-        throttle_time_ms: 12,
-        error: ErrorCode(if version >= 3 { 31 } else { 0 }),
-        directories: vec![LogDirectory {
-            error: ErrorCode(56),
-            replicas: vec![ReplicaSize {
-                topic: TopicName::from("orders"),
-                partition: 4,
-                bytes: 77,
-            }],
-        }],
-    });
 }
 
 #[test]
