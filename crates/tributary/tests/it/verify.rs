@@ -71,8 +71,7 @@ async fn equal_copies_of_every_codec_plain_and_in_transactions_are_proved_at_eve
             ] {
                 let topic = format!("{prefix}.{codec}.{kind}");
                 new_topic(source, &topic, 2, &[]).await;
-                let records =
-                    Generator::new(Shape::mixed(SEED, 2).largest_value(5_000)).take(1_000);
+                let records = Generator::new(Shape::mixed(SEED, 2).largest_value(5_000)).take(600);
                 let load = Load::new(source.bootstrap(), &topic)
                     .codec(codec)
                     .mode(mode);
@@ -83,7 +82,12 @@ async fn equal_copies_of_every_codec_plain_and_in_transactions_are_proved_at_eve
         let name = unique("verified");
         let link = Replicate::new(source, destination, &topics).named(&name);
         link.until_caught_up().await.ended_with(0);
-        for level in ["counts", "offsets", "checksum"] {
+        let levels = if from == OLD {
+            &["checksum"][..]
+        } else {
+            &["counts", "offsets", "checksum"]
+        };
+        for level in levels {
             let (run, document) = verify(
                 source,
                 destination,
@@ -95,11 +99,11 @@ async fn equal_copies_of_every_codec_plain_and_in_transactions_are_proved_at_eve
             assert_eq!(document["result"], "equal", "{run}");
             assert_eq!(document["coverage_percent"], 100.0, "{run}");
             assert!(
-                number(&document["explained"]["aborted-at-source"]) > 100,
+                number(&document["explained"]["aborted-at-source"]) > 50,
                 "{run}"
             );
             assert!(
-                number(&document["explained"]["control-at-source"]) > 100,
+                number(&document["explained"]["control-at-source"]) > 50,
                 "{run}"
             );
             let partitions = document["partitions"].as_array().expect("a list");
@@ -371,9 +375,11 @@ async fn what_the_cleaner_of_either_side_removed_is_explained_and_nothing_else()
         ),
     ] {
         let topic = format!("{prefix}.{topic}");
+        let mut later = keyed(1);
         eventually("the cleaner has worked", COPIED, async || {
-            // A segment is closed by the first record behind its time.
-            load(source, &topic, Codec::None, keyed(1)).await;
+            // A segment is closed by the first record behind its time, by the records' own times.
+            later[0].timestamp += 3_600_000;
+            load(source, &topic, Codec::None, later.clone()).await;
             link.until_caught_up().await.ended_with(0);
             let read = judge::read_all(&place, COPIED)
                 .await
