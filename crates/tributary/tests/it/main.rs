@@ -32,3 +32,4 @@ mod topics_preview;
 mod topics_scale;
 mod topics_settings;
 mod untouched;
+mod verify;
