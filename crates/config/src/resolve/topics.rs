@@ -7,9 +7,11 @@ use crate::keys::mirror::{IDENTITY_POLICY, NO_SYNCS};
 use crate::link::{ConfigDelete, DefaultsFrom, ReplicationFactor, TimestampType, TopicSettings};
 use crate::naming::{Aliases, Naming};
 use crate::pattern::{Pattern, PatternList};
+use crate::problem::Notice;
 use crate::rename::{MAX_TOPIC_NAME, RenameFormat, check_name};
 use crate::resolve::acls;
 use crate::resolve::reader::Reader;
+use crate::resolve::transforms;
 use crate::selection::{MirrorRules, TopicSelection};
 
 /// Settings of a topic that make no sense, or do harm, on another cluster: Replicator's form of
@@ -45,6 +47,7 @@ pub(super) fn topics(
         None => configured_selection(reader),
     };
     let naming = naming(reader);
+    let transforms = transforms::transforms(reader);
     let config_exclude = config_exclude(reader);
     let acls = acls::acls(reader);
     let replication_factor = replication_factor(reader);
@@ -88,6 +91,14 @@ pub(super) fn topics(
                 _ => format!("{}internal", aliases.separator),
             },
         });
+    }
+    if !transforms.is_empty() {
+        let text = format!("transforms, in this order: {transforms}");
+        reader.notices.push(Notice::info(text));
+    }
+    let naming = naming.with_transforms(transforms);
+    if naming.transforms().is_some() {
+        selection.set_transforms(naming.clone());
     }
     Some(TopicSettings {
         whitelist_strict: reader
