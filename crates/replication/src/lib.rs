@@ -14,3 +14,4 @@ pub mod offset_map;
 pub mod position;
 pub mod position_store;
 pub mod side;
+pub mod spread;

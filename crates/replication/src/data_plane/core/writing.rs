@@ -352,6 +352,20 @@ impl Core {
         let too_large = TOO_LARGE.contains(&answer.error);
         let alone = too_large && piped.offsets() == 1;
         let skips = self.settings.on_refused == OnRefused::Skip;
+        let data = answer.error.class() == ErrorClass::RefusedData;
+        if self.settings.on_refused == OnRefused::Quarantine && data && (alone || !too_large) {
+            let (stop, batch) = (refusal(piped, offset, &trouble), piped.clone());
+            let indices = answer.record_errors.iter().map(|e| e.batch_index);
+            let indices = indices.chain(alone.then_some(0));
+            let asides = self
+                .partitions
+                .get(&index)
+                .and_then(|partition| self.refused_aside(partition, &batch, indices, &trouble));
+            return match asides {
+                Some(asides) => self.wait_for_aside(index, asides),
+                None => self.stop(index, stop),
+            };
+        }
         let stop = match answer.error.class() {
             ErrorClass::ProducerState => {
                 // Alone on its way and out of step all the same: the broker knows another history

@@ -5,6 +5,8 @@ use kafka_wire::types::ProducerIdentity;
 
 use super::*;
 
+mod any_case;
+
 const PRODUCER: ProducerIdentity = ProducerIdentity { id: 9, epoch: 0 };
 
 fn builder(base: i64, records: usize) -> BatchBuilder {
