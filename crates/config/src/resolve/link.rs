@@ -240,6 +240,16 @@ fn guarantees(reader: &mut Reader<'_>) {
         );
     }
     if reader.boolean("topic.preserve.partitions") == Some(false) {
+        let mut keys = prefixes(reader.scope).produce.iter();
+        let class = keys.find_map(|prefix| reader.entry(&format!("{prefix}partitioner.class")));
+        if let Some(class) = class
+            && class.value.trim()
+                != "org.apache.kafka.clients.producer.internals.DefaultPartitioner"
+        {
+            let remedy =
+                "leave it out: records are spread as by Kafka's default partitioner".to_owned();
+            reader.refuse(class, "Tributary runs no Java plugins", Some(remedy));
+        }
         reader.warn(
             "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
              offsets of consumer groups have no exact counterpart there",

@@ -13,6 +13,7 @@ use crate::resolve::acls;
 use crate::resolve::reader::Reader;
 use crate::resolve::transforms;
 use crate::selection::{MirrorRules, TopicSelection};
+use crate::transform::Transforms;
 
 /// Settings of a topic that make no sense, or do harm, on another cluster: Replicator's form of
 /// `config.properties.exclude`. A copied bound of timestamps would refuse old records while catching up.
@@ -92,14 +93,7 @@ pub(super) fn topics(
             },
         });
     }
-    if !transforms.is_empty() {
-        let text = format!("transforms, in this order: {transforms}");
-        reader.notices.push(Notice::info(text));
-    }
-    let naming = naming.with_transforms(transforms);
-    if naming.transforms().is_some() {
-        selection.set_transforms(naming.clone());
-    }
+    let naming = transformed(reader, naming, transforms, &mut selection);
     Some(TopicSettings {
         whitelist_strict: reader
             .boolean("tributary.topic.whitelist.strict")
@@ -127,6 +121,23 @@ pub(super) fn topics(
         selection,
         naming,
     })
+}
+
+/// Puts the chain behind the names, and its filters on names behind the selection.
+fn transformed(
+    reader: &mut Reader<'_>,
+    naming: Naming,
+    transforms: Transforms,
+    selection: &mut TopicSelection,
+) -> Naming {
+    if transforms.is_empty() {
+        return naming;
+    }
+    let text = format!("transforms, in this order: {transforms}");
+    reader.notices.push(Notice::info(text));
+    let naming = naming.with_transforms(transforms);
+    selection.set_transforms(naming.clone());
+    naming
 }
 
 /// `dest.topic.replication.factor` in Replicator's words, `replication.factor` in MirrorMaker 2's.

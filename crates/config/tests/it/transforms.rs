@@ -164,6 +164,10 @@ fn quarantine_provenance_and_a_group_to_start_at_are_read() {
             .iter()
             .any(|notice| notice.contains("every record is decoded"))
     );
+    check_refused(
+        "topic.preserve.partitions=false\nproducer.override.partitioner.class=com.example.Mine",
+        "records are spread as by Kafka's default partitioner",
+    );
     check_refused("tributary.quarantine.topic=a b", "contains");
     check_refused(
         "provenance.header.enable=true\nprovenance.header.filter.overrides=abc",

@@ -28,7 +28,7 @@ pub(crate) struct Blocked {
     /// What is wrong with it, for an operator.
     pub(crate) reason: String,
     /// The record, in a batch of its own, where it is to be set aside before reading goes on behind it.
-    pub(crate) aside: Option<RawBatch>,
+    pub(crate) aside: Option<Box<RawBatch>>,
 }
 
 /// Kinds of trouble with a batch.
@@ -71,7 +71,7 @@ impl Blocked {
     /// The record at its offset is to be set aside.
     pub(super) fn set_aside(self, record: RawBatch) -> Self {
         Self {
-            aside: Some(record),
+            aside: Some(Box::new(record)),
             ..self
         }
     }

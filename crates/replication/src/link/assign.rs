@@ -63,7 +63,7 @@ pub(super) fn assignments(
             let known = stored.get(&source).cloned().unwrap_or_default();
             match copy.spread {
                 None => new.push(whole(copy, source, known, start, changes)),
-                Some(count) => spread(copy, &source, &known, start, count, changes, &mut new),
+                Some(_) => spread(copy, &source, &known, start, changes, &mut new),
             }
         }
     }
@@ -107,10 +107,10 @@ fn spread(
     source: &TopicPartition,
     known: &Stored,
     start: StartPosition,
-    count: i32,
     changes: &RecordChanges,
     new: &mut Vec<Assignment>,
 ) {
+    let count = copy.spread.unwrap_or(1);
     let before = known.spread.keys().next().map(|spread| spread.of);
     let of = before.unwrap_or(count).min(count.max(1));
     if let Some(before) = before.filter(|before| *before != count) {

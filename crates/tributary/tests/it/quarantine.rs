@@ -62,50 +62,92 @@ async fn set(cluster: &KafkaCluster, topic: &str, settings: &str) {
         .expect("it is set");
 }
 
+/// Three batches with a record that has no key and one of another time, and three records that are too large.
+async fn load(source: &KafkaCluster, topic: &str) {
+    let in_2100 = 4_102_444_800_000;
+    for round in 0..3 {
+        let text = |name: &str| format!("{name} {round}").into_bytes();
+        let late = record(
+            Some(&format!("late{round}")),
+            text("another time"),
+            in_2100 + round,
+        );
+        let batch = vec![
+            record(Some("a"), text("first"), TIME + round),
+            record(None, text("no key"), TIME + round),
+            record(Some(&format!("b{round}")), text("between"), TIME + round),
+            late,
+            record(Some(&format!("c{round}")), text("last"), TIME + round),
+        ];
+        let large = record(
+            Some(&format!("large{round}")),
+            vec![b'x'; 9_000],
+            TIME + round,
+        );
+        for (records, codec) in [(batch, Codec::Zstd), (vec![large], Codec::None)] {
+            Load::new(source.bootstrap(), topic)
+                .codec(codec)
+                .send(records)
+                .await
+                .expect("acknowledged");
+        }
+    }
+}
+
+fn is_refused(record: &&ReadRecord) -> bool {
+    let key = record.key.as_deref().map(String::from_utf8_lossy);
+    key.is_none_or(|key| key.starts_with("late") || key.starts_with("large"))
+}
+
+/// The settings of a link that copies what is in a quarantine for a topic, as the documentation has them.
+fn replaying(topic: &str) -> Vec<String> {
+    let to = format!("tributary-quarantine.to.{topic}");
+    let ours = ["link", "source", "destination", "reason"];
+    let ours = ours.map(|name| format!("tributary-quarantine.{name}"));
+    vec![
+        "topic.auto.create=false".to_owned(),
+        "transforms=others,clean".to_owned(),
+        "transforms.others.type=Filter".to_owned(),
+        "transforms.others.predicate=mine".to_owned(),
+        "transforms.others.negate=true".to_owned(),
+        "transforms.clean.type=DropHeaders".to_owned(),
+        format!("transforms.clean.headers={to},{}", ours.join(",")),
+        "predicates=mine".to_owned(),
+        "predicates.mine.type=HasHeaderKey".to_owned(),
+        format!("predicates.mine.name={to}"),
+    ]
+}
+
+/// Checks what is in the quarantine, and returns how many records that are.
+fn quarantined(aside: &[ReadRecord], refused: &[ReadRecord], (link, topic): (&str, &str)) -> usize {
+    let mut contents: Vec<ReadRecord> = aside.iter().map(content).collect();
+    contents.dedup();
+    assert_eq!(contents.len(), refused.len());
+    for record in refused {
+        assert!(contents.contains(record), "{record:?}");
+    }
+    for record in aside {
+        assert_eq!(header(record, "link"), link);
+        assert_eq!(header(record, "destination"), format!("{topic}-1"));
+        let source = header(record, "source");
+        assert!(source.starts_with(&format!("{topic}-1@")), "{source}");
+        assert!(!header(record, "reason").is_empty());
+    }
+    aside.len()
+}
+
 async fn refused_records_are_set_aside(source: &KafkaCluster, destination: &KafkaCluster) {
     let topic = unique("refusing");
-    new_topic(
-        source,
-        &topic,
-        2,
-        &[("message.timestamp.after.max.ms", "9223372036854775807")],
-    )
-    .await;
+    let any_time = ("message.timestamp.after.max.ms", "9223372036854775807");
+    new_topic(source, &topic, 2, &[any_time]).await;
     let settings = [
         ("cleanup.policy", "compact"),
         ("max.message.bytes", "4000"),
         ("message.timestamp.after.max.ms", "3600000"),
     ];
     new_topic(destination, &topic, 2, &settings).await;
-    let in_2100 = 4_102_444_800_000;
-    let mut sent = Vec::new();
-    for round in 0..3 {
-        let text = |name: &str| format!("{name} {round}").into_bytes();
-        let batch = vec![
-            record(Some("a"), text("first"), TIME + round),
-            record(None, text("no key"), TIME + round),
-            record(Some(&format!("b{round}")), text("between"), TIME + round),
-            record(
-                Some(&format!("late{round}")),
-                text("of another time"),
-                in_2100 + round,
-            ),
-            record(Some(&format!("c{round}")), text("last"), TIME + round),
-        ];
-        let large = vec![record(
-            Some(&format!("large{round}")),
-            vec![b'x'; 9_000],
-            TIME + round,
-        )];
-        for (records, codec) in [(batch, Codec::Zstd), (large, Codec::None)] {
-            Load::new(source.bootstrap(), &topic)
-                .codec(codec)
-                .send(records.clone())
-                .await
-                .expect("acknowledged");
-            sent.extend(records);
-        }
-    }
+    load(source, &topic).await;
+
     let link = unique("link");
     let own = [
         "--set",
@@ -120,10 +162,6 @@ async fn refused_records_are_set_aside(source: &KafkaCluster, destination: &Kafk
     let there = judge::read_all(&committed(source, &topic), COPIED)
         .await
         .expect("readable");
-    let is_refused = |record: &&ReadRecord| {
-        let key = record.key.as_deref().map(String::from_utf8_lossy);
-        key.is_none_or(|key| key.starts_with("late") || key.starts_with("large"))
-    };
     let taken: Vec<ReadRecord> = there[&1]
         .iter()
         .filter(|r| !is_refused(r))
@@ -137,69 +175,47 @@ async fn refused_records_are_set_aside(source: &KafkaCluster, destination: &Kafk
         taken,
         "{run}"
     );
-
     let quarantine = format!("{link}.quarantine");
     let aside = read(destination, &quarantine).await;
     assert!(aside[&0].is_empty(), "{run}");
-    let mut set_aside: Vec<ReadRecord> = aside[&1].iter().map(content).collect();
-    set_aside.dedup();
-    for record in &refused {
-        assert!(set_aside.contains(record), "{record:?}\n{run}");
-    }
-    assert_eq!(set_aside.len(), refused.len(), "{run}");
-    for record in &aside[&1] {
-        assert_eq!(header(record, "link"), link);
-        assert_eq!(header(record, "destination"), format!("{topic}-1"));
-        let source = header(record, "source");
-        assert!(source.starts_with(&format!("{topic}-1@")), "{source}");
-        assert!(!header(record, "reason").is_empty());
-    }
+    let count = quarantined(&aside[&1], &refused, (&link, &topic));
     assert!(run.output.contains("9 records were set aside"), "{run}");
     // A second run finds nothing to do.
     copies.until_caught_up().await.ended_with(0);
-    assert_eq!(
-        read(destination, &quarantine).await[&1].len(),
-        aside[&1].len()
-    );
+    assert_eq!(read(destination, &quarantine).await[&1].len(), count);
 
     // What made the destination refuse them is repaired, and they are copied from the quarantine.
     let bounds = "message.timestamp.after.max.ms=9223372036854775807";
     let repaired = format!("cleanup.policy=delete,max.message.bytes=1048576,{bounds}");
     set(destination, &topic, &repaired).await;
-    let to = format!("tributary-quarantine.to.{topic}");
-    let ours = ["link", "source", "destination", "reason"]
-        .map(|name| format!("tributary-quarantine.{name}"));
-    let settings = [
-        "topic.auto.create=false".to_owned(),
-        "transforms=others,clean".to_owned(),
-        "transforms.others.type=org.apache.kafka.connect.transforms.Filter".to_owned(),
-        "transforms.others.predicate=mine".to_owned(),
-        "transforms.others.negate=true".to_owned(),
-        "transforms.clean.type=org.apache.kafka.connect.transforms.DropHeaders".to_owned(),
-        format!("transforms.clean.headers={to},{}", ours.join(",")),
-        "predicates=mine".to_owned(),
-        "predicates.mine.type=org.apache.kafka.connect.transforms.predicates.HasHeaderKey"
-            .to_owned(),
-        format!("predicates.mine.name={to}"),
-    ];
+    replayed(destination, (&quarantine, &topic), &refused, count).await;
+}
+
+/// Copies what is in the quarantine, and finds it where it belongs.
+async fn replayed(
+    cluster: &KafkaCluster,
+    (quarantine, topic): (&str, &str),
+    refused: &[ReadRecord],
+    count: usize,
+) {
+    let settings = replaying(topic);
     let set: Vec<&str> = settings
         .iter()
         .flat_map(|text| ["--set", text.as_str()])
         .collect();
-    let replay = Replicate::new(destination, destination, &quarantine)
-        .with(&["--rename", &topic])
-        .with(&set);
-    let replayed = replay.until_caught_up().await.ended_with(0);
-    let here = read(destination, &topic).await;
-    assert_eq!(here[&1].len(), 9 + aside[&1].len(), "{replayed}");
+    let replay = Replicate::new(cluster, cluster, quarantine);
+    let replay = replay.with(&["--rename", topic]).with(&set);
+    let run = replay.until_caught_up().await.ended_with(0);
+    let here = read(cluster, topic).await;
+    assert_eq!(here[&1].len(), 9 + count, "{run}");
     let back: Vec<ReadRecord> = here[&1][9..].iter().map(content).collect();
-    for record in &refused {
-        assert!(back.contains(record), "{record:?}\n{replayed}");
+    for record in refused {
+        assert!(back.contains(record), "{record:?}\n{run}");
     }
-    let left = here[&1].iter().flat_map(|record| &record.headers);
+    let mut left = here[&1].iter().flat_map(|record| &record.headers);
     assert!(
-        left.clone().all(|(key, _)| key == "own"),
-        "nothing of ours is left: {replayed}"
+        left.all(|(key, _)| key == "own"),
+        "nothing of ours is left: {run}"
     );
 }
 

@@ -1,3 +1,5 @@
+//! What becomes of single records, and the bytes of our header.
+
 use config::transform::RecordCondition;
 use kafka_wire::record::Headers;
 

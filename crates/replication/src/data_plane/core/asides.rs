@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kafka_wire::message::produce::ProducedPartition;
 use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use super::super::partition::{Partition, Phase, Stop};
 use super::super::piped::PipedBatch;
 use super::super::quarantine::AsideTrouble;
 use super::super::route::Blocked;
+use super::writing::refusal;
 use super::{Core, Index};
 
 /// Records to be set aside.
@@ -31,8 +33,28 @@ impl Core {
         self.to_set_aside.pop()
     }
 
-    /// Has the records of a refused batch set aside; `None` where the broker does not say which, or they cannot be read.
-    pub(super) fn refused_aside(
+    /// Has the refused records of a batch set aside. The partition stops where the broker does not say which they are, or
+    /// they cannot be read.
+    pub(super) fn refuse_aside(
+        &mut self,
+        index: Index,
+        batch: &PipedBatch,
+        answer: &ProducedPartition,
+        alone: bool,
+        trouble: &str,
+    ) {
+        let indices = answer.record_errors.iter().map(|e| e.batch_index);
+        let indices = indices.chain(alone.then_some(0));
+        let partition = self.partitions.get(&index);
+        match partition
+            .and_then(|partition| self.refused_records(partition, batch, indices, trouble))
+        {
+            Some(asides) => self.wait_for_aside(index, asides),
+            None => self.stop(index, refusal(batch, batch.first_offset(), trouble)),
+        }
+    }
+
+    fn refused_records(
         &self,
         partition: &Partition,
         batch: &PipedBatch,
