@@ -15,4 +15,5 @@ pub mod offset_map;
 pub mod position;
 pub mod position_store;
 pub mod side;
+pub mod spread;
 pub mod verify;

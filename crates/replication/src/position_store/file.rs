@@ -169,6 +169,7 @@ mod tests {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
             destination: "t".into(),
+            spread: None,
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,
