@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot, Stop};
+use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
@@ -43,6 +44,22 @@ pub enum LinkError {
          check both bootstrap addresses, or rename topics (topic.rename.format) so that copies are not selected again"
     )]
     SameCluster(String),
+    /// The link ran between other clusters before.
+    #[error(
+        "{side}: the cluster behind the bootstrap servers changed: link {link} ran with the cluster {before} before, \
+         and this is {now}. Positions of one mean nothing in the other, so nothing was copied: correct the addresses, \
+         or give the link another name to begin anew"
+    )]
+    OtherCluster {
+        /// Which.
+        side: &'static str,
+        /// The link.
+        link: String,
+        /// The id that was recorded.
+        before: String,
+        /// The id of the cluster that answers.
+        now: String,
+    },
     /// A topic that is listed by name cannot be copied.
     #[error(
         "topic.whitelist contains topics that do not exist or may not be described: {0}; create them, grant DESCRIBE, or \
@@ -57,6 +74,8 @@ pub enum LinkError {
 /// What is known of a running link.
 #[derive(Clone, Debug)]
 pub struct LinkStatus {
+    /// Id of the cluster it writes to, where that has one.
+    pub destination: Option<Arc<str>>,
     /// The newest round over topics.
     pub round: Arc<Round>,
     /// Partitions handed to the data plane.
@@ -68,6 +87,7 @@ pub struct LinkStatus {
 /// Handle to a running link; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
+    destination: Option<Arc<str>>,
     rounds: watch::Receiver<(Arc<Round>, usize)>,
     data: Handle,
     acls: Option<AclHandle>,
@@ -85,6 +105,7 @@ impl LinkHandle {
     pub fn status(&self) -> LinkStatus {
         let (round, assigned) = self.rounds.borrow().clone();
         LinkStatus {
+            destination: self.destination.clone(),
             round,
             assigned,
             data: self.data.status(),
@@ -100,6 +121,8 @@ pub struct Link {
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
+    memory: LinkMemory,
+    remembered: Remembered,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
     plane: DataPlane,
@@ -128,11 +151,11 @@ impl Link {
         let destination = Cluster::new(config.destination.clone(), "destination");
         check(&source).await.map_err(LinkError::Source)?;
         check(&destination).await.map_err(LinkError::Destination)?;
-        if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
-            && from == to
+        if source.is_same_as(&destination)
             && !matches!(&config.topics.naming, Naming::Format(format) if !format.is_identity())
         {
-            return Err(LinkError::SameCluster(from));
+            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+            return Err(LinkError::SameCluster(id));
         }
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
@@ -143,9 +166,21 @@ impl Link {
         };
         let acls = open_acls(&config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
-        let mut store = open_store(worker, file, &destination).await?;
+        let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
-        let stored = store.load(&config.name).await?;
+        let (stored, texts) = store.load_all(&config.name).await?;
+        let remembered = Remembered::of(&config.name, &texts);
+        // A store of its own beside that of positions: the keys differ, so neither waits for the other.
+        let memory = open_store(worker, file, &destination).await?;
+        let mut memory = LinkMemory::new(&config.name, memory, &remembered);
+        check_clusters(
+            &config.name,
+            &source,
+            &destination,
+            &remembered,
+            &mut memory,
+        )
+        .await?;
         let options = Options {
             source: source.clone(),
             destination: destination.clone(),
@@ -157,6 +192,7 @@ impl Link {
         let (plane, data) = DataPlane::new(&config, options, &scope);
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let handle = LinkHandle {
+            destination: destination.cluster_id().map(Arc::from),
             rounds: seen,
             data: data.clone(),
             acls: acls.as_ref().map(|(_, handle)| handle.clone()),
@@ -168,6 +204,8 @@ impl Link {
                 source,
                 destination,
                 stored,
+                memory,
+                remembered,
                 look,
                 plane,
                 data,
@@ -191,8 +229,10 @@ impl Link {
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
         let (report, mut reports) = mpsc::channel::<Round>(1);
-        let history = History::new(replicated(&self.stored));
+        let mut history = History::new(replicated(&self.stored));
+        history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
+        let sync = sync.remembering(self.memory);
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -306,6 +346,33 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
         on_recreate: config.on_recreate,
         reserved,
     }
+}
+
+/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
+async fn check_clusters(
+    link: &str,
+    source: &Cluster,
+    destination: &Cluster,
+    remembered: &Remembered,
+    memory: &mut LinkMemory,
+) -> Result<(), LinkError> {
+    let ids = ClusterIds {
+        source: source.cluster_id(),
+        destination: destination.cluster_id(),
+    };
+    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
+        return Err(LinkError::OtherCluster {
+            side,
+            link: link.to_owned(),
+            before,
+            now,
+        });
+    }
+    let ids = ids.or(&remembered.clusters);
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.

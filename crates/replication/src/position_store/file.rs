@@ -35,6 +35,20 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::look(path)?;
+        // A place that cannot be written is found now, not after the first copy.
+        replace(path, &store.loaded).map_err(|cause| StoreError::File {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(store)
+    }
+
+    /// As [`FileStore::open`], and nothing is written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
         let content = match std::fs::read(path) {
             Ok(bytes) => parse(path, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
@@ -45,17 +59,11 @@ impl FileStore {
                 });
             }
         };
-        let store = Self {
+        Ok(Self {
             path: Arc::new(path.to_owned()),
             loaded: Arc::new(content.clone()),
-            content: Arc::new(Mutex::new(content.clone())),
-        };
-        // A place that cannot be written is found now, not after the first copy.
-        replace(path, &content).map_err(|cause| StoreError::File {
-            path: path.to_owned(),
-            cause,
-        })?;
-        Ok(store)
+            content: Arc::new(Mutex::new(content)),
+        })
     }
 
     pub(super) fn load(&self, link: &str) -> StoredLink {
