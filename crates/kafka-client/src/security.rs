@@ -19,6 +19,7 @@
 
 mod assertion;
 mod aws;
+mod certificate;
 mod date;
 mod endpoint;
 mod explain;
@@ -33,6 +34,7 @@ mod store;
 mod tls;
 mod token;
 
+pub(crate) use certificate::described;
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};
 pub(crate) use protection::{Protection, Ready};
 pub(crate) use sasl::authenticate;

@@ -50,7 +50,7 @@ pub(crate) struct Shaken {
 }
 
 /// The runtime of the proxies: they have to outlive the test that started them.
-static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
+pub(crate) static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
