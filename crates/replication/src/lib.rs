@@ -11,6 +11,7 @@ pub mod data_plane;
 pub mod link;
 pub mod metadata_sync;
 pub mod offset_map;
+pub mod placement;
 pub mod position;
 pub mod position_store;
 pub mod side;

@@ -2,7 +2,9 @@
 
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
-use crate::link::{FetchSettings, OnRefused, ProduceSettings};
+use crate::link::{
+    FetchSettings, OffsetSettings, Offsets, OnForeignWrites, OnRefused, ProduceSettings,
+};
 use crate::resolve::reader::Reader;
 
 /// With more requests under way an idempotent producer does not keep order.
@@ -32,6 +34,28 @@ pub(super) fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
         Some(_) => OnRefused::Stop,
         None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
         None => OnRefused::Stop,
+    }
+}
+
+/// Which offsets records get at the destination.
+pub(super) fn offsets(reader: &Reader<'_>) -> OffsetSettings {
+    let defaults = OffsetSettings::default();
+    OffsetSettings {
+        placement: match reader.text("tributary.offsets") {
+            Some("preserve") => Offsets::Preserve,
+            Some("map") => Offsets::Map,
+            _ => Offsets::Auto,
+        },
+        max_padding: reader
+            .number("tributary.offsets.max.padding")
+            .unwrap_or(defaults.max_padding),
+        follow_start: reader
+            .boolean("tributary.offsets.follow.start")
+            .unwrap_or(defaults.follow_start),
+        on_foreign_writes: match reader.text("tributary.on.foreign.writes") {
+            Some("map") => OnForeignWrites::Map,
+            _ => OnForeignWrites::Stop,
+        },
     }
 }
 

@@ -16,6 +16,7 @@
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
 mod orders;
+mod placing;
 mod reading;
 mod recreated;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 use super::decode::Decoder;
 use super::pace::Pace;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::placing::{Filler, Placing};
 use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
@@ -40,7 +42,8 @@ use crate::position_store::StoreEntry;
 
 pub use orders::Assignment;
 pub(crate) use orders::{
-    EstablishOrder, Established, Index, LocateOrder, Located, Place, Settings,
+    EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
+    Place, Settings, TrimOrder,
 };
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
@@ -65,6 +68,12 @@ pub(crate) struct Core {
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
     decoder: Decoder,
+    filler: Filler,
+    /// Partitions with a gap to be filled, and brokers that are filling some.
+    gaps: BTreeSet<Index>,
+    filling: BTreeSet<NodeId>,
+    /// Partitions whose log start may have to be moved.
+    to_trim: BTreeSet<Index>,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
 }
@@ -86,6 +95,10 @@ impl Core {
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
+            filler: Filler::default(),
+            gaps: BTreeSet::new(),
+            filling: BTreeSet::new(),
+            to_trim: BTreeSet::new(),
             topics_in_doubt: false,
         }
     }
@@ -111,6 +124,7 @@ impl Core {
             follower: None,
             destination_leader: None,
             next_fetch: 0,
+            begun_at: 0,
             life: 0,
             position: assignment.stored,
             position_changed: false,
@@ -134,6 +148,9 @@ impl Core {
             readings: 0,
             refused: None,
             queued_for_send: false,
+            placing: Placing::default(),
+            doubt: None,
+            store_first: false,
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);
@@ -339,6 +356,10 @@ impl Core {
             readings: partition.readings,
             shared: self.settings.shared,
             on_gap: self.settings.on_gap,
+            offsets: self.settings.offsets,
+            first: partition.life == 0,
+            store_first: partition.store_first,
+            doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
         };
         partition.establishing = true;
         self.to_establish
@@ -368,8 +389,10 @@ impl Core {
                 store_first,
                 repeated,
                 end,
+                ground,
             } => {
                 partition.end = Some((end, now));
+                partition.stand_on(ground, &position, self.settings.offsets.placement);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 if repeated > 0 {
@@ -388,6 +411,7 @@ impl Core {
                     self.run(index);
                 }
             }
+            Established::Unsettled(end) => self.unsettled(index, end, now),
             Established::Retry(trouble) => {
                 partition.readings = 0;
                 self.retry(index, trouble, now);
@@ -397,12 +421,17 @@ impl Core {
                 self.retry(index, trouble, now);
             }
             Established::Stop(stop) => self.stop(index, stop),
+            Established::Foreign(stop) => self.foreign(index, stop, now),
+            Established::CannotPlace(stop) => self.cannot_place(index, stop, now),
         }
     }
 
     fn run(&mut self, index: Index) {
         if let Some(partition) = self.partitions.get_mut(&index) {
             partition.phase = Phase::Running;
+            partition.pad(&mut self.filler);
+            self.to_trim.insert(index);
+            self.queue_for_send(index);
             self.touch_reader(index);
         }
     }
@@ -567,9 +596,9 @@ impl Core {
         std::mem::take(&mut self.topics_in_doubt)
     }
 
-    /// Whether any Produce call has no answer.
+    /// Whether anything that writes has no answer.
     pub(crate) fn has_open_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || !self.filling.is_empty()
     }
 
     fn mark_changed(&mut self, index: Index) {

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::{OnRefused, StartPosition};
+use config::link::{Offsets, OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use lifecycle::Backoff;
@@ -29,11 +29,12 @@ use super::core::Settings;
 use super::decode::{Decoder, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
+use super::placing::{Doubt, FILLERS_WAITING, Filler, PlaceRules, Placing};
 use super::recovery::{Landed, Outcome, Recovery};
-use super::route::{Blocked, DroppedCount};
-use super::send_state::{Acknowledged, SendState};
-use crate::offset_map::OffsetMap;
-use crate::position::{Position, advance_sequence};
+use super::route::{Blocked, Cause, DroppedCount, Routed};
+use super::send_state::{Acknowledged, Gap, LARGEST_GAP, SendState, Unplaceable};
+use crate::offset_map::{OffsetMap, Run};
+use crate::position::{Placement, Position, Preserved, advance_sequence};
 use crate::side::{Destination, Source};
 
 /// Why a partition does not go on without an operator.
@@ -95,6 +96,10 @@ pub struct Totals {
     pub repeated: u64,
     /// Records that were left out because the destination does not take them.
     pub skipped: u64,
+    /// Markers written to use up offsets.
+    pub markers: u64,
+    /// Offsets used up by filler in front of the first record.
+    pub padded: u64,
 }
 
 /// See the module.
@@ -121,6 +126,8 @@ pub(crate) struct Partition {
     pub(crate) follower: Option<NodeId>,
     pub(crate) destination_leader: Option<NodeId>,
     pub(crate) next_fetch: i64,
+    /// Where this life began to write, or will once the log is filled.
+    pub(crate) begun_at: i64,
     /// How often it has begun.
     pub(crate) life: u64,
     pub(crate) position: Option<Position>,
@@ -157,6 +164,12 @@ pub(crate) struct Partition {
     /// Offset of the last batch that was refused, and how often in a row.
     pub(crate) refused: Option<(i64, u32)>,
     pub(crate) queued_for_send: bool,
+    /// What it needs to know to preserve offsets.
+    pub(crate) placing: Placing,
+    /// What may still be carried out by a broker.
+    pub(crate) doubt: Option<Doubt>,
+    /// Whether the next start must store its position before anything is written.
+    pub(crate) store_first: bool,
     pub(crate) totals: Totals,
 }
 
@@ -168,7 +181,37 @@ impl Partition {
 
     /// Whether it is read on when there is room.
     pub(crate) fn is_readable(&self) -> bool {
-        matches!(self.phase, Phase::Running) && self.blocked.is_none() && !self.unreadable
+        matches!(self.phase, Phase::Running)
+            && self.blocked.is_none()
+            && !self.unreadable
+            && !self.is_padding()
+    }
+
+    /// What is needed to preserve offsets, where they are.
+    pub(crate) fn preserved(&self) -> Option<&Preserved> {
+        self.position.as_ref()?.placement.preserved()
+    }
+
+    /// Whether the log has yet to be filled up to where the first record goes.
+    fn is_padding(&self) -> bool {
+        let placed = self.send.as_ref().and_then(SendState::placed);
+        let padding = self.preserved().map(|preserved| preserved.padding);
+        placed.is_some_and(|placed| padding.is_some_and(|padding| placed < padding))
+    }
+
+    /// Queues some filler, while the log has to be filled.
+    pub(crate) fn pad(&mut self, filler: &mut Filler) {
+        let Some(padding) = self.preserved().map(|preserved| preserved.padding) else {
+            return;
+        };
+        let (keyed, limit) = (self.placing.compacted, self.max_message_bytes);
+        let Some(send) = &mut self.send else { return };
+        while let Some(placed) = send.placed().filter(|placed| *placed < padding)
+            && send.waiting() < FILLERS_WAITING
+        {
+            let batch = filler.batch(placed, padding, keyed, limit);
+            send.push(batch).expect("it begins behind what is queued");
+        }
     }
 
     /// What to ask for, while there is room for it.
@@ -208,7 +251,20 @@ impl Partition {
             renumber: self.renumber,
             skip_too_large: settings.on_refused == OnRefused::Skip,
             refused: Arc::clone(&self.refused_records),
+            place: self.place_rules(settings),
         }
+    }
+
+    fn place_rules(&self, settings: &Settings) -> Option<PlaceRules> {
+        self.preserved()?;
+        let compacted = self.placing.compacted;
+        Some(PlaceRules {
+            whole_from: self.begun_at,
+            copies: compacted,
+            markers: !compacted || !self.placing.no_markers,
+            runs: settings.offsets.placement == Offsets::Preserve,
+            pending: self.placing.pending,
+        })
     }
 
     /// Whether tiny batches are merged: only while so many wait that one per request is what holds the
@@ -315,23 +371,137 @@ impl Partition {
             Destination(last.base.0 + last.offsets)
         });
         let sequence = advance_sequence(position.sequence, offsets);
-        self.send = Some(SendState::new(position.producer, sequence, end));
+        let send = SendState::new(position.producer, sequence, end);
+        self.begun_at = position.offset.0;
         self.next_fetch = position.offset.0;
+        self.send = Some(match position.placement {
+            Placement::Mapped => send,
+            Placement::Preserved(preserved) => {
+                self.begun_at = position.offset.0.max(preserved.padding);
+                // The batch that holds the source's log start may begin before it.
+                self.next_fetch = self.begun_at.max(self.placing.source_start);
+                send.preserving()
+            }
+        });
+        self.placing.pending = None;
         self.life += 1;
         self.recovery = Recovery::new(landed);
         self.raise_epoch = false;
+        self.store_first = false;
+        self.doubt = None;
         self.unreadable = false;
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination; the rest waits to be sent.
-    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) {
+    /// Compares a batch with what was found at the destination; the rest waits to be sent. `false` when it
+    /// cannot get its offsets: nothing behind it may be taken in.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> bool {
         if self.recovery.is_over() {
-            self.push(piped);
-            return;
+            return self.push(piped);
         }
         let outcome = self.recovery.take(piped, decoder);
         self.recovered(outcome);
+        true
+    }
+
+    /// Counts an answer as read. Where offsets are preserved, those that nothing stands at are gaps now.
+    pub(crate) fn has_read(&mut self, routed: &Routed) {
+        let Some(preserved) = self.preserved().copied() else {
+            self.pass_over(routed.next, routed.leader_epoch, routed.dropped);
+            return;
+        };
+        self.totals.control += routed.dropped.control;
+        self.totals.aborted += routed.dropped.aborted;
+        let Some(send) = &mut self.send else { return };
+        let filled = match self.placing.compacted {
+            true => routed.filled,
+            false => routed.next,
+        };
+        if filled > preserved.padding
+            && let Err(unplaceable) = send.fill_to(filled, routed.leader_epoch)
+        {
+            self.block(filled, unplaceable);
+            return;
+        }
+        let placed = send.placed().unwrap_or(filled);
+        self.placing.pending = Some(placed).filter(|placed| *placed < routed.next);
+        self.count_pending(routed.leader_epoch);
+    }
+
+    /// A hole that waits for the next record counts as copied when there is nothing else to do.
+    fn count_pending(&mut self, leader_epoch: i32) {
+        let idle = self.send.as_ref().is_some_and(SendState::is_empty);
+        let next = self.next_fetch;
+        if self.placing.pending.is_none() || !idle {
+            return;
+        }
+        if let Some(position) = self.position.as_mut().filter(|p| p.offset.0 < next) {
+            position.offset = Source(next);
+            position.leader_epoch = leader_epoch;
+            self.position_changed = true;
+        }
+    }
+
+    /// It cannot go on: something cannot get the offsets it has at the source.
+    fn block(&mut self, offset: i64, unplaceable: Unplaceable) {
+        let (offset, reason) = match unplaceable {
+            Unplaceable::Scattered => (
+                offset,
+                "offsets are missing between its records, and this topic is not compacted: each run of \
+                 records would need a batch of its own"
+                    .to_owned(),
+            ),
+            Unplaceable::Taken { placed } => (
+                offset,
+                format!("its offset is taken already: the copy stands at {placed}"),
+            ),
+            Unplaceable::GapTooLarge(gap) => (
+                gap.from,
+                format!(
+                    "{} offsets [{}, {}) without a record are more than {LARGEST_GAP}, the most that are used up \
+                     by markers",
+                    gap.to - gap.from,
+                    gap.from,
+                    gap.to
+                ),
+            ),
+        };
+        let blocked = Blocked::new(offset, Cause::CannotPlace, reason);
+        self.blocked.get_or_insert(blocked);
+    }
+
+    /// Takes over that a gap was filled up to `gap.from`.
+    pub(crate) fn has_filled(&mut self, gap: Gap, markers: i64) {
+        self.totals.markers += u64::try_from(markers).unwrap_or(0);
+        self.recover();
+        self.backoff.reset();
+        let sequence = self.send.as_ref().map(|send| send.acknowledged_up_to().1);
+        if let (Some(position), Some(sequence)) = (&mut self.position, sequence) {
+            position.offset = Source(gap.from);
+            position.destination_end = Destination(gap.from);
+            position.leader_epoch = gap.leader_epoch;
+            position.sequence = sequence;
+            self.position_changed = true;
+        }
+        self.count_pending(gap.leader_epoch);
+    }
+
+    /// From here on offsets are mapped. What was copied so far has the same offsets on both sides.
+    pub(crate) fn map_from_here(&mut self) {
+        let start = self.placing.destination_start;
+        let Some(position) = &mut self.position else {
+            return;
+        };
+        let length = position.destination_end.0 - start;
+        position.placement = Placement::Mapped;
+        // A hole that waited for its next record is behind the end.
+        self.map.append(Run {
+            source: Source(start),
+            destination: Destination(start),
+            length,
+        });
+        self.position_changed = true;
+        self.store_first = true;
     }
 
     /// Nothing more can be read at the moment; what waited to be compared is sent.
@@ -357,10 +527,9 @@ impl Partition {
         if outcome.repeated > 0 {
             self.write_off(outcome.repeated, outcome.missing.first());
         }
-        outcome
-            .missing
-            .into_iter()
-            .for_each(|piped| self.push(piped));
+        for piped in outcome.missing {
+            self.push(piped);
+        }
     }
 
     /// What landed and is not what the source holds now: what follows may be at the destination twice. It
@@ -387,9 +556,17 @@ impl Partition {
         self.totals.repeated += u64::try_from(repeated).unwrap_or(0);
     }
 
-    fn push(&mut self, piped: PipedBatch) {
-        if let Some(send) = &mut self.send {
-            send.push(piped);
+    fn push(&mut self, piped: PipedBatch) -> bool {
+        let Some(send) = &mut self.send else {
+            return false;
+        };
+        let offset = piped.first_offset();
+        match send.push(piped) {
+            Ok(()) => true,
+            Err(unplaceable) => {
+                self.block(offset, unplaceable);
+                false
+            }
         }
     }
 
@@ -415,22 +592,36 @@ impl Partition {
     /// Takes over what the destination acknowledged.
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
         let batch = &done.batch;
-        batch.each_run(done.base.0, |run| self.map.append(run));
+        let preserved = self.preserved().is_some();
+        if !preserved {
+            batch.each_run(done.base.0, |run| self.map.append(run));
+        }
+        self.count(batch);
+        self.recover();
+        self.refused = None;
+        self.backoff.reset();
+        if let Some(position) = &mut self.position {
+            let end = done.base.0 + batch.offsets();
+            // Gaps count when they are filled.
+            position.offset = Source(if preserved { end } else { batch.next });
+            position.leader_epoch = batch.leader_epoch;
+            position.destination_end = Destination(end);
+            position.sequence = done.sequence;
+            self.position_changed = true;
+        }
+        self.count_pending(batch.leader_epoch);
+    }
+
+    fn count(&mut self, batch: &PipedBatch) {
+        if batch.is_filler() {
+            self.totals.padded += u64::try_from(batch.offsets()).unwrap_or(0);
+            return;
+        }
         self.totals.records += u64::from(batch.batch.info().records);
         self.totals.bytes += batch.size() as u64;
         match batch.reason() {
             None => self.totals.untouched += 1,
             Some(reason) => self.totals.decoded[reason as usize] += 1,
-        }
-        self.recover();
-        self.refused = None;
-        self.backoff.reset();
-        if let Some(position) = &mut self.position {
-            position.offset = Source(batch.next);
-            position.leader_epoch = batch.leader_epoch;
-            position.destination_end = Destination(done.base.0 + batch.offsets());
-            position.sequence = done.sequence;
-            self.position_changed = true;
         }
     }
 

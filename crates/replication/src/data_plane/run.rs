@@ -20,12 +20,16 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Settings};
+use super::core::{
+    Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located, Settings,
+};
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
+use super::fill::{fill, starts, trim};
 use super::locate::locate;
 use super::partition::Stop;
 use super::status::Snapshot;
+use crate::placement::Grants;
 use crate::position_store::service::{self, StoreEvent};
 use crate::position_store::{PositionStore, StoreEntry};
 
@@ -45,6 +49,9 @@ const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest wait for a request that may still be carried out after its connection has ended: below what
+/// recovery may take.
+const SETTLE: Duration = Duration::from_secs(5);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -117,6 +124,10 @@ enum Event {
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+    Filled(NodeId, Vec<(FillGap, Filled)>),
+    Trimmed(Vec<(Index, Result<i64, String>)>),
+    /// Log starts at the source, and at the destination.
+    Starts(Vec<(TopicPartition, i64)>, Vec<(TopicPartition, i64)>),
 }
 
 /// See the module.
@@ -141,6 +152,8 @@ pub struct DataPlane {
     store: mpsc::Sender<Vec<StoreEntry>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
+    reading_starts: bool,
+    follow_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -186,6 +199,8 @@ impl DataPlane {
             store,
             store_trouble: None,
             open_end_readings: 0,
+            reading_starts: false,
+            follow_interval: link.topics.poll_interval,
             status,
         };
         (
@@ -206,7 +221,8 @@ impl DataPlane {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
-        for timer in [&mut flush, &mut ends, &mut status] {
+        let mut starts = interval(self.follow_interval);
+        for timer in [&mut flush, &mut ends, &mut status, &mut starts] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
@@ -227,6 +243,7 @@ impl DataPlane {
                     None => commanded = false,
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
+                _ = starts.tick() => self.follow_starts(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => self.read_ends(),
                 _ = status.tick() => self.publish(),
@@ -332,6 +349,12 @@ impl DataPlane {
                 tracing::error!("{trouble}");
                 self.store_trouble = Some(trouble);
             }
+            Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Starts(source, destination) => {
+                self.reading_starts = false;
+                self.core.on_starts(&source, &destination);
+            }
             Event::Ends(read_at, result) => {
                 self.open_end_readings = self.open_end_readings.saturating_sub(1);
                 match result {
@@ -399,12 +422,54 @@ impl DataPlane {
                     send(&events, Event::Established(outcomes)).await;
                 });
         }
+        self.hand_out_placing();
         if self.core.waits_for_store() {
             self.store(false);
         }
         if self.core.take_topics_in_doubt() {
             self.topics_in_doubt.notify_one();
         }
+    }
+
+    /// Gives out markers to write and log starts to move.
+    fn hand_out_placing(&mut self) {
+        while let Some(order) = self.core.next_fill() {
+            let (destination, events) = (self.destination.clone(), self.events.clone());
+            let node = order.node;
+            self.scope.spawn(
+                format!("markers {node}"),
+                OnFailure::StopScope,
+                async move {
+                    let outcomes = fill(&destination, order).await;
+                    send(&events, Event::Filled(node, outcomes)).await;
+                },
+            );
+        }
+        while let Some(order) = self.core.next_trim() {
+            let (destination, events) = (self.destination.clone(), self.events.clone());
+            self.scope
+                .spawn("log starts", OnFailure::StopScope, async move {
+                    let outcomes = trim(&destination, order).await;
+                    send(&events, Event::Trimmed(outcomes)).await;
+                });
+        }
+    }
+
+    /// Reads log starts on both sides, where the destination's follow.
+    fn follow_starts(&mut self) {
+        let [sources, destinations] = self.core.to_follow();
+        if self.reading_starts || sources.is_empty() {
+            return;
+        }
+        self.reading_starts = true;
+        let (source, destination) = (self.source.clone(), self.destination.clone());
+        let events = self.events.clone();
+        self.scope
+            .spawn("log starts", OnFailure::StopScope, async move {
+                let (source, destination) =
+                    tokio::join!(starts(&source, sources), starts(&destination, destinations));
+                send(&events, Event::Starts(source, destination)).await;
+            });
     }
 
     fn store(&mut self, all: bool) {
@@ -526,5 +591,8 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
+        offsets: link.offsets,
+        grants: Grants::of(&link.destination),
+        settle: link.produce.request_timeout.min(SETTLE),
     }
 }

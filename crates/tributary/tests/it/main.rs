@@ -20,6 +20,7 @@ mod kill;
 mod kill_awkward;
 mod mirror_maker;
 mod obstacle;
+mod offsets;
 mod outage;
 mod positions;
 mod secure;

@@ -17,6 +17,7 @@ fn position() -> Position {
         destination_end: Destination(140),
         producer: PRODUCER,
         sequence: 10,
+        placement: Placement::Mapped,
     }
 }
 
@@ -30,6 +31,7 @@ fn readings() -> Readings {
         epoch_end: Some(1000),
         destination_start: 0,
         destination_end: 140,
+        topic: placement::Topic::UNKNOWN,
     }
 }
 
@@ -46,6 +48,10 @@ fn order(on_gap: OnGap) -> EstablishOrder {
         raise_epoch: false,
         readings: 0,
         on_gap,
+        offsets: Default::default(),
+        first: false,
+        store_first: false,
+        doubt: None,
     }
 }
 
@@ -123,6 +129,11 @@ fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> St
             format!("{} at {:?}", stop.state, stop.offset)
         }
         Established::Retry(trouble) | Established::Behind(trouble) => trouble,
+        other @ (Established::Unsettled(_)
+        | Established::Foreign(_)
+        | Established::CannotPlace(_)) => {
+            panic!("only where offsets are preserved: {other:?}")
+        }
     }
 }
 

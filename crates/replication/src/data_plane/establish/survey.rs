@@ -1,0 +1,557 @@
+//! The way of a partition to its placement: what is asked of both sides before the first write, and again
+//! before anything is written after a doubt.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use config::link::Offsets;
+use kafka_client::cluster::Use;
+use kafka_client::{ClientError, Cluster};
+use kafka_wire::batch::{
+    AbortedFilter, BatchInfo, Batches, Entry, PassLimits, Passage, RawBatch, Verdict, control_type,
+    passage,
+};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::acl::AclOperation;
+use kafka_wire::message::describe_cluster::DescribeClusterRequest;
+use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
+use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
+
+use super::ask::{Tail, new_producer, read_tail};
+use super::preserve::{self, Comparison, Digests, Ending, digests};
+use super::{
+    Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
+};
+use crate::data_plane::core::{EstablishOrder, Established, Ground};
+use crate::data_plane::partition::Stop;
+use crate::placement::{Choice, Facts, Grants, Rights, choose};
+use crate::position::{Placement, Position, Preserved};
+use crate::side::Source;
+
+/// Bytes of the source's first records that are looked at.
+const FIRST_BYTES: i32 = 256 * 1024;
+/// Bytes per request while records are compared.
+const COMPARED_BYTES: i32 = 1024 * 1024;
+/// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
+/// default.
+const OLD: i64 = 12 * 60 * 60 * 1000;
+/// How far back the last record is looked for behind markers, at first and at most.
+const BACK: (i64, i64) = (1, 1 << 20);
+
+/// What is known of a group of partitions that have the same two leaders.
+pub(super) struct Survey<'a> {
+    source: &'a Cluster,
+    destination: &'a Cluster,
+    from: NodeId,
+    to: NodeId,
+    rights: HashMap<TopicName, Rights>,
+    grants: Grants,
+}
+
+/// Whether something may still arrive at the destination and would not be recognised: then its end has to
+/// be read twice.
+pub(super) fn is_unsettled(
+    order: &EstablishOrder,
+    position: &Position,
+    readings: Readings,
+    tail: &[BatchInfo],
+) -> bool {
+    if order.shared {
+        // Others move the end all the time.
+        return false;
+    }
+    let grown = readings.destination_end > position.destination_end.0;
+    let last = tail.last().filter(|_| order.first && grown);
+    let (time, seen) = match order.doubt {
+        Some((time, seen)) => (Some(time), seen),
+        None => (last.map(|info| info.max_timestamp), None),
+    };
+    let preserved = position.placement.preserved().is_some();
+    let settled = match seen {
+        Some(seen) if preserved => seen == readings.destination_end,
+        // Where somebody else writes there is no end that stays.
+        Some(_) => true,
+        None => false,
+    };
+    time.is_some_and(is_old) && !settled
+}
+
+fn is_old(time: i64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    time < now.saturating_sub(OLD)
+}
+
+impl<'a> Survey<'a> {
+    /// Asks what may be done with the topics of partitions that have yet to be placed.
+    pub(super) async fn new(
+        source: &'a Cluster,
+        destination: &'a Cluster,
+        (from, to): (NodeId, NodeId),
+        orders: &[EstablishOrder],
+    ) -> Self {
+        let topics: BTreeSet<TopicName> = orders
+            .iter()
+            .filter(|order| order.position.is_none() && order.offsets.placement != Offsets::Map)
+            .map(|order| order.destination.topic.clone())
+            .collect();
+        let rights = match topics.is_empty() {
+            true => HashMap::new(),
+            false => rights(destination, topics).await,
+        };
+        Self {
+            source,
+            destination,
+            from,
+            to,
+            rights,
+            grants: Grants::of(destination.config()),
+        }
+    }
+
+    /// Establishes one partition.
+    pub(super) async fn one(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        producers: &mut Producers,
+    ) -> Established {
+        let Some(position) = &order.position else {
+            return self.begin(order, readings, producers).await;
+        };
+        match (position.placement, order.offsets.placement) {
+            (Placement::Mapped, _) => {
+                let reason = "they were before".to_owned();
+                mapped(
+                    self.destination,
+                    self.to,
+                    order,
+                    readings,
+                    reason,
+                    producers,
+                )
+                .await
+            }
+            (Placement::Preserved(_), Offsets::Map) => Established::CannotPlace(Stop {
+                state: "offsets-mapped",
+                offset: Some(position.offset.0),
+                reason: "tributary.offsets=map".to_owned(),
+            }),
+            (Placement::Preserved(preserved), _) => {
+                let outcome = self.go_on(order, position, preserved, readings).await;
+                outcome.unwrap_or_else(Established::Retry)
+            }
+        }
+    }
+
+    /// Chooses for a partition that has no position.
+    async fn begin(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        producers: &mut Producers,
+    ) -> Established {
+        if let Some(stop) = no_beginning(order, readings) {
+            return Established::Stop(stop);
+        }
+        let facts = match self.facts(order, readings).await {
+            Ok(facts) => facts,
+            Err(trouble) => return Established::Retry(trouble),
+        };
+        let topic = order.destination.topic.as_str();
+        let choice = choose(&order.offsets, &facts, topic, &self.grants);
+        let (padding, reason) = match choice {
+            Choice::Preserve { padding, reason } => (padding, reason),
+            Choice::Map(reason) | Choice::Refuse(reason)
+                if readings.destination_end > readings.destination_start
+                    && facts.may_be_a_copy(order) =>
+            {
+                match self.is_copy(order, readings).await {
+                    Ok(true) => {
+                        let end = readings.destination_end;
+                        let reason = format!(
+                            "the destination ends at offset {end} with the source's own records"
+                        );
+                        (end, reason)
+                    }
+                    Ok(false) => return self.otherwise(order, readings, reason, producers).await,
+                    Err(trouble) => return Established::Retry(trouble),
+                }
+            }
+            Choice::Map(reason) | Choice::Refuse(reason) => {
+                return self.otherwise(order, readings, reason, producers).await;
+            }
+        };
+        match self.first(order, readings, padding, producers).await {
+            Ok(position) => Established::Ready {
+                position,
+                landed: Vec::new(),
+                max_message_bytes: readings.max_message_bytes,
+                store_first: true,
+                repeated: 0,
+                end: readings.end,
+                ground: Ground {
+                    reason,
+                    ..readings.ground()
+                },
+            },
+            Err(trouble) => Established::Retry(trouble),
+        }
+    }
+
+    /// Offsets are mapped, or the partition stops: as it was asked for.
+    async fn otherwise(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        reason: String,
+        producers: &mut Producers,
+    ) -> Established {
+        if order.offsets.placement == Offsets::Preserve {
+            return Established::Stop(Stop {
+                state: "offsets-not-preserved",
+                offset: None,
+                reason: format!(
+                    "{} cannot have the source's offsets: {reason}. Nothing was written; tributary.offsets=map copies \
+                     without equal offsets",
+                    order.destination
+                ),
+            });
+        }
+        mapped(
+            self.destination,
+            self.to,
+            order,
+            readings,
+            reason,
+            producers,
+        )
+        .await
+    }
+
+    /// The position of a partition that begins at the source's offsets.
+    async fn first(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        padding: i64,
+        producers: &mut Producers,
+    ) -> Result<Position, String> {
+        let producer = match producers.reuse(&order.destination) {
+            Some(identity) => identity,
+            None => producers.add(new_producer(self.destination).await?, &order.destination),
+        };
+        let marker = match producers.marker {
+            Some(marker) => marker,
+            None => *producers
+                .marker
+                .insert(new_producer(self.destination).await?),
+        };
+        let end = readings.destination_end;
+        Ok(Position {
+            offset: Source(end),
+            placement: Placement::Preserved(Preserved {
+                marker,
+                coordinator_epoch: 1,
+                padding,
+            }),
+            ..first_position(order, readings, producer)
+        })
+    }
+
+    async fn facts(&self, order: &EstablishOrder, readings: Readings) -> Result<Facts, String> {
+        let nobody = ProducerIdentity { id: 0, epoch: 0 };
+        let begin = first_position(order, readings, nobody).offset.0;
+        let mut facts = Facts {
+            shared: order.shared,
+            begin,
+            source_start: readings.log_start,
+            first_batch: None,
+            has_transactions: false,
+            destination_start: readings.destination_start,
+            destination_end: readings.destination_end,
+            topic: readings.topic,
+            rights: self
+                .rights
+                .get(&order.destination.topic)
+                .copied()
+                .unwrap_or_default(),
+        };
+        if order.offsets.placement == Offsets::Map || order.shared || begin >= readings.end {
+            return Ok(facts);
+        }
+        let fetched = self.source_batches(order, begin, FIRST_BYTES).await?;
+        let mut filter = AbortedFilter::new(fetched.aborted);
+        for (number, batch) in batches(fetched.records).enumerate() {
+            let info = batch.info();
+            facts.has_transactions |= info.attributes.is_transactional();
+            let limits = PassLimits {
+                max_message_bytes: readings.max_message_bytes,
+                first_offset: None,
+                keep_append_time: true,
+            };
+            let passes = number == 0
+                && begin == readings.log_start
+                && !readings.topic.compacted
+                && is_delivered(&mut filter, &batch)
+                && passage(info, &limits) == Passage::Untouched;
+            if passes {
+                facts.first_batch = Some(info.base_offset);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Goes on where the destination's log ends.
+    async fn go_on(
+        &self,
+        order: &EstablishOrder,
+        position: &Position,
+        preserved: Preserved,
+        readings: Readings,
+    ) -> Result<Established, String> {
+        let end = readings.destination_end;
+        let shrunk = position.destination_end.0 > end;
+        if (shrunk || readings.end < end) && order.readings < READINGS {
+            let reason = match shrunk {
+                true => destination_behind(order, position, readings).reason,
+                false => format!(
+                    "the source's {} seems to end at {}, before the copy's end {end}",
+                    order.source, readings.end
+                ),
+            };
+            return Ok(Established::Behind(reason));
+        }
+        if shrunk {
+            return Ok(Established::Stop(destination_behind(
+                order, position, readings,
+            )));
+        }
+        let mut ending = Ending::default();
+        if end > position.destination_end.0 {
+            ending.since =
+                match read_tail(self.destination, self.to, order, position, readings).await {
+                    Ok(tail) => tail,
+                    Err(Tail::Trouble(trouble)) => return Err(trouble),
+                    Err(Tail::Forbidden) => return Err(self.unreadable(order)),
+                };
+        }
+        if is_unsettled(order, position, readings, &ending.since) {
+            return Ok(Established::Unsettled(end));
+        }
+        if end > readings.destination_start {
+            ending.last = self.last(order, readings).await?;
+        }
+        if let Some(last) = &ending.last {
+            ending.comparison = self.compared(order, readings, last).await?;
+        }
+        let padding = match end <= preserved.padding && readings.log_start > end {
+            true => {
+                let facts = self.facts(order, readings).await?;
+                Some(facts.first_batch.unwrap_or(readings.log_start))
+            }
+            false => None,
+        };
+        Ok(preserve::go_on(
+            order, position, preserved, readings, &ending, padding,
+        ))
+    }
+
+    fn unreadable(&self, order: &EstablishOrder) -> String {
+        let topic = order.destination.topic.as_str();
+        format!(
+            "destination: what stands at the end of {topic} has to be read before anything is written, and READ on it is \
+             missing: {}",
+            self.grants.command("Read", Some(topic))
+        )
+    }
+
+    /// Whether the destination's log ends with the source's own records at the same offsets.
+    async fn is_copy(&self, order: &EstablishOrder, readings: Readings) -> Result<bool, String> {
+        let Some(last) = self.last(order, readings).await? else {
+            return Ok(false);
+        };
+        let Comparison { equal, differs } = self.compared(order, readings, &last).await?;
+        Ok(equal > 0 && differs.is_none())
+    }
+
+    /// The last batch with records in the destination's log.
+    async fn last(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<Option<RawBatch>, String> {
+        let (mut back, most) = BACK;
+        loop {
+            let from = (readings.destination_end - back).max(readings.destination_start);
+            let mut last = None;
+            let mut offset = from;
+            while offset < readings.destination_end {
+                let fetched = self.destination_batches(order, offset).await?;
+                let before = offset;
+                for batch in batches(fetched.records) {
+                    offset = offset.max(batch.info().next_offset());
+                    if !batch.info().attributes.is_control() && batch.info().records > 0 {
+                        last = Some(batch);
+                    }
+                }
+                if offset == before {
+                    // A hole at the end, which the cleaner has left.
+                    break;
+                }
+            }
+            if last.is_some() || from == readings.destination_start || back >= most {
+                return Ok(last);
+            }
+            back = back.saturating_mul(64).min(most);
+        }
+    }
+
+    async fn compared(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        last: &RawBatch,
+    ) -> Result<Comparison, String> {
+        let damaged = |side: &str, error| format!("{side}: a batch cannot be compared: {error}");
+        let copy = digests(last).map_err(|error| damaged("destination", error))?;
+        let end = last.info().next_offset().min(readings.end);
+        let mut offset = last.info().base_offset.max(readings.log_start);
+        let mut original = Digests::new();
+        while offset < end {
+            let fetched = self.source_batches(order, offset, COMPARED_BYTES).await?;
+            let mut filter = AbortedFilter::new(fetched.aborted);
+            let before = offset;
+            for batch in batches(fetched.records) {
+                offset = offset.max(batch.info().next_offset());
+                if is_delivered(&mut filter, &batch) && batch.info().records > 0 {
+                    original.extend(digests(&batch).map_err(|error| damaged("source", error))?);
+                }
+            }
+            if offset == before {
+                break;
+            }
+        }
+        Ok(preserve::compare(&copy, &original))
+    }
+
+    async fn source_batches(
+        &self,
+        order: &EstablishOrder,
+        offset: i64,
+        bytes: i32,
+    ) -> Result<FetchedPartition, String> {
+        let request = FetchRequest {
+            isolation_level: IsolationLevel::ReadCommitted,
+            ..one_partition(&order.source, order.source_id, offset, bytes)
+        };
+        let answer = self.source.call(self.from, Use::Metadata, &request).await;
+        fetched("source", &order.source, answer)
+    }
+
+    async fn destination_batches(
+        &self,
+        order: &EstablishOrder,
+        offset: i64,
+    ) -> Result<FetchedPartition, String> {
+        let request = one_partition(
+            &order.destination,
+            order.destination_id,
+            offset,
+            COMPARED_BYTES,
+        );
+        let answer = self.destination.call(self.to, Use::Store, &request).await;
+        match fetched("destination", &order.destination, answer) {
+            Err(text) if text.contains("TOPIC_AUTHORIZATION_FAILED") => Err(self.unreadable(order)),
+            other => other,
+        }
+    }
+}
+
+impl Facts {
+    /// Whether what the destination holds can be a copy that was made before.
+    fn may_be_a_copy(&self, order: &EstablishOrder) -> bool {
+        !self.shared
+            && order.offsets.placement != Offsets::Map
+            && self.rights.read != Some(false)
+            && self.destination_end > self.source_start
+    }
+}
+
+fn one_partition(partition: &TopicPartition, id: TopicId, offset: i64, bytes: i32) -> FetchRequest {
+    FetchRequest::of_one(
+        partition.topic.clone(),
+        id,
+        partition.partition,
+        offset,
+        bytes,
+    )
+}
+
+fn fetched(
+    side: &str,
+    partition: &TopicPartition,
+    answer: Result<kafka_wire::message::fetch::FetchResponse, ClientError>,
+) -> Result<FetchedPartition, String> {
+    let answer = answer.map_err(|error| format!("{side}: {error}"))?;
+    let error = answer.error;
+    let mut found = answer.topics.into_iter().flat_map(|topic| topic.partitions);
+    match found.next() {
+        Some(fetched) if fetched.error == ErrorCode::NONE => Ok(fetched),
+        Some(fetched) => Err(format!(
+            "{side}: Fetch of {partition} answered {}",
+            fetched.error
+        )),
+        None => Err(format!("{side}: Fetch of {partition} answered {error}")),
+    }
+}
+
+fn batches(records: bytes::Bytes) -> impl Iterator<Item = RawBatch> {
+    Batches::new(records).map_while(|entry| match entry {
+        Ok(Entry::Batch(batch)) => Some(batch),
+        Ok(Entry::Legacy(_)) | Err(_) => None,
+    })
+}
+
+/// Whether a committed reader sees the batch.
+fn is_delivered(filter: &mut AbortedFilter, batch: &RawBatch) -> bool {
+    let control = match batch.info().attributes.is_control() {
+        true => control_type(batch).ok().flatten(),
+        false => None,
+    };
+    filter.on_batch(batch.info(), control) == Verdict::Deliver
+}
+
+/// What may be done with topics and their cluster; empty where no broker says.
+async fn rights(destination: &Cluster, topics: BTreeSet<TopicName>) -> HashMap<TopicName, Rights> {
+    let request = MetadataRequest {
+        topics: MetadataTopics::Topics(topics.into_iter().collect()),
+        authorized_operations: true,
+    };
+    let cluster = DescribeClusterRequest {
+        authorized_operations: true,
+    };
+    let (topics, cluster) = tokio::join!(
+        destination.call_any(Use::Metadata, &request),
+        destination.call_any(Use::Metadata, &cluster)
+    );
+    let Ok(topics) = topics else {
+        return HashMap::new();
+    };
+    let said = cluster.ok().and_then(|answer| answer.authorized_operations);
+    let alter_cluster = said.or(topics.authorized_operations).map(|allowed| {
+        allowed.allows(AclOperation::Alter) || allowed.allows(AclOperation::ClusterAction)
+    });
+    let rights = topics.topics.into_iter().filter_map(|topic| {
+        let allowed = topic.authorized_operations;
+        let rights = Rights {
+            read: allowed.map(|allowed| allowed.allows(AclOperation::Read)),
+            delete: allowed.map(|allowed| allowed.allows(AclOperation::Delete)),
+            alter_cluster,
+        };
+        Some((topic.name?, rights))
+    });
+    rights.collect()
+}
