@@ -269,7 +269,7 @@ impl Default for OffsetSettings {
             placement: Offsets::Auto,
             max_padding: 1_000_000_000,
             follow_start: true,
-            on_foreign_writes: OnForeignWrites::Stop,
+            on_foreign_writes: OnForeignWrites::Map,
         }
     }
 }
@@ -290,9 +290,9 @@ pub enum Offsets {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnForeignWrites {
     /// The partition stops and says so.
-    #[default]
     Stop,
     /// What follows gets the next free offsets.
+    #[default]
     Map,
 }
 

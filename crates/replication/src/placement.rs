@@ -189,7 +189,7 @@ fn obstacle(
             facts.begin, settings.max_padding
         ));
     }
-    if missing > 0 && facts.topic.compacted && !facts.topic.deletes {
+    if facts.begin > *start && facts.topic.compacted && !facts.topic.deletes {
         return Some(format!(
             "the source's log begins at {}, and padding cannot be deleted from a topic that is only compacted",
             facts.begin
@@ -200,10 +200,11 @@ fn obstacle(
             "padding is old, and message.timestamp.before.max.ms of the destination topic refuses it".to_owned(),
         );
     }
-    if missing > 0 && rights.delete == Some(false) {
+    let first = facts.begin.max(facts.source_start);
+    if first > *start && rights.delete == Some(false) {
         return Some(format!(
-            "{missing} offsets in front of the source's first record are padded, and the padding is deleted, which \
-             needs DELETE on {topic}: {}",
+            "the source's log begins at {first}, and what is written before that offset is deleted, which needs DELETE \
+             on {topic}: {}",
             grants.command("Delete", Some(topic))
         ));
     }

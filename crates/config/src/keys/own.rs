@@ -94,9 +94,9 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Link,
         "tributary.on.foreign.writes",
         OneOf(&["stop", "map"]),
-        Some("stop"),
+        None,
         Implemented,
-        "when somebody else writes where offsets are preserved: stop the partition, or map offsets from there on",
+        "when somebody else writes where offsets are preserved: stop the partition (with tributary.offsets=preserve, if not said otherwise), or map offsets from there on (with auto)",
     ),
     key(
         Link,

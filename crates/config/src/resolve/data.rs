@@ -54,7 +54,10 @@ pub(super) fn offsets(reader: &Reader<'_>) -> OffsetSettings {
             .unwrap_or(defaults.follow_start),
         on_foreign_writes: match reader.text("tributary.on.foreign.writes") {
             Some("map") => OnForeignWrites::Map,
-            _ => OnForeignWrites::Stop,
+            Some(_) => OnForeignWrites::Stop,
+            // Several links may write to one topic: that has to go on working where nothing else was asked for.
+            None if reader.text("tributary.offsets") == Some("preserve") => OnForeignWrites::Stop,
+            None => OnForeignWrites::Map,
         },
     }
 }

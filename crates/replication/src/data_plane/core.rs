@@ -45,6 +45,7 @@ pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
     Place, Settings, TrimOrder,
 };
+pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
@@ -208,29 +209,6 @@ impl Core {
             .collect()
     }
 
-    /// The stored position belongs to a copy under another name.
-    fn moved(&mut self, index: Index, before: &TopicName) {
-        let Some(partition) = self.partitions.get_mut(&index) else {
-            return;
-        };
-        let offset = partition.position.as_ref().map(|p| p.offset.0);
-        let stop = Stop {
-            state: "destination-renamed",
-            offset,
-            reason: format!(
-                "the position of this link belongs to the copy {before}; records before source offset {} are not in {}. \
-                 Use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
-                 source still has",
-                offset.unwrap_or(0),
-                partition.destination.topic
-            ),
-        };
-        match self.settings.on_recreate {
-            OnRecreate::Stop => self.stop(index, stop),
-            OnRecreate::Restart => partition.begin_anew(&stop),
-        }
-    }
-
     /// When something is due by time alone.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
@@ -357,6 +335,7 @@ impl Core {
             shared: self.settings.shared,
             on_gap: self.settings.on_gap,
             offsets: self.settings.offsets,
+            leaves_out: self.settings.on_refused == OnRefused::Skip,
             first: partition.life == 0,
             store_first: partition.store_first,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),

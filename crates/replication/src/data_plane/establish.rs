@@ -14,6 +14,7 @@
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
 mod ask;
+mod evidence;
 mod preserve;
 mod survey;
 

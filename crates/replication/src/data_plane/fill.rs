@@ -15,7 +15,7 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 
-use super::core::{FillGap, FillOrder, Filled, Index, TrimOrder};
+use super::core::{FillGap, FillOrder, Filled, Index, TrimOrder, Watched};
 
 /// Fills gaps of partitions with the same leader in one request, and reads where their logs end then.
 pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGap, Filled)> {
@@ -146,24 +146,44 @@ fn is(
     trimmed.partition == partition.partition
 }
 
-/// Log starts of partitions, by leader; those that cannot be read are left out until the next time.
-pub(super) async fn starts(
+/// Starts on both sides, and ends at the destination.
+pub(super) async fn watch(
+    source: &Cluster,
+    destination: &Cluster,
+    sources: BTreeMap<NodeId, Vec<TopicPartition>>,
+    destinations: BTreeMap<NodeId, Vec<TopicPartition>>,
+) -> Watched {
+    let (source_starts, destination_starts, destination_ends) = tokio::join!(
+        offsets(source, &sources, EARLIEST),
+        offsets(destination, &destinations, EARLIEST),
+        offsets(destination, &destinations, LATEST)
+    );
+    Watched {
+        source_starts,
+        destination_starts,
+        destination_ends,
+    }
+}
+
+/// Offsets of partitions, by leader; those that cannot be read are left out until the next time.
+async fn offsets(
     cluster: &Cluster,
-    by_leader: BTreeMap<NodeId, Vec<TopicPartition>>,
+    by_leader: &BTreeMap<NodeId, Vec<TopicPartition>>,
+    at: i64,
 ) -> Vec<(TopicPartition, i64)> {
-    let mut starts = Vec::new();
-    let committed = IsolationLevel::ReadCommitted;
+    let mut offsets = Vec::new();
+    let all = IsolationLevel::ReadUncommitted;
     for (node, partitions) in by_leader {
-        match list_offsets(cluster, node, Use::Watch, &partitions, EARLIEST, committed).await {
+        match list_offsets(cluster, *node, Use::Watch, partitions, at, all).await {
             Ok(answers) => {
-                starts.extend(
+                offsets.extend(
                     answers
                         .into_iter()
                         .filter_map(|(p, at)| Some((p, at.ok()?))),
                 );
             }
-            Err(error) => tracing::debug!(broker = node.0, "log starts cannot be read: {error}"),
+            Err(error) => tracing::debug!(broker = node.0, "logs cannot be watched: {error}"),
         }
     }
-    starts
+    offsets
 }

@@ -241,11 +241,13 @@ impl Routed {
             Verdict::Deliver => {}
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
-                return Ok(self.leave_gap(&info, rules));
+                self.leave_gap(&info, rules);
+                return Ok(());
             }
             Verdict::DropControl => {
                 self.dropped.control += 1;
-                return Ok(self.leave_gap(&info, rules));
+                self.leave_gap(&info, rules);
+                return Ok(());
             }
         }
         let limits = PassLimits {

@@ -4,6 +4,8 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod placing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +23,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::core::{
-    Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located, Settings,
+    Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located, Settings, Watched,
 };
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
-use super::fill::{fill, starts, trim};
 use super::locate::locate;
 use super::partition::Stop;
 use super::status::Snapshot;
@@ -52,6 +53,10 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest wait for a request that may still be carried out after its connection has ended: below what
 /// recovery may take.
 const SETTLE: Duration = Duration::from_secs(5);
+/// How often logs are looked at where offsets are preserved, or more seldom where topics are.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
+const PAUSED: Duration = Duration::from_secs(4);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -126,8 +131,7 @@ enum Event {
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
-    /// Log starts at the source, and at the destination.
-    Starts(Vec<(TopicPartition, i64)>, Vec<(TopicPartition, i64)>),
+    Watched(Watched),
 }
 
 /// See the module.
@@ -152,8 +156,8 @@ pub struct DataPlane {
     store: mpsc::Sender<Vec<StoreEntry>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
-    reading_starts: bool,
-    follow_interval: Duration,
+    watching: bool,
+    watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -199,8 +203,8 @@ impl DataPlane {
             store,
             store_trouble: None,
             open_end_readings: 0,
-            reading_starts: false,
-            follow_interval: link.topics.poll_interval,
+            watching: false,
+            watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
         };
         (
@@ -221,12 +225,18 @@ impl DataPlane {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
-        let mut starts = interval(self.follow_interval);
-        for timer in [&mut flush, &mut ends, &mut status, &mut starts] {
+        let mut watch = interval(self.watch_interval);
+        for timer in [&mut flush, &mut ends, &mut status, &mut watch] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
+        let mut looked = Instant::now();
         let outcome = loop {
+            let now = Instant::now();
+            if now.saturating_duration_since(looked) > PAUSED {
+                self.core.was_paused(now);
+            }
+            looked = now;
             self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
@@ -243,7 +253,7 @@ impl DataPlane {
                     None => commanded = false,
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
-                _ = starts.tick() => self.follow_starts(),
+                _ = watch.tick() => self.watch_logs(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => self.read_ends(),
                 _ = status.tick() => self.publish(),
@@ -351,9 +361,9 @@ impl DataPlane {
             }
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
             Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
-            Event::Starts(source, destination) => {
-                self.reading_starts = false;
-                self.core.on_starts(&source, &destination);
+            Event::Watched(watched) => {
+                self.watching = false;
+                self.core.on_watched(&watched, now);
             }
             Event::Ends(read_at, result) => {
                 self.open_end_readings = self.open_end_readings.saturating_sub(1);
@@ -429,47 +439,6 @@ impl DataPlane {
         if self.core.take_topics_in_doubt() {
             self.topics_in_doubt.notify_one();
         }
-    }
-
-    /// Gives out markers to write and log starts to move.
-    fn hand_out_placing(&mut self) {
-        while let Some(order) = self.core.next_fill() {
-            let (destination, events) = (self.destination.clone(), self.events.clone());
-            let node = order.node;
-            self.scope.spawn(
-                format!("markers {node}"),
-                OnFailure::StopScope,
-                async move {
-                    let outcomes = fill(&destination, order).await;
-                    send(&events, Event::Filled(node, outcomes)).await;
-                },
-            );
-        }
-        while let Some(order) = self.core.next_trim() {
-            let (destination, events) = (self.destination.clone(), self.events.clone());
-            self.scope
-                .spawn("log starts", OnFailure::StopScope, async move {
-                    let outcomes = trim(&destination, order).await;
-                    send(&events, Event::Trimmed(outcomes)).await;
-                });
-        }
-    }
-
-    /// Reads log starts on both sides, where the destination's follow.
-    fn follow_starts(&mut self) {
-        let [sources, destinations] = self.core.to_follow();
-        if self.reading_starts || sources.is_empty() {
-            return;
-        }
-        self.reading_starts = true;
-        let (source, destination) = (self.source.clone(), self.destination.clone());
-        let events = self.events.clone();
-        self.scope
-            .spawn("log starts", OnFailure::StopScope, async move {
-                let (source, destination) =
-                    tokio::join!(starts(&source, sources), starts(&destination, destinations));
-                send(&events, Event::Starts(source, destination)).await;
-            });
     }
 
     fn store(&mut self, all: bool) {

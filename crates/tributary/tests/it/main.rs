@@ -21,6 +21,8 @@ mod kill_awkward;
 mod mirror_maker;
 mod obstacle;
 mod offsets;
+mod offsets_choice;
+mod offsets_faults;
 mod outage;
 mod positions;
 mod secure;

@@ -116,6 +116,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) shared: bool,
     pub(crate) on_gap: OnGap,
     pub(crate) offsets: OffsetSettings,
+    /// Whether records may have been left out.
+    pub(crate) leaves_out: bool,
     /// Whether this process has not yet begun it.
     pub(crate) first: bool,
     /// Whether the position has to be stored before anything is written, whatever is found.

@@ -1,7 +1,7 @@
 //! The placing part of [`Core`]: gaps to fill, log starts to move, and what happens where a record cannot
 //! have the offset it has at the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use config::link::{Offsets, OnForeignWrites};
@@ -297,17 +297,13 @@ impl Core {
             };
             return self.stop(index, stop);
         }
-        let reason = format!(
-            "destination partition {} was to go on at offset {expected}, and goes on at {found}: offsets [{}, {}) hold \
-             something else than the source has there",
-            partition.destination, expected, found,
+        // It may be what a second process of this link has written, at the very offsets. What it is shows when the log
+        // is read and compared with the source's.
+        let trouble = format!(
+            "destination partition {} was to go on at offset {expected}, and goes on at {found}",
+            partition.destination
         );
-        let stop = Stop {
-            state: "destination-foreign-writes",
-            offset: Some(expected),
-            reason,
-        };
-        self.foreign(index, stop, now);
+        self.restart(index, trouble, now);
     }
 
     /// Somebody else has written where offsets are preserved.
@@ -348,38 +344,58 @@ impl Core {
         self.to_trim.insert(index);
     }
 
-    /// Takes readings of log starts.
-    pub(crate) fn on_starts(
-        &mut self,
-        source: &[(TopicPartition, i64)],
-        destination: &[(TopicPartition, i64)],
-    ) {
-        let source: BTreeMap<_, _> = source.iter().map(|(p, at)| (p, *at)).collect();
-        let destination: BTreeMap<_, _> = destination.iter().map(|(p, at)| (p, *at)).collect();
+    /// Takes readings of logs: starts at the source, starts and ends at the destination.
+    pub(crate) fn on_watched(&mut self, watched: &Watched, now: Instant) {
+        let by_partition = |readings: &[(TopicPartition, i64)]| -> HashMap<TopicPartition, i64> {
+            readings.iter().cloned().collect()
+        };
+        let source = by_partition(&watched.source_starts);
+        let destination = by_partition(&watched.destination_starts);
+        let ends = by_partition(&watched.destination_ends);
+        let mut grown = Vec::new();
         for (index, partition) in &mut self.partitions {
+            if partition.preserved().is_none() {
+                continue;
+            }
             if let Some(start) = source.get(&partition.source) {
                 partition.placing.source_start = *start;
             }
             if let Some(start) = destination.get(&partition.destination) {
                 partition.placing.destination_start = *start;
             }
-            if partition.preserved().is_some() {
-                self.to_trim.insert(*index);
+            self.to_trim.insert(*index);
+            let end = ends.get(&partition.destination).copied();
+            if end.is_some_and(|end| partition.is_idle_before(end)) {
+                grown.push(*index);
             }
+        }
+        for index in grown {
+            // Who it was is found out before anything is written.
+            let trouble = "the destination's log has grown although nothing was written to it";
+            self.restart(index, trouble.to_owned(), now);
         }
     }
 
-    /// Partitions whose log starts are to be read: by source leader and by destination leader.
-    pub(crate) fn to_follow(&self) -> [BTreeMap<NodeId, Vec<TopicPartition>>; 2] {
-        let mut by_leader: [BTreeMap<NodeId, Vec<TopicPartition>>; 2] = Default::default();
-        let follows = self.settings.offsets.follow_start;
-        let preserved = |p: &&Partition| p.preserved().is_some() && p.placing.deletes;
-        for partition in self
+    /// This process stood still for a while: another one may have taken over. What was read before is not
+    /// written any more.
+    pub(crate) fn was_paused(&mut self, now: Instant) {
+        let running: Vec<Index> = self
             .partitions
-            .values()
-            .filter(|_| follows)
-            .filter(preserved)
-        {
+            .iter()
+            .filter(|(_, partition)| matches!(partition.phase, Phase::Running))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in running {
+            let trouble = "the process stood still; the logs are read again";
+            self.restart(index, trouble.to_owned(), now);
+        }
+    }
+
+    /// Partitions whose logs are to be watched: by source leader and by destination leader.
+    pub(crate) fn to_watch(&self) -> [BTreeMap<NodeId, Vec<TopicPartition>>; 2] {
+        let mut by_leader: [BTreeMap<NodeId, Vec<TopicPartition>>; 2] = Default::default();
+        let preserved = |p: &&Partition| p.preserved().is_some();
+        for partition in self.partitions.values().filter(preserved) {
             let (Some(from), Some(to)) = (partition.leader, partition.destination_leader) else {
                 continue;
             };
@@ -454,7 +470,26 @@ impl Core {
     }
 }
 
+/// Readings of logs where offsets are preserved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) source_starts: Vec<(TopicPartition, i64)>,
+    pub(crate) destination_starts: Vec<(TopicPartition, i64)>,
+    pub(crate) destination_ends: Vec<(TopicPartition, i64)>,
+}
+
 impl Partition {
+    /// Whether nothing of it is to be written, and the destination's log goes on all the same.
+    fn is_idle_before(&self, end: i64) -> bool {
+        let idle = matches!(self.phase, Phase::Running)
+            && self.open_calls == 0
+            && self.send.as_ref().is_some_and(|send| send.is_empty());
+        idle && self
+            .position
+            .as_ref()
+            .is_some_and(|position| position.destination_end.0 < end)
+    }
+
     /// Whether its log start was not moved yet for the first time.
     pub(super) fn has_start_to_set(&self) -> bool {
         let placing = &self.placing;

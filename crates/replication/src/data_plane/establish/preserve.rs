@@ -62,17 +62,36 @@ pub(super) fn digests(batch: &RawBatch) -> Result<Digests, DecodeError> {
     Ok(digests)
 }
 
-/// Compares what stands at some offsets. Where the source has nothing, a copy of its next record may stand.
-pub(super) fn compare(copy: &Digests, original: &Digests) -> Comparison {
-    let mut comparison = Comparison::default();
-    for (offset, digest) in copy {
+/// Compares what stands at some offsets. Where the source has nothing, or a record that is left out, a copy of
+/// its next record may stand.
+pub(super) fn compare(
+    copy: &Digests,
+    markers: &[i64],
+    original: &Digests,
+    leaves_out: bool,
+) -> Comparison {
+    let mut comparison = Comparison {
+        equal: 0,
+        // One marker too many takes the offset of a record.
+        differs: markers
+            .iter()
+            .find(|offset| original.contains_key(offset))
+            .copied(),
+    };
+    let mut behind = None;
+    for (offset, digest) in copy.iter().rev() {
+        let is_copy = leaves_out && behind == Some((offset + 1, *digest));
         match original.get(offset) {
             Some(there) if there == digest => comparison.equal += 1,
-            Some(_) => {
-                comparison.differs.get_or_insert(*offset);
+            Some(_) if !is_copy => {
+                let first = comparison
+                    .differs
+                    .map_or(*offset, |differs| differs.min(*offset));
+                comparison.differs = Some(first);
             }
-            None => {}
+            Some(_) | None => {}
         }
+        behind = Some((*offset, *digest));
     }
     comparison
 }
@@ -166,7 +185,9 @@ fn writer(
         None if end > position.destination_end.0 => sequence = None,
         None => {}
     }
-    match sequence.filter(|_| !order.raise_epoch) {
+    // Where the log has grown since the refusal, whoever wrote is of the same stream, and the sequence goes on.
+    let refused = order.raise_epoch && end == position.destination_end.0;
+    match sequence.filter(|_| !refused) {
         Some(sequence) => (producer, sequence),
         None => {
             producer.epoch = producer.epoch.saturating_add(1);
@@ -184,6 +205,17 @@ fn foreign(
 ) -> Option<Stop> {
     let state = "destination-foreign-writes";
     let ours = [position.producer.id, preserved.marker.id];
+    if let Some(info) = repeated(position, &ending.since) {
+        return Some(Stop {
+            state,
+            offset: Some(info.base_offset),
+            reason: format!(
+                "destination partition {} holds offsets {}–{} a second time: a late request of this link was carried out \
+                 after the broker had forgotten its first copy",
+                order.destination, info.base_offset, info.last_offset
+            ),
+        });
+    }
     let other = ending
         .since
         .iter()
@@ -208,6 +240,25 @@ fn foreign(
             order.destination
         ),
     })
+}
+
+/// A batch of ours that stands there again.
+fn repeated(position: &Position, since: &[BatchInfo]) -> Option<BatchInfo> {
+    let mut next: Option<(i16, i32)> = None;
+    for info in since {
+        if info.producer_id != position.producer.id || info.attributes.is_control() {
+            continue;
+        }
+        let (epoch, sequence) = (info.producer_epoch, info.base_sequence);
+        if let Some((before, due)) = next
+            && before == epoch
+            && (i64::from(sequence) - i64::from(due)).rem_euclid(1 << 31) > 1 << 30
+        {
+            return Some(*info);
+        }
+        next = Some((epoch, advance_sequence(sequence, i64::from(info.offsets()))));
+    }
+    None
 }
 
 fn gap(order: &EstablishOrder, end: i64, start: i64) -> Stop {

@@ -5,22 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::link::Offsets;
+use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::{ClientError, Cluster};
-use kafka_wire::batch::{
-    AbortedFilter, BatchInfo, Batches, Entry, PassLimits, Passage, RawBatch, Verdict, control_type,
-    passage,
-};
+use kafka_wire::batch::{AbortedFilter, BatchInfo, PassLimits, Passage, passage};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::acl::AclOperation;
-use kafka_wire::message::describe_cluster::DescribeClusterRequest;
-use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
+use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 
-use super::ask::{Tail, new_producer, read_tail};
-use super::preserve::{self, Comparison, Digests, Ending, digests};
+use super::ask::new_producer;
+use super::evidence::{Written, batches, is_delivered};
+use super::preserve::{self, Comparison, Ending};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
 };
@@ -32,20 +28,16 @@ use crate::side::Source;
 
 /// Bytes of the source's first records that are looked at.
 const FIRST_BYTES: i32 = 256 * 1024;
-/// Bytes per request while records are compared.
-const COMPARED_BYTES: i32 = 1024 * 1024;
 /// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
 /// default.
 const OLD: i64 = 12 * 60 * 60 * 1000;
-/// How far back the last record is looked for behind markers, at first and at most.
-const BACK: (i64, i64) = (1, 1 << 20);
 
 /// What is known of a group of partitions that have the same two leaders.
 pub(super) struct Survey<'a> {
-    source: &'a Cluster,
-    destination: &'a Cluster,
-    from: NodeId,
-    to: NodeId,
+    pub(super) source: &'a Cluster,
+    pub(super) destination: &'a Cluster,
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
     rights: HashMap<TopicName, Rights>,
     grants: Grants,
 }
@@ -99,7 +91,7 @@ impl<'a> Survey<'a> {
             .collect();
         let rights = match topics.is_empty() {
             true => HashMap::new(),
-            false => rights(destination, topics).await,
+            false => rights(destination, to, topics).await,
         };
         Self {
             source,
@@ -170,11 +162,12 @@ impl<'a> Survey<'a> {
             {
                 match self.is_copy(order, readings).await {
                     Ok(true) => {
-                        let end = readings.destination_end;
                         let reason = format!(
-                            "the destination ends at offset {end} with the source's own records"
+                            "the destination ends at offset {} with the source's own records",
+                            readings.destination_end
                         );
-                        (end, reason)
+                        // Nothing is to be filled, and nothing of it to be deleted.
+                        (0, reason)
                     }
                     Ok(false) => return self.otherwise(order, readings, reason, producers).await,
                     Err(trouble) => return Established::Retry(trouble),
@@ -329,24 +322,20 @@ impl<'a> Survey<'a> {
                 order, position, readings,
             )));
         }
-        let mut ending = Ending::default();
-        if end > position.destination_end.0 {
-            ending.since =
-                match read_tail(self.destination, self.to, order, position, readings).await {
-                    Ok(tail) => tail,
-                    Err(Tail::Trouble(trouble)) => return Err(trouble),
-                    Err(Tail::Forbidden) => return Err(self.unreadable(order)),
-                };
-        }
-        if is_unsettled(order, position, readings, &ending.since) {
+        let from = position.destination_end.0.max(readings.destination_start);
+        let mut written = self.written(order, from, end).await?;
+        if is_unsettled(order, position, readings, &written.since) {
             return Ok(Established::Unsettled(end));
         }
-        if end > readings.destination_start {
-            ending.last = self.last(order, readings).await?;
+        if written.last.is_none() && end > readings.destination_start {
+            written.last = self.last(order, readings).await?;
         }
-        if let Some(last) = &ending.last {
-            ending.comparison = self.compared(order, readings, last).await?;
-        }
+        let comparison = self.compared(order, readings, &written).await?;
+        let ending = Ending {
+            since: written.since,
+            last: written.last,
+            comparison,
+        };
         let padding = match end <= preserved.padding && readings.log_start > end {
             true => {
                 let facts = self.facts(order, readings).await?;
@@ -359,7 +348,7 @@ impl<'a> Survey<'a> {
         ))
     }
 
-    fn unreadable(&self, order: &EstablishOrder) -> String {
+    pub(super) fn unreadable(&self, order: &EstablishOrder) -> String {
         let topic = order.destination.topic.as_str();
         format!(
             "destination: what stands at the end of {topic} has to be read before anything is written, and READ on it is \
@@ -370,103 +359,12 @@ impl<'a> Survey<'a> {
 
     /// Whether the destination's log ends with the source's own records at the same offsets.
     async fn is_copy(&self, order: &EstablishOrder, readings: Readings) -> Result<bool, String> {
-        let Some(last) = self.last(order, readings).await? else {
-            return Ok(false);
+        let written = Written {
+            last: self.last(order, readings).await?,
+            ..Written::default()
         };
-        let Comparison { equal, differs } = self.compared(order, readings, &last).await?;
+        let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
         Ok(equal > 0 && differs.is_none())
-    }
-
-    /// The last batch with records in the destination's log.
-    async fn last(
-        &self,
-        order: &EstablishOrder,
-        readings: Readings,
-    ) -> Result<Option<RawBatch>, String> {
-        let (mut back, most) = BACK;
-        loop {
-            let from = (readings.destination_end - back).max(readings.destination_start);
-            let mut last = None;
-            let mut offset = from;
-            while offset < readings.destination_end {
-                let fetched = self.destination_batches(order, offset).await?;
-                let before = offset;
-                for batch in batches(fetched.records) {
-                    offset = offset.max(batch.info().next_offset());
-                    if !batch.info().attributes.is_control() && batch.info().records > 0 {
-                        last = Some(batch);
-                    }
-                }
-                if offset == before {
-                    // A hole at the end, which the cleaner has left.
-                    break;
-                }
-            }
-            if last.is_some() || from == readings.destination_start || back >= most {
-                return Ok(last);
-            }
-            back = back.saturating_mul(64).min(most);
-        }
-    }
-
-    async fn compared(
-        &self,
-        order: &EstablishOrder,
-        readings: Readings,
-        last: &RawBatch,
-    ) -> Result<Comparison, String> {
-        let damaged = |side: &str, error| format!("{side}: a batch cannot be compared: {error}");
-        let copy = digests(last).map_err(|error| damaged("destination", error))?;
-        let end = last.info().next_offset().min(readings.end);
-        let mut offset = last.info().base_offset.max(readings.log_start);
-        let mut original = Digests::new();
-        while offset < end {
-            let fetched = self.source_batches(order, offset, COMPARED_BYTES).await?;
-            let mut filter = AbortedFilter::new(fetched.aborted);
-            let before = offset;
-            for batch in batches(fetched.records) {
-                offset = offset.max(batch.info().next_offset());
-                if is_delivered(&mut filter, &batch) && batch.info().records > 0 {
-                    original.extend(digests(&batch).map_err(|error| damaged("source", error))?);
-                }
-            }
-            if offset == before {
-                break;
-            }
-        }
-        Ok(preserve::compare(&copy, &original))
-    }
-
-    async fn source_batches(
-        &self,
-        order: &EstablishOrder,
-        offset: i64,
-        bytes: i32,
-    ) -> Result<FetchedPartition, String> {
-        let request = FetchRequest {
-            isolation_level: IsolationLevel::ReadCommitted,
-            ..one_partition(&order.source, order.source_id, offset, bytes)
-        };
-        let answer = self.source.call(self.from, Use::Metadata, &request).await;
-        fetched("source", &order.source, answer)
-    }
-
-    async fn destination_batches(
-        &self,
-        order: &EstablishOrder,
-        offset: i64,
-    ) -> Result<FetchedPartition, String> {
-        let request = one_partition(
-            &order.destination,
-            order.destination_id,
-            offset,
-            COMPARED_BYTES,
-        );
-        let answer = self.destination.call(self.to, Use::Store, &request).await;
-        match fetched("destination", &order.destination, answer) {
-            Err(text) if text.contains("TOPIC_AUTHORIZATION_FAILED") => Err(self.unreadable(order)),
-            other => other,
-        }
     }
 }
 
@@ -480,70 +378,24 @@ impl Facts {
     }
 }
 
-fn one_partition(partition: &TopicPartition, id: TopicId, offset: i64, bytes: i32) -> FetchRequest {
-    FetchRequest::of_one(
-        partition.topic.clone(),
-        id,
-        partition.partition,
-        offset,
-        bytes,
-    )
-}
-
-fn fetched(
-    side: &str,
-    partition: &TopicPartition,
-    answer: Result<kafka_wire::message::fetch::FetchResponse, ClientError>,
-) -> Result<FetchedPartition, String> {
-    let answer = answer.map_err(|error| format!("{side}: {error}"))?;
-    let error = answer.error;
-    let mut found = answer.topics.into_iter().flat_map(|topic| topic.partitions);
-    match found.next() {
-        Some(fetched) if fetched.error == ErrorCode::NONE => Ok(fetched),
-        Some(fetched) => Err(format!(
-            "{side}: Fetch of {partition} answered {}",
-            fetched.error
-        )),
-        None => Err(format!("{side}: Fetch of {partition} answered {error}")),
-    }
-}
-
-fn batches(records: bytes::Bytes) -> impl Iterator<Item = RawBatch> {
-    Batches::new(records).map_while(|entry| match entry {
-        Ok(Entry::Batch(batch)) => Some(batch),
-        Ok(Entry::Legacy(_)) | Err(_) => None,
-    })
-}
-
-/// Whether a committed reader sees the batch.
-fn is_delivered(filter: &mut AbortedFilter, batch: &RawBatch) -> bool {
-    let control = match batch.info().attributes.is_control() {
-        true => control_type(batch).ok().flatten(),
-        false => None,
-    };
-    filter.on_batch(batch.info(), control) == Verdict::Deliver
-}
-
 /// What may be done with topics and their cluster; empty where no broker says.
-async fn rights(destination: &Cluster, topics: BTreeSet<TopicName>) -> HashMap<TopicName, Rights> {
+async fn rights(
+    destination: &Cluster,
+    leader: NodeId,
+    topics: BTreeSet<TopicName>,
+) -> HashMap<TopicName, Rights> {
+    let some = topics.first().cloned();
     let request = MetadataRequest {
         topics: MetadataTopics::Topics(topics.into_iter().collect()),
         authorized_operations: true,
     };
-    let cluster = DescribeClusterRequest {
-        authorized_operations: true,
-    };
-    let (topics, cluster) = tokio::join!(
+    let (topics, alter_cluster) = tokio::join!(
         destination.call_any(Use::Metadata, &request),
-        destination.call_any(Use::Metadata, &cluster)
+        may_write_markers(destination, leader, some)
     );
     let Ok(topics) = topics else {
         return HashMap::new();
     };
-    let said = cluster.ok().and_then(|answer| answer.authorized_operations);
-    let alter_cluster = said.or(topics.authorized_operations).map(|allowed| {
-        allowed.allows(AclOperation::Alter) || allowed.allows(AclOperation::ClusterAction)
-    });
     let rights = topics.topics.into_iter().filter_map(|topic| {
         let allowed = topic.authorized_operations;
         let rights = Rights {
@@ -554,4 +406,28 @@ async fn rights(destination: &Cluster, topics: BTreeSet<TopicName>) -> HashMap<T
         Some((topic.name?, rights))
     });
     rights.collect()
+}
+
+/// Whether markers may be written. Who may not describe the cluster is not told its rights, so this is tried
+/// with a partition that does not exist.
+async fn may_write_markers(
+    destination: &Cluster,
+    leader: NodeId,
+    topic: Option<TopicName>,
+) -> Option<bool> {
+    let marker = TxnMarker {
+        producer: ProducerIdentity { id: 0, epoch: 0 },
+        commit: false,
+        topics: vec![(topic?, vec![i32::MAX])],
+        coordinator_epoch: 0,
+        transaction_version: 0,
+    };
+    let request = WriteTxnMarkersRequest {
+        markers: vec![marker],
+    };
+    let answer = destination.call(leader, Use::Metadata, &request).await;
+    let producers = answer.ok()?.producers.into_iter();
+    let mut outcomes = producers.flat_map(|p| p.topics).flat_map(|(_, p)| p);
+    let error = outcomes.next()?.error;
+    Some(error != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
 }

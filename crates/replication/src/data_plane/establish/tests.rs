@@ -49,6 +49,7 @@ fn order(on_gap: OnGap) -> EstablishOrder {
         readings: 0,
         on_gap,
         offsets: Default::default(),
+        leaves_out: false,
         first: false,
         store_first: false,
         doubt: None,

@@ -58,6 +58,7 @@ fn order() -> EstablishOrder {
         readings: 0,
         on_gap: OnGap::Stop,
         offsets: Default::default(),
+        leaves_out: false,
         first: false,
         store_first: false,
         doubt: None,
@@ -142,10 +143,16 @@ fn the_epoch_is_raised_only_where_no_batch_tells_the_sequence_or_the_broker_disa
         raise_epoch: true,
         ..order()
     };
+    let (readings, nothing) = ending(&[]);
+    assert_eq!(
+        outcome(&refused, readings, &nothing),
+        "40 sequence 0 epoch 4, stored first"
+    );
+    // A second writer of the same stream was faster: a raised epoch would write its records again.
     let (readings, grown) = ending(&[batch(DATA, 10, 40, 3)]);
     assert_eq!(
         outcome(&refused, readings, &grown),
-        "43 sequence 0 epoch 4, stored first"
+        "43 sequence 13 epoch 3"
     );
 }
 
@@ -154,6 +161,8 @@ fn a_foreign_batch_or_another_record_than_the_sources_is_noticed_before_anything
     let other = ProducerIdentity { id: 99, epoch: 0 };
     let (readings, foreign) = ending(&[batch(DATA, 10, 40, 3), batch(other, 0, 43, 1)]);
     assert_eq!(outcome(&order(), readings, &foreign), "foreign at Some(43)");
+    let (readings, again) = ending(&[batch(DATA, 10, 40, 3), batch(DATA, 10, 43, 3)]);
+    assert_eq!(outcome(&order(), readings, &again), "foreign at Some(43)");
     let (readings, mut changed) = ending(&[batch(DATA, 10, 40, 3)]);
     changed.comparison.differs = Some(41);
     assert_eq!(outcome(&order(), readings, &changed), "foreign at Some(41)");
@@ -200,8 +209,17 @@ fn what_the_source_has_lost_or_taken_back_is_named() {
 fn copies_may_stand_where_the_source_has_nothing_and_nothing_else_where_it_has_a_record() {
     let original = Digests::from([(10, 1), (12, 2)]);
     let with_copies = Digests::from([(9, 1), (10, 1), (11, 2), (12, 2)]);
-    let equal = compare(&with_copies, &original);
+    let equal = compare(&with_copies, &[11], &original, false);
     assert_eq!((equal.equal, equal.differs), (2, None));
     let displaced = Digests::from([(10, 2), (11, 2)]);
-    assert_eq!(compare(&displaced, &original).differs, Some(10));
+    assert_eq!(compare(&displaced, &[], &original, false).differs, Some(10));
+    // A marker too many stands where a record was to go.
+    let marked = compare(&Digests::from([(10, 1)]), &[11, 12], &original, false);
+    assert_eq!(marked.differs, Some(12));
+    // The record at 10 was left out, and a copy of the next one stands there.
+    let left_out = Digests::from([(10, 2), (11, 2), (12, 2)]);
+    assert_eq!(compare(&left_out, &[], &original, true).differs, None);
+    assert_eq!(compare(&left_out, &[], &original, false).differs, Some(10));
+    let other = Digests::from([(10, 3), (11, 2), (12, 2)]);
+    assert_eq!(compare(&other, &[], &original, true).differs, Some(10));
 }
