@@ -340,3 +340,57 @@ fn spread_as_expected(here: &Topic, expected: &BTreeMap<Vec<u8>, i32>) {
         "records without a key are dealt out: {used:?}"
     );
 }
+
+#[tokio::test]
+async fn changed_records_are_there_once_after_kills_also_where_they_tell_the_time_of_their_copy() {
+    let (source, destination) = pair(NEW, OLD).await;
+    let topic = unique("changed-kills");
+    new_topic(source, &topic, 2, &[]).await;
+    let records = (0..12_000).map(|n| {
+        let value = format!("value {n}");
+        let partition = i32::from(n % 2 == 1);
+        record(
+            partition,
+            Some(&format!("k{}", n % 7)),
+            (n % 5 != 0).then_some(&*value),
+            n,
+        )
+    });
+    send(source, &topic, Codec::Snappy, records.collect()).await;
+    let settings = [
+        "provenance.header.enable=true",
+        "transforms=tombstones,clean",
+        "transforms.tombstones.type=Filter",
+        "transforms.tombstones.predicate=tombstone",
+        "transforms.clean.type=DropHeaders",
+        "transforms.clean.headers=trace",
+        "predicates=tombstone",
+        "predicates.tombstone.type=RecordIsTombstone",
+    ];
+    let set: Vec<&str> = settings.iter().flat_map(|text| ["--set", *text]).collect();
+    let link = Replicate::new(source, destination, &topic).with(&set);
+    for stage in 1..5 {
+        let process = link.start();
+        wait_for_offsets(&stored(destination, &topic), stage * 800).await;
+        process.kill9();
+    }
+    let run = link.until_caught_up().await.ended_with(0);
+    let (there, here) = (read(source, &topic).await, read(destination, &topic).await);
+    for partition in 0..2 {
+        let values = |records: &[ReadRecord]| -> Vec<Vec<u8>> {
+            records
+                .iter()
+                .filter_map(|record| record.value.clone())
+                .collect()
+        };
+        let expected = values(&there[&partition]);
+        assert_eq!(
+            (expected.len(), here[&partition].len()),
+            (4_800, 4_800),
+            "{run}"
+        );
+        assert_eq!(values(&here[&partition]), expected, "{run}");
+        let mut headers = here[&partition].iter().map(|record| &record.headers);
+        assert!(headers.all(|all| all.len() == 2 && all[0].0 == "kept" && all[1].0 == PROVENANCE));
+    }
+}
