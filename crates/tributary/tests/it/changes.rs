@@ -8,7 +8,7 @@ use test_support::tools::{CONSOLE_PRODUCER, KafkaTools};
 use test_support::workload::{Codec, GeneratedRecord, Load};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, new_topic, pair, stored, unique, wait_for_offsets,
+    COPIED, NEW, OLD, Replicate, Run, new_topic, pair, stored, unique, wait_for_offsets,
 };
 
 const PROVENANCE: &str = "tributary-provenance";
@@ -100,6 +100,13 @@ async fn a_chain_of_transforms_does_what_connect_would_do_in_every_codec() {
         .iter()
         .flat_map(|text| ["--set", text.as_str()])
         .collect();
+    let shown = Replicate::new(source, destination, &format!("{prefix}-.*")).with(&set);
+    let shown = Run::to_end(&shown.with(&["--dry-run"]).start())
+        .await
+        .ended_with(0);
+    for words in ["RegexRouter", "unless TopicNameMatches"] {
+        assert!(shown.output.contains(words), "{words}: {shown}");
+    }
     let link = Replicate::new(source, destination, &format!("{prefix}-.*")).with(&set);
     let run = link.until_caught_up().await.ended_with(0);
     assert!(run.output.contains("transform "), "it is counted: {run}");
