@@ -413,7 +413,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
 }
 
 /// SI, without a space inside.
-fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     scale(number, 1000.0, &["", "k", "M", "G", "T"])
 }
 

@@ -35,16 +35,7 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let content = match std::fs::read(path) {
-            Ok(bytes) => parse(path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => {
-                return Err(StoreError::File {
-                    path: path.to_owned(),
-                    cause,
-                });
-            }
-        };
+        let content = Self::read(path)?;
         let store = Self {
             path: Arc::new(path.to_owned()),
             loaded: Arc::new(content.clone()),
@@ -56,6 +47,21 @@ impl FileStore {
             cause,
         })?;
         Ok(store)
+    }
+
+    /// Reads a file without ever writing it; a missing one is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<BTreeMap<String, Value>, StoreError> {
+        match std::fs::read(path) {
+            Ok(bytes) => parse(path, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(cause) => Err(StoreError::File {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
     }
 
     pub(super) fn load(&self, link: &str) -> StoredLink {

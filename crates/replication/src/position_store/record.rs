@@ -115,6 +115,33 @@ pub fn decode(
     Ok(())
 }
 
+/// A segment of a map: its partition, its number, its runs; runs of `None` where it is deleted. `None` for any
+/// other record.
+///
+/// # Errors
+/// When the key is ours and the value cannot be understood.
+#[expect(
+    clippy::type_complexity,
+    reason = "three things that have no other use together"
+)]
+pub fn segment(
+    link: &str,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<(TopicPartition, u32, Option<Vec<Run>>)>, String> {
+    // The parts of a partition that is spread have no place that a comparison could look at.
+    let Some((partition, None, Some(number))) = parse_key(link, key) else {
+        return Ok(None);
+    };
+    let runs = value
+        .map(|value| parse_runs(&serde_json::from_slice(value).ok()?))
+        .map(|runs| {
+            runs.ok_or_else(|| format!("the stored offset map of {partition} cannot be read"))
+        })
+        .transpose()?;
+    Ok(Some((partition, number, runs)))
+}
+
 fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<Spread>, Option<u32>)> {
     let Value::Array(parts) = serde_json::from_slice(key).ok()? else {
         return None;

@@ -36,3 +36,4 @@ mod topics_preview;
 mod topics_scale;
 mod topics_settings;
 mod untouched;
+mod verify;
