@@ -116,7 +116,7 @@ pub fn decode(
 }
 
 /// A segment of a map: its partition, its number, its runs; runs of `None` where it is deleted. `None` for any
-/// other record.
+/// other record, also for the maps of what is spread over other partitions.
 ///
 /// # Errors
 /// When the key is ours and the value cannot be understood.
@@ -129,7 +129,6 @@ pub fn segment(
     key: &[u8],
     value: Option<&[u8]>,
 ) -> Result<Option<(TopicPartition, u32, Option<Vec<Run>>)>, String> {
-    // The parts of a partition that is spread have no place that a comparison could look at.
     let Some((partition, None, Some(number))) = parse_key(link, key) else {
         return Ok(None);
     };
