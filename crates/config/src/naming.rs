@@ -161,27 +161,36 @@ impl Naming {
         }
     }
 
-    /// Whether the name says that a source topic is itself a copy that came from the destination
-    /// (`MirrorSourceConnector.isCycle`). Only MirrorMaker 2's names say that.
+    /// What the destination calls the topic that a name which [leads back](Self::leads_back) is taken for a copy of.
     #[must_use]
-    pub fn leads_back(&self, topic: &str) -> bool {
+    pub fn original<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let aliases = match self {
-            Self::Format(_) => return false,
-            Self::Transformed(naming, _) => return naming.leads_back(topic),
-            Self::Kept(aliases) if !topic.ends_with(HEARTBEATS) => {
-                return aliases.source == aliases.destination;
-            }
-            Self::Kept(aliases) | Self::Prefixed(aliases) => aliases,
+            Self::Format(_) => return None,
+            Self::Transformed(naming, _) => return naming.original(topic),
+            Self::Prefixed(aliases) | Self::Kept(aliases) => aliases,
         };
         // Chains like a.b.topic: each alias in turn.
         let mut rest = topic;
         while let Some((alias, below)) = rest.split_once(aliases.separator.as_str()) {
             if alias == aliases.destination {
-                return true;
+                return Some(below);
             }
             rest = below;
         }
-        false
+        None
+    }
+
+    /// Whether the name says that a source topic is itself a copy that came from the destination
+    /// (`MirrorSourceConnector.isCycle`). Only MirrorMaker 2's names say that.
+    #[must_use]
+    pub fn leads_back(&self, topic: &str) -> bool {
+        match self {
+            Self::Transformed(naming, _) => naming.leads_back(topic),
+            Self::Kept(aliases) if !topic.ends_with(HEARTBEATS) => {
+                aliases.source == aliases.destination
+            }
+            _ => self.original(topic).is_some(),
+        }
     }
 }
 

@@ -287,6 +287,18 @@ impl PatternList {
         }
     }
 
+    /// Whether the item alone matches the whole name; what is too costly to decide counts as a match. Flags that an
+    /// item before it leaves on are not seen here.
+    #[must_use]
+    pub fn item_matches(&self, number: usize, name: &str) -> bool {
+        match &self.matcher {
+            Matcher::Names(_) => self.items.get(number).is_some_and(|item| item == name),
+            Matcher::Joined(_, each) => each
+                .get(number)
+                .is_some_and(|item| item.is_match(name).unwrap_or(true)),
+        }
+    }
+
     /// Whether there is no item.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,4 +1,4 @@
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 //! The only crate that opens a broker socket.
 //!
 //! ```text

@@ -10,10 +10,12 @@
 
 pub mod data_plane;
 pub mod link;
+pub mod link_memory;
 pub mod metadata_sync;
 pub mod offset_map;
 pub mod position;
 pub mod position_store;
+pub mod preview_rights;
 pub mod side;
 pub mod spread;
 pub mod verify;

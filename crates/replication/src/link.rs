@@ -26,6 +26,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::data_plane::{DataPlane, Handle, Options, Snapshot, Stop};
 use crate::link::assign::{Beginnings, RecordChanges, assignments};
+use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::position_store::{FileStore, PositionStore, StoreError, Stored, StoredLink, TopicStore};
@@ -47,6 +48,22 @@ pub enum LinkError {
          check both bootstrap addresses, or rename topics (topic.rename.format) so that copies are not selected again"
     )]
     SameCluster(String),
+    /// The link ran between other clusters before.
+    #[error(
+        "{side}: the cluster behind the bootstrap servers changed: link {link} ran with the cluster {before} before, \
+         and this is {now}. Positions of one mean nothing in the other, so nothing was copied: correct the addresses, \
+         or give the link another name to begin anew"
+    )]
+    OtherCluster {
+        /// Which.
+        side: &'static str,
+        /// The link.
+        link: String,
+        /// The id that was recorded.
+        before: String,
+        /// The id of the cluster that answers.
+        now: String,
+    },
     /// A topic that is listed by name cannot be copied.
     #[error(
         "topic.whitelist contains topics that do not exist or may not be described: {0}; create them, grant DESCRIBE, or \
@@ -77,6 +94,8 @@ pub enum LinkError {
 /// What is known of a running link.
 #[derive(Clone, Debug)]
 pub struct LinkStatus {
+    /// Id of the cluster it writes to, where that has one.
+    pub destination: Option<Arc<str>>,
     /// The newest round over topics.
     pub round: Arc<Round>,
     /// Partitions handed to the data plane.
@@ -88,6 +107,7 @@ pub struct LinkStatus {
 /// Handle to a running link; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
+    destination: Option<Arc<str>>,
     rounds: watch::Receiver<(Arc<Round>, usize)>,
     data: Handle,
     acls: Option<AclHandle>,
@@ -105,6 +125,7 @@ impl LinkHandle {
     pub fn status(&self) -> LinkStatus {
         let (round, assigned) = self.rounds.borrow().clone();
         LinkStatus {
+            destination: self.destination.clone(),
             round,
             assigned,
             data: self.data.status(),
@@ -121,6 +142,8 @@ pub struct Link {
     stored: StoredLink,
     beginnings: Beginnings,
     changes: RecordChanges,
+    memory: LinkMemory,
+    remembered: Remembered,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
     plane: DataPlane,
@@ -149,11 +172,9 @@ impl Link {
         let destination = Cluster::new(config.destination.clone(), "destination");
         check(&source).await.map_err(LinkError::Source)?;
         check(&destination).await.map_err(LinkError::Destination)?;
-        if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
-            && from == to
-            && config.topics.naming.is_identity_or_mirrors()
-        {
-            return Err(LinkError::SameCluster(from));
+        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+            return Err(LinkError::SameCluster(id));
         }
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
@@ -164,9 +185,21 @@ impl Link {
         };
         let acls = open_acls(&config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
-        let mut store = open_store(worker, file, &destination).await?;
+        let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
-        let stored = store.load(&config.name).await?;
+        let (stored, texts) = store.load_all(&config.name).await?;
+        let remembered = Remembered::of(&config.name, &texts);
+        // A store of its own beside that of positions: the keys differ, so neither waits for the other.
+        let memory = open_store(worker, file, &destination).await?;
+        let mut memory = LinkMemory::new(&config.name, memory, &remembered);
+        check_clusters(
+            &config.name,
+            &source,
+            &destination,
+            &remembered,
+            &mut memory,
+        )
+        .await?;
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
         let options = Options {
@@ -180,6 +213,7 @@ impl Link {
         let (plane, data) = DataPlane::new(&config, options, &scope);
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let handle = LinkHandle {
+            destination: destination.cluster_id().map(Arc::from),
             rounds: seen,
             data: data.clone(),
             acls: acls.as_ref().map(|(_, handle)| handle.clone()),
@@ -196,6 +230,8 @@ impl Link {
                     start: config_start,
                 },
                 changes: RecordChanges { naming, clusters },
+                memory,
+                remembered,
                 look,
                 plane,
                 data,
@@ -219,8 +255,10 @@ impl Link {
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
         let (report, mut reports) = mpsc::channel::<Round>(1);
-        let history = History::new(replicated(&self.stored));
+        let mut history = History::new(replicated(&self.stored));
+        history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
+        let sync = sync.remembering(self.memory);
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -343,6 +381,33 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
         on_recreate: config.on_recreate,
         reserved,
     }
+}
+
+/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
+async fn check_clusters(
+    link: &str,
+    source: &Cluster,
+    destination: &Cluster,
+    remembered: &Remembered,
+    memory: &mut LinkMemory,
+) -> Result<(), LinkError> {
+    let ids = ClusterIds {
+        source: source.cluster_id(),
+        destination: destination.cluster_id(),
+    };
+    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
+        return Err(LinkError::OtherCluster {
+            side,
+            link: link.to_owned(),
+            before,
+            now,
+        });
+    }
+    let ids = ids.or(&remembered.clusters);
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.

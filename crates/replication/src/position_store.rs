@@ -107,6 +107,20 @@ impl PositionStore {
         }
     }
 
+    /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading.
+    ///
+    /// # Errors
+    /// As they have.
+    pub async fn load_all(
+        &mut self,
+        link: &str,
+    ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
+        match self {
+            Self::File(store) => Ok((store.load(link), store.load_texts().await)),
+            Self::Topic(store) => store.load_all(link).await,
+        }
+    }
+
     /// Stores; on return it is durable.
     ///
     /// # Errors

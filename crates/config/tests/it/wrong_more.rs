@@ -155,8 +155,9 @@ fn settings_of_security_are_checked_before_they_have_an_effect() {
         ),
         (
             "producer.security.protocol=SASL_SSL\nbootstrap.servers=a:1",
-            "producer.sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one \
-             of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
+            "producer.sasl.jaas.config: sasl.mechanism is not set, which means GSSAPI, and that needs a key table or a \
+             ticket cache; set it to com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+             keyTab=\"…\" principal=\"…\"; or set sasl.mechanism",
         ),
     ]);
 }
@@ -394,8 +395,9 @@ const MIRRORED: &[(&str, &str)] = &[
     ),
     (
         "security.protocol=SASL_SSL",
-        "sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one of \
-             PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
+        "sasl.jaas.config: sasl.mechanism is not set, which means GSSAPI, and that needs a key table or a \
+             ticket cache; set it to com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+             keyTab=\"…\" principal=\"…\"; or set sasl.mechanism",
     ),
     (
         "use.incremental.alter.configs=maybe\nadd.source.alias.to.metrics=maybe",

@@ -12,6 +12,7 @@ use super::history::History;
 use super::observe::{Observation, Topic};
 use settings::{difference, effects, wanted, without_refused};
 
+pub(super) mod chosen;
 mod names;
 mod nearest;
 pub(super) mod settings;
@@ -100,7 +101,8 @@ impl Plan {
                 planner.topic(&name, topic, &copy);
             }
         }
-        plan.unmatched(seen, rules);
+        plan.problems.extend(chosen::caught(seen, &rules.settings));
+        plan.notices.extend(chosen::notices(seen, &rules.settings));
         plan.steps.sort_by_cached_key(Step::rank);
         plan
     }
@@ -135,25 +137,6 @@ impl Plan {
             ),
         };
         self.problems.push(Problem::new(topic, state, reason));
-    }
-
-    /// One wrong character otherwise looks like success.
-    fn unmatched(&mut self, seen: &Observation, rules: &Rules) {
-        for pattern in rules.settings.selection.include() {
-            let text = pattern.as_str();
-            let any = |name: &TopicName| pattern.is_match(name.as_str()).unwrap_or(true);
-            if !seen.source.keys().any(any) && !seen.absent.keys().any(any) && seen.seen() > 0 {
-                let near = nearest::nearest(text, seen.unselected.iter().map(TopicName::as_str));
-                let hint = match near.as_slice() {
-                    [] => String::new(),
-                    near => format!("; similar names: {}", near.join(", ")),
-                };
-                self.notices.insert(format!(
-                    "the pattern {text} selects none of the source's {} topics{hint}",
-                    seen.seen()
-                ));
-            }
-        }
     }
 
     /// Adds a step. Topics that are merged into one need it once, with room for the largest: a broker

@@ -156,6 +156,7 @@ fn rows(
         let problem = match applied.outcome {
             Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
             Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
+            Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
             Outcome::Refused(state, reason) => Some((state, reason)),
         };
         if let Some((state, reason)) = problem {

@@ -1,8 +1,9 @@
 //! Names, cycles, replicas and what happens to topics underneath, each rule as a plan.
 
 use config::naming::Aliases;
-use config::pattern::Pattern;
 use config::pattern::rewrite::Rewrite;
+use config::pattern::{Pattern, PatternList};
+use config::selection::MirrorRules;
 use config::transform::{Action, Step as Transform, Transforms};
 
 use super::super::super::history::Replicated;
@@ -226,6 +227,83 @@ fn a_pattern_that_selects_nothing_is_said_with_similar_names() {
         notice.contains("none of the source's 1 topics; similar names: orders"),
         "{notice}"
     );
+}
+
+/// A list as MirrorMaker 2's `topics`.
+fn listed(items: &[&str]) -> TopicSettings {
+    let mut selection = TopicSelection::default();
+    let list = PatternList::parse(items.iter().copied()).expect("patterns");
+    selection.set_lists(list, PatternList::default());
+    TopicSettings {
+        selection,
+        ..settings()
+    }
+}
+
+#[test]
+fn an_item_of_a_list_that_selects_nothing_is_said_with_similar_names() {
+    for items in [&["ordrs", "b"], &["ordrs", "b.*"]] {
+        let mut seen = observed(&[("b", topic(1, &[]))], &[("b", 1)]);
+        seen.unselected.insert("orders".into());
+        let found = plan(&seen, &listed(items));
+        let notices: Vec<&String> = found.notices.iter().collect();
+        let expected =
+            "the item ordrs selects none of the source's 2 topics; similar names: orders";
+        assert_eq!(notices, [expected], "{items:?}");
+    }
+    let mut seen = observed(&[], &[]);
+    seen.unselected.insert("b.internal".into());
+    let found = plan(&seen, &listed(&["b.*"]));
+    assert!(
+        found.notices.is_empty(),
+        "it matches, and is left out by another rule"
+    );
+}
+
+#[test]
+fn an_item_that_reads_like_a_name_and_is_a_pattern_is_pointed_out() {
+    let source = ["orders.v1", "ordersXv1", "plain", "x.y"].map(|name| (name, topic(1, &[])));
+    let check = |item: &str, expected: usize| {
+        let found = plan(&observed(&source, &[]), &listed(&[item, ".*"]));
+        assert_eq!(found.notices.len(), expected, "{item}: {:?}", found.notices);
+        found.notices.first().cloned().unwrap_or_default()
+    };
+    let said = check("orders.v1", 1);
+    assert!(said.ends_with(r"write orders\.v1"), "{said}");
+    check(r"orders\.v1", 0);
+    check("plain", 0);
+    check("orders.*", 0);
+    check(".*", 0);
+}
+
+#[test]
+fn a_name_that_only_looks_like_a_copy_is_pointed_out() {
+    let mut settings = mirror_maker("a", "b");
+    settings.selection = listed(&[".*"]).selection;
+    settings.selection.set_mirror(MirrorRules {
+        naming: settings.naming.clone(),
+        heartbeats: true,
+        internal: ".internal".to_owned(),
+    });
+    let mut seen = observed(
+        &[("orders", topic(1, &[]))],
+        &[("a.orders", 1), ("known", 1)],
+    );
+    let left_out = [
+        "b.known",
+        "b.mine",
+        "c.b.mine",
+        "b.x.internal",
+        "a.heartbeats",
+    ];
+    seen.unselected.extend(left_out.map(TopicName::from));
+    let found = plan(&seen, &settings);
+    // What is internal is left out for that, and of b.known the destination has the original.
+    assert_eq!(
+        conditions(&found),
+        ["b.mine: cycle", "c.b.mine: cycle", "a.heartbeats: cycle"]
+    );
+    assert!(found.problems[0].reason.contains("a copy of mine,"));
 }
 
 #[test]
