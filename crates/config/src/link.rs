@@ -52,6 +52,24 @@ pub struct LinkConfig {
     pub offsets: OffsetSettings,
 }
 
+impl LinkConfig {
+    /// What makes copies differ from their records, or keeps some away on purpose; nothing where each record is to be at
+    /// the destination as it is, in the partition of the same number.
+    #[must_use]
+    pub fn changes_records(&self) -> Option<&'static str> {
+        let chain = self.topics.naming.transforms();
+        if chain.is_some_and(|chain| chain.steps.iter().any(|step| step.is_about_records())) {
+            Some("transforms")
+        } else if self.provenance.is_some() {
+            Some("provenance.header.enable=true")
+        } else if !self.topics.preserve_partitions {
+            Some("topic.preserve.partitions=false")
+        } else {
+            None
+        }
+    }
+}
+
 /// Which topics are copied, what they are called, how they are created and kept alike.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TopicSettings {
