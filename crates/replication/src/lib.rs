@@ -14,5 +14,6 @@ pub mod metadata_sync;
 pub mod offset_map;
 pub mod position;
 pub mod position_store;
+pub mod preflight;
 pub mod preview_rights;
 pub mod side;

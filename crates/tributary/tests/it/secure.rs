@@ -19,6 +19,7 @@ use crate::support::{
 };
 
 mod oauth;
+mod preflight;
 mod refused;
 mod rotation;
 
