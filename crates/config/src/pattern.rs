@@ -10,7 +10,7 @@
 //!   refused by name. Nothing of a pattern ever reaches an engine as written: many constructs compile there
 //!   and mean something else, and would silently select other topics.
 //!
-//! Deliberately absent: searching, captures, replacement.
+//! Searching, captures and replacement are in `rewrite` alone.
 
 mod class;
 mod emit;
@@ -18,6 +18,7 @@ mod escape;
 mod fold;
 mod parse;
 mod property;
+pub mod rewrite;
 mod scan;
 mod set;
 mod tree;

@@ -105,7 +105,7 @@ impl Dialer {
         let peer = setup.peer;
         let generations = protection.generations();
         // A token endpoint has limits of its own; the broker is not to blame for it.
-        let ready = protection.ready(peer).await?;
+        let mut ready = protection.ready(peer).await?;
         let setup = &Setup {
             deadline: Instant::now() + setup.limit,
             ..*setup
@@ -119,7 +119,7 @@ impl Dialer {
         let mut connection = self.connection(peer, node, read, write);
         self.greet(&mut connection, setup, ready.security()).await?;
         let mut lifetime = None;
-        if let Some(login) = &ready.login {
+        if let Some(login) = &mut ready.login {
             let work = authenticate(&mut connection, login, setup.deadline);
             lifetime = setup.within("finish the authentication", work).await?;
             connection.parts.authenticated = true;

@@ -266,6 +266,7 @@ mod tests {
             destination: "x".into(),
             destination_id: TopicId([destination; 16]),
             partitions: 1,
+            spread: None,
         };
         let mut renewed = |source, destination, restart| {
             history.copied(&[copy(source, destination)], restart).len()

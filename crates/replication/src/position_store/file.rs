@@ -49,21 +49,27 @@ impl FileStore {
     /// # Errors
     /// As there.
     pub fn look(path: &Path) -> Result<Self, StoreError> {
-        let content = match std::fs::read(path) {
-            Ok(bytes) => parse(path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => {
-                return Err(StoreError::File {
-                    path: path.to_owned(),
-                    cause,
-                });
-            }
-        };
+        let content = Self::read(path)?;
         Ok(Self {
             path: Arc::new(path.to_owned()),
             loaded: Arc::new(content.clone()),
             content: Arc::new(Mutex::new(content)),
         })
+    }
+
+    /// Reads a file without ever writing it; a missing one is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<BTreeMap<String, Value>, StoreError> {
+        match std::fs::read(path) {
+            Ok(bytes) => parse(path, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(cause) => Err(StoreError::File {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
     }
 
     pub(super) fn load(&self, link: &str) -> StoredLink {
@@ -171,6 +177,7 @@ mod tests {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
             destination: "t".into(),
+            spread: None,
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,

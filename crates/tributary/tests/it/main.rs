@@ -9,8 +9,8 @@
 )]
 
 mod acls;
-mod awkward;
 mod bad_input;
+mod changes;
 mod config_files;
 mod damage;
 mod encoded_batches;
@@ -18,11 +18,15 @@ mod fidelity;
 mod java_patterns;
 mod kill;
 mod kill_awkward;
+mod matrix;
+mod memory;
 mod mirror_maker;
 mod obstacle;
 mod outage;
 mod positions;
+mod quarantine;
 mod secure;
+mod starts;
 mod support;
 mod topics;
 mod topics_answers;
@@ -34,3 +38,4 @@ mod topics_preview;
 mod topics_scale;
 mod topics_settings;
 mod untouched;
+mod verify;

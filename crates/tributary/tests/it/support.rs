@@ -152,6 +152,11 @@ impl Replicate {
         self
     }
 
+    /// What it is started with.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
     /// Starts it to run until it is stopped.
     pub(crate) fn start(&self) -> TributaryProcess {
         program(&self.arguments)

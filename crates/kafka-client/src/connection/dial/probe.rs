@@ -79,7 +79,7 @@ impl Dialer {
     }
 
     async fn go(self: &Arc<Self>, peer: &HostPort, probe: &mut Probe) -> Option<()> {
-        let ready = match &self.protection {
+        let mut ready = match &self.protection {
             Some(protection) => Some(probe.credentials(protection, peer).await?),
             None => None,
         };
@@ -125,7 +125,7 @@ impl Dialer {
         let count = |count: &usize| format!("{count} APIs");
         let greeting = Box::pin(greeting);
         probe.step(ProbeStep::Versions, greeting, count).await?;
-        if let Some(ready) = &ready {
+        if let Some(ready) = &mut ready {
             probe.login(&mut connection, setup, ready).await?;
         }
         Some(())
@@ -170,14 +170,14 @@ impl Probe {
         &mut self,
         connection: &mut Connection,
         setup: &Setup<'_>,
-        ready: &Ready,
+        ready: &mut Ready,
     ) -> Option<()> {
-        let Some(login) = &ready.login else {
+        let who = ready.security().sasl().map(|sasl| who(&sasl.mechanism));
+        let Some(login) = &mut ready.login else {
             return Some(());
         };
         let work = authenticate(connection, login, setup.deadline);
         let work = Box::pin(setup.within("finish the authentication", work));
-        let who = ready.security().sasl().map(|sasl| who(&sasl.mechanism));
         let made = self.step(ProbeStep::Login, work, |lifetime| {
             let who = who.unwrap_or_default();
             match lifetime {
@@ -194,6 +194,10 @@ fn who(mechanism: &Mechanism) -> String {
         Mechanism::Plain(credentials) | Mechanism::Scram { credentials, .. } => {
             format!("{} as {}", mechanism.name(), credentials.username)
         }
+        Mechanism::Gssapi(kerberos) => match &kerberos.principal {
+            Some(principal) => format!("{} as {principal}", mechanism.name()),
+            None => mechanism.name().to_owned(),
+        },
         Mechanism::OAuthBearer(_) | Mechanism::AwsMskIam(_) => mechanism.name().to_owned(),
     }
 }

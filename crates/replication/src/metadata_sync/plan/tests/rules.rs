@@ -1,8 +1,10 @@
 //! Names, cycles, replicas and what happens to topics underneath, each rule as a plan.
 
 use config::naming::Aliases;
+use config::pattern::rewrite::Rewrite;
 use config::pattern::{Pattern, PatternList};
 use config::selection::MirrorRules;
+use config::transform::{Action, Step as Transform, Transforms};
 
 use super::super::super::history::Replicated;
 use super::*;
@@ -340,4 +342,52 @@ fn every_condition_has_a_name_of_its_own() {
     let names: BTreeSet<&str> = all.iter().map(|state| state.name()).collect();
     assert_eq!(names.len(), all.len());
     assert!(all[1..].iter().all(|state| !state.remedy().is_empty()));
+}
+
+#[test]
+fn topics_that_a_router_gives_one_name_are_merged_into_one_with_enough_partitions() {
+    let route = Transform {
+        name: "route".to_owned(),
+        condition: None,
+        action: Action::Rename(Rewrite::parse("(.*)-\\d", "$1").expect("legal")),
+    };
+    let routed = TopicSettings {
+        naming: Naming::default().with_transforms(Transforms { steps: vec![route] }),
+        ..settings()
+    };
+    let names = [("a-1", 2), ("b", 1), ("a-2", 5)];
+    let source = names.map(|(name, partitions)| (name, topic(partitions, &[])));
+    let fresh = plan(&observed(&source, &[]), &routed);
+    assert_eq!(conditions(&fresh), Vec::<String>::new());
+    let created: Vec<String> = fresh
+        .steps
+        .iter()
+        .map(|step| step.topic().to_string())
+        .collect();
+    assert_eq!(created, ["a", "b"]);
+    assert!(
+        fresh.steps[0].to_string().contains("5 partitions"),
+        "{}",
+        fresh.steps[0]
+    );
+    // What is there is as large as the largest needs, and nobody is told that the smaller does not fill it.
+    let there = plan(&observed(&source, &[("a", 5), ("b", 1)]), &routed);
+    assert_eq!((conditions(&there), there.steps.len()), (Vec::new(), 0));
+    assert_eq!(there.copies.len(), 3);
+}
+
+#[test]
+fn records_that_are_spread_need_no_partitions_like_those_of_the_source() {
+    let spread = TopicSettings {
+        preserve_partitions: false,
+        ..settings()
+    };
+    let source = [("a", topic(4, &[])), ("b", topic(4, &[]))];
+    let plan = plan(&observed(&source, &[("a", 2), ("b", 7)]), &spread);
+    assert_eq!((conditions(&plan), plan.steps.len()), (Vec::new(), 0));
+    let copies = plan
+        .copies
+        .iter()
+        .map(|copy| (copy.partitions, copy.spread));
+    assert_eq!(copies.collect::<Vec<_>>(), [(4, Some(2)), (4, Some(7))]);
 }
