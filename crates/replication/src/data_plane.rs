@@ -17,6 +17,7 @@ mod decode;
 mod establish;
 mod fetcher;
 mod fill;
+mod foresee;
 mod locate;
 mod pace;
 mod partition;
@@ -29,6 +30,7 @@ mod send_state;
 mod status;
 
 pub use core::Assignment;
+pub use foresee::{Candidate, foresee};
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
