@@ -31,6 +31,7 @@ pub mod reference;
 pub mod rename;
 pub mod report;
 pub mod resolve;
+pub mod rest;
 pub mod secret;
 pub mod security;
 pub mod selection;

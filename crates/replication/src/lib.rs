@@ -8,6 +8,7 @@
 //! ```
 
 pub mod data_plane;
+pub mod heartbeat;
 pub mod link;
 pub mod metadata_sync;
 pub mod offset_map;

@@ -26,7 +26,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::data_plane::{Assignment, DataPlane, Handle, Options, Snapshot, Stop};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
-use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
+use crate::position_store::{
+    FileStore, KeyStyle, PositionStore, StoreError, StoredLink, TopicStore,
+};
 
 /// Why a link cannot start.
 #[derive(Debug, Error)]
@@ -145,7 +147,7 @@ impl Link {
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file, &destination).await?;
         let look = Arc::new(Notify::new());
-        let stored = store.load(&config.name).await?;
+        let stored = store.load(&config.name, key_style(&config)).await?;
         let options = Options {
             source: source.clone(),
             destination: destination.clone(),
@@ -294,6 +296,17 @@ fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
     topics
 }
 
+/// Whose keys the positions of a link have.
+#[must_use]
+pub fn key_style(config: &LinkConfig) -> KeyStyle {
+    match &config.topics.naming {
+        Naming::Prefixed(aliases) | Naming::Kept(aliases) => {
+            KeyStyle::Mirror(aliases.source.clone())
+        }
+        Naming::Format(_) => KeyStyle::Plain,
+    }
+}
+
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
@@ -343,7 +356,11 @@ async fn check(cluster: &Cluster) -> Result<(), ClientError> {
     cluster.check_versions::<ProduceRequest>().await
 }
 
-async fn open_store(
+/// Opens the store of a link's positions, as its worker says.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn open_store(
     worker: &WorkerConfig,
     file: Option<FileStore>,
     destination: &Cluster,
@@ -426,6 +443,9 @@ fn assignments(
                 continue;
             }
             let known = stored.get(&source).cloned().unwrap_or_default();
+            // Where another program, or an operator, says that it goes on.
+            let begin = known.begin.filter(|_| known.position.is_none());
+            let begin = begin.map(StartPosition::Offset);
             let moved_from = known
                 .destination
                 .filter(|before| *before != copy.destination);
@@ -435,8 +455,8 @@ fn assignments(
                 stored: known.position,
                 moved_from,
                 segment: known.segment,
-                start: start
-                    .of(copy.source.as_str(), number)
+                start: begin
+                    .or_else(|| start.of(copy.source.as_str(), number))
                     .or_else(|| (fresh && number < there).then_some(start.everywhere))
                     .unwrap_or(StartPosition::Earliest),
                 source,

@@ -5,7 +5,9 @@
 
 mod config_check;
 mod ending;
+mod listen;
 mod mirror_maker;
+mod prepare;
 mod preview;
 mod replicate;
 mod standalone;
@@ -179,6 +181,10 @@ pub(crate) struct ReplicateArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// Serve the REST API at this address
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = listen::parse, default_value = "off")]
+    listen: listen::Listen,
+
     #[command(flatten)]
     ending: Ending,
 }
@@ -240,8 +246,9 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Run one process with the links of the given files.
 ///
-/// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config"}. Keys are
-/// Confluent Replicator's.
+/// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config", "initial_state"}. Keys are
+/// those of Confluent Replicator or of MirrorMaker 2, as connector.class says. The worker serves Connect's REST API, by
+/// default at port 8083 of this machine and for this machine only.
 #[derive(Debug, Args)]
 #[command(
     after_help = "EXAMPLE\n  tributary standalone worker.properties west.properties east.properties"
@@ -250,8 +257,7 @@ pub(crate) struct StandaloneArgs {
     /// The worker's properties file
     worker: PathBuf,
 
-    /// A file for each link
-    #[arg(required = true)]
+    /// A file for each link; more come by the REST API
     links: Vec<PathBuf>,
 
     /// A key of the worker that wins over its file (repeatable)
@@ -298,12 +304,13 @@ fn execute(cli: Cli) -> Exit {
             return Exit::Error;
         }
     };
+    let level = cli.logging.log_level;
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Preview(args) => preview::run(args).await,
-            Command::Replicate(args) => replicate::run(*args).await,
-            Command::Standalone(args) => standalone::run(args).await,
-            Command::MirrorMaker(args) => mirror_maker::run(args).await,
+            Command::Replicate(args) => replicate::run(*args, level).await,
+            Command::Standalone(args) => standalone::run(args, level).await,
+            Command::MirrorMaker(args) => mirror_maker::run(args, level).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
         }

@@ -3,8 +3,10 @@
 
 mod cli;
 mod duration;
+mod link_host;
 mod output;
 mod progress;
+mod rest;
 mod settings;
 mod shutdown;
 mod telemetry;

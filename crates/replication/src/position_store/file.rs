@@ -15,7 +15,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
-use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
+use super::keys::{KeyStyle, Keys};
+use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// Version of the file's format.
 const FORMAT: u64 = 1;
@@ -26,7 +27,8 @@ pub struct FileStore {
     path: Arc<PathBuf>,
     /// Held while the file is replaced: its purpose is that the links take turns.
     content: Arc<Mutex<BTreeMap<String, Value>>>,
-    loaded: Arc<BTreeMap<String, Value>>,
+    /// Of the link that this clone is for.
+    keys: Keys,
 }
 
 impl FileStore {
@@ -47,8 +49,8 @@ impl FileStore {
         };
         let store = Self {
             path: Arc::new(path.to_owned()),
-            loaded: Arc::new(content.clone()),
             content: Arc::new(Mutex::new(content.clone())),
+            keys: Keys::default(),
         };
         // A place that cannot be written is found now, not after the first copy.
         replace(path, &content).map_err(|cause| StoreError::File {
@@ -58,18 +60,24 @@ impl FileStore {
         Ok(store)
     }
 
-    pub(super) fn load(&self, link: &str) -> StoredLink {
+    pub(super) async fn load(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<StoredLink, StoreError> {
+        self.keys = Keys::new(style);
         let mut known = StoredLink::new();
-        for (key, value) in self.loaded.iter() {
+        for (key, value) in self.content.lock().await.iter() {
             let value = value.to_string();
-            if let Err(problem) =
-                record::decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known)
-            {
-                // Keys and values were checked when the file was opened.
-                tracing::error!(file = %self.path.display(), "{problem}");
-            }
+            let read = self
+                .keys
+                .decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known);
+            read.map_err(|cause| StoreError::NotOurs {
+                path: self.path.to_path_buf(),
+                cause,
+            })?;
         }
-        known
+        Ok(known)
     }
 
     pub(super) async fn load_texts(&self) -> Vec<StoredText> {
@@ -81,7 +89,7 @@ impl FileStore {
     }
 
     pub(super) async fn save(&self, entries: &[StoreEntry]) -> Result<(), StoreError> {
-        let texts = entries.iter().flat_map(record::encode);
+        let texts = entries.iter().flat_map(|entry| self.keys.encode(entry));
         let texts: Vec<_> = texts.map(|(key, value)| (key, Some(value))).collect();
         self.save_texts(&texts).await
     }
@@ -184,9 +192,9 @@ mod tests {
         let second = first.clone();
         first.save(&[entry("one", 10)]).await.expect("stored");
         second.save(&[entry("two", 20)]).await.expect("stored");
-        let again = FileStore::open(&path).expect("our file");
+        let mut again = FileStore::open(&path).expect("our file");
         for (link, offset) in [("one", 10), ("two", 20)] {
-            let stored = again.load(link);
+            let stored = again.load(link, KeyStyle::Plain).await.expect("ours");
             let position = stored[&TopicPartition::new("t".into(), 0)]
                 .position
                 .as_ref();
@@ -208,8 +216,9 @@ mod tests {
         store.clone().save_texts(&made).await.expect("stored");
         let gone = [text(r#"["one",{"acl":"GROUP"}]"#, None)];
         store.save_texts(&gone).await.expect("stored");
-        let again = FileStore::open(&path).expect("our file");
-        assert_eq!(again.load("one").len(), 1, "the position");
+        let mut again = FileStore::open(&path).expect("our file");
+        let stored = again.load("one", KeyStyle::Plain).await.expect("ours");
+        assert_eq!(stored.len(), 1, "the position");
         let texts = again.load_texts().await;
         assert_eq!(texts.len(), 2);
         assert!(texts.contains(&made[0]));

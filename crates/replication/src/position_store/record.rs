@@ -39,6 +39,11 @@ pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
     records
 }
 
+/// The key of a position, in the order of members that Replicator has.
+pub(super) fn plain_key(link: &str, partition: &TopicPartition) -> String {
+    key(link, partition, None)
+}
+
 fn key(link: &str, partition: &TopicPartition, segment: Option<u32>) -> String {
     // Written by hand: the order of members is part of the format.
     let segment = segment

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use kafka_client::Cluster;
 use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
 
-use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
+use super::keys::{KeyStyle, Keys};
+use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -15,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct TopicStore {
     log: TopicLog,
+    keys: Keys,
 }
 
 impl TopicStore {
@@ -29,18 +31,23 @@ impl TopicStore {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             log: TopicLog::open(cluster, topic.into(), shape, LIMIT).await?,
+            keys: Keys::default(),
         })
     }
 
-    pub(super) async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
+    pub(super) async fn load(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<StoredLink, StoreError> {
+        self.keys = Keys::new(style);
         let mut known = StoredLink::new();
         for (key, value) in self.log.read_all(LIMIT).await? {
-            record::decode(link, &key, value.as_deref(), &mut known).map_err(|cause| {
-                TopicLogError::Unreadable {
-                    topic: self.log.topic().clone(),
-                    partition: -1,
-                    cause,
-                }
+            let read = self.keys.decode(link, &key, value.as_deref(), &mut known);
+            read.map_err(|cause| TopicLogError::Unreadable {
+                topic: self.log.topic().clone(),
+                partition: -1,
+                cause,
             })?;
         }
         Ok(known)
@@ -49,7 +56,7 @@ impl TopicStore {
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
         let records: Vec<_> = entries
             .iter()
-            .flat_map(record::encode)
+            .flat_map(|entry| self.keys.encode(entry))
             .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
             .collect();
         Ok(self.log.write(&records, LIMIT).await?)

@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use config::Flow;
 use config::resolve::resolve_mirrors;
+use config::{Flow, RawConfig};
 
 use super::Exit;
 use super::ending::Ending;
-use crate::worker;
+use super::prepare::prepared;
+use crate::worker::{self, Plan};
 use crate::{output, settings};
+
+const CLASS: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
 
 /// The name under which the program takes the place of Kafka's.
 const LAUNCHER: &str = "connect-mirror-maker";
@@ -47,7 +50,7 @@ pub(crate) struct MirrorMakerArgs {
 }
 
 /// Runs the command.
-pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
+pub(super) async fn run(args: MirrorMakerArgs, level: String) -> Exit {
     let Some(flows) = resolve(&args) else {
         return if args.check {
             Exit::NotReady
@@ -66,10 +69,30 @@ pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
     }
     tracing::info!(flows = names.join(", "), "read {}", args.file.display());
     let options = args.ending.options();
-    let links = flows
-        .into_iter()
-        .map(|Flow { link, worker }| (link, worker));
-    Box::pin(worker::run_each(links.collect(), options)).await
+    let Some(worker) = flows.first().map(|flow| flow.worker.clone()) else {
+        output::error("the file has no flow that writes to one of these clusters");
+        return Exit::Usage;
+    };
+    let links = flows.into_iter().map(|Flow { link, worker }| {
+        let shown = shown(&link);
+        (prepared(&shown, link, worker), None)
+    });
+    let plan = Plan {
+        worker,
+        variables: None,
+        links: links.collect(),
+        rest: None,
+        level,
+    };
+    Box::pin(worker::run(plan, options)).await
+}
+
+/// What a flow would be as a connector; its keys stand in the file, behind the flow's name.
+fn shown(link: &config::link::LinkConfig) -> RawConfig {
+    let mut raw = RawConfig::new();
+    raw.set_flag("flow", "name", &link.name);
+    raw.set_flag("flow", "connector.class", CLASS);
+    raw
 }
 
 /// The flows, or nothing after every problem has been printed.

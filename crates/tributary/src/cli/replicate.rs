@@ -9,14 +9,16 @@ use config::keys::Scope;
 use config::pattern::Pattern;
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
+use config::rest::RestConfig;
 use config::selection::TopicSelection;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use kafka_wire::message::metadata::MetadataTopics;
 
+use super::prepare::prepared;
 use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
-use crate::worker;
+use crate::worker::{self, Plan};
 use crate::{output, settings, variables};
 
 /// How often new topics are looked for. They are promised within five seconds, creation included.
@@ -27,8 +29,8 @@ const CONFIG_INTERVAL_MS: &str = "5000";
 const ID_LENGTH: usize = 8;
 
 /// Runs the command.
-pub(super) async fn run(args: ReplicateArgs) -> Exit {
-    let Some((mut link, mut worker)) = resolve(&args) else {
+pub(super) async fn run(args: ReplicateArgs, level: String) -> Exit {
+    let Some((mut raw, mut link, mut worker)) = resolve(&args) else {
         return Exit::Usage;
     };
     if args.name.is_none() {
@@ -49,11 +51,22 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
         return preview::show(&link, &worker, View::default()).await;
     }
     let options = args.ending.options();
-    Box::pin(worker::run(worker, vec![link], options)).await
+    show_selection(&args, &mut raw);
+    let plan = Plan {
+        rest: args.listen.0.clone().map(|listener| RestConfig {
+            listeners: vec![listener],
+            ..worker.rest.clone()
+        }),
+        links: vec![(prepared(&raw, link, worker.clone()), None)],
+        worker,
+        variables: None,
+        level,
+    };
+    Box::pin(worker::run(plan, options)).await
 }
 
 /// The settings, or nothing after every problem has been printed.
-fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConfig)> {
+fn resolve(args: &ReplicateArgs) -> Option<(RawConfig, config::link::LinkConfig, WorkerConfig)> {
     let include = patterns("--topics", &args.topics);
     let exclude = patterns("--exclude", &args.exclude);
     let mut raw = RawConfig::new();
@@ -104,7 +117,27 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
         "replicate",
         resolve_link_selecting(&raw, &worker, selection),
     )?;
-    Some((link, worker))
+    Some((raw, link, worker))
+}
+
+/// Puts what options select into the configuration that is shown, in the keys of a file.
+fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
+    let any = |patterns: &[String]| match patterns {
+        [one] => one.clone(),
+        several => {
+            let groups: Vec<String> = several.iter().map(|one| format!("(?:{one})")).collect();
+            groups.join("|")
+        }
+    };
+    if !args.topics.is_empty() {
+        raw.set_flag("--topics", "topic.regex", &any(&args.topics));
+    }
+    if !args.topic.is_empty() {
+        raw.set_flag("--topic", "topic.whitelist", &args.topic.join(","));
+    }
+    if !args.exclude.is_empty() {
+        raw.set_flag("--exclude", "topic.blacklist", &args.exclude.join(","));
+    }
 }
 
 /// Client settings of both sides. The destination also keeps positions, so the worker takes its settings too.
