@@ -7,6 +7,7 @@
 //! the machine.
 
 mod file;
+mod java_file;
 pub mod keys;
 pub mod record;
 pub mod service;

@@ -5,12 +5,15 @@
 
 mod config_check;
 mod ending;
+mod launcher;
 mod listen;
 mod mirror_maker;
 mod prepare;
 mod preview;
 mod replicate;
+mod replicator;
 mod standalone;
+mod take_over;
 mod validate;
 
 use std::path::PathBuf;
@@ -19,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::ending::Ending;
+use self::launcher::Launcher;
 use crate::output;
 use crate::telemetry;
 
@@ -103,6 +107,16 @@ enum Command {
     Standalone(StandaloneArgs),
     /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
     MirrorMaker(mirror_maker::MirrorMakerArgs),
+    /// Run the link of Confluent Replicator's three files, as its executable does
+    Replicator(replicator::ReplicatorArgs),
+    /// Show what would be taken over of a Connect, MirrorMaker 2 or Replicator group
+    TakeOver(take_over::TakeOverArgs),
+    /// Workers that share links: not there yet
+    #[command(hide = true)]
+    Distributed {
+        /// The worker's properties file
+        worker: PathBuf,
+    },
     /// Say what is wrong with configuration files, without contacting anything
     Validate(validate::ValidateArgs),
     /// What keys mean, and what becomes of those in a file
@@ -274,13 +288,19 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    if let Some(arguments) = mirror_maker::launched() {
+    if let Some((launcher, arguments)) = launcher::launched() {
+        if Launcher::refuses_daemon(&arguments) {
+            output::error(
+                "-daemon: start it in the background by a service manager, or with a shell's &",
+            );
+            return launcher.wrong_arguments();
+        }
         return match Cli::try_parse_from(arguments) {
-            Ok(cli) => mirror_maker::launcher_code(execute(cli)),
+            Ok(cli) => launcher.code(execute(cli)),
             Err(error) => {
                 // Usage goes where clap would have sent it; a closed stream is no reason for another code.
                 drop(error.print());
-                mirror_maker::wrong_arguments()
+                launcher.wrong_arguments()
             }
         };
     }
@@ -311,6 +331,16 @@ fn execute(cli: Cli) -> Exit {
             Command::Replicate(args) => replicate::run(*args, level).await,
             Command::Standalone(args) => standalone::run(args, level).await,
             Command::MirrorMaker(args) => mirror_maker::run(args, level).await,
+            Command::Replicator(args) => replicator::run(args, level).await,
+            Command::TakeOver(args) => take_over::run(args).await,
+            Command::Distributed { worker } => {
+                output::error(&format!(
+                    "{}: workers do not form groups yet; tributary standalone runs one worker with the same REST API, \
+                     whose links come from files or by requests and are not kept when it ends",
+                    worker.display()
+                ));
+                Exit::Usage
+            }
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
         }

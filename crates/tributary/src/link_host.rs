@@ -169,6 +169,15 @@ impl LinkHost {
         found.map(Some)
     }
 
+    /// Opens the files that hold positions: without them no link can begin.
+    pub(crate) fn open_files(&self) -> Result<(), String> {
+        let prepared = self.shared.prepared.values().map(|link| &link.worker);
+        for worker in prepared.chain([&self.shared.worker]) {
+            self.file(worker)?;
+        }
+        Ok(())
+    }
+
     /// Says that a link has ended by itself, where that ends the process.
     async fn say_fatal(&self, text: String, ran: bool) {
         if let Some(fatal) = &self.shared.fatal {

@@ -148,6 +148,10 @@ async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> O
         fatal,
         Arc::clone(scope),
     );
+    if let Err(problem) = host.open_files() {
+        output::error(&problem);
+        return None;
+    }
     let root = level.split(',').next().unwrap_or("info");
     let engine = EngineOptions {
         worker_id: rest

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
+use super::java_file;
 use super::keys::{KeyStyle, Keys};
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
@@ -38,7 +39,22 @@ impl FileStore {
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let content = match std::fs::read(path) {
-            Ok(bytes) => parse(path, &bytes)?,
+            Ok(bytes) => {
+                let content = parse(path, &bytes)?;
+                if bytes.starts_with(&java_file::MAGIC) {
+                    keep_connects(path, &bytes).map_err(|cause| StoreError::File {
+                        path: path.to_owned(),
+                        cause,
+                    })?;
+                    tracing::info!(
+                        positions = content.len(),
+                        "{} was written by Kafka Connect: its positions are taken over, and it is kept as {}.connect",
+                        path.display(),
+                        path.display()
+                    );
+                }
+                content
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(cause) => {
                 return Err(StoreError::File {
@@ -120,12 +136,14 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreErro
         path: path.to_owned(),
         cause: cause.to_owned(),
     };
-    // A file of Connect's own standalone mode is a serialised Java map (stream magic AC ED).
-    if bytes.starts_with(&[0xac, 0xed]) {
-        return Err(not_ours(
-            "it is a file of Kafka Connect in Java's own format. Choose another offset.storage.file.filename; \
-             positions of a distributed worker can be taken over",
-        ));
+    // A file of Connect's own standalone mode is a serialised Java map.
+    if bytes.starts_with(&java_file::MAGIC) {
+        return of_connect(bytes).map_err(|cause| {
+            not_ours(&format!(
+                "it is a file in Java's own format, but not one of Kafka Connect's offsets ({cause}). Choose another \
+                 offset.storage.file.filename"
+            ))
+        });
     }
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
@@ -139,6 +157,33 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreErro
         return Err(not_ours("it has no offsets"));
     };
     Ok(offsets.into_iter().collect())
+}
+
+/// Offsets of Kafka Connect. What has no value has been reset.
+fn of_connect(bytes: &[u8]) -> Result<BTreeMap<String, Value>, String> {
+    let mut content = BTreeMap::new();
+    for (key, value) in java_file::read(bytes)? {
+        let key = String::from_utf8(key).map_err(|_| "a key is no text".to_owned())?;
+        let Some(value) = value else { continue };
+        let value =
+            serde_json::from_slice(&value).map_err(|_| format!("{key} has no value in JSON"))?;
+        content.insert(key, value);
+    }
+    Ok(content)
+}
+
+/// What Connect wrote stays beside, so that one can go back to it.
+fn keep_connects(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".connect");
+    let beside = path.with_file_name(name);
+    if beside.exists() {
+        return Ok(());
+    }
+    use io::Write;
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn replace(path: &Path, content: &BTreeMap<String, Value>) -> io::Result<()> {

@@ -4,9 +4,7 @@
 //! Each flow keeps its positions in its destination, in the topic that MirrorMaker 2 would use for it
 //! (`mm2-offsets.<source>.internal`).
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::Args;
 use config::resolve::resolve_mirrors;
@@ -19,9 +17,6 @@ use crate::worker::{self, Plan};
 use crate::{output, settings};
 
 const CLASS: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
-
-/// The name under which the program takes the place of Kafka's.
-const LAUNCHER: &str = "connect-mirror-maker";
 
 /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does.
 ///
@@ -111,35 +106,4 @@ fn resolve(args: &MirrorMakerArgs) -> Option<Vec<Flow>> {
             None
         }
     }
-}
-
-/// The arguments as the program itself has them, if it was called by the name of Kafka's.
-pub(super) fn launched() -> Option<Vec<OsString>> {
-    let mut arguments = std::env::args_os();
-    let name = arguments.next()?;
-    let stem = Path::new(&name).file_name()?.to_str()?;
-    let stem = stem
-        .strip_suffix(".sh")
-        .or_else(|| stem.strip_suffix(".exe"))
-        .unwrap_or(stem);
-    (stem == LAUNCHER).then(|| {
-        [name, "mirror-maker".into()]
-            .into_iter()
-            .chain(arguments)
-            .collect()
-    })
-}
-
-/// As Kafka's: wrong arguments.
-pub(super) fn wrong_arguments() -> ExitCode {
-    ExitCode::from(255)
-}
-
-/// As Kafka's: 3 where a flow could not start, 2 for any other error.
-pub(super) fn launcher_code(exit: Exit) -> ExitCode {
-    ExitCode::from(match exit {
-        Exit::Done => 0,
-        Exit::NotStarted => 3,
-        Exit::Error | Exit::Usage | Exit::NotReady => 2,
-    })
 }

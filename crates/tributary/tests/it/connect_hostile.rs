@@ -298,7 +298,7 @@ async fn a_thousand_connectors_are_listed_quickly() {
         let config = json!({
             "connector.class": "MirrorSource",
             "source.cluster.alias": "A",
-            "source.cluster.bootstrap.servers": "127.0.0.1:1",
+            "source.cluster.bootstrap.servers": "127.0.0.1:2",
             "topics": format!("t{index}"),
         });
         let body =

@@ -225,9 +225,117 @@ async fn heartbeats_have_the_bytes_of_mirror_maker_2_and_checkpoints_say_that_th
     let place = stored(destination, &topic);
     wait_for_offsets(&place, 2).await;
     let records = test_support::judge::read_all(&place, Duration::from_secs(30)).await;
-    let text = format!("{records:?}");
-    assert!(!text.is_empty());
+    let records = records.expect("readable");
+    let first = &records[&0][0];
+    assert_eq!(first.key.as_deref(), Some(&b"\x00\x01A\x00\x01B"[..]));
+    let value = first.value.as_deref().expect("a value");
+    assert_eq!((value.len(), &value[..2]), (10, &[0, 0][..]));
     worker.process().terminate().expect("it runs");
     let status = worker.process().wait(SOON).await.expect("it ends");
     assert!(status.success(), "{status}");
+}
+
+/// Asks a process of Java to end, and waits until it has.
+async fn end(pid: u32, gone: impl Fn() -> bool) {
+    let pid = pid.to_string();
+    let asked = tokio::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .await;
+    assert!(asked.expect("kill runs").success());
+    let look = async || if gone() { Ok(()) } else { Err("it runs") };
+    eventually("Java to end", SOON, look)
+        .await
+        .expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standalone_worker_of_kafka_connect_is_taken_over_with_its_file() {
+    let (source, destination) = pair(OLD, NEW).await;
+    let topic = unique("inherited");
+    new_topic(source, &topic, 3, &[]).await;
+    fill(source, &topic, 0).await;
+    let copy = stored(destination, &format!("A.{topic}"));
+    let config = json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+        "source.cluster.alias": "A",
+        "target.cluster.alias": "B",
+        "source.cluster.bootstrap.servers": source.bootstrap(),
+        "target.cluster.bootstrap.servers": destination.bootstrap(),
+        "topics": topic,
+        "replication.factor": 1,
+        "offset-syncs.topic.replication.factor": 1,
+        "refresh.topics.interval.seconds": 1,
+        "tasks.max": 2,
+    });
+    let body = json!({"name": "inherited", "config": config}).to_string();
+    let connect = Worker::connect(NEW, &destination.bootstrap()).await;
+    expect(connect.client.post("/connectors", Some(&body)).await, 201);
+    wait_for_offsets(&copy, EACH as i64).await;
+    // Stopping it stores its offsets.
+    expect(
+        connect.client.put("/connectors/inherited/stop", None).await,
+        204,
+    );
+    let stored_all = async || {
+        let json = connect
+            .client
+            .get("/connectors/inherited/offsets")
+            .await
+            .json();
+        match json["offsets"].as_array().map(Vec::len) {
+            Some(3) => Ok(json),
+            _ => Err(json),
+        }
+    };
+    let offsets = eventually("three offsets", SOON, stored_all)
+        .await
+        .expect("stored");
+    let (pid, folder) = connect.into_java();
+    end(pid.pid(), || {
+        pid.status().is_ok_and(|status| status.is_some())
+    })
+    .await;
+    let java = std::fs::read(folder.path().join("positions")).expect("Connect's file");
+    assert!(java.starts_with(&[0xac, 0xed]), "Java wrote it");
+    fill(source, &topic, 1).await;
+
+    let text = format!(
+        "bootstrap.servers={}\nlisteners=http://127.0.0.1:0\noffset.storage.file.filename={}\n\
+         offset.flush.interval.ms=1000\nkey.converter=org.apache.kafka.connect.converters.ByteArrayConverter\n",
+        destination.bootstrap(),
+        folder.path().join("positions").display()
+    );
+    let worker = Worker::of_files(folder, &text, &[&body]).await;
+    worker.becomes("inherited", "RUNNING").await;
+    wait_for_offsets(&copy, 2 * EACH as i64).await;
+    let verdict = compared(&committed(source, &topic), &copy).await;
+    assert!(verdict.is_equal(), "{verdict:?}");
+    let kept = std::fs::read(worker.folder.path().join("positions.connect")).expect("kept");
+    assert_eq!(kept, java, "Connect's file is kept");
+    // The same keys, so that one can go back.
+    let now = async || {
+        let json = worker
+            .client
+            .get("/connectors/inherited/offsets")
+            .await
+            .json();
+        let keys = |json: &serde_json::Value| -> Vec<String> {
+            let offsets = json["offsets"].as_array().expect("a list");
+            let mut keys: Vec<_> = offsets
+                .iter()
+                .map(|one| one["partition"].to_string())
+                .collect();
+            keys.sort();
+            keys
+        };
+        if keys(&json) == keys(&offsets) {
+            Ok(())
+        } else {
+            Err(json)
+        }
+    };
+    eventually("the same keys", SOON, now)
+        .await
+        .expect("no others");
 }

@@ -111,6 +111,14 @@ impl Worker {
         }
     }
 
+    /// The process of Kafka Connect, and its folder.
+    pub(crate) fn into_java(self) -> (ManagedProcess, tempfile::TempDir) {
+        match self.process {
+            Process::Connect(process) => (process, self.folder),
+            Process::Tributary(_) => panic!("this worker is Tributary"),
+        }
+    }
+
     pub(crate) fn is_tributary(&self) -> bool {
         matches!(self.process, Process::Tributary(_))
     }
