@@ -23,6 +23,7 @@ mod rest;
 mod security;
 mod start;
 mod topics;
+mod transforms;
 mod worker;
 
 use crate::key::Treatment;

@@ -13,7 +13,7 @@ pub mod record;
 pub mod service;
 mod topic;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use kafka_client::topic_log::TopicLogError;
@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::offset_map::Segment;
 use crate::position::Position;
+use crate::spread::Spread;
 
 pub use file::FileStore;
 pub use keys::KeyStyle;
@@ -36,6 +37,8 @@ pub struct StoreEntry {
     pub partition: TopicPartition,
     /// The topic it is written to.
     pub destination: TopicName,
+    /// Which of the destination partitions it is about, where the source partition is spread over several.
+    pub spread: Option<Spread>,
     /// Its position.
     pub position: Position,
     /// Segments of its offset map that changed.
@@ -53,6 +56,8 @@ pub struct Stored {
     pub begin: Option<i64>,
     /// The newest segment of its offset map.
     pub segment: Option<Segment>,
+    /// The same for each of the destination partitions that it is spread over.
+    pub spread: BTreeMap<Spread, Stored>,
 }
 
 /// All that is stored of one link.
@@ -104,6 +109,24 @@ impl PositionStore {
         match self {
             Self::File(store) => store.load(link, style).await,
             Self::Topic(store) => store.load(link, style).await,
+        }
+    }
+
+    /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading.
+    ///
+    /// # Errors
+    /// As they have.
+    pub async fn load_all(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
+        match self {
+            Self::File(store) => {
+                let texts = store.load_texts().await;
+                Ok((store.load(link, style).await?, texts))
+            }
+            Self::Topic(store) => store.load_all(link, style).await,
         }
     }
 

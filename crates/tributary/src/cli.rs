@@ -15,6 +15,7 @@ mod replicator;
 mod standalone;
 mod take_over;
 mod validate;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,9 +69,11 @@ impl From<Exit> for ExitCode {
       --to central-1:9093 --to-config central.properties --topics 'orders\\..*'\n\n  \
       One process with links from files, configured with Confluent Replicator's keys:\n    \
       tributary standalone worker.properties west.properties east.properties\n\n  \
+      Whether a copy is complete and unchanged, record by record:\n    \
+      tributary verify --from west-1:9092 --to central-1:9092 --topics 'orders\\..*'\n\n  \
       The flows of a MirrorMaker 2 file, checked first:\n    \
       tributary validate -f mm2.properties && tributary mirror-maker mm2.properties\n\n\
-      Exit codes: 0 done, 1 error, 2 wrong usage, 3 not everything is copied, 130 interrupted twice."
+      Exit codes: 0 done, 1 error, 2 wrong usage, 3 something is missing or differs, 130 interrupted twice."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -117,6 +120,8 @@ enum Command {
         /// The worker's properties file
         worker: PathBuf,
     },
+    /// Compare both sides record by record, and explain every difference
+    Verify(Box<verify::VerifyArgs>),
     /// Say what is wrong with configuration files, without contacting anything
     Validate(validate::ValidateArgs),
     /// What keys mean, and what becomes of those in a file
@@ -341,6 +346,7 @@ fn execute(cli: Cli) -> Exit {
                 ));
                 Exit::Usage
             }
+            Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
         }

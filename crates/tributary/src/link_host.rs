@@ -310,8 +310,10 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::Source(_) | LinkError::Destination(_) => {
             "org.apache.kafka.connect.errors.RetriableException"
         }
-        LinkError::SameCluster(_) | LinkError::Listed(_) => INVALID,
-        LinkError::Store(_) => CONNECT,
+        LinkError::SameCluster(_) | LinkError::Listed(_) | LinkError::OtherCluster { .. } => {
+            INVALID
+        }
+        LinkError::Store(_) | LinkError::Group { .. } | LinkError::NoClusterId(_) => CONNECT,
     }
 }
 

@@ -5,6 +5,7 @@ mod cli;
 mod duration;
 mod link_host;
 mod output;
+mod overlap;
 mod progress;
 mod rest;
 mod settings;

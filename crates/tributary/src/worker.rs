@@ -21,6 +21,7 @@ use worker_group::{Engine, EngineOptions, Handle};
 
 use crate::cli::Exit;
 use crate::link_host::{Failed, LinkHost, Prepared};
+use crate::overlap::Overlap;
 use crate::progress::{CaughtUp, Progress};
 use crate::rest::Rest;
 use crate::{output, shutdown, telemetry};
@@ -213,6 +214,7 @@ async fn watch(
     options: RunOptions,
 ) -> End {
     let mut progress = Progress::new(options.progress);
+    let mut overlap = Overlap::default();
     let stop = scope.stop_signal();
     let started = Instant::now();
     let mut look = interval(LOOK);
@@ -234,6 +236,7 @@ async fn watch(
             .map(|(name, handle)| (name.as_str(), handle.status()))
             .collect();
         progress.show(&statuses);
+        overlap.say_new(&statuses);
         let Some(hold) = options.until_caught_up else {
             continue;
         };

@@ -38,42 +38,53 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let content = match std::fs::read(path) {
-            Ok(bytes) => {
-                let content = parse(path, &bytes)?;
-                if bytes.starts_with(&java_file::MAGIC) {
-                    keep_connects(path, &bytes).map_err(|cause| StoreError::File {
-                        path: path.to_owned(),
-                        cause,
-                    })?;
-                    tracing::info!(
-                        positions = content.len(),
-                        "{} was written by Kafka Connect: its positions are taken over, and it is kept as {}.connect",
-                        path.display(),
-                        path.display()
-                    );
-                }
-                content
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => {
-                return Err(StoreError::File {
-                    path: path.to_owned(),
-                    cause,
-                });
-            }
-        };
-        let store = Self {
-            path: Arc::new(path.to_owned()),
-            content: Arc::new(Mutex::new(content.clone())),
-            keys: Keys::default(),
-        };
+        let store = Self::look(path)?;
+        if let Ok(bytes) = std::fs::read(path)
+            && bytes.starts_with(&java_file::MAGIC)
+        {
+            keep_connects(path, &bytes).map_err(|cause| StoreError::File {
+                path: path.to_owned(),
+                cause,
+            })?;
+            let path = path.display();
+            tracing::info!(
+                "{path} was written by Kafka Connect: its positions are taken over, and it is kept as {path}.connect"
+            );
+        }
         // A place that cannot be written is found now, not after the first copy.
-        replace(path, &content).map_err(|cause| StoreError::File {
+        replace(path, &Self::read(path)?).map_err(|cause| StoreError::File {
             path: path.to_owned(),
             cause,
         })?;
         Ok(store)
+    }
+
+    /// As [`FileStore::open`], and nothing is written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        let content = Self::read(path)?;
+        Ok(Self {
+            path: Arc::new(path.to_owned()),
+            content: Arc::new(Mutex::new(content)),
+            keys: Keys::default(),
+        })
+    }
+
+    /// Reads a file without ever writing it; a missing one is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<BTreeMap<String, Value>, StoreError> {
+        match std::fs::read(path) {
+            Ok(bytes) => parse(path, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(cause) => Err(StoreError::File {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
     }
 
     pub(super) async fn load(
@@ -216,6 +227,7 @@ mod tests {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
             destination: "t".into(),
+            spread: None,
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,

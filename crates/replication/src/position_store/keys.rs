@@ -36,7 +36,7 @@ pub enum KeyStyle {
 
 /// The keys of one link's positions.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     style: KeyStyle,
     known: HashMap<TopicPartition, String>,
 }
@@ -102,7 +102,7 @@ impl Keys {
     }
 
     /// As [`record::decode`], for positions of other programs too.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         &mut self,
         link: &str,
         bytes: &[u8],
@@ -114,7 +114,10 @@ impl Keys {
         };
         let Some(partition) = key.source().filter(|_| key.is_position()) else {
             // Records of other things, such as the offsets of groups, are none of ours.
-            return match key.partition.contains_key("runs") {
+            let ours = ["runs", "of"]
+                .iter()
+                .any(|name| key.partition.contains_key(*name));
+            return match ours {
                 true => record::decode(link, bytes, value, known),
                 false => Ok(()),
             };
@@ -155,6 +158,10 @@ impl Keys {
 
     /// As [`record::encode`], under the key that is there already.
     pub(super) fn encode(&self, entry: &StoreEntry) -> Vec<TextRecord> {
+        // A part of a partition that is spread has a key of our own.
+        if entry.spread.is_some() {
+            return record::encode(entry);
+        }
         let key = match self.known.get(&entry.partition) {
             Some(key) => key.clone(),
             None => new_key(&self.style, &entry.link, &entry.partition),
@@ -283,6 +290,7 @@ mod tests {
                 sequence: 0,
             },
             segments: Vec::new(),
+            spread: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::Cluster;
-use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
+use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
 
 use super::keys::{KeyStyle, Keys};
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
@@ -35,22 +35,41 @@ impl TopicStore {
         })
     }
 
+    /// Opens the topic if there is one; nothing is made.
+    ///
+    /// # Errors
+    /// When the cluster does not say whether there is one.
+    pub async fn find(cluster: Cluster, topic: &str) -> Result<Option<Self>, StoreError> {
+        let log = TopicLog::find(cluster, topic.into()).await?;
+        let keys = Keys::default();
+        Ok(log.map(|log| Self { log, keys }))
+    }
+
     pub(super) async fn load(
         &mut self,
         link: &str,
         style: KeyStyle,
     ) -> Result<StoredLink, StoreError> {
+        Ok(self.load_all(link, style).await?.0)
+    }
+
+    pub(super) async fn load_all(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
         self.keys = Keys::new(style);
+        let records = self.log.read_all(LIMIT).await?;
         let mut known = StoredLink::new();
-        for (key, value) in self.log.read_all(LIMIT).await? {
-            let read = self.keys.decode(link, &key, value.as_deref(), &mut known);
+        for (key, value) in &records {
+            let read = self.keys.decode(link, key, value.as_deref(), &mut known);
             read.map_err(|cause| TopicLogError::Unreadable {
                 topic: self.log.topic().clone(),
                 partition: -1,
                 cause,
             })?;
         }
-        Ok(known)
+        Ok((known, texts(records)))
     }
 
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
@@ -62,17 +81,8 @@ impl TopicStore {
         Ok(self.log.write(&records, LIMIT).await?)
     }
 
-    /// Records that are not text are none of ours.
     pub(super) async fn load_texts(&mut self) -> Result<Vec<StoredText>, StoreError> {
-        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
-        let records = self.log.read_all(LIMIT).await?;
-        Ok(records
-            .into_iter()
-            .filter_map(|(key, value)| match value {
-                None => Some((text(key)?, None)),
-                Some(value) => Some((text(key)?, Some(text(value)?))),
-            })
-            .collect())
+        Ok(texts(self.log.read_all(LIMIT).await?))
     }
 
     pub(super) async fn save_texts(&mut self, texts: &[StoredText]) -> Result<(), StoreError> {
@@ -83,4 +93,16 @@ impl TopicStore {
             .collect();
         Ok(self.log.write(&records, LIMIT).await?)
     }
+}
+
+/// Records that are not text are none of ours.
+fn texts(records: Vec<KeyValue>) -> Vec<StoredText> {
+    let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
+    records
+        .into_iter()
+        .filter_map(|(key, value)| match value {
+            None => Some((text(key)?, None)),
+            Some(value) => Some((text(key)?, Some(text(value)?))),
+        })
+        .collect()
 }
