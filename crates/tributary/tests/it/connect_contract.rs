@@ -448,10 +448,13 @@ impl Contract {
             "{answer:?}"
         );
         let answer = self.client.put(path, Some(r#"{"a":"b"}"#)).await;
-        assert_eq!(
-            expect(answer, 400).error(),
-            "Connector config {a=b} contains no connector type"
+        let said = answer.error();
+        assert!(
+            said.ends_with("Connector config {a=b} contains no connector type"),
+            "{said}"
         );
+        // Connect answers 500, with the name of an exception in front.
+        assert!(answer.status == 400 || !self.is_tributary(), "{answer:?}");
         let body = json!({"connector.class": CLASS}).to_string();
         let path = "/connector-plugins/MirrorHeartbeatConnector/config/validate";
         let answer = expect(self.client.put(path, Some(&body)).await, 400);
@@ -494,12 +497,11 @@ impl Contract {
             let found = configs.iter().find(|one| one["value"]["name"] == key);
             found.map(|one| one["value"]["errors"].clone())
         };
-        assert_eq!(
-            errors("tasks.max"),
-            Some(json!([
-                "Invalid value x for configuration tasks.max: Not a number of type INT"
-            ]))
-        );
+        // Connect adds that the value it could not read is null.
+        let tasks_max = errors("tasks.max").expect("it is a key");
+        let text = "Invalid value x for configuration tasks.max: Not a number of type INT";
+        assert_eq!(tasks_max[0], text);
+        assert!(tasks_max.as_array().map(Vec::len) == Some(1) || !self.is_tributary());
         assert_eq!(
             errors("errors.tolerance"),
             Some(json!([
