@@ -243,6 +243,22 @@ async fn plain(cluster: &KafkaCluster, topic: &str) {
         .expect("acknowledged");
 }
 
+/// A connector of MirrorMaker 2, as both take it.
+fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> serde_json::Value {
+    json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+        "source.cluster.alias": "A",
+        "target.cluster.alias": "B",
+        "source.cluster.bootstrap.servers": source.bootstrap(),
+        "target.cluster.bootstrap.servers": destination.bootstrap(),
+        "topics": topic,
+        "replication.factor": 1,
+        "offset-syncs.topic.replication.factor": 1,
+        "refresh.topics.interval.seconds": 1,
+        "tasks.max": 2,
+    })
+}
+
 /// Asks a process of Java to end, and waits until it has.
 async fn end(pid: u32, gone: impl Fn() -> bool) {
     let pid = pid.to_string();
@@ -264,18 +280,7 @@ async fn a_standalone_worker_of_kafka_connect_is_taken_over_with_its_file() {
     new_topic(source, &topic, 3, &[]).await;
     plain(source, &topic).await;
     let copy = stored(destination, &format!("A.{topic}"));
-    let config = json!({
-        "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
-        "source.cluster.alias": "A",
-        "target.cluster.alias": "B",
-        "source.cluster.bootstrap.servers": source.bootstrap(),
-        "target.cluster.bootstrap.servers": destination.bootstrap(),
-        "topics": topic,
-        "replication.factor": 1,
-        "offset-syncs.topic.replication.factor": 1,
-        "refresh.topics.interval.seconds": 1,
-        "tasks.max": 2,
-    });
+    let config = mirrored(source, destination, &topic);
     let body = json!({"name": "inherited", "config": config}).to_string();
     let connect = Worker::connect(NEW, &destination.bootstrap()).await;
     expect(connect.client.post("/connectors", Some(&body)).await, 201);
