@@ -178,11 +178,12 @@ impl LinkHost {
         Ok(())
     }
 
-    /// Says that a link has ended by itself, where that ends the process.
-    async fn say_fatal(&self, text: String, ran: bool) {
+    /// Says that a link has ended by itself, where that ends the process, and waits for that end.
+    async fn say_fatal(&self, text: String, ran: bool, stop: &StopSignal) {
         if let Some(fatal) = &self.shared.fatal {
             // Nobody listens any more when the process ends already.
             drop(fatal.send(Failed { text, ran }).await);
+            stop.requested().await;
         }
     }
 
@@ -211,8 +212,8 @@ impl LinkHost {
             None => return Ok(()),
             Some(Ok(started)) => started,
             Some(Err(error)) => {
-                self.say_fatal(format!("link {name} cannot start: {error}"), false)
-                    .await;
+                let text = format!("link {name} cannot start: {error}");
+                self.say_fatal(text, false, &stop).await;
                 return Err(LinkFailure::new(class_of(&error), &error.to_string()));
             }
         };
@@ -220,7 +221,7 @@ impl LinkHost {
         self.shared.running.send_modify(|running| {
             running.insert(name.clone(), handle);
         });
-        let ended = Box::pin(link.run(stop)).await;
+        let ended = Box::pin(link.run(stop.clone())).await;
         // At the end of the process its last figures are still wanted.
         if !scope.stop_signal().is_requested() {
             self.shared.running.send_modify(|running| {
@@ -230,7 +231,7 @@ impl LinkHost {
         match ended {
             Ok(()) => Ok(()),
             Err(failure) => {
-                self.say_fatal(failure.to_string(), true).await;
+                self.say_fatal(failure.to_string(), true, &stop).await;
                 Err(LinkFailure::new(CONNECT, &failure.to_string()))
             }
         }

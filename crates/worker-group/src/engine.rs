@@ -150,6 +150,7 @@ impl Engine {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.core.begin();
+        let mut asked = true;
         loop {
             // All branches are cancel-safe: receiving takes nothing unless it returns it.
             tokio::select! {
@@ -158,9 +159,10 @@ impl Engine {
                     Some(event) => self.core.on(event, Instant::now()),
                     None => break,
                 },
-                command = self.commands.recv() => match command {
+                command = self.commands.recv(), if asked => match command {
                     Some(command) => command(&mut self.core),
-                    None => break,
+                    // Nobody will ask any more; links run on.
+                    None => asked = false,
                 },
                 _ = look.tick() => self.core.tick(Instant::now()),
             }

@@ -2,7 +2,7 @@
 
 use crate::key::Group::{Rest, Worker};
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
-use crate::key::Treatment::{IgnoredWarn, Implemented, NotYet};
+use crate::key::Treatment::{Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 
 const NO_TLS: &str = "the HTTP listener does not speak TLS yet";
@@ -60,7 +60,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.host.name",
         Text,
         None,
-        IgnoredWarn("set listeners instead"),
+        NotYet("listeners says where to listen"),
         "removed in Kafka 3.0; listeners",
     )
     .low(),
@@ -69,7 +69,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.port",
         Number(0, 65535),
         None,
-        IgnoredWarn("set listeners instead"),
+        NotYet("listeners says where to listen"),
         "removed in Kafka 3.0; listeners",
     )
     .low(),

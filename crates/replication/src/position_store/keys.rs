@@ -288,6 +288,7 @@ mod tests {
                 destination_end: Destination(7),
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
+                placement: Default::default(),
             },
             segments: Vec::new(),
             spread: None,

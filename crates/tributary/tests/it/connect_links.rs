@@ -235,6 +235,30 @@ async fn heartbeats_have_the_bytes_of_mirror_maker_2_and_checkpoints_say_that_th
     assert!(status.success(), "{status}");
 }
 
+/// Records without headers: Connect's default converter of headers changes those that are no text.
+async fn plain(cluster: &KafkaCluster, topic: &str) {
+    Load::new(cluster.bootstrap(), topic)
+        .send(Generator::new(Shape::uniform(SEED, 3, 200)).take(EACH))
+        .await
+        .expect("acknowledged");
+}
+
+/// A connector of MirrorMaker 2, as both take it.
+fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> serde_json::Value {
+    json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+        "source.cluster.alias": "A",
+        "target.cluster.alias": "B",
+        "source.cluster.bootstrap.servers": source.bootstrap(),
+        "target.cluster.bootstrap.servers": destination.bootstrap(),
+        "topics": topic,
+        "replication.factor": 1,
+        "offset-syncs.topic.replication.factor": 1,
+        "refresh.topics.interval.seconds": 1,
+        "tasks.max": 2,
+    })
+}
+
 /// Asks a process of Java to end, and waits until it has.
 async fn end(pid: u32, gone: impl Fn() -> bool) {
     let pid = pid.to_string();
@@ -254,20 +278,9 @@ async fn a_standalone_worker_of_kafka_connect_is_taken_over_with_its_file() {
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("inherited");
     new_topic(source, &topic, 3, &[]).await;
-    fill(source, &topic, 0).await;
+    plain(source, &topic).await;
     let copy = stored(destination, &format!("A.{topic}"));
-    let config = json!({
-        "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
-        "source.cluster.alias": "A",
-        "target.cluster.alias": "B",
-        "source.cluster.bootstrap.servers": source.bootstrap(),
-        "target.cluster.bootstrap.servers": destination.bootstrap(),
-        "topics": topic,
-        "replication.factor": 1,
-        "offset-syncs.topic.replication.factor": 1,
-        "refresh.topics.interval.seconds": 1,
-        "tasks.max": 2,
-    });
+    let config = mirrored(source, destination, &topic);
     let body = json!({"name": "inherited", "config": config}).to_string();
     let connect = Worker::connect(NEW, &destination.bootstrap()).await;
     expect(connect.client.post("/connectors", Some(&body)).await, 201);
@@ -298,7 +311,7 @@ async fn a_standalone_worker_of_kafka_connect_is_taken_over_with_its_file() {
     .await;
     let java = std::fs::read(folder.path().join("positions")).expect("Connect's file");
     assert!(java.starts_with(&[0xac, 0xed]), "Java wrote it");
-    fill(source, &topic, 1).await;
+    plain(source, &topic).await;
 
     let text = format!(
         "bootstrap.servers={}\nlisteners=http://127.0.0.1:0\noffset.storage.file.filename={}\n\

@@ -1,4 +1,6 @@
 //! The state of all links, with one owner, and everything that changes it. Nothing here waits.
+//!
+//! Long because everything that changes this state stands together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -431,6 +433,8 @@ impl Core {
     }
 
     fn stop(&mut self, name: &str) {
+        // What it has written since the last look would be forgotten.
+        self.look(name, Instant::now());
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
@@ -494,6 +498,9 @@ impl Core {
             return;
         }
         let (generation, was_asked) = (instance.generation, instance.ending);
+        if let (Some(probe), Some(link)) = (&instance.probe, self.links.get_mut(name)) {
+            link.track(&probe.look());
+        }
         self.instances.remove(name);
         let retries = self
             .configs
@@ -552,7 +559,7 @@ impl Core {
         }
     }
 
-    fn look(&mut self, name: &str, now: Instant) {
+    pub(super) fn look(&mut self, name: &str, now: Instant) {
         let Some(instance) = self.instances.get(name) else {
             return;
         };

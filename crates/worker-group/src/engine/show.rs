@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
 use super::core::Core;
 use super::link_state::connector_state;
 use crate::Config;
@@ -109,7 +111,8 @@ impl Core {
     }
 
     /// Topics that were written to; none for a connector that is not there.
-    pub(super) fn topics(&self, name: &str) -> Vec<String> {
+    pub(super) fn topics(&mut self, name: &str) -> Vec<String> {
+        self.look(name, Instant::now());
         let link = self.links.get(name);
         link.map(|link| link.topics.iter().cloned().collect())
             .unwrap_or_default()

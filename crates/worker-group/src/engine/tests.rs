@@ -404,6 +404,24 @@ async fn a_configuration_written_again_as_it_is_disturbs_nothing() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn links_run_on_when_nobody_asks_any_more() {
+    let Worker {
+        stage,
+        handle,
+        scope,
+    } = worker();
+    handle
+        .create("c".into(), link(&[]), None)
+        .await
+        .expect("new");
+    drop(handle);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    stage.with(|script| assert_eq!(script.log, ["start c"]));
+    assert!(scope.stop(Duration::from_secs(5)).await.is_clean());
+    stage.with(|script| assert_eq!(script.log, ["start c", "end c"]));
+}
+
 #[test]
 fn moments_read_as_java_prints_them() {
     let at = UNIX_EPOCH + Duration::from_millis(1_709_210_096_007);
