@@ -19,6 +19,7 @@ mod decode;
 mod establish;
 mod fetcher;
 mod fill;
+mod foresee;
 mod locate;
 mod pace;
 mod partition;
@@ -33,6 +34,7 @@ mod status;
 
 pub use change::{Changes, Origin};
 pub use core::Assignment;
+pub use foresee::{Candidate, foresee};
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};

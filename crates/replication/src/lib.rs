@@ -16,6 +16,7 @@ pub mod offset_map;
 pub mod placement;
 pub mod position;
 pub mod position_store;
+pub mod preflight;
 pub mod preview_rights;
 pub mod side;
 pub mod spread;

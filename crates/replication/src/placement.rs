@@ -3,6 +3,8 @@
 //! Asked once per partition, before the first write, by whoever copies it; and by whoever shows what would
 //! be done. The answer is kept with the position: offsets that were used up cannot be taken back.
 
+use std::collections::BTreeSet;
+
 use config::client::ClientConfig;
 use config::link::{OffsetSettings, Offsets};
 use config::security::Mechanism;
@@ -80,6 +82,54 @@ pub enum Choice {
     Map(String),
     /// They were to be the source's, and cannot be.
     Refuse(String),
+}
+
+/// What is to be expected of a topic's offsets.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outlook {
+    /// Partitions whose records will have the source's offsets.
+    pub preserved: usize,
+    /// Partitions whose records will have other ones.
+    pub mapped: usize,
+    /// Partitions that will stop, because they cannot have the source's.
+    pub refused: usize,
+    /// Offsets to pad.
+    pub padding: i64,
+    /// Why, each once.
+    pub reasons: BTreeSet<String>,
+}
+
+impl Outlook {
+    /// Adds a partition whose destination log ends at `end`.
+    pub fn add(&mut self, choice: Choice, end: i64) {
+        let reason = match choice {
+            Choice::Preserve { padding, reason } => {
+                self.preserved += 1;
+                self.padding += (padding - end).max(0);
+                reason
+            }
+            Choice::Map(reason) => {
+                self.mapped += 1;
+                reason
+            }
+            Choice::Refuse(reason) => {
+                self.refused += 1;
+                reason
+            }
+        };
+        self.reasons.insert(reason);
+    }
+
+    /// The outlook in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match (self.preserved, self.mapped, self.refused) {
+            (_, _, 1..) => "refused",
+            (_, 0, 0) => "preserved",
+            (0, _, 0) => "mapped",
+            _ => "partly preserved",
+        }
+    }
 }
 
 /// Whose rights are missing, and where they are given.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::types::{NodeId, TopicId, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
@@ -332,7 +332,7 @@ impl Core {
             }
         }
         partition.source_id = source.topic_id;
-        let order = self::order(
+        let order = EstablishOrder::new(
             &self.settings,
             located.index,
             partition,
@@ -586,33 +586,5 @@ impl Core {
 
     fn mark_changed(&mut self, index: Index) {
         self.changed.insert(index);
-    }
-}
-
-/// What is to be compared with both logs before a partition is copied.
-fn order(
-    settings: &Settings,
-    index: Index,
-    partition: &Partition,
-    destination_id: TopicId,
-) -> EstablishOrder {
-    EstablishOrder {
-        index,
-        source: partition.source.clone(),
-        source_id: partition.source_id,
-        destination: partition.destination.clone(),
-        destination_id,
-        position: partition.position.clone(),
-        start: partition.start,
-        raise_epoch: partition.raise_epoch,
-        readings: partition.readings,
-        shared: settings.shared,
-        changed: !partition.changes.is_empty(),
-        on_gap: settings.on_gap,
-        offsets: settings.offsets,
-        leaves_out: settings.on_refused != OnRefused::Stop,
-        first: partition.life == 0,
-        store_first: partition.store_first,
-        doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
     }
 }

@@ -18,19 +18,19 @@ mod evidence;
 mod preserve;
 mod survey;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
-use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::list_offsets;
+use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_client::{ClientError, Cluster};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings};
-use self::survey::Survey;
+pub(super) use self::survey::Survey;
 use super::core::{EstablishOrder, Established, Ground, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
@@ -104,6 +104,30 @@ impl Producers {
             .push((identity, HashSet::from([destination.clone()])));
         identity
     }
+}
+
+/// See [`Survey`].
+pub(super) async fn survey_of<'a>(
+    source: &'a Cluster,
+    destination: &'a Cluster,
+    leaders: (NodeId, NodeId),
+    orders: &[EstablishOrder],
+) -> Survey<'a> {
+    Survey::new(source, destination, leaders, orders).await
+}
+
+/// The offset that was answered for a partition, if one was.
+pub(super) fn offset_of(
+    answers: &Result<HashMap<TopicPartition, OffsetAnswer>, ClientError>,
+    partition: &TopicPartition,
+) -> Option<i64> {
+    answers
+        .as_ref()
+        .ok()?
+        .get(partition)?
+        .as_ref()
+        .ok()
+        .copied()
 }
 
 /// Compares a group of partitions that have the same two leaders.

@@ -14,7 +14,7 @@ use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
 use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 
-use super::ask::new_producer;
+use super::ask::{new_producer, topic_settings};
 use super::evidence::{Written, batches, is_delivered};
 use super::preserve::{self, Comparison, Ending};
 use super::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
-use crate::placement::{Choice, Facts, Grants, Rights, choose};
+use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
 use crate::position::{Placement, Position, Preserved};
 use crate::side::Source;
 
@@ -33,7 +33,7 @@ const FIRST_BYTES: i32 = 256 * 1024;
 const OLD: i64 = 12 * 60 * 60 * 1000;
 
 /// What is known of a group of partitions that have the same two leaders.
-pub(super) struct Survey<'a> {
+pub(in super::super) struct Survey<'a> {
     pub(super) source: &'a Cluster,
     pub(super) destination: &'a Cluster,
     pub(super) from: NodeId,
@@ -254,7 +254,38 @@ impl<'a> Survey<'a> {
         })
     }
 
-    async fn facts(&self, order: &EstablishOrder, readings: Readings) -> Result<Facts, String> {
+    /// Readings of a partition that begins, from starts and ends of both sides. A topic that is yet to be created
+    /// gets the source's settings.
+    pub(in super::super) async fn readings(
+        &self,
+        order: &EstablishOrder,
+        exists: bool,
+        [log_start, end, destination_start, destination_end]: [i64; 4],
+    ) -> Readings {
+        let (cluster, partition) = match exists {
+            true => (self.destination, &order.destination),
+            false => (self.source, &order.source),
+        };
+        let settings = topic_settings(cluster, std::slice::from_ref(partition)).await;
+        let settings = settings.get(&partition.topic);
+        Readings {
+            log_start,
+            end,
+            epoch_end: None,
+            destination_start,
+            destination_end,
+            max_message_bytes: settings.and_then(|settings| settings.max_message_bytes),
+            at_time: None,
+            topic: settings.map_or(Topic::UNKNOWN, |settings| settings.topic),
+        }
+    }
+
+    /// What the choice depends on.
+    pub(in super::super) async fn facts(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<Facts, String> {
         let nobody = ProducerIdentity { id: 0, epoch: 0 };
         let begin = first_position(order, readings, nobody).offset.0;
         let mut facts = Facts {
