@@ -151,7 +151,7 @@ pub(crate) struct ReplicateArgs {
     /// Where partitions begin that have no position
     #[arg(
         long,
-        value_name = "earliest|latest|TIME|TOPIC:PARTITION=OFFSET,…",
+        value_name = "earliest|latest|TIME|TOPIC=…|TOPIC:PARTITION=OFFSET,…",
         default_value = "earliest"
     )]
     start: String,

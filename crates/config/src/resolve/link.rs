@@ -153,6 +153,7 @@ pub(super) fn link(
             Some("restart") => OnRecreate::Restart,
             _ => OnRecreate::Stop,
         },
+        offsets: data::offsets(reader),
     })
 }
 
