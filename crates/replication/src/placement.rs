@@ -17,6 +17,8 @@ const PADDING_BYTES: i64 = 590_000;
 pub struct Facts {
     /// Whether several source partitions share the destination partition.
     pub shared: bool,
+    /// Whether records are changed or left out on their way.
+    pub changed: bool,
     /// Where copying begins.
     pub begin: i64,
     /// The source's log start.
@@ -150,7 +152,11 @@ impl Grants {
                 token: false,
                 ..
             } => Some(credentials.username.clone()),
-            Mechanism::Scram { .. } | Mechanism::OAuthBearer(_) | Mechanism::AwsMskIam(_) => None,
+            // The broker makes a name of what these prove.
+            Mechanism::Scram { .. }
+            | Mechanism::OAuthBearer(_)
+            | Mechanism::AwsMskIam(_)
+            | Mechanism::Gssapi(_) => None,
         });
         Self {
             bootstrap: first
@@ -219,6 +225,9 @@ fn obstacle(
     let missing = (padding - end).max(0);
     if facts.shared {
         return Some("several source topics are merged into one".to_owned());
+    }
+    if facts.changed {
+        return Some("records are changed or left out on their way".to_owned());
     }
     if rights.read == Some(false) {
         return Some(format!(
@@ -298,6 +307,7 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             shared: false,
+            changed: false,
             begin: 0,
             source_start: 0,
             first_batch: None,
@@ -357,6 +367,24 @@ mod tests {
             ..begins
         };
         assert_eq!(padded(&emptied), Some(333));
+    }
+
+    #[test]
+    fn records_that_are_changed_get_the_next_free_offsets() {
+        let facts = Facts {
+            changed: true,
+            ..facts()
+        };
+        let why = obstacle(
+            &OffsetSettings::default(),
+            &facts,
+            "orders",
+            &Grants::default(),
+        );
+        assert_eq!(
+            why.as_deref(),
+            Some("records are changed or left out on their way")
+        );
     }
 
     #[test]

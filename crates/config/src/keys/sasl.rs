@@ -6,7 +6,6 @@ use crate::key::Treatment::{Ignored, Implemented, NotYet, Rejected};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
 
-const NO_KERBEROS: &str = "GSSAPI is not supported yet";
 const NO_AWS_TOKENS: &str = "tokens are not obtained from AWS yet";
 
 const MECHANISMS: &[&str] = &[
@@ -94,7 +93,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.service.name",
         Text,
         None,
-        NotYet(NO_KERBEROS),
+        Implemented,
         "name of the brokers' service",
     )
     .low(),
@@ -112,7 +111,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.window.factor",
         Fraction,
         Some("0.8"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "when tickets are renewed",
     )
     .low(),
@@ -121,7 +120,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.jitter",
         Fraction,
         Some("0.05"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "scatter of that",
     )
     .low(),
@@ -130,7 +129,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.min.time.before.relogin",
         Number(0, LONG),
         Some("60000"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "least time between logins",
     )
     .low(),
@@ -148,7 +147,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.window.jitter",
         Fraction,
         Some("0.05"),
-        Ignored,
+        Implemented,
         "scatter of that",
     )
     .low(),
@@ -193,7 +192,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.ms",
         Number(0, LONG),
         Some("100"),
-        Ignored,
+        Implemented,
         "first pause after it failed",
     )
     .low(),
@@ -202,7 +201,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.max.ms",
         Number(0, LONG),
         Some("10000"),
-        Ignored,
+        Implemented,
         "longest pause after it failed",
     )
     .low(),
@@ -211,8 +210,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.scope.claim.name",
         Text,
         Some("scope"),
-        Ignored,
-        "claim that holds the scope",
+        Implemented,
+        "claim that tokens must have; unset: the broker alone judges",
     )
     .low(),
     key(
@@ -220,8 +219,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.sub.claim.name",
         Text,
         Some("sub"),
-        Ignored,
-        "claim that holds the subject",
+        Implemented,
+        "claim that tokens must have; unset: the broker alone judges",
     )
     .low(),
     key(

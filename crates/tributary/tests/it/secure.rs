@@ -18,7 +18,9 @@ use crate::support::{
     COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, stored, unique,
 };
 
+mod kerberos;
 mod oauth;
+mod preflight;
 mod refused;
 mod rotation;
 

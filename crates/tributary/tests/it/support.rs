@@ -52,7 +52,7 @@ pub(crate) struct Shaken {
 }
 
 /// The runtime of the proxies: they have to outlive the test that started them.
-static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
+pub(crate) static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -152,6 +152,11 @@ impl Replicate {
             .expect("given by new()");
         name.clone_into(&mut self.arguments[at + 1]);
         self
+    }
+
+    /// What it is started with.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 
     /// Starts it to run until it is stopped.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
-use super::super::partition::{Leader, Stop};
+use super::super::change::Changes;
+use super::super::partition::{Leader, Partition, Stop};
 use super::super::recovery::Landed;
 use crate::offset_map::Segment;
 use crate::placement::Grants;
@@ -74,6 +75,8 @@ pub struct Assignment {
     pub segment: Option<Segment>,
     /// Where it begins if nothing was stored.
     pub start: StartPosition,
+    /// What is done to its records.
+    pub changes: Changes,
 }
 
 /// A partition that waits for leaders.
@@ -114,6 +117,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) readings: u32,
     /// Whether others of the link write to the same destination partition.
     pub(crate) shared: bool,
+    /// Whether records are changed or left out on their way.
+    pub(crate) changed: bool,
     pub(crate) on_gap: OnGap,
     pub(crate) offsets: OffsetSettings,
     /// Whether records may have been left out.
@@ -125,6 +130,36 @@ pub(crate) struct EstablishOrder {
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
+}
+
+impl EstablishOrder {
+    /// What is known of a partition whose leaders have been found.
+    pub(super) fn new(
+        settings: &Settings,
+        index: Index,
+        partition: &Partition,
+        destination_id: TopicId,
+    ) -> Self {
+        Self {
+            index,
+            source: partition.source.clone(),
+            source_id: partition.source_id,
+            destination: partition.destination.clone(),
+            destination_id,
+            position: partition.position.clone(),
+            start: partition.start,
+            raise_epoch: partition.raise_epoch,
+            readings: partition.readings,
+            shared: settings.shared,
+            changed: !partition.changes.is_empty(),
+            on_gap: settings.on_gap,
+            offsets: settings.offsets,
+            leaves_out: settings.on_refused != OnRefused::Stop,
+            first: partition.life == 0,
+            store_first: partition.store_first,
+            doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+        }
+    }
 }
 
 impl EstablishOrder {

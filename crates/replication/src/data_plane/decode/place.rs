@@ -34,6 +34,7 @@ impl Decoder {
             decoder,
             encoder,
             skipped,
+            ..
         } = self;
         skipped.clear();
         encoder.clear();

@@ -293,6 +293,7 @@ impl<'a> Survey<'a> {
         let begin = first_position(order, readings, nobody).offset.0;
         let mut facts = Facts {
             shared: order.shared,
+            changed: order.changed,
             begin,
             source_start: readings.log_start,
             first_batch: None,
@@ -306,7 +307,8 @@ impl<'a> Survey<'a> {
                 .copied()
                 .unwrap_or_default(),
         };
-        if order.offsets.placement == Offsets::Map || order.shared || begin >= readings.end {
+        let decided = order.offsets.placement == Offsets::Map || order.shared || order.changed;
+        if decided || begin >= readings.end {
             return Ok(facts);
         }
         let fetched = self.source_batches(order, begin, FIRST_BYTES).await?;
@@ -406,6 +408,7 @@ impl Facts {
     /// Whether what the destination holds can be a copy that was made before.
     fn may_be_a_copy(&self, order: &EstablishOrder) -> bool {
         !self.shared
+            && !self.changed
             && order.offsets.placement != Offsets::Map
             && self.rights.read != Some(false)
             && self.destination_end > self.source_start

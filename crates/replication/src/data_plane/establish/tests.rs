@@ -38,6 +38,7 @@ fn readings() -> Readings {
 fn order(on_gap: OnGap) -> EstablishOrder {
     EstablishOrder {
         shared: false,
+        changed: false,
         index: 0,
         source: TopicPartition::new("s".into(), 0),
         source_id: TopicId([1; 16]),
@@ -447,6 +448,7 @@ fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
     assert_eq!(landed_in(&order(OnGap::Stop), gone), [at(140, 100)]);
     let merged = EstablishOrder {
         shared: true,
+        changed: false,
         ..order(OnGap::Stop)
     };
     assert_eq!(landed_in(&merged, gone), []);

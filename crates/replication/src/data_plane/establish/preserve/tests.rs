@@ -47,6 +47,7 @@ fn readings() -> Readings {
 fn order() -> EstablishOrder {
     EstablishOrder {
         shared: false,
+        changed: false,
         index: 0,
         source: TopicPartition::new("s".into(), 0),
         source_id: TopicId([1; 16]),
