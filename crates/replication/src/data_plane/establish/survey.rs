@@ -129,6 +129,13 @@ impl<'a> Survey<'a> {
                 )
                 .await
             }
+            (Placement::Preserved(_), _) if order.changed || order.shared => {
+                Established::CannotPlace(Stop {
+                    state: "offsets-mapped",
+                    offset: Some(position.offset.0),
+                    reason: "records are changed, left out or merged on their way now".to_owned(),
+                })
+            }
             (Placement::Preserved(_), Offsets::Map) => Established::CannotPlace(Stop {
                 state: "offsets-mapped",
                 offset: Some(position.offset.0),
