@@ -26,6 +26,7 @@ pub mod naming;
 pub mod pattern;
 pub mod problem;
 mod properties;
+pub mod provenance;
 pub mod raw;
 pub mod reference;
 pub mod rename;
@@ -34,15 +35,16 @@ pub mod resolve;
 pub mod secret;
 pub mod security;
 pub mod selection;
+pub mod transform;
 pub mod unit;
 pub mod variables;
 pub mod worker;
 
 pub use client::{ClientConfig, HostPort};
 pub use link::{
-    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OnGap, OnRecreate,
-    OnRefused, ProduceSettings, ReplicationFactor, Start, StartPosition, TimestampType,
-    TopicSettings,
+    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OffsetSettings,
+    Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, ProduceSettings, ReplicationFactor,
+    Start, StartPosition, TimestampType, TopicSettings,
 };
 pub use naming::{Aliases, Naming};
 pub use pattern::{Pattern, PatternList, PatternProblem};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::client::ClientConfig;
 use crate::naming::Naming;
 use crate::pattern::PatternList;
+use crate::provenance::Provenance;
 use crate::selection::TopicSelection;
 
 /// One link: a source, a destination, and what is copied between them.
@@ -34,12 +35,39 @@ pub struct LinkConfig {
     pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: Start,
+    /// `offset.start`, `src.consumer.group.id`: partitions without a position begin where this group of the source
+    /// has come to.
+    pub start_group: Option<StartGroup>,
+    /// `provenance.header.enable`.
+    pub provenance: Option<Provenance>,
     /// `tributary.on.refused`, or `errors.tolerance`.
     pub on_refused: OnRefused,
+    /// `tributary.quarantine.topic`.
+    pub quarantine_topic: String,
     /// `tributary.on.gap`.
     pub on_gap: OnGap,
     /// `tributary.on.recreate`.
     pub on_recreate: OnRecreate,
+    /// `tributary.offsets…`, `tributary.on.foreign.writes`.
+    pub offsets: OffsetSettings,
+}
+
+impl LinkConfig {
+    /// What makes copies differ from their records, or keeps some away on purpose; nothing where each record is to be at
+    /// the destination as it is, in the partition of the same number.
+    #[must_use]
+    pub fn changes_records(&self) -> Option<&'static str> {
+        let chain = self.topics.naming.transforms();
+        if chain.is_some_and(|chain| chain.steps.iter().any(|step| step.is_about_records())) {
+            Some("transforms")
+        } else if self.provenance.is_some() {
+            Some("provenance.header.enable=true")
+        } else if !self.topics.preserve_partitions {
+            Some("topic.preserve.partitions=false")
+        } else {
+            None
+        }
+    }
 }
 
 /// Which topics are copied, what they are called, how they are created and kept alike.
@@ -201,12 +229,23 @@ pub struct ProduceSettings {
     pub request_timeout: Duration,
 }
 
+/// A consumer group of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StartGroup {
+    /// Its id.
+    pub id: String,
+    /// Whether it was asked for: where it may not be described the link does not start then.
+    pub is_given: bool,
+}
+
 /// Where partitions begin that have no stored position.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Start {
     /// Those that are there when the link is created. Topics and partitions that appear later begin at their
     /// first record.
     pub everywhere: StartPosition,
+    /// Those of single topics, likewise.
+    pub topics: BTreeMap<String, StartPosition>,
     /// Single partitions of the source, by topic and number.
     pub partitions: BTreeMap<(String, i32), i64>,
 }
@@ -228,6 +267,12 @@ pub enum StartPosition {
 }
 
 impl Start {
+    /// The place for the partitions of a topic that are there when the link is created.
+    #[must_use]
+    pub fn of_topic(&self, topic: &str) -> StartPosition {
+        self.topics.get(topic).copied().unwrap_or(self.everywhere)
+    }
+
     /// The offset that was given for a single partition.
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> Option<StartPosition> {
@@ -248,6 +293,52 @@ pub enum OnGap {
     Continue,
 }
 
+/// Which offsets records get at the destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetSettings {
+    /// `tributary.offsets`.
+    pub placement: Offsets,
+    /// `tributary.offsets.max.padding`: offsets of one partition.
+    pub max_padding: i64,
+    /// `tributary.offsets.follow.start`: what the source has deleted in front is deleted at the destination.
+    pub follow_start: bool,
+    /// `tributary.on.foreign.writes`.
+    pub on_foreign_writes: OnForeignWrites,
+}
+
+impl Default for OffsetSettings {
+    fn default() -> Self {
+        Self {
+            placement: Offsets::Auto,
+            max_padding: 1_000_000_000,
+            follow_start: true,
+            on_foreign_writes: OnForeignWrites::Map,
+        }
+    }
+}
+
+/// `tributary.offsets`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Offsets {
+    /// The source's own where that can be had, the next free ones elsewhere.
+    #[default]
+    Auto,
+    /// The source's own; a partition that cannot have them stops.
+    Preserve,
+    /// The next free ones.
+    Map,
+}
+
+/// What happens when somebody else has written to a partition that has the source's offsets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnForeignWrites {
+    /// The partition stops and says so.
+    Stop,
+    /// What follows gets the next free offsets.
+    #[default]
+    Map,
+}
+
 /// What happens to a record that the destination does not take: too large, without a key for a compacted topic,
 /// with a time outside the topic's window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -257,6 +348,8 @@ pub enum OnRefused {
     Stop,
     /// It is left out, counted and logged.
     Skip,
+    /// It is written to a topic of its own, and left out then.
+    Quarantine,
 }
 
 /// What happens when a topic was deleted and made again, on either side.

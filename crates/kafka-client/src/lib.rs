@@ -20,6 +20,7 @@
 
 pub mod buffer;
 pub mod cluster;
+pub mod committed;
 pub mod connection;
 pub mod error;
 pub mod fetch_session;

@@ -21,6 +21,7 @@ mod assertion;
 mod aws;
 mod aws_profile;
 mod aws_roles;
+mod certificate;
 mod date;
 mod endpoint;
 mod explain;
@@ -35,6 +36,7 @@ mod store;
 mod tls;
 mod token;
 
+pub(crate) use certificate::described;
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};
 pub(crate) use protection::{Protection, Ready};
 pub(crate) use sasl::authenticate;

@@ -5,12 +5,19 @@
 //!   metadata_sync   topics and partitions of the destination follow the source   observe → plan → apply
 //!   data_plane      fetch → route → pipe → send → progress
 //!   link            puts the rooms together; they do not know each other
+//!   verify          reads both sides and proves the copy, or says where it differs
 //! ```
 
 pub mod data_plane;
 pub mod link;
+pub mod link_memory;
 pub mod metadata_sync;
 pub mod offset_map;
+pub mod placement;
 pub mod position;
 pub mod position_store;
+pub mod preflight;
+pub mod preview_rights;
 pub mod side;
+pub mod spread;
+pub mod verify;

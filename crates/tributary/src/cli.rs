@@ -6,10 +6,12 @@
 mod config_check;
 mod ending;
 mod mirror_maker;
+mod preflight;
 mod preview;
 mod replicate;
 mod standalone;
 mod validate;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,9 +64,11 @@ impl From<Exit> for ExitCode {
       --to central-1:9093 --to-config central.properties --topics 'orders\\..*'\n\n  \
       One process with links from files, configured with Confluent Replicator's keys:\n    \
       tributary standalone worker.properties west.properties east.properties\n\n  \
+      Whether a copy is complete and unchanged, record by record:\n    \
+      tributary verify --from west-1:9092 --to central-1:9092 --topics 'orders\\..*'\n\n  \
       The flows of a MirrorMaker 2 file, checked first:\n    \
       tributary validate -f mm2.properties && tributary mirror-maker mm2.properties\n\n\
-      Exit codes: 0 done, 1 error, 2 wrong usage, 3 not everything is copied, 130 interrupted twice."
+      Exit codes: 0 done, 1 error, 2 wrong usage, 3 something is missing or differs, 130 interrupted twice."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -97,10 +101,15 @@ enum Command {
     Replicate(Box<ReplicateArgs>),
     /// Show what a link would do, topic by topic, and change nothing
     Preview(PreviewArgs),
+    /// Say whether a link could run: connections and permissions, on both sides
+    #[command(alias = "check")]
+    Preflight(preflight::PreflightArgs),
     /// Run one process with the links of the given files, as connect-standalone does
     Standalone(StandaloneArgs),
     /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
     MirrorMaker(mirror_maker::MirrorMakerArgs),
+    /// Compare both sides record by record, and explain every difference
+    Verify(Box<verify::VerifyArgs>),
     /// Say what is wrong with configuration files, without contacting anything
     Validate(validate::ValidateArgs),
     /// What keys mean, and what becomes of those in a file
@@ -142,7 +151,7 @@ pub(crate) struct ReplicateArgs {
     /// Where partitions begin that have no position
     #[arg(
         long,
-        value_name = "earliest|latest|TIME|TOPIC:PARTITION=OFFSET,…",
+        value_name = "earliest|latest|TIME|TOPIC=…|TOPIC:PARTITION=OFFSET,…",
         default_value = "earliest"
     )]
     start: String,
@@ -301,9 +310,11 @@ fn execute(cli: Cli) -> Exit {
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Preview(args) => preview::run(args).await,
+            Command::Preflight(args) => preflight::run(args).await,
             Command::Replicate(args) => replicate::run(*args).await,
             Command::Standalone(args) => standalone::run(args).await,
             Command::MirrorMaker(args) => mirror_maker::run(args).await,
+            Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
         }

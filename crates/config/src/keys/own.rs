@@ -29,7 +29,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Text,
         Some("earliest"),
         Implemented,
-        "where partitions without a position begin: earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset pairs",
+        "where partitions without a position begin: earliest, latest or a time like 2026-01-31T12:00:00Z, for single topics topic=place, for single partitions topic:partition=offset",
     ),
     key(
         Link,
@@ -60,8 +60,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.quarantine.topic",
         Text,
         None,
-        NotYet("nothing is quarantined"),
-        "where quarantined records go",
+        Implemented,
+        "where refused records go with tributary.on.refused=quarantine; <link>.quarantine if unset",
     )
     .low(),
     key(
@@ -69,18 +69,35 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.offsets",
         OneOf(&["auto", "preserve", "map"]),
         Some("auto"),
-        NotYet("offsets are mapped, and the map is recorded"),
-        "placement of records at the destination",
+        Implemented,
+        "placement of records at the destination: preserve gives them the source's offsets, map the next free ones; auto preserves where it can",
     ),
     key(
         Link,
         "tributary.offsets.max.padding",
         Number(0, LONG),
         Some("1000000000"),
-        NotYet("nothing is padded"),
-        "most offsets to pad per partition",
+        Implemented,
+        "most offsets to pad per partition to preserve offsets",
     )
     .low(),
+    key(
+        Link,
+        "tributary.offsets.follow.start",
+        Boolean,
+        Some("true"),
+        Implemented,
+        "where offsets are preserved, what the source has deleted at the front of a log is deleted at the destination",
+    )
+    .low(),
+    key(
+        Link,
+        "tributary.on.foreign.writes",
+        OneOf(&["stop", "map"]),
+        None,
+        Implemented,
+        "when somebody else writes where offsets are preserved: stop the partition (with tributary.offsets=preserve, if not said otherwise), or map offsets from there on (with auto)",
+    ),
     key(
         Link,
         "tributary.timestamps",

@@ -2,7 +2,12 @@
 
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
-use crate::link::{FetchSettings, OnRefused, ProduceSettings};
+use crate::keys::Scope;
+use crate::link::{
+    FetchSettings, OffsetSettings, Offsets, OnForeignWrites, OnRefused, ProduceSettings, StartGroup,
+};
+use crate::provenance::Provenance;
+use crate::rename::{MAX_TOPIC_NAME, check_name};
 use crate::resolve::reader::Reader;
 
 /// With more requests under way an idempotent producer does not keep order.
@@ -19,19 +24,80 @@ fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
 pub(super) fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
     match reader.text("tributary.on.refused") {
         Some("skip") => OnRefused::Skip,
-        Some("quarantine") => {
-            if let Some(entry) = reader.entry("tributary.on.refused") {
-                reader.refuse(
-                    entry,
-                    "refused records cannot be quarantined yet",
-                    Some("choose one of stop, skip".to_owned()),
-                );
-            }
-            OnRefused::Stop
-        }
+        Some("quarantine") => OnRefused::Quarantine,
         Some(_) => OnRefused::Stop,
         None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
         None => OnRefused::Stop,
+    }
+}
+
+/// Where refused records go: a topic that is called after the link.
+pub(super) fn quarantine_topic(reader: &mut Reader<'_>, link: Option<&str>) -> String {
+    if let Some(entry) = reader.entry("tributary.quarantine.topic") {
+        let name = entry.value.trim();
+        if let Err(problem) = check_name(name) {
+            reader.refuse(entry, problem.to_string(), None);
+        }
+        return name.to_owned();
+    }
+    let legal = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+        true => c,
+        false => '_',
+    };
+    let link: String = link.unwrap_or_default().chars().map(legal).collect();
+    let longest = MAX_TOPIC_NAME - ".quarantine".len();
+    format!("{}.quarantine", &link[..link.len().min(longest)])
+}
+
+/// What records say of where they came from.
+pub(super) fn provenance(reader: &mut Reader<'_>) -> Option<Provenance> {
+    let key = "provenance.header.filter.overrides";
+    let overrides = match Provenance::parse(reader.text(key).unwrap_or_default()) {
+        Ok(provenance) => provenance,
+        Err(wrong) => {
+            if let Some(entry) = reader.entry(key) {
+                reader.refuse(entry, wrong, None);
+            }
+            Provenance::default()
+        }
+    };
+    let enabled = reader.boolean("provenance.header.enable") == Some(true);
+    enabled.then_some(overrides)
+}
+
+/// The group whose offsets partitions begin at that have no position.
+pub(super) fn start_group(reader: &Reader<'_>, link: Option<&str>) -> Option<StartGroup> {
+    let group = reader.text("src.consumer.group.id");
+    let is_given = group.is_some() || reader.text("offset.start").is_some();
+    if !is_given && reader.scope != Scope::Replicator {
+        return None;
+    }
+    let id = group.or(link)?.to_owned();
+    Some(StartGroup { id, is_given })
+}
+
+/// Which offsets records get at the destination.
+pub(super) fn offsets(reader: &Reader<'_>) -> OffsetSettings {
+    let defaults = OffsetSettings::default();
+    OffsetSettings {
+        placement: match reader.text("tributary.offsets") {
+            Some("preserve") => Offsets::Preserve,
+            Some("map") => Offsets::Map,
+            _ => Offsets::Auto,
+        },
+        max_padding: reader
+            .number("tributary.offsets.max.padding")
+            .unwrap_or(defaults.max_padding),
+        follow_start: reader
+            .boolean("tributary.offsets.follow.start")
+            .unwrap_or(defaults.follow_start),
+        on_foreign_writes: match reader.text("tributary.on.foreign.writes") {
+            Some("map") => OnForeignWrites::Map,
+            Some(_) => OnForeignWrites::Stop,
+            // Several links may write to one topic: that has to go on working where nothing else was asked for.
+            None if reader.text("tributary.offsets") == Some("preserve") => OnForeignWrites::Stop,
+            None => OnForeignWrites::Map,
+        },
     }
 }
 

@@ -15,7 +15,9 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod asides;
 mod orders;
+mod placing;
 mod reading;
 mod recreated;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod tests;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
@@ -33,15 +36,20 @@ use tokio::time::Instant;
 use super::decode::Decoder;
 use super::pace::Pace;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::placing::{Filler, Placing};
 use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
+use crate::spread::Spread;
 
+pub(crate) use asides::AsideOrder;
 pub use orders::Assignment;
 pub(crate) use orders::{
-    EstablishOrder, Established, Index, LocateOrder, Located, Place, Settings,
+    EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
+    Place, Settings, TrimOrder,
 };
+pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
@@ -56,7 +64,9 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
-    to_establish: HashMap<(NodeId, NodeId), Vec<EstablishOrder>>,
+    /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
+    to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
+    to_set_aside: Vec<AsideOrder>,
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
     readers: BTreeMap<NodeId, Reader>,
@@ -65,6 +75,12 @@ pub(crate) struct Core {
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
     decoder: Decoder,
+    filler: Filler,
+    /// Partitions with a gap to be filled, and brokers that are filling some.
+    gaps: BTreeSet<Index>,
+    filling: BTreeSet<NodeId>,
+    /// Partitions whose log start may have to be moved.
+    to_trim: BTreeSet<Index>,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
 }
@@ -79,6 +95,7 @@ impl Core {
             to_locate: BTreeSet::new(),
             locating: false,
             to_establish: HashMap::new(),
+            to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
             storing: Vec::new(),
             readers: BTreeMap::new(),
@@ -86,6 +103,10 @@ impl Core {
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
+            filler: Filler::default(),
+            gaps: BTreeSet::new(),
+            filling: BTreeSet::new(),
+            to_trim: BTreeSet::new(),
             topics_in_doubt: false,
         }
     }
@@ -99,6 +120,8 @@ impl Core {
             source: assignment.source,
             source_id: assignment.source_id,
             destination: assignment.destination,
+            changes: Arc::new(assignment.changes),
+            setting_aside: false,
             start: assignment.start,
             phase: Phase::Starting,
             timer: None,
@@ -111,6 +134,7 @@ impl Core {
             follower: None,
             destination_leader: None,
             next_fetch: 0,
+            begun_at: 0,
             life: 0,
             position: assignment.stored,
             position_changed: false,
@@ -134,6 +158,9 @@ impl Core {
             readings: 0,
             refused: None,
             queued_for_send: false,
+            placing: Placing::default(),
+            doubt: None,
+            store_first: false,
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);
@@ -189,29 +216,6 @@ impl Core {
         all.filter(|(_, partition)| partition.source.topic == *topic)
             .map(|(index, _)| *index)
             .collect()
-    }
-
-    /// The stored position belongs to a copy under another name.
-    fn moved(&mut self, index: Index, before: &TopicName) {
-        let Some(partition) = self.partitions.get_mut(&index) else {
-            return;
-        };
-        let offset = partition.position.as_ref().map(|p| p.offset.0);
-        let stop = Stop {
-            state: "destination-renamed",
-            offset,
-            reason: format!(
-                "the position of this link belongs to the copy {before}; records before source offset {} are not in {}. \
-                 Use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
-                 source still has",
-                offset.unwrap_or(0),
-                partition.destination.topic
-            ),
-        };
-        match self.settings.on_recreate {
-            OnRecreate::Stop => self.stop(index, stop),
-            OnRecreate::Restart => partition.begin_anew(&stop),
-        }
     }
 
     /// When something is due by time alone.
@@ -315,7 +319,8 @@ impl Core {
         // may have been running when the look-up began.
         let reads = matches!(partition.phase, Phase::Starting)
             && partition.open_calls == 0
-            && !partition.establishing;
+            && !partition.establishing
+            && !partition.setting_aside;
         if !reads {
             return;
         }
@@ -327,22 +332,19 @@ impl Core {
             }
         }
         partition.source_id = source.topic_id;
-        let order = EstablishOrder {
-            index: located.index,
-            source: partition.source.clone(),
-            source_id: source.topic_id,
-            destination: partition.destination.clone(),
-            destination_id: destination.topic_id,
-            position: partition.position.clone(),
-            start: partition.start,
-            raise_epoch: partition.raise_epoch,
-            readings: partition.readings,
-            shared: self.settings.shared,
-            on_gap: self.settings.on_gap,
-        };
+        let order = EstablishOrder::new(
+            &self.settings,
+            located.index,
+            partition,
+            destination.topic_id,
+        );
         partition.establishing = true;
         self.to_establish
-            .entry((source.leader.node, destination.leader.node))
+            .entry((
+                source.leader.node,
+                destination.leader.node,
+                partition.changes.spread,
+            ))
             .or_default()
             .push(order);
     }
@@ -351,7 +353,8 @@ impl Core {
     pub(crate) fn take_establish(
         &mut self,
     ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
-        std::mem::take(&mut self.to_establish).into_iter()
+        let orders = std::mem::take(&mut self.to_establish).into_iter();
+        orders.map(|((from, to, _), orders)| ((from, to), orders))
     }
 
     /// Takes the outcome of establishing one partition.
@@ -368,15 +371,17 @@ impl Core {
                 store_first,
                 repeated,
                 end,
+                ground,
             } => {
                 partition.end = Some((end, now));
+                partition.stand_on(ground, &position, self.settings.offsets.placement);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 if repeated > 0 {
                     partition.report_repeated(repeated, position.offset.0);
                 }
                 partition.begin(position, landed);
-                if self.settings.on_refused == OnRefused::Skip {
+                if self.settings.on_refused != OnRefused::Stop {
                     // Which records were left out before a restart is not known any more.
                     partition.recovery.distrust_numbers();
                 }
@@ -388,6 +393,7 @@ impl Core {
                     self.run(index);
                 }
             }
+            Established::Unsettled(end) => self.unsettled(index, end, now),
             Established::Retry(trouble) => {
                 partition.readings = 0;
                 self.retry(index, trouble, now);
@@ -397,12 +403,17 @@ impl Core {
                 self.retry(index, trouble, now);
             }
             Established::Stop(stop) => self.stop(index, stop),
+            Established::Foreign(stop) => self.foreign(index, stop, now),
+            Established::CannotPlace(stop) => self.cannot_place(index, stop, now),
         }
     }
 
     fn run(&mut self, index: Index) {
         if let Some(partition) = self.partitions.get_mut(&index) {
             partition.phase = Phase::Running;
+            partition.pad(&mut self.filler);
+            self.to_trim.insert(index);
+            self.queue_for_send(index);
             self.touch_reader(index);
         }
     }
@@ -483,6 +494,7 @@ impl Core {
                 link: self.settings.link.clone(),
                 partition: partition.source.clone(),
                 destination: partition.destination.topic.clone(),
+                spread: partition.changes.spread,
                 position,
                 segments: partition.map.take_changed(),
             });
@@ -567,9 +579,9 @@ impl Core {
         std::mem::take(&mut self.topics_in_doubt)
     }
 
-    /// Whether any Produce call has no answer.
+    /// Whether anything that writes has no answer.
     pub(crate) fn has_open_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || !self.filling.is_empty()
     }
 
     fn mark_changed(&mut self, index: Index) {

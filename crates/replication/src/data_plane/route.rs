@@ -11,15 +11,15 @@
 
 use bytes::Bytes;
 use kafka_wire::batch::{
-    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, LegacyEntry, PassLimits,
-    Passage, RawBatch, Verdict, control_type, passage, verify_crc,
+    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, LegacyEntry, Obstacle,
+    PassLimits, Passage, RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
-use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
+use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
 
 /// Why reading cannot go on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Blocked {
     /// Offset of the batch or record.
     pub(crate) offset: i64,
@@ -27,6 +27,8 @@ pub(crate) struct Blocked {
     pub(crate) cause: Cause,
     /// What is wrong with it, for an operator.
     pub(crate) reason: String,
+    /// The record, in a batch of its own, where it is to be set aside before reading goes on behind it.
+    pub(crate) aside: Option<Box<RawBatch>>,
 }
 
 /// Kinds of trouble with a batch.
@@ -38,6 +40,8 @@ pub(crate) enum Cause {
     Damaged,
     /// This destination does not take it.
     Refused,
+    /// It cannot get the offsets it has at the source.
+    CannotPlace,
 }
 
 impl Cause {
@@ -47,6 +51,7 @@ impl Cause {
             Self::CannotPass => "cannot-pass",
             Self::Damaged => "damaged",
             Self::Refused => "refused",
+            Self::CannotPlace => "cannot-place",
         }
     }
 }
@@ -62,6 +67,15 @@ impl Blocked {
             offset,
             cause,
             reason: reason.to_string(),
+            aside: None,
+        }
+    }
+
+    /// The record at its offset is to be set aside.
+    pub(super) fn set_aside(self, record: RawBatch) -> Self {
+        Self {
+            aside: Some(Box::new(record)),
+            ..self
         }
     }
 }
@@ -97,9 +111,14 @@ pub(crate) struct Routed {
     /// Batches that were read, and their bytes.
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
+    /// Where the next record can be written without copies of it in front, where holes are filled with them.
+    pub(crate) filled: i64,
     tiny: Tiny,
-    /// Behind the last entry in an old format that was taken in.
+    /// Behind the last entry of those that are gathered, in an old format or changed, and its leader epoch.
     old_end: i64,
+    old_epoch: i32,
+    /// Records that came back.
+    pub(super) returned: Returned,
 }
 
 /// Judges what was read from `wanted` on.
@@ -112,15 +131,21 @@ pub(crate) fn route(
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
     let mut routed = Routed::nothing(wanted);
+    let pending = rules.place.as_ref().and_then(|place| place.pending);
+    routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
                 routed.read_batches += 1;
                 routed.read_bytes += batch.bytes().len();
-                routed
-                    .release(&mut old, rules, decoder)
-                    .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+                if rules.changes.is_empty() {
+                    routed
+                        .release(&mut old, rules, decoder)
+                        .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+                } else {
+                    routed.change(&batch, &mut filter, &mut old, rules, decoder)
+                }
             }
             Ok(Entry::Legacy(entry)) => {
                 // What came before it is written before it, and leaves the encoder free.
@@ -133,6 +158,8 @@ pub(crate) fn route(
             }
         };
         if let Err(blocked) = done {
+            // What was gathered, and turned out not to be usable, is not passed over.
+            routed.old_end = routed.old_end.min(blocked.offset);
             routed.blocked = Some(blocked);
             break;
         }
@@ -151,7 +178,9 @@ impl Routed {
     pub(crate) fn nothing(next: i64) -> Self {
         Self {
             next,
+            filled: next,
             leader_epoch: -1,
+            old_epoch: -1,
             ..Self::default()
         }
     }
@@ -170,7 +199,7 @@ impl Routed {
         self.skipped.append(&mut decoder.take_skipped());
         made.into_iter().for_each(|piped| self.take_old(piped));
         if done.is_ok() {
-            self.old_end = entry.offset.saturating_add(1);
+            (self.old_end, self.old_epoch) = (entry.offset.saturating_add(1), -1);
         }
         done
     }
@@ -185,11 +214,14 @@ impl Routed {
     ) -> Result<(), Blocked> {
         let made = decoder.gathered(old, rules);
         self.skipped.append(&mut decoder.take_skipped());
-        if let Some(piped) = made? {
-            self.take_old(piped);
+        match made? {
+            Some(piped) if rules.changes.is_empty() => self.take_old(piped),
+            // What is left out on purpose is no hole.
+            Some(piped) => self.take(piped),
+            None => {}
         }
         let end = std::mem::take(&mut self.old_end);
-        self.pass_over_to(end, -1);
+        self.pass_over_to(end, self.old_epoch);
         Ok(())
     }
 
@@ -209,6 +241,7 @@ impl Routed {
 
     fn take(&mut self, piped: PipedBatch) {
         self.next = piped.next;
+        self.filled = piped.last_offset() + 1;
         self.leader_epoch = piped.leader_epoch;
         self.batches.push(piped);
     }
@@ -232,21 +265,31 @@ impl Routed {
             Verdict::Deliver => {}
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
-                self.pass_over(&info);
+                self.leave_gap(&info, rules);
                 return Ok(());
             }
             Verdict::DropControl => {
                 self.dropped.control += 1;
-                self.pass_over(&info);
+                self.leave_gap(&info, rules);
                 return Ok(());
             }
         }
         let limits = PassLimits {
             max_message_bytes: rules.max_message_bytes,
-            first_offset: Some(self.next),
+            first_offset: Some(
+                rules
+                    .place
+                    .map_or(self.next, |p| p.whole_from.min(self.next)),
+            ),
             keep_append_time: rules.keep_append_time,
         };
         match passage(&info, &limits) {
+            Passage::Untouched | Passage::Blocked(Obstacle::Thinned { .. })
+                if rules.place.is_some_and(|place| place.copies)
+                    && (info.base_offset > self.filled || info.records < info.offsets()) =>
+            {
+                self.decode(&batch, DecodeReason::Thinned, rules, decoder)?;
+            }
             Passage::Untouched if rules.refuse_some_of(info.base_offset, info.last_offset) => {
                 self.decode(&batch, DecodeReason::Refused, rules, decoder)?;
             }
@@ -289,7 +332,7 @@ impl Routed {
         };
         match again {
             Some(batch) => self.take(PipedBatch::untouched(batch)),
-            None => (self.next, self.leader_epoch) = (next, leader_epoch),
+            None => (self.next, self.filled, self.leader_epoch) = (next, next, leader_epoch),
         }
     }
 
@@ -301,7 +344,13 @@ impl Routed {
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
         self.merge(rules, decoder);
-        let made = decoder.reshape(batch, reason, self.next, rules);
+        let made = match &rules.place {
+            Some(place) if place.copies => decoder.fill(batch, self.filled, self.next, rules),
+            Some(place) if place.runs => decoder
+                .reshape(batch, reason, self.next, rules)
+                .and_then(|made| decoder.by_runs(made)),
+            _ => decoder.reshape(batch, reason, self.next, rules),
+        };
         // Nothing of a batch that cannot be used has been left out.
         let mut skipped = decoder.take_skipped();
         let made = made?;
@@ -311,6 +360,15 @@ impl Routed {
         }
         made.into_iter().for_each(|piped| self.take(piped));
         Ok(())
+    }
+
+    /// Reading goes on behind a batch that is not written. Where markers take its offsets, no copies do.
+    fn leave_gap(&mut self, info: &BatchInfo, rules: &Rules) {
+        let markers = rules.place.is_some_and(|place| place.markers);
+        if markers && self.filled >= info.base_offset {
+            self.filled = self.filled.max(info.next_offset());
+        }
+        self.pass_over(info);
     }
 
     fn pass_over(&mut self, info: &BatchInfo) {
@@ -331,5 +389,6 @@ impl Routed {
     }
 }
 
+mod changed;
 #[cfg(test)]
 mod tests;

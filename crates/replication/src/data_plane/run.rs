@@ -4,6 +4,8 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod placing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +22,17 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Settings};
+use super::core::{
+    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
+    Settings, Watched,
+};
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
 use super::locate::locate;
 use super::partition::Stop;
+use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
+use crate::placement::Grants;
 use crate::position_store::service::{self, StoreEvent};
 use crate::position_store::{PositionStore, StoreEntry};
 
@@ -45,6 +52,13 @@ const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest wait for a request that may still be carried out after its connection has ended: below what
+/// recovery may take.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often logs are looked at where offsets are preserved, or more seldom where topics are.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
+const PAUSED: Duration = Duration::from_secs(4);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -116,7 +130,11 @@ enum Event {
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
+    SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+    Filled(NodeId, Vec<(FillGap, Filled)>),
+    Trimmed(Vec<(Index, Result<i64, String>)>),
+    Watched(Watched),
 }
 
 /// See the module.
@@ -124,6 +142,7 @@ pub struct DataPlane {
     core: Core,
     source: Cluster,
     destination: Cluster,
+    quarantine: Quarantine,
     fetch: FetchSettings,
     produce: ProduceSettings,
     rack: String,
@@ -141,6 +160,8 @@ pub struct DataPlane {
     store: mpsc::Sender<Vec<StoreEntry>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
+    watching: bool,
+    watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -169,6 +190,11 @@ impl DataPlane {
         let plane = Self {
             core,
             source: options.source,
+            quarantine: Quarantine {
+                cluster: options.destination.clone(),
+                topic: link.quarantine_topic.as_str().into(),
+                may_create: link.topics.auto_create,
+            },
             destination: options.destination,
             fetch: link.fetch.clone(),
             produce: link.produce.clone(),
@@ -186,6 +212,8 @@ impl DataPlane {
             store,
             store_trouble: None,
             open_end_readings: 0,
+            watching: false,
+            watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
         };
         (
@@ -206,11 +234,18 @@ impl DataPlane {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
-        for timer in [&mut flush, &mut ends, &mut status] {
+        let mut watch = interval(self.watch_interval);
+        for timer in [&mut flush, &mut ends, &mut status, &mut watch] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
+        let mut looked = Instant::now();
         let outcome = loop {
+            let now = Instant::now();
+            if now.saturating_duration_since(looked) > PAUSED {
+                self.core.was_paused(now);
+            }
+            looked = now;
             self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
@@ -227,6 +262,7 @@ impl DataPlane {
                     None => commanded = false,
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
+                _ = watch.tick() => self.watch_logs(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => self.read_ends(),
                 _ = status.tick() => self.publish(),
@@ -324,6 +360,7 @@ impl DataPlane {
                     self.core.on_established(index, outcome, now);
                 }
             }
+            Event::SetAside(order, outcome) => self.core.on_set_aside(order, outcome, now),
             Event::Store(StoreEvent::Stored) => {
                 self.store_trouble = None;
                 self.core.on_stored();
@@ -331,6 +368,12 @@ impl DataPlane {
             Event::Store(StoreEvent::Trouble(trouble)) => {
                 tracing::error!("{trouble}");
                 self.store_trouble = Some(trouble);
+            }
+            Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Watched(watched) => {
+                self.watching = false;
+                self.core.on_watched(&watched, now);
             }
             Event::Ends(read_at, result) => {
                 self.open_end_readings = self.open_end_readings.saturating_sub(1);
@@ -399,6 +442,15 @@ impl DataPlane {
                     send(&events, Event::Established(outcomes)).await;
                 });
         }
+        while let Some(order) = self.core.take_aside() {
+            let (quarantine, events) = (self.quarantine.clone(), self.events.clone());
+            self.scope
+                .spawn("quarantine", OnFailure::StopScope, async move {
+                    let outcome = quarantine.write(&order).await;
+                    send(&events, Event::SetAside(order, outcome)).await;
+                });
+        }
+        self.hand_out_placing();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -522,9 +574,12 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.topics.naming.is_constant(),
+        shared: link.topics.naming.may_merge() || !link.topics.preserve_partitions,
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
+        offsets: link.offsets,
+        grants: Grants::of(&link.destination),
+        settle: link.produce.request_timeout.min(SETTLE),
     }
 }

@@ -20,6 +20,7 @@ use super::history::History;
 use super::observe::{Look, Observation, observe};
 use super::plan::settings::refusal;
 use super::plan::{Plan, Rules, Step};
+use crate::placement::Outlook;
 
 /// Everything there is to show.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -55,13 +56,16 @@ pub struct Row {
     pub problems: Vec<Problem>,
     /// Bytes the source keeps of it, counted once per partition.
     pub bytes: Option<u64>,
+    /// What is to be expected of its offsets, where that was looked at.
+    pub offsets: Option<Outlook>,
 }
 
 impl Row {
     /// Whether records of it would not be copied, although it is selected.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        self.problems.iter().any(Problem::is_blocking)
+        let refused = self.offsets.as_ref().is_some_and(|o| o.refused > 0);
+        refused || self.problems.iter().any(Problem::is_blocking)
     }
 
     /// Whether there is something to know about it that does not keep its records back.
@@ -100,6 +104,7 @@ pub async fn preview(
     let report = apply(destination, &plan.steps, Mode::Check).await;
     let bytes = retained(source, &seen).await;
     let mut preview = rows(&seen, &plan, report.applied, &rules.settings);
+    preview.notices.extend(decoding(&rules.settings));
     match bytes {
         Ok(bytes) => {
             for row in preview.rows.iter_mut().filter(|row| row.selected) {
@@ -109,6 +114,16 @@ pub async fn preview(
         Err(reason) => preview.bytes_unknown = Some(reason),
     }
     Ok(preview)
+}
+
+/// Why no batch passes as it is, where that is so.
+fn decoding(settings: &TopicSettings) -> Vec<String> {
+    let transforms = settings.naming.transforms();
+    let transforms = transforms.map(|chain| format!("transforms, in this order: {chain}"));
+    let spread = (!settings.preserve_partitions).then(|| {
+        "topic.preserve.partitions=false: records are spread over the destination's partitions by their keys".to_owned()
+    });
+    transforms.into_iter().chain(spread).collect()
 }
 
 fn rows(
@@ -145,6 +160,7 @@ fn rows(
         let problem = match applied.outcome {
             Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
             Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
+            Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
             Outcome::Refused(state, reason) => Some((state, reason)),
         };
         if let Some((state, reason)) = problem {
@@ -184,6 +200,7 @@ fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
         steps: Vec::new(),
         problems: Vec::new(),
         bytes: None,
+        offsets: None,
     }
 }
 

@@ -35,27 +35,41 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let content = match std::fs::read(path) {
-            Ok(bytes) => parse(path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => {
-                return Err(StoreError::File {
-                    path: path.to_owned(),
-                    cause,
-                });
-            }
-        };
-        let store = Self {
-            path: Arc::new(path.to_owned()),
-            loaded: Arc::new(content.clone()),
-            content: Arc::new(Mutex::new(content.clone())),
-        };
+        let store = Self::look(path)?;
         // A place that cannot be written is found now, not after the first copy.
-        replace(path, &content).map_err(|cause| StoreError::File {
+        replace(path, &store.loaded).map_err(|cause| StoreError::File {
             path: path.to_owned(),
             cause,
         })?;
         Ok(store)
+    }
+
+    /// As [`FileStore::open`], and nothing is written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        let content = Self::read(path)?;
+        Ok(Self {
+            path: Arc::new(path.to_owned()),
+            loaded: Arc::new(content.clone()),
+            content: Arc::new(Mutex::new(content)),
+        })
+    }
+
+    /// Reads a file without ever writing it; a missing one is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds something else.
+    pub fn read(path: &Path) -> Result<BTreeMap<String, Value>, StoreError> {
+        match std::fs::read(path) {
+            Ok(bytes) => parse(path, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(cause) => Err(StoreError::File {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
     }
 
     pub(super) fn load(&self, link: &str) -> StoredLink {
@@ -163,6 +177,7 @@ mod tests {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
             destination: "t".into(),
+            spread: None,
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,
@@ -171,6 +186,7 @@ mod tests {
                 destination_end: Destination(offset),
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
+                placement: Default::default(),
             },
             segments: Vec::new(),
         }

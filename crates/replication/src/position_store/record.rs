@@ -3,10 +3,13 @@
 //! ```text
 //! ["<link>",{"topic":"t","partition":0}]            {"offset":123, "topic.id":…, …}     a position
 //! ["<link>",{"topic":"t","partition":0,"runs":7}]   {"runs":[[source,destination,length],…]}
+//! ["<link>",{"topic":"t","partition":0,"of":4,"to":1}]   the same for one of four destination partitions
 //! ```
 //!
-//! `offset` is the next source offset to copy. The order of the members of a key matters, as Connect
-//! finds keys by their bytes. Other connectors' records in the same topic are none of ours and are
+//! `offset` is the next source offset to copy. A partition whose records have the source's offsets says so by
+//! `"placement":"preserved"`, with what its markers need.
+//!
+//! The order of the members of a key matters, as Connect finds keys by their bytes. Other connectors' records in the same topic are none of ours and are
 //! passed over, and so are a link's records of other things (`metadata_sync/acl/record.rs`).
 
 use kafka_wire::types::{ProducerIdentity, TopicId, TopicPartition};
@@ -14,8 +17,12 @@ use serde_json::{Map, Value, json};
 
 use super::{StoreEntry, Stored, StoredLink};
 use crate::offset_map::{Run, Segment};
-use crate::position::Position;
+use crate::position::{Placement, Position, Preserved};
 use crate::side::{Destination, Source};
+use crate::spread::Spread;
+
+/// The word for a partition whose records have the source's offsets; without one they are mapped.
+const PRESERVED: &str = "preserved";
 
 /// A key and its value, as text.
 pub type TextRecord = (String, String);
@@ -23,7 +30,7 @@ pub type TextRecord = (String, String);
 /// What an entry is stored as.
 #[must_use]
 pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
-    let mut records = vec![(key(&entry.link, &entry.partition, None), position(entry))];
+    let mut records = vec![(key(entry, None), position(entry))];
     for segment in &entry.segments {
         let runs: Vec<_> = segment
             .runs
@@ -31,21 +38,23 @@ pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
             .map(|run| json!([run.source.0, run.destination.0, run.length]))
             .collect();
         let value = json!({ "runs": runs }).to_string();
-        records.push((
-            key(&entry.link, &entry.partition, Some(segment.number)),
-            value,
-        ));
+        records.push((key(entry, Some(segment.number)), value));
     }
     records
 }
 
-fn key(link: &str, partition: &TopicPartition, segment: Option<u32>) -> String {
+fn key(entry: &StoreEntry, segment: Option<u32>) -> String {
+    let (link, partition) = (entry.link.as_str(), &entry.partition);
     // Written by hand: the order of members is part of the format.
     let segment = segment
         .map(|number| format!(",\"runs\":{number}"))
         .unwrap_or_default();
+    let spread = entry
+        .spread
+        .map(|spread| format!(",\"of\":{},\"to\":{}", spread.of, spread.to))
+        .unwrap_or_default();
     format!(
-        "[{},{{\"topic\":{},\"partition\":{}{segment}}}]",
+        "[{},{{\"topic\":{},\"partition\":{}{spread}{segment}}}]",
         Value::from(link),
         Value::from(partition.topic.as_str()),
         partition.partition
@@ -54,7 +63,7 @@ fn key(link: &str, partition: &TopicPartition, segment: Option<u32>) -> String {
 
 fn position(entry: &StoreEntry) -> String {
     let position = &entry.position;
-    json!({
+    let mut value = json!({
         "offset": position.offset.0,
         "leader.epoch": position.leader_epoch,
         "topic.id": position.topic_id.0.to_string(),
@@ -64,8 +73,15 @@ fn position(entry: &StoreEntry) -> String {
         "producer.id": position.producer.id,
         "producer.epoch": position.producer.epoch,
         "producer.sequence": position.sequence,
-    })
-    .to_string()
+    });
+    if let Placement::Preserved(preserved) = &position.placement {
+        value["placement"] = PRESERVED.into();
+        value["marker.id"] = preserved.marker.id.into();
+        value["marker.epoch"] = preserved.marker.epoch.into();
+        value["marker.coordinator.epoch"] = preserved.coordinator_epoch.into();
+        value["padding"] = preserved.padding.into();
+    }
+    value.to_string()
 }
 
 /// Adds a record to what is known of `link`; a value of `None` deletes. Records of other links, and
@@ -79,7 +95,7 @@ pub fn decode(
     value: Option<&[u8]>,
     known: &mut StoredLink,
 ) -> Result<(), String> {
-    let Some((partition, segment)) = parse_key(link, key) else {
+    let Some((partition, spread, segment)) = parse_key(link, key) else {
         return Ok(());
     };
     let unreadable = || format!("the stored position of {partition} cannot be read");
@@ -87,7 +103,10 @@ pub fn decode(
         None => None,
         Some(bytes) => Some(serde_json::from_slice(bytes).map_err(|_| unreadable())?),
     };
-    let stored: &mut Stored = known.entry(partition.clone()).or_default();
+    let mut stored: &mut Stored = known.entry(partition.clone()).or_default();
+    if let Some(spread) = spread {
+        stored = stored.spread.entry(spread).or_default();
+    }
     match (segment, value) {
         (None, None) => stored.position = None,
         (None, Some(value)) => {
@@ -108,7 +127,33 @@ pub fn decode(
     Ok(())
 }
 
-fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<u32>)> {
+/// A segment of a map: its partition, its number, its runs; runs of `None` where it is deleted. `None` for any
+/// other record, also for the maps of what is spread over other partitions.
+///
+/// # Errors
+/// When the key is ours and the value cannot be understood.
+#[expect(
+    clippy::type_complexity,
+    reason = "three things that have no other use together"
+)]
+pub fn segment(
+    link: &str,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<(TopicPartition, u32, Option<Vec<Run>>)>, String> {
+    let Some((partition, None, Some(number))) = parse_key(link, key) else {
+        return Ok(None);
+    };
+    let runs = value
+        .map(|value| parse_runs(&serde_json::from_slice(value).ok()?))
+        .map(|runs| {
+            runs.ok_or_else(|| format!("the stored offset map of {partition} cannot be read"))
+        })
+        .transpose()?;
+    Ok(Some((partition, number, runs)))
+}
+
+fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<Spread>, Option<u32>)> {
     let Value::Array(parts) = serde_json::from_slice(key).ok()? else {
         return None;
     };
@@ -120,11 +165,19 @@ fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<u32>)> {
     }
     let topic = partition.get("topic")?.as_str()?;
     let number = i32::try_from(partition.get("partition")?.as_i64()?).ok()?;
+    let count = |name: &str| i32::try_from(partition.get(name)?.as_i64()?).ok();
+    let spread = match partition.contains_key("of") {
+        true => Some(Spread {
+            of: count("of")?,
+            to: count("to")?,
+        }),
+        false => None,
+    };
     let segment = match partition.get("runs") {
         None => None,
         Some(number) => Some(u32::try_from(number.as_u64()?).ok()?),
     };
-    Some((TopicPartition::new(topic.into(), number), segment))
+    Some((TopicPartition::new(topic.into(), number), spread, segment))
 }
 
 fn parse_position(value: &Map<String, Value>) -> Option<Position> {
@@ -145,6 +198,23 @@ fn parse_position(value: &Map<String, Value>) -> Option<Position> {
         sequence: i32::try_from(number("producer.sequence")?)
             .ok()
             .filter(|s| *s >= 0)?,
+        placement: match value.get("placement") {
+            None => Placement::Mapped,
+            Some(word) if word == PRESERVED => Placement::Preserved(parse_preserved(value)?),
+            Some(_) => return None,
+        },
+    })
+}
+
+fn parse_preserved(value: &Map<String, Value>) -> Option<Preserved> {
+    let number = |name: &str| value.get(name)?.as_i64().filter(|number| *number >= 0);
+    Some(Preserved {
+        marker: ProducerIdentity {
+            id: number("marker.id")?,
+            epoch: i16::try_from(number("marker.epoch")?).ok()?,
+        },
+        coordinator_epoch: i32::try_from(number("marker.coordinator.epoch")?).ok()?,
+        padding: number("padding")?,
     })
 }
 
@@ -175,6 +245,7 @@ mod tests {
             link: "a \"b\"".to_owned(),
             partition: TopicPartition::new("orders".into(), 3),
             destination: "west.orders".into(),
+            spread: None,
             position: Position {
                 offset: Source(42),
                 leader_epoch: 5,
@@ -183,6 +254,11 @@ mod tests {
                 destination_end: Destination(40),
                 producer: ProducerIdentity { id: 1000, epoch: 2 },
                 sequence: 17,
+                placement: Placement::Preserved(Preserved {
+                    marker: ProducerIdentity { id: 1001, epoch: 0 },
+                    coordinator_epoch: 4,
+                    padding: 33,
+                }),
             },
             segments: vec![Segment {
                 number: 2,
@@ -224,6 +300,34 @@ mod tests {
         assert_eq!(stored.segment.as_ref(), Some(&entry.segments[0]));
         decode(&entry.link, records[0].0.as_bytes(), None, &mut known).expect("a tombstone");
         assert_eq!(known[&entry.partition].position, None);
+    }
+
+    #[test]
+    fn the_parts_of_a_partition_that_is_spread_are_kept_apart() {
+        let spread = Spread { of: 4, to: 1 };
+        let entry = StoreEntry {
+            spread: Some(spread),
+            ..entry()
+        };
+        let records = encode(&entry);
+        assert_eq!(
+            records[0].0,
+            r#"["a \"b\"",{"topic":"orders","partition":3,"of":4,"to":1}]"#
+        );
+        assert_eq!(
+            records[1].0,
+            r#"["a \"b\"",{"topic":"orders","partition":3,"of":4,"to":1,"runs":2}]"#
+        );
+        let mut known = StoredLink::new();
+        for (key, value) in &records {
+            let value = Some(value.as_bytes());
+            decode(&entry.link, key.as_bytes(), value, &mut known).expect("ours");
+        }
+        let stored = &known[&entry.partition];
+        assert_eq!((&stored.position, &stored.segment), (&None, &None));
+        let part = &stored.spread[&spread];
+        assert_eq!(part.position.as_ref(), Some(&entry.position));
+        assert_eq!(part.segment.as_ref(), Some(&entry.segments[0]));
     }
 
     #[test]

@@ -1,17 +1,23 @@
 //! `tributary preview`: what a link would do, topic by topic; `replicate --dry-run` shows the same.
 
+use std::path::Path;
+
 use config::link::LinkConfig;
 use config::raw::RawConfig;
 use config::worker::WorkerConfig;
 use kafka_client::Cluster;
+use replication::data_plane::{Candidate, foresee};
 use replication::link;
 use replication::metadata_sync::preview::{Preview, Row, preview};
 use replication::metadata_sync::{Condition, Problem, Step};
+use replication::preview_rights::preview_rights;
 use serde_json::{Value, json};
 
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::progress::{cut, size};
 use crate::{output, settings};
+
+mod rights;
 
 /// Widest cells of the first three columns.
 const CELLS: [usize; 3] = [24, 18, 24];
@@ -42,7 +48,7 @@ impl Default for View {
 
 /// Runs the command.
 pub(super) async fn run(args: PreviewArgs) -> Exit {
-    let Some((link, worker)) = resolve(&args) else {
+    let Some((link, worker)) = resolve(&args.link, args.worker.as_deref()) else {
         return Exit::Usage;
     };
     let view = View {
@@ -54,14 +60,14 @@ pub(super) async fn run(args: PreviewArgs) -> Exit {
     show(&link, &worker, view).await
 }
 
-/// The settings, or nothing after every problem has been printed.
-fn resolve(args: &PreviewArgs) -> Option<(LinkConfig, WorkerConfig)> {
+/// The settings of a link and its worker, or nothing after every problem has been printed.
+pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig, WorkerConfig)> {
     let read = |path| {
         settings::read(path)
             .map_err(|problem| output::error(&problem))
             .ok()
     };
-    let worker = match &args.worker {
+    let worker = match worker {
         Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
         None => {
             let mut raw = RawConfig::new();
@@ -70,8 +76,8 @@ fn resolve(args: &PreviewArgs) -> Option<(LinkConfig, WorkerConfig)> {
             settings::worker(&raw, "default")?
         }
     };
-    let raw = read(&args.link)?;
-    let link = settings::link(&raw, &worker, &args.link.display().to_string())?;
+    let raw = read(link)?;
+    let link = settings::link(&raw, &worker, &link.display().to_string())?;
     Some((link, worker))
 }
 
@@ -81,7 +87,10 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     let destination = Cluster::new(link.destination.clone(), "destination");
     let rules = link::rules(link, worker);
     let preview = match preview(&source, &destination, &rules).await {
-        Ok(preview) => preview,
+        Ok(mut preview) => {
+            look_at_offsets(link, &source, &destination, &mut preview).await;
+            preview
+        }
         Err(error) => {
             output::error(&error);
             return Exit::Error;
@@ -90,18 +99,51 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     if let Some(topic) = &view.why {
         return why(&preview, topic, link, view.output);
     }
+    let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
     match view.output {
-        OutputFormat::Json => output::line(&document(&preview, link, &view).to_string()),
+        OutputFormat::Json => {
+            let mut document = document(&preview, link, &view);
+            document["access_rights"] = rights.as_ref().map_or(Value::Null, rights::object);
+            output::line(&document.to_string());
+        }
         OutputFormat::Table => {
-            for line in table(&preview, &view) {
+            let rights = rights.as_ref().map(rights::lines);
+            let lines = table(&preview, &view).into_iter();
+            for line in lines.chain(rights.into_iter().flatten()) {
                 output::line(&line);
             }
         }
     }
-    if preview.rows.iter().any(Row::is_error) {
+    if preview.rows.iter().any(Row::is_error) || rights.as_ref().is_some_and(rights::is_error) {
         Exit::NotReady
     } else {
         Exit::Done
+    }
+}
+
+/// Says of each topic that would be copied which offsets its records would get.
+async fn look_at_offsets(
+    link: &LinkConfig,
+    source: &Cluster,
+    destination: &Cluster,
+    preview: &mut Preview,
+) {
+    let copied = |row: &&Row| row.selected && !row.is_error() && !is_cycle(row);
+    let candidates: Vec<Candidate> = preview
+        .rows
+        .iter()
+        .filter(copied)
+        .filter_map(|row| {
+            Some(Candidate {
+                source: row.source.clone(),
+                destination: row.destination.clone()?,
+                partitions: row.partitions?,
+            })
+        })
+        .collect();
+    let mut outlooks = foresee(link, source, destination, &candidates).await;
+    for row in &mut preview.rows {
+        row.offsets = outlooks.remove(&row.source);
     }
 }
 
@@ -150,6 +192,9 @@ fn note(row: &Row) -> String {
         return problem.state.to_string();
     }
     let mut parts = Vec::new();
+    if let Some(offsets) = &row.offsets {
+        parts.push(format!("offsets {}", offsets.word()));
+    }
     for step in &row.steps {
         match step {
             Step::Create {
@@ -203,9 +248,19 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
     }));
     fit(&mut rows);
     let mut lines = aligned(&rows);
+    let refused = shown.clone().filter_map(|row| {
+        let offsets = row.offsets.as_ref().filter(|offsets| offsets.refused > 0)?;
+        let reasons: Vec<&str> = offsets.reasons.iter().map(String::as_str).collect();
+        let reasons = reasons.join("; ");
+        Some(format!(
+            "  {}: offsets-not-preserved: {reasons}",
+            row.source
+        ))
+    });
     let attention: Vec<String> = shown
         .flat_map(|row| &row.problems)
         .map(|p| format!("  {}: {}: {}", p.topic, p.state, p.sentence()))
+        .chain(refused)
         .chain(preview.notices.iter().map(|notice| format!("  {notice}")))
         .collect();
     lines.push(totals(preview, view).line());
@@ -353,6 +408,11 @@ fn object(row: &Row) -> Value {
         "steps": steps,
         "conditions": row.problems.iter().map(condition).collect::<Vec<_>>(),
         "bytes": row.bytes,
+        "offsets": row.offsets.as_ref().map(|offsets| json!({
+            "outlook": offsets.word(),
+            "padding": offsets.padding,
+            "reasons": offsets.reasons,
+        })),
     })
 }
 
@@ -400,6 +460,12 @@ fn why(preview: &Preview, topic: &str, link: &LinkConfig, format: OutputFormat) 
         for step in &row.steps {
             output::line(&format!("  {step}"));
         }
+        if let Some(offsets) = &row.offsets {
+            output::line(&format!("  offsets {}", offsets.word()));
+            for reason in &offsets.reasons {
+                output::line(&format!("    {reason}"));
+            }
+        }
         for problem in &row.problems {
             output::line(&format!("  {}: {}", problem.state, problem.sentence()));
         }
@@ -431,6 +497,7 @@ mod tests {
             steps,
             problems,
             bytes: Some(1 << 30),
+            offsets: None,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use config::keys::Scope;
+use config::link::LinkConfig;
 use config::pattern::Pattern;
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
@@ -28,15 +29,60 @@ const ID_LENGTH: usize = 8;
 
 /// Runs the command.
 pub(super) async fn run(args: ReplicateArgs) -> Exit {
-    let Some((mut link, mut worker)) = resolve(&args) else {
-        return Exit::Usage;
+    let asked = Quick {
+        from: &args.from,
+        to: &args.to,
+        topics: &args.topics,
+        topic: &args.topic,
+        exclude: &args.exclude,
+        rename: &args.rename,
+        start: &args.start,
+        name: args.name.as_deref(),
+        from_config: args.from_config.as_deref(),
+        to_config: args.to_config.as_deref(),
+        from_set: &args.from_set,
+        to_set: &args.to_set,
+        set: &args.set,
+        overrides: &args.overrides,
     };
+    let (link, worker) = match Box::pin(quick(&asked)).await {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    if args.dry_run {
+        return preview::show(&link, &worker, View::default()).await;
+    }
+    let options = args.ending.options();
+    Box::pin(worker::run(worker, vec![link], options)).await
+}
+
+/// A link that is described by options.
+pub(super) struct Quick<'a> {
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    pub(super) topics: &'a [String],
+    pub(super) topic: &'a [String],
+    pub(super) exclude: &'a [String],
+    pub(super) rename: &'a str,
+    pub(super) start: &'a str,
+    pub(super) name: Option<&'a str>,
+    pub(super) from_config: Option<&'a Path>,
+    pub(super) to_config: Option<&'a Path>,
+    pub(super) from_set: &'a [String],
+    pub(super) to_set: &'a [String],
+    pub(super) set: &'a [String],
+    pub(super) overrides: &'a [String],
+}
+
+/// The link with its name, and where its positions are. Problems are printed.
+pub(super) async fn quick(args: &Quick<'_>) -> Result<(LinkConfig, WorkerConfig), Exit> {
+    let (mut link, mut worker) = resolve(args).ok_or(Exit::Usage)?;
     if args.name.is_none() {
         match default_name(&link).await {
             Ok(name) => link.name = name,
             Err(error) => {
                 output::error(&error);
-                return Exit::Error;
+                return Err(Exit::Error);
             }
         }
     }
@@ -45,24 +91,20 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
     {
         *name = format!("tributary.{}.offsets.internal", link.name);
     }
-    if args.dry_run {
-        return preview::show(&link, &worker, View::default()).await;
-    }
-    let options = args.ending.options();
-    Box::pin(worker::run(worker, vec![link], options)).await
+    Ok((link, worker))
 }
 
 /// The settings, or nothing after every problem has been printed.
-fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConfig)> {
-    let include = patterns("--topics", &args.topics);
-    let exclude = patterns("--exclude", &args.exclude);
+fn resolve(args: &Quick<'_>) -> Option<(LinkConfig, WorkerConfig)> {
+    let include = patterns("--topics", args.topics);
+    let exclude = patterns("--exclude", args.exclude);
     let mut raw = RawConfig::new();
     for (flag, key, value) in [
-        ("--from", "src.kafka.bootstrap.servers", args.from.as_str()),
-        ("--to", "dest.kafka.bootstrap.servers", &args.to),
-        ("--rename", "topic.rename.format", &args.rename),
-        ("--start", "tributary.start", &args.start),
-        ("--name", "name", args.name.as_deref().unwrap_or("quick")),
+        ("--from", "src.kafka.bootstrap.servers", args.from),
+        ("--to", "dest.kafka.bootstrap.servers", args.to),
+        ("--rename", "topic.rename.format", args.rename),
+        ("--start", "tributary.start", args.start),
+        ("--name", "name", args.name.unwrap_or("quick")),
         ("default", "topic.poll.interval.ms", POLL_INTERVAL_MS),
         ("default", "topic.create.backoff.ms", "10000"),
         (
@@ -74,10 +116,10 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
         raw.set_flag(flag, key, value);
     }
     let mut worker_raw = RawConfig::new();
-    worker_raw.set_flag("--to", "bootstrap.servers", &args.to);
+    worker_raw.set_flag("--to", "bootstrap.servers", args.to);
     let overlaid = sides(args, &mut raw, &mut worker_raw)
-        .and_then(|()| settings::overlay(&mut raw, "--set", &args.set))
-        .and_then(|()| settings::overlay(&mut worker_raw, "--override", &args.overrides));
+        .and_then(|()| settings::overlay(&mut raw, "--set", args.set))
+        .and_then(|()| settings::overlay(&mut worker_raw, "--override", args.overrides));
     if let Err(problem) = overlaid {
         output::error(&problem);
         return None;
@@ -108,9 +150,9 @@ fn resolve(args: &ReplicateArgs) -> Option<(config::link::LinkConfig, WorkerConf
 }
 
 /// Client settings of both sides. The destination also keeps positions, so the worker takes its settings too.
-fn sides(args: &ReplicateArgs, link: &mut RawConfig, worker: &mut RawConfig) -> Result<(), String> {
-    let from = side(args.from_config.as_deref(), "--from-set", &args.from_set)?;
-    let to = side(args.to_config.as_deref(), "--to-set", &args.to_set)?;
+fn sides(args: &Quick<'_>, link: &mut RawConfig, worker: &mut RawConfig) -> Result<(), String> {
+    let from = side(args.from_config, "--from-set", args.from_set)?;
+    let to = side(args.to_config, "--to-set", args.to_set)?;
     for entry in from.entries() {
         let key = format!("src.kafka.{}", entry.key);
         link.set(key, entry.value.clone(), entry.origin.clone());
@@ -158,7 +200,7 @@ fn patterns(flag: &str, texts: &[String]) -> Option<Vec<Pattern>> {
 }
 
 /// The first characters of both cluster ids.
-async fn default_name(link: &config::link::LinkConfig) -> Result<String, String> {
+async fn default_name(link: &LinkConfig) -> Result<String, String> {
     let id = async |config: &config::client::ClientConfig, side: &str| {
         let cluster = Cluster::new(config.clone(), side);
         let none = MetadataTopics::Topics(Vec::new());

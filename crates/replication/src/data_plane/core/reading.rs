@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::decode::Rules;
 use super::super::partition::{Partition, Phase};
-use super::super::route::{Blocked, Routed};
+use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::{Core, Index};
 
@@ -24,7 +24,7 @@ pub(crate) struct FetchOrder {
     /// Partitions to ask for, new or otherwise than before.
     pub(crate) set: Vec<(Index, TopicPartition, Wanted, Rules)>,
     /// Partitions to ask for no longer.
-    pub(crate) remove: Vec<TopicPartition>,
+    pub(crate) remove: Vec<(Index, TopicPartition)>,
     /// How long the broker may wait for news.
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     /// What its session asks for.
     asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
-    removals: Vec<TopicPartition>,
+    removals: Vec<(Index, TopicPartition)>,
     held_back: BTreeSet<Index>,
 }
 
@@ -145,7 +145,7 @@ impl Core {
         }
         let Some(wanted) = wanted else {
             if reader.asked.remove(&index).is_some() {
-                reader.removals.push(partition.source.clone());
+                reader.removals.push((index, partition.source.clone()));
             }
             return None;
         };
@@ -153,9 +153,7 @@ impl Core {
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
-            reader
-                .removals
-                .retain(|removed| *removed != partition.source);
+            reader.removals.retain(|(removed, _)| *removed != index);
         }
         let told = before.is_some_and(|(w, r)| w == wanted && r == rules);
         (!told).then(|| (index, partition.source.clone(), wanted, rules))
@@ -231,7 +229,7 @@ impl Core {
         if fetched.last_stable >= 0 {
             partition.end = Some((fetched.last_stable, now));
         }
-        let routed = fetched.routed;
+        let mut routed = fetched.routed;
         // What was left out before a restart is met again.
         let known = partition.skipped_up_to;
         for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
@@ -242,15 +240,20 @@ impl Core {
             );
             partition.totals.skipped += 1;
         }
+        partition.note_returned(routed.returned);
         partition.note_sizes(routed.read_batches, routed.read_bytes);
         if routed.has_holes {
             partition.recovery.distrust_numbers();
         }
-        for piped in routed.batches {
-            partition.read(piped, &mut self.decoder);
+        let mut placed = true;
+        for piped in std::mem::take(&mut routed.batches) {
+            placed = placed && partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
-        partition.pass_over(routed.next, routed.leader_epoch, routed.dropped);
+        // Where something could not be placed, reading does not go on.
+        if placed && routed.next > fetched.asked {
+            partition.has_read(&routed);
+        }
         let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
@@ -260,12 +263,12 @@ impl Core {
             let trouble = "what landed is not what the source holds; it is copied again";
             return self.restart(index, trouble.to_owned(), now);
         }
-        let news = routed.next != fetched.asked || routed.blocked.is_some();
+        let news = routed.next != fetched.asked || routed.blocked.is_some() || !placed;
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
             partition.recover();
         }
-        if let Some(blocked) = routed.blocked {
+        if let Some(blocked) = routed.blocked.filter(|_| placed) {
             partition.blocked = Some(blocked);
         }
         if news {
@@ -306,7 +309,23 @@ impl Core {
         let Some(stop) = partition.blocked_stop().filter(|_| !waits) else {
             return;
         };
+        let blocked = partition
+            .blocked
+            .clone()
+            .filter(|_| partition.halted.is_none());
+        let asides = self.partitions.get(&index).zip(blocked.as_ref());
+        if let Some(asides) = asides.and_then(|(p, blocked)| self.blocked_aside(p, blocked)) {
+            return self.wait_for_aside(index, asides);
+        }
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
         // What was damaged on the way is whole when it is read again; once is enough to know.
+        let blocked = partition.blocked.as_ref();
+        let cannot_be_placed = blocked.is_some_and(|b| b.cause == Cause::CannotPlace);
+        if cannot_be_placed && partition.halted.is_none() {
+            return self.cannot_place(index, stop, now);
+        }
         let damaged = partition.blocked.as_ref().is_some_and(Blocked::is_damage);
         if damaged && partition.count_refusal(stop.offset.unwrap_or(-1)) < 2 {
             let trouble = format!("{}; it is read again", stop.reason);
