@@ -91,9 +91,10 @@ fn order_of(
     let start = link
         .start
         .of(asked.source.topic.as_str(), asked.source.partition);
+    let start = start.unwrap_or_else(|| link.start.of_topic(asked.source.topic.as_str()));
     let order = EstablishOrder {
         index: asked.index,
-        start: start.unwrap_or(link.start.everywhere),
+        start,
         source: asked.source,
         source_id: source.topic_id,
         destination: asked.destination,
@@ -104,10 +105,11 @@ fn order_of(
         position: None,
         raise_epoch: false,
         readings: 0,
-        shared: link.topics.naming.is_constant(),
+        shared: link.topics.naming.may_merge() || !link.topics.preserve_partitions,
+        changed: link.changes_records().is_some(),
         on_gap: link.on_gap,
         offsets: link.offsets,
-        leaves_out: link.on_refused == OnRefused::Skip,
+        leaves_out: link.on_refused != OnRefused::Stop,
         first: true,
         store_first: false,
         doubt: None,
