@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::LinkConfig;
+use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
@@ -29,7 +30,9 @@ use crate::link::assign::{Beginnings, RecordChanges, assignments};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
-use crate::position_store::{FileStore, PositionStore, StoreError, Stored, StoredLink, TopicStore};
+use crate::position_store::{
+    FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
+};
 
 mod assign;
 
@@ -187,7 +190,7 @@ impl Link {
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
-        let (stored, texts) = store.load_all(&config.name).await?;
+        let (stored, texts) = store.load_all(&config.name, key_style(&config)).await?;
         let remembered = Remembered::of(&config.name, &texts);
         // A store of its own beside that of positions: the keys differ, so neither waits for the other.
         let memory = open_store(worker, file, &destination).await?;
@@ -369,6 +372,21 @@ fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
     topics
 }
 
+/// Whose keys the positions of a link have.
+#[must_use]
+pub fn key_style(config: &LinkConfig) -> KeyStyle {
+    fn of(naming: &Naming) -> KeyStyle {
+        match naming {
+            Naming::Prefixed(aliases) | Naming::Kept(aliases) => {
+                KeyStyle::Mirror(aliases.source.clone())
+            }
+            Naming::Transformed(naming, _) => of(naming),
+            Naming::Format(_) => KeyStyle::Plain,
+        }
+    }
+    of(&config.topics.naming)
+}
+
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
@@ -445,7 +463,11 @@ async fn check(cluster: &Cluster) -> Result<(), ClientError> {
     cluster.check_versions::<ProduceRequest>().await
 }
 
-async fn open_store(
+/// Opens the store of a link's positions, as its worker says.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn open_store(
     worker: &WorkerConfig,
     file: Option<FileStore>,
     destination: &Cluster,

@@ -92,6 +92,7 @@ fn order_of(
         .start
         .of(asked.source.topic.as_str(), asked.source.partition);
     let start = start.unwrap_or_else(|| link.start.of_topic(asked.source.topic.as_str()));
+    let changed = link.changes_records_of(asked.source.topic.as_str());
     let order = EstablishOrder {
         index: asked.index,
         start,
@@ -105,8 +106,8 @@ fn order_of(
         position: None,
         raise_epoch: false,
         readings: 0,
-        shared: link.topics.naming.may_merge() || !link.topics.preserve_partitions,
-        changed: link.changes_records().is_some(),
+        shared: link.may_share_partitions(),
+        changed,
         on_gap: link.on_gap,
         offsets: link.offsets,
         leaves_out: link.on_refused != OnRefused::Stop,

@@ -1,7 +1,7 @@
 //! Credentials that change while records are copied: nothing is lost, nothing is there twice, nothing is restarted.
 
 use test_support::eventually::eventually;
-use test_support::tools::{self, KafkaTools};
+use test_support::tools::{self, CONFIG_COMMAND, KafkaTools};
 
 use super::preflight::Files;
 use super::*;
@@ -13,7 +13,7 @@ pub(super) async fn copies_through(
     to: &Way,
     quiet: bool,
     change: impl AsyncFnOnce(&Pair),
-) {
+) -> String {
     let topic = unique("rotation");
     new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
     let load = Load::new(pair.source.bootstrap(), &topic)
@@ -42,6 +42,56 @@ pub(super) async fn copies_through(
     process.terminate().expect("it runs");
     let run = Run::to_end(&process).await;
     run.ended_with(0);
+    log
+}
+
+/// Changes a setting of the only broker while it runs, with Kafka's own tool.
+async fn set_broker(cluster: &KafkaCluster, setting: &str) {
+    let tools = KafkaTools::for_version(cluster.version()).expect("the tools");
+    let bootstrap = cluster.bootstrap();
+    let mut arguments = vec!["--bootstrap-server", &bootstrap, "--alter"];
+    arguments.extend(["--add-config", setting]);
+    arguments.extend(["--entity-type", "brokers", "--entity-name", "1"]);
+    tools.run(CONFIG_COMMAND, &arguments).await.expect("set");
+}
+
+#[tokio::test]
+async fn a_brokers_certificate_with_its_authority_and_a_token_are_replaced_while_records_are_copied()
+ {
+    let pair = pair(NEW, NEW).await;
+    let material = &pair.material;
+    let write = |name: &str, text: &str| {
+        certificates::write(&material.path(name), text).expect("written");
+    };
+    let (first, second) = (
+        &material.authority,
+        Authority::new("Second authority").expect("an authority"),
+    );
+    // The destination's authority stays.
+    write("source-ca.pem", first.certificate());
+    let mut from = mutual(material);
+    from.settings = from.settings.replace("ca.pem", "source-ca.pem");
+    let to = bearer(material);
+    write("token", &material.issuer.token(60));
+    let log = copies_through(&pair, &from, &to, true, async |pair| {
+        let both = format!("{}{}", first.certificate(), second.certificate());
+        write("source-ca.pem", &both);
+        let issued = second.issue("broker", &["localhost", "127.0.0.1"]);
+        write("broker-2.pem", &issued.expect("a certificate").pem());
+        let location = material.path("broker-2.pem");
+        let key = "listener.name.mutual.ssl.keystore.location";
+        set_broker(&pair.source, &format!("{key}={}", location.display())).await;
+        // From here on nobody gets through with the old certificate.
+        write("source-ca.pem", second.certificate());
+        write("token", &material.issuer.token(3_600));
+    })
+    .await;
+    let renewed = log
+        .matches("credentials have changed; connections are renewed")
+        .count();
+    assert!(renewed >= 2, "{renewed} renewals\n{log}");
+    // With the last trust store only the new certificate is believed: no connection was refused.
+    assert!(!log.contains("cannot be renewed yet"), "{log}");
 }
 
 #[tokio::test]
