@@ -414,7 +414,7 @@ impl DestinationLog {
         let batch = RawBatch::parse(bytes.freeze()).expect("written well formed");
         self.end = batch.info().next_offset();
         // Only filler is compressed.
-        let holds_records = batch.header().codec() == kafka_wire::batch::Codec::None;
+        let holds_records = batch.header().codec() == Codec::None;
         for record in holds_records
             .then(|| records(&batch).expect("uncompressed"))
             .into_iter()
