@@ -1,7 +1,7 @@
 //! Credentials that change while records are copied: nothing is lost, nothing is there twice, nothing is restarted.
 
 use test_support::eventually::eventually;
-use test_support::tools::{self, CONFIG_COMMAND, KafkaTools};
+use test_support::tools::{self, KafkaTools};
 
 use super::preflight::Files;
 use super::*;
