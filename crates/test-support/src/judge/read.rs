@@ -112,12 +112,34 @@ pub(super) fn watermarks(place: &Place) -> Result<BTreeMap<i32, Watermarks>, Jud
     let consumer = consumer(place)?;
     let mut marks = BTreeMap::new();
     for partition in partitions(&consumer, place)? {
-        let (start, end) = consumer
-            .fetch_watermarks(&place.topic, partition, ANSWER)
-            .map_err(|source| place.failed("ask for offsets of", source))?;
-        marks.insert(partition, Watermarks { start, end });
+        marks.insert(partition, marks_of(&consumer, place, partition)?);
     }
     Ok(marks)
+}
+
+/// A topic that has just been made has a leader that does not know it yet.
+fn marks_of(
+    consumer: &BaseConsumer,
+    place: &Place,
+    partition: i32,
+) -> Result<Watermarks, JudgeError> {
+    let begun = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(&place.topic, partition, ANSWER) {
+            Ok((start, end)) => return Ok(Watermarks { start, end }),
+            Err(error) if is_passing(&error) && begun.elapsed() < ANSWER => {
+                std::thread::sleep(POLL);
+            }
+            Err(error) => return Err(place.failed("ask for offsets of", error)),
+        }
+    }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
 }
 
 fn consumer(place: &Place) -> Result<BaseConsumer, JudgeError> {

@@ -466,6 +466,12 @@ impl Contract {
         );
     }
 
+    /// Kafka 4.3 has another name for the place of a key in its group.
+    fn has_order(&self, key: &Value) -> bool {
+        let [order, newer] = ["order", "order_in_group"].map(|name| &key["definition"][name]);
+        order.is_number() || newer.is_number() && !self.is_tributary()
+    }
+
     async fn validate(&self) {
         let names = [CLASS, "MirrorSourceConnector", "MirrorSource"];
         for path in names {
@@ -522,13 +528,7 @@ impl Contract {
                 one["definition"]["group"].is_string() || !self.is_tributary(),
                 "{one}"
             );
-            // Kafka 4.3 has another name for it.
-            let order = &one["definition"]["order"];
-            let newer = &one["definition"]["order_in_group"];
-            assert!(
-                order.is_number() || newer.is_number() && !self.is_tributary(),
-                "{one}"
-            );
+            assert!(self.has_order(one), "{one}");
         }
         let plugins = self.client.get("/connector-plugins").await.json();
         for plugin in plugins.as_array().expect("a list") {
