@@ -143,12 +143,14 @@ async fn two_links_into_one_topic_are_both_told_so_and_copy() {
     }
     new_topic(second, &other, 1, &[]).await;
     let mut worker = Worker::new();
-    let settings = format!("topic.whitelist={topic},{other}\n");
+    // Both sources hold the same records: with the source's offsets one link may take the other's copies for its own.
+    let offsets = "tributary.offsets=map\n";
+    let settings = format!("topic.whitelist={topic},{other}\n{offsets}");
     worker.link(
         "one",
         first,
         destination,
-        &format!("topic.whitelist={topic}\n"),
+        &format!("topic.whitelist={topic}\n{offsets}"),
     );
     worker.link("two", second, destination, &settings);
     let program = worker.start();
