@@ -39,8 +39,28 @@ pub(crate) fn program(
     }
     all.extend_from_slice(arguments);
     output::line(format!("   cargo {}", all.join(" ")));
-    let built = Command::new("cargo")
-        .args(&all)
+    programs(root, &all, &[])?
+        .into_iter()
+        .find_map(|(built, program)| (built == name).then_some(program))
+        .ok_or_else(|| Failure::new(format!("cargo built {name} but did not say where")))
+}
+
+/// Runs `cargo` with the arguments of a build; names and places of the programs it reports. Variables without a value are
+/// taken out of its environment.
+pub(crate) fn programs(
+    root: &Path,
+    arguments: &[&str],
+    environment: &[(&str, Option<&str>)],
+) -> Result<Vec<(String, PathBuf)>> {
+    let mut cargo = Command::new("cargo");
+    for (name, value) in environment {
+        match value {
+            Some(value) => cargo.env(name, value),
+            None => cargo.env_remove(name),
+        };
+    }
+    let built = cargo
+        .args(arguments)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -49,14 +69,18 @@ pub(crate) fn program(
     if !built.status.success() {
         return Err(Failure::new(format!(
             "`cargo {}` ended with {}",
-            all.join(" "),
+            arguments.join(" "),
             built.status
         )));
     }
-    String::from_utf8_lossy(&built.stdout)
+    let text = String::from_utf8_lossy(&built.stdout);
+    let messages = text
         .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| Failure::new(format!("cargo built {name} but did not say where")))
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let programs = messages.filter_map(|message| {
+        let executable = message["executable"].as_str()?;
+        let name = message["target"]["name"].as_str()?;
+        Some((name.to_owned(), PathBuf::from(executable)))
+    });
+    Ok(programs.collect())
 }

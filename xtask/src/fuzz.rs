@@ -5,7 +5,7 @@
 //!                                └─ --keep: what was found new, reduced, comes into the repository
 //! ```
 //! libFuzzer needs to see which code an input reaches. The flags for that are part of stable LLVM; the address sanitizer,
-//! which is not, would find nothing here: no crate has unsafe code. `--target` keeps the flags away from build scripts.
+//! which is not, would find nothing here: nothing that is fuzzed has unsafe code. `--target` keeps the flags away from build scripts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,9 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::failure::{Attempt as _, Failure, Result};
-use crate::{output, workspace};
+use crate::{build, output, workspace};
 
 /// What an input may make a reader take, everything else of the process included.
 const MEMORY_MIB: u32 = 256;
@@ -71,7 +70,7 @@ struct Outcome {
 
 /// Runs the targets.
 pub(crate) fn run(root: &Path, options: &FuzzOptions) -> Result<()> {
-    let programs = build(root)?;
+    let programs = targets(root)?;
     let chosen: Vec<&(String, PathBuf)> = programs
         .iter()
         .filter(|(name, _)| options.targets.is_empty() || options.targets.contains(name))
@@ -137,7 +136,7 @@ fn next<'a>(
 }
 
 /// Builds all targets; their names and programs.
-fn build(root: &Path) -> Result<Vec<(String, PathBuf)>> {
+fn targets(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     let host = workspace::captured(Command::new("rustc").arg("-vV"))?;
     let host = host
         .lines()
@@ -152,32 +151,11 @@ fn build(root: &Path) -> Result<Vec<(String, PathBuf)>> {
         host,
     ];
     output::line(format!("   cargo {} (with coverage)", arguments.join(" ")));
-    let built = Command::new("cargo")
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .env("RUSTFLAGS", FLAGS)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .current_dir(root)
-        .stderr(Stdio::inherit())
-        .output()
-        .attempting("start cargo")?;
-    if !built.status.success() {
-        return Err(Failure::new(format!(
-            "the fuzz targets do not build ({})",
-            built.status
-        )));
-    }
-    let text = String::from_utf8_lossy(&built.stdout);
-    let messages = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut programs: Vec<(String, PathBuf)> = messages
-        .filter_map(|message| {
-            let executable = message["executable"].as_str()?;
-            let name = message["target"]["name"].as_str()?;
-            Some((name.to_owned(), PathBuf::from(executable)))
-        })
-        .collect();
+    let environment = [
+        ("RUSTFLAGS", Some(FLAGS)),
+        ("CARGO_ENCODED_RUSTFLAGS", None),
+    ];
+    let mut programs = build::programs(root, &arguments, &environment)?;
     programs.sort();
     Ok(programs)
 }

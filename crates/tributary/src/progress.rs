@@ -315,34 +315,31 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
             }
             State::Starting | State::Running => {}
         }
-        if partition.totals.skipped > 0 {
+        let totals = &partition.totals;
+        let returned = format!(
+            "came from {} itself and were left out",
+            partition.destination.topic
+        );
+        let counts = [
+            (
+                totals.skipped,
+                "were left out, because the destination does not take them",
+            ),
+            (
+                totals.quarantined,
+                "were set aside in the quarantine, because the destination does not take them",
+            ),
+            (totals.returned, &returned),
+            (
+                totals.circled,
+                "had been in the topic before, and came back in a loop",
+            ),
+            (totals.repeated, "may be at the destination twice"),
+        ];
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
             problems.push(format!(
-                "  {name} {}: {} records were left out, because the destination does not take them",
-                partition.source, partition.totals.skipped
-            ));
-        }
-        if partition.totals.quarantined > 0 {
-            problems.push(format!(
-                "  {name} {}: {} records were set aside in the quarantine, because the destination does not take them",
-                partition.source, partition.totals.quarantined
-            ));
-        }
-        if partition.totals.returned > 0 {
-            problems.push(format!(
-                "  {name} {}: {} records came from {} itself and were left out",
-                partition.source, partition.totals.returned, partition.destination.topic
-            ));
-        }
-        if partition.totals.circled > 0 {
-            problems.push(format!(
-                "  {name} {}: {} records had been in the topic before, and came back in a loop",
-                partition.source, partition.totals.circled
-            ));
-        }
-        if partition.totals.repeated > 0 {
-            problems.push(format!(
-                "  {name} {}: {} records may be at the destination twice",
-                partition.source, partition.totals.repeated
+                "  {name} {}: {count} records {what}",
+                partition.source
             ));
         }
     }

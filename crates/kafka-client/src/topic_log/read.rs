@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::fetch::FetchRequest;
+use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
@@ -57,13 +57,10 @@ impl TopicLog {
         while offset < end {
             let request = self.fetch(partition, offset);
             let answer = self.client(self.cluster.call(leader, Use::Store, &request).await)?;
-            let fetched = answer.topics.into_iter().flat_map(|t| t.partitions).next();
-            let Some(fetched) = fetched else {
-                return Err(self.refused("Fetch", answer.error, None));
-            };
-            if fetched.error != ErrorCode::NONE {
-                return Err(self.refused("Fetch", fetched.error, None));
-            }
+            let fetched = answer
+                .into_one()
+                .and_then(FetchedPartition::without_error)
+                .map_err(|code| self.refused("Fetch", code, None))?;
             let before = offset;
             for entry in Batches::new(fetched.records) {
                 let batch = match entry {

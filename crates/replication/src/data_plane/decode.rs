@@ -82,6 +82,27 @@ impl Rules {
             .map_or(i32::MAX as usize, |limit| limit as usize)
     }
 
+    /// Uncompressed bytes of records that fit into it: what is compressed can become a little larger by it.
+    fn largest_content(&self) -> usize {
+        self.largest_batch() / 16 * 15
+    }
+
+    /// The records of a batch, with the times that their copies get: those of the batches beside it that pass
+    /// untouched.
+    fn records<'a>(
+        &self,
+        decoder: &'a mut RecordDecoder,
+        batch: &'a RawBatch,
+    ) -> Result<Records<'a>, Blocked> {
+        let records = decoder
+            .batch(batch, DECOMPRESSED)
+            .map_err(|error| damaged(batch.info().base_offset, &error))?;
+        Ok(match self.keep_append_time {
+            true => records,
+            false => records.with_producer_times(),
+        })
+    }
+
     /// Whether a batch has records that are to be left out.
     pub(super) fn refuse_some_of(&self, first: i64, last: i64) -> bool {
         self.refused.range(first..=last).next().is_some()
@@ -150,14 +171,7 @@ impl Decoder {
         let info = *batch.info();
         let base = info.base_offset;
         let limit = rules.largest_batch();
-        let records = decoder
-            .batch(batch, DECOMPRESSED)
-            .map_err(|error| damaged(base, &error))?;
-        // As the batches beside it that pass untouched.
-        let records = match rules.keep_append_time {
-            true => records,
-            false => records.with_producer_times(),
-        };
+        let records = rules.records(decoder, batch)?;
         let options = options(batch.header().codec());
         let wanted = |record: &Record<'_>| {
             record.offset() >= from && !rules.refused.contains(&record.offset())
@@ -317,10 +331,7 @@ impl Decoder {
             ..
         } = self;
         let codec = codec_of(entry);
-        // What is compressed can become a little larger by it.
-        let most = rules
-            .max_message_bytes
-            .map_or(i32::MAX as usize, |limit| limit as usize / 16 * 15);
+        let most = rules.largest_content();
         let limit = OLD_FORMAT_BATCH.min(most);
         let records = decoder
             .legacy(entry, DECOMPRESSED)

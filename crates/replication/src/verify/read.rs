@@ -265,12 +265,9 @@ impl Reader {
         request.isolation_level = IsolationLevel::ReadCommitted;
         connection.renew().await;
         let answer = connection.call(&request, ANSWER).await?;
-        let fetched = answer
-            .topics
-            .into_iter()
-            .flat_map(|topic| topic.partitions)
-            .next();
-        fetched.ok_or_else(|| Trouble::Passing(answer.error.to_string()))
+        answer
+            .into_one()
+            .map_err(|code| Trouble::Passing(code.to_string()))
     }
 
     fn take(&mut self, fetched: FetchedPartition) -> Result<Vec<Fingerprint>, Trouble> {

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use kafka_client::Connection;
 use kafka_wire::batch::{Batches, Entry};
-use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
 use kafka_wire::record::{RecordDecoder, Records};
 
@@ -96,12 +95,8 @@ pub(super) async fn around(log: &Log, side: ShownSide, offset: i64) -> Vec<Shown
 
 async fn fetch(connection: &mut Connection, request: &FetchRequest) -> Option<Bytes> {
     let answer = connection.call(request, ANSWER).await.ok()?;
-    let fetched = answer
-        .topics
-        .into_iter()
-        .flat_map(|t| t.partitions)
-        .next()?;
-    (fetched.error == ErrorCode::NONE).then_some(fetched.records)
+    let fetched = answer.into_one().ok()?.without_error().ok()?;
+    Some(fetched.records)
 }
 
 fn take(

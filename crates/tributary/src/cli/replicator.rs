@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use config::RawConfig;
 use config::keys::{Scope, nearest};
+use config::raw::RawEntry;
 
 use super::Exit;
 use super::prepare::prepared;
@@ -115,17 +116,16 @@ fn plan(pairs: &[(String, String)], level: String) -> Result<Option<Plan>, Strin
     link.set_flag("--cluster.id", "name", id);
     worker_raw.set_flag("--cluster.id", "group.id", id);
     worker_raw.set_flag("default", "offset.storage.topic", "connect-offsets");
-    for entry in consumer.entries() {
-        let side = if is_shared(&entry.key) {
-            "src.kafka."
-        } else {
-            "src.consumer."
-        };
+    let mut set = |entry: &RawEntry, shared: &str, own: &str| {
+        let side = if is_shared(&entry.key) { shared } else { own };
         link.set(
             format!("{side}{}", entry.key),
             entry.value.clone(),
             entry.origin.clone(),
         );
+    };
+    for entry in consumer.entries() {
+        set(entry, "src.kafka.", "src.consumer.");
     }
     // A producer has no group.
     for entry in producer
@@ -133,18 +133,8 @@ fn plan(pairs: &[(String, String)], level: String) -> Result<Option<Plan>, Strin
         .iter()
         .filter(|entry| entry.key != "group.id")
     {
-        let shared = is_shared(&entry.key);
-        let side = if shared {
-            "dest.kafka."
-        } else {
-            "producer.override."
-        };
-        link.set(
-            format!("{side}{}", entry.key),
-            entry.value.clone(),
-            entry.origin.clone(),
-        );
-        if shared && Scope::Worker.find(&entry.key).is_some() {
+        set(entry, "dest.kafka.", "producer.override.");
+        if is_shared(&entry.key) && Scope::Worker.find(&entry.key).is_some() {
             worker_raw.set(entry.key.clone(), entry.value.clone(), entry.origin.clone());
         }
     }

@@ -9,13 +9,12 @@ use test_support::eventually::eventually;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Traffic};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::managed_process::Stream;
-use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{Codec, Generator, Load, Shape};
 
 use crate::support::{
-    COPIED, NEW, OLD, Run, bootstrap, new_topic, offsets, pair, program, stored, unique,
-    wait_for_offsets,
+    COPIED, NEW, OLD, Run, bootstrap, kafka_acls, new_topic, offsets, pair, program, stored,
+    unique, wait_for_offsets,
 };
 
 const SEED: u64 = 31;
@@ -23,19 +22,6 @@ const SEED: u64 = 31;
 const DESCRIBE_ACLS: i16 = 29;
 const CREATE_ACLS: i16 = 30;
 const DELETE_ACLS: i16 = 31;
-
-/// Kafka's own tool.
-async fn kafka_acls(cluster: &KafkaCluster, arguments: &[&str]) -> String {
-    let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
-    let bootstrap = cluster.bootstrap();
-    let all = [&["--bootstrap-server", &bootstrap], arguments].concat();
-    let tool = if cluster.version() == OLD {
-        tools::ACL_COMMAND_3
-    } else {
-        tools::ACL_COMMAND
-    };
-    kafka.run(tool, &all).await.expect("kafka-acls").output
-}
 
 /// Gives rights on one resource; `whom` are the tool's arguments for principals and operations.
 async fn give(cluster: &KafkaCluster, whom: &[&str], on: &[&str]) {

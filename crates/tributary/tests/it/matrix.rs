@@ -12,7 +12,8 @@ use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Shape};
 
 use crate::obstacle;
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, committed, compared, new_topic, pair, stored, transactions, unique,
+    COPIED, MAPPED, NEW, OLD, Replicate, committed, compared, new_topic, pair, stored,
+    transactions, unique,
 };
 
 const SEED: u64 = 20_000;
@@ -189,7 +190,7 @@ async fn every_row_is_equal(version: KafkaVersion, destination: &KafkaCluster) {
         .with(&["--set", "tributary.timestamps=appended"])
         // With the source's offsets, copies of the next record stand in the holes of a thinned topic until the
         // destination's cleaner has run: `offsets.rs` judges that.
-        .with(&["--set", "tributary.offsets=map"])
+        .with(&MAPPED)
         .until_caught_up()
         .await
         .ended_with(0);

@@ -12,6 +12,14 @@ use crate::support::{
 
 const TIME: i64 = 1_735_689_600_000;
 
+/// What is refused is set aside, and the destination keeps the settings that refuse it.
+const SET_ASIDE: [&str; 4] = [
+    "--set",
+    "topic.config.sync=false",
+    "--set",
+    "tributary.on.refused=quarantine",
+];
+
 fn record(key: Option<&str>, value: Vec<u8>, timestamp: i64) -> GeneratedRecord {
     GeneratedRecord {
         partition: 1,
@@ -152,15 +160,9 @@ async fn refused_records_are_set_aside(source: &KafkaCluster, destination: &Kafk
     load(source, &topic).await;
 
     let link = unique("link");
-    let own = [
-        "--set",
-        "topic.config.sync=false",
-        "--set",
-        "tributary.on.refused=quarantine",
-    ];
     // Where offsets are preserved, copies of the next record take the place of those that are left out.
     let copies = Replicate::new(source, destination, &topic)
-        .with(&own)
+        .with(&SET_ASIDE)
         .with(&MAPPED)
         .named(&link);
     let run = copies.until_caught_up().await.ended_with(0);
@@ -255,14 +257,8 @@ async fn after_kills_every_record_is_at_the_destination_or_in_the_quarantine() {
             .expect("acknowledged");
     }
     let link = unique("link");
-    let own = [
-        "--set",
-        "topic.config.sync=false",
-        "--set",
-        "tributary.on.refused=quarantine",
-    ];
     let copies = Replicate::new(source, destination, &topic)
-        .with(&own)
+        .with(&SET_ASIDE)
         .named(&link);
     for stage in 1..3 {
         let process = copies.start();

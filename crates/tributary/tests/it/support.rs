@@ -14,6 +14,7 @@ use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
 use test_support::managed_process::Stream;
 use test_support::shared;
+use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{self, Mode};
 use tokio::runtime::{Builder, Runtime};
@@ -275,4 +276,17 @@ pub(crate) async fn offsets(place: &Place) -> i64 {
     judge::watermarks(place).await.map_or(0, |marks| {
         marks.values().map(|marks| marks.end - marks.start).sum()
     })
+}
+
+/// Kafka's own `kafka-acls`, with the arguments of a command that a program printed or a test wrote.
+pub(crate) async fn kafka_acls(cluster: &KafkaCluster, arguments: &[&str]) -> String {
+    let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
+    let bootstrap = cluster.bootstrap();
+    let all = [&["--bootstrap-server", &bootstrap], arguments].concat();
+    let tool = if cluster.version() == OLD {
+        tools::ACL_COMMAND_3
+    } else {
+        tools::ACL_COMMAND
+    };
+    kafka.run(tool, &all).await.expect("kafka-acls").output
 }

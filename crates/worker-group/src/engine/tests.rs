@@ -162,6 +162,13 @@ impl Worker {
         state.expect("it is there").connector.state
     }
 
+    /// Makes the connector `c` and waits for its state.
+    async fn made(&self, entries: &[(&str, &str)], expected: State) {
+        let created = self.handle.create("c".into(), link(entries), None).await;
+        created.expect("new");
+        self.becomes("c", expected).await;
+    }
+
     async fn becomes(&self, name: &str, expected: State) {
         for _ in 0..200 {
             if self.state(name).await == expected {
@@ -220,11 +227,7 @@ async fn a_link_runs_rests_and_goes_and_its_tasks_with_it() {
 async fn a_connector_made_anew_under_the_same_name_waits_for_the_old_one() {
     let worker = worker();
     let handle = &worker.handle;
-    handle
-        .create("c".into(), link(&[]), None)
-        .await
-        .expect("new");
-    worker.becomes("c", State::Running).await;
+    worker.made(&[], State::Running).await;
     handle.delete("c".into()).await.expect("there");
     handle
         .create("c".into(), link(&[]), None)
@@ -245,11 +248,7 @@ async fn a_failed_link_is_begun_again_with_backoff_unless_that_is_switched_off()
     let worker = worker();
     worker.stage.with(|script| script.failures = 3);
     let handle = &worker.handle;
-    handle
-        .create("c".into(), link(&[]), None)
-        .await
-        .expect("new");
-    worker.becomes("c", State::Failed).await;
+    worker.made(&[], State::Failed).await;
     let state = handle.state("c".into()).await.expect("there");
     let trace = state.connector.trace.expect("every failure has one");
     assert_eq!(trace, "x.Unreachable: nobody answers.");
@@ -284,11 +283,7 @@ async fn a_failed_link_is_begun_again_with_backoff_unless_that_is_switched_off()
 async fn a_standing_partition_fails_its_task_while_the_link_runs() {
     let worker = worker();
     let handle = &worker.handle;
-    handle
-        .create("c".into(), link(&[]), None)
-        .await
-        .expect("new");
-    worker.becomes("c", State::Running).await;
+    worker.made(&[], State::Running).await;
     worker.stage.with(|script| {
         script.report.standing.push(Standing {
             topic: "t".into(),
@@ -330,11 +325,7 @@ async fn a_standing_partition_fails_its_task_while_the_link_runs() {
 async fn positions_are_changed_when_nothing_runs_and_only_of_a_stopped_link() {
     let worker = worker();
     let handle = &worker.handle;
-    handle
-        .create("c".into(), link(&[]), None)
-        .await
-        .expect("new");
-    worker.becomes("c", State::Running).await;
+    worker.made(&[], State::Running).await;
     let refused = handle.reset_offsets("c".into()).await.expect_err("it runs");
     assert!(
         refused

@@ -28,6 +28,17 @@ pub struct FetchResponse {
     pub node_endpoints: Vec<Broker>,
 }
 
+impl FetchResponse {
+    /// The answer to a request that asked for [one partition](FetchRequest::of_one); it may carry an error.
+    ///
+    /// # Errors
+    /// The error of the whole answer, where it says nothing of any partition.
+    pub fn into_one(self) -> Result<FetchedPartition, ErrorCode> {
+        let mut partitions = self.topics.into_iter().flat_map(|topic| topic.partitions);
+        partitions.next().ok_or(self.error)
+    }
+}
+
 /// Partitions of one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedTopic {
@@ -60,6 +71,19 @@ pub struct FetchedPartition {
     pub current_leader: Option<CurrentLeader>,
     /// Batches one after the other; a slice of the answer. The last one may be cut off anywhere.
     pub records: Bytes,
+}
+
+impl FetchedPartition {
+    /// What was read, where there was no error.
+    ///
+    /// # Errors
+    /// The partition's.
+    pub fn without_error(self) -> Result<Self, ErrorCode> {
+        match self.error {
+            ErrorCode::NONE => Ok(self),
+            code => Err(code),
+        }
+    }
 }
 
 /// Records are not printed, only their size.

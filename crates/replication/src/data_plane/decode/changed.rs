@@ -9,7 +9,7 @@ use kafka_wire::record::HeaderBuffer;
 use super::super::change::Changed;
 use super::super::piped::{DecodeReason, PipedBatch};
 use super::super::route::{Blocked, Cause};
-use super::{DECOMPRESSED, Decoder, Gathered, Rules, damaged, unusable};
+use super::{Decoder, Gathered, Rules, damaged, unusable};
 
 /// Numbers of records that were where they are going, or come from, before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,17 +60,8 @@ impl Decoder {
         } = self;
         let base = batch.info().base_offset;
         let codec = batch.header().codec();
-        let most = rules
-            .max_message_bytes
-            .map_or(i32::MAX as usize, |limit| limit as usize / 16 * 15);
-        let limit = CHANGED_BATCH.min(most);
-        let records = decoder
-            .batch(batch, DECOMPRESSED)
-            .map_err(|error| damaged(base, &error))?;
-        let records = match rules.keep_append_time {
-            true => records,
-            false => records.with_producer_times(),
-        };
+        let limit = CHANGED_BATCH.min(rules.largest_content());
+        let records = rules.records(decoder, batch)?;
         if gathered.codec != codec {
             made.extend(gathered.finish(encoder, skipped, rules)?);
         }

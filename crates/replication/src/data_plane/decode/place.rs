@@ -38,16 +38,9 @@ impl Decoder {
         } = self;
         skipped.clear();
         encoder.clear();
-        let records = decoder
-            .batch(batch, DECOMPRESSED)
-            .map_err(|error| damaged(info.base_offset, &error))?;
-        let records = match rules.keep_append_time {
-            true => records,
-            false => records.with_producer_times(),
-        };
+        let records = rules.records(decoder, batch)?;
         let options = options(batch.header().codec());
-        // What is compressed can become a little larger by it.
-        let most = rules.largest_batch() / 16 * 15;
+        let most = rules.largest_content();
         let (mut made, mut next, mut begin) = (Vec::new(), filled, filled);
         for record in records {
             let record = record.map_err(|error| damaged(info.base_offset, &error))?;

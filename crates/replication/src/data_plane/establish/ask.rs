@@ -6,17 +6,18 @@ use config::link::StartPosition;
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
 use kafka_client::offsets::{OffsetAnswer, list_offsets};
-use kafka_wire::batch::{BatchInfo, Batches, Entry};
+use kafka_wire::batch::BatchInfo;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
-use kafka_wire::message::fetch::FetchRequest;
+use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
 use super::Readings;
+use super::evidence::batches;
 use crate::placement::Topic;
 use crate::position::Position;
 
@@ -197,27 +198,17 @@ pub(super) async fn read_tail(
             .await
             .map_err(|error| Tail::Trouble(format!("destination: {error}")))?;
         let fetched = answer
-            .topics
-            .into_iter()
-            .flat_map(|topic| topic.partitions)
-            .next();
-        let (error, records) = fetched.map_or((answer.error, bytes::Bytes::new()), |f| {
-            (f.error, f.records)
-        });
-        if error == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
-            return Err(Tail::Forbidden);
-        }
-        if error != ErrorCode::NONE {
-            let partition = &order.destination;
-            return Err(Tail::Trouble(format!(
-                "destination: Fetch of {partition} answered {error}"
-            )));
-        }
+            .into_one()
+            .and_then(FetchedPartition::without_error)
+            .map_err(|code| match code {
+                ErrorCode::TOPIC_AUTHORIZATION_FAILED => Tail::Forbidden,
+                code => Tail::Trouble(format!(
+                    "destination: Fetch of {} answered {code}",
+                    order.destination
+                )),
+            })?;
         let before = offset;
-        for entry in Batches::new(records) {
-            let Ok(Entry::Batch(batch)) = entry else {
-                break;
-            };
+        for batch in batches(fetched.records) {
             let info = *batch.info();
             if info.next_offset() > offset {
                 offset = info.next_offset();

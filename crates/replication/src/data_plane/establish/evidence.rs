@@ -1,13 +1,12 @@
 //! Reads what stands at the end of a destination's log, and what the source has at the same offsets.
 
-use kafka_client::ClientError;
 use kafka_client::cluster::Use;
 use kafka_wire::batch::{
     AbortedFilter, BatchInfo, Batches, Entry, RawBatch, Verdict, control_type,
 };
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::fetch::{FetchRequest, FetchResponse, FetchedPartition};
+use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::types::{TopicId, TopicPartition};
 
 use super::Readings;
@@ -172,7 +171,9 @@ impl Survey<'_> {
             ..one_partition(&order.source, order.source_id, offset, bytes)
         };
         let answer = self.source.call(self.from, Use::Metadata, &request).await;
-        fetched("source", &order.source, answer)
+        let answer = answer.map_err(|error| format!("source: {error}"))?;
+        let fetched = answer.into_one().and_then(FetchedPartition::without_error);
+        fetched.map_err(|code| refused("source", &order.source, code))
     }
 
     async fn destination_batches(
@@ -187,10 +188,12 @@ impl Survey<'_> {
             COMPARED_BYTES,
         );
         let answer = self.destination.call(self.to, Use::Store, &request).await;
-        match fetched("destination", &order.destination, answer) {
-            Err(text) if text.contains("TOPIC_AUTHORIZATION_FAILED") => Err(self.unreadable(order)),
-            other => other,
-        }
+        let answer = answer.map_err(|error| format!("destination: {error}"))?;
+        let fetched = answer.into_one().and_then(FetchedPartition::without_error);
+        fetched.map_err(|code| match code {
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED => self.unreadable(order),
+            code => refused("destination", &order.destination, code),
+        })
     }
 }
 
@@ -204,22 +207,8 @@ fn one_partition(partition: &TopicPartition, id: TopicId, offset: i64, bytes: i3
     )
 }
 
-fn fetched(
-    side: &str,
-    partition: &TopicPartition,
-    answer: Result<FetchResponse, ClientError>,
-) -> Result<FetchedPartition, String> {
-    let answer = answer.map_err(|error| format!("{side}: {error}"))?;
-    let error = answer.error;
-    let mut found = answer.topics.into_iter().flat_map(|topic| topic.partitions);
-    match found.next() {
-        Some(fetched) if fetched.error == ErrorCode::NONE => Ok(fetched),
-        Some(fetched) => Err(format!(
-            "{side}: Fetch of {partition} answered {}",
-            fetched.error
-        )),
-        None => Err(format!("{side}: Fetch of {partition} answered {error}")),
-    }
+fn refused(side: &str, partition: &TopicPartition, code: ErrorCode) -> String {
+    format!("{side}: Fetch of {partition} answered {code}")
 }
 
 pub(super) fn batches(records: bytes::Bytes) -> impl Iterator<Item = RawBatch> {

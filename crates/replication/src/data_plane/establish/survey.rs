@@ -119,15 +119,7 @@ impl<'a> Survey<'a> {
         match (position.placement, order.offsets.placement) {
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
-                mapped(
-                    self.destination,
-                    self.to,
-                    order,
-                    readings,
-                    reason,
-                    producers,
-                )
-                .await
+                self.mapped(order, readings, reason, producers).await
             }
             (Placement::Preserved(_), _) if order.changed || order.shared => {
                 Established::CannotPlace(Stop {
@@ -223,15 +215,18 @@ impl<'a> Survey<'a> {
                 ),
             });
         }
-        mapped(
-            self.destination,
-            self.to,
-            order,
-            readings,
-            reason,
-            producers,
-        )
-        .await
+        self.mapped(order, readings, reason, producers).await
+    }
+
+    async fn mapped(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        reason: String,
+        producers: &mut Producers,
+    ) -> Established {
+        let (destination, leader) = (self.destination, self.to);
+        mapped(destination, leader, order, readings, reason, producers).await
     }
 
     /// The position of a partition that begins at the source's offsets.

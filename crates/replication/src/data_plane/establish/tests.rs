@@ -36,6 +36,11 @@ fn readings() -> Readings {
 }
 
 fn order(on_gap: OnGap) -> EstablishOrder {
+    order_at(position(), on_gap)
+}
+
+/// A partition that goes on at a position.
+pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
     EstablishOrder {
         shared: false,
         changed: false,
@@ -44,7 +49,7 @@ fn order(on_gap: OnGap) -> EstablishOrder {
         source_id: TopicId([1; 16]),
         destination: TopicPartition::new("d".into(), 0),
         destination_id: TopicId([2; 16]),
-        position: Some(position()),
+        position: Some(position),
         start: StartPosition::Earliest,
         raise_epoch: false,
         readings: 0,

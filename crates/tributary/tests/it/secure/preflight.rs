@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
-use test_support::tools::{self, KafkaTools};
 use test_support::workload::{create_partitions, set_topic_settings};
 
 use super::*;
-use crate::support::{program, wait_for_offsets};
+use crate::support::{kafka_acls, program, wait_for_offsets};
 use crate::topics::{described, send};
 use crate::topics_settings::has_settings;
 
@@ -73,19 +72,6 @@ impl Files {
         all.extend(more.iter().map(|text| (*text).to_owned()));
         all
     }
-}
-
-/// Kafka's own `kafka-acls`, with the arguments of a command that a preflight printed or a test wrote.
-async fn kafka_acls(cluster: &KafkaCluster, arguments: &[&str]) -> String {
-    let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
-    let bootstrap = cluster.bootstrap();
-    let all = [&["--bootstrap-server", &bootstrap], arguments].concat();
-    let tool = if cluster.version() == OLD {
-        tools::ACL_COMMAND_3
-    } else {
-        tools::ACL_COMMAND
-    };
-    kafka.run(tool, &all).await.expect("kafka-acls").output
 }
 
 /// `READ orders`, for all grants there are.

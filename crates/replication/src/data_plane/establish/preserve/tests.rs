@@ -1,10 +1,10 @@
 //! What follows from the end of the destination's log, as tables.
 
-use config::link::StartPosition;
 use kafka_wire::batch::BatchBuilder;
-use kafka_wire::types::{ProducerIdentity, TopicId, TopicPartition};
+use kafka_wire::types::{ProducerIdentity, TopicId};
 
 use super::*;
+use crate::data_plane::establish::tests::order_at;
 
 const DATA: ProducerIdentity = ProducerIdentity { id: 7, epoch: 3 };
 const MARKER: ProducerIdentity = ProducerIdentity { id: 8, epoch: 0 };
@@ -45,25 +45,7 @@ fn readings() -> Readings {
 }
 
 fn order() -> EstablishOrder {
-    EstablishOrder {
-        shared: false,
-        changed: false,
-        index: 0,
-        source: TopicPartition::new("s".into(), 0),
-        source_id: TopicId([1; 16]),
-        destination: TopicPartition::new("d".into(), 0),
-        destination_id: TopicId([2; 16]),
-        position: Some(position()),
-        start: StartPosition::Earliest,
-        raise_epoch: false,
-        readings: 0,
-        on_gap: OnGap::Stop,
-        offsets: Default::default(),
-        leaves_out: false,
-        first: false,
-        store_first: false,
-        doubt: None,
-    }
+    order_at(position(), OnGap::Stop)
 }
 
 fn batch(producer: ProducerIdentity, sequence: i32, base: i64, records: usize) -> RawBatch {
