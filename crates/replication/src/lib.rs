@@ -12,6 +12,7 @@ pub mod data_plane;
 pub mod link;
 pub mod metadata_sync;
 pub mod offset_map;
+pub mod origin;
 pub mod position;
 pub mod position_store;
 pub mod side;

@@ -24,6 +24,7 @@ use kafka_wire::record::{
 
 use super::piped::{DecodeReason, PipedBatch};
 use super::route::{Blocked, Cause};
+use crate::origin::OriginRule;
 
 /// Largest payload of a batch, decompressed: a few bytes can expand to gigabytes, and that is then an
 /// error of their batch. Four times the largest batch that brokers take is left.
@@ -59,6 +60,8 @@ pub(crate) struct Rules {
     pub(crate) skip_too_large: bool,
     /// Offsets of records to leave out, because the destination refused them.
     pub(crate) refused: Arc<BTreeSet<i64>>,
+    /// Which producers' batches are taken. The reader of the answer says so.
+    pub(crate) origins: OriginRule,
 }
 
 impl Rules {

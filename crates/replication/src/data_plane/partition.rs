@@ -33,6 +33,7 @@ use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
 use crate::offset_map::OffsetMap;
+use crate::origin::OriginRule;
 use crate::position::{Position, advance_sequence};
 use crate::side::{Destination, Source};
 
@@ -208,6 +209,7 @@ impl Partition {
             renumber: self.renumber,
             skip_too_large: settings.on_refused == OnRefused::Skip,
             refused: Arc::clone(&self.refused_records),
+            origins: OriginRule::default(),
         }
     }
 

@@ -17,6 +17,7 @@ use kafka_wire::batch::{
 
 use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
+use crate::origin::Decision;
 
 /// Why reading cannot go on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +39,8 @@ pub(crate) enum Cause {
     Damaged,
     /// This destination does not take it.
     Refused,
+    /// Whether it is a copy from the destination cannot be told any more.
+    OriginLost,
 }
 
 impl Cause {
@@ -47,6 +50,7 @@ impl Cause {
             Self::CannotPass => "cannot-pass",
             Self::Damaged => "damaged",
             Self::Refused => "refused",
+            Self::OriginLost => "origins-lost",
         }
     }
 }
@@ -239,6 +243,16 @@ impl Routed {
                 self.dropped.control += 1;
                 self.pass_over(&info);
                 return Ok(());
+            }
+        }
+        match rules.origins.decide(info.producer_id) {
+            Decision::Take => {}
+            Decision::Leave => {
+                self.pass_over(&info);
+                return Ok(());
+            }
+            Decision::Lost(reason) => {
+                return Err(Blocked::new(info.base_offset, Cause::OriginLost, reason));
             }
         }
         let limits = PassLimits {

@@ -11,6 +11,7 @@
 mod acls;
 mod awkward;
 mod bad_input;
+mod both_ways;
 mod config_files;
 mod damage;
 mod encoded_batches;

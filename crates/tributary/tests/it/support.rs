@@ -152,6 +152,12 @@ impl Replicate {
         self
     }
 
+    /// The link's name.
+    pub(crate) fn name(&self) -> String {
+        let at = self.arguments.iter().position(|text| text == "--name");
+        self.arguments[at.expect("given by new()") + 1].clone()
+    }
+
     /// Starts it to run until it is stopped.
     pub(crate) fn start(&self) -> TributaryProcess {
         program(&self.arguments)
