@@ -98,7 +98,7 @@ pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
         return Err(Failure::new("--gb must lie above 0 and at most at 100"));
     }
     output::heading("set-up");
-    setup::ensure(setup::FOR_TESTS)?;
+    setup::ensure(setup::FOR_BENCH)?;
     let prepared = Prepared {
         jars: kafka::jars(KafkaVersion::default())?,
         tributary: build::tributary(root, Profile::Release)?,

@@ -12,6 +12,7 @@ mod demo;
 mod docs;
 mod duration;
 mod failure;
+mod fuzz;
 mod interrupt;
 mod judge;
 mod kafka;
@@ -60,6 +61,8 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Hostile bytes for every reader of them, from the kept corpus on
+    Fuzz(fuzz::FuzzOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Apache Kafka for tests and by hand
@@ -86,6 +89,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::BenchRelay(options) => bench::run_relay(&options),
         Verb::Ci => test::run(&root, &[]),
         Verb::Docs { check } => docs::run(&root, check),
+        Verb::Fuzz(options) => fuzz::run(&root, &options),
         Verb::Tidy => tidy::run(&root),
         Verb::Kafka(verb) => kafka::run(&verb),
     }

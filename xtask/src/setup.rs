@@ -19,8 +19,20 @@ use remedy::{Host, Shortfall};
 use tool::Found;
 pub(crate) use tool::Tool;
 
-/// What `cargo xtask test` and `cargo xtask bench` need.
+/// What `cargo xtask test` needs.
 pub(crate) const FOR_TESTS: &[Tool] = &[
+    Tool::Java,
+    Tool::Maven,
+    Tool::Make,
+    Tool::CCompiler,
+    Tool::CppCompiler,
+    Tool::KerberosCenter,
+    Tool::KerberosAdministration,
+    Tool::KerberosTools,
+];
+
+/// What `cargo xtask bench` needs.
+pub(crate) const FOR_BENCH: &[Tool] = &[
     Tool::Java,
     Tool::Maven,
     Tool::Make,

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, the ones against real Kafka included.
 //!
 //! ```text
-//! set-up check → Kafka's jars → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets build → cargo-deny
+//! set-up check → Kafka's jars → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets → cargo-deny
 //! ```
 //! Cheap steps come first; the first failure ends the run. Each step says that it began and how long it took. The one
 //! step that may not take place, cargo-deny where it is not installed, says so and is named again in the last line.
@@ -16,6 +16,7 @@ use test_support::KafkaVersion;
 use tokio::time::Instant;
 
 use crate::failure::{Attempt as _, Failure, Result};
+use crate::fuzz::{self, FuzzOptions};
 use crate::{docs, kafka, output, setup, tidy};
 
 /// Without it the judge, a program of this crate, would be left out.
@@ -91,10 +92,9 @@ impl Run<'_> {
         self.tests(&[])?;
         self.cargo("doctests", &["test", "--locked", "--workspace", "--doc"])?;
         self.step("documentation", documentation)?;
-        self.cargo(
-            "fuzz targets build",
-            &["build", "--manifest-path", "fuzz/Cargo.toml"],
-        )?;
+        self.step("fuzz targets", |root| {
+            fuzz::run(root, &FuzzOptions::short()).map(|()| Outcome::Done)
+        })?;
         self.step("licences and bans (cargo-deny)", licences)
     }
 

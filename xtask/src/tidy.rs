@@ -98,6 +98,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
             findings.extend(source::size(file));
             findings.extend(source::file_name(file));
             findings.extend(source::unsafe_forbidden(file));
+            findings.extend(source::unsafe_elsewhere(file));
             findings.extend(source::no_io_in_pure_crates(file));
             findings.extend(source::separate_rooms(file));
             findings.extend(source::waiting_in_tests(file));

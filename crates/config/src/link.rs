@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::client::ClientConfig;
 use crate::naming::Naming;
 use crate::pattern::PatternList;
+use crate::provenance::Provenance;
 use crate::selection::TopicSelection;
 
 /// One link: a source, a destination, and what is copied between them.
@@ -34,8 +35,15 @@ pub struct LinkConfig {
     pub merge_below: u32,
     /// `tributary.start`: where partitions begin that have no position.
     pub start: Start,
+    /// `offset.start`, `src.consumer.group.id`: partitions without a position begin where this group of the source
+    /// has come to.
+    pub start_group: Option<StartGroup>,
+    /// `provenance.header.enable`.
+    pub provenance: Option<Provenance>,
     /// `tributary.on.refused`, or `errors.tolerance`.
     pub on_refused: OnRefused,
+    /// `tributary.quarantine.topic`.
+    pub quarantine_topic: String,
     /// `tributary.on.gap`.
     pub on_gap: OnGap,
     /// `tributary.on.recreate`.
@@ -205,12 +213,23 @@ pub struct ProduceSettings {
     pub request_timeout: Duration,
 }
 
+/// A consumer group of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StartGroup {
+    /// Its id.
+    pub id: String,
+    /// Whether it was asked for: where it may not be described the link does not start then.
+    pub is_given: bool,
+}
+
 /// Where partitions begin that have no stored position.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Start {
     /// Those that are there when the link is created. Topics and partitions that appear later begin at their
     /// first record.
     pub everywhere: StartPosition,
+    /// Those of single topics, likewise.
+    pub topics: BTreeMap<String, StartPosition>,
     /// Single partitions of the source, by topic and number.
     pub partitions: BTreeMap<(String, i32), i64>,
 }
@@ -232,6 +251,12 @@ pub enum StartPosition {
 }
 
 impl Start {
+    /// The place for the partitions of a topic that are there when the link is created.
+    #[must_use]
+    pub fn of_topic(&self, topic: &str) -> StartPosition {
+        self.topics.get(topic).copied().unwrap_or(self.everywhere)
+    }
+
     /// The offset that was given for a single partition.
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> Option<StartPosition> {
@@ -261,6 +286,8 @@ pub enum OnRefused {
     Stop,
     /// It is left out, counted and logged.
     Skip,
+    /// It is written to a topic of its own, and left out then.
+    Quarantine,
 }
 
 /// What happens when a topic was deleted and made again, on either side.

@@ -4,8 +4,10 @@
 //! Deliberately absent: collisions of several topics (the metadata plan sees all of them).
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::rename::{NameProblem, RenameFormat, check_name};
+use crate::transform::{OfTopic, Transforms};
 
 /// MirrorMaker 2's topic of heartbeats.
 pub const HEARTBEATS: &str = "heartbeats";
@@ -20,6 +22,8 @@ pub enum Naming {
     /// `IdentityReplicationPolicy`: the name, except that names ending in `heartbeats` are prefixed. That
     /// catches `device-heartbeats` too, as it does in Java: names must not change when a link moves here.
     Kept(Aliases),
+    /// One of the others, and the chain of `transforms` behind it.
+    Transformed(Box<Naming>, Arc<Transforms>),
 }
 
 /// What MirrorMaker 2 calls the two clusters, and what stands between an alias and a name.
@@ -41,6 +45,7 @@ impl Naming {
     pub fn apply(&self, topic: &str) -> Result<String, NameProblem> {
         let name = match self {
             Self::Format(format) => return format.apply(topic),
+            Self::Transformed(naming, chain) => chain.of_topic(&naming.apply(topic)?).name,
             Self::Kept(_) if !topic.ends_with(HEARTBEATS) => topic.to_owned(),
             Self::Kept(aliases) | Self::Prefixed(aliases) => {
                 format!("{}{}{topic}", aliases.source, aliases.separator)
@@ -53,7 +58,47 @@ impl Naming {
     /// Whether all topics get one name, and so are merged.
     #[must_use]
     pub fn is_constant(&self) -> bool {
-        matches!(self, Self::Format(format) if format.is_constant())
+        match self {
+            Self::Format(format) => format.is_constant(),
+            Self::Transformed(naming, _) => naming.is_constant(),
+            Self::Prefixed(_) | Self::Kept(_) => false,
+        }
+    }
+
+    /// Whether several topics may get one name, and are merged then.
+    #[must_use]
+    pub fn may_merge(&self) -> bool {
+        match self {
+            Self::Transformed(naming, chain) => naming.is_constant() || chain.rename(),
+            _ => self.is_constant(),
+        }
+    }
+
+    /// What the chain of `transforms` does to a topic, where there is one.
+    #[must_use]
+    pub fn transformed(&self, topic: &str) -> Option<OfTopic> {
+        match self {
+            Self::Transformed(naming, chain) => Some(chain.of_topic(&naming.apply(topic).ok()?)),
+            Self::Format(_) | Self::Prefixed(_) | Self::Kept(_) => None,
+        }
+    }
+
+    /// This naming with a chain of `transforms` behind it.
+    #[must_use]
+    pub fn with_transforms(self, chain: Transforms) -> Self {
+        match chain.is_empty() {
+            true => self,
+            false => Self::Transformed(Box::new(self), Arc::new(chain)),
+        }
+    }
+
+    /// The chain of `transforms`, where there is one.
+    #[must_use]
+    pub fn transforms(&self) -> Option<&Transforms> {
+        match self {
+            Self::Transformed(_, chain) => Some(chain),
+            Self::Format(_) | Self::Prefixed(_) | Self::Kept(_) => None,
+        }
     }
 
     /// Whether topics keep their names (heartbeats of MirrorMaker 2 aside).
@@ -63,15 +108,29 @@ impl Naming {
             Self::Format(format) => format.is_identity(),
             Self::Prefixed(_) => false,
             Self::Kept(_) => true,
+            Self::Transformed(naming, chain) => naming.is_identity() && !chain.rename(),
         }
     }
 
     /// Whether a link within one cluster would make no sense: topics would be copied onto themselves, or the
     /// aliases of MirrorMaker 2 would both mean that cluster.
-    pub(crate) fn is_identity_or_mirrors(&self) -> bool {
+    #[must_use]
+    pub fn is_identity_or_mirrors(&self) -> bool {
         match self {
+            Self::Transformed(naming, chain) => naming.is_identity_or_mirrors() && !chain.rename(),
             Self::Format(format) => format.is_identity(),
             Self::Prefixed(_) | Self::Kept(_) => true,
+        }
+    }
+
+    /// Whether copies are called as at the source: then names do not show where records come from.
+    #[must_use]
+    pub fn keeps_names(&self) -> bool {
+        match self {
+            Self::Transformed(naming, chain) => naming.keeps_names() && !chain.rename(),
+            Self::Format(format) => format.is_identity(),
+            Self::Kept(_) => true,
+            Self::Prefixed(_) => false,
         }
     }
 
@@ -80,6 +139,7 @@ impl Naming {
     pub fn is_heartbeats(&self, topic: &str) -> bool {
         match self {
             Self::Format(_) => false,
+            Self::Transformed(naming, _) => naming.is_heartbeats(topic),
             Self::Prefixed(aliases) | Self::Kept(aliases) => {
                 topic.rsplit(aliases.separator.as_str()).next() == Some(HEARTBEATS)
             }
@@ -92,6 +152,7 @@ impl Naming {
     pub fn grows(&self, topic: &str) -> bool {
         match self {
             Self::Format(_) => false,
+            Self::Transformed(naming, _) => naming.grows(topic),
             Self::Prefixed(aliases) | Self::Kept(aliases) => {
                 let mut parts: Vec<_> = topic.split(aliases.separator.as_str()).collect();
                 parts.pop();
@@ -107,29 +168,40 @@ impl Naming {
             Self::Format(format) => format.prefix().map(str::to_owned),
             Self::Prefixed(aliases) => Some(format!("{}{}", aliases.source, aliases.separator)),
             Self::Kept(_) => Some(String::new()),
+            Self::Transformed(naming, chain) => naming.prefix().filter(|_| !chain.rename()),
         }
+    }
+
+    /// What the destination calls the topic that a name which [leads back](Self::leads_back) is taken for a copy of.
+    #[must_use]
+    pub fn original<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        let aliases = match self {
+            Self::Format(_) => return None,
+            Self::Transformed(naming, _) => return naming.original(topic),
+            Self::Prefixed(aliases) | Self::Kept(aliases) => aliases,
+        };
+        // Chains like a.b.topic: each alias in turn.
+        let mut rest = topic;
+        while let Some((alias, below)) = rest.split_once(aliases.separator.as_str()) {
+            if alias == aliases.destination {
+                return Some(below);
+            }
+            rest = below;
+        }
+        None
     }
 
     /// Whether the name says that a source topic is itself a copy that came from the destination
     /// (`MirrorSourceConnector.isCycle`). Only MirrorMaker 2's names say that.
     #[must_use]
     pub fn leads_back(&self, topic: &str) -> bool {
-        let aliases = match self {
-            Self::Format(_) => return false,
+        match self {
+            Self::Transformed(naming, _) => naming.leads_back(topic),
             Self::Kept(aliases) if !topic.ends_with(HEARTBEATS) => {
-                return aliases.source == aliases.destination;
+                aliases.source == aliases.destination
             }
-            Self::Kept(aliases) | Self::Prefixed(aliases) => aliases,
-        };
-        // Chains like a.b.topic: each alias in turn.
-        let mut rest = topic;
-        while let Some((alias, below)) = rest.split_once(aliases.separator.as_str()) {
-            if alias == aliases.destination {
-                return true;
-            }
-            rest = below;
+            _ => self.original(topic).is_some(),
         }
-        false
     }
 }
 
@@ -149,6 +221,10 @@ impl fmt::Display for Naming {
                 write!(f, "{}{}${{topic}}", aliases.source, aliases.separator)
             }
             Self::Kept(_) => f.write_str("${topic}"),
+            Self::Transformed(naming, chain) if chain.rename() => {
+                write!(f, "{naming}, then {chain}")
+            }
+            Self::Transformed(naming, _) => naming.fmt(f),
         }
     }
 }

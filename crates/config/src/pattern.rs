@@ -10,7 +10,7 @@
 //!   refused by name. Nothing of a pattern ever reaches an engine as written: many constructs compile there
 //!   and mean something else, and would silently select other topics.
 //!
-//! Deliberately absent: searching, captures, replacement.
+//! Searching, captures and replacement are in `rewrite` alone.
 
 mod class;
 mod emit;
@@ -18,6 +18,7 @@ mod escape;
 mod fold;
 mod parse;
 mod property;
+pub mod rewrite;
 mod scan;
 mod set;
 mod tree;
@@ -283,6 +284,18 @@ impl PatternList {
                 let one = each.iter().find(|item| item.is_match(name) == Ok(true));
                 one.unwrap_or(pattern).as_str()
             })),
+        }
+    }
+
+    /// Whether the item alone matches the whole name; what is too costly to decide counts as a match. Flags that an
+    /// item before it leaves on are not seen here.
+    #[must_use]
+    pub fn item_matches(&self, number: usize, name: &str) -> bool {
+        match &self.matcher {
+            Matcher::Names(_) => self.items.get(number).is_some_and(|item| item == name),
+            Matcher::Joined(_, each) => each
+                .get(number)
+                .is_some_and(|item| item.is_match(name).unwrap_or(true)),
         }
     }
 

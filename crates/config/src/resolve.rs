@@ -22,6 +22,7 @@ mod reader;
 mod security;
 mod start;
 mod topics;
+mod transforms;
 mod worker;
 
 use crate::key::Treatment;

@@ -199,6 +199,8 @@ pub enum Mechanism {
     OAuthBearer(Box<OAuth>),
     /// `AWS_MSK_IAM`.
     AwsMskIam(AwsCredentials),
+    /// `GSSAPI` (RFC 4752): Kerberos.
+    Gssapi(Kerberos),
 }
 
 impl Mechanism {
@@ -210,6 +212,7 @@ impl Mechanism {
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::OAuthBearer(_) => "OAUTHBEARER",
             Self::AwsMskIam(_) => "AWS_MSK_IAM",
+            Self::Gssapi(_) => "GSSAPI",
         }
     }
 }
@@ -239,6 +242,51 @@ impl ScramHash {
         match self {
             Self::Sha256 => "SCRAM-SHA-256",
             Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// Settings of `GSSAPI`: at least one of key table and ticket cache is given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kerberos {
+    /// The name that brokers have in front of their hosts, mostly `kafka`.
+    pub service: String,
+    /// Who we are; `None` takes the first that is found.
+    pub principal: Option<String>,
+    /// `keyTab`.
+    pub key_table: Option<PathBuf>,
+    /// Tickets that somebody else keeps up to date; they are tried first.
+    pub ticket_cache: Option<TicketCache>,
+    /// When tickets of the key table are replaced.
+    pub renewal: TicketRenewal,
+}
+
+/// Where tickets are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TicketCache {
+    /// Where `KRB5CCNAME` or `krb5.conf` says.
+    Default,
+    /// `ticketCache`.
+    File(PathBuf),
+}
+
+/// `sasl.kerberos.*` about time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TicketRenewal {
+    /// `sasl.kerberos.ticket.renew.window.factor`, in thousandths of the tickets' life.
+    pub window_per_mille: u32,
+    /// `sasl.kerberos.ticket.renew.jitter`, in thousandths of it: at random up to so much later.
+    pub jitter_per_mille: u32,
+    /// `sasl.kerberos.min.time.before.relogin`.
+    pub min_pause: Duration,
+}
+
+impl Default for TicketRenewal {
+    fn default() -> Self {
+        Self {
+            window_per_mille: 800,
+            jitter_per_mille: 50,
+            min_pause: Duration::from_secs(60),
         }
     }
 }

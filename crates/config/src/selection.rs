@@ -25,6 +25,8 @@ pub struct TopicSelection {
     topics: PatternList,
     topics_exclude: PatternList,
     mirror: Option<MirrorRules>,
+    /// A naming whose `transforms` leave out topics.
+    transformed: Option<Naming>,
 }
 
 /// What MirrorMaker 2 does whatever its lists say.
@@ -72,6 +74,8 @@ pub enum Rule<'a> {
     Heartbeats,
     /// MirrorMaker 2's rules on names, which its lists do not change.
     Mirror,
+    /// A `Filter` among the `transforms`.
+    Transforms,
     /// No rule selects it.
     Nothing,
 }
@@ -87,6 +91,8 @@ pub enum Reason {
     ExcludedByPattern,
     /// Neither a name nor a pattern selects it.
     NotSelected,
+    /// A `Filter` leaves out all of its records.
+    Filtered,
     /// It holds state of MirrorMaker 2, Kafka Connect or Kafka.
     Internal,
     /// Its name says that it is a copy of what the destination has.
@@ -116,6 +122,7 @@ impl TopicSelection {
             topics: PatternList::default(),
             topics_exclude: PatternList::default(),
             mirror: None,
+            transformed: None,
         }
     }
 
@@ -128,6 +135,11 @@ impl TopicSelection {
     /// Adds MirrorMaker 2's rules.
     pub fn set_mirror(&mut self, rules: MirrorRules) {
         self.mirror = Some(rules);
+    }
+
+    /// Adds the `transforms` of a naming, among which may be a `Filter` on names.
+    pub fn set_transforms(&mut self, naming: Naming) {
+        self.transformed = Some(naming);
     }
 
     /// What becomes of the topic of this name.
@@ -147,10 +159,18 @@ impl TopicSelection {
             }
             _ => self.excluding(name).unwrap_or_else(|| self.including(name)),
         };
-        match (&self.mirror, decision) {
+        let decision = match (&self.mirror, decision) {
             (Some(rules), Decision::Selected { .. }) => rules.objection(name).unwrap_or(decision),
             _ => decision,
+        };
+        let drops = |naming: &Naming| {
+            let topic = naming.transformed(name);
+            topic.is_some_and(|topic| topic.dropped_by.is_some())
+        };
+        if decision.is_selected() && self.transformed.as_ref().is_some_and(drops) {
+            return excluded(Rule::Transforms, Reason::Filtered);
         }
+        decision
     }
 
     /// What the excluding patterns say, if anything.
@@ -301,6 +321,7 @@ impl fmt::Display for Rule<'_> {
             Self::Exclude(pattern) | Self::Include(pattern) => write!(f, "the pattern {pattern}"),
             Self::Heartbeats => f.write_str("the rule that heartbeats are always copied"),
             Self::Mirror => f.write_str("the rules on names"),
+            Self::Transforms => f.write_str("transforms"),
             Self::Nothing => f.write_str("nothing"),
         }
     }
@@ -313,6 +334,7 @@ impl fmt::Display for Reason {
             Self::ExcludedByName => "the configuration excludes this name",
             Self::ExcludedByPattern => "the configuration excludes names like this",
             Self::NotSelected => "neither a name nor a pattern selects it",
+            Self::Filtered => "a Filter leaves out all of its records",
             Self::Internal => "it is internal to Kafka, Connect or MirrorMaker 2",
             Self::LeadsBack => "it is a copy that came from the destination",
             Self::HeartbeatsLoop => "these heartbeats came from the source itself",

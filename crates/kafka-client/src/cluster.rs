@@ -16,7 +16,7 @@ use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataT
 use kafka_wire::types::NodeId;
 use lifecycle::{OnFailure, Scope};
 
-use crate::connection::{Connection, Dialer};
+use crate::connection::{Connection, Dialer, Probe};
 use crate::error::ClientError;
 use lane::Lane;
 
@@ -101,6 +101,18 @@ impl Cluster {
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
         lock(&self.0.book).cluster_id.clone()
+    }
+
+    /// Whether both handles lead to one cluster, as far as metadata tell: by its id, and where brokers have none by
+    /// their numbers and addresses.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        // Copied out, so that no two books are locked at once.
+        let view = |cluster: &Self| {
+            let book = lock(&cluster.0.book);
+            (book.cluster_id.clone(), book.brokers.clone())
+        };
+        is_same(&view(self), &view(other))
     }
 
     /// Number of brokers in the newest metadata.
@@ -254,6 +266,19 @@ impl Cluster {
         Err(ClientError::no_broker(&tried))
     }
 
+    /// Makes a connection for nothing but to see how far that goes.
+    pub async fn probe(&self, peer: &HostPort) -> Probe {
+        Box::pin(self.0.dialer.probe(peer)).await
+    }
+
+    /// Addresses of all brokers in the newest metadata, as they advertise them.
+    #[must_use]
+    pub fn advertised(&self) -> Vec<(NodeId, HostPort)> {
+        let book = lock(&self.0.book);
+        let brokers = book.brokers.iter();
+        brokers.map(|(node, at)| (*node, at.clone())).collect()
+    }
+
     /// A connection of the caller's own to a broker.
     ///
     /// # Errors
@@ -291,5 +316,39 @@ impl Cluster {
     fn forget_unknown_lanes(&self) {
         let known = self.candidates();
         lock(&self.0.lanes).retain(|(address, _), _| known.contains(address));
+    }
+}
+
+type View = (Option<String>, BTreeMap<NodeId, HostPort>);
+
+fn is_same(one: &View, other: &View) -> bool {
+    match (&one.0, &other.0) {
+        (Some(one), Some(other)) => one == other,
+        _ => !one.1.is_empty() && one.1 == other.1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clusters_are_told_apart_by_their_ids_and_without_ids_by_their_brokers() {
+        let view = |id: Option<&str>, brokers: &[(i32, &str)]| -> View {
+            let address = |host: &str| HostPort {
+                host: host.to_owned(),
+                port: 9092,
+            };
+            let brokers = brokers.iter();
+            let brokers = brokers.map(|(node, host)| (NodeId(*node), address(host)));
+            (id.map(str::to_owned), brokers.collect())
+        };
+        let (one, two) = ([(1, "a"), (2, "b")], [(1, "a"), (3, "b")]);
+        assert!(is_same(&view(Some("x"), &one), &view(Some("x"), &two)));
+        assert!(!is_same(&view(Some("x"), &one), &view(Some("y"), &one)));
+        assert!(is_same(&view(None, &one), &view(None, &one)));
+        assert!(is_same(&view(None, &one), &view(Some("x"), &one)));
+        assert!(!is_same(&view(None, &one), &view(None, &two)));
+        assert!(!is_same(&view(None, &[]), &view(None, &[])));
     }
 }

@@ -27,6 +27,7 @@ use crate::error::ClientError;
 use crate::security::expects_sasl;
 
 pub(crate) use dial::Dialer;
+pub use dial::{Looked, Probe, ProbeStep};
 pub(crate) use renewal::Succession;
 
 /// Frame cap of everything but fetch answers, in bytes.

@@ -1,4 +1,4 @@
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 //! The only crate that opens a broker socket.
 //!
 //! ```text
@@ -20,6 +20,7 @@
 
 pub mod buffer;
 pub mod cluster;
+pub mod committed;
 pub mod connection;
 pub mod error;
 pub mod fetch_session;

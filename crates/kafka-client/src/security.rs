@@ -4,6 +4,7 @@
 //! config::Security ──▶ protection.rs   what holds now: files read, variables looked up, tokens fetched
 //!                        │  pem.rs, jks.rs, store.rs   keys and certificates out of files
 //!                        │  aws.rs   signatures of AWS_MSK_IAM
+//!                        │  kerberos.rs, gssapi.rs   tickets of GSSAPI, from the system's library
 //!                        │  token.rs, endpoint.rs, assertion.rs   OAUTHBEARER's tokens
 //!                        ▼
 //! connection/dial.rs ──▶ tls.rs (handshake) ──▶ sasl.rs (scram.rs) ──▶ requests
@@ -15,15 +16,16 @@
 //!   new one between two requests ([`crate::connection::Renewal`]), so that nothing is lost and nothing repeated.
 //! - Material that cannot be read never replaces material that could: it is used on, and said.
 //! - No text made here contains a secret.
-//!
-//! Deliberately absent: GSSAPI, and AWS roles.
 
 mod assertion;
 mod aws;
+mod certificate;
 mod date;
 mod endpoint;
 mod explain;
+mod gssapi;
 mod jks;
+mod kerberos;
 mod pem;
 mod protection;
 mod sasl;
@@ -32,6 +34,7 @@ mod store;
 mod tls;
 mod token;
 
+pub(crate) use certificate::described;
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};
 pub(crate) use protection::{Protection, Ready};
 pub(crate) use sasl::authenticate;

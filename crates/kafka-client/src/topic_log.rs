@@ -84,6 +84,28 @@ impl TopicLog {
         Ok(log)
     }
 
+    /// Opens the topic if there is one; nothing is made.
+    ///
+    /// # Errors
+    /// When the cluster does not say whether there is one.
+    pub async fn find(cluster: Cluster, topic: TopicName) -> Result<Option<Self>, TopicLogError> {
+        let mut log = Self {
+            cluster,
+            topic,
+            id: TopicId::ZERO,
+            leaders: BTreeMap::new(),
+        };
+        match log.find_leaders().await {
+            Ok(()) => Ok(Some(log)),
+            Err(TopicLogError::Refused { code, .. })
+                if code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The topic's name.
     #[must_use]
     pub fn topic(&self) -> &TopicName {

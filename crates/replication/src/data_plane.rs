@@ -10,8 +10,10 @@
 //! One task (`run`) owns the `core`, which decides everything and waits for nothing; the others do
 //! I/O and report. Batches are slices of the fetch answer's memory from here to the socket.
 //!
-//! Deliberately absent: which topics there are (`metadata_sync`); transforms of records.
+//! Deliberately absent: which topics there are (`metadata_sync`).
 
+mod aside;
+mod change;
 mod core;
 mod decode;
 mod establish;
@@ -20,12 +22,14 @@ mod locate;
 mod pace;
 mod partition;
 mod piped;
+mod quarantine;
 mod recovery;
 mod route;
 mod run;
 mod send_state;
 mod status;
 
+pub use change::{Changes, Origin};
 pub use core::Assignment;
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;

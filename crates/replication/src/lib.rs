@@ -10,10 +10,13 @@
 
 pub mod data_plane;
 pub mod link;
+pub mod link_memory;
 pub mod metadata_sync;
 pub mod offset_map;
 pub mod origin;
 pub mod position;
 pub mod position_store;
+pub mod preview_rights;
 pub mod side;
+pub mod spread;
 pub mod verify;

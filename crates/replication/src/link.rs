@@ -6,15 +6,14 @@
 //!                                              └────▶ one more for each third cluster (`streams`)
 //! ```
 
-mod streams;
-
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::{LinkConfig, Start, StartPosition};
-use config::naming::Naming;
+use config::link::LinkConfig;
+use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::committed::committed_offsets;
 use kafka_client::topic_log::TopicShape;
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
@@ -26,12 +25,17 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, watch};
 
-use self::streams::{Follower, StreamMaker, Streams};
-use crate::data_plane::{Assignment, DataPlane, Handle, Snapshot, Stop};
+use crate::data_plane::{DataPlane, Handle, Snapshot, Stop};
+use crate::link::assign::{Beginnings, RecordChanges};
+use crate::link::streams::{Follower, StreamMaker, Streams};
+use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
-use crate::position_store::{FileStore, PositionStore, StoreError, StoredLink, TopicStore};
+use crate::position_store::{FileStore, PositionStore, StoreError, Stored, StoredLink, TopicStore};
+
+mod assign;
+mod streams;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -51,12 +55,44 @@ pub enum LinkError {
          check both bootstrap addresses, or rename topics (topic.rename.format) so that copies are not selected again"
     )]
     SameCluster(String),
+    /// The link ran between other clusters before.
+    #[error(
+        "{side}: the cluster behind the bootstrap servers changed: link {link} ran with the cluster {before} before, \
+         and this is {now}. Positions of one mean nothing in the other, so nothing was copied: correct the addresses, \
+         or give the link another name to begin anew"
+    )]
+    OtherCluster {
+        /// Which.
+        side: &'static str,
+        /// The link.
+        link: String,
+        /// The id that was recorded.
+        before: String,
+        /// The id of the cluster that answers.
+        now: String,
+    },
     /// A topic that is listed by name cannot be copied.
     #[error(
         "topic.whitelist contains topics that do not exist or may not be described: {0}; create them, grant DESCRIBE, or \
          set tributary.topic.whitelist.strict=false to wait for them"
     )]
     Listed(String),
+    /// The group whose offsets are asked for by name cannot be asked about.
+    #[error(
+        "source: the offsets of group {group}, where partitions are to begin, cannot be read: {cause}; grant DESCRIBE on the \
+         group, or leave out offset.start and src.consumer.group.id"
+    )]
+    Group {
+        /// The group.
+        group: String,
+        /// Why not.
+        cause: ClientError,
+    },
+    /// Records cannot say where they came from.
+    #[error(
+        "provenance.header.enable=true needs the ids of both clusters, and the {0} does not tell its own; set it to false"
+    )]
+    NoClusterId(&'static str),
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,6 +104,8 @@ pub enum LinkError {
 /// What is known of a running link.
 #[derive(Clone, Debug)]
 pub struct LinkStatus {
+    /// Id of the cluster it writes to, where that has one.
+    pub destination: Option<Arc<str>>,
     /// The newest round over topics.
     pub round: Arc<Round>,
     /// Partitions handed to the data plane.
@@ -79,6 +117,7 @@ pub struct LinkStatus {
 /// Handle to a running link; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
+    destination: Option<Arc<str>>,
     rounds: watch::Receiver<(Arc<Round>, usize)>,
     data: Handle,
     others: watch::Receiver<Vec<Handle>>,
@@ -101,6 +140,7 @@ impl LinkHandle {
             Arc::make_mut(&mut data).add(&other.status());
         }
         LinkStatus {
+            destination: self.destination.clone(),
             round,
             assigned,
             data,
@@ -111,11 +151,14 @@ impl LinkHandle {
 /// A link that has passed its checks and can run.
 #[derive(Debug)]
 pub struct Link {
-    config: LinkConfig,
     rules: Rules,
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
+    beginnings: Beginnings,
+    changes: RecordChanges,
+    memory: LinkMemory,
+    remembered: Remembered,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
     plane: DataPlane,
@@ -146,11 +189,9 @@ impl Link {
         let destination = Cluster::new(config.destination.clone(), "destination");
         check(&source).await.map_err(LinkError::Source)?;
         check(&destination).await.map_err(LinkError::Destination)?;
-        if let (Some(from), Some(to)) = (source.cluster_id(), destination.cluster_id())
-            && from == to
-            && !matches!(&config.topics.naming, Naming::Format(format) if !format.is_identity())
-        {
-            return Err(LinkError::SameCluster(from));
+        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+            return Err(LinkError::SameCluster(id));
         }
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
@@ -161,7 +202,21 @@ impl Link {
         };
         let acls = open_acls(&config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
+        let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
+        let (_, texts) = store.load_all(&config.name).await?;
+        let remembered = Remembered::of(&config.name, &texts);
+        let mut memory = LinkMemory::new(&config.name, store, &remembered);
+        check_clusters(
+            &config.name,
+            &source,
+            &destination,
+            &remembered,
+            &mut memory,
+        )
+        .await?;
+        let committed = committed(&source, &config).await?;
+        let clusters = cluster_ids(&config, &source, &destination)?;
         let mut maker = StreamMaker {
             config: config.clone(),
             worker: worker.clone(),
@@ -177,18 +232,26 @@ impl Link {
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let handle = LinkHandle {
+            destination: destination.cluster_id().map(Arc::from),
             rounds: seen,
             data: data.clone(),
             others: further,
             acls: acls.as_ref().map(|(_, handle)| handle.clone()),
         };
+        let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
-                config,
                 rules,
                 source,
                 destination,
                 stored,
+                beginnings: Beginnings {
+                    committed,
+                    start: config_start,
+                },
+                changes: RecordChanges { naming, clusters },
+                memory,
+                remembered,
                 look,
                 plane,
                 data,
@@ -214,8 +277,10 @@ impl Link {
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
         let (report, reports) = mpsc::channel::<Round>(1);
-        let history = History::new(replicated(&self.stored));
+        let mut history = History::new(replicated(&self.stored));
+        history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
+        let sync = sync.remembering(self.memory);
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -235,7 +300,7 @@ impl Link {
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
-            Follower::new(self.data, self.stored, self.config.start.clone()),
+            Follower::new(self.data, self.stored, self.beginnings, self.changes),
             (Arc::clone(&streams), stop.clone()),
             self.others,
         );
@@ -297,7 +362,14 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
 /// What positions tell about topics.
 fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
     let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
-    for (partition, known) in stored {
+    let parts = |known: &Stored| known.spread.values().cloned().collect::<Vec<_>>();
+    let all = stored.iter().flat_map(|(partition, known)| {
+        let parts = parts(known);
+        std::iter::once(known.clone())
+            .chain(parts)
+            .map(move |known| (partition, known))
+    });
+    for (partition, known) in all {
         let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
             continue;
         };
@@ -326,6 +398,33 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
         on_recreate: config.on_recreate,
         reserved,
     }
+}
+
+/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
+async fn check_clusters(
+    link: &str,
+    source: &Cluster,
+    destination: &Cluster,
+    remembered: &Remembered,
+    memory: &mut LinkMemory,
+) -> Result<(), LinkError> {
+    let ids = ClusterIds {
+        source: source.cluster_id(),
+        destination: destination.cluster_id(),
+    };
+    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
+        return Err(LinkError::OtherCluster {
+            side,
+            link: link.to_owned(),
+            before,
+            now,
+        });
+    }
+    let ids = ids.or(&remembered.clusters);
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.
@@ -425,94 +524,43 @@ fn topics_with_rights(round: &Round) -> AclTopics {
     }
 }
 
-/// Partitions of the round that are not assigned yet. The configured start holds for what the first
-/// look at the source found, in topics of which nothing is stored; whatever appears later, also while
-/// the process was down, is copied from its first record.
-fn assignments(
-    round: &Round,
-    assigned: &mut HashSet<TopicPartition>,
-    stored: &StoredLink,
-    first: &BTreeMap<TopicName, i32>,
-    start: &Start,
-) -> Vec<Assignment> {
-    let known: HashSet<&TopicName> = stored.keys().map(|partition| &partition.topic).collect();
-    let mut new = Vec::new();
-    for copy in &round.copies {
-        let there = first.get(&copy.source).copied().unwrap_or(0);
-        let fresh = !known.contains(&copy.source);
-        for number in 0..copy.partitions {
-            let source = TopicPartition::new(copy.source.clone(), number);
-            if !assigned.insert(source.clone()) {
-                continue;
-            }
-            let known = stored.get(&source).cloned().unwrap_or_default();
-            let moved_from = known
-                .destination
-                .filter(|before| *before != copy.destination);
-            new.push(Assignment {
-                destination: TopicPartition::new(copy.destination.clone(), number),
-                source_id: copy.source_id,
-                stored: known.position,
-                moved_from,
-                segment: known.segment,
-                start: start
-                    .of(copy.source.as_str(), number)
-                    .or_else(|| (fresh && number < there).then_some(start.everywhere))
-                    .unwrap_or(StartPosition::Earliest),
-                source,
-            });
+/// Where partitions begin: what the group of the source has committed, or what the configuration says.
+async fn committed(
+    source: &Cluster,
+    config: &LinkConfig,
+) -> Result<HashMap<TopicPartition, i64>, LinkError> {
+    let Some(group) = &config.start_group else {
+        return Ok(HashMap::new());
+    };
+    match committed_offsets(source, &group.id).await {
+        Ok(offsets) => Ok(offsets),
+        Err(cause) if group.is_given => Err(LinkError::Group {
+            group: group.id.clone(),
+            cause,
+        }),
+        Err(cause) => {
+            tracing::info!(
+                group = group.id,
+                "whether a group of this name has committed offsets is not known ({cause}); none are used"
+            );
+            Ok(HashMap::new())
         }
     }
-    new
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metadata_sync::Copy;
-    use crate::position_store::Stored;
-
-    fn round(copies: &[(&str, i32)]) -> Round {
-        let copies = copies.iter().map(|(name, partitions)| Copy {
-            source: (*name).into(),
-            source_id: Default::default(),
-            destination: (*name).into(),
-            destination_id: Default::default(),
-            partitions: *partitions,
-        });
-        Round {
-            copies: copies.collect(),
-            ..Round::default()
-        }
-    }
-
-    #[test]
-    fn latest_holds_for_what_was_there_at_first_and_nothing_else() {
-        let first = BTreeMap::from([
-            ("old".into(), 2),
-            ("late-copy".into(), 1),
-            ("known".into(), 1),
-        ]);
-        let stored =
-            StoredLink::from([(TopicPartition::new("known".into(), 0), Stored::default())]);
-        let mut assigned = HashSet::new();
-        let mut starts = |copies: &[(&str, i32)]| -> Vec<StartPosition> {
-            let start = Start {
-                everywhere: StartPosition::Latest,
-                ..Start::default()
-            };
-            assignments(&round(copies), &mut assigned, &stored, &first, &start)
-                .into_iter()
-                .map(|assignment| assignment.start)
-                .collect()
-        };
-        let (earliest, latest) = (StartPosition::Earliest, StartPosition::Latest);
-        assert_eq!(starts(&[("old", 2)]), [latest, latest]);
-        // Created at the destination in the first round, and so copied from the second on.
-        assert_eq!(starts(&[("late-copy", 1)]), [latest]);
-        // Grown and created after the first look.
-        assert_eq!(starts(&[("old", 3), ("new", 1)]), [earliest, earliest]);
-        // Grown while the process was down.
-        assert_eq!(starts(&[("known", 2)]), [earliest, earliest]);
-    }
+/// The ids of source and destination, where records are to tell them.
+fn cluster_ids(
+    config: &LinkConfig,
+    source: &Cluster,
+    destination: &Cluster,
+) -> Result<Option<(String, String, Provenance)>, LinkError> {
+    let Some(provenance) = config.provenance.clone() else {
+        return Ok(None);
+    };
+    let source = source
+        .cluster_id()
+        .ok_or(LinkError::NoClusterId("source"))?;
+    let destination = destination.cluster_id();
+    let destination = destination.ok_or(LinkError::NoClusterId("destination"))?;
+    Ok(Some((source, destination, provenance)))
 }

@@ -11,7 +11,7 @@ pub mod record;
 pub mod service;
 mod topic;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use kafka_client::topic_log::TopicLogError;
@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::offset_map::Segment;
 use crate::position::Position;
+use crate::spread::Spread;
 
 pub use file::FileStore;
 pub use topic::TopicStore;
@@ -33,6 +34,8 @@ pub struct StoreEntry {
     pub partition: TopicPartition,
     /// The topic it is written to.
     pub destination: TopicName,
+    /// Which of the destination partitions it is about, where the source partition is spread over several.
+    pub spread: Option<Spread>,
     /// Its position.
     pub position: Position,
     /// Segments of its offset map that changed.
@@ -48,6 +51,8 @@ pub struct Stored {
     pub destination: Option<TopicName>,
     /// The newest segment of its offset map.
     pub segment: Option<Segment>,
+    /// The same for each of the destination partitions that it is spread over.
+    pub spread: BTreeMap<Spread, Stored>,
 }
 
 /// All that is stored of one link.
@@ -99,6 +104,20 @@ impl PositionStore {
         match self {
             Self::File(store) => Ok(store.load(link)),
             Self::Topic(store) => store.load(link).await,
+        }
+    }
+
+    /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading.
+    ///
+    /// # Errors
+    /// As they have.
+    pub async fn load_all(
+        &mut self,
+        link: &str,
+    ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
+        match self {
+            Self::File(store) => Ok((store.load(link), store.load_texts().await)),
+            Self::Topic(store) => store.load_all(link).await,
         }
     }
 

@@ -13,6 +13,14 @@ use std::path::{Path, PathBuf};
 /// Set to anything but `0` or the empty text to keep directories of brokers after the test.
 const KEEP: &str = "TRIBUTARY_TEST_KEEP";
 
+/// How many topics tests with many topics make.
+const TOPICS: &str = "TRIBUTARY_TEST_TOPICS";
+
+/// How many topics were asked for, if any number was.
+pub(crate) fn topics() -> Option<usize> {
+    std::env::var(TOPICS).ok()?.parse().ok()
+}
+
 /// Whether data and logs of processes stay on disk after their owner is gone.
 pub(crate) fn keep_directories() -> bool {
     std::env::var_os(KEEP).is_some_and(|value| !value.is_empty() && value != "0")

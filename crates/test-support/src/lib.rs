@@ -28,6 +28,7 @@ pub mod judge;
 pub mod kafka_cluster;
 pub mod kafka_jars;
 pub mod kafka_process;
+pub mod kdc;
 pub mod limits;
 pub mod machine_limit;
 pub mod managed_process;

@@ -43,3 +43,9 @@ pub const MEMORY_BEYOND_BUFFER: u64 = 64 * 1024 * 1024;
 
 /// The judge gives up when nothing has moved for this long and something is still unseen.
 pub const NOTHING_MOVES: Duration = Duration::from_secs(60);
+
+/// How many topics a test with many topics makes: `TRIBUTARY_TEST_TOPICS`, or `usual`, which is what every run can afford.
+#[must_use]
+pub fn topics(usual: usize) -> usize {
+    crate::environment::topics().unwrap_or(usual)
+}

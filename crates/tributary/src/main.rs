@@ -4,6 +4,7 @@
 mod cli;
 mod duration;
 mod output;
+mod overlap;
 mod progress;
 mod settings;
 mod shutdown;

@@ -321,6 +321,24 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
                 partition.source, partition.totals.skipped
             ));
         }
+        if partition.totals.quarantined > 0 {
+            problems.push(format!(
+                "  {name} {}: {} records were set aside in the quarantine, because the destination does not take them",
+                partition.source, partition.totals.quarantined
+            ));
+        }
+        if partition.totals.returned > 0 {
+            problems.push(format!(
+                "  {name} {}: {} records came from {} itself and were left out",
+                partition.source, partition.totals.returned, partition.destination.topic
+            ));
+        }
+        if partition.totals.circled > 0 {
+            problems.push(format!(
+                "  {name} {}: {} records had been in the topic before, and came back in a loop",
+                partition.source, partition.totals.circled
+            ));
+        }
         if partition.totals.repeated > 0 {
             problems.push(format!(
                 "  {name} {}: {} records may be at the destination twice",

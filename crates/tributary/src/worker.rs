@@ -13,6 +13,7 @@ use replication::position_store::FileStore;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cli::Exit;
+use crate::overlap::Overlap;
 use crate::progress::{CaughtUp, Progress};
 use crate::{output, shutdown};
 
@@ -144,6 +145,7 @@ async fn watch(
     options: RunOptions,
 ) -> Option<CaughtUp> {
     let mut progress = Progress::new(options.progress);
+    let mut overlap = Overlap::default();
     let stop = scope.stop_signal();
     let started = Instant::now();
     let mut look = interval(LOOK);
@@ -161,6 +163,7 @@ async fn watch(
             .map(|(n, h)| (n.as_str(), h.status()))
             .collect();
         progress.show(&statuses);
+        overlap.say_new(&statuses);
         let Some(hold) = options.until_caught_up else {
             continue;
         };

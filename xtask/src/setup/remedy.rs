@@ -70,6 +70,9 @@ pub(super) fn debian_packages(missing: &[Shortfall]) -> Vec<&'static str> {
             Tool::Make => &["make"],
             Tool::CCompiler => &["gcc", "libc6-dev"],
             Tool::CppCompiler => &["g++"],
+            Tool::KerberosCenter => &["krb5-kdc"],
+            Tool::KerberosAdministration => &["krb5-admin-server"],
+            Tool::KerberosTools => &["krb5-user"],
         };
         packages.extend_from_slice(wanted);
     }
@@ -92,22 +95,28 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
     let wanted = list.join(", ");
     let has = |tool| missing.iter().any(|shortfall| shortfall.tool == tool);
     let compilers = has(Tool::Make) || has(Tool::CCompiler) || has(Tool::CppCompiler);
-    let pick = |java: &'static str, npm: &'static str, compiler: &'static str| {
-        let mut packages = Vec::new();
-        if has(Tool::Java) {
-            packages.push(java);
-        }
-        if has(Tool::Maven) {
-            packages.push("maven");
-        }
-        if has(Tool::Npm) {
-            packages.push(npm);
-        }
-        if compilers && !compiler.is_empty() {
-            packages.push(compiler);
-        }
-        packages.join(" ")
-    };
+    let kerberos =
+        has(Tool::KerberosCenter) || has(Tool::KerberosAdministration) || has(Tool::KerberosTools);
+    let pick =
+        |java: &'static str, npm: &'static str, compiler: &'static str, realm: &'static str| {
+            let mut packages = Vec::new();
+            if has(Tool::Java) {
+                packages.push(java);
+            }
+            if has(Tool::Maven) {
+                packages.push("maven");
+            }
+            if has(Tool::Npm) {
+                packages.push(npm);
+            }
+            if compilers && !compiler.is_empty() {
+                packages.push(compiler);
+            }
+            if kerberos {
+                packages.push(realm);
+            }
+            packages.join(" ")
+        };
     let debian = debian_packages(missing).join(" ");
     let commands = match host {
         Host::Debian => format!("sudo apt-get update\nsudo apt-get install --yes {debian}"),
@@ -120,11 +129,16 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
         Host::Fedora => {
             format!(
                 "sudo dnf install {}",
-                pick("java-21-openjdk-devel", "nodejs-npm", "make gcc-c++")
+                pick(
+                    "java-21-openjdk-devel",
+                    "nodejs-npm",
+                    "make gcc-c++",
+                    "krb5-server krb5-workstation"
+                )
             )
         }
         Host::MacOs => {
-            let brew = format!("brew install {}", pick("openjdk@21", "node", ""));
+            let brew = format!("brew install {}", pick("openjdk@21", "node", "", "krb5"));
             if compilers {
                 format!("xcode-select --install\n{brew}")
             } else {
@@ -182,6 +196,26 @@ mod tests {
             text.contains("sudo apt-get install --yes default-jdk-headless"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_kerberos_realm_of_the_tests_has_packages_of_its_own() {
+        let missing = [
+            Tool::KerberosCenter,
+            Tool::KerberosAdministration,
+            Tool::KerberosTools,
+        ]
+        .map(|tool| assess(tool, &Found::Nothing).expect_err("it is not there"));
+        assert_eq!(
+            debian_packages(&missing),
+            ["krb5-kdc", "krb5-admin-server", "krb5-user"]
+        );
+        let text = instructions(Host::Fedora, &missing);
+        assert!(
+            text.contains("dnf install krb5-server krb5-workstation"),
+            "{text}"
+        );
+        assert!(assess(Tool::KerberosCenter, &printed("/usr/sbin/krb5kdc")).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The tools, how each is asked for its version, and how the answer is read.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Something the commands need that Cargo does not bring.
@@ -18,6 +18,10 @@ pub(crate) enum Tool {
     CCompiler,
     /// librdkafka builds its C++ face too, and so do the fuzz targets.
     CppCompiler,
+    /// The Kerberos realm of the tests: the center, its administration, a person's tools.
+    KerberosCenter,
+    KerberosAdministration,
+    KerberosTools,
 }
 
 /// What asking a tool for its version gave.
@@ -36,12 +40,20 @@ impl Tool {
             Self::Java => 17,
             Self::Maven => 3,
             Self::Npm => 7,
-            Self::Make | Self::CCompiler | Self::CppCompiler => 0,
+            Self::Make
+            | Self::CCompiler
+            | Self::CppCompiler
+            | Self::KerberosCenter
+            | Self::KerberosAdministration
+            | Self::KerberosTools => 0,
         }
     }
 
     /// Runs the tool for its version.
     pub(crate) fn probe(self) -> Found {
+        if let Some(program) = self.daemon() {
+            return look_for(program);
+        }
         let (program, argument) = match self {
             Self::Java => (java(), "-version"),
             Self::Maven => ("mvn".into(), "--version"),
@@ -49,6 +61,9 @@ impl Tool {
             Self::Make => ("make".into(), "--version"),
             Self::CCompiler => ("cc".into(), "--version"),
             Self::CppCompiler => ("c++".into(), "--version"),
+            Self::KerberosCenter | Self::KerberosAdministration | Self::KerberosTools => {
+                return Found::Nothing;
+            }
         };
         match Command::new(program).arg(argument).output() {
             // `java -version` speaks on standard error, the others on standard output, npm warns on standard error.
@@ -61,6 +76,16 @@ impl Tool {
                 Found::Printed(String::from_utf8_lossy(&streams).into_owned())
             }
             Ok(_) | Err(_) => Found::Nothing,
+        }
+    }
+
+    /// A program that is not asked for its version, because it would rather begin its work.
+    fn daemon(self) -> Option<&'static str> {
+        match self {
+            Self::KerberosCenter => Some("krb5kdc"),
+            Self::KerberosAdministration => Some("kadmin.local"),
+            Self::KerberosTools => Some("kinit"),
+            _ => None,
         }
     }
 
@@ -85,6 +110,18 @@ impl Tool {
     }
 }
 
+/// Looks where the tests look.
+fn look_for(program: &str) -> Found {
+    let places = test_support::kdc::PLACES.iter();
+    match places
+        .map(|place| Path::new(place).join(program))
+        .find(|path| path.is_file())
+    {
+        Some(path) => Found::Printed(path.display().to_string()),
+        None => Found::Nothing,
+    }
+}
+
 /// The `java` that brokers will be started with: the one of `JAVA_HOME` where it is set and there, else that on `PATH`.
 #[expect(
     clippy::disallowed_methods,
@@ -106,6 +143,9 @@ impl fmt::Display for Tool {
             Self::Make => "make",
             Self::CCompiler => "C compiler (cc)",
             Self::CppCompiler => "C++ compiler (c++)",
+            Self::KerberosCenter => "Kerberos key distribution center (krb5kdc)",
+            Self::KerberosAdministration => "Kerberos administration (kadmin.local)",
+            Self::KerberosTools => "Kerberos tools (kinit)",
         })
     }
 }

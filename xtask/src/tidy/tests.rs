@@ -139,6 +139,22 @@ fn a_crate_root_must_forbid_unsafe_code() {
 }
 
 #[test]
+fn unsafe_code_belongs_to_one_file() {
+    check_file(
+        "crates/kafka-client/src/lib.rs",
+        "//! Connections.\n",
+        "deny(unsafe_code)",
+    );
+    let text = "//! Lanes.\n#![expect(\n    unsafe_code,\n    reason = \"speed\"\n)]\n";
+    check_file(
+        "crates/kafka-client/src/lane.rs",
+        text,
+        "allows unsafe code",
+    );
+    check_passes("crates/kafka-client/src/security/gssapi.rs", text);
+}
+
+#[test]
 fn a_clock_in_a_pure_crate_is_found() {
     let text = "//! Batches.\nlet now = std::time::SystemTime::now();\n";
     check_file("crates/kafka-wire/src/batch.rs", text, "asks no clock");

@@ -100,39 +100,39 @@ pub(super) const KEYS: &[ConfigKey] = &[
     )
     .low(),
     key(
-        Compatibility,
+        Link,
         "transforms",
         List,
         Some(""),
         Implemented,
-        "transforms of Connect; refused, because none can run here",
+        "changes to records and topics' names: RegexRouter, TimestampRouter, Filter, InsertHeader, DropHeaders",
     )
     .low(),
     key(
-        Compatibility,
+        Link,
         "transforms.*",
         Text,
         None,
-        Ignored,
-        "settings of a transform",
+        Implemented,
+        "settings of a transform: type, predicate, negate, and its own",
     )
     .low(),
     key(
-        Compatibility,
+        Link,
         "predicates",
         List,
         Some(""),
         Implemented,
-        "predicates of Connect; refused, because none can run here",
+        "conditions of transforms: TopicNameMatches, RecordIsTombstone, HasHeaderKey",
     )
     .low(),
     key(
-        Compatibility,
+        Link,
         "predicates.*",
         Text,
         None,
-        Ignored,
-        "settings of a predicate",
+        Implemented,
+        "settings of a predicate: type, and its own",
     )
     .low(),
     key(

@@ -33,7 +33,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         Implemented,
-        "each record goes to the partition of the same number",
+        "each record goes to the partition of the same number; with false to the one that its key gives, as with Kafka's default partitioner",
     ),
     key(
         Destination,

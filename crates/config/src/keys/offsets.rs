@@ -2,7 +2,7 @@
 
 use crate::key::Group::Offsets;
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, IgnoredWarn, NotYet};
+use crate::key::Treatment::{Ignored, IgnoredWarn, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG, SHORT};
 
@@ -18,8 +18,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "offset.start",
         OneOf(&["connect", "consumer"]),
         Some("connect"),
-        NotYet("the link starts at its own positions, never at those of a consumer group"),
-        "which position is looked for first",
+        Implemented,
+        "where partitions without a position begin if src.consumer.group.id has committed offsets there: at those; both choices mean the same, as a position of the link's own always comes first",
     ),
     key(
         Offsets,

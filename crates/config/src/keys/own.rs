@@ -29,7 +29,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Text,
         Some("earliest"),
         Implemented,
-        "where partitions without a position begin: earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset pairs",
+        "where partitions without a position begin: earliest, latest or a time like 2026-01-31T12:00:00Z, for single topics topic=place, for single partitions topic:partition=offset",
     ),
     key(
         Link,
@@ -77,8 +77,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.quarantine.topic",
         Text,
         None,
-        NotYet("nothing is quarantined"),
-        "where quarantined records go",
+        Implemented,
+        "where refused records go with tributary.on.refused=quarantine; <link>.quarantine if unset",
     )
     .low(),
     key(

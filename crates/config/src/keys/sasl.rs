@@ -6,7 +6,6 @@ use crate::key::Treatment::{Ignored, Implemented, NotYet, Rejected};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
 
-const NO_KERBEROS: &str = "GSSAPI is not supported yet";
 const NO_AWS_TOKENS: &str = "tokens are not obtained from AWS yet";
 
 const MECHANISMS: &[&str] = &[
@@ -94,7 +93,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.service.name",
         Text,
         None,
-        NotYet(NO_KERBEROS),
+        Implemented,
         "name of the brokers' service",
     )
     .low(),
@@ -112,7 +111,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.window.factor",
         Fraction,
         Some("0.8"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "when tickets are renewed",
     )
     .low(),
@@ -121,7 +120,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.ticket.renew.jitter",
         Fraction,
         Some("0.05"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "scatter of that",
     )
     .low(),
@@ -130,7 +129,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.kerberos.min.time.before.relogin",
         Number(0, LONG),
         Some("60000"),
-        NotYet(NO_KERBEROS),
+        Implemented,
         "least time between logins",
     )
     .low(),

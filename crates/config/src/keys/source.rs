@@ -2,7 +2,7 @@
 
 use crate::key::Group::{Compatibility, Fetch, Link, Source};
 use crate::key::Kind::{Boolean, Class, List, Number, Text};
-use crate::key::Treatment::{Ignored, Implemented, NotYet};
+use crate::key::Treatment::{Ignored, Implemented};
 use crate::key::{ConfigKey, key};
 use crate::keys::{BYTE_ARRAYS, INT};
 
@@ -111,7 +111,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "provenance.header.enable",
         Boolean,
         Some("false"),
-        NotYet("no header is added, and no record is skipped because of one"),
+        Implemented,
         "add a header that tells where a record came from, and skip records that came from the destination",
     ),
     key(
@@ -119,7 +119,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "provenance.header.filter.overrides",
         Text,
         Some(""),
-        NotYet("no record is skipped because of a header"),
+        Implemented,
         "exceptions from that",
     )
     .low(),

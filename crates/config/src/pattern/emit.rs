@@ -15,6 +15,14 @@ pub(super) fn emit(tree: &Node) -> String {
     out
 }
 
+/// The expression to be found anywhere in a name.
+pub(super) fn emit_part(tree: &Node) -> String {
+    let mut out = String::from("(?:");
+    node(tree, &mut out);
+    out.push(')');
+    out
+}
+
 fn node(tree: &Node, out: &mut String) {
     match tree {
         Node::Empty => {}

@@ -60,6 +60,11 @@ pub(super) struct Parser {
 
 /// Parses a whole pattern.
 pub(super) fn parse(pattern: &str) -> Parsed<Node> {
+    parse_with_groups(pattern).map(|(tree, ..)| tree)
+}
+
+/// Parses a whole pattern, and tells how many capturing groups it has and what they are called.
+pub(super) fn parse_with_groups(pattern: &str) -> Parsed<(Node, u32, HashMap<String, u32>)> {
     let mut parser = Parser {
         tokens: scan(pattern),
         next: 0,
@@ -72,7 +77,7 @@ pub(super) fn parse(pattern: &str) -> Parsed<Node> {
     };
     let tree = parser.choice()?;
     match parser.peek() {
-        None => Ok(tree),
+        None => Ok((tree, parser.groups, parser.names)),
         // `choice` ends at the end or at this.
         Some(token) => {
             refuse(token.at, "this ) closes no group").with_remedy("write \\) for the character")

@@ -2,7 +2,10 @@
 
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
-use crate::link::{FetchSettings, OnRefused, ProduceSettings};
+use crate::keys::Scope;
+use crate::link::{FetchSettings, OnRefused, ProduceSettings, StartGroup};
+use crate::provenance::Provenance;
+use crate::rename::{MAX_TOPIC_NAME, check_name};
 use crate::resolve::reader::Reader;
 
 /// With more requests under way an idempotent producer does not keep order.
@@ -19,20 +22,56 @@ fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
 pub(super) fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
     match reader.text("tributary.on.refused") {
         Some("skip") => OnRefused::Skip,
-        Some("quarantine") => {
-            if let Some(entry) = reader.entry("tributary.on.refused") {
-                reader.refuse(
-                    entry,
-                    "refused records cannot be quarantined yet",
-                    Some("choose one of stop, skip".to_owned()),
-                );
-            }
-            OnRefused::Stop
-        }
+        Some("quarantine") => OnRefused::Quarantine,
         Some(_) => OnRefused::Stop,
         None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
         None => OnRefused::Stop,
     }
+}
+
+/// Where refused records go: a topic that is called after the link.
+pub(super) fn quarantine_topic(reader: &mut Reader<'_>, link: Option<&str>) -> String {
+    if let Some(entry) = reader.entry("tributary.quarantine.topic") {
+        let name = entry.value.trim();
+        if let Err(problem) = check_name(name) {
+            reader.refuse(entry, problem.to_string(), None);
+        }
+        return name.to_owned();
+    }
+    let legal = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+        true => c,
+        false => '_',
+    };
+    let link: String = link.unwrap_or_default().chars().map(legal).collect();
+    let longest = MAX_TOPIC_NAME - ".quarantine".len();
+    format!("{}.quarantine", &link[..link.len().min(longest)])
+}
+
+/// What records say of where they came from.
+pub(super) fn provenance(reader: &mut Reader<'_>) -> Option<Provenance> {
+    let key = "provenance.header.filter.overrides";
+    let overrides = match Provenance::parse(reader.text(key).unwrap_or_default()) {
+        Ok(provenance) => provenance,
+        Err(wrong) => {
+            if let Some(entry) = reader.entry(key) {
+                reader.refuse(entry, wrong, None);
+            }
+            Provenance::default()
+        }
+    };
+    let enabled = reader.boolean("provenance.header.enable") == Some(true);
+    enabled.then_some(overrides)
+}
+
+/// The group whose offsets partitions begin at that have no position.
+pub(super) fn start_group(reader: &Reader<'_>, link: Option<&str>) -> Option<StartGroup> {
+    let group = reader.text("src.consumer.group.id");
+    let is_given = group.is_some() || reader.text("offset.start").is_some();
+    if !is_given && reader.scope != Scope::Replicator {
+        return None;
+    }
+    let id = group.or(link)?.to_owned();
+    Some(StartGroup { id, is_given })
 }
 
 pub(super) fn fetch(reader: &Reader<'_>, prefixes: &[&str]) -> FetchSettings {

@@ -113,7 +113,6 @@ pub(super) fn link(
     connector_class(reader);
     switched_off(reader);
     converters(reader);
-    transforms(reader);
     guarantees(reader);
     let source = source(reader, prefixes.source);
     let destination = destination(reader, prefixes.destination, worker);
@@ -127,6 +126,9 @@ pub(super) fn link(
     let start = start(reader, prefixes.fetch);
     let fetch = data::fetch(reader, prefixes.fetch);
     let produce = data::produce(reader, prefixes.produce, destination.as_ref());
+    let provenance = data::provenance(reader);
+    let quarantine_topic = data::quarantine_topic(reader, name.as_deref());
+    let start_group = data::start_group(reader, name.as_deref());
     Some(LinkConfig {
         name: name?,
         source: source?,
@@ -139,7 +141,10 @@ pub(super) fn link(
             .unwrap_or(16_384),
         keep_append_time: reader.text("tributary.timestamps") == Some("appended"),
         start,
+        start_group,
+        provenance,
         on_refused: data::on_refused(reader),
+        quarantine_topic,
         on_gap: match reader.text("tributary.on.gap") {
             Some("continue") => OnGap::Continue,
             _ => OnGap::Stop,
@@ -229,35 +234,6 @@ fn converters(reader: &mut Reader<'_>) {
     }
 }
 
-fn transforms(reader: &mut Reader<'_>) {
-    for key in ["transforms", "predicates"] {
-        let Some(entry) = reader.entry(key) else {
-            continue;
-        };
-        let classes: Vec<&str> = reader
-            .list(key)
-            .into_iter()
-            .filter_map(|alias| reader.text(&format!("{key}.{alias}.type")))
-            .collect();
-        let any_ends_with = |name: &str| classes.iter().any(|class| class.ends_with(name));
-        let remedy = if any_ends_with("RegexRouter") {
-            "topic.rename.format gives copies other names"
-        } else if any_ends_with("Filter") || any_ends_with("TopicNameMatches") {
-            "topics are selected by topic.regex, topic.whitelist and topic.blacklist"
-        } else {
-            "leave it out: records are copied as they are"
-        };
-        let wrong = match classes.as_slice() {
-            [] => "Tributary runs no Java plugins".to_owned(),
-            classes => format!(
-                "Tributary runs no Java plugins such as {}",
-                classes.join(", ")
-            ),
-        };
-        reader.refuse(entry, wrong, Some(remedy.to_owned()));
-    }
-}
-
 /// Values that promise something this build cannot keep.
 fn guarantees(reader: &mut Reader<'_>) {
     if reader.text("exactly.once.support") == Some("required")
@@ -269,13 +245,20 @@ fn guarantees(reader: &mut Reader<'_>) {
             Some("with requested, records are copied at least once, and duplicates are only possible after a crash".to_owned()),
         );
     }
-    if reader.boolean("topic.preserve.partitions") == Some(false)
-        && let Some(entry) = reader.entry("topic.preserve.partitions")
-    {
-        reader.refuse(
-            entry,
-            "records cannot be spread over partitions anew yet",
-            Some("with true, each record goes to the partition of the same number".to_owned()),
+    if reader.boolean("topic.preserve.partitions") == Some(false) {
+        let mut keys = prefixes(reader.scope).produce.iter();
+        let class = keys.find_map(|prefix| reader.entry(&format!("{prefix}partitioner.class")));
+        if let Some(class) = class
+            && class.value.trim()
+                != "org.apache.kafka.clients.producer.internals.DefaultPartitioner"
+        {
+            let remedy =
+                "leave it out: records are spread as by Kafka's default partitioner".to_owned();
+            reader.refuse(class, "Tributary runs no Java plugins", Some(remedy));
+        }
+        reader.warn(
+            "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
+             offsets of consumer groups have no exact counterpart there",
         );
     }
     match reader.raw.initial_state.as_deref() {

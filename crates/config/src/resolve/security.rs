@@ -19,6 +19,7 @@ use crate::security::{
 use crate::variables::Variables;
 
 mod aws;
+mod kerberos;
 mod oauth;
 mod sasl;
 

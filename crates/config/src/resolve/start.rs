@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::reader::Reader;
 use crate::link::{Start, StartPosition};
 use crate::raw::RawEntry;
+use crate::rename::check_name;
 
-const CHOICES: &str =
-    "choose one of earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset";
+const CHOICES: &str = "choose one of earliest, latest, a time like 2026-01-31T12:00:00Z, topic=place or topic:partition=offset";
 
 pub(super) fn start(reader: &mut Reader<'_>, prefixes: &[&str]) -> Start {
     if let Some(entry) = reader.entry("tributary.start") {
@@ -47,12 +47,18 @@ fn own(reader: &mut Reader<'_>, entry: &RawEntry) -> Option<Start> {
         let read = match place(item) {
             Some(place) if others.replace(place).is_none() => Ok(()),
             Some(_) => Err("two places for all partitions are given".to_owned()),
-            None => offset(item).and_then(|(partition, at)| {
-                match start.partitions.insert(partition, at) {
+            None => match of_topic(item) {
+                Some((topic, place)) => match start.topics.insert(topic, place) {
                     None => Ok(()),
-                    Some(_) => Err(format!("\"{item}\" names a partition a second time")),
-                }
-            }),
+                    Some(_) => Err(format!("\"{item}\" names a topic a second time")),
+                },
+                None => offset(item).and_then(|(partition, at)| {
+                    match start.partitions.insert(partition, at) {
+                        None => Ok(()),
+                        Some(_) => Err(format!("\"{item}\" names a partition a second time")),
+                    }
+                }),
+            },
         };
         if let Err(wrong) = read {
             reader.refuse(entry, wrong, Some(CHOICES.to_owned()));
@@ -72,6 +78,14 @@ fn place(item: &str) -> Option<StartPosition> {
             Some(StartPosition::Time(time.as_millisecond()))
         }
     }
+}
+
+/// A place for all partitions of a topic.
+fn of_topic(item: &str) -> Option<(String, StartPosition)> {
+    let (topic, at) = item.split_once('=')?;
+    let topic = topic.trim();
+    let place = place(at.trim())?;
+    check_name(topic).is_ok().then(|| (topic.to_owned(), place))
 }
 
 fn offset(item: &str) -> Result<((String, i32), i64), String> {
@@ -109,6 +123,11 @@ mod tests {
         ] {
             assert_eq!(place(item), expected, "{item}");
         }
+        let late = ("a.b".to_owned(), StartPosition::Latest);
+        assert_eq!(of_topic("a.b=latest"), Some(late));
+        let timed = ("t".to_owned(), StartPosition::Time(1000));
+        assert_eq!(of_topic("t=1970-01-01T00:00:01Z"), Some(timed));
+        assert_eq!((of_topic("t=5"), of_topic("t:1=latest")), (None, None));
         assert_eq!(offset("a.b:3=17"), Ok((("a.b".to_owned(), 3), 17)));
         for (item, wrong) in [
             ("a:3", "no place"),

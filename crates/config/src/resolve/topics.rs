@@ -7,10 +7,13 @@ use crate::keys::mirror::{IDENTITY_POLICY, NO_SYNCS};
 use crate::link::{ConfigDelete, DefaultsFrom, ReplicationFactor, TimestampType, TopicSettings};
 use crate::naming::{Aliases, Naming};
 use crate::pattern::{Pattern, PatternList};
+use crate::problem::Notice;
 use crate::rename::{MAX_TOPIC_NAME, RenameFormat, check_name};
 use crate::resolve::acls;
 use crate::resolve::reader::Reader;
+use crate::resolve::transforms;
 use crate::selection::{MirrorRules, TopicSelection};
+use crate::transform::Transforms;
 
 /// Settings of a topic that make no sense, or do harm, on another cluster: Replicator's form of
 /// `config.properties.exclude`. A copied bound of timestamps would refuse old records while catching up.
@@ -45,6 +48,7 @@ pub(super) fn topics(
         None => configured_selection(reader),
     };
     let naming = naming(reader);
+    let transforms = transforms::transforms(reader);
     let config_exclude = config_exclude(reader);
     let acls = acls::acls(reader);
     let replication_factor = replication_factor(reader);
@@ -89,6 +93,7 @@ pub(super) fn topics(
             },
         });
     }
+    let naming = transformed(reader, naming, transforms, &mut selection);
     Some(TopicSettings {
         whitelist_strict: reader
             .boolean("tributary.topic.whitelist.strict")
@@ -116,6 +121,23 @@ pub(super) fn topics(
         selection,
         naming,
     })
+}
+
+/// Puts the chain behind the names, and its filters on names behind the selection.
+fn transformed(
+    reader: &mut Reader<'_>,
+    naming: Naming,
+    transforms: Transforms,
+    selection: &mut TopicSelection,
+) -> Naming {
+    if transforms.is_empty() {
+        return naming;
+    }
+    let text = format!("transforms, in this order: {transforms}");
+    reader.notices.push(Notice::info(text));
+    let naming = naming.with_transforms(transforms);
+    selection.set_transforms(naming.clone());
+    naming
 }
 
 /// `dest.topic.replication.factor` in Replicator's words, `replication.factor` in MirrorMaker 2's.

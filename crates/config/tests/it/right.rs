@@ -56,8 +56,6 @@ fn a_replicator_configuration_runs_unchanged() {
         notices,
         [
             "accepted without effect: confluent.topic.replication.factor",
-            "provenance.header.enable=true is accepted, but not implemented yet: no header is added, \
-             and no record is skipped because of one",
             "src.consumer.group.id=replicate-europe-to-us is accepted, but not implemented yet: \
              nothing is committed on the source",
         ]

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use config::resolve::{resolve_link, resolve_worker};
 use config::security::{
-    Assertion, AwsCredentials, Identity, Mechanism, ScramHash, Security, TokenSource, Trust,
+    Assertion, AwsCredentials, Identity, Mechanism, ScramHash, Security, TicketCache, TokenSource,
+    Trust,
 };
 use config::{LinkConfig, Notice, RawConfig, Sources, Variables};
 
@@ -180,12 +182,9 @@ fn what_contradicts_itself_is_refused_with_a_remedy() {
     refused(
         sasl,
         &[
-            "src.kafka.sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet",
+            "src.kafka.sasl.jaas.config: sasl.mechanism is not set, which means GSSAPI, and that needs a key table or \
+             a ticket cache",
         ],
-    );
-    refused(
-        &format!("{sasl}src.kafka.sasl.mechanism=GSSAPI"),
-        &["src.kafka.sasl.mechanism=GSSAPI (--set): it is not supported yet"],
     );
     refused(
         "src.kafka.security.protocol=SSL
@@ -381,5 +380,66 @@ fn aws_credentials_come_from_the_environment_or_a_profile() {
     ] {
         let problem = credentials(environment, options).expect_err(options);
         assert!(problem.contains(expected), "{problem}");
+    }
+}
+
+const KERBEROS: &str = "com.sun.security.auth.module.Krb5LoginModule";
+
+#[test]
+fn tickets_come_from_a_key_table_or_a_cache_and_are_for_one_service() {
+    let kerberos = |options: &str, more: &str| {
+        let text = format!(
+            "src.kafka.security.protocol=SASL_PLAINTEXT\nsrc.kafka.sasl.jaas.config={KERBEROS} required {options};\n{more}"
+        );
+        match usable(&text).0.source.security {
+            Security::SaslPlaintext(sasl) => match sasl.mechanism {
+                Mechanism::Gssapi(kerberos) => kerberos,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    let from_table = kerberos(
+        "useKeyTab=true storeKey=true keyTab=\"/etc/link.keytab\" principal=\"link@EXAMPLE\" serviceName=kafka",
+        "src.kafka.sasl.kerberos.ticket.renew.window.factor=0.5\n\
+         src.kafka.sasl.kerberos.min.time.before.relogin=1000\n",
+    );
+    assert_eq!(from_table.service, "kafka");
+    assert_eq!(from_table.principal.as_deref(), Some("link@EXAMPLE"));
+    assert_eq!(
+        from_table.key_table.as_deref(),
+        Some(Path::new("/etc/link.keytab"))
+    );
+    assert_eq!(from_table.ticket_cache, None);
+    assert_eq!(from_table.renewal.window_per_mille, 500);
+    assert_eq!(from_table.renewal.jitter_per_mille, 50);
+    assert_eq!(from_table.renewal.min_pause, Duration::from_secs(1));
+    let service = "src.kafka.sasl.kerberos.service.name=kafka\n";
+    let from_cache = kerberos("useTicketCache=true ticketCache=\"FILE:/tmp/t\"", service);
+    assert_eq!(
+        from_cache.ticket_cache,
+        Some(TicketCache::File("/tmp/t".into()))
+    );
+    let default = kerberos("useTicketCache=true useKeyTab=false keyTab=\"x\"", service);
+    assert_eq!(default.ticket_cache, Some(TicketCache::Default));
+    assert_eq!(default.key_table, None);
+    for (options, more, expected) in [
+        ("useKeyTab=true", service, "the option keyTab is missing"),
+        ("", service, "neither a key table nor a ticket cache"),
+        (
+            "useTicketCache=true",
+            "",
+            "src.kafka.sasl.kerberos.service.name: it is not said by which name",
+        ),
+        (
+            "useTicketCache=true serviceName=\"other\"",
+            service,
+            "serviceName of sasl.jaas.config says something else",
+        ),
+    ] {
+        let text = format!(
+            "src.kafka.security.protocol=SASL_PLAINTEXT\nsrc.kafka.sasl.jaas.config={KERBEROS} required {options};\n{more}"
+        );
+        refused(&text, &[expected]);
     }
 }

@@ -246,20 +246,10 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
         "header.converter=org.apache.kafka.connect.storage.SimpleHeaderConverter (--set): Tributary \
          copies bytes and runs no converters; it would rewrite header values; use a ByteArrayConverter",
     );
-    check(
-        "transforms=r\ntransforms.r.type=org.apache.kafka.connect.transforms.RegexRouter",
-        "transforms=r (--set): Tributary runs no Java plugins such as \
-         org.apache.kafka.connect.transforms.RegexRouter; topic.rename.format gives copies other names",
-    );
 }
 
 #[test]
 fn what_is_not_supported_yet_says_so_instead_of_doing_something_else() {
-    check(
-        "topic.preserve.partitions=false",
-        "topic.preserve.partitions=false (--set): records cannot be spread over partitions anew yet; \
-         with true, each record goes to the partition of the same number",
-    );
     check(
         "exactly.once.support=required",
         "exactly.once.support=required (--set): exactly-once delivery cannot be guaranteed yet; with \
@@ -268,12 +258,12 @@ fn what_is_not_supported_yet_says_so_instead_of_doing_something_else() {
     check(
         "tributary.start=2026-01-01T00:00:00",
         "tributary.start=2026-01-01T00:00:00 (--set): \"2026-01-01T00:00:00\" is no time with a zone; choose one of \
-         earliest, latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset",
+         earliest, latest, a time like 2026-01-31T12:00:00Z, topic=place or topic:partition=offset",
     );
     check(
         "tributary.start=a:0=5,a:0=6",
         "tributary.start=a:0=5,a:0=6 (--set): \"a:0=6\" names a partition a second time; choose one of earliest, \
-         latest, a time like 2026-01-31T12:00:00Z, or topic:partition=offset",
+         latest, a time like 2026-01-31T12:00:00Z, topic=place or topic:partition=offset",
     );
     check(
         "schema.registry.topic=_schemas",

@@ -87,21 +87,6 @@ fn classes_that_would_have_to_run_are_refused_by_their_keys() {
             "src.key.converter=io.confluent.connect.avro.AvroConverter (--set): Tributary copies bytes \
              and runs no converters; use a ByteArrayConverter",
         ),
-        (
-            "transforms=f\ntransforms.f.type=org.apache.kafka.connect.transforms.Filter",
-            "transforms=f (--set): Tributary runs no Java plugins such as \
-             org.apache.kafka.connect.transforms.Filter; topics are selected by topic.regex, \
-             topic.whitelist and topic.blacklist",
-        ),
-        (
-            "transforms=m\ntransforms.m.type=org.apache.kafka.connect.transforms.MaskField$Value",
-            "transforms=m (--set): Tributary runs no Java plugins such as \
-             org.apache.kafka.connect.transforms.MaskField$Value; leave it out: records are copied as they are",
-        ),
-        (
-            "predicates=p",
-            "predicates=p (--set): Tributary runs no Java plugins; leave it out: records are copied as they are",
-        ),
     ]);
     check_worker(&[(
         "config.providers=v\nconfig.providers.v.class=com.example.Vault",
@@ -170,8 +155,9 @@ fn settings_of_security_are_checked_before_they_have_an_effect() {
         ),
         (
             "producer.security.protocol=SASL_SSL\nbootstrap.servers=a:1",
-            "producer.sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one \
-             of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
+            "producer.sasl.jaas.config: sasl.mechanism is not set, which means GSSAPI, and that needs a key table or a \
+             ticket cache; set it to com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+             keyTab=\"…\" principal=\"…\"; or set sasl.mechanism",
         ),
     ]);
 }
@@ -273,7 +259,7 @@ const TOPICS: &[(&str, &str)] = &[
     (
         "tributary.start=yesterday",
         "tributary.start=yesterday (--set): \"yesterday\" is no place to start; choose one of earliest, latest, a time \
-             like 2026-01-31T12:00:00Z, or topic:partition=offset",
+             like 2026-01-31T12:00:00Z, topic=place or topic:partition=offset",
     ),
     (
         "src.consumer.auto.offset.reset=smallest",
@@ -409,8 +395,9 @@ const MIRRORED: &[(&str, &str)] = &[
     ),
     (
         "security.protocol=SASL_SSL",
-        "sasl.mechanism: it is not set, which means GSSAPI, and that is not supported yet; choose one of \
-             PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM",
+        "sasl.jaas.config: sasl.mechanism is not set, which means GSSAPI, and that needs a key table or a \
+             ticket cache; set it to com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+             keyTab=\"…\" principal=\"…\"; or set sasl.mechanism",
     ),
     (
         "use.incremental.alter.configs=maybe\nadd.source.alias.to.metrics=maybe",

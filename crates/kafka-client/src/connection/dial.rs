@@ -17,6 +17,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::frames::{ReadHalf, WriteHalf};
 use super::renewal::Renewal;
@@ -25,6 +26,10 @@ use crate::error::ClientError;
 use crate::security::{
     Protection, Ready, authenticate, expects_tls, handshake_failed, server_name,
 };
+
+mod probe;
+
+pub use probe::{Looked, Probe, ProbeStep};
 
 /// Frame cap until the set-up is done, in bytes. Answers to ApiVersions and SASL have a few thousand.
 const SETUP_FRAME_LIMIT: usize = 1024 * 1024;
@@ -100,7 +105,7 @@ impl Dialer {
         let peer = setup.peer;
         let generations = protection.generations();
         // A token endpoint has limits of its own; the broker is not to blame for it.
-        let ready = protection.ready(peer).await?;
+        let mut ready = protection.ready(peer).await?;
         let setup = &Setup {
             deadline: Instant::now() + setup.limit,
             ..*setup
@@ -114,7 +119,7 @@ impl Dialer {
         let mut connection = self.connection(peer, node, read, write);
         self.greet(&mut connection, setup, ready.security()).await?;
         let mut lifetime = None;
-        if let Some(login) = &ready.login {
+        if let Some(login) = &mut ready.login {
             let work = authenticate(&mut connection, login, setup.deadline);
             lifetime = setup.within("finish the authentication", work).await?;
             connection.parts.authenticated = true;
@@ -206,22 +211,31 @@ async fn secure(
     peer: &HostPort,
     ready: &Ready,
 ) -> Result<(ReadHalf, WriteHalf), ClientError> {
-    let Some((config, settings)) = ready.tls() else {
+    if ready.tls().is_none() {
         let (read, write) = stream.into_split();
         return Ok((Box::new(read), Box::new(write)));
-    };
+    }
+    let (read, write) = tokio::io::split(secured(stream, peer, ready).await?);
+    Ok((Box::new(read), Box::new(write)))
+}
+
+/// The handshake of TLS, where it is used.
+async fn secured(
+    stream: TcpStream,
+    peer: &HostPort,
+    ready: &Ready,
+) -> Result<TlsStream<TcpStream>, ClientError> {
+    let (config, settings) = ready.tls().expect("the caller has seen that TLS is used");
     let name = server_name(peer).map_err(|cause| ClientError::Tls {
         peer: peer.clone(),
         cause,
         remedy: "dial it by a host name or an address".to_owned(),
     })?;
     let connector = TlsConnector::from(Arc::clone(config));
-    let stream = connector
+    connector
         .connect(name, stream)
         .await
-        .map_err(|error| handshake_failed(peer, settings, &error))?;
-    let (read, write) = tokio::io::split(stream);
-    Ok((Box::new(read), Box::new(write)))
+        .map_err(|error| handshake_failed(peer, settings, &error))
 }
 
 impl Connection {
@@ -265,13 +279,23 @@ impl Connection {
 }
 
 async fn connect(config: &ClientConfig, peer: &HostPort) -> Result<TcpStream, ClientError> {
-    let addresses: Vec<SocketAddr> = lookup_host((peer.host.as_str(), peer.port))
-        .await
-        .map_err(|cause| ClientError::Resolve {
-            peer: peer.clone(),
-            cause,
-        })?
-        .collect();
+    connect_to_any(config, peer, resolve(peer).await?).await
+}
+
+async fn resolve(peer: &HostPort) -> Result<Vec<SocketAddr>, ClientError> {
+    let found = lookup_host((peer.host.as_str(), peer.port)).await;
+    let found = found.map_err(|cause| ClientError::Resolve {
+        peer: peer.clone(),
+        cause,
+    })?;
+    Ok(found.collect())
+}
+
+async fn connect_to_any(
+    config: &ClientConfig,
+    peer: &HostPort,
+    addresses: Vec<SocketAddr>,
+) -> Result<TcpStream, ClientError> {
     let mut last = std::io::Error::other("the name has no address");
     for address in addresses {
         match connect_to(config, address).await {

@@ -49,6 +49,12 @@ impl BrokerVersions {
             })
     }
 
+    /// How many APIs the broker knows.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// Whether the broker knows the API at all.
     #[must_use]
     pub fn knows(&self, api: ApiKey) -> bool {

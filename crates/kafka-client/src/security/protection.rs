@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use super::sasl::Login;
 use super::store::{self, KeyAndChain};
 use super::tls::{Material, client_config};
-use super::{aws, pem, token};
+use super::{aws, kerberos, pem, token};
 use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
@@ -41,6 +41,7 @@ pub(crate) struct Protection {
     generations: watch::Sender<u64>,
     /// One token is fetched at a time; the others wait for it and take it from the state.
     fetching: Semaphore,
+    kerberos: kerberos::Logins,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +100,7 @@ impl Protection {
             state: Mutex::default(),
             generations: watch::Sender::new(0),
             fetching: Semaphore::new(1),
+            kerberos: kerberos::Logins::new(),
         })
     }
 
@@ -128,6 +130,13 @@ impl Protection {
                     _ => None,
                 },
                 aws: loaded.aws.clone(),
+                kerberos: match mechanism {
+                    Mechanism::Gssapi(settings) => {
+                        let begun = self.kerberos.begin(settings, &peer.host, loaded.generation);
+                        Some(begun.await.map_err(unusable)?)
+                    }
+                    _ => None,
+                },
                 mechanism: mechanism.clone(),
             }),
         };
@@ -386,6 +395,12 @@ fn sasl_files(security: &Security) -> Vec<(&'static str, &Path)> {
         security.sasl().map(|sasl| &sasl.mechanism)
     {
         return vec![(AWS_FILE, file)];
+    }
+    if let Some(Mechanism::Gssapi(settings)) = security.sasl().map(|sasl| &sasl.mechanism)
+        && settings.ticket_cache.is_none()
+        && let Some(key_table) = &settings.key_table
+    {
+        return vec![("keyTab of sasl.jaas.config", key_table)];
     }
     match token_source(security) {
         Some(TokenSource::File(path)) => vec![("sasl.oauthbearer.token.endpoint.url", path)],

@@ -11,8 +11,8 @@ use kafka_wire::message::sasl_handshake::SaslHandshakeRequest;
 use rand::RngExt as _;
 use tokio::time::Instant;
 
-use super::aws;
 use super::scram::Scram;
+use super::{aws, kerberos};
 use crate::connection::Connection;
 use crate::error::ClientError;
 
@@ -20,13 +20,15 @@ use crate::error::ClientError;
 const NONCE: usize = 24;
 
 /// What a connection authenticates with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Login {
     pub(super) mechanism: Mechanism,
     /// The token of OAUTHBEARER.
     pub(super) token: Option<config::Secret<String>>,
     /// The keys of AWS_MSK_IAM.
     pub(super) aws: Option<AwsKeys>,
+    /// The exchange of GSSAPI, which has been begun.
+    pub(super) kerberos: Option<kerberos::Handshake>,
 }
 
 /// Authenticates; gives the time after which the broker wants it done again.
@@ -35,7 +37,7 @@ pub(crate) struct Login {
 /// `Authentication` with the broker's words, or what the exchange meets.
 pub(crate) async fn authenticate(
     connection: &mut Connection,
-    login: &Login,
+    login: &mut Login,
     deadline: Instant,
 ) -> Result<Option<Duration>, ClientError> {
     let mechanism = login.mechanism.name();
@@ -68,6 +70,7 @@ pub(crate) async fn authenticate(
             ));
         }
     }
+    let kerberos = login.kerberos.take();
     let mut exchange = Exchange {
         connection,
         deadline,
@@ -82,6 +85,7 @@ pub(crate) async fn authenticate(
         } => exchange.scram(*hash, credentials, *token).await?,
         Mechanism::OAuthBearer(oauth) => exchange.bearer(&oauth.extensions).await?,
         Mechanism::AwsMskIam(_) => exchange.aws().await?,
+        Mechanism::Gssapi(_) => exchange.gssapi(kerberos).await?,
     };
     let lifetime = u64::try_from(last.session_lifetime_ms).unwrap_or(0);
     Ok((lifetime > 0).then(|| Duration::from_millis(lifetime)))
@@ -180,6 +184,30 @@ impl Exchange<'_> {
         self.step(message.into_bytes()).await
     }
 
+    async fn gssapi(
+        &mut self,
+        handshake: Option<kerberos::Handshake>,
+    ) -> Result<SaslAuthenticateResponse, ClientError> {
+        let mut handshake = handshake.ok_or_else(|| self.misbehaved("it was not begun"))?;
+        let refusal = handshake.refused();
+        let outcome = async {
+            while !handshake.is_finished() {
+                let message = handshake.message();
+                let answer = self.step(message).await?;
+                handshake = handshake
+                    .challenge(answer.token.to_vec())
+                    .await
+                    .map_err(|problem| self.misbehaved(&problem))?;
+            }
+            self.step(handshake.message()).await
+        };
+        let outcome = outcome.await;
+        if let Err(ClientError::Authentication { .. }) = outcome {
+            refusal.remember();
+        }
+        outcome
+    }
+
     async fn step(&mut self, token: Vec<u8>) -> Result<SaslAuthenticateResponse, ClientError> {
         let request = SaslAuthenticateRequest {
             token: Bytes::from(token),
@@ -207,6 +235,13 @@ impl Exchange<'_> {
                     .as_ref()
                     .map_or_else(String::new, |keys| format!(" with {}", keys.access_key_id)),
                 "check the AWS credentials, the region, this machine's clock, and the policy's kafka-cluster:Connect",
+            ),
+            Mechanism::Gssapi(settings) => (
+                settings
+                    .principal
+                    .as_ref()
+                    .map_or_else(String::new, |principal| format!(" as {principal}")),
+                "the key of the broker's own key table may be out of date, or its clock wrong; its log says more",
             ),
             Mechanism::OAuthBearer(_) => (
                 String::new(),

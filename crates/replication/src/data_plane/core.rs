@@ -15,6 +15,7 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod asides;
 mod orders;
 mod reading;
 mod recreated;
@@ -23,6 +24,7 @@ mod tests;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
@@ -37,7 +39,9 @@ use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
 use crate::position_store::StoreEntry;
+use crate::spread::Spread;
 
+pub(crate) use asides::AsideOrder;
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, Index, LocateOrder, Located, Place, Settings,
@@ -56,7 +60,9 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
-    to_establish: HashMap<(NodeId, NodeId), Vec<EstablishOrder>>,
+    /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
+    to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
+    to_set_aside: Vec<AsideOrder>,
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
     readers: BTreeMap<NodeId, Reader>,
@@ -79,6 +85,7 @@ impl Core {
             to_locate: BTreeSet::new(),
             locating: false,
             to_establish: HashMap::new(),
+            to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
             storing: Vec::new(),
             readers: BTreeMap::new(),
@@ -99,6 +106,8 @@ impl Core {
             source: assignment.source,
             source_id: assignment.source_id,
             destination: assignment.destination,
+            changes: Arc::new(assignment.changes),
+            setting_aside: false,
             start: assignment.start,
             phase: Phase::Starting,
             timer: None,
@@ -315,7 +324,8 @@ impl Core {
         // may have been running when the look-up began.
         let reads = matches!(partition.phase, Phase::Starting)
             && partition.open_calls == 0
-            && !partition.establishing;
+            && !partition.establishing
+            && !partition.setting_aside;
         if !reads {
             return;
         }
@@ -342,7 +352,11 @@ impl Core {
         };
         partition.establishing = true;
         self.to_establish
-            .entry((source.leader.node, destination.leader.node))
+            .entry((
+                source.leader.node,
+                destination.leader.node,
+                partition.changes.spread,
+            ))
             .or_default()
             .push(order);
     }
@@ -351,7 +365,8 @@ impl Core {
     pub(crate) fn take_establish(
         &mut self,
     ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
-        std::mem::take(&mut self.to_establish).into_iter()
+        let orders = std::mem::take(&mut self.to_establish).into_iter();
+        orders.map(|((from, to, _), orders)| ((from, to), orders))
     }
 
     /// Takes the outcome of establishing one partition.
@@ -376,7 +391,7 @@ impl Core {
                     partition.report_repeated(repeated, position.offset.0);
                 }
                 partition.begin(position, landed);
-                if self.settings.on_refused == OnRefused::Skip {
+                if self.settings.on_refused != OnRefused::Stop {
                     // Which records were left out before a restart is not known any more.
                     partition.recovery.distrust_numbers();
                 }
@@ -483,6 +498,7 @@ impl Core {
                 link: self.settings.link.clone(),
                 partition: partition.source.clone(),
                 destination: partition.destination.topic.clone(),
+                spread: partition.changes.spread,
                 position,
                 segments: partition.map.take_changed(),
             });

@@ -18,13 +18,18 @@ use std::sync::Arc;
 
 use kafka_wire::batch::{Codec, LegacyEntry, Obstacle, RawBatch};
 use kafka_wire::record::{
-    BatchEncoder, BatchOptions, Compression, DecodeError, Encoded, OffsetRun, Record,
+    BatchEncoder, BatchOptions, Compression, DecodeError, Encoded, HeaderBuffer, OffsetRun, Record,
     RecordDecoder, Records, ReshapeError, SplitFailure, Splitter, merge,
 };
 
+use super::change::{Changed, Changes};
 use super::piped::{DecodeReason, PipedBatch};
 use super::route::{Blocked, Cause};
 use crate::origin::OriginRule;
+
+mod changed;
+
+pub(super) use changed::Returned;
 
 /// Largest payload of a batch, decompressed: a few bytes can expand to gigabytes, and that is then an
 /// error of their batch. Four times the largest batch that brokers take is left.
@@ -58,6 +63,10 @@ pub(crate) struct Rules {
     pub(crate) renumber: Option<i64>,
     /// Leave out single records that are too large.
     pub(crate) skip_too_large: bool,
+    /// Have them set aside.
+    pub(crate) quarantine: bool,
+    /// What is done to each record.
+    pub(crate) changes: Arc<Changes>,
     /// Offsets of records to leave out, because the destination refused them.
     pub(crate) refused: Arc<BTreeSet<i64>>,
     /// Which producers' batches are taken. The reader of the answer says so.
@@ -84,6 +93,9 @@ pub(crate) struct Decoder {
     encoder: BatchEncoder,
     /// Records that were left out since this was asked last, and why.
     skipped: Vec<(i64, String)>,
+    returned: Returned,
+    /// What provenance headers tell, in milliseconds since 1970.
+    now: i64,
 }
 
 impl Decoder {
@@ -131,6 +143,7 @@ impl Decoder {
             decoder,
             encoder,
             skipped,
+            ..
         } = self;
         let info = *batch.info();
         let base = info.base_offset;
@@ -160,6 +173,11 @@ impl Decoder {
                 }
                 Err(SplitFailure::TooLarge(record)) if rules.skip_too_large => {
                     skipped.push((record.offset, record.to_string()));
+                }
+                Err(SplitFailure::TooLarge(record)) if rules.quarantine => {
+                    let aside = alone(again.clone(), record.offset, options)?;
+                    let blocked = Blocked::new(record.offset, Cause::Refused, record);
+                    return Err(blocked.set_aside(aside.batch));
                 }
                 Err(SplitFailure::TooLarge(record)) => {
                     return Err(Blocked::new(record.offset, Cause::Refused, record));
@@ -293,6 +311,8 @@ impl Decoder {
             decoder,
             encoder,
             skipped,
+            now,
+            ..
         } = self;
         let codec = codec_of(entry);
         // What is compressed can become a little larger by it.
@@ -308,12 +328,19 @@ impl Decoder {
         if !encoder.is_empty() && (full || gathered.codec != codec) {
             made.extend(gathered.finish(encoder, skipped, rules)?);
         }
-        gathered.codec = codec;
+        gathered.of(codec, DecodeReason::OldFormat, -1);
+        let mut headers = HeaderBuffer::new();
         for record in records {
             let record = record.map_err(|error| damaged(entry.offset, &error))?;
             if record.offset() < from || rules.refused.contains(&record.offset()) {
                 continue;
             }
+            headers.clear();
+            let record = match rules.changes.apply(record, *now, &mut headers) {
+                Changed::Written(record) | Changed::Circled(record) => record,
+                // Old formats have no headers, so none of them can tell of a loop.
+                Changed::LeftOut | Changed::Objected(_) | Changed::CameFromThere => continue,
+            };
             let size = encoder.uncompressed_size() + encoder.size_of(&record);
             if !encoder.is_empty() && size > most {
                 made.extend(gathered.finish(encoder, skipped, rules)?);
@@ -385,19 +412,34 @@ impl Tiny {
     }
 }
 
-/// Records in old formats that wait for more of them, in the encoder.
+/// Records in old formats, or changed ones, that wait for more of them, in the encoder.
 #[derive(Debug)]
 pub(super) struct Gathered {
     codec: Codec,
+    reason: DecodeReason,
+    leader_epoch: i32,
 }
 
 impl Default for Gathered {
     fn default() -> Self {
-        Self { codec: Codec::None }
+        Self {
+            codec: Codec::None,
+            reason: DecodeReason::OldFormat,
+            leader_epoch: -1,
+        }
     }
 }
 
 impl Gathered {
+    /// The next records come from such a batch.
+    fn of(&mut self, codec: Codec, reason: DecodeReason, leader_epoch: i32) {
+        *self = Self {
+            codec,
+            reason,
+            leader_epoch,
+        };
+    }
+
     fn finish(
         &mut self,
         encoder: &mut BatchEncoder,
@@ -426,14 +468,18 @@ impl Gathered {
                 skipped.push((first, reason));
                 return Ok(None);
             }
-            return Err(Blocked::new(first, Cause::Refused, reason));
+            let blocked = Blocked::new(first, Cause::Refused, reason);
+            return Err(match alone && rules.quarantine {
+                true => blocked.set_aside(made.batch),
+                false => blocked,
+            });
         }
         let next = made.runs.last().map_or(first, end_of);
         Ok(Some(PipedBatch::decoded(
             made,
-            DecodeReason::OldFormat,
+            self.reason,
             next,
-            -1,
+            self.leader_epoch,
         )))
     }
 }

@@ -4,8 +4,8 @@
 //! that is the only work on the way of a record, and it touches headers only unless a batch cannot
 //! pass as it is.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
 use kafka_client::{Buffers, ClientError, Cluster, Connection};
@@ -56,7 +56,8 @@ pub(crate) struct Fetcher {
     buffers: Buffers,
     connection: Option<Connection>,
     session: FetchSession,
-    known: HashMap<TopicPartition, (Index, Wanted, Rules)>,
+    /// Who wants what: the parts of a partition that is spread are read together where they can be.
+    known: HashMap<TopicPartition, BTreeMap<Index, (Wanted, Rules)>>,
     names: HashMap<TopicId, TopicName>,
     decoder: Decoder,
     /// Whether some topic has no id: the cluster is older than topic ids.
@@ -100,9 +101,11 @@ impl Fetcher {
     }
 
     async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
-        for partition in &order.remove {
-            self.session.remove(partition);
-            self.known.remove(partition);
+        for (index, partition) in &order.remove {
+            if let Some(readers) = self.known.get_mut(partition) {
+                readers.remove(index);
+            }
+            self.tell_session(partition);
         }
         for (index, partition, wanted, rules) in order.set {
             if wanted.topic_id.is_zero() && !self.by_name {
@@ -110,8 +113,9 @@ impl Fetcher {
                 self.session.reset();
             }
             self.names.insert(wanted.topic_id, partition.topic.clone());
-            self.known.insert(partition.clone(), (index, wanted, rules));
-            self.session.set(&partition, wanted);
+            let readers = self.known.entry(partition.clone()).or_default();
+            readers.insert(index, (wanted, rules));
+            self.tell_session(&partition);
         }
         let max_bytes = order.max_bytes;
         let reserved = self
@@ -150,6 +154,22 @@ impl Fetcher {
             partitions: self.judge(answer, &origins),
             throttle,
         })
+    }
+
+    /// Asks for what the hindmost of its readers wants; the others take from the answer what lies behind that.
+    fn tell_session(&mut self, partition: &TopicPartition) {
+        let readers = self.known.get(partition);
+        let all = readers
+            .into_iter()
+            .flatten()
+            .map(|(_, (wanted, _))| *wanted);
+        match all.min_by_key(|wanted| wanted.offset) {
+            Some(wanted) => self.session.set(partition, wanted),
+            None => {
+                self.session.remove(partition);
+                self.known.remove(partition);
+            }
+        }
     }
 
     async fn ask(
@@ -210,6 +230,11 @@ impl Fetcher {
     }
 
     fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
+        self.decoder.set_time(now);
         let mut judged = Vec::new();
         for topic in answer.topics {
             let name = match &topic.topic {
@@ -223,33 +248,38 @@ impl Fetcher {
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
                 let partition = TopicPartition::new(name.clone(), fetched.partition);
-                let Some((index, wanted, mut rules)) = self.known.get(&partition).cloned() else {
+                let Some(readers) = self.known.get(&partition) else {
                     continue;
                 };
-                rules.origins = origins.clone();
-                if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
-                    continue;
+                for (index, (wanted, rules)) in readers {
+                    if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
+                        continue;
+                    }
+                    let rules = Rules {
+                        origins: origins.clone(),
+                        ..rules.clone()
+                    };
+                    let mut routed = route(
+                        fetched.records.clone(),
+                        fetched.aborted.clone(),
+                        wanted.offset,
+                        &rules,
+                        &mut self.decoder,
+                    );
+                    for piped in &mut routed.batches {
+                        piped.count_in(&self.buffers);
+                    }
+                    judged.push(FetchedPartition {
+                        index: *index,
+                        topic_id: wanted.topic_id,
+                        asked: wanted.offset,
+                        life: rules.life,
+                        error: fetched.error,
+                        last_stable: fetched.last_stable_offset,
+                        follower: fetched.preferred_read_replica,
+                        routed,
+                    });
                 }
-                let mut routed = route(
-                    fetched.records,
-                    fetched.aborted,
-                    wanted.offset,
-                    &rules,
-                    &mut self.decoder,
-                );
-                for piped in &mut routed.batches {
-                    piped.count_in(&self.buffers);
-                }
-                judged.push(FetchedPartition {
-                    index,
-                    topic_id: wanted.topic_id,
-                    asked: wanted.offset,
-                    life: rules.life,
-                    error: fetched.error,
-                    last_stable: fetched.last_stable_offset,
-                    follower: fetched.preferred_read_replica,
-                    routed,
-                });
             }
         }
         judged

@@ -25,8 +25,9 @@ use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
+use super::change::Changes;
 use super::core::Settings;
-use super::decode::{Decoder, Rules};
+use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
 use super::recovery::{Landed, Outcome, Recovery};
@@ -96,6 +97,12 @@ pub struct Totals {
     pub repeated: u64,
     /// Records that were left out because the destination does not take them.
     pub skipped: u64,
+    /// Records that were set aside for the same reason.
+    pub quarantined: u64,
+    /// Records that were left out because they came from the destination, as often as they were read.
+    pub returned: u64,
+    /// Records that were copied although they had been in the source topic before.
+    pub circled: u64,
 }
 
 /// See the module.
@@ -105,6 +112,10 @@ pub(crate) struct Partition {
     pub(crate) source_id: TopicId,
     pub(crate) destination: TopicPartition,
     pub(crate) start: StartPosition,
+    /// What is done to its records.
+    pub(crate) changes: Arc<Changes>,
+    /// Whether records of it are on their way to the quarantine.
+    pub(crate) setting_aside: bool,
     pub(crate) phase: Phase,
     /// When it is looked at again, while that is to happen.
     pub(crate) timer: Option<Instant>,
@@ -208,6 +219,8 @@ impl Partition {
             },
             renumber: self.renumber,
             skip_too_large: settings.on_refused == OnRefused::Skip,
+            quarantine: settings.on_refused == OnRefused::Quarantine,
+            changes: Arc::clone(&self.changes),
             refused: Arc::clone(&self.refused_records),
             origins: OriginRule::default(),
         }
@@ -234,6 +247,18 @@ impl Partition {
                 self.mean_batch / 2 + mean / 2
             };
         }
+    }
+
+    /// Counts records that came back; that there is another way in a circle is said once.
+    pub(crate) fn note_returned(&mut self, returned: Returned) {
+        if returned.circled > 0 && self.totals.circled == 0 {
+            tracing::warn!(
+                partition = %self.source,
+                "records come back to the topic in which they began, on a way that this link is not all of"
+            );
+        }
+        self.totals.returned += returned.left_out;
+        self.totals.circled += returned.circled;
     }
 
     /// Leaves records of a refused batch out from now on. Nothing when the broker does not say which.
@@ -321,6 +346,9 @@ impl Partition {
         self.next_fetch = position.offset.0;
         self.life += 1;
         self.recovery = Recovery::new(landed);
+        if self.changes.stamps() {
+            self.recovery.go_by_numbers();
+        }
         self.raise_epoch = false;
         self.unreadable = false;
         self.position = Some(position);
@@ -444,6 +472,12 @@ impl Partition {
         };
         self.refused = Some((offset, times));
         times
+    }
+
+    /// Whether it goes on behind what blocks it, as soon as that is set aside.
+    pub(crate) fn sets_aside(&self) -> bool {
+        let blocked = self.blocked.as_ref();
+        blocked.is_some_and(|blocked| blocked.aside.is_some()) && self.halted.is_none()
     }
 
     /// The stop that becomes final once everything before it has been acknowledged.

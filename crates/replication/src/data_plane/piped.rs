@@ -31,11 +31,13 @@ pub enum DecodeReason {
     Merged,
     /// Some of its records are left out, because the destination does not take them.
     Refused,
+    /// Its records are changed: `transforms`, a provenance header, another choice of partitions.
+    Transformed,
 }
 
 impl DecodeReason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Thinned,
         Self::OldFormat,
         Self::TooLarge,
@@ -44,6 +46,7 @@ impl DecodeReason {
         Self::Renumbered,
         Self::Merged,
         Self::Refused,
+        Self::Transformed,
     ];
 
     /// The word for it in status and metrics.
@@ -58,6 +61,7 @@ impl DecodeReason {
             Self::Renumbered => "renumbered",
             Self::Merged => "merged",
             Self::Refused => "refused",
+            Self::Transformed => "transform",
         }
     }
 }

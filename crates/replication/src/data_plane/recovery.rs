@@ -40,6 +40,8 @@ pub(crate) struct Recovery {
     gathered: Vec<PipedBatch>,
     /// Whether records of the source are gone that may have been there when they were copied.
     thinned: bool,
+    /// Whether what is read again differs from what landed although it is the same.
+    by_numbers: bool,
 }
 
 /// Records that were read again and are at the destination.
@@ -73,6 +75,7 @@ impl Recovery {
             landed: landed.into(),
             gathered: Vec::new(),
             thinned: false,
+            by_numbers: false,
         }
     }
 
@@ -80,6 +83,11 @@ impl Recovery {
     /// many later records would be taken for those that landed, and be lost.
     pub(crate) fn distrust_numbers(&mut self) {
         self.thinned = true;
+    }
+
+    /// Copies tell the time at which they were made: only their number can be compared.
+    pub(crate) fn go_by_numbers(&mut self) {
+        self.by_numbers = true;
     }
 
     /// Whether there is nothing left to compare with.
@@ -114,7 +122,11 @@ impl Recovery {
             if total < first.offsets {
                 break;
             }
-            match compared(&first, &self.gathered, self.thinned, decoder) {
+            let trust = Trust {
+                numbers: !self.thinned,
+                changed: self.by_numbers,
+            };
+            match compared(&first, &self.gathered, trust, decoder) {
                 Some((found, rest)) => {
                     self.landed.pop_front();
                     self.gathered.clear();
@@ -199,18 +211,27 @@ impl Recovery {
     }
 }
 
+/// What can be said where checksums differ.
+#[derive(Clone, Copy, Debug)]
+struct Trust {
+    /// Whether the number of records proves something.
+    numbers: bool,
+    /// Whether bytes differ in any case.
+    changed: bool,
+}
+
 /// Whether the first records of some batches are what landed, and what is left of them.
 fn compared(
     landed: &Landed,
     pieces: &[PipedBatch],
-    thinned: bool,
+    trust: Trust,
     decoder: &mut Decoder,
 ) -> Option<(Found, Option<PipedBatch>)> {
     let stored = landed.batch.as_ref()?;
     let codec = pieces.first()?.batch.header().codec();
     let is_copy = |batch: &PipedBatch| {
         has_checksum_of(stored, &batch.batch)
-            || (!thinned && was_changed(stored, &batch.batch, codec))
+            || (trust.numbers && (trust.changed || was_changed(stored, &batch.batch, codec)))
     };
     let as_it_is = match pieces {
         [one] if one.offsets() == landed.offsets => is_copy(one).then(|| (one.clone(), None)),

@@ -15,12 +15,12 @@ use kafka_wire::batch::{
     Passage, RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
-use super::decode::{Decoder, Gathered, Rules, Tiny, reason};
+use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
 use crate::origin::Decision;
 
 /// Why reading cannot go on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Blocked {
     /// Offset of the batch or record.
     pub(crate) offset: i64,
@@ -28,6 +28,8 @@ pub(crate) struct Blocked {
     pub(crate) cause: Cause,
     /// What is wrong with it, for an operator.
     pub(crate) reason: String,
+    /// The record, in a batch of its own, where it is to be set aside before reading goes on behind it.
+    pub(crate) aside: Option<Box<RawBatch>>,
 }
 
 /// Kinds of trouble with a batch.
@@ -66,6 +68,15 @@ impl Blocked {
             offset,
             cause,
             reason: reason.to_string(),
+            aside: None,
+        }
+    }
+
+    /// The record at its offset is to be set aside.
+    pub(super) fn set_aside(self, record: RawBatch) -> Self {
+        Self {
+            aside: Some(Box::new(record)),
+            ..self
         }
     }
 }
@@ -102,8 +113,11 @@ pub(crate) struct Routed {
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
     tiny: Tiny,
-    /// Behind the last entry in an old format that was taken in.
+    /// Behind the last entry of those that are gathered, in an old format or changed, and its leader epoch.
     old_end: i64,
+    old_epoch: i32,
+    /// Records that came back.
+    pub(super) returned: Returned,
 }
 
 /// Judges what was read from `wanted` on.
@@ -122,9 +136,13 @@ pub(crate) fn route(
             Ok(Entry::Batch(batch)) => {
                 routed.read_batches += 1;
                 routed.read_bytes += batch.bytes().len();
-                routed
-                    .release(&mut old, rules, decoder)
-                    .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+                if rules.changes.is_empty() {
+                    routed
+                        .release(&mut old, rules, decoder)
+                        .and_then(|()| routed.judge(batch, &mut filter, rules, decoder))
+                } else {
+                    routed.change(&batch, &mut filter, &mut old, rules, decoder)
+                }
             }
             Ok(Entry::Legacy(entry)) => {
                 // What came before it is written before it, and leaves the encoder free.
@@ -137,6 +155,8 @@ pub(crate) fn route(
             }
         };
         if let Err(blocked) = done {
+            // What was gathered, and turned out not to be usable, is not passed over.
+            routed.old_end = routed.old_end.min(blocked.offset);
             routed.blocked = Some(blocked);
             break;
         }
@@ -156,6 +176,7 @@ impl Routed {
         Self {
             next,
             leader_epoch: -1,
+            old_epoch: -1,
             ..Self::default()
         }
     }
@@ -174,7 +195,7 @@ impl Routed {
         self.skipped.append(&mut decoder.take_skipped());
         made.into_iter().for_each(|piped| self.take_old(piped));
         if done.is_ok() {
-            self.old_end = entry.offset.saturating_add(1);
+            (self.old_end, self.old_epoch) = (entry.offset.saturating_add(1), -1);
         }
         done
     }
@@ -189,11 +210,14 @@ impl Routed {
     ) -> Result<(), Blocked> {
         let made = decoder.gathered(old, rules);
         self.skipped.append(&mut decoder.take_skipped());
-        if let Some(piped) = made? {
-            self.take_old(piped);
+        match made? {
+            Some(piped) if rules.changes.is_empty() => self.take_old(piped),
+            // What is left out on purpose is no hole.
+            Some(piped) => self.take(piped),
+            None => {}
         }
         let end = std::mem::take(&mut self.old_end);
-        self.pass_over_to(end, -1);
+        self.pass_over_to(end, self.old_epoch);
         Ok(())
     }
 
@@ -345,5 +369,6 @@ impl Routed {
     }
 }
 
+mod changed;
 #[cfg(test)]
 mod tests;

@@ -20,11 +20,14 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::core::{Assignment, Core, Established, FetchOrder, Index, Located, Settings};
+use super::core::{
+    AsideOrder, Assignment, Core, Established, FetchOrder, Index, Located, Settings,
+};
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
 use super::locate::locate;
 use super::partition::Stop;
+use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
 use crate::origin::{Origins, Registrar};
 use crate::position_store::service::{self, StoreEvent};
@@ -123,6 +126,7 @@ enum Event {
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
+    SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
 }
 
@@ -131,6 +135,7 @@ pub struct DataPlane {
     core: Core,
     source: Cluster,
     destination: Cluster,
+    quarantine: Quarantine,
     fetch: FetchSettings,
     produce: ProduceSettings,
     rack: String,
@@ -182,6 +187,11 @@ impl DataPlane {
         let plane = Self {
             core,
             source: options.source,
+            quarantine: Quarantine {
+                cluster: options.destination.clone(),
+                topic: link.quarantine_topic.as_str().into(),
+                may_create: link.topics.auto_create,
+            },
             destination: options.destination,
             fetch: link.fetch.clone(),
             produce: link.produce.clone(),
@@ -338,6 +348,7 @@ impl DataPlane {
                     self.core.on_established(index, outcome, now);
                 }
             }
+            Event::SetAside(order, outcome) => self.core.on_set_aside(order, outcome, now),
             Event::Store(StoreEvent::Stored) => {
                 self.store_trouble = None;
                 self.core.on_stored();
@@ -411,6 +422,14 @@ impl DataPlane {
                 .spawn("establish", OnFailure::StopScope, async move {
                     let outcomes = establish(&source, &destination, leaders, orders).await;
                     send(&events, Event::Established(outcomes)).await;
+                });
+        }
+        while let Some(order) = self.core.take_aside() {
+            let (quarantine, events) = (self.quarantine.clone(), self.events.clone());
+            self.scope
+                .spawn("quarantine", OnFailure::StopScope, async move {
+                    let outcome = quarantine.write(&order).await;
+                    send(&events, Event::SetAside(order, outcome)).await;
                 });
         }
         if self.core.waits_for_store() {
@@ -537,7 +556,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.topics.naming.is_constant(),
+        shared: link.topics.naming.may_merge() || !link.topics.preserve_partitions,
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,

@@ -83,8 +83,8 @@ fn status(partition: &Partition) -> PartitionStatus {
         (Phase::Stopped(stop), _) => State::Stopped(stop.clone()),
         (_, Some(trouble)) => State::Waiting(trouble.clone()),
         (Phase::Running, None) => match partition.blocked_stop() {
-            Some(stop) => State::Stopped(stop),
-            None => State::Running,
+            Some(stop) if !partition.sets_aside() => State::Stopped(stop),
+            _ => State::Running,
         },
         (Phase::Starting | Phase::Storing, None) => State::Starting,
     };

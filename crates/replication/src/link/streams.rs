@@ -7,15 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use config::link::{LinkConfig, LoopPrevention, Start};
-use config::naming::Naming;
+use config::link::{LinkConfig, LoopPrevention};
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{LinkError, assignments, follow, open_store};
+use super::assign::{Beginnings, RecordChanges, assignments};
+use super::{LinkError, follow, open_store};
 use crate::data_plane::{DataPlane, Handle, Options};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
@@ -40,15 +40,10 @@ pub(super) struct StreamMaker {
 impl StreamMaker {
     /// Ids of both clusters, where copies have to be told from other records.
     fn ids(&self) -> Option<(String, String)> {
-        let keeps_names = match &self.config.topics.naming {
-            Naming::Format(format) => format.is_identity(),
-            Naming::Kept(_) => true,
-            Naming::Prefixed(_) => false,
-        };
         let wanted = match self.config.loops {
             LoopPrevention::Off => false,
             LoopPrevention::Required => true,
-            LoopPrevention::Auto => keeps_names,
+            LoopPrevention::Auto => self.config.topics.naming.keeps_names(),
         };
         let ids = (self.source.cluster_id()?, self.destination.cluster_id()?);
         (wanted && ids.0 != ids.1).then_some(ids)
@@ -86,7 +81,6 @@ impl StreamMaker {
         let mut config = self.config.clone();
         if let Stream::Of(origin) = stream {
             config.name = format!("{}@{origin}", config.name);
-            config.start = Start::default();
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
         let stored = store.load(&config.name).await?;
@@ -144,20 +138,30 @@ impl StreamMaker {
 pub(super) struct Follower {
     data: Handle,
     stored: StoredLink,
-    start: Start,
+    beginnings: Beginnings,
+    changes: RecordChanges,
     assigned: HashSet<TopicPartition>,
+    /// How many parts of partitions the data plane was given.
+    count: usize,
     /// What the first look at the source found.
     first: Option<BTreeMap<TopicName, i32>>,
     halted: BTreeSet<TopicName>,
 }
 
 impl Follower {
-    pub(super) fn new(data: Handle, stored: StoredLink, start: Start) -> Self {
+    pub(super) fn new(
+        data: Handle,
+        stored: StoredLink,
+        beginnings: Beginnings,
+        changes: RecordChanges,
+    ) -> Self {
         Self {
             data,
             stored,
-            start,
+            beginnings,
+            changes,
             assigned: HashSet::new(),
+            count: 0,
             first: None,
             halted: BTreeSet::new(),
         }
@@ -169,7 +173,15 @@ impl Follower {
             self.first.get_or_insert_with(|| round.selected.clone());
         }
         let found = self.first.as_ref().unwrap_or(&round.selected);
-        let new = assignments(round, &mut self.assigned, &self.stored, found, &self.start);
+        let new = assignments(
+            round,
+            &mut self.assigned,
+            &self.stored,
+            found,
+            &self.beginnings,
+            &self.changes,
+        );
+        self.count += new.len();
         if !new.is_empty() && !self.data.assign(new).await {
             return false;
         }
@@ -233,7 +245,7 @@ impl Streams {
                     return;
                 }
             }
-            told(&round, self.local.assigned.len());
+            told(&round, self.local.count);
             newest = Some(round);
         }
     }
@@ -276,9 +288,9 @@ impl Streams {
             );
             self.handles
                 .send_modify(|handles| handles.push(handle.clone()));
-            let start = Start::default();
-            self.thirds
-                .insert(origin, Follower::new(handle, stored, start));
+            let changes = self.local.changes.clone();
+            let follower = Follower::new(handle, stored, Beginnings::default(), changes);
+            self.thirds.insert(origin, follower);
         }
     }
 }

@@ -82,9 +82,11 @@ impl OwnPrincipals {
                     token: false,
                     ..
                 } => Some(format!("User:{}", credentials.username)),
+                // Brokers make names of tickets by rules of their own.
                 Mechanism::Scram { token: true, .. }
                 | Mechanism::OAuthBearer(_)
-                | Mechanism::AwsMskIam(_) => None,
+                | Mechanism::AwsMskIam(_)
+                | Mechanism::Gssapi(_) => None,
             },
         };
         Self {

@@ -50,6 +50,8 @@ pub(super) enum Outcome {
     Again(String),
     /// A quota: not before this time has passed.
     Throttled(Duration),
+    /// The destination has no such request, for whichever topic.
+    Unsupported(String),
     /// The destination refused it; repeating it at once does not help.
     Refused(Condition, String),
 }

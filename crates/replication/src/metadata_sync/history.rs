@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::condition::Condition;
 use super::observe::Observation;
-use super::plan::Copy;
+use super::plan::{Copy, Step};
 
 /// Time between two answers that say a topic is gone.
 pub(super) const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
@@ -55,6 +55,8 @@ pub struct History {
     pub refused: BTreeMap<(TopicName, String), RefusedSetting>,
     /// Settings that were made by this link, by copy.
     pub own: BTreeMap<TopicName, BTreeSet<String>>,
+    /// Copies that this link created and that have not been seen since.
+    created: BTreeSet<TopicName>,
     /// Copies whose settings are not compared before this time, and why.
     pub not_followed: BTreeMap<TopicName, (Instant, String)>,
     /// Topics that are others than they were, as reported.
@@ -99,13 +101,42 @@ impl History {
         }
     }
 
+    /// Takes in that a step was carried out.
+    pub(super) fn made(&mut self, step: &Step) {
+        match step {
+            Step::Create { topic, configs, .. } => {
+                self.created.insert(topic.clone());
+                let names = configs.iter().map(|(name, _)| name.clone());
+                self.own.insert(topic.clone(), names.collect());
+            }
+            Step::Configure { topic, changes, .. } => {
+                let own = self.own.entry(topic.clone()).or_default();
+                for change in changes {
+                    self.refused.remove(&(topic.clone(), change.name.clone()));
+                    if change.to.is_some() {
+                        own.insert(change.name.clone());
+                    } else {
+                        own.remove(&change.name);
+                    }
+                }
+            }
+            Step::Grow { .. } => {}
+        }
+    }
+
     /// Takes over what is copied; returns source topics that are, or whose copies are, others than
     /// when that was last said. With `restart` those are what is replicated from now on.
     pub(super) fn copied(&mut self, copies: &[Copy], restart: bool) -> BTreeSet<TopicName> {
         let mut renewed = BTreeSet::new();
         for copy in copies {
             let ids = (copy.source_id, copy.destination_id);
-            let same = self.renewed(copy).is_none();
+            let renewed_side = self.renewed(copy);
+            let same = renewed_side.is_none();
+            let created = self.created.remove(&copy.destination);
+            // Somebody else made it, with settings that are theirs.
+            if renewed_side == Some(Condition::DestinationRecreated) && !created {
+                self.own.remove(&copy.destination);
+            }
             if same {
                 self.reported.remove(&copy.source);
             } else if self.reported.insert(copy.source.clone(), ids) != Some(ids) {
@@ -235,6 +266,7 @@ mod tests {
             destination: "x".into(),
             destination_id: TopicId([destination; 16]),
             partitions: 1,
+            spread: None,
         };
         let mut renewed = |source, destination, restart| {
             history.copied(&[copy(source, destination)], restart).len()

@@ -3,7 +3,7 @@
 //! ```text
 //!   source       Metadata (all topics)        one request; selection is applied to its names
 //!                Metadata (by name)           only for topics that should be there and are not
-//!   destination  Metadata (copies' names)     one request
+//!   destination  Metadata (copies' names)     one request; also originals of what is left out as their copy
 //!   both         DescribeConfigs              only for topics to be created, and when settings are due
 //! ```
 
@@ -18,6 +18,8 @@ use kafka_wire::message::describe_configs::{
 };
 use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{TopicId, TopicName};
+
+use super::plan::chosen::originals;
 
 /// Topics in one DescribeConfigs request.
 const DESCRIBE_TOPICS: usize = 100;
@@ -105,11 +107,12 @@ pub(super) async fn observe(
             Some((name.clone(), copy.into()))
         })
         .collect();
-    observe_destination(destination, names.values().cloned().collect(), &mut seen)
+    let originals = originals(&seen, look.settings).into_iter();
+    let at_destination_too = names.values().cloned().chain(originals.map(|o| o.1));
+    observe_destination(destination, at_destination_too.collect(), &mut seen)
         .await
         .map_err(at_destination)?;
-    let ids = (source.cluster_id(), destination.cluster_id());
-    seen.same_cluster = ids.0.is_some() && ids.0 == ids.1;
+    seen.same_cluster = source.is_same_as(destination);
     for (name, settings) in look.settling {
         if let Some(topic) = seen.source.get_mut(&name) {
             topic.settings = Some(settings);

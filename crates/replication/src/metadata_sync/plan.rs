@@ -12,6 +12,7 @@ use super::history::History;
 use super::observe::{Observation, Topic};
 use settings::{difference, effects, wanted, without_refused};
 
+pub(super) mod chosen;
 mod names;
 mod nearest;
 pub(super) mod settings;
@@ -41,8 +42,10 @@ pub struct Copy {
     pub destination: TopicName,
     /// The destination topic's id.
     pub destination_id: TopicId,
-    /// Partitions that exist on both sides.
+    /// Partitions that exist on both sides; all of the source's where they are spread.
     pub partitions: i32,
+    /// Partitions of the destination, where records are spread over them anew.
+    pub spread: Option<i32>,
 }
 
 /// What follows from an observation.
@@ -85,6 +88,7 @@ impl Plan {
         }
         let (names, problems) = names::names(seen, history, rules);
         plan.problems.extend(problems);
+        let merged = merged(&names);
         for (name, copy) in names {
             if let Some(topic) = seen.source.get(&name) {
                 let mut planner = Planner {
@@ -92,11 +96,13 @@ impl Plan {
                     seen,
                     history,
                     rules,
+                    merged: &merged,
                 };
                 planner.topic(&name, topic, &copy);
             }
         }
-        plan.unmatched(seen, rules);
+        plan.problems.extend(chosen::caught(seen, &rules.settings));
+        plan.notices.extend(chosen::notices(seen, &rules.settings));
         plan.steps.sort_by_cached_key(Step::rank);
         plan
     }
@@ -133,29 +139,13 @@ impl Plan {
         self.problems.push(Problem::new(topic, state, reason));
     }
 
-    /// One wrong character otherwise looks like success.
-    fn unmatched(&mut self, seen: &Observation, rules: &Rules) {
-        for pattern in rules.settings.selection.include() {
-            let text = pattern.as_str();
-            let any = |name: &TopicName| pattern.is_match(name.as_str()).unwrap_or(true);
-            if !seen.source.keys().any(any) && !seen.absent.keys().any(any) && seen.seen() > 0 {
-                let near = nearest::nearest(text, seen.unselected.iter().map(TopicName::as_str));
-                let hint = match near.as_slice() {
-                    [] => String::new(),
-                    near => format!("; similar names: {}", near.join(", ")),
-                };
-                self.notices.insert(format!(
-                    "the pattern {text} selects none of the source's {} topics{hint}",
-                    seen.seen()
-                ));
-            }
-        }
-    }
-
     /// Adds a step. Topics that are merged into one need it once, with room for the largest: a broker
     /// refuses a request that names a topic twice.
     fn add(&mut self, step: Step) {
-        let same = self.steps.last_mut().filter(|s| s.topic() == step.topic());
+        let same = self
+            .steps
+            .iter_mut()
+            .rfind(|other| other.topic() == step.topic());
         match (same, step) {
             (
                 Some(Step::Create { partitions, .. }),
@@ -177,6 +167,7 @@ struct Planner<'a> {
     seen: &'a Observation,
     history: &'a History,
     rules: &'a Rules,
+    merged: &'a BTreeSet<TopicName>,
 }
 
 impl Planner<'_> {
@@ -202,7 +193,12 @@ impl Planner<'_> {
             destination: copy.clone(),
             destination_id: there.id,
             partitions: there.partitions.min(topic.partitions),
+            spread: None,
         };
+        if !self.rules.settings.preserve_partitions {
+            whole.partitions = topic.partitions;
+            whole.spread = Some(there.partitions);
+        }
         if let Some(state) = self.history.renewed(&whole)
             && matches!(self.rules.on_recreate, OnRecreate::Stop)
         {
@@ -227,7 +223,10 @@ impl Planner<'_> {
     fn partitions(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName, there: &Topic) {
         let settings = &self.rules.settings;
         let (from, to) = (there.partitions, topic.partitions);
-        if from > to && !settings.naming.is_constant() {
+        if !settings.preserve_partitions {
+            return;
+        }
+        if from > to && !self.is_merged(copy) {
             let reason =
                 format!("{copy} has {from} partitions, the source {to}: the others stay empty");
             self.problem(name, Condition::DestinationLarger, reason);
@@ -236,12 +235,7 @@ impl Planner<'_> {
             return;
         }
         let short = format!("{copy} has {from} partitions, the source {to}");
-        if !settings.preserve_partitions {
-            let reason = format!(
-                "{short}; records cannot be spread over fewer partitions yet, so those from {from} on wait"
-            );
-            self.problem(name, Condition::PartitionsPending, reason);
-        } else if !settings.auto_create {
+        if !settings.auto_create {
             let reason = format!("{short}; topic.auto.create is false");
             self.problem(name, Condition::PartitionsPending, reason);
         } else {
@@ -254,15 +248,17 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether several source topics are copied into one.
+    fn is_merged(&self, copy: &TopicName) -> bool {
+        self.rules.settings.naming.is_constant() || self.merged.contains(copy)
+    }
+
     fn replicas(&mut self, name: &TopicName, topic: &Topic, copy: &TopicName, there: &Topic) {
         let follows = matches!(
             self.rules.settings.replication_factor,
             ReplicationFactor::Source { .. }
         );
-        if follows
-            && !self.rules.settings.naming.is_constant()
-            && there.replication_factor < topic.replication_factor
-        {
+        if follows && !self.is_merged(copy) && there.replication_factor < topic.replication_factor {
             let reason = format!(
                 "{copy} has replication factor {}, the source {}",
                 there.replication_factor, topic.replication_factor
@@ -376,7 +372,7 @@ impl Planner<'_> {
         let (Some(from), Some(to)) = (&topic.settings, &there.settings) else {
             return;
         };
-        if settings.naming.is_constant() {
+        if self.is_merged(copy) {
             return;
         }
         let (from, to) = match (from, to) {
@@ -416,6 +412,13 @@ impl Planner<'_> {
         let problems = notes.map(|(state, reason)| Problem::new(name, state, reason));
         self.plan.notes.extend(problems);
     }
+}
+
+/// Copies of several source topics.
+fn merged(names: &BTreeMap<TopicName, TopicName>) -> BTreeSet<TopicName> {
+    let mut once = BTreeSet::new();
+    let copies = names.values();
+    copies.filter(|copy| !once.insert(*copy)).cloned().collect()
 }
 
 /// Topics by the number of partitions they have, for who starts copying.

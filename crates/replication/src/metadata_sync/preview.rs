@@ -100,6 +100,7 @@ pub async fn preview(
     let report = apply(destination, &plan.steps, Mode::Check).await;
     let bytes = retained(source, &seen).await;
     let mut preview = rows(&seen, &plan, report.applied, &rules.settings);
+    preview.notices.extend(decoding(&rules.settings));
     match bytes {
         Ok(bytes) => {
             for row in preview.rows.iter_mut().filter(|row| row.selected) {
@@ -109,6 +110,16 @@ pub async fn preview(
         Err(reason) => preview.bytes_unknown = Some(reason),
     }
     Ok(preview)
+}
+
+/// Why no batch passes as it is, where that is so.
+fn decoding(settings: &TopicSettings) -> Vec<String> {
+    let transforms = settings.naming.transforms();
+    let transforms = transforms.map(|chain| format!("transforms, in this order: {chain}"));
+    let spread = (!settings.preserve_partitions).then(|| {
+        "topic.preserve.partitions=false: records are spread over the destination's partitions by their keys".to_owned()
+    });
+    transforms.into_iter().chain(spread).collect()
 }
 
 fn rows(
@@ -145,6 +156,7 @@ fn rows(
         let problem = match applied.outcome {
             Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
             Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
+            Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
             Outcome::Refused(state, reason) => Some((state, reason)),
         };
         if let Some((state, reason)) = problem {

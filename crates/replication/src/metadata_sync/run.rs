@@ -16,6 +16,7 @@ use super::history::{History, RefusedSetting};
 use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
 use super::plan::{Copy, Plan, Rules, Step, selected};
+use crate::link_memory::LinkMemory;
 
 /// Pause before a round that could not look at both clusters is repeated, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -70,8 +71,10 @@ pub struct MetadataSync {
     ids: Option<(Option<String>, Option<String>)>,
     /// Copies whose creation or growth was refused.
     refused: HashMap<TopicName, Refused>,
-    /// Copies that were created or grown, or wait for a quota: not again before this time.
+    /// Copies that were created or grown: not again before this time.
     settling: HashMap<TopicName, Instant>,
+    /// Copies that wait for a quota of the destination: not again before this time.
+    throttled: HashMap<TopicName, Instant>,
     /// Settings of source topics whose copies are settling.
     settling_settings: BTreeMap<TopicName, Settings>,
     /// When settings are compared next.
@@ -83,6 +86,12 @@ pub struct MetadataSync {
     said_notices: BTreeSet<String>,
     /// Whether the last round could not look, and that was said.
     blind: bool,
+    /// Why settings of no topic can be changed, if that is so.
+    fixed_settings: Option<String>,
+    /// Where this link remembers what it did.
+    memory: Option<LinkMemory>,
+    /// Whether it could not, and that was said.
+    forgetful: bool,
 }
 
 impl MetadataSync {
@@ -97,6 +106,7 @@ impl MetadataSync {
             ids: None,
             refused: HashMap::new(),
             settling: HashMap::new(),
+            throttled: HashMap::new(),
             settling_settings: BTreeMap::new(),
             settings_at: None,
             notes: Vec::new(),
@@ -104,7 +114,17 @@ impl MetadataSync {
             said: BTreeSet::new(),
             said_notices: BTreeSet::new(),
             blind: false,
+            fixed_settings: None,
+            memory: None,
+            forgetful: false,
         }
+    }
+
+    /// As before, and what is done is remembered in `memory`.
+    #[must_use]
+    pub fn remembering(mut self, memory: LinkMemory) -> Self {
+        self.memory = Some(memory);
+        self
     }
 
     /// Goes round until the future is dropped; `report` gets every round. A notification of `look` asks
@@ -119,6 +139,7 @@ impl MetadataSync {
             let (round, again) = self.round().await;
             let failed = round.trouble.is_some();
             report(round).await;
+            self.remember().await;
             if failed || again {
                 sleep(backoff.next_delay()).await;
                 continue;
@@ -142,6 +163,7 @@ impl MetadataSync {
         }
         let refused = self.refused.values().map(|refused| refused.not_before);
         let others = self.settings_at.into_iter().chain(refused);
+        let others = others.chain(self.throttled.values().copied());
         let others = others.chain(self.history.confirmation_due());
         others.fold(poll, Instant::min).max(now + RETRY.0)
     }
@@ -176,6 +198,8 @@ impl MetadataSync {
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
         self.settling
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.throttled
             .retain(|topic, until| *until > now && planned.contains(topic));
         self.refused.retain(|topic, _| planned.contains(topic));
         let due: Vec<Step> = plan
@@ -218,6 +242,7 @@ impl MetadataSync {
         round.renewed = self.history.copied(&plan.copies, restart);
         round.copies = plan.copies;
         round.notices = plan.notices;
+        round.notices.extend(self.fixed_settings.clone());
         self.say_new(&round);
         (round, again)
     }
@@ -255,6 +280,7 @@ impl MetadataSync {
         let topic = step.topic();
         !step.is_waited_for()
             || (!self.settling.contains_key(topic)
+                && !self.throttled.contains_key(topic)
                 && self.refused.get(topic).is_none_or(|r| r.not_before <= now))
     }
 
@@ -273,7 +299,10 @@ impl MetadataSync {
         match applied.outcome {
             Outcome::Done | Outcome::Existed => {
                 if matches!(applied.outcome, Outcome::Done) {
-                    self.remember_own(&applied.step);
+                    self.history.made(&applied.step);
+                }
+                if matches!(applied.step, Step::Configure { .. }) {
+                    self.fixed_settings = None;
                 }
                 if applied.step.is_waited_for() {
                     self.refused.remove(&topic);
@@ -282,7 +311,20 @@ impl MetadataSync {
                 false
             }
             Outcome::Throttled(pause) => {
-                self.settling.insert(topic, now + pause);
+                tracing::debug!(topic = %topic, ?pause, "the destination's quota is used up");
+                self.throttled.insert(topic, now + pause);
+                false
+            }
+            Outcome::Unsupported(reason) => {
+                let sentence = format!(
+                    "settings of copies are not followed, because the destination cannot change single ones: {reason}; \
+                     records are copied all the same"
+                );
+                if self.fixed_settings.as_ref() != Some(&sentence) {
+                    tracing::error!("{sentence}");
+                    self.said_notices.insert(sentence.clone());
+                }
+                self.fixed_settings = Some(sentence);
                 false
             }
             Outcome::Again(reason) => {
@@ -308,24 +350,23 @@ impl MetadataSync {
         }
     }
 
-    fn remember_own(&mut self, step: &Step) {
-        let own = self.history.own.entry(step.topic().clone()).or_default();
-        match step {
-            Step::Create { configs, .. } => {
-                own.extend(configs.iter().map(|(name, _)| name.clone()))
+    /// Keeps what this link made where it outlives the process.
+    async fn remember(&mut self) {
+        let Some(memory) = &mut self.memory else {
+            return;
+        };
+        match memory.own(&self.history.own).await {
+            Ok(()) if std::mem::replace(&mut self.forgetful, false) => {
+                tracing::info!("settings that this link made are remembered again");
             }
-            Step::Configure { changes, topic, .. } => {
-                for change in changes {
-                    let key = (topic.clone(), change.name.clone());
-                    self.history.refused.remove(&key);
-                    if change.to.is_some() {
-                        own.insert(change.name.clone());
-                    } else {
-                        own.remove(&change.name);
-                    }
+            Ok(()) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut self.forgetful, true) {
+                    tracing::warn!(
+                        "settings that this link made cannot be remembered, it is tried again: {error}"
+                    );
                 }
             }
-            Step::Grow { .. } => {}
         }
     }
 
@@ -347,10 +388,10 @@ impl MetadataSync {
         if let Some(interval) = self.rules.settings.config_sync
             && seen.settings_due
         {
-            let pause = if again {
-                interval.min(RETRY.1)
-            } else {
-                interval
+            let pause = match (&self.fixed_settings, again) {
+                (Some(_), _) => interval.max(NOT_FOLLOWED),
+                (None, true) => interval.min(RETRY.1),
+                (None, false) => interval,
             };
             self.settings_at = Some(now + pause);
         }

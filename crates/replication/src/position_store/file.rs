@@ -35,18 +35,26 @@ impl FileStore {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let content = Self::read(path)?;
-        let store = Self {
-            path: Arc::new(path.to_owned()),
-            loaded: Arc::new(content.clone()),
-            content: Arc::new(Mutex::new(content.clone())),
-        };
+        let store = Self::look(path)?;
         // A place that cannot be written is found now, not after the first copy.
-        replace(path, &content).map_err(|cause| StoreError::File {
+        replace(path, &store.loaded).map_err(|cause| StoreError::File {
             path: path.to_owned(),
             cause,
         })?;
         Ok(store)
+    }
+
+    /// As [`FileStore::open`], and nothing is written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        let content = Self::read(path)?;
+        Ok(Self {
+            path: Arc::new(path.to_owned()),
+            loaded: Arc::new(content.clone()),
+            content: Arc::new(Mutex::new(content)),
+        })
     }
 
     /// Reads a file without ever writing it; a missing one is empty.
@@ -169,6 +177,7 @@ mod tests {
             link: link.to_owned(),
             partition: TopicPartition::new("t".into(), 0),
             destination: "t".into(),
+            spread: None,
             position: Position {
                 offset: Source(offset),
                 leader_epoch: 0,

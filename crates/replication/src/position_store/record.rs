@@ -3,6 +3,7 @@
 //! ```text
 //! ["<link>",{"topic":"t","partition":0}]            {"offset":123, "topic.id":…, …}     a position
 //! ["<link>",{"topic":"t","partition":0,"runs":7}]   {"runs":[[source,destination,length],…]}
+//! ["<link>",{"topic":"t","partition":0,"of":4,"to":1}]   the same for one of four destination partitions
 //! ```
 //!
 //! `offset` is the next source offset to copy. The order of the members of a key matters, as Connect
@@ -16,6 +17,7 @@ use super::{StoreEntry, Stored, StoredLink};
 use crate::offset_map::{Run, Segment};
 use crate::position::Position;
 use crate::side::{Destination, Source};
+use crate::spread::Spread;
 
 /// A key and its value, as text.
 pub type TextRecord = (String, String);
@@ -23,7 +25,7 @@ pub type TextRecord = (String, String);
 /// What an entry is stored as.
 #[must_use]
 pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
-    let mut records = vec![(key(&entry.link, &entry.partition, None), position(entry))];
+    let mut records = vec![(key(entry, None), position(entry))];
     for segment in &entry.segments {
         let runs: Vec<_> = segment
             .runs
@@ -31,21 +33,23 @@ pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
             .map(|run| json!([run.source.0, run.destination.0, run.length]))
             .collect();
         let value = json!({ "runs": runs }).to_string();
-        records.push((
-            key(&entry.link, &entry.partition, Some(segment.number)),
-            value,
-        ));
+        records.push((key(entry, Some(segment.number)), value));
     }
     records
 }
 
-fn key(link: &str, partition: &TopicPartition, segment: Option<u32>) -> String {
+fn key(entry: &StoreEntry, segment: Option<u32>) -> String {
+    let (link, partition) = (entry.link.as_str(), &entry.partition);
     // Written by hand: the order of members is part of the format.
     let segment = segment
         .map(|number| format!(",\"runs\":{number}"))
         .unwrap_or_default();
+    let spread = entry
+        .spread
+        .map(|spread| format!(",\"of\":{},\"to\":{}", spread.of, spread.to))
+        .unwrap_or_default();
     format!(
-        "[{},{{\"topic\":{},\"partition\":{}{segment}}}]",
+        "[{},{{\"topic\":{},\"partition\":{}{spread}{segment}}}]",
         Value::from(link),
         Value::from(partition.topic.as_str()),
         partition.partition
@@ -79,7 +83,7 @@ pub fn decode(
     value: Option<&[u8]>,
     known: &mut StoredLink,
 ) -> Result<(), String> {
-    let Some((partition, segment)) = parse_key(link, key) else {
+    let Some((partition, spread, segment)) = parse_key(link, key) else {
         return Ok(());
     };
     let unreadable = || format!("the stored position of {partition} cannot be read");
@@ -87,7 +91,10 @@ pub fn decode(
         None => None,
         Some(bytes) => Some(serde_json::from_slice(bytes).map_err(|_| unreadable())?),
     };
-    let stored: &mut Stored = known.entry(partition.clone()).or_default();
+    let mut stored: &mut Stored = known.entry(partition.clone()).or_default();
+    if let Some(spread) = spread {
+        stored = stored.spread.entry(spread).or_default();
+    }
     match (segment, value) {
         (None, None) => stored.position = None,
         (None, Some(value)) => {
@@ -109,7 +116,7 @@ pub fn decode(
 }
 
 /// A segment of a map: its partition, its number, its runs; runs of `None` where it is deleted. `None` for any
-/// other record.
+/// other record, also for the maps of what is spread over other partitions.
 ///
 /// # Errors
 /// When the key is ours and the value cannot be understood.
@@ -122,7 +129,7 @@ pub fn segment(
     key: &[u8],
     value: Option<&[u8]>,
 ) -> Result<Option<(TopicPartition, u32, Option<Vec<Run>>)>, String> {
-    let Some((partition, Some(number))) = parse_key(link, key) else {
+    let Some((partition, None, Some(number))) = parse_key(link, key) else {
         return Ok(None);
     };
     let runs = value
@@ -134,7 +141,7 @@ pub fn segment(
     Ok(Some((partition, number, runs)))
 }
 
-fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<u32>)> {
+fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<Spread>, Option<u32>)> {
     let Value::Array(parts) = serde_json::from_slice(key).ok()? else {
         return None;
     };
@@ -146,11 +153,19 @@ fn parse_key(link: &str, key: &[u8]) -> Option<(TopicPartition, Option<u32>)> {
     }
     let topic = partition.get("topic")?.as_str()?;
     let number = i32::try_from(partition.get("partition")?.as_i64()?).ok()?;
+    let count = |name: &str| i32::try_from(partition.get(name)?.as_i64()?).ok();
+    let spread = match partition.contains_key("of") {
+        true => Some(Spread {
+            of: count("of")?,
+            to: count("to")?,
+        }),
+        false => None,
+    };
     let segment = match partition.get("runs") {
         None => None,
         Some(number) => Some(u32::try_from(number.as_u64()?).ok()?),
     };
-    Some((TopicPartition::new(topic.into(), number), segment))
+    Some((TopicPartition::new(topic.into(), number), spread, segment))
 }
 
 fn parse_position(value: &Map<String, Value>) -> Option<Position> {
@@ -201,6 +216,7 @@ mod tests {
             link: "a \"b\"".to_owned(),
             partition: TopicPartition::new("orders".into(), 3),
             destination: "west.orders".into(),
+            spread: None,
             position: Position {
                 offset: Source(42),
                 leader_epoch: 5,
@@ -250,6 +266,34 @@ mod tests {
         assert_eq!(stored.segment.as_ref(), Some(&entry.segments[0]));
         decode(&entry.link, records[0].0.as_bytes(), None, &mut known).expect("a tombstone");
         assert_eq!(known[&entry.partition].position, None);
+    }
+
+    #[test]
+    fn the_parts_of_a_partition_that_is_spread_are_kept_apart() {
+        let spread = Spread { of: 4, to: 1 };
+        let entry = StoreEntry {
+            spread: Some(spread),
+            ..entry()
+        };
+        let records = encode(&entry);
+        assert_eq!(
+            records[0].0,
+            r#"["a \"b\"",{"topic":"orders","partition":3,"of":4,"to":1}]"#
+        );
+        assert_eq!(
+            records[1].0,
+            r#"["a \"b\"",{"topic":"orders","partition":3,"of":4,"to":1,"runs":2}]"#
+        );
+        let mut known = StoredLink::new();
+        for (key, value) in &records {
+            let value = Some(value.as_bytes());
+            decode(&entry.link, key.as_bytes(), value, &mut known).expect("ours");
+        }
+        let stored = &known[&entry.partition];
+        assert_eq!((&stored.position, &stored.segment), (&None, &None));
+        let part = &stored.spread[&spread];
+        assert_eq!(part.position.as_ref(), Some(&entry.position));
+        assert_eq!(part.segment.as_ref(), Some(&entry.segments[0]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::Cluster;
-use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
+use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
 
 use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
 
@@ -32,10 +32,27 @@ impl TopicStore {
         })
     }
 
+    /// Opens the topic if there is one; nothing is made.
+    ///
+    /// # Errors
+    /// When the cluster does not say whether there is one.
+    pub async fn find(cluster: Cluster, topic: &str) -> Result<Option<Self>, StoreError> {
+        let log = TopicLog::find(cluster, topic.into()).await?;
+        Ok(log.map(|log| Self { log }))
+    }
+
     pub(super) async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
+        Ok(self.load_all(link).await?.0)
+    }
+
+    pub(super) async fn load_all(
+        &mut self,
+        link: &str,
+    ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
+        let records = self.log.read_all(LIMIT).await?;
         let mut known = StoredLink::new();
-        for (key, value) in self.log.read_all(LIMIT).await? {
-            record::decode(link, &key, value.as_deref(), &mut known).map_err(|cause| {
+        for (key, value) in &records {
+            record::decode(link, key, value.as_deref(), &mut known).map_err(|cause| {
                 TopicLogError::Unreadable {
                     topic: self.log.topic().clone(),
                     partition: -1,
@@ -43,7 +60,7 @@ impl TopicStore {
                 }
             })?;
         }
-        Ok(known)
+        Ok((known, texts(records)))
     }
 
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
@@ -55,17 +72,8 @@ impl TopicStore {
         Ok(self.log.write(&records, LIMIT).await?)
     }
 
-    /// Records that are not text are none of ours.
     pub(super) async fn load_texts(&mut self) -> Result<Vec<StoredText>, StoreError> {
-        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
-        let records = self.log.read_all(LIMIT).await?;
-        Ok(records
-            .into_iter()
-            .filter_map(|(key, value)| match value {
-                None => Some((text(key)?, None)),
-                Some(value) => Some((text(key)?, Some(text(value)?))),
-            })
-            .collect())
+        Ok(texts(self.log.read_all(LIMIT).await?))
     }
 
     pub(super) async fn save_texts(&mut self, texts: &[StoredText]) -> Result<(), StoreError> {
@@ -76,4 +84,16 @@ impl TopicStore {
             .collect();
         Ok(self.log.write(&records, LIMIT).await?)
     }
+}
+
+/// Records that are not text are none of ours.
+fn texts(records: Vec<KeyValue>) -> Vec<StoredText> {
+    let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
+    records
+        .into_iter()
+        .filter_map(|(key, value)| match value {
+            None => Some((text(key)?, None)),
+            Some(value) => Some((text(key)?, Some(text(value)?))),
+        })
+        .collect()
 }

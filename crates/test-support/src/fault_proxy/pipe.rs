@@ -135,6 +135,7 @@ async fn read_frames(
         let mut then = None;
         if let Some(verdict) = verdict {
             verdict.announce();
+            verdict.edit(&mut bytes);
             match verdict.action {
                 FrameAction::Pass => {}
                 FrameAction::Drop => continue,

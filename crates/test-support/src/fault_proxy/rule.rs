@@ -34,6 +34,7 @@ pub enum FrameAction {
 }
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
+type Edit = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 
 /// Which frames, and what is done to them.
 #[derive(Clone)]
@@ -45,6 +46,7 @@ pub struct FrameRule {
     times: u32,
     action: FrameAction,
     hook: Option<Hook>,
+    edit: Option<Edit>,
 }
 
 impl FrameRule {
@@ -58,6 +60,7 @@ impl FrameRule {
             times: 1,
             action,
             hook: None,
+            edit: None,
         }
     }
 
@@ -79,6 +82,14 @@ impl FrameRule {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = times;
+        self
+    }
+
+    /// Changes what follows the frame's length field, before the action; the length follows. For answers that no broker
+    /// gives on demand, while what was asked for is done.
+    #[must_use]
+    pub fn edit(mut self, edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
+        self.edit = Some(Arc::new(edit));
         self
     }
 
@@ -143,9 +154,21 @@ struct Counted {
 pub(super) struct Verdict {
     pub(super) action: FrameAction,
     hook: Option<Hook>,
+    edit: Option<Edit>,
 }
 
 impl Verdict {
+    /// Lets the test change a whole frame, its length field included.
+    pub(super) fn edit(&self, frame: &mut Vec<u8>) {
+        if let Some(edit) = &self.edit {
+            let mut content = frame.split_off(4);
+            edit(&mut content);
+            let length = u32::try_from(content.len()).expect("a frame is far below 4 GiB");
+            frame.copy_from_slice(&length.to_be_bytes());
+            frame.append(&mut content);
+        }
+    }
+
     /// Runs the test's hook, with no lock held.
     pub(super) fn announce(&self) {
         if let Some(hook) = &self.hook {
@@ -195,6 +218,7 @@ impl RuleBook {
                 verdict = Some(Verdict {
                     action: rule.action,
                     hook: rule.hook.clone(),
+                    edit: rule.edit.clone(),
                 });
                 counted.hits.send_modify(|hits| *hits += 1);
             }

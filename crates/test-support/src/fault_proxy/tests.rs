@@ -312,3 +312,14 @@ async fn the_flip_waits_for_a_frame_that_carries_a_batch_and_is_large_enough() {
         large
     );
 }
+
+#[tokio::test]
+async fn an_edited_answer_may_have_another_length() {
+    let (_echo, proxy, mut client) = proxied().await;
+    let rule = FrameRule::new(Direction::Answers, FETCH, FrameAction::Pass);
+    proxy.on_frame(rule.edit(|frame| frame.extend_from_slice(b" and more")));
+    let answer = ask(&mut client, FETCH, b"some").await.expect("it passes");
+    assert_eq!(answer[4..], *b"some and more");
+    let answer = ask(&mut client, FETCH, b"some").await.expect("it passes");
+    assert_eq!(answer[4..], *b"some");
+}

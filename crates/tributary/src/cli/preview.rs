@@ -1,5 +1,7 @@
 //! `tributary preview`: what a link would do, topic by topic; `replicate --dry-run` shows the same.
 
+use std::path::Path;
+
 use config::link::LinkConfig;
 use config::raw::RawConfig;
 use config::worker::WorkerConfig;
@@ -7,11 +9,14 @@ use kafka_client::Cluster;
 use replication::link;
 use replication::metadata_sync::preview::{Preview, Row, preview};
 use replication::metadata_sync::{Condition, Problem, Step};
+use replication::preview_rights::preview_rights;
 use serde_json::{Value, json};
 
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::progress::{cut, size};
 use crate::{output, settings};
+
+mod rights;
 
 /// Widest cells of the first three columns.
 const CELLS: [usize; 3] = [24, 18, 24];
@@ -42,7 +47,7 @@ impl Default for View {
 
 /// Runs the command.
 pub(super) async fn run(args: PreviewArgs) -> Exit {
-    let Some((link, worker)) = resolve(&args) else {
+    let Some((link, worker)) = resolve(&args.link, args.worker.as_deref()) else {
         return Exit::Usage;
     };
     let view = View {
@@ -54,14 +59,14 @@ pub(super) async fn run(args: PreviewArgs) -> Exit {
     show(&link, &worker, view).await
 }
 
-/// The settings, or nothing after every problem has been printed.
-fn resolve(args: &PreviewArgs) -> Option<(LinkConfig, WorkerConfig)> {
+/// The settings of a link and its worker, or nothing after every problem has been printed.
+pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig, WorkerConfig)> {
     let read = |path| {
         settings::read(path)
             .map_err(|problem| output::error(&problem))
             .ok()
     };
-    let worker = match &args.worker {
+    let worker = match worker {
         Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
         None => {
             let mut raw = RawConfig::new();
@@ -70,8 +75,8 @@ fn resolve(args: &PreviewArgs) -> Option<(LinkConfig, WorkerConfig)> {
             settings::worker(&raw, "default")?
         }
     };
-    let raw = read(&args.link)?;
-    let link = settings::link(&raw, &worker, &args.link.display().to_string())?;
+    let raw = read(link)?;
+    let link = settings::link(&raw, &worker, &link.display().to_string())?;
     Some((link, worker))
 }
 
@@ -90,15 +95,22 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     if let Some(topic) = &view.why {
         return why(&preview, topic, link, view.output);
     }
+    let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
     match view.output {
-        OutputFormat::Json => output::line(&document(&preview, link, &view).to_string()),
+        OutputFormat::Json => {
+            let mut document = document(&preview, link, &view);
+            document["access_rights"] = rights.as_ref().map_or(Value::Null, rights::object);
+            output::line(&document.to_string());
+        }
         OutputFormat::Table => {
-            for line in table(&preview, &view) {
+            let rights = rights.as_ref().map(rights::lines);
+            let lines = table(&preview, &view).into_iter();
+            for line in lines.chain(rights.into_iter().flatten()) {
                 output::line(&line);
             }
         }
     }
-    if preview.rows.iter().any(Row::is_error) {
+    if preview.rows.iter().any(Row::is_error) || rights.as_ref().is_some_and(rights::is_error) {
         Exit::NotReady
     } else {
         Exit::Done

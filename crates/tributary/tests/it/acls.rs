@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use test_support::eventually::eventually;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Traffic};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
@@ -13,7 +14,7 @@ use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{Codec, Generator, Load, Shape};
 
 use crate::support::{
-    COPIED, NEW, OLD, bootstrap, new_topic, offsets, pair, program, stored, unique,
+    COPIED, NEW, OLD, Run, bootstrap, new_topic, offsets, pair, program, stored, unique,
     wait_for_offsets,
 };
 
@@ -117,6 +118,17 @@ impl Link {
         Self { folder, name }
     }
 
+    /// With the name and the worker of another one.
+    fn in_place_of(mut self, other: &Self) -> Self {
+        let text = std::fs::read_to_string(self.folder.path().join("link")).expect("written");
+        let worker = std::fs::read_to_string(other.folder.path().join("worker")).expect("written");
+        let text = text.replace(&self.name, &other.name);
+        self.name.clone_from(&other.name);
+        std::fs::write(self.folder.path().join("link"), text).expect("written");
+        std::fs::write(self.folder.path().join("worker"), worker).expect("written");
+        self
+    }
+
     fn start(&self) -> TributaryProcess {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let arguments = [
@@ -128,6 +140,30 @@ impl Link {
         ];
         program(&arguments.map(str::to_owned))
     }
+}
+
+/// What a preview says would be made and taken back, in the words of [`rights`].
+async fn previewed(link: &Link) -> [BTreeSet<String>; 2] {
+    let file = |name: &str| link.folder.path().join(name).display().to_string();
+    let (worker, link) = (file("worker"), file("link"));
+    let arguments = ["preview", "-f", &link, "--worker", &worker];
+    let all = [&arguments[..], &["-o", "json"]].concat();
+    let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
+    let run = Run::to_end(&program(&all)).await.ended_with(0);
+    let document: Value = serde_json::from_str(&run.output).expect("one document");
+    ["create", "delete"].map(|what| {
+        let found = document["access_rights"][what].as_array();
+        let found = found.unwrap_or_else(|| panic!("{what}: {run}")).iter();
+        let text = |right: &Value| right.as_str().expect("a text").to_owned();
+        found
+            .map(|right| {
+                let right = text(right).replace(" on ", " ").replace(" for ", " ");
+                let (right, host) = right.rsplit_once(" from ").expect("a host");
+                assert_eq!(host, "*");
+                right.to_owned()
+            })
+            .collect()
+    })
 }
 
 async fn stop(program: &TributaryProcess) {
@@ -225,7 +261,6 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
 
     let settings = format!("topic.regex={topic}\ntopic.rename.format=west.${{topic}}\n");
     let link = Link::new(&source, &destination, &settings);
-    let program = link.start();
     let franks = format!("ALLOW READ TOPIC LITERAL {copy} User:frank");
     let daves = "ALLOW READ TOPIC PREFIXED west.ord User:dave".to_owned();
     let mut expected = vec![
@@ -236,6 +271,9 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
         "ALLOW DESCRIBE TOPIC PREFIXED west. User:erin".to_owned(),
         franks.clone(),
     ];
+    let new = expected.iter().filter(|right| **right != franks).cloned();
+    assert_eq!(previewed(&link).await, [new.collect(), BTreeSet::new()]);
+    let program = link.start();
     wait_for_rights(&destination, &expected, &program).await;
 
     // Bans and grants, those about beginnings of names perhaps before the topic was there; then nothing more.
@@ -258,8 +296,11 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
 
     // The record outlives the process.
     take(&source, &all, &literal).await;
+    let bobs = |right: &String| right.ends_with("User:bob");
+    let gone: BTreeSet<String> = expected.iter().filter(|r| bobs(r)).cloned().collect();
+    assert_eq!(previewed(&link).await, [BTreeSet::new(), gone]);
     let program = link.start();
-    expected.retain(|right| !right.ends_with("User:bob"));
+    expected.retain(|right| !bobs(right));
     wait_for_rights(&destination, &expected, &program).await;
     let [created, deleted] = changes_in_three_rounds(&destination).await;
     assert_eq!((created, deleted), (all_made, (2, 2)), "{}", log(&program));
@@ -268,13 +309,7 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
 
     // No longer selected: everything that was made for it goes, and what was made for beginnings follows the source.
     let settings = format!("topic.regex=not-{topic}\ntopic.rename.format=west.${{topic}}\n");
-    let mut deselected = Link::new(&source, &destination, &settings);
-    let text = std::fs::read_to_string(deselected.folder.path().join("link")).expect("written");
-    let worker = std::fs::read_to_string(link.folder.path().join("worker")).expect("written");
-    let text = text.replace(&deselected.name, &link.name);
-    deselected.name.clone_from(&link.name);
-    std::fs::write(deselected.folder.path().join("link"), text).expect("written");
-    std::fs::write(deselected.folder.path().join("worker"), worker).expect("written");
+    let deselected = Link::new(&source, &destination, &settings).in_place_of(&link);
     let program = deselected.start();
     expected.retain(|right| !right.ends_with("User:carol"));
     wait_for_rights(&destination, &expected, &program).await;

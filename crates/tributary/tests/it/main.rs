@@ -9,9 +9,9 @@
 )]
 
 mod acls;
-mod awkward;
 mod bad_input;
 mod both_ways;
+mod changes;
 mod config_files;
 mod damage;
 mod encoded_batches;
@@ -19,15 +19,21 @@ mod fidelity;
 mod java_patterns;
 mod kill;
 mod kill_awkward;
+mod matrix;
+mod memory;
 mod mirror_maker;
 mod obstacle;
 mod outage;
 mod positions;
+mod quarantine;
 mod secure;
+mod starts;
 mod support;
 mod topics;
+mod topics_answers;
 mod topics_changes;
 mod topics_load;
+mod topics_memory;
 mod topics_names;
 mod topics_preview;
 mod topics_scale;

@@ -15,7 +15,7 @@ use crate::support::{
 
 const SEED: u64 = 8;
 
-fn record(partition: i32, key: &str, value: Vec<u8>) -> GeneratedRecord {
+pub(crate) fn record(partition: i32, key: &str, value: Vec<u8>) -> GeneratedRecord {
     static SENT: AtomicI64 = AtomicI64::new(1_735_689_600_000);
     GeneratedRecord {
         partition,
@@ -51,7 +51,11 @@ fn only(partition: i32, records: &[ReadRecord]) -> Topic {
 }
 
 /// The base offset of the first batch from which the cleaner has taken records.
-async fn thinned(cluster: &KafkaCluster, topic: &str, partition: i32) -> Result<i64, String> {
+pub(crate) async fn thinned(
+    cluster: &KafkaCluster,
+    topic: &str,
+    partition: i32,
+) -> Result<i64, String> {
     let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, partition)
         .await
         .map_err(|error| error.to_string())?;
@@ -67,7 +71,7 @@ async fn thinned(cluster: &KafkaCluster, topic: &str, partition: i32) -> Result<
 }
 
 /// Nine keys in a batch, the first of which the cleaner can take away. Partition 1 keeps all of its keys.
-fn batch_of_keys(partition: i32, text: &str) -> Vec<GeneratedRecord> {
+pub(crate) fn batch_of_keys(partition: i32, text: &str) -> Vec<GeneratedRecord> {
     let value = |key: &str| format!("{text} value of {key} ").repeat(20).into_bytes();
     ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
         .map(|key| record(partition, key, value(key)))

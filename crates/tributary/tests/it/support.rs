@@ -50,7 +50,7 @@ pub(crate) struct Shaken {
 }
 
 /// The runtime of the proxies: they have to outlive the test that started them.
-static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
+pub(crate) static PROXIES: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -156,6 +156,11 @@ impl Replicate {
     pub(crate) fn name(&self) -> String {
         let at = self.arguments.iter().position(|text| text == "--name");
         self.arguments[at.expect("given by new()") + 1].clone()
+    }
+
+    /// What it is started with.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 
     /// Starts it to run until it is stopped.

@@ -188,6 +188,7 @@ async fn within_one_cluster_copies_are_not_copied_again_and_own_topics_not_overw
     drop(program);
 
     // A topic that would be copied over the link's own positions.
+    let name = unique("over-itself");
     let own = format!("tributary.{name}.offsets.internal");
     let (source, destination) = pair(OLD, NEW).await;
     new_topic(source, &own, 1, &[]).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use test_support::eventually::eventually;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, RuleHandle};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
+use test_support::limits::topics as topics_to_make;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{create_topics, topics};
 use tokio::time::Instant;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use crate::support::{NEW, OLD, Replicate, new_topic, offsets, stored, unique};
 use crate::topics::send;
 
-/// A thousand is a matter of minutes with one broker; the figures grow in proportion.
+/// A thousand (`TRIBUTARY_TEST_TOPICS=1000`) is a matter of minutes with one broker; the figures grow in proportion.
 const TOPICS: usize = 200;
 const PARTITIONS: i32 = 4;
 /// How long nothing happens.
@@ -75,7 +76,12 @@ fn of(counts: &[(&'static str, u32)], name: &str) -> u32 {
 }
 
 /// How many of the link's topics the destination has, with all partitions.
-async fn wait_for_copies(cluster: &KafkaCluster, prefix: &str, program: &TributaryProcess) {
+async fn wait_for_copies(
+    cluster: &KafkaCluster,
+    prefix: &str,
+    wanted: usize,
+    program: &TributaryProcess,
+) {
     let bootstrap = cluster.bootstrap();
     let there = eventually("all topics", LIMIT, async || {
         let all = topics(&bootstrap)
@@ -85,7 +91,7 @@ async fn wait_for_copies(cluster: &KafkaCluster, prefix: &str, program: &Tributa
             .iter()
             .filter(|(name, partitions)| name.starts_with(prefix) && **partitions == 4)
             .count();
-        if count == TOPICS {
+        if count == wanted {
             Ok(())
         } else {
             Err(format!("{count}"))
@@ -97,7 +103,7 @@ async fn wait_for_copies(cluster: &KafkaCluster, prefix: &str, program: &Tributa
 }
 
 /// What a link sends when nothing happens: requests that look, and long polls.
-fn only_looks(quiet: &[Vec<(&'static str, u32)>; 2]) {
+fn only_looks(quiet: &[Vec<(&'static str, u32)>; 2], topics: usize) {
     for side in quiet {
         for name in [
             "Produce",
@@ -112,7 +118,7 @@ fn only_looks(quiet: &[Vec<(&'static str, u32)>; 2]) {
         }
         // Every two seconds for topics, every five for settings, a hundred topics per request.
         assert!(of(side, "Metadata") <= 16, "{side:?}");
-        let describes = u32::try_from(TOPICS.div_ceil(100)).expect("few") * 5;
+        let describes = u32::try_from(topics.div_ceil(100)).expect("few") * 5;
         assert!(of(side, "DescribeConfigs") <= describes, "{side:?}");
     }
 }
@@ -129,7 +135,8 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
     ];
     let [source, destination] = ClusterBuilder::start_all(builders).await.expect("clusters");
     let prefix = unique("many");
-    let names: Vec<String> = (0..TOPICS).map(|n| format!("{prefix}.{n:04}")).collect();
+    let count = topics_to_make(TOPICS);
+    let names: Vec<String> = (0..count).map(|n| format!("{prefix}.{n:04}")).collect();
     let settings = [("retention.bytes", "123456789"), ("segment.ms", "90000000")];
     create_topics(&source.bootstrap(), &names, PARTITIONS, &settings)
         .await
@@ -138,14 +145,14 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
     let counters = [Counter::new(&source), Counter::new(&destination)];
     let begin = Instant::now();
     let program = Replicate::new(&source, &destination, &format!("{prefix}\\..*")).start();
-    wait_for_copies(&destination, &prefix, &program).await;
+    wait_for_copies(&destination, &prefix, count, &program).await;
     let made = begin.elapsed();
     // The last topic's copy proves that its partitions run.
-    send(&source, &names[TOPICS - 1], PARTITIONS, 400).await;
-    crate::support::wait_for_offsets(&stored(&destination, &names[TOPICS - 1]), 400).await;
+    send(&source, &names[count - 1], PARTITIONS, 400).await;
+    crate::support::wait_for_offsets(&stored(&destination, &names[count - 1]), 400).await;
     let first = program.usage().expect("it runs");
     println!(
-        "{TOPICS} topics with {PARTITIONS} partitions: all made within {made:?}, copied within {:?}, {:?} of processor time, {} MiB",
+        "{count} topics with {PARTITIONS} partitions: all made within {made:?}, copied within {:?}, {:?} of processor time, {} MiB",
         begin.elapsed(),
         first.processor(),
         first.resident >> 20
@@ -168,7 +175,7 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
     println!("{QUIET:?} in which nothing happens: {used:?} of processor time");
     println!("source {:?}", quiet[0]);
     println!("destination {:?}", quiet[1]);
-    only_looks(&quiet);
+    only_looks(&quiet, count);
 
     let before = counters.each_ref().map(Counter::now);
     let late = format!("{prefix}.late");

@@ -26,14 +26,14 @@ const MODULES: [(&str, &[&str]); 5] = [
     ),
 ];
 
-const MECHANISMS: &str = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and AWS_MSK_IAM";
+const MECHANISMS: &str = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI and AWS_MSK_IAM";
 
 impl Mechanism {
     /// Whether somebody who reads along learns enough to authenticate himself.
     pub(super) fn shows_secrets(&self) -> bool {
         match self {
             Self::Plain(_) | Self::OAuthBearer(_) => true,
-            Self::Scram { .. } | Self::AwsMskIam(_) => false,
+            Self::Scram { .. } | Self::AwsMskIam(_) | Self::Gssapi(_) => false,
         }
     }
 }
@@ -112,23 +112,8 @@ impl Builder<'_> {
             "OAUTHBEARER" => self
                 .oauth(jaas)
                 .map(|oauth| Mechanism::OAuthBearer(Box::new(oauth))),
-            "GSSAPI" if given.is_none() => {
-                self.missing(
-                    "sasl.mechanism",
-                    "it is not set, which means GSSAPI, and that is not supported yet",
-                    format!("choose one of {MECHANISMS}"),
-                );
-                None
-            }
             "AWS_MSK_IAM" => self.aws(jaas).map(Mechanism::AwsMskIam),
-            "GSSAPI" => {
-                self.refuse(
-                    "sasl.mechanism",
-                    "it is not supported yet",
-                    format!("choose one of {MECHANISMS}"),
-                );
-                None
-            }
+            "GSSAPI" => self.kerberos(jaas, given.is_some()).map(Mechanism::Gssapi),
             _ => {
                 self.refuse(
                     "sasl.mechanism",
@@ -145,7 +130,7 @@ impl Builder<'_> {
         if let Some((_, mechanisms)) = found {
             return Some(mechanisms);
         }
-        let known: Vec<&str> = MODULES[..3].iter().map(|(class, _)| *class).collect();
+        let known: Vec<&str> = MODULES.iter().map(|(class, _)| *class).collect();
         self.refuse(
             "sasl.jaas.config",
             format!(

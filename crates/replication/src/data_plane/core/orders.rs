@@ -5,6 +5,7 @@ use std::time::Duration;
 use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 
+use super::super::change::Changes;
 use super::super::partition::{Leader, Stop};
 use super::super::recovery::Landed;
 use crate::offset_map::Segment;
@@ -67,6 +68,8 @@ pub struct Assignment {
     pub segment: Option<Segment>,
     /// Where it begins if nothing was stored.
     pub start: StartPosition,
+    /// What is done to its records.
+    pub changes: Changes,
 }
 
 /// A partition that waits for leaders.

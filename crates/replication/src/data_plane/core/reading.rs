@@ -24,7 +24,7 @@ pub(crate) struct FetchOrder {
     /// Partitions to ask for, new or otherwise than before.
     pub(crate) set: Vec<(Index, TopicPartition, Wanted, Rules)>,
     /// Partitions to ask for no longer.
-    pub(crate) remove: Vec<TopicPartition>,
+    pub(crate) remove: Vec<(Index, TopicPartition)>,
     /// How long the broker may wait for news.
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     /// What its session asks for.
     asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
-    removals: Vec<TopicPartition>,
+    removals: Vec<(Index, TopicPartition)>,
     held_back: BTreeSet<Index>,
 }
 
@@ -145,7 +145,7 @@ impl Core {
         }
         let Some(wanted) = wanted else {
             if reader.asked.remove(&index).is_some() {
-                reader.removals.push(partition.source.clone());
+                reader.removals.push((index, partition.source.clone()));
             }
             return None;
         };
@@ -153,9 +153,7 @@ impl Core {
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
-            reader
-                .removals
-                .retain(|removed| *removed != partition.source);
+            reader.removals.retain(|(removed, _)| *removed != index);
         }
         let told = before.is_some_and(|(w, r)| w == wanted && r == rules);
         (!told).then(|| (index, partition.source.clone(), wanted, rules))
@@ -242,6 +240,7 @@ impl Core {
             );
             partition.totals.skipped += 1;
         }
+        partition.note_returned(routed.returned);
         partition.note_sizes(routed.read_batches, routed.read_bytes);
         if routed.has_holes {
             partition.recovery.distrust_numbers();
@@ -304,6 +303,17 @@ impl Core {
         };
         let waits = partition.send.as_ref().is_some_and(|send| !send.is_empty());
         let Some(stop) = partition.blocked_stop().filter(|_| !waits) else {
+            return;
+        };
+        let blocked = partition
+            .blocked
+            .clone()
+            .filter(|_| partition.halted.is_none());
+        let asides = self.partitions.get(&index).zip(blocked.as_ref());
+        if let Some(asides) = asides.and_then(|(p, blocked)| self.blocked_aside(p, blocked)) {
+            return self.wait_for_aside(index, asides);
+        }
+        let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
         // What was damaged on the way is whole when it is read again; once is enough to know.

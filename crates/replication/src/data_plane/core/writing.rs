@@ -339,19 +339,16 @@ impl Core {
             return;
         };
         let offset = piped.first_offset();
-        let trouble = format!(
-            "destination: Produce to {} answered {}{}",
-            partition.destination,
-            answer.error,
-            answer
-                .error_message
-                .as_ref()
-                .map(|m| format!(" ({m})"))
-                .unwrap_or_default()
-        );
+        let trouble = said(&partition.destination, answer);
         let too_large = TOO_LARGE.contains(&answer.error);
         let alone = too_large && piped.offsets() == 1;
         let skips = self.settings.on_refused == OnRefused::Skip;
+        let is_about_records =
+            answer.error.class() == ErrorClass::RefusedData && (alone || !too_large);
+        if self.settings.on_refused == OnRefused::Quarantine && is_about_records {
+            let batch = piped.clone();
+            return self.refuse_aside(index, &batch, answer, alone, &trouble);
+        }
         let stop = match answer.error.class() {
             ErrorClass::ProducerState => {
                 // Alone on its way and out of step all the same: the broker knows another history
@@ -430,7 +427,17 @@ fn is(
     same_topic && produced.partition == destination.partition
 }
 
-fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
+/// A broker's refusal in words.
+fn said(destination: &TopicPartition, answer: &ProducedPartition) -> String {
+    let message = answer.error_message.as_ref();
+    let message = message.map(|text| format!(" ({text})")).unwrap_or_default();
+    format!(
+        "destination: Produce to {destination} answered {}{message}",
+        answer.error
+    )
+}
+
+pub(super) fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
     Stop {
         state: "refused",
         offset: Some(offset),

@@ -84,23 +84,25 @@ pub(super) async fn epoch_ends(
         .collect())
 }
 
-/// Where partitions begin that are to begin at a time; the time is the same for all of a link.
+/// Where partitions begin that are to begin at a time, which may be another one for each topic.
 pub(super) async fn offsets_at_time(
     source: &Cluster,
     leader: NodeId,
     orders: &[EstablishOrder],
 ) -> Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError> {
-    let beginning = || orders.iter().filter(|order| order.begins_at_time());
-    let time = beginning().find_map(|order| match order.start {
-        StartPosition::Time(time) => Some(time),
-        _ => None,
-    });
-    let Some(time) = time else {
-        return Ok(HashMap::new());
-    };
-    let partitions: Vec<TopicPartition> = beginning().map(|o| o.source.clone()).collect();
-    let committed = IsolationLevel::ReadCommitted;
-    list_offsets(source, leader, Use::Metadata, &partitions, time, committed).await
+    let mut by_time: HashMap<i64, Vec<TopicPartition>> = HashMap::new();
+    for order in orders.iter().filter(|order| order.begins_at_time()) {
+        if let StartPosition::Time(time) = order.start {
+            by_time.entry(time).or_default().push(order.source.clone());
+        }
+    }
+    let mut offsets = HashMap::new();
+    for (time, partitions) in by_time {
+        let committed = IsolationLevel::ReadCommitted;
+        let found = list_offsets(source, leader, Use::Metadata, &partitions, time, committed);
+        offsets.extend(found.await?);
+    }
+    Ok(offsets)
 }
 
 /// The largest batch that each destination topic takes. Without the right to read settings there is

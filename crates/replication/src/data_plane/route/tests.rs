@@ -4,6 +4,9 @@ use kafka_wire::batch::{BatchBuilder, ControlType, control_batch};
 use kafka_wire::types::ProducerIdentity;
 
 use super::*;
+use crate::data_plane::change::Changes;
+
+mod any_case;
 
 const PRODUCER: ProducerIdentity = ProducerIdentity { id: 9, epoch: 0 };
 
@@ -455,4 +458,43 @@ fn what_comes_before_a_damaged_wrapper_is_written_before_what_is_sound_in_it() {
     let routed = route(sent.concat().into(), Vec::new(), 20, &rules, decoder);
     check(&routed, &[(20, 21), (21, 22)], 22);
     blocks(&routed, 22, "checksum");
+}
+
+#[test]
+fn what_is_too_large_alone_is_not_passed_over_and_can_be_set_aside() {
+    let large = [b'x'; 200];
+    let old = [message(3, b"old"), message(4, &large), message(5, b"old")].concat();
+    let new = [
+        plain(3, 1),
+        BatchBuilder::new(4).record(None, Some(&large)).build(),
+        plain(5, 1),
+    ];
+    let changed = Changes {
+        steps: vec![config::transform::RecordStep {
+            condition: None,
+            action: config::transform::RecordAction::DropHeaders(Vec::new()),
+        }],
+        ..Changes::default()
+    };
+    for (sent, changes) in [
+        (old, Changes::default()),
+        (new.concat(), Changes::default()),
+        (new.concat(), changed),
+    ] {
+        for quarantine in [false, true] {
+            let rules = Rules {
+                max_message_bytes: Some(100),
+                quarantine,
+                changes: changes.clone().into(),
+                ..Rules::default()
+            };
+            let decoder = &mut Decoder::default();
+            let routed = route(sent.clone().into(), Vec::new(), 3, &rules, decoder);
+            check(&routed, &[(3, 4)], 4);
+            let blocked = routed.blocked.expect("the second record is too large");
+            assert_eq!((blocked.offset, blocked.cause), (4, Cause::Refused));
+            let aside = blocked.aside.map(|batch| batch.info().records);
+            assert_eq!(aside, quarantine.then_some(1));
+        }
+    }
 }

@@ -37,8 +37,7 @@ pub(super) async fn configure(
         Ok(answers) => answers,
         Err(error @ ClientError::Unsupported { .. }) => {
             for step in steps {
-                let reason = format!("destination: {error}");
-                let outcome = Outcome::Refused(Condition::SettingsNotFollowed, reason);
+                let outcome = Outcome::Unsupported(error.to_string());
                 report.applied.push(Applied::new(step.clone(), outcome));
             }
             return;

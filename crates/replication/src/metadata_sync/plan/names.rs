@@ -30,7 +30,7 @@ pub(super) fn names(
         let known = history.replicated.get(source);
         known.is_some_and(|known| known.destination == *copy)
     };
-    if !rules.settings.naming.is_constant() {
+    if !rules.settings.naming.may_merge() {
         let same = |copy: &TopicName| copy.to_string();
         let exists = |_: &TopicName| false;
         keep_one(&mut names, &mut problems, same, replicates, exists, false);

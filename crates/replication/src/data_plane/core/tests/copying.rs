@@ -164,7 +164,10 @@ fn a_partition_without_room_is_left_out_and_the_fetch_waits_only_briefly() {
     assert_eq!(order.max_wait, Duration::from_millis(500));
     scene.fetched(0, 0, &[batch(0, 1)]);
     let (_, order) = scene.order();
-    assert_eq!((order.set.len(), &order.remove[..]), (0, &[source(0)][..]));
+    assert_eq!(
+        (order.set.len(), &order.remove[..]),
+        (0, &[(0, source(0))][..])
+    );
     assert_eq!(order.max_wait, Duration::from_millis(5));
     let sent = scene.send_one();
     scene.answer(&sent, Ok(100));

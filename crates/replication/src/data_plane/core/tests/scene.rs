@@ -166,6 +166,7 @@ impl Scene {
             stored,
             segment: None,
             start: StartPosition::Earliest,
+            changes: Default::default(),
         })
     }
 
@@ -286,7 +287,7 @@ impl Scene {
     pub(super) fn next_order(&mut self) -> Option<(NodeId, FetchOrder)> {
         let (node, order) = self.core.next_fetch(self.now)?;
         let asked = self.asked.entry(node).or_default();
-        for removed in &order.remove {
+        for (_, removed) in &order.remove {
             asked.remove(removed);
         }
         for (index, partition, wanted, rules) in &order.set {

@@ -390,7 +390,7 @@ fn a_fetch_that_is_refused_again_and_again_is_asked_once_per_look_up() {
         let refused = refused_fetch(0, 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED);
         scene.answer_fetch(FROM, vec![refused]);
         let (_, order) = scene.order();
-        assert_eq!(order.remove, [source(0)]);
+        assert_eq!(order.remove, [(0, source(0))]);
         assert_eq!(order.max_wait, Duration::from_millis(500));
         assert!(scene.asked[&FROM].contains_key(&source(1)));
         assert!(!scene.asked[&FROM].contains_key(&source(0)));
@@ -524,6 +524,7 @@ fn a_position_of_a_copy_under_another_name_is_not_taken_for_this_one() {
             moved_from: Some("another-name".into()),
             segment: None,
             start: StartPosition::Earliest,
+            changes: Default::default(),
         })
     };
     let mut scene = Scene::new(settings());

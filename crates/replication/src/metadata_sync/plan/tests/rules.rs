@@ -1,7 +1,10 @@
 //! Names, cycles, replicas and what happens to topics underneath, each rule as a plan.
 
 use config::naming::Aliases;
-use config::pattern::Pattern;
+use config::pattern::rewrite::Rewrite;
+use config::pattern::{Pattern, PatternList};
+use config::selection::MirrorRules;
+use config::transform::{Action, Step as Transform, Transforms};
 
 use super::super::super::history::Replicated;
 use super::*;
@@ -226,6 +229,83 @@ fn a_pattern_that_selects_nothing_is_said_with_similar_names() {
     );
 }
 
+/// A list as MirrorMaker 2's `topics`.
+fn listed(items: &[&str]) -> TopicSettings {
+    let mut selection = TopicSelection::default();
+    let list = PatternList::parse(items.iter().copied()).expect("patterns");
+    selection.set_lists(list, PatternList::default());
+    TopicSettings {
+        selection,
+        ..settings()
+    }
+}
+
+#[test]
+fn an_item_of_a_list_that_selects_nothing_is_said_with_similar_names() {
+    for items in [&["ordrs", "b"], &["ordrs", "b.*"]] {
+        let mut seen = observed(&[("b", topic(1, &[]))], &[("b", 1)]);
+        seen.unselected.insert("orders".into());
+        let found = plan(&seen, &listed(items));
+        let notices: Vec<&String> = found.notices.iter().collect();
+        let expected =
+            "the item ordrs selects none of the source's 2 topics; similar names: orders";
+        assert_eq!(notices, [expected], "{items:?}");
+    }
+    let mut seen = observed(&[], &[]);
+    seen.unselected.insert("b.internal".into());
+    let found = plan(&seen, &listed(&["b.*"]));
+    assert!(
+        found.notices.is_empty(),
+        "it matches, and is left out by another rule"
+    );
+}
+
+#[test]
+fn an_item_that_reads_like_a_name_and_is_a_pattern_is_pointed_out() {
+    let source = ["orders.v1", "ordersXv1", "plain", "x.y"].map(|name| (name, topic(1, &[])));
+    let check = |item: &str, expected: usize| {
+        let found = plan(&observed(&source, &[]), &listed(&[item, ".*"]));
+        assert_eq!(found.notices.len(), expected, "{item}: {:?}", found.notices);
+        found.notices.first().cloned().unwrap_or_default()
+    };
+    let said = check("orders.v1", 1);
+    assert!(said.ends_with(r"write orders\.v1"), "{said}");
+    check(r"orders\.v1", 0);
+    check("plain", 0);
+    check("orders.*", 0);
+    check(".*", 0);
+}
+
+#[test]
+fn a_name_that_only_looks_like_a_copy_is_pointed_out() {
+    let mut settings = mirror_maker("a", "b");
+    settings.selection = listed(&[".*"]).selection;
+    settings.selection.set_mirror(MirrorRules {
+        naming: settings.naming.clone(),
+        heartbeats: true,
+        internal: ".internal".to_owned(),
+    });
+    let mut seen = observed(
+        &[("orders", topic(1, &[]))],
+        &[("a.orders", 1), ("known", 1)],
+    );
+    let left_out = [
+        "b.known",
+        "b.mine",
+        "c.b.mine",
+        "b.x.internal",
+        "a.heartbeats",
+    ];
+    seen.unselected.extend(left_out.map(TopicName::from));
+    let found = plan(&seen, &settings);
+    // What is internal is left out for that, and of b.known the destination has the original.
+    assert_eq!(
+        conditions(&found),
+        ["b.mine: cycle", "c.b.mine: cycle", "a.heartbeats: cycle"]
+    );
+    assert!(found.problems[0].reason.contains("a copy of mine,"));
+}
+
 #[test]
 fn the_state_of_other_programs_is_copied_and_pointed_out() {
     let names = ["_schemas", "_confluent-metrics", "__other"];
@@ -262,4 +342,52 @@ fn every_condition_has_a_name_of_its_own() {
     let names: BTreeSet<&str> = all.iter().map(|state| state.name()).collect();
     assert_eq!(names.len(), all.len());
     assert!(all[1..].iter().all(|state| !state.remedy().is_empty()));
+}
+
+#[test]
+fn topics_that_a_router_gives_one_name_are_merged_into_one_with_enough_partitions() {
+    let route = Transform {
+        name: "route".to_owned(),
+        condition: None,
+        action: Action::Rename(Rewrite::parse("(.*)-\\d", "$1").expect("legal")),
+    };
+    let routed = TopicSettings {
+        naming: Naming::default().with_transforms(Transforms { steps: vec![route] }),
+        ..settings()
+    };
+    let names = [("a-1", 2), ("b", 1), ("a-2", 5)];
+    let source = names.map(|(name, partitions)| (name, topic(partitions, &[])));
+    let fresh = plan(&observed(&source, &[]), &routed);
+    assert_eq!(conditions(&fresh), Vec::<String>::new());
+    let created: Vec<String> = fresh
+        .steps
+        .iter()
+        .map(|step| step.topic().to_string())
+        .collect();
+    assert_eq!(created, ["a", "b"]);
+    assert!(
+        fresh.steps[0].to_string().contains("5 partitions"),
+        "{}",
+        fresh.steps[0]
+    );
+    // What is there is as large as the largest needs, and nobody is told that the smaller does not fill it.
+    let there = plan(&observed(&source, &[("a", 5), ("b", 1)]), &routed);
+    assert_eq!((conditions(&there), there.steps.len()), (Vec::new(), 0));
+    assert_eq!(there.copies.len(), 3);
+}
+
+#[test]
+fn records_that_are_spread_need_no_partitions_like_those_of_the_source() {
+    let spread = TopicSettings {
+        preserve_partitions: false,
+        ..settings()
+    };
+    let source = [("a", topic(4, &[])), ("b", topic(4, &[]))];
+    let plan = plan(&observed(&source, &[("a", 2), ("b", 7)]), &spread);
+    assert_eq!((conditions(&plan), plan.steps.len()), (Vec::new(), 0));
+    let copies = plan
+        .copies
+        .iter()
+        .map(|copy| (copy.partitions, copy.spread));
+    assert_eq!(copies.collect::<Vec<_>>(), [(4, Some(2)), (4, Some(7))]);
 }

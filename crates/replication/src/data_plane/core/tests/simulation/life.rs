@@ -228,6 +228,7 @@ impl Life {
                 stored: kept.position.clone(),
                 segment: kept.segments.values().next_back().cloned(),
                 start: StartPosition::Earliest,
+                changes: Default::default(),
             });
         }
     }
@@ -236,7 +237,7 @@ impl Life {
     fn hand_out(&mut self) {
         while let Some((node, order)) = self.core.next_fetch(self.now) {
             let asked = self.open.asked.entry(node).or_default();
-            for removed in &order.remove {
+            for (_, removed) in &order.remove {
                 asked.remove(removed);
             }
             for (index, partition, wanted, rules) in &order.set {

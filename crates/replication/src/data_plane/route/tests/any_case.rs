@@ -1,0 +1,282 @@
+//! Any records, in any codec, through any case of decoding: they come out equal and in order.
+
+use std::sync::Arc;
+
+use config::transform::{RecordAction, RecordCondition, RecordPredicate, RecordStep};
+use kafka_wire::batch::{Attributes, BuiltRecord, Codec, HEADER_SIZE};
+use kafka_wire::record::{Compression, Compressor, RecordDecoder};
+use proptest::prelude::*;
+
+use super::*;
+use crate::data_plane::change::Changes;
+use crate::spread::Spread;
+
+/// Offset, time, key, value, headers.
+type Seen = (
+    i64,
+    i64,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Vec<(Vec<u8>, Option<Vec<u8>>)>,
+);
+
+/// A batch of the source: codec, whether its times are append times, records, offsets missing behind them.
+#[derive(Clone, Debug)]
+struct Given {
+    codec: u8,
+    append_time: bool,
+    records: Vec<(i32, BuiltRecord)>,
+    missing_behind: i32,
+}
+
+/// How the partition is read.
+#[derive(Clone, Debug)]
+struct Case {
+    limit: Option<u32>,
+    merge: bool,
+    keep_append_time: bool,
+    /// Begins that far behind the first offset.
+    from: i64,
+    /// Every so many records the destination refuses one.
+    refused_every: i64,
+    renumber: bool,
+    /// What is done to records: nothing; a filter that never holds; parts.
+    change: u8,
+}
+
+fn bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
+    prop::option::of(prop::collection::vec(any::<u8>(), 0..40))
+}
+
+fn record() -> impl Strategy<Value = (i32, BuiltRecord)> {
+    let header = (prop::collection::vec(any::<u8>(), 0..4), bytes());
+    let gap = prop_oneof![4 => Just(0), 1 => 1..4_i32];
+    (
+        gap,
+        -1_000..1_000_i64,
+        bytes(),
+        bytes(),
+        prop::collection::vec(header, 0..3),
+    )
+        .prop_map(|(gap, timestamp_delta, key, value, headers)| {
+            let record = BuiltRecord {
+                offset_delta: None,
+                timestamp_delta,
+                key,
+                value,
+                headers,
+            };
+            (gap, record)
+        })
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let behind = prop_oneof![3 => Just(0), 1 => 1..5_i32];
+    let records = prop::collection::vec(record(), 1..12);
+    (0..5_u8, prop::bool::weighted(0.2), records, behind).prop_map(
+        |(codec, append_time, records, missing_behind)| Given {
+            codec,
+            append_time,
+            records,
+            missing_behind,
+        },
+    )
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let limit = prop::option::of(400..4_000_u32);
+    let from = prop_oneof![1 => Just(0), 1 => 0..60_i64];
+    let refused = prop_oneof![2 => Just(0), 1 => 2..9_i64];
+    (
+        limit,
+        any::<bool>(),
+        any::<bool>(),
+        from,
+        refused,
+        any::<bool>(),
+        0..3_u8,
+    )
+        .prop_map(
+            |(limit, merge, keep_append_time, from, refused_every, renumber, change)| Case {
+                limit,
+                merge,
+                keep_append_time,
+                from,
+                refused_every,
+                renumber,
+                change,
+            },
+        )
+}
+
+const BASE_TIME: i64 = 1_700_000_000_000;
+
+/// The batch as a broker holds it, what it says, and the offset behind it.
+fn build(given: &Given, base: i64) -> (Bytes, Vec<Seen>, i64) {
+    let codec = [
+        Codec::None,
+        Codec::Gzip,
+        Codec::Snappy,
+        Codec::Lz4,
+        Codec::Zstd,
+    ][usize::from(given.codec)];
+    let mut builder = BatchBuilder::new(base).base_timestamp(BASE_TIME);
+    let mut delta = 0;
+    let mut seen = Vec::new();
+    let latest = given
+        .records
+        .iter()
+        .map(|(_, record)| record.timestamp_delta)
+        .max();
+    for (gap, record) in &given.records {
+        delta += gap;
+        builder = builder.full_record(BuiltRecord {
+            offset_delta: Some(delta),
+            ..record.clone()
+        });
+        let time = match given.append_time {
+            true => latest.unwrap_or(0),
+            false => record.timestamp_delta,
+        };
+        seen.push((
+            base + i64::from(delta),
+            BASE_TIME + time,
+            record.key.clone(),
+            record.value.clone(),
+            record.headers.clone(),
+        ));
+        delta += 1;
+    }
+    let end = delta + given.missing_behind;
+    let mut bits = i16::from(given.codec);
+    if given.append_time {
+        bits |= Attributes::LOG_APPEND_TIME;
+    }
+    builder = builder.attributes(bits).last_offset_delta(end - 1);
+    let built = builder.build();
+    let mut compressor = Compressor::new();
+    let compression = Compression::new(codec).expect("a known codec");
+    let payload = compressor
+        .compress(compression, &built[HEADER_SIZE..])
+        .to_vec();
+    (
+        builder.raw_payload(payload).build(),
+        seen,
+        base + i64::from(end),
+    )
+}
+
+/// What a reader of the destination would see, with the offsets that the records had.
+fn written(routed: &Routed, limit: Option<u32>) -> Vec<Seen> {
+    let mut decoder = RecordDecoder::new();
+    let mut all = Vec::new();
+    for piped in &routed.batches {
+        let info = piped.batch.info();
+        assert_eq!(info.records, info.offsets(), "brokers accept no holes");
+        assert!(limit.is_none_or(|limit| piped.size() <= limit as usize));
+        let mut offsets = Vec::new();
+        piped.each_run(0, |run| {
+            offsets.extend(run.source.0..run.source.0 + run.length)
+        });
+        // A batch that passes as it is loses the bit that hides its producers' times when it is sent.
+        let records = decoder
+            .batch(&piped.batch, 1 << 20)
+            .expect("it can be read")
+            .with_producer_times();
+        let records: Vec<_> = records.map(|record| record.expect("sound")).collect();
+        assert_eq!(offsets.len(), records.len());
+        for (record, offset) in records.into_iter().zip(offsets) {
+            let headers = record.headers().iter();
+            all.push((
+                offset,
+                record.timestamp(),
+                record.key().map(<[u8]>::to_vec),
+                record.value().map(<[u8]>::to_vec),
+                headers
+                    .map(|h| (h.key.to_vec(), h.value.map(<[u8]>::to_vec)))
+                    .collect(),
+            ));
+        }
+    }
+    all
+}
+
+fn changes(change: u8) -> Vec<Changes> {
+    match change {
+        0 => vec![Changes::default()],
+        1 => vec![Changes {
+            steps: vec![RecordStep {
+                condition: Some(RecordCondition {
+                    predicate: RecordPredicate::HasHeader("never there".to_owned()),
+                    negated: false,
+                }),
+                action: RecordAction::Drop,
+            }],
+            ..Changes::default()
+        }],
+        _ => (0..3)
+            .map(|to| Changes {
+                spread: Some(Spread { of: 3, to }),
+                ..Changes::default()
+            })
+            .collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_records_in_any_codec_come_out_equal_in_any_case(
+        source in prop::collection::vec(given(), 1..8),
+        case in case(),
+    ) {
+        let mut set = Vec::new();
+        let (mut base, mut there) = (100, Vec::new());
+        let mut second = None;
+        for (index, batch) in source.iter().enumerate() {
+            if index == 1 {
+                second = Some(base);
+            }
+            let (bytes, mut seen, end) = build(batch, base);
+            if batch.append_time && !case.keep_append_time {
+                // Their producers' times are kept.
+                for (record, (_, built)) in seen.iter_mut().zip(&batch.records) {
+                    record.1 = BASE_TIME + built.timestamp_delta;
+                }
+            }
+            set.extend(bytes);
+            there.append(&mut seen);
+            base = end;
+        }
+        let from = 100 + case.from;
+        let is_refused = |offset: i64| case.refused_every > 0 && offset % case.refused_every == 0;
+        let expected: Vec<Seen> = there
+            .iter()
+            .filter(|record| record.0 >= from && !is_refused(record.0))
+            .cloned()
+            .collect();
+        let refused = there.iter().map(|record| record.0).filter(|offset| is_refused(*offset));
+        let refused: Arc<std::collections::BTreeSet<i64>> = Arc::new(refused.collect());
+        let mut found = Vec::new();
+        for changes in changes(case.change) {
+            let rules = Rules {
+                max_message_bytes: case.limit,
+                merge_below: if case.merge { 16_384 } else { 0 },
+                keep_append_time: case.keep_append_time,
+                refused: Arc::clone(&refused),
+                renumber: second.filter(|_| case.renumber),
+                changes: Arc::new(changes),
+                ..Rules::default()
+            };
+            let routed = route(set.clone().into(), Vec::new(), from, &rules, &mut Decoder::default());
+            prop_assert!(routed.blocked.is_none(), "{:?}", routed.blocked);
+            prop_assert_eq!(routed.next, base.max(from));
+            let seen = written(&routed, case.limit);
+            prop_assert!(seen.is_sorted_by_key(|record| record.0), "in order");
+            found.extend(seen);
+        }
+        found.sort_by_key(|record| record.0);
+        prop_assert_eq!(found, expected);
+    }
+}
