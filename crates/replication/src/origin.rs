@@ -19,7 +19,7 @@ mod read;
 mod register;
 
 pub use known::{Decision, OriginRule, Stream};
-pub use read::{Origins, OriginsOptions};
+pub use read::{Origins, OriginsOptions, registrations};
 pub use register::Registrar;
 
 /// The registry topic, the same in every cluster.

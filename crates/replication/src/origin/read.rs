@@ -250,44 +250,57 @@ impl Shared {
     }
 
     async fn see(&self) -> Result<Seen, OriginError> {
-        let passing = |error: &dyn std::fmt::Display| OriginError::Passing(error.to_string());
-        let topics = MetadataTopics::Topics(vec![REGISTRY.into()]);
-        let answer = self
-            .source
-            .metadata(topics)
-            .await
-            .map_err(|error| passing(&error))?;
-        let Some(topic) = answer.topics.into_iter().next() else {
-            return Ok(Seen::Missing);
-        };
-        match topic.error {
-            ErrorCode::NONE => Ok(Seen::There(topic.id)),
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Ok(Seen::Missing),
-            code if code.class() == ErrorClass::Denied => Ok(Seen::Forbidden),
-            code => Err(passing(&code)),
-        }
+        see(&self.source).await.map_err(OriginError::Passing)
     }
 
     async fn entries(&self) -> Result<Vec<(i64, String)>, OriginError> {
-        let passing = |error: &dyn std::fmt::Display| OriginError::Passing(error.to_string());
-        // Never made here: it was there a moment ago.
-        let shape = TopicShape {
-            partitions: 1,
-            replication_factor: 1,
-        };
-        let log =
-            TopicLog::open(self.source.clone(), TopicName::from(REGISTRY), shape, LIMIT).await;
-        let mut log = log.map_err(|error| passing(&error))?;
-        let records = log.read_all(LIMIT).await.map_err(|error| passing(&error))?;
-        let mut entries = Vec::new();
-        for (key, value) in records {
-            // Registrations are never taken back.
-            if let Some(value) = value {
-                entries.push(entry::decode(&key, &value).map_err(OriginError::Passing)?);
-            }
-        }
-        Ok(entries)
+        entries(&self.source).await.map_err(OriginError::Passing)
     }
+}
+
+/// What a cluster's registry holds: producers, and whose records they stand for. Nothing where there is none, or where it may
+/// not be read. It is never made.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub async fn registrations(cluster: &Cluster) -> Result<Vec<(i64, String)>, String> {
+    match see(cluster).await? {
+        Seen::Missing | Seen::Forbidden => Ok(Vec::new()),
+        Seen::There(_) => entries(cluster).await,
+    }
+}
+
+async fn see(cluster: &Cluster) -> Result<Seen, String> {
+    let topics = MetadataTopics::Topics(vec![REGISTRY.into()]);
+    let answer = cluster.metadata(topics).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    let Some(topic) = answer.topics.into_iter().next() else {
+        return Ok(Seen::Missing);
+    };
+    match topic.error {
+        ErrorCode::NONE => Ok(Seen::There(topic.id)),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Ok(Seen::Missing),
+        code if code.class() == ErrorClass::Denied => Ok(Seen::Forbidden),
+        code => Err(code.to_string()),
+    }
+}
+
+async fn entries(cluster: &Cluster) -> Result<Vec<(i64, String)>, String> {
+    // Never made here: it was there a moment ago.
+    let shape = TopicShape {
+        partitions: 1,
+        replication_factor: 1,
+    };
+    let log = TopicLog::open(cluster.clone(), TopicName::from(REGISTRY), shape, LIMIT).await;
+    let mut log = log.map_err(|error| error.to_string())?;
+    let records = log.read_all(LIMIT).await;
+    let records = records.map_err(|error| error.to_string())?;
+    // Registrations are never taken back.
+    let live = records
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    live.map(|(key, value)| entry::decode(&key, &value))
+        .collect()
 }
 
 fn parse(value: &str) -> Option<TopicId> {
