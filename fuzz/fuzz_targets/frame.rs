@@ -16,7 +16,10 @@ fn read<R: Request>(choice: u8, frame: &Bytes) {
     let version = versions.min + i16::from(choice) % (versions.max - versions.min + 1);
     let mut body = frame.clone();
     if split_response_header(R::API, version, &mut body).is_ok() {
-        assert!(body.len() + 4 <= frame.len(), "the correlation id is taken off");
+        assert!(
+            body.len() + 4 <= frame.len(),
+            "the correlation id is taken off"
+        );
         let _ = R::decode(version, body);
     }
 }

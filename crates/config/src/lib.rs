@@ -43,8 +43,8 @@ pub mod worker;
 pub use client::{ClientConfig, HostPort};
 pub use link::{
     AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, LoopPrevention,
-    OnGap, OnRecreate, OnRefused, ProduceSettings, ReplicationFactor, Start, StartPosition,
-    TimestampType, TopicSettings,
+    OffsetSettings, Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, ProduceSettings,
+    ReplicationFactor, Start, StartPosition, TimestampType, TopicSettings,
 };
 pub use naming::{Aliases, Naming};
 pub use pattern::{Pattern, PatternList, PatternProblem};

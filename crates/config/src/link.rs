@@ -52,6 +52,26 @@ pub struct LinkConfig {
     pub loops: LoopPrevention,
     /// `tributary.on.origins.lost`: whether a lost registry of origins is replaced by what there is.
     pub accept_lost_origins: bool,
+    /// `tributary.offsets…`, `tributary.on.foreign.writes`.
+    pub offsets: OffsetSettings,
+}
+
+impl LinkConfig {
+    /// What makes copies differ from their records, or keeps some away on purpose; nothing where each record is to be at
+    /// the destination as it is, in the partition of the same number.
+    #[must_use]
+    pub fn changes_records(&self) -> Option<&'static str> {
+        let chain = self.topics.naming.transforms();
+        if chain.is_some_and(|chain| chain.steps.iter().any(|step| step.is_about_records())) {
+            Some("transforms")
+        } else if self.provenance.is_some() {
+            Some("provenance.header.enable=true")
+        } else if !self.topics.preserve_partitions {
+            Some("topic.preserve.partitions=false")
+        } else {
+            None
+        }
+    }
 }
 
 /// Which topics are copied, what they are called, how they are created and kept alike.
@@ -275,6 +295,52 @@ pub enum OnGap {
     Stop,
     /// The partition goes on behind the gap, which is recorded.
     Continue,
+}
+
+/// Which offsets records get at the destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OffsetSettings {
+    /// `tributary.offsets`.
+    pub placement: Offsets,
+    /// `tributary.offsets.max.padding`: offsets of one partition.
+    pub max_padding: i64,
+    /// `tributary.offsets.follow.start`: what the source has deleted in front is deleted at the destination.
+    pub follow_start: bool,
+    /// `tributary.on.foreign.writes`.
+    pub on_foreign_writes: OnForeignWrites,
+}
+
+impl Default for OffsetSettings {
+    fn default() -> Self {
+        Self {
+            placement: Offsets::Auto,
+            max_padding: 1_000_000_000,
+            follow_start: true,
+            on_foreign_writes: OnForeignWrites::Map,
+        }
+    }
+}
+
+/// `tributary.offsets`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Offsets {
+    /// The source's own where that can be had, the next free ones elsewhere.
+    #[default]
+    Auto,
+    /// The source's own; a partition that cannot have them stops.
+    Preserve,
+    /// The next free ones.
+    Map,
+}
+
+/// What happens when somebody else has written to a partition that has the source's offsets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnForeignWrites {
+    /// The partition stops and says so.
+    Stop,
+    /// What follows gets the next free offsets.
+    #[default]
+    Map,
 }
 
 /// What happens to a record that the destination does not take: too large, without a key for a compacted topic,

@@ -306,6 +306,28 @@ pub struct OAuth {
     pub read_timeout: Duration,
     /// `sasl.login.refresh.*`.
     pub refresh: Refresh,
+    /// `sasl.login.retry.*`.
+    pub retry: LoginRetry,
+    /// Claims that a token has to have because a key names them: the key, and the claim.
+    pub claims: Vec<(&'static str, String)>,
+}
+
+/// Pauses after an identity provider was not reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LoginRetry {
+    /// `sasl.login.retry.backoff.ms`; each pause is twice the one before.
+    pub first: Duration,
+    /// `sasl.login.retry.backoff.max.ms`: all pauses together.
+    pub longest: Duration,
+}
+
+impl Default for LoginRetry {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(10),
+        }
+    }
 }
 
 /// When a token is replaced.
@@ -313,6 +335,8 @@ pub struct OAuth {
 pub struct Refresh {
     /// `sasl.login.refresh.window.factor`, in thousandths of the token's life.
     pub window_per_mille: u32,
+    /// `sasl.login.refresh.window.jitter`, in thousandths of it: at random up to so much later.
+    pub jitter_per_mille: u32,
     /// `sasl.login.refresh.min.period.seconds`: not earlier than this after the token was obtained.
     pub min_period: Duration,
     /// `sasl.login.refresh.buffer.seconds`: so long before it expires.
@@ -323,6 +347,7 @@ impl Default for Refresh {
     fn default() -> Self {
         Self {
             window_per_mille: 800,
+            jitter_per_mille: 50,
             min_period: Duration::from_secs(60),
             buffer: Duration::from_secs(300),
         }
@@ -427,15 +452,113 @@ pub enum AssertionAlgorithm {
 pub enum AwsCredentials {
     /// From the environment.
     Keys(AwsKeys),
-    /// From a profile of AWS's shared credentials file.
-    Profile {
-        /// The file.
-        file: PathBuf,
-        /// The profile.
-        profile: String,
-        /// What the environment says about the region.
+    /// From a profile of AWS's shared files.
+    Profile(Box<AwsProfile>),
+    /// A role that a token of somebody else's identity provider opens, as in Kubernetes.
+    WebIdentity {
+        /// The role.
+        role: Box<AwsRole>,
+        /// The file with the token; read anew for every exchange.
+        token_file: PathBuf,
+    },
+    /// A role that other credentials open.
+    Role {
+        /// These.
+        source: Box<AwsCredentials>,
+        /// The role.
+        role: Box<AwsRole>,
+    },
+    /// From the container's agent (ECS, EKS Pod Identity).
+    Container {
+        /// Where it is.
+        endpoint: Endpoint,
+        /// What it wants to see.
+        token: Option<ContainerToken>,
+        /// The brokers' region.
         region: Option<String>,
     },
+    /// The role of the machine (EC2), from its metadata service, version 2.
+    Instance {
+        /// Where that is.
+        endpoint: Endpoint,
+        /// The brokers' region.
+        region: Option<String>,
+    },
+}
+
+/// What a container's agent wants to see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ContainerToken {
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+    Value(Secret<String>),
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
+    File(PathBuf),
+}
+
+/// A profile of AWS's shared files; either of them may be missing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsProfile {
+    /// `~/.aws/credentials`.
+    pub file: PathBuf,
+    /// `~/.aws/config`.
+    pub config_file: PathBuf,
+    /// The profile.
+    pub name: String,
+    /// Somebody has asked for this profile: it has to be there. Otherwise the machine's role is the last resort.
+    pub chosen: bool,
+    /// Where AWS's services are.
+    pub services: AwsServices,
+}
+
+/// Where AWS's services are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsServices {
+    /// What the environment says about the region.
+    pub region: Option<String>,
+    /// `AWS_ENDPOINT_URL_STS` or `AWS_ENDPOINT_URL`.
+    pub sts: Option<Endpoint>,
+    /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`.
+    pub metadata: Endpoint,
+    /// Credentials of the environment, for profiles that refer to them.
+    pub environment: Option<AwsKeys>,
+}
+
+impl AwsServices {
+    /// The security token service that gives out roles, and the region that requests to it are signed for.
+    #[must_use]
+    pub fn token_service(&self, region: Option<&str>) -> (Endpoint, String) {
+        let region = region.or(self.region.as_deref());
+        let host = match region {
+            Some(region) if region.starts_with("cn-") => format!("sts.{region}.amazonaws.com.cn"),
+            Some(region) => format!("sts.{region}.amazonaws.com"),
+            None => "sts.amazonaws.com".to_owned(),
+        };
+        let own = self.sts.clone();
+        let endpoint = own.unwrap_or(Endpoint {
+            tls: true,
+            host,
+            port: 443,
+            path: "/".to_owned(),
+        });
+        (endpoint, region.unwrap_or("us-east-1").to_owned())
+    }
+}
+
+/// A role to be assumed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsRole {
+    /// Its resource name.
+    pub arn: String,
+    /// How the session is named in AWS's logs.
+    pub session_name: String,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<String>,
+    /// The security token service.
+    pub token_service: Endpoint,
+    /// The region that requests to it are signed for.
+    pub token_region: String,
+    /// The brokers' region.
+    pub region: Option<String>,
 }
 
 /// AWS credentials.

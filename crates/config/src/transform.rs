@@ -208,6 +208,22 @@ impl Transforms {
     }
 }
 
+impl Step {
+    /// Whether it can leave out or change a record of a topic that is copied.
+    #[must_use]
+    pub fn is_about_records(&self) -> bool {
+        match &self.action {
+            Action::Rename(_) | Action::Format(_) => false,
+            Action::InsertHeader { .. } | Action::DropHeaders(_) => true,
+            Action::Drop => {
+                let condition = self.condition.as_ref();
+                let predicate = condition.map(|condition| &condition.predicate);
+                !matches!(predicate, Some(Predicate::TopicNameMatches(_)))
+            }
+        }
+    }
+}
+
 /// One line for all steps, in the words of the configuration.
 impl fmt::Display for Transforms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

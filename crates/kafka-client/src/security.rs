@@ -3,7 +3,7 @@
 //! ```text
 //! config::Security ──▶ protection.rs   what holds now: files read, variables looked up, tokens fetched
 //!                        │  pem.rs, jks.rs, store.rs   keys and certificates out of files
-//!                        │  aws.rs   signatures of AWS_MSK_IAM
+//!                        │  aws.rs, aws_profile.rs, aws_roles.rs   signatures of AWS_MSK_IAM, and whose they are
 //!                        │  kerberos.rs, gssapi.rs   tickets of GSSAPI, from the system's library
 //!                        │  token.rs, endpoint.rs, assertion.rs   OAUTHBEARER's tokens
 //!                        ▼
@@ -19,6 +19,8 @@
 
 mod assertion;
 mod aws;
+mod aws_profile;
+mod aws_roles;
 mod certificate;
 mod date;
 mod endpoint;

@@ -25,6 +25,40 @@ pub struct Position {
     pub producer: ProducerIdentity,
     /// Sequence number of the next record, 0..=2³¹−1.
     pub sequence: i32,
+    /// Which offsets records get at the destination.
+    pub placement: Placement,
+}
+
+/// Which offsets the records of one partition get at the destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Placement {
+    /// The next free ones; the offset map says which.
+    #[default]
+    Mapped,
+    /// Those they have at the source.
+    Preserved(Preserved),
+}
+
+/// What is needed to go on giving records the offsets they have at the source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Preserved {
+    /// Whose name is on markers.
+    pub marker: ProducerIdentity,
+    /// Higher than that of every process before; the broker refuses markers of a lower one.
+    pub coordinator_epoch: i32,
+    /// The log is filled up to here before the first record is written.
+    pub padding: i64,
+}
+
+impl Placement {
+    /// What is needed to preserve offsets, where they are.
+    #[must_use]
+    pub fn preserved(&self) -> Option<&Preserved> {
+        match self {
+            Self::Mapped => None,
+            Self::Preserved(preserved) => Some(preserved),
+        }
+    }
 }
 
 /// The sequence number `records` further on; after 2³¹−1 comes 0.

@@ -6,6 +6,7 @@
 mod config_check;
 mod ending;
 mod mirror_maker;
+mod preflight;
 mod preview;
 mod replicate;
 mod standalone;
@@ -100,6 +101,9 @@ enum Command {
     Replicate(Box<ReplicateArgs>),
     /// Show what a link would do, topic by topic, and change nothing
     Preview(PreviewArgs),
+    /// Say whether a link could run: connections and permissions, on both sides
+    #[command(alias = "check")]
+    Preflight(preflight::PreflightArgs),
     /// Run one process with the links of the given files, as connect-standalone does
     Standalone(StandaloneArgs),
     /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
@@ -147,7 +151,7 @@ pub(crate) struct ReplicateArgs {
     /// Where partitions begin that have no position
     #[arg(
         long,
-        value_name = "earliest|latest|TIME|TOPIC:PARTITION=OFFSET,…",
+        value_name = "earliest|latest|TIME|TOPIC=…|TOPIC:PARTITION=OFFSET,…",
         default_value = "earliest"
     )]
     start: String,
@@ -306,6 +310,7 @@ fn execute(cli: Cli) -> Exit {
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Preview(args) => preview::run(args).await,
+            Command::Preflight(args) => preflight::run(args).await,
             Command::Replicate(args) => replicate::run(*args).await,
             Command::Standalone(args) => standalone::run(args).await,
             Command::MirrorMaker(args) => mirror_maker::run(args).await,

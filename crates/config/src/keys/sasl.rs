@@ -147,7 +147,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.refresh.window.jitter",
         Fraction,
         Some("0.05"),
-        Ignored,
+        Implemented,
         "scatter of that",
     )
     .low(),
@@ -192,7 +192,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.ms",
         Number(0, LONG),
         Some("100"),
-        Ignored,
+        Implemented,
         "first pause after it failed",
     )
     .low(),
@@ -201,7 +201,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.login.retry.backoff.max.ms",
         Number(0, LONG),
         Some("10000"),
-        Ignored,
+        Implemented,
         "longest pause after it failed",
     )
     .low(),
@@ -210,8 +210,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.scope.claim.name",
         Text,
         Some("scope"),
-        Ignored,
-        "claim that holds the scope",
+        Implemented,
+        "claim that tokens must have; unset: the broker alone judges",
     )
     .low(),
     key(
@@ -219,8 +219,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.sub.claim.name",
         Text,
         Some("sub"),
-        Ignored,
-        "claim that holds the subject",
+        Implemented,
+        "claim that tokens must have; unset: the broker alone judges",
     )
     .low(),
     key(

@@ -431,7 +431,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.oauth.allowed.urls",
         List,
         None,
-        NotYet("OAuth is not supported yet"),
+        NotYet("all token endpoints are allowed"),
         "allowed token endpoints",
     )
     .low(),
@@ -440,7 +440,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.oauth.unsecured",
         Boolean,
         Some("false"),
-        NotYet("OAuth is not supported yet"),
+        NotYet("unsecured test tokens are not made"),
         "allow unsecured test tokens",
     )
     .low(),

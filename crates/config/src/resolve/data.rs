@@ -3,7 +3,9 @@
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::keys::Scope;
-use crate::link::{FetchSettings, OnRefused, ProduceSettings, StartGroup};
+use crate::link::{
+    FetchSettings, OffsetSettings, Offsets, OnForeignWrites, OnRefused, ProduceSettings, StartGroup,
+};
 use crate::provenance::Provenance;
 use crate::rename::{MAX_TOPIC_NAME, check_name};
 use crate::resolve::reader::Reader;
@@ -72,6 +74,31 @@ pub(super) fn start_group(reader: &Reader<'_>, link: Option<&str>) -> Option<Sta
     }
     let id = group.or(link)?.to_owned();
     Some(StartGroup { id, is_given })
+}
+
+/// Which offsets records get at the destination.
+pub(super) fn offsets(reader: &Reader<'_>) -> OffsetSettings {
+    let defaults = OffsetSettings::default();
+    OffsetSettings {
+        placement: match reader.text("tributary.offsets") {
+            Some("preserve") => Offsets::Preserve,
+            Some("map") => Offsets::Map,
+            _ => Offsets::Auto,
+        },
+        max_padding: reader
+            .number("tributary.offsets.max.padding")
+            .unwrap_or(defaults.max_padding),
+        follow_start: reader
+            .boolean("tributary.offsets.follow.start")
+            .unwrap_or(defaults.follow_start),
+        on_foreign_writes: match reader.text("tributary.on.foreign.writes") {
+            Some("map") => OnForeignWrites::Map,
+            Some(_) => OnForeignWrites::Stop,
+            // Several links may write to one topic: that has to go on working where nothing else was asked for.
+            None if reader.text("tributary.offsets") == Some("preserve") => OnForeignWrites::Stop,
+            None => OnForeignWrites::Map,
+        },
+    }
 }
 
 pub(super) fn fetch(reader: &Reader<'_>, prefixes: &[&str]) -> FetchSettings {

@@ -159,6 +159,7 @@ pub(super) fn link(
             _ => LoopPrevention::Auto,
         },
         accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
+        offsets: data::offsets(reader),
     })
 }
 

@@ -326,59 +326,71 @@ fn problems_name_variables_and_not_what_they_brought() {
     assert!(!all.contains("hunter2"), "{all}");
 }
 
+struct Environment(&'static [(&'static str, &'static str)]);
+impl Sources for Environment {
+    fn environment(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    }
+    fn file(&self, _: &Path) -> Result<String, String> {
+        Err("none".to_owned())
+    }
+}
+
+fn aws(
+    environment: &'static [(&'static str, &'static str)],
+    options: &str,
+) -> Result<AwsCredentials, String> {
+    let mut raw = link(&format!(
+        "src.kafka.security.protocol=SASL_SSL
+         src.kafka.sasl.mechanism=AWS_MSK_IAM
+         src.kafka.sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
+         src.kafka.sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required {options};"
+    ));
+    raw.set_variables(Variables::new(Arc::new(Environment(environment))));
+    let (link, _) =
+        resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
+    assert!(!format!("{link:?}").contains("hunter2"));
+    match link
+        .source
+        .security
+        .sasl()
+        .map(|sasl| sasl.mechanism.clone())
+    {
+        Some(Mechanism::AwsMskIam(credentials)) => Ok(credentials),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+const AWS_KEYS: &[(&str, &str)] = &[
+    ("AWS_ACCESS_KEY_ID", "A"),
+    ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+    ("AWS_REGION", "eu-west-1"),
+    ("HOME", "/users/me"),
+];
+
 #[test]
 fn aws_credentials_come_from_the_environment_or_a_profile() {
-    struct Environment(&'static [(&'static str, &'static str)]);
-    impl Sources for Environment {
-        fn environment(&self, name: &str) -> Option<String> {
-            let found = self.0.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        }
-        fn file(&self, _: &Path) -> Result<String, String> {
-            Err("none".to_owned())
-        }
-    }
-    let credentials = |environment: &'static [_], options: &str| {
-        let mut raw = link(&format!(
-            "src.kafka.security.protocol=SASL_SSL
-             src.kafka.sasl.mechanism=AWS_MSK_IAM
-             src.kafka.sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
-             src.kafka.sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required {options};"
-        ));
-        raw.set_variables(Variables::new(Arc::new(Environment(environment))));
-        let (link, _) =
-            resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
-        assert!(!format!("{link:?}").contains("hunter2"));
-        match link
-            .source
-            .security
-            .sasl()
-            .map(|sasl| sasl.mechanism.clone())
-        {
-            Some(Mechanism::AwsMskIam(credentials)) => Ok(credentials),
-            other => Err(format!("{other:?}")),
-        }
-    };
-    let keys = &[
-        ("AWS_ACCESS_KEY_ID", "A"),
-        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
-        ("AWS_REGION", "eu-west-1"),
-        ("HOME", "/users/me"),
-    ];
     assert!(matches!(
-        credentials(keys, ""),
+        aws(AWS_KEYS, ""),
         Ok(AwsCredentials::Keys(keys)) if keys.access_key_id == "A" && keys.region.as_deref() == Some("eu-west-1")
     ));
     assert!(matches!(
-        credentials(keys, "awsProfileName=\"team\""),
-        Ok(AwsCredentials::Profile { file, profile, .. })
-            if profile == "team" && file == Path::new("/users/me/.aws/credentials")
+        aws(AWS_KEYS, "awsProfileName=\"team\""),
+        Ok(AwsCredentials::Profile(profile))
+            if profile.name == "team" && profile.file == Path::new("/users/me/.aws/credentials")
+                && profile.config_file == Path::new("/users/me/.aws/config") && profile.chosen
     ));
     for (environment, options, expected) in [
         (&[][..], "", "finds no credentials"),
-        (&keys[..], "awsRoleArn=\"x\"", "roles cannot be assumed yet"),
+        (AWS_KEYS, "awsRoleExternalId=\"x\"", "awsRoleArn is missing"),
+        (
+            &[("AWS_ENDPOINT_URL_STS", "sts"), ("HOME", "/")][..],
+            "",
+            "AWS_ENDPOINT_URL_STS is no address",
+        ),
     ] {
-        let problem = credentials(environment, options).expect_err(options);
+        let problem = aws(environment, options).expect_err(options);
         assert!(problem.contains(expected), "{problem}");
     }
 }
@@ -442,4 +454,38 @@ fn tickets_come_from_a_key_table_or_a_cache_and_are_for_one_service() {
         );
         refused(&text, &[expected]);
     }
+}
+
+#[test]
+fn roles_of_aws_are_opened_by_other_credentials_by_tokens_and_by_containers() {
+    let role = aws(
+        AWS_KEYS,
+        "awsRoleArn=\"arn:x\" awsRoleExternalId=\"e\" awsStsRegion=\"us-west-2\"",
+    );
+    assert!(matches!(
+        role,
+        Ok(AwsCredentials::Role { source, role }) if matches!(*source, AwsCredentials::Keys(_)) && role.arn == "arn:x"
+            && role.session_name == "tributary" && role.external_id.as_deref() == Some("e")
+            && role.token_service.host == "sts.us-west-2.amazonaws.com" && role.token_region == "us-west-2"
+            && role.region.as_deref() == Some("eu-west-1")
+    ));
+    let pod = &[
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token"),
+        ("AWS_ROLE_ARN", "arn:pod"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x"),
+    ];
+    assert!(matches!(
+        aws(pod, ""),
+        Ok(AwsCredentials::WebIdentity { role, token_file }) if role.arn == "arn:pod"
+            && token_file == Path::new("/run/token") && role.token_service.host == "sts.amazonaws.com"
+    ));
+    let task = &[
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"),
+        ("AWS_REGION", "r-1"),
+    ];
+    assert!(matches!(
+        aws(task, ""),
+        Ok(AwsCredentials::Container { endpoint, token: None, .. })
+            if endpoint.host == "169.254.170.2" && endpoint.path == "/v2/x"
+    ));
 }

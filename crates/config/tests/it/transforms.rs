@@ -51,6 +51,7 @@ fn a_chain_of_connect_is_taken_over_with_its_keys() {
         said.contains("tombs: Filter unless RecordIsTombstone"),
         "{said}"
     );
+    assert_eq!(link.changes_records(), Some("transforms"));
     let naming = &link.topics.naming;
     assert_eq!(naming.apply("orders.v1").as_deref(), Ok("orders"));
     assert!(naming.may_merge() && !naming.is_constant());
@@ -76,6 +77,7 @@ predicates.p.type=org.apache.kafka.connect.transforms.predicates.TopicNameMatche
 predicates.p.pattern=internal.*",
     ));
     assert!(link.topics.selection.is_selected("orders"));
+    assert_eq!(link.changes_records(), None);
     let decision = link.topics.selection.decide("internal-1");
     assert_eq!(
         decision.to_string(),

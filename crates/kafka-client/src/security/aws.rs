@@ -1,10 +1,12 @@
 //! AWS_MSK_IAM: the broker is given a signed request (Signature Version 4) that it could make to AWS in our name.
 //!
-//! Signing is pure; credentials come from the environment or from a profile of AWS's shared file.
+//! The requests to AWS that give out credentials are signed here too. Signing is pure; where the credentials come from is
+//! the matter of `aws_profile.rs` and `aws_roles.rs`.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use config::Secret;
 use config::security::AwsKeys;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -74,11 +76,35 @@ fn region_of(host: &str) -> Option<&str> {
         .filter(|region| region.contains('-'))
 }
 
-/// The parameters, sorted by name, and the signature of a request whose signature is a parameter.
-fn presign(request: &Signed<'_>, keys: &AwsKeys, seconds: u64) -> (Vec<(String, String)>, String) {
+/// Day and time as signatures have them.
+fn stamps(seconds: u64) -> (String, String) {
     let day = date(seconds).replace('-', "");
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     let time = format!("{day}T{hour:02}{minute:02}{second:02}Z");
+    (day, time)
+}
+
+/// The signature of a request in its canonical form.
+fn signature(
+    canonical: &str,
+    (region, service): (&str, &str),
+    keys: &AwsKeys,
+    seconds: u64,
+) -> String {
+    let (day, time) = stamps(seconds);
+    let hashed = hex(&Sha256::digest(canonical.as_bytes()));
+    let signed =
+        format!("AWS4-HMAC-SHA256\n{time}\n{day}/{region}/{service}/aws4_request\n{hashed}");
+    let mut key = format!("AWS4{}", keys.secret_access_key.expose()).into_bytes();
+    for part in [day.as_str(), region, service, "aws4_request"] {
+        key = hmac(&key, part);
+    }
+    hex(&hmac(&key, &signed))
+}
+
+/// The parameters, sorted by name, and the signature of a request whose signature is a parameter.
+fn presign(request: &Signed<'_>, keys: &AwsKeys, seconds: u64) -> (Vec<(String, String)>, String) {
+    let (day, time) = stamps(seconds);
     let scope = format!("{day}/{}/{}/aws4_request", request.region, request.service);
     let credential = format!("{}/{scope}", keys.access_key_id);
     let mut parameters: Vec<(String, String)> = request
@@ -109,18 +135,56 @@ fn presign(request: &Signed<'_>, keys: &AwsKeys, seconds: u64) -> (Vec<(String, 
         request.host,
         request.payload
     );
-    let hashed = hex(&Sha256::digest(canonical.as_bytes()));
-    let signed = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashed}");
-    let mut key = format!("AWS4{}", keys.secret_access_key.expose()).into_bytes();
-    for part in [
-        day.as_str(),
-        request.region,
-        request.service,
-        "aws4_request",
-    ] {
-        key = hmac(&key, part);
+    let place = (request.region, request.service);
+    let signature = signature(&canonical, place, keys, seconds);
+    (parameters, signature)
+}
+
+/// A POST whose signature is a header.
+pub(super) struct Post<'a> {
+    pub(super) host: &'a str,
+    pub(super) path: &'a str,
+    pub(super) content_type: &'a str,
+    pub(super) body: &'a str,
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
+}
+
+/// The headers that sign a POST.
+pub(super) fn sign(
+    post: &Post<'_>,
+    keys: &AwsKeys,
+    seconds: u64,
+) -> Vec<(&'static str, Secret<String>)> {
+    let (day, time) = stamps(seconds);
+    let mut headers = vec![
+        ("content-type", post.content_type.to_owned()),
+        ("host", post.host.to_owned()),
+        ("x-amz-date", time),
+    ];
+    if let Some(token) = &keys.session_token {
+        headers.push(("x-amz-security-token", token.expose().clone()));
     }
-    (parameters, hex(&hmac(&key, &signed)))
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}\n"))
+        .collect();
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+    let names = names.join(";");
+    let hashed = hex(&Sha256::digest(post.body.as_bytes()));
+    let canonical = format!("POST\n{}\n\n{lines}\n{names}\n{hashed}", post.path);
+    let signature = signature(&canonical, (post.region, post.service), keys, seconds);
+    let (id, region, service) = (&keys.access_key_id, post.region, post.service);
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={id}/{day}/{region}/{service}/aws4_request, SignedHeaders={names}, \
+         Signature={signature}"
+    );
+    headers
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("x-amz-"))
+        .chain([("authorization", authorization)])
+        .map(|(name, value)| (name, value.into()))
+        .collect()
 }
 
 fn hmac(key: &[u8], text: &str) -> Vec<u8> {
@@ -149,48 +213,6 @@ fn encoded(text: &str) -> String {
         }
     }
     out
-}
-
-/// The keys of a profile in the text of a shared credentials file.
-pub(super) fn profile(text: &str, name: &str, region: Option<&str>) -> Result<AwsKeys, String> {
-    let mut inside = false;
-    let mut found = false;
-    let (mut id, mut secret, mut token, mut own_region) = (None, None, None, None);
-    for line in text.lines().map(str::trim) {
-        if let Some(section) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
-            inside = section.trim() == name;
-            found |= inside;
-            continue;
-        }
-        let Some((key, value)) = line.split_once('=').filter(|_| inside) else {
-            continue;
-        };
-        let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-        match key.trim() {
-            "aws_access_key_id" => id = value,
-            "aws_secret_access_key" => secret = value,
-            "aws_session_token" => token = value,
-            "region" => own_region = value,
-            _ => {}
-        }
-    }
-    if !found {
-        return Err(format!("there is no profile {name} in it"));
-    }
-    match (id, secret) {
-        (Some(access_key_id), Some(secret_access_key)) => Ok(AwsKeys {
-            access_key_id,
-            secret_access_key: secret_access_key.into(),
-            session_token: token.map(Into::into),
-            region: region.map(str::to_owned).or(own_region),
-        }),
-        _ => Err(format!(
-            "the profile {name} has no aws_access_key_id and aws_secret_access_key"
-        )),
-    }
 }
 
 #[cfg(test)]
@@ -261,23 +283,51 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_read_from_the_shared_file() {
-        let text = "[default]\naws_access_key_id = A\n\n[team]\n# note\naws_access_key_id=B\n\
-                    aws_secret_access_key = s=1\naws_session_token=t\nregion=eu-west-1\n[other]\n";
-        let team = profile(text, "team", None).expect("it is there");
-        assert_eq!(team.access_key_id, "B");
-        assert_eq!(team.secret_access_key.expose(), "s=1");
-        assert_eq!(team.region.as_deref(), Some("eu-west-1"));
-        let region = profile(text, "team", Some("us-east-1"))
-            .expect("it is there")
-            .region;
-        assert_eq!(region.as_deref(), Some("us-east-1"));
-        for (name, expected) in [
-            ("default", "has no aws_access_key_id"),
-            ("x", "no profile x"),
+    fn the_published_vectors_of_signed_posts_are_reproduced() {
+        // AWS's test suite of Signature Version 4: post-x-www-form-urlencoded.
+        let keys = AwsKeys {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned().into(),
+            session_token: None,
+            region: None,
+        };
+        let post = Post {
+            host: "example.amazonaws.com",
+            path: "/",
+            content_type: "application/x-www-form-urlencoded",
+            body: "Param1=value1",
+            region: "us-east-1",
+            service: "service",
+        };
+        let headers = sign(&post, &keys, 1_440_938_160);
+        let header = |name: &str| {
+            let found = headers.iter().find(|(known, _)| *known == name);
+            found.map_or("", |(_, value)| value.expose().as_str())
+        };
+        assert_eq!(header("x-amz-date"), "20150830T123600Z");
+        assert_eq!(
+            header("authorization"),
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, \
+             Signature=ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"
+        );
+        // The suite's get-vanilla and post-vanilla: the chain from canonical form to signature.
+        let empty = hex(&Sha256::digest(b""));
+        for (method, expected) in [
+            (
+                "GET",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "POST",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
         ] {
-            let problem = profile(text, name, None).expect_err(name);
-            assert!(problem.contains(expected), "{problem}");
+            let canonical = format!(
+                "{method}\n/\n\nhost:example.amazonaws.com\nx-amz-date:20150830T123600Z\n\nhost;x-amz-date\n{empty}"
+            );
+            let place = ("us-east-1", "service");
+            assert_eq!(signature(&canonical, place, &keys, 1_440_938_160), expected);
         }
     }
 }

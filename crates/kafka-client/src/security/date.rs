@@ -20,9 +20,38 @@ pub(super) fn date(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// Seconds since 1970 of `YYYY-MM-DDThh:mm:ssZ`, as AWS writes it; fractions of a second are left out.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let (day, time) = text.trim().strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between: char| {
+        let parts: Option<Vec<u64>> = text.split(between).map(|part| part.parse().ok()).collect();
+        parts.filter(|parts| parts.len() == 3)
+    };
+    let (day, time) = (numbers(day, '-')?, numbers(time.split('.').next()?, ':')?);
+    let (&[year, month, day], &[hour, minute, second]) = (&day[..], &time[..]) else {
+        return None;
+    };
+    let legal = (1970..10_000).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 61;
+    if !legal {
+        return None;
+    }
+    // The same algorithm the other way round.
+    let year = year - u64::from(month <= 2);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + day_of_year;
+    let days = (year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::date;
+    use super::{date, seconds};
 
     #[test]
     fn seconds_are_dates() {
@@ -34,6 +63,24 @@ mod tests {
             (4_107_542_400, "2100-03-01"),
         ] {
             assert_eq!(date(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn times_of_aws_are_seconds() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:30:01Z", Some(951_827_401)),
+            ("2026-11-26T01:02:03.456Z", Some(1_795_654_923)),
+            ("2026-13-26T01:02:03Z", None),
+            ("2026-11-26", None),
+            ("2026-11-26T01:02:03", None),
+            ("x", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+        for day in [0, 951_782_400, 1_735_689_600, 4_107_542_400] {
+            assert_eq!(seconds(&format!("{}T00:00:00Z", date(day))), Some(day));
         }
     }
 }

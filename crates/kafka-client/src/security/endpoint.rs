@@ -1,14 +1,16 @@
-//! One POST to a token endpoint, over http or over the TLS that brokers are dialled with.
+//! One question to a token endpoint or to one of AWS, over http or over the TLS that brokers are dialled with.
 //!
 //! Invariant: what an endpoint answers is bounded in size and time, and of its errors only the parts that RFC 6749
 //! defines are shown.
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use config::Secret;
 use config::client::HostPort;
-use config::security::{Endpoint, OAuth};
+use config::security::{Endpoint, OAuth, TlsSettings};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
@@ -55,44 +57,146 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// Posts a form; gives the body of a good answer.
-pub(super) async fn post(
-    oauth: &OAuth,
-    at: &Endpoint,
-    basic: Option<Secret<String>>,
-    form: &[(&str, String)],
-) -> Result<Bytes, String> {
-    let dialled = timeout(oauth.connect_timeout, dial(oauth, at)).await;
-    let stream =
-        dialled.map_err(|_| format!("no connection within {:?}", oauth.connect_timeout))??;
-    let body: Vec<String> = form
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encoded(value)))
-        .collect();
-    let host = if at.host.contains(':') {
-        format!("[{}]:{}", at.host, at.port)
-    } else {
-        format!("{}:{}", at.host, at.port)
-    };
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(at.path.as_str())
-        .header(header::HOST, host)
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONNECTION, "close")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    if let Some(basic) = basic {
-        request = request.header(header::AUTHORIZATION, basic.expose());
-    }
-    let request = request
-        .body(Full::new(Bytes::from(body.join("&"))))
-        .map_err(|_| "its address cannot be asked for".to_owned())?;
-    let exchanged = timeout(oauth.read_timeout, exchange(stream, request)).await;
-    exchanged.map_err(|_| format!("no answer within {:?}", oauth.read_timeout))?
+/// How an endpoint is reached.
+pub(super) struct Limits<'a> {
+    pub(super) connect: Duration,
+    pub(super) read: Duration,
+    /// `None` uses the system's roots.
+    pub(super) tls: Option<&'a TlsSettings>,
 }
 
-async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
-    let unusable = |error: hyper::Error| format!("it does not speak HTTP as it should ({error})");
+impl<'a> Limits<'a> {
+    pub(super) fn of(oauth: &'a OAuth) -> Self {
+        Self {
+            connect: oauth.connect_timeout,
+            read: oauth.read_timeout,
+            tls: oauth.tls.as_ref(),
+        }
+    }
+}
+
+/// What is asked for.
+pub(super) struct Question {
+    pub(super) method: Method,
+    /// Besides those of every request.
+    pub(super) headers: Vec<(&'static str, Secret<String>)>,
+    pub(super) body: String,
+}
+
+impl Question {
+    /// A form.
+    pub(super) fn form(fields: &[(&str, String)]) -> Self {
+        let body: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let kind = "application/x-www-form-urlencoded".to_owned().into();
+        Self {
+            method: Method::POST,
+            headers: vec![("content-type", kind)],
+            body: body.join("&"),
+        }
+    }
+
+    /// Something that is only read.
+    pub(super) fn get() -> Self {
+        Self {
+            method: Method::GET,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: Secret<String>) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// An answer of an endpoint that is no good one.
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer to be used.
+pub(super) enum NoAnswer {
+    /// It was not reached, or did not answer as it should.
+    Trouble(String),
+    /// It answered that it will not.
+    Refused(Refused),
+}
+
+impl NoAnswer {
+    /// In words; of a refusal what RFC 6749 defines.
+    pub(super) fn in_words(self) -> String {
+        match self {
+            Self::Trouble(problem) => problem,
+            Self::Refused(refused) => refusal(refused.status, &refused.body),
+        }
+    }
+
+    /// Whether asking again may help.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Trouble(_) => true,
+            Self::Refused(refused) => refused.status >= 500 || refused.status == 429,
+        }
+    }
+}
+
+impl From<String> for NoAnswer {
+    fn from(problem: String) -> Self {
+        Self::Trouble(problem)
+    }
+}
+
+/// How a host is named in requests.
+pub(super) fn host_of(at: &Endpoint) -> String {
+    let host = if at.host.contains(':') {
+        format!("[{}]", at.host)
+    } else {
+        at.host.clone()
+    };
+    let usual = if at.tls { 443 } else { 80 };
+    if at.port == usual {
+        host
+    } else {
+        format!("{host}:{}", at.port)
+    }
+}
+
+/// Asks; gives the body of a good answer.
+pub(super) async fn ask(
+    limits: &Limits<'_>,
+    at: &Endpoint,
+    question: Question,
+) -> Result<Bytes, NoAnswer> {
+    let dialled = timeout(limits.connect, dial(limits.tls, at)).await;
+    let stream = dialled.map_err(|_| format!("no connection within {:?}", limits.connect))??;
+    let mut request = Request::builder()
+        .method(question.method)
+        .uri(at.path.as_str())
+        .header(header::HOST, host_of(at))
+        .header(header::ACCEPT, "application/json, text/xml")
+        .header(header::CONNECTION, "close");
+    for (name, value) in &question.headers {
+        request = request.header(*name, value.expose());
+    }
+    let request = request
+        .body(Full::new(Bytes::from(question.body)))
+        .map_err(|_| "its address cannot be asked for".to_owned())?;
+    let exchanged = timeout(limits.read, exchange(stream, request)).await;
+    exchanged.map_err(|_| format!("no answer within {:?}", limits.read))?
+}
+
+async fn exchange(
+    stream: Box<dyn Stream>,
+    request: Request<Full<Bytes>>,
+) -> Result<Bytes, NoAnswer> {
+    let unusable = |error: hyper::Error| {
+        NoAnswer::Trouble(format!("it does not speak HTTP as it should ({error})"))
+    };
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(64 * 1024)
         .handshake(TokioIo::new(stream))
@@ -107,10 +211,12 @@ async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Res
             .map_err(|_| "its answer is cut off or too long".to_owned())?
             .to_bytes();
         if status.is_success() {
-            Ok(body)
-        } else {
-            Err(refusal(status.as_u16(), &body))
+            return Ok(body);
         }
+        Err(NoAnswer::Refused(Refused {
+            status: status.as_u16(),
+            body,
+        }))
     };
     // The connection ends when the sender is gone; its own errors come out of the request too.
     let (answer, _) = tokio::join!(asking, connection);
@@ -140,14 +246,14 @@ fn refusal(status: u16, body: &[u8]) -> String {
     }
 }
 
-async fn dial(oauth: &OAuth, at: &Endpoint) -> Result<Box<dyn Stream>, String> {
+async fn dial(tls: Option<&TlsSettings>, at: &Endpoint) -> Result<Box<dyn Stream>, String> {
     let tcp = TcpStream::connect((at.host.as_str(), at.port))
         .await
         .map_err(|error| format!("it cannot be reached ({error})"))?;
     if !at.tls {
         return Ok(Box::new(tcp));
     }
-    let settings = oauth.tls.clone().unwrap_or_default();
+    let settings = tls.cloned().unwrap_or_default();
     let tls = protection::load_tls(&settings).await?;
     let peer = HostPort {
         host: at.host.clone(),

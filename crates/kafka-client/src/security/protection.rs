@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use config::client::{ClientConfig, HostPort};
 use config::security::{
-    Assertion, AwsCredentials, AwsKeys, Given, Identity, Mechanism, OAuth, SaslSettings, Security,
-    TlsSettings, TokenSource, Trust,
+    Assertion, AwsCredentials, AwsKeys, AwsProfile, Given, Identity, Mechanism, OAuth,
+    SaslSettings, Security, TlsSettings, TokenSource, Trust,
 };
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
@@ -22,13 +22,11 @@ use tokio::time::sleep;
 use super::sasl::Login;
 use super::store::{self, KeyAndChain};
 use super::tls::{Material, client_config};
-use super::{aws, kerberos, pem, token};
+use super::{aws_profile, aws_roles, kerberos, pem, token};
 use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
 const LOOK: Duration = Duration::from_secs(5);
-/// How AWS's shared file is named in messages.
-const AWS_FILE: &str = "the AWS credentials file";
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -48,6 +46,8 @@ pub(crate) struct Protection {
 struct State {
     loaded: Option<Arc<Loaded>>,
     token: Option<token::Token>,
+    /// The keys of a role.
+    role: Option<aws_roles::Session>,
     /// What was last said about material that cannot be used.
     said: Option<String>,
 }
@@ -60,7 +60,8 @@ struct Loaded {
     tls: Option<Arc<rustls::ClientConfig>>,
     /// The token of a file.
     token: Option<token::Token>,
-    aws: Option<AwsKeys>,
+    /// Where keys of AWS come from; no profile any more.
+    aws: Option<AwsCredentials>,
 }
 
 /// What one new connection needs.
@@ -129,7 +130,10 @@ impl Protection {
                     }
                     _ => None,
                 },
-                aws: loaded.aws.clone(),
+                aws: match &loaded.aws {
+                    Some(credentials) => Some(self.role(credentials).await.map_err(unusable)?),
+                    None => None,
+                },
                 kerberos: match mechanism {
                     Mechanism::Gssapi(settings) => {
                         let begun = self.kerberos.begin(settings, &peer.host, loaded.generation);
@@ -221,6 +225,7 @@ impl Protection {
         });
         state.loaded = Some(Arc::clone(&loaded));
         state.token = None;
+        state.role = None;
         drop(state);
         if generation > 0 {
             tracing::info!("credentials have changed; connections are renewed with the new ones");
@@ -257,6 +262,37 @@ impl Protection {
     }
 }
 
+impl Protection {
+    /// Keys of AWS for now.
+    async fn role(&self, credentials: &AwsCredentials) -> Result<AwsKeys, String> {
+        if let AwsCredentials::Keys(keys) = credentials {
+            return Ok(keys.clone());
+        }
+        let fresh = |session: &aws_roles::Session| !session.is_due(SystemTime::now());
+        let held = || self.state().role.clone();
+        if let Some(session) = held().filter(fresh) {
+            return Ok(session.keys);
+        }
+        let _turn = self.fetching.acquire().await;
+        let former = held();
+        if let Some(session) = former.clone().filter(fresh) {
+            return Ok(session.keys);
+        }
+        match (
+            aws_roles::obtain(credentials, SystemTime::now()).await,
+            former,
+        ) {
+            (Ok(session), _) => {
+                self.state().role = Some(session.clone());
+                Ok(session.keys)
+            }
+            // A service that is down for a moment does no harm while the former keys live.
+            (Err(_), Some(former)) if former.is_alive(SystemTime::now()) => Ok(former.keys),
+            (Err(problem), _) => Err(problem),
+        }
+    }
+}
+
 /// What is in the files that settings name.
 struct Files(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -268,6 +304,12 @@ impl Files {
             let bytes = read_file(path).await;
             let bytes = bytes.map_err(|problem| of_file(key, path, &problem))?;
             files.insert(path.to_owned(), bytes);
+        }
+        // Either of AWS's files may be missing; what is needed of them is looked for afterwards.
+        for path in aws_files(security) {
+            if let Ok(bytes) = read_file(path).await {
+                files.insert(path.to_owned(), bytes);
+            }
         }
         Ok(Self(files))
     }
@@ -331,21 +373,26 @@ impl Files {
         Ok(Material { trusted, identity })
     }
 
-    fn aws(&self, security: &Security) -> Result<Option<AwsKeys>, String> {
-        match security.sasl().map(|sasl| &sasl.mechanism) {
-            Some(Mechanism::AwsMskIam(AwsCredentials::Keys(keys))) => Ok(Some(keys.clone())),
-            Some(Mechanism::AwsMskIam(AwsCredentials::Profile {
-                file,
-                profile,
-                region,
-            })) => {
-                let text = String::from_utf8_lossy(self.bytes(file));
-                aws::profile(&text, profile, region.as_deref())
-                    .map(Some)
-                    .map_err(|problem| of_file(AWS_FILE, file, &problem))
-            }
-            _ => Ok(None),
-        }
+    fn aws(&self, security: &Security) -> Result<Option<AwsCredentials>, String> {
+        let Some(Mechanism::AwsMskIam(credentials)) = security.sasl().map(|sasl| &sasl.mechanism)
+        else {
+            return Ok(None);
+        };
+        let resolve = |profile: &AwsProfile| {
+            let text = |path: &Path| String::from_utf8_lossy(self.bytes(path)).into_owned();
+            aws_profile::resolve(profile, &text(&profile.file), &text(&profile.config_file))
+        };
+        Ok(Some(match credentials {
+            AwsCredentials::Profile(profile) => resolve(profile)?,
+            AwsCredentials::Role { source, role } => match source.as_ref() {
+                AwsCredentials::Profile(profile) => AwsCredentials::Role {
+                    source: Box::new(resolve(profile)?),
+                    role: role.clone(),
+                },
+                _ => credentials.clone(),
+            },
+            other => other.clone(),
+        }))
     }
 
     fn token(&self, security: &Security) -> Result<Option<token::Token>, String> {
@@ -353,7 +400,12 @@ impl Files {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(self.bytes(path));
+        let claims = match security.sasl().map(|sasl| &sasl.mechanism) {
+            Some(Mechanism::OAuthBearer(oauth)) => oauth.claims.as_slice(),
+            _ => &[],
+        };
         token::Token::new(&text, SystemTime::now(), None)
+            .and_then(|token| token.with(claims))
             .map(Some)
             .map_err(|problem| of_file("sasl.oauthbearer.token.endpoint.url", path, &problem))
     }
@@ -389,13 +441,26 @@ fn token_source(security: &Security) -> Option<&TokenSource> {
     }
 }
 
+fn aws_files(security: &Security) -> Vec<&Path> {
+    let Some(Mechanism::AwsMskIam(credentials)) = security.sasl().map(|sasl| &sasl.mechanism)
+    else {
+        return Vec::new();
+    };
+    let profile = match credentials {
+        AwsCredentials::Profile(profile) => Some(profile),
+        AwsCredentials::Role { source, .. } => match source.as_ref() {
+            AwsCredentials::Profile(profile) => Some(profile),
+            _ => None,
+        },
+        _ => None,
+    };
+    profile.map_or_else(Vec::new, |profile| {
+        vec![profile.file.as_path(), profile.config_file.as_path()]
+    })
+}
+
 /// Files whose change asks for new connections. A key that signs assertions is read when it signs.
 fn sasl_files(security: &Security) -> Vec<(&'static str, &Path)> {
-    if let Some(Mechanism::AwsMskIam(AwsCredentials::Profile { file, .. })) =
-        security.sasl().map(|sasl| &sasl.mechanism)
-    {
-        return vec![(AWS_FILE, file)];
-    }
     if let Some(Mechanism::Gssapi(settings)) = security.sasl().map(|sasl| &sasl.mechanism)
         && settings.ticket_cache.is_none()
         && let Some(key_table) = &settings.key_table

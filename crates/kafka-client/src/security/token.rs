@@ -6,10 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use config::Secret;
-use config::security::{OAuth, Refresh, TokenSource};
+use config::security::{Endpoint, OAuth, Refresh, TokenSource};
+use rand::RngExt as _;
 use serde_json::Value;
+use tokio::time::sleep;
 
+use super::endpoint::{Limits, Question};
 use super::{assertion, endpoint};
 
 /// Longest token that is used, in bytes.
@@ -21,6 +25,8 @@ pub(super) struct Token {
     pub(super) text: Secret<String>,
     obtained: SystemTime,
     expires: Option<SystemTime>,
+    /// Between 0 and 1: which part of the jitter holds for it.
+    scatter: f64,
 }
 
 impl Token {
@@ -42,7 +48,24 @@ impl Token {
             text: Secret::new(text.to_owned()),
             obtained: now,
             expires,
+            scatter: rand::rng().random(),
         })
+    }
+
+    /// Makes sure that it has the claims that keys name.
+    pub(super) fn with(self, claims: &[(&'static str, String)]) -> Result<Self, String> {
+        for (key, claim) in claims {
+            let found = payload(self.text.expose()).and_then(|claims| claims.get(claim).cloned());
+            let is_there = found.is_some_and(|value| match value {
+                Value::String(text) => !text.is_empty(),
+                Value::Array(parts) => !parts.is_empty(),
+                _ => false,
+            });
+            if !is_there {
+                return Err(format!("the token has no claim {claim}, which {key} names"));
+            }
+        }
+        Ok(self)
     }
 
     /// Whether it can be used at all.
@@ -58,7 +81,9 @@ impl Token {
         let life = expires
             .duration_since(self.obtained)
             .unwrap_or(Duration::ZERO);
-        let window = life * refresh.window_per_mille / 1_000;
+        let jitter = f64::from(refresh.jitter_per_mille) * self.scatter;
+        let share = (f64::from(refresh.window_per_mille) + jitter) / 1_000.0;
+        let window = life.mul_f64(share.min(1.0));
         // As in Java: pauses that leave no room in the token's life do not count.
         let due = if refresh.buffer + refresh.min_period < life {
             window
@@ -71,11 +96,16 @@ impl Token {
     }
 }
 
-/// The claim `exp` of a token that is a JWT.
-fn expiry(text: &str) -> Option<SystemTime> {
+/// The claims of a token that is a JWT.
+fn payload(text: &str) -> Option<Value> {
     let payload = text.split('.').nth(1)?;
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
+/// The claim `exp` of a token that is a JWT.
+fn expiry(text: &str) -> Option<SystemTime> {
+    let claims = payload(text)?;
     let claim = claims.get("exp")?;
     let seconds = claim
         .as_u64()
@@ -123,7 +153,7 @@ pub(super) async fn fetch(oauth: &OAuth, now: SystemTime) -> Result<Token, Strin
     if let Some(scope) = scope {
         form.push(("scope", scope.clone()));
     }
-    let answer = endpoint::post(oauth, at, basic, &form)
+    let answer = asked(oauth, at, basic, &form)
         .await
         .map_err(|problem| format!("the token endpoint {at} gives no token: {problem}"))?;
     let unreadable =
@@ -137,7 +167,34 @@ pub(super) async fn fetch(oauth: &OAuth, now: SystemTime) -> Result<Token, Strin
         .get("expires_in")
         .and_then(Value::as_u64)
         .map(Duration::from_secs);
-    Token::new(text, now, lifetime)
+    Token::new(text, now, lifetime)?.with(&oauth.claims)
+}
+
+/// Asks until there is an answer, or `sasl.login.retry.backoff.max.ms` of pauses are over; a refusal is an answer.
+async fn asked(
+    oauth: &OAuth,
+    at: &Endpoint,
+    basic: Option<Secret<String>>,
+    form: &[(&str, String)],
+) -> Result<Bytes, String> {
+    let mut pause = oauth.retry.first;
+    let mut waited = Duration::ZERO;
+    loop {
+        let mut question = Question::form(form);
+        if let Some(basic) = &basic {
+            question = question.with("authorization", basic.clone());
+        }
+        let problem = match endpoint::ask(&Limits::of(oauth), at, question).await {
+            Ok(answer) => return Ok(answer),
+            Err(problem) => problem,
+        };
+        if !problem.may_pass() || pause.is_zero() || waited + pause > oauth.retry.longest {
+            return Err(problem.in_words());
+        }
+        sleep(pause).await;
+        waited += pause;
+        pause *= 2;
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +219,10 @@ mod tests {
                 None,
             )
             .expect("a token");
-            let refresh = Refresh::default();
+            let refresh = Refresh {
+                jitter_per_mille: 0,
+                ..Refresh::default()
+            };
             assert!(
                 !token.is_due(at(1_000 + due - 1), refresh),
                 "{life}: not before {due}"
@@ -177,6 +237,27 @@ mod tests {
         // Too short for buffer and pause: the window alone.
         check(300, 240);
         check(10, 8);
+    }
+
+    #[test]
+    fn claims_that_keys_name_have_to_be_there() {
+        let token =
+            || Token::new(&jwt("{\"sub\":\"me\",\"scp\":[]}"), at(0), None).expect("a token");
+        let key = "sasl.oauthbearer.sub.claim.name";
+        token()
+            .with(&[(key, "sub".to_owned())])
+            .expect("it is there");
+        for claim in ["scp", "client"] {
+            let problem = token().with(&[(key, claim.to_owned())]).expect_err(claim);
+            assert!(
+                problem.contains(claim) && problem.contains(key),
+                "{problem}"
+            );
+        }
+        let opaque = Token::new("opaque", at(0), None).expect("a token");
+        opaque
+            .with(&[(key, "sub".to_owned())])
+            .expect_err("cannot be read");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Every exchange has a limit; nothing here waits for a time to pass, except where a limit is the promise.
 
+mod aws;
 mod hostile;
 mod peer;
 mod produce;

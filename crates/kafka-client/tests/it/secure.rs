@@ -68,7 +68,7 @@ async fn refused(peer: &HostPort, security: Security) -> ClientError {
     error
 }
 
-fn shook_hands(mechanisms: &[&str]) -> Reply {
+pub(crate) fn shook_hands(mechanisms: &[&str]) -> Reply {
     let mut body = 0_i16.to_be_bytes().to_vec();
     body.extend((mechanisms.len() as i32).to_be_bytes());
     for mechanism in mechanisms {
@@ -77,7 +77,7 @@ fn shook_hands(mechanisms: &[&str]) -> Reply {
     Reply::Body(body)
 }
 
-fn stepped(token: &[u8], lifetime_ms: i64) -> Reply {
+pub(crate) fn stepped(token: &[u8], lifetime_ms: i64) -> Reply {
     let mut body = 0_i16.to_be_bytes().to_vec();
     body.extend((-1_i16).to_be_bytes());
     body.extend((token.len() as i32).to_be_bytes());
@@ -87,7 +87,7 @@ fn stepped(token: &[u8], lifetime_ms: i64) -> Reply {
 }
 
 /// The mechanism's bytes of a request in a header without tagged fields.
-fn token(request: &Request) -> Vec<u8> {
+pub(crate) fn token(request: &Request) -> Vec<u8> {
     let client_id = usize::from(u16::from_be_bytes([request.rest[0], request.rest[1]]));
     request.rest[2 + client_id + 4..].to_vec()
 }
@@ -203,6 +203,40 @@ async fn whatever_a_tls_peer_sends_ends_the_set_up_in_time() {
         }
         let (peer, _tasks) = drips(bytes, Duration::ZERO).await;
         refused(&peer, tls()).await;
+    }
+}
+
+/// A ServerHello of a peer that speaks an older TLS than both could, with this end of its random bytes.
+fn server_hello(version: [u8; 2], end: &[u8; 8]) -> Vec<u8> {
+    let mut hello = version.to_vec();
+    hello.extend([7; 24]);
+    hello.extend(end);
+    // No session; TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; no compression; extended master secret.
+    hello.extend([0, 0xc0, 0x2f, 0, 0, 4, 0, 23, 0, 0]);
+    let mut record = vec![22, version[0], version[1]];
+    record.extend((hello.len() as u16 + 4).to_be_bytes());
+    record.extend([2, 0, 0, hello.len() as u8]);
+    record.extend(hello);
+    record
+}
+
+#[tokio::test]
+async fn a_peer_that_talks_down_the_version_of_tls_is_refused() {
+    let tls13_only = Security::Tls(Box::new(TlsSettings {
+        tls12: false,
+        ..TlsSettings::default()
+    }));
+    // RFC 8446, 4.1.3: who speaks TLS 1.3 and answers with less says so in its random bytes, which nobody in between
+    // can change without being noticed.
+    for (hello, security) in [
+        (server_hello([3, 3], b"DOWNGRD\x01"), tls()),
+        (server_hello([3, 2], b"DOWNGRD\x00"), tls()),
+        (server_hello([3, 1], &[7; 8]), tls()),
+        (server_hello([3, 3], &[7; 8]), tls13_only),
+    ] {
+        let (peer, _tasks) = drips(hello, Duration::ZERO).await;
+        let error = refused(&peer, security).await;
+        assert!(matches!(error, ClientError::Tls { .. }), "{error}");
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod asides;
 mod orders;
+mod placing;
 mod reading;
 mod recreated;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use tokio::time::Instant;
 use super::decode::Decoder;
 use super::pace::Pace;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::placing::{Filler, Placing};
 use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use crate::offset_map::OffsetMap;
@@ -44,8 +46,10 @@ use crate::spread::Spread;
 pub(crate) use asides::AsideOrder;
 pub use orders::Assignment;
 pub(crate) use orders::{
-    EstablishOrder, Established, Index, LocateOrder, Located, Place, Settings,
+    EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
+    Place, Settings, TrimOrder,
 };
+pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
@@ -71,6 +75,12 @@ pub(crate) struct Core {
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
     decoder: Decoder,
+    filler: Filler,
+    /// Partitions with a gap to be filled, and brokers that are filling some.
+    gaps: BTreeSet<Index>,
+    filling: BTreeSet<NodeId>,
+    /// Partitions whose log start may have to be moved.
+    to_trim: BTreeSet<Index>,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
 }
@@ -93,6 +103,10 @@ impl Core {
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
+            filler: Filler::default(),
+            gaps: BTreeSet::new(),
+            filling: BTreeSet::new(),
+            to_trim: BTreeSet::new(),
             topics_in_doubt: false,
         }
     }
@@ -120,6 +134,7 @@ impl Core {
             follower: None,
             destination_leader: None,
             next_fetch: 0,
+            begun_at: 0,
             life: 0,
             position: assignment.stored,
             position_changed: false,
@@ -143,6 +158,9 @@ impl Core {
             readings: 0,
             refused: None,
             queued_for_send: false,
+            placing: Placing::default(),
+            doubt: None,
+            store_first: false,
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);
@@ -198,29 +216,6 @@ impl Core {
         all.filter(|(_, partition)| partition.source.topic == *topic)
             .map(|(index, _)| *index)
             .collect()
-    }
-
-    /// The stored position belongs to a copy under another name.
-    fn moved(&mut self, index: Index, before: &TopicName) {
-        let Some(partition) = self.partitions.get_mut(&index) else {
-            return;
-        };
-        let offset = partition.position.as_ref().map(|p| p.offset.0);
-        let stop = Stop {
-            state: "destination-renamed",
-            offset,
-            reason: format!(
-                "the position of this link belongs to the copy {before}; records before source offset {} are not in {}. \
-                 Use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
-                 source still has",
-                offset.unwrap_or(0),
-                partition.destination.topic
-            ),
-        };
-        match self.settings.on_recreate {
-            OnRecreate::Stop => self.stop(index, stop),
-            OnRecreate::Restart => partition.begin_anew(&stop),
-        }
     }
 
     /// When something is due by time alone.
@@ -337,19 +332,12 @@ impl Core {
             }
         }
         partition.source_id = source.topic_id;
-        let order = EstablishOrder {
-            index: located.index,
-            source: partition.source.clone(),
-            source_id: source.topic_id,
-            destination: partition.destination.clone(),
-            destination_id: destination.topic_id,
-            position: partition.position.clone(),
-            start: partition.start,
-            raise_epoch: partition.raise_epoch,
-            readings: partition.readings,
-            shared: self.settings.shared,
-            on_gap: self.settings.on_gap,
-        };
+        let order = EstablishOrder::new(
+            &self.settings,
+            located.index,
+            partition,
+            destination.topic_id,
+        );
         partition.establishing = true;
         self.to_establish
             .entry((
@@ -383,8 +371,10 @@ impl Core {
                 store_first,
                 repeated,
                 end,
+                ground,
             } => {
                 partition.end = Some((end, now));
+                partition.stand_on(ground, &position, self.settings.offsets.placement);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 if repeated > 0 {
@@ -403,6 +393,7 @@ impl Core {
                     self.run(index);
                 }
             }
+            Established::Unsettled(end) => self.unsettled(index, end, now),
             Established::Retry(trouble) => {
                 partition.readings = 0;
                 self.retry(index, trouble, now);
@@ -412,12 +403,17 @@ impl Core {
                 self.retry(index, trouble, now);
             }
             Established::Stop(stop) => self.stop(index, stop),
+            Established::Foreign(stop) => self.foreign(index, stop, now),
+            Established::CannotPlace(stop) => self.cannot_place(index, stop, now),
         }
     }
 
     fn run(&mut self, index: Index) {
         if let Some(partition) = self.partitions.get_mut(&index) {
             partition.phase = Phase::Running;
+            partition.pad(&mut self.filler);
+            self.to_trim.insert(index);
+            self.queue_for_send(index);
             self.touch_reader(index);
         }
     }
@@ -583,9 +579,9 @@ impl Core {
         std::mem::take(&mut self.topics_in_doubt)
     }
 
-    /// Whether any Produce call has no answer.
+    /// Whether anything that writes has no answer.
     pub(crate) fn has_open_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || !self.filling.is_empty()
     }
 
     fn mark_changed(&mut self, index: Index) {

@@ -13,6 +13,8 @@
 //! Deliberately absent: when a batch is decoded (`route`), and what becomes of records that no
 //! destination takes.
 
+mod place;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use kafka_wire::record::{
 
 use super::change::{Changed, Changes};
 use super::piped::{DecodeReason, PipedBatch};
+use super::placing::PlaceRules;
 use super::route::{Blocked, Cause};
 use crate::origin::OriginRule;
 
@@ -71,6 +74,8 @@ pub(crate) struct Rules {
     pub(crate) refused: Arc<BTreeSet<i64>>,
     /// Which producers' batches are taken. The reader of the answer says so.
     pub(crate) origins: OriginRule,
+    /// Where records are to get the offsets they have at the source.
+    pub(crate) place: Option<PlaceRules>,
 }
 
 impl Rules {
@@ -388,6 +393,9 @@ impl Tiny {
             first.header().codec() == batch.header().codec()
                 && self.bytes + info.size as usize <= limit
         });
+        // A gap between them has to be filled between them.
+        let adjoins = |last: &RawBatch| last.info().next_offset() == info.base_offset;
+        let alike = alike && (rules.place.is_none() || self.batches.last().is_none_or(adjoins));
         let tiny = info.size < rules.merge_below && !info.attributes.has_log_append_time();
         if !tiny || !alike {
             return Err(batch);

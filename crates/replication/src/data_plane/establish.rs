@@ -14,23 +14,28 @@
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
 mod ask;
+mod evidence;
+mod preserve;
+mod survey;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
-use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::list_offsets;
+use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_client::{ClientError, Cluster};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
-use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, size_limits};
-use super::core::{EstablishOrder, Established, Index};
+use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings};
+pub(super) use self::survey::Survey;
+use super::core::{EstablishOrder, Established, Ground, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
-use crate::position::{Position, advance_sequence};
+use crate::placement;
+use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
 /// Readings of a destination end below the position before it is believed: behind a new leader the
@@ -51,6 +56,21 @@ pub(super) struct Readings {
     pub(super) max_message_bytes: Option<u32>,
     /// Offset of the first record at or behind the time to start at, where there is one.
     pub(super) at_time: Option<i64>,
+    /// What the destination topic is.
+    pub(super) topic: placement::Topic,
+}
+
+impl Readings {
+    /// What they say about offsets, without a reason.
+    pub(super) fn ground(&self) -> Ground {
+        Ground {
+            compacted: self.topic.compacted,
+            deletes: self.topic.deletes,
+            source_start: self.log_start,
+            destination_start: self.destination_start,
+            reason: String::new(),
+        }
+    }
 }
 
 /// Producers that were made for new partitions, and which destination partitions each writes to.
@@ -59,12 +79,16 @@ pub(super) struct Readings {
 /// knows batches by producer and sequence: with two writers under one name the second's first batch
 /// passes for a repetition of the first's, and is lost.
 #[derive(Debug, Default)]
-pub(super) struct Producers(Vec<(ProducerIdentity, HashSet<TopicPartition>)>);
+pub(super) struct Producers {
+    data: Vec<(ProducerIdentity, HashSet<TopicPartition>)>,
+    /// Whose name is on markers.
+    marker: Option<ProducerIdentity>,
+}
 
 impl Producers {
     pub(super) fn reuse(&mut self, destination: &TopicPartition) -> Option<ProducerIdentity> {
         let (identity, writes_to) = self
-            .0
+            .data
             .iter_mut()
             .find(|(_, writes_to)| !writes_to.contains(destination))?;
         writes_to.insert(destination.clone());
@@ -76,10 +100,34 @@ impl Producers {
         identity: ProducerIdentity,
         destination: &TopicPartition,
     ) -> ProducerIdentity {
-        self.0
+        self.data
             .push((identity, HashSet::from([destination.clone()])));
         identity
     }
+}
+
+/// See [`Survey`].
+pub(super) async fn survey_of<'a>(
+    source: &'a Cluster,
+    destination: &'a Cluster,
+    leaders: (NodeId, NodeId),
+    orders: &[EstablishOrder],
+) -> Survey<'a> {
+    Survey::new(source, destination, leaders, orders).await
+}
+
+/// The offset that was answered for a partition, if one was.
+pub(super) fn offset_of(
+    answers: &Result<HashMap<TopicPartition, OffsetAnswer>, ClientError>,
+    partition: &TopicPartition,
+) -> Option<i64> {
+    answers
+        .as_ref()
+        .ok()?
+        .get(partition)?
+        .as_ref()
+        .ok()
+        .copied()
 }
 
 /// Compares a group of partitions that have the same two leaders.
@@ -95,17 +143,18 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
-    let (starts, ends, epochs, destination_starts, destination_ends, limits, times) = tokio::join!(
+    let (starts, ends, epochs, destination_starts, destination_ends, settings, times) = tokio::join!(
         list_offsets(source, from, Use::Metadata, &sources, EARLIEST, committed),
         list_offsets(source, from, Use::Metadata, &sources, LATEST, committed),
         epoch_ends(source, from, &orders),
         list_offsets(destination, to, Use::Metadata, &destinations, EARLIEST, all),
         list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
-        size_limits(destination, &destinations),
+        topic_settings(destination, &destinations),
         offsets_at_time(source, from, &orders),
     );
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
+    let survey = Survey::new(source, destination, (from, to), &orders).await;
     for order in orders {
         let read = || -> Result<Readings, String> {
             Ok(Readings {
@@ -122,25 +171,36 @@ pub(crate) async fn establish(
                     true => Some(pick("source", &times, &order.source)?).filter(|at| *at >= 0),
                     false => None,
                 },
-                max_message_bytes: limits.get(&order.destination.topic).copied(),
+                max_message_bytes: settings
+                    .get(&order.destination.topic)
+                    .and_then(|settings| settings.max_message_bytes),
+                topic: settings
+                    .get(&order.destination.topic)
+                    .map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
             })
         };
         let outcome = match read() {
             Err(trouble) => Established::Retry(trouble),
-            Ok(readings) => one(destination, to, &order, readings, &mut producers).await,
+            Ok(readings) => survey.one(&order, readings, &mut producers).await,
         };
         outcomes.push((order.index, outcome));
     }
     outcomes
 }
 
-async fn one(
+/// A partition whose records get the next free offsets, for this reason.
+async fn mapped(
     destination: &Cluster,
     leader: NodeId,
     order: &EstablishOrder,
     readings: Readings,
+    reason: String,
     producers: &mut Producers,
 ) -> Established {
+    let ground = Ground {
+        reason,
+        ..readings.ground()
+    };
     let Some(position) = &order.position else {
         if let Some(stop) = no_beginning(order, readings) {
             return Established::Stop(stop);
@@ -169,6 +229,7 @@ async fn one(
             store_first: true,
             repeated: 0,
             end: readings.end,
+            ground,
         };
     };
     let behind = position.destination_end.0 > readings.destination_end;
@@ -192,6 +253,9 @@ async fn one(
     } else {
         Vec::new()
     };
+    if survey::is_unsettled(order, position, readings, &tail) {
+        return Established::Unsettled(readings.destination_end);
+    }
     decide(order, position.clone(), readings, &tail)
 }
 
@@ -253,6 +317,7 @@ pub(super) fn first_position(
         destination_end: Destination(readings.destination_end),
         producer,
         sequence: 0,
+        placement: Placement::Mapped,
     }
 }
 
@@ -349,9 +414,10 @@ pub(super) fn decide(
         position,
         landed,
         max_message_bytes: readings.max_message_bytes,
-        store_first: anew,
+        store_first: anew || order.store_first,
         repeated,
         end: readings.end,
+        ground: readings.ground(),
     }
 }
 

@@ -15,6 +15,8 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
+mod placing;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +32,13 @@ use super::core::Settings;
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
+use super::placing::{Doubt, Placing};
 use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
 use crate::offset_map::OffsetMap;
 use crate::origin::OriginRule;
-use crate::position::{Position, advance_sequence};
+use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
 /// Why a partition does not go on without an operator.
@@ -103,6 +106,10 @@ pub struct Totals {
     pub returned: u64,
     /// Records that were copied although they had been in the source topic before.
     pub circled: u64,
+    /// Markers written to use up offsets.
+    pub markers: u64,
+    /// Offsets used up by filler in front of the first record.
+    pub padded: u64,
 }
 
 /// See the module.
@@ -133,6 +140,8 @@ pub(crate) struct Partition {
     pub(crate) follower: Option<NodeId>,
     pub(crate) destination_leader: Option<NodeId>,
     pub(crate) next_fetch: i64,
+    /// Where this life began to write, or will once the log is filled.
+    pub(crate) begun_at: i64,
     /// How often it has begun.
     pub(crate) life: u64,
     pub(crate) position: Option<Position>,
@@ -169,6 +178,12 @@ pub(crate) struct Partition {
     /// Offset of the last batch that was refused, and how often in a row.
     pub(crate) refused: Option<(i64, u32)>,
     pub(crate) queued_for_send: bool,
+    /// What it needs to know to preserve offsets.
+    pub(crate) placing: Placing,
+    /// What may still be carried out by a broker.
+    pub(crate) doubt: Option<Doubt>,
+    /// Whether the next start must store its position before anything is written.
+    pub(crate) store_first: bool,
     pub(crate) totals: Totals,
 }
 
@@ -180,7 +195,10 @@ impl Partition {
 
     /// Whether it is read on when there is room.
     pub(crate) fn is_readable(&self) -> bool {
-        matches!(self.phase, Phase::Running) && self.blocked.is_none() && !self.unreadable
+        matches!(self.phase, Phase::Running)
+            && self.blocked.is_none()
+            && !self.unreadable
+            && !self.is_padding()
     }
 
     /// What to ask for, while there is room for it.
@@ -223,6 +241,7 @@ impl Partition {
             changes: Arc::clone(&self.changes),
             refused: Arc::clone(&self.refused_records),
             origins: OriginRule::default(),
+            place: self.place_rules(settings),
         }
     }
 
@@ -342,26 +361,40 @@ impl Partition {
             Destination(last.base.0 + last.offsets)
         });
         let sequence = advance_sequence(position.sequence, offsets);
-        self.send = Some(SendState::new(position.producer, sequence, end));
+        let send = SendState::new(position.producer, sequence, end);
+        self.begun_at = position.offset.0;
         self.next_fetch = position.offset.0;
+        self.send = Some(match position.placement {
+            Placement::Mapped => send,
+            Placement::Preserved(preserved) => {
+                self.begun_at = position.offset.0.max(preserved.padding);
+                // The batch that holds the source's log start may begin before it.
+                self.next_fetch = self.begun_at.max(self.placing.source_start);
+                send.preserving()
+            }
+        });
+        self.placing.pending = None;
         self.life += 1;
         self.recovery = Recovery::new(landed);
         if self.changes.stamps() {
             self.recovery.go_by_numbers();
         }
         self.raise_epoch = false;
+        self.store_first = false;
+        self.doubt = None;
         self.unreadable = false;
         self.position = Some(position);
     }
 
-    /// Compares a batch with what was found at the destination; the rest waits to be sent.
-    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) {
+    /// Compares a batch with what was found at the destination; the rest waits to be sent. `false` when it
+    /// cannot get its offsets: nothing behind it may be taken in.
+    pub(crate) fn read(&mut self, piped: PipedBatch, decoder: &mut Decoder) -> bool {
         if self.recovery.is_over() {
-            self.push(piped);
-            return;
+            return self.push(piped);
         }
         let outcome = self.recovery.take(piped, decoder);
         self.recovered(outcome);
+        true
     }
 
     /// Nothing more can be read at the moment; what waited to be compared is sent.
@@ -387,10 +420,9 @@ impl Partition {
         if outcome.repeated > 0 {
             self.write_off(outcome.repeated, outcome.missing.first());
         }
-        outcome
-            .missing
-            .into_iter()
-            .for_each(|piped| self.push(piped));
+        for piped in outcome.missing {
+            self.push(piped);
+        }
     }
 
     /// What landed and is not what the source holds now: what follows may be at the destination twice. It
@@ -417,9 +449,17 @@ impl Partition {
         self.totals.repeated += u64::try_from(repeated).unwrap_or(0);
     }
 
-    fn push(&mut self, piped: PipedBatch) {
-        if let Some(send) = &mut self.send {
-            send.push(piped);
+    fn push(&mut self, piped: PipedBatch) -> bool {
+        let Some(send) = &mut self.send else {
+            return false;
+        };
+        let offset = piped.first_offset();
+        match send.push(piped) {
+            Ok(()) => true,
+            Err(unplaceable) => {
+                self.block(offset, unplaceable);
+                false
+            }
         }
     }
 
@@ -445,22 +485,36 @@ impl Partition {
     /// Takes over what the destination acknowledged.
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
         let batch = &done.batch;
-        batch.each_run(done.base.0, |run| self.map.append(run));
+        let preserved = self.preserved().is_some();
+        if !preserved {
+            batch.each_run(done.base.0, |run| self.map.append(run));
+        }
+        self.count(batch);
+        self.recover();
+        self.refused = None;
+        self.backoff.reset();
+        if let Some(position) = &mut self.position {
+            let end = done.base.0 + batch.offsets();
+            // Gaps count when they are filled.
+            position.offset = Source(if preserved { end } else { batch.next });
+            position.leader_epoch = batch.leader_epoch;
+            position.destination_end = Destination(end);
+            position.sequence = done.sequence;
+            self.position_changed = true;
+        }
+        self.count_pending(batch.leader_epoch);
+    }
+
+    fn count(&mut self, batch: &PipedBatch) {
+        if batch.is_filler() {
+            self.totals.padded += u64::try_from(batch.offsets()).unwrap_or(0);
+            return;
+        }
         self.totals.records += u64::from(batch.batch.info().records);
         self.totals.bytes += batch.size() as u64;
         match batch.reason() {
             None => self.totals.untouched += 1,
             Some(reason) => self.totals.decoded[reason as usize] += 1,
-        }
-        self.recover();
-        self.refused = None;
-        self.backoff.reset();
-        if let Some(position) = &mut self.position {
-            position.offset = Source(batch.next);
-            position.leader_epoch = batch.leader_epoch;
-            position.destination_end = Destination(done.base.0 + batch.offsets());
-            position.sequence = done.sequence;
-            self.position_changed = true;
         }
     }
 

@@ -82,7 +82,8 @@ pub(crate) struct PipedBatch {
 
 #[derive(Clone, Debug)]
 struct Decoded {
-    reason: DecodeReason,
+    /// `None` for filler.
+    reason: Option<DecodeReason>,
     /// In order, covering as many offsets as there are records.
     runs: Vec<OffsetRun>,
 }
@@ -108,12 +109,31 @@ impl PipedBatch {
         Self {
             batch: encoded.batch,
             decoded: Some(Box::new(Decoded {
-                reason,
+                reason: Some(reason),
                 runs: encoded.runs,
             })),
             next,
             leader_epoch,
         }
+    }
+
+    /// A batch that only uses up offsets, from `offset` on.
+    pub(crate) fn filler(batch: RawBatch, offset: i64) -> Self {
+        let length = batch.info().offsets();
+        Self {
+            decoded: Some(Box::new(Decoded {
+                reason: None,
+                runs: vec![OffsetRun { offset, length }],
+            })),
+            next: offset + i64::from(length),
+            leader_epoch: -1,
+            batch,
+        }
+    }
+
+    /// Whether it holds no records of the source.
+    pub(crate) fn is_filler(&self) -> bool {
+        self.decoded.as_ref().is_some_and(|d| d.reason.is_none())
     }
 
     /// Counts dropped records right behind it as read with it.
@@ -174,7 +194,7 @@ impl PipedBatch {
 
     /// Why it was decoded, if it was.
     pub(crate) fn reason(&self) -> Option<DecodeReason> {
-        self.decoded.as_ref().map(|decoded| decoded.reason)
+        self.decoded.as_ref().and_then(|decoded| decoded.reason)
     }
 
     /// Calls `take` with the map of its offsets, when its first record is at `base`.

@@ -11,8 +11,8 @@
 
 use bytes::Bytes;
 use kafka_wire::batch::{
-    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, LegacyEntry, PassLimits,
-    Passage, RawBatch, Verdict, control_type, passage, verify_crc,
+    AbortedFilter, AbortedTransaction, BatchInfo, Batches, Dropped, Entry, LegacyEntry, Obstacle,
+    PassLimits, Passage, RawBatch, Verdict, control_type, passage, verify_crc,
 };
 
 use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
@@ -43,6 +43,8 @@ pub(crate) enum Cause {
     Refused,
     /// Whether it is a copy from the destination cannot be told any more.
     OriginLost,
+    /// It cannot get the offsets it has at the source.
+    CannotPlace,
 }
 
 impl Cause {
@@ -53,6 +55,7 @@ impl Cause {
             Self::Damaged => "damaged",
             Self::Refused => "refused",
             Self::OriginLost => "origins-lost",
+            Self::CannotPlace => "cannot-place",
         }
     }
 }
@@ -112,6 +115,8 @@ pub(crate) struct Routed {
     /// Batches that were read, and their bytes.
     pub(crate) read_batches: usize,
     pub(crate) read_bytes: usize,
+    /// Where the next record can be written without copies of it in front, where holes are filled with them.
+    pub(crate) filled: i64,
     tiny: Tiny,
     /// Behind the last entry of those that are gathered, in an old format or changed, and its leader epoch.
     old_end: i64,
@@ -130,6 +135,8 @@ pub(crate) fn route(
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
     let mut routed = Routed::nothing(wanted);
+    let pending = rules.place.as_ref().and_then(|place| place.pending);
+    routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
@@ -175,6 +182,7 @@ impl Routed {
     pub(crate) fn nothing(next: i64) -> Self {
         Self {
             next,
+            filled: next,
             leader_epoch: -1,
             old_epoch: -1,
             ..Self::default()
@@ -237,6 +245,7 @@ impl Routed {
 
     fn take(&mut self, piped: PipedBatch) {
         self.next = piped.next;
+        self.filled = piped.last_offset() + 1;
         self.leader_epoch = piped.leader_epoch;
         self.batches.push(piped);
     }
@@ -260,12 +269,12 @@ impl Routed {
             Verdict::Deliver => {}
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
-                self.pass_over(&info);
+                self.leave_gap(&info, rules);
                 return Ok(());
             }
             Verdict::DropControl => {
                 self.dropped.control += 1;
-                self.pass_over(&info);
+                self.leave_gap(&info, rules);
                 return Ok(());
             }
         }
@@ -281,10 +290,20 @@ impl Routed {
         }
         let limits = PassLimits {
             max_message_bytes: rules.max_message_bytes,
-            first_offset: Some(self.next),
+            first_offset: Some(
+                rules
+                    .place
+                    .map_or(self.next, |p| p.whole_from.min(self.next)),
+            ),
             keep_append_time: rules.keep_append_time,
         };
         match passage(&info, &limits) {
+            Passage::Untouched | Passage::Blocked(Obstacle::Thinned { .. })
+                if rules.place.is_some_and(|place| place.copies)
+                    && (info.base_offset > self.filled || info.records < info.offsets()) =>
+            {
+                self.decode(&batch, DecodeReason::Thinned, rules, decoder)?;
+            }
             Passage::Untouched if rules.refuse_some_of(info.base_offset, info.last_offset) => {
                 self.decode(&batch, DecodeReason::Refused, rules, decoder)?;
             }
@@ -327,7 +346,7 @@ impl Routed {
         };
         match again {
             Some(batch) => self.take(PipedBatch::untouched(batch)),
-            None => (self.next, self.leader_epoch) = (next, leader_epoch),
+            None => (self.next, self.filled, self.leader_epoch) = (next, next, leader_epoch),
         }
     }
 
@@ -339,7 +358,13 @@ impl Routed {
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
         self.merge(rules, decoder);
-        let made = decoder.reshape(batch, reason, self.next, rules);
+        let made = match &rules.place {
+            Some(place) if place.copies => decoder.fill(batch, self.filled, self.next, rules),
+            Some(place) if place.runs => decoder
+                .reshape(batch, reason, self.next, rules)
+                .and_then(|made| decoder.by_runs(made)),
+            _ => decoder.reshape(batch, reason, self.next, rules),
+        };
         // Nothing of a batch that cannot be used has been left out.
         let mut skipped = decoder.take_skipped();
         let made = made?;
@@ -349,6 +374,15 @@ impl Routed {
         }
         made.into_iter().for_each(|piped| self.take(piped));
         Ok(())
+    }
+
+    /// Reading goes on behind a batch that is not written. Where markers take its offsets, no copies do.
+    fn leave_gap(&mut self, info: &BatchInfo, rules: &Rules) {
+        let markers = rules.place.is_some_and(|place| place.markers);
+        if markers && self.filled >= info.base_offset {
+            self.filled = self.filled.max(info.next_offset());
+        }
+        self.pass_over(info);
     }
 
     fn pass_over(&mut self, info: &BatchInfo) {

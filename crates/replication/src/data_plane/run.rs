@@ -4,6 +4,8 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod placing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::core::{
-    AsideOrder, Assignment, Core, Established, FetchOrder, Index, Located, Settings,
+    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
+    Settings, Watched,
 };
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
@@ -30,6 +33,7 @@ use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
 use crate::origin::{Origins, Registrar};
+use crate::placement::Grants;
 use crate::position_store::service::{self, StoreEvent};
 use crate::position_store::{PositionStore, StoreEntry};
 
@@ -49,6 +53,13 @@ const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest wait for a request that may still be carried out after its connection has ended: below what
+/// recovery may take.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often logs are looked at where offsets are preserved, or more seldom where topics are.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
+const PAUSED: Duration = Duration::from_secs(4);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -128,6 +139,9 @@ enum Event {
     Store(StoreEvent),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+    Filled(NodeId, Vec<(FillGap, Filled)>),
+    Trimmed(Vec<(Index, Result<i64, String>)>),
+    Watched(Watched),
 }
 
 /// See the module.
@@ -154,6 +168,8 @@ pub struct DataPlane {
     store: mpsc::Sender<Vec<StoreEntry>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
+    watching: bool,
+    watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -210,6 +226,8 @@ impl DataPlane {
             store,
             store_trouble: None,
             open_end_readings: 0,
+            watching: false,
+            watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
         };
         (
@@ -230,11 +248,18 @@ impl DataPlane {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
-        for timer in [&mut flush, &mut ends, &mut status] {
+        let mut watch = interval(self.watch_interval);
+        for timer in [&mut flush, &mut ends, &mut status, &mut watch] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
+        let mut looked = Instant::now();
         let outcome = loop {
+            let now = Instant::now();
+            if now.saturating_duration_since(looked) > PAUSED {
+                self.core.was_paused(now);
+            }
+            looked = now;
             self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
@@ -251,6 +276,7 @@ impl DataPlane {
                     None => commanded = false,
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
+                _ = watch.tick() => self.watch_logs(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => self.read_ends(),
                 _ = status.tick() => self.publish(),
@@ -357,6 +383,12 @@ impl DataPlane {
                 tracing::error!("{trouble}");
                 self.store_trouble = Some(trouble);
             }
+            Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Watched(watched) => {
+                self.watching = false;
+                self.core.on_watched(&watched, now);
+            }
             Event::Ends(read_at, result) => {
                 self.open_end_readings = self.open_end_readings.saturating_sub(1);
                 match result {
@@ -432,6 +464,7 @@ impl DataPlane {
                     send(&events, Event::SetAside(order, outcome)).await;
                 });
         }
+        self.hand_out_placing();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -560,5 +593,8 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
+        offsets: link.offsets,
+        grants: Grants::of(&link.destination),
+        settle: link.produce.request_timeout.min(SETTLE),
     }
 }

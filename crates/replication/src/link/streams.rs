@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use config::link::{LinkConfig, LoopPrevention};
+use config::link::{LinkConfig, LoopPrevention, Offsets};
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::types::{TopicName, TopicPartition};
@@ -81,6 +81,8 @@ impl StreamMaker {
         let mut config = self.config.clone();
         if let Stream::Of(origin) = stream {
             config.name = format!("{}@{origin}", config.name);
+            // Others write to the same partitions.
+            config.offsets.placement = Offsets::Map;
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
         let stored = store.load(&config.name).await?;

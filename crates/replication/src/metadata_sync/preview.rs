@@ -20,6 +20,7 @@ use super::history::History;
 use super::observe::{Look, Observation, observe};
 use super::plan::settings::refusal;
 use super::plan::{Plan, Rules, Step};
+use crate::placement::Outlook;
 
 /// Everything there is to show.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -55,13 +56,16 @@ pub struct Row {
     pub problems: Vec<Problem>,
     /// Bytes the source keeps of it, counted once per partition.
     pub bytes: Option<u64>,
+    /// What is to be expected of its offsets, where that was looked at.
+    pub offsets: Option<Outlook>,
 }
 
 impl Row {
     /// Whether records of it would not be copied, although it is selected.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        self.problems.iter().any(Problem::is_blocking)
+        let refused = self.offsets.as_ref().is_some_and(|o| o.refused > 0);
+        refused || self.problems.iter().any(Problem::is_blocking)
     }
 
     /// Whether there is something to know about it that does not keep its records back.
@@ -196,6 +200,7 @@ fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
         steps: Vec::new(),
         problems: Vec::new(),
         bytes: None,
+        offsets: None,
     }
 }
 

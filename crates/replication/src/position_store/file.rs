@@ -186,6 +186,7 @@ mod tests {
                 destination_end: Destination(offset),
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
+                placement: Default::default(),
             },
             segments: Vec::new(),
         }

@@ -6,8 +6,10 @@
 //! ["<link>",{"topic":"t","partition":0,"of":4,"to":1}]   the same for one of four destination partitions
 //! ```
 //!
-//! `offset` is the next source offset to copy. The order of the members of a key matters, as Connect
-//! finds keys by their bytes. Other connectors' records in the same topic are none of ours and are
+//! `offset` is the next source offset to copy. A partition whose records have the source's offsets says so by
+//! `"placement":"preserved"`, with what its markers need.
+//!
+//! The order of the members of a key matters, as Connect finds keys by their bytes. Other connectors' records in the same topic are none of ours and are
 //! passed over, and so are a link's records of other things (`metadata_sync/acl/record.rs`).
 
 use kafka_wire::types::{ProducerIdentity, TopicId, TopicPartition};
@@ -15,9 +17,12 @@ use serde_json::{Map, Value, json};
 
 use super::{StoreEntry, Stored, StoredLink};
 use crate::offset_map::{Run, Segment};
-use crate::position::Position;
+use crate::position::{Placement, Position, Preserved};
 use crate::side::{Destination, Source};
 use crate::spread::Spread;
+
+/// The word for a partition whose records have the source's offsets; without one they are mapped.
+const PRESERVED: &str = "preserved";
 
 /// A key and its value, as text.
 pub type TextRecord = (String, String);
@@ -58,7 +63,7 @@ fn key(entry: &StoreEntry, segment: Option<u32>) -> String {
 
 fn position(entry: &StoreEntry) -> String {
     let position = &entry.position;
-    json!({
+    let mut value = json!({
         "offset": position.offset.0,
         "leader.epoch": position.leader_epoch,
         "topic.id": position.topic_id.0.to_string(),
@@ -68,8 +73,15 @@ fn position(entry: &StoreEntry) -> String {
         "producer.id": position.producer.id,
         "producer.epoch": position.producer.epoch,
         "producer.sequence": position.sequence,
-    })
-    .to_string()
+    });
+    if let Placement::Preserved(preserved) = &position.placement {
+        value["placement"] = PRESERVED.into();
+        value["marker.id"] = preserved.marker.id.into();
+        value["marker.epoch"] = preserved.marker.epoch.into();
+        value["marker.coordinator.epoch"] = preserved.coordinator_epoch.into();
+        value["padding"] = preserved.padding.into();
+    }
+    value.to_string()
 }
 
 /// Adds a record to what is known of `link`; a value of `None` deletes. Records of other links, and
@@ -186,6 +198,23 @@ fn parse_position(value: &Map<String, Value>) -> Option<Position> {
         sequence: i32::try_from(number("producer.sequence")?)
             .ok()
             .filter(|s| *s >= 0)?,
+        placement: match value.get("placement") {
+            None => Placement::Mapped,
+            Some(word) if word == PRESERVED => Placement::Preserved(parse_preserved(value)?),
+            Some(_) => return None,
+        },
+    })
+}
+
+fn parse_preserved(value: &Map<String, Value>) -> Option<Preserved> {
+    let number = |name: &str| value.get(name)?.as_i64().filter(|number| *number >= 0);
+    Some(Preserved {
+        marker: ProducerIdentity {
+            id: number("marker.id")?,
+            epoch: i16::try_from(number("marker.epoch")?).ok()?,
+        },
+        coordinator_epoch: i32::try_from(number("marker.coordinator.epoch")?).ok()?,
+        padding: number("padding")?,
     })
 }
 
@@ -225,6 +254,11 @@ mod tests {
                 destination_end: Destination(40),
                 producer: ProducerIdentity { id: 1000, epoch: 2 },
                 sequence: 17,
+                placement: Placement::Preserved(Preserved {
+                    marker: ProducerIdentity { id: 1001, epoch: 0 },
+                    coordinator_epoch: 4,
+                    padding: 33,
+                }),
             },
             segments: vec![Segment {
                 number: 2,

@@ -99,8 +99,6 @@ pub struct Pair {
     pub exists: bool,
     /// Whether other partitions are copied to the same one.
     pub merged: bool,
-    /// Whether the link changes its records on their way.
-    pub changed: bool,
     /// What the link has stored about it.
     pub stored: Option<StoredCopy>,
 }
@@ -201,10 +199,6 @@ pub async fn pairs(
         .await;
     let there = partitions_of(answer.map_err(|error| format!("destination: {error}"))?);
     let mut writers: BTreeMap<TopicPartition, u32> = BTreeMap::new();
-    let transforms = settings.naming.transforms();
-    let changes = |topic: &TopicName| {
-        transforms.is_some_and(|chain| !chain.of_topic(topic.as_str()).records.is_empty())
-    };
     let pairs = copies.into_iter().map(|(source, copy)| {
         let stored = stored.remove(&source);
         let copy = stored
@@ -215,7 +209,6 @@ pub async fn pairs(
         *writers.entry(destination.clone()).or_default() += 1;
         Pair {
             exists: there.contains(&destination),
-            changed: changes(&source.topic),
             source,
             destination,
             merged: false,
@@ -336,7 +329,7 @@ async fn one(
     options: &Options,
     progress: &Arc<Progress>,
 ) -> PartitionReport {
-    let outcome = match unable(partition.pair, options.level) {
+    let outcome = match unable(partition.pair) {
         Some(reason) => Ok(Outcome {
             unknown: Some(reason.to_owned()),
             ..Outcome::default()
@@ -402,14 +395,10 @@ async fn one(
 }
 
 /// Why a pair cannot be compared at all.
-fn unable(pair: &Pair, level: Level) -> Option<&'static str> {
+fn unable(pair: &Pair) -> Option<&'static str> {
     let is_spread = pair.stored.as_ref().is_some_and(|stored| stored.is_spread);
-    if is_spread {
-        return Some("its records are spread over other partitions, which cannot be compared yet");
-    }
-    (pair.changed && level == Level::Checksum).then_some(
-        "the link changes records on their way (transforms, provenance); use --level counts",
-    )
+    is_spread
+        .then_some("its records are spread over other partitions, which cannot be compared yet")
 }
 
 /// There is no such partition at the destination: everything is missing, if there is anything.

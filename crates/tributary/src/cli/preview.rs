@@ -6,6 +6,7 @@ use config::link::LinkConfig;
 use config::raw::RawConfig;
 use config::worker::WorkerConfig;
 use kafka_client::Cluster;
+use replication::data_plane::{Candidate, foresee};
 use replication::link;
 use replication::metadata_sync::preview::{Preview, Row, preview};
 use replication::metadata_sync::{Condition, Problem, Step};
@@ -86,7 +87,10 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     let destination = Cluster::new(link.destination.clone(), "destination");
     let rules = link::rules(link, worker);
     let preview = match preview(&source, &destination, &rules).await {
-        Ok(preview) => preview,
+        Ok(mut preview) => {
+            look_at_offsets(link, &source, &destination, &mut preview).await;
+            preview
+        }
         Err(error) => {
             output::error(&error);
             return Exit::Error;
@@ -114,6 +118,32 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
         Exit::NotReady
     } else {
         Exit::Done
+    }
+}
+
+/// Says of each topic that would be copied which offsets its records would get.
+async fn look_at_offsets(
+    link: &LinkConfig,
+    source: &Cluster,
+    destination: &Cluster,
+    preview: &mut Preview,
+) {
+    let copied = |row: &&Row| row.selected && !row.is_error() && !is_cycle(row);
+    let candidates: Vec<Candidate> = preview
+        .rows
+        .iter()
+        .filter(copied)
+        .filter_map(|row| {
+            Some(Candidate {
+                source: row.source.clone(),
+                destination: row.destination.clone()?,
+                partitions: row.partitions?,
+            })
+        })
+        .collect();
+    let mut outlooks = foresee(link, source, destination, &candidates).await;
+    for row in &mut preview.rows {
+        row.offsets = outlooks.remove(&row.source);
     }
 }
 
@@ -162,6 +192,9 @@ fn note(row: &Row) -> String {
         return problem.state.to_string();
     }
     let mut parts = Vec::new();
+    if let Some(offsets) = &row.offsets {
+        parts.push(format!("offsets {}", offsets.word()));
+    }
     for step in &row.steps {
         match step {
             Step::Create {
@@ -215,9 +248,19 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
     }));
     fit(&mut rows);
     let mut lines = aligned(&rows);
+    let refused = shown.clone().filter_map(|row| {
+        let offsets = row.offsets.as_ref().filter(|offsets| offsets.refused > 0)?;
+        let reasons: Vec<&str> = offsets.reasons.iter().map(String::as_str).collect();
+        let reasons = reasons.join("; ");
+        Some(format!(
+            "  {}: offsets-not-preserved: {reasons}",
+            row.source
+        ))
+    });
     let attention: Vec<String> = shown
         .flat_map(|row| &row.problems)
         .map(|p| format!("  {}: {}: {}", p.topic, p.state, p.sentence()))
+        .chain(refused)
         .chain(preview.notices.iter().map(|notice| format!("  {notice}")))
         .collect();
     lines.push(totals(preview, view).line());
@@ -365,6 +408,11 @@ fn object(row: &Row) -> Value {
         "steps": steps,
         "conditions": row.problems.iter().map(condition).collect::<Vec<_>>(),
         "bytes": row.bytes,
+        "offsets": row.offsets.as_ref().map(|offsets| json!({
+            "outlook": offsets.word(),
+            "padding": offsets.padding,
+            "reasons": offsets.reasons,
+        })),
     })
 }
 
@@ -412,6 +460,12 @@ fn why(preview: &Preview, topic: &str, link: &LinkConfig, format: OutputFormat) 
         for step in &row.steps {
             output::line(&format!("  {step}"));
         }
+        if let Some(offsets) = &row.offsets {
+            output::line(&format!("  offsets {}", offsets.word()));
+            for reason in &offsets.reasons {
+                output::line(&format!("    {reason}"));
+            }
+        }
         for problem in &row.problems {
             output::line(&format!("  {}: {}", problem.state, problem.sentence()));
         }
@@ -443,6 +497,7 @@ mod tests {
             steps,
             problems,
             bytes: Some(1 << 30),
+            offsets: None,
         }
     }
 

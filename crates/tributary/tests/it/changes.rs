@@ -8,7 +8,7 @@ use test_support::tools::{CONSOLE_PRODUCER, KafkaTools};
 use test_support::workload::{Codec, GeneratedRecord, Load};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, new_topic, pair, stored, unique, wait_for_offsets,
+    COPIED, NEW, OLD, Replicate, Run, new_topic, pair, stored, unique, wait_for_offsets,
 };
 
 const PROVENANCE: &str = "tributary-provenance";
@@ -100,6 +100,13 @@ async fn a_chain_of_transforms_does_what_connect_would_do_in_every_codec() {
         .iter()
         .flat_map(|text| ["--set", text.as_str()])
         .collect();
+    let shown = Replicate::new(source, destination, &format!("{prefix}-.*")).with(&set);
+    let shown = Run::to_end(&shown.with(&["--dry-run"]).start())
+        .await
+        .ended_with(0);
+    for words in ["RegexRouter", "unless TopicNameMatches"] {
+        assert!(shown.output.contains(words), "{words}: {shown}");
+    }
     let link = Replicate::new(source, destination, &format!("{prefix}-.*")).with(&set);
     let run = link.until_caught_up().await.ended_with(0);
     assert!(run.output.contains("transform "), "it is counted: {run}");
@@ -339,4 +346,58 @@ fn spread_as_expected(here: &Topic, expected: &BTreeMap<Vec<u8>, i32>) {
         used.len() >= 4,
         "records without a key are dealt out: {used:?}"
     );
+}
+
+#[tokio::test]
+async fn changed_records_are_there_once_after_kills_also_where_they_tell_the_time_of_their_copy() {
+    let (source, destination) = pair(NEW, OLD).await;
+    let topic = unique("changed-kills");
+    new_topic(source, &topic, 2, &[]).await;
+    let records = (0..12_000).map(|n| {
+        let value = format!("value {n}");
+        let partition = i32::from(n % 2 == 1);
+        record(
+            partition,
+            Some(&format!("k{}", n % 7)),
+            (n % 5 != 0).then_some(&*value),
+            n,
+        )
+    });
+    send(source, &topic, Codec::Snappy, records.collect()).await;
+    let settings = [
+        "provenance.header.enable=true",
+        "transforms=tombstones,clean",
+        "transforms.tombstones.type=Filter",
+        "transforms.tombstones.predicate=tombstone",
+        "transforms.clean.type=DropHeaders",
+        "transforms.clean.headers=trace",
+        "predicates=tombstone",
+        "predicates.tombstone.type=RecordIsTombstone",
+    ];
+    let set: Vec<&str> = settings.iter().flat_map(|text| ["--set", *text]).collect();
+    let link = Replicate::new(source, destination, &topic).with(&set);
+    for stage in 1..5 {
+        let process = link.start();
+        wait_for_offsets(&stored(destination, &topic), stage * 800).await;
+        process.kill9();
+    }
+    let run = link.until_caught_up().await.ended_with(0);
+    let (there, here) = (read(source, &topic).await, read(destination, &topic).await);
+    for partition in 0..2 {
+        let values = |records: &[ReadRecord]| -> Vec<Vec<u8>> {
+            records
+                .iter()
+                .filter_map(|record| record.value.clone())
+                .collect()
+        };
+        let expected = values(&there[&partition]);
+        assert_eq!(
+            (expected.len(), here[&partition].len()),
+            (4_800, 4_800),
+            "{run}"
+        );
+        assert_eq!(values(&here[&partition]), expected, "{run}");
+        let mut headers = here[&partition].iter().map(|record| &record.headers);
+        assert!(headers.all(|all| all.len() == 2 && all[0].0 == "kept" && all[1].0 == PROVENANCE));
+    }
 }

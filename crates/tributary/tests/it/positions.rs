@@ -12,8 +12,8 @@ use test_support::workload::{Codec, Generator, Load, Mode, Shape};
 use tokio::time::Instant;
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, pair, program, stored,
-    transactions, unique, wait_for_offsets,
+    COPIED, MAPPED, NEW, OLD, Replicate, Run, committed, compared, new_topic, pair, program,
+    stored, transactions, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 875;
@@ -241,7 +241,9 @@ async fn the_offset_map_leads_from_every_record_to_its_copy() {
     };
     // Enough transactions that a segment of the map (128 runs) is full.
     let first = send(source, short, SEED, 700).await;
-    let command = Replicate::new(source, destination, &topic).named(&link);
+    let command = Replicate::new(source, destination, &topic)
+        .named(&link)
+        .with(&MAPPED);
     command.until_caught_up().await.ended_with(0).quiet();
     let second = send(source, transactions(SEED), SEED + 1, 500).await;
     let third = send(source, Mode::Idempotent, SEED + 2, 100).await;
@@ -309,7 +311,7 @@ async fn one_process_merges_two_clusters_and_keeps_positions_in_a_file() {
         new_topic(cluster, &topic, 2, &[]).await;
         let link = format!(
             "name={name}\nsrc.kafka.bootstrap.servers={}\ndest.kafka.bootstrap.servers={}\n\
-             topic.regex={topic}\ntopic.rename.format={name}.${{topic}}\n",
+             topic.regex={topic}\ntopic.rename.format={name}.${{topic}}\ntributary.offsets=map\n",
             crate::support::bootstrap(cluster),
             crate::support::bootstrap(central)
         );

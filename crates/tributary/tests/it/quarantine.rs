@@ -5,7 +5,9 @@ use test_support::kafka_cluster::KafkaCluster;
 use test_support::tools::{CONFIG_COMMAND, KafkaTools};
 use test_support::workload::{Codec, GeneratedRecord, Load};
 
-use crate::support::{COPIED, NEW, OLD, Replicate, committed, new_topic, pair, stored, unique};
+use crate::support::{
+    COPIED, NEW, OLD, Replicate, committed, new_topic, pair, stored, unique, wait_for_offsets,
+};
 
 const TIME: i64 = 1_735_689_600_000;
 
@@ -229,4 +231,61 @@ async fn refused_records_are_set_aside_and_can_be_copied_from_there() {
 async fn refused_records_are_set_aside_also_at_an_older_cluster() {
     let (source, destination) = pair(NEW, OLD).await;
     refused_records_are_set_aside(source, destination).await;
+}
+
+#[tokio::test]
+async fn after_kills_every_record_is_at_the_destination_or_in_the_quarantine() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("refusing-kills");
+    new_topic(source, &topic, 2, &[]).await;
+    new_topic(destination, &topic, 2, &[("cleanup.policy", "compact")]).await;
+    for round in 0..15 {
+        let batch = (0..10).map(|n| {
+            let text = format!("{round} {n}");
+            let key = (n != round % 10).then_some(text.as_str());
+            record(key, text.clone().into_bytes(), TIME + round)
+        });
+        Load::new(source.bootstrap(), &topic)
+            .codec(Codec::Lz4)
+            .send(batch.collect::<Vec<_>>())
+            .await
+            .expect("acknowledged");
+    }
+    let link = unique("link");
+    let own = [
+        "--set",
+        "topic.config.sync=false",
+        "--set",
+        "tributary.on.refused=quarantine",
+    ];
+    let copies = Replicate::new(source, destination, &topic)
+        .with(&own)
+        .named(&link);
+    for stage in 1..3 {
+        let process = copies.start();
+        wait_for_offsets(&stored(destination, &topic), stage * 40).await;
+        process.kill9();
+    }
+    let run = copies.until_caught_up().await.ended_with(0);
+    let there = judge::read_all(&committed(source, &topic), COPIED)
+        .await
+        .expect("readable");
+    let here = read(destination, &topic).await;
+    let aside = read(destination, &format!("{link}.quarantine")).await;
+    let found: Vec<ReadRecord> = here[&1].iter().chain(&aside[&1]).map(content).collect();
+    for record in &there[&1] {
+        let keyed = record.key.is_some();
+        assert!(found.contains(&content(record)), "{record:?}\n{run}");
+        assert_eq!(
+            here[&1].iter().any(|copy| copy.value == record.value),
+            keyed,
+            "{run}"
+        );
+    }
+    let text = format!(
+        "{} at the destination, {} set aside",
+        here[&1].len(),
+        aside[&1].len()
+    );
+    println!("{text}");
 }

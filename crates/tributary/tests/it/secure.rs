@@ -20,6 +20,7 @@ use crate::support::{
 
 mod kerberos;
 mod oauth;
+mod preflight;
 mod refused;
 mod rotation;
 

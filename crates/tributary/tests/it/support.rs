@@ -23,6 +23,8 @@ use tokio::sync::{Mutex, MutexGuard};
 pub(crate) const NEW: KafkaVersion = KafkaVersion::V4_3_1;
 /// The second version.
 pub(crate) const OLD: KafkaVersion = KafkaVersion::V3_9_1;
+/// Copies get the next free offsets, as where they cannot be preserved.
+pub(crate) const MAPPED: [&str; 2] = ["--set", "tributary.offsets=map"];
 /// Longest wait for a copy of a test's size to be complete, on a busy machine.
 pub(crate) const COPIED: Duration = Duration::from_secs(90);
 /// Nobody listens on port 1.

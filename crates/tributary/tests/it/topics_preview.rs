@@ -70,6 +70,9 @@ fn shows_every_topic(document: &Value, prefix: &str) {
         (&left["selected"], &left["destination"]),
         (&Value::from(false), &Value::Null)
     );
+    // Nothing is written yet, and which offsets its records will get is known.
+    assert_eq!(new["offsets"]["outlook"], "preserved", "{new}");
+    assert_eq!(new["offsets"]["padding"], 0, "{new}");
     let totals = &document["totals"];
     assert_eq!(
         (&totals["topics"], &totals["partitions"]),

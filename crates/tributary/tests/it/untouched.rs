@@ -3,7 +3,7 @@
 use test_support::raw;
 use test_support::workload::{Codec, Generator, Load, Mode, Shape};
 
-use crate::support::{NEW, OLD, Replicate, new_topic, pair, transactions, unique};
+use crate::support::{MAPPED, NEW, OLD, Replicate, new_topic, pair, transactions, unique};
 
 const SEED: u64 = 61;
 /// The header's length: the records, compressed or not, begin behind it.
@@ -87,7 +87,8 @@ async fn passes_untouched(codec: Codec, mode: Mode, from_old: bool) {
         .expect("acknowledged");
     // Small batches between the markers are merged where more than one answer is needed.
     let run = Replicate::new(source, destination, &topic)
-        .with(&["--set", "tributary.batch.merge.below=0"]);
+        .with(&["--set", "tributary.batch.merge.below=0"])
+        .with(&MAPPED);
     run.until_caught_up().await.ended_with(0).quiet();
 
     let fetch = async |cluster: &test_support::KafkaCluster| {

@@ -1,61 +1,193 @@
-//! Whose name AWS_MSK_IAM signs with.
+//! Whose name AWS_MSK_IAM signs with: the standard chain of AWS's own clients, and the options of the login module.
+//!
+//! Order: keys of the environment, web identity, container, profile, machine. `awsProfileName` asks for a profile,
+//! `awsRoleArn` for a role that what was found opens.
 
 use std::path::PathBuf;
 
 use crate::jaas::JaasEntry;
-use crate::security::{AwsCredentials, AwsKeys};
+use crate::security::{
+    AwsCredentials, AwsKeys, AwsProfile, AwsRole, AwsServices, ContainerToken, Endpoint,
+};
 
 use super::Builder;
+use super::oauth::parse_endpoint;
+
+const JAAS: &str = "sasl.jaas.config";
+/// How sessions of roles are named in AWS's logs.
+const SESSION: &str = "tributary";
 
 impl Builder<'_> {
     pub(super) fn aws(&mut self, jaas: Option<&JaasEntry>) -> Option<AwsCredentials> {
         let option = |name: &str| {
             jaas.and_then(|entry| entry.option(name))
                 .map(|value| value.expose().clone())
+                .filter(|value| !value.is_empty())
         };
-        if jaas.is_some_and(|entry| entry.options.iter().any(|(name, _)| is_of_role(name))) {
-            self.refuse(
-                "sasl.jaas.config",
-                "roles cannot be assumed yet",
-                "leave awsRole… out, and give credentials that have the rights themselves",
-            );
-            return None;
-        }
+        let services = self.aws_services()?;
+        let source = self.aws_source(option("awsProfileName"), &services)?;
+        let (arn, token_region) = (option("awsRoleArn"), option("awsStsRegion"));
+        let Some(arn) = arn else {
+            if ["awsRoleSessionName", "awsRoleExternalId"]
+                .iter()
+                .any(|name| option(name).is_some())
+            {
+                self.refuse(
+                    JAAS,
+                    "the options awsRoleSessionName and awsRoleExternalId say something about a role, and awsRoleArn \
+                     is missing",
+                    "add awsRoleArn=\"arn:aws:iam::…\"",
+                );
+                return None;
+            }
+            return Some(source);
+        };
+        let (token_service, token_region) = services.token_service(token_region.as_deref());
+        Some(AwsCredentials::Role {
+            source: Box::new(source),
+            role: Box::new(AwsRole {
+                arn,
+                session_name: option("awsRoleSessionName").unwrap_or_else(|| SESSION.to_owned()),
+                external_id: option("awsRoleExternalId"),
+                token_service,
+                token_region,
+                region: services.region,
+            }),
+        })
+    }
+
+    fn aws_services(&mut self) -> Option<AwsServices> {
         let region = self
             .environment("AWS_REGION")
             .or_else(|| self.environment("AWS_DEFAULT_REGION"));
-        let named = option("awsProfileName");
-        let id = self.environment("AWS_ACCESS_KEY_ID");
-        let secret = self.environment("AWS_SECRET_ACCESS_KEY");
-        if named.is_none()
-            && let (Some(access_key_id), Some(secret)) = (id, secret)
-        {
-            return Some(AwsCredentials::Keys(AwsKeys {
+        let sts = self.aws_endpoint(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])?;
+        let metadata = self.aws_endpoint(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"])?;
+        let keys = (
+            self.environment("AWS_ACCESS_KEY_ID"),
+            self.environment("AWS_SECRET_ACCESS_KEY"),
+        );
+        let environment = match keys {
+            (Some(access_key_id), Some(secret)) => Some(AwsKeys {
                 access_key_id,
                 secret_access_key: secret.into(),
                 session_token: self.environment("AWS_SESSION_TOKEN").map(Into::into),
-                region,
-            }));
+                region: region.clone(),
+            }),
+            _ => None,
+        };
+        Some(AwsServices {
+            region,
+            sts,
+            metadata: metadata.unwrap_or_else(|| link_local("169.254.169.254", "/")),
+            environment,
+        })
+    }
+
+    /// The first of these variables that is set; outside: whether they are in order.
+    #[expect(
+        clippy::option_option,
+        reason = "outside: whether there is a problem; inside: whether it is set"
+    )]
+    fn aws_endpoint(&mut self, names: &[&str]) -> Option<Option<Endpoint>> {
+        for name in names {
+            let Some(url) = self.environment(name) else {
+                continue;
+            };
+            let endpoint = parse_endpoint(&url);
+            if endpoint.is_none() {
+                self.missing(
+                    JAAS,
+                    format!("the environment's {name} is no address"),
+                    "write https://host/path there",
+                );
+                return None;
+            }
+            return Some(endpoint);
         }
+        Some(None)
+    }
+
+    fn aws_source(
+        &mut self,
+        profile: Option<String>,
+        services: &AwsServices,
+    ) -> Option<AwsCredentials> {
+        if profile.is_none() {
+            if let Some(keys) = &services.environment {
+                return Some(AwsCredentials::Keys(keys.clone()));
+            }
+            if let Some(found) = self
+                .web_identity(services)
+                .or_else(|| self.container(services))
+            {
+                return Some(found);
+            }
+        }
+        let chosen = profile.or_else(|| self.environment("AWS_PROFILE"));
+        let home = |name: &str| {
+            let home = self.environment("HOME")?;
+            Some(PathBuf::from(home).join(".aws").join(name))
+        };
         let file = self
             .environment("AWS_SHARED_CREDENTIALS_FILE")
             .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(self.environment("HOME")?).join(".aws/credentials")));
-        let Some(file) = file else {
+            .or_else(|| home("credentials"));
+        let config_file = self
+            .environment("AWS_CONFIG_FILE")
+            .map(PathBuf::from)
+            .or_else(|| home("config"));
+        let (Some(file), config_file) = (file, config_file) else {
             self.missing(
-                "sasl.jaas.config",
+                JAAS,
                 "AWS_MSK_IAM finds no credentials",
                 "set the environment's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE",
             );
             return None;
         };
-        let profile = named
-            .or_else(|| self.environment("AWS_PROFILE"))
-            .unwrap_or_else(|| "default".to_owned());
-        Some(AwsCredentials::Profile {
+        Some(AwsCredentials::Profile(Box::new(AwsProfile {
+            config_file: config_file.unwrap_or_else(|| file.with_file_name("config")),
             file,
-            profile,
-            region,
+            chosen: chosen.is_some(),
+            name: chosen.unwrap_or_else(|| "default".to_owned()),
+            services: services.clone(),
+        })))
+    }
+
+    fn web_identity(&self, services: &AwsServices) -> Option<AwsCredentials> {
+        let token_file = self.environment("AWS_WEB_IDENTITY_TOKEN_FILE")?.into();
+        let arn = self.environment("AWS_ROLE_ARN")?;
+        let session = self.environment("AWS_ROLE_SESSION_NAME");
+        let (token_service, token_region) = services.token_service(None);
+        Some(AwsCredentials::WebIdentity {
+            role: Box::new(AwsRole {
+                arn,
+                session_name: session.unwrap_or_else(|| SESSION.to_owned()),
+                external_id: None,
+                token_service,
+                token_region,
+                region: services.region.clone(),
+            }),
+            token_file,
+        })
+    }
+
+    fn container(&self, services: &AwsServices) -> Option<AwsCredentials> {
+        let relative = self.environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+        let endpoint = match relative {
+            Some(path) => link_local("169.254.170.2", &path),
+            None => parse_endpoint(&self.environment("AWS_CONTAINER_CREDENTIALS_FULL_URI")?)?,
+        };
+        let file = self.environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+        let token = match file {
+            Some(path) => Some(ContainerToken::File(path.into())),
+            None => self
+                .environment("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+                .map(|token| ContainerToken::Value(token.into())),
+        };
+        Some(AwsCredentials::Container {
+            endpoint,
+            token,
+            region: services.region.clone(),
         })
     }
 
@@ -66,6 +198,11 @@ impl Builder<'_> {
     }
 }
 
-fn is_of_role(option: &str) -> bool {
-    option.starts_with("awsRole") || option == "awsStsRegion"
+fn link_local(host: &str, path: &str) -> Endpoint {
+    Endpoint {
+        tls: false,
+        host: host.to_owned(),
+        port: 80,
+        path: path.to_owned(),
+    }
 }

@@ -7,8 +7,8 @@ use crate::jaas::JaasEntry;
 use crate::key::parse_boolean;
 use crate::raw::RawEntry;
 use crate::security::{
-    Assertion, AssertionAlgorithm, Endpoint, OAuth, Refresh, SignedAssertion, TlsSettings,
-    TokenSource,
+    Assertion, AssertionAlgorithm, Endpoint, LoginRetry, OAuth, Refresh, SignedAssertion,
+    TlsSettings, TokenSource,
 };
 
 use super::Builder;
@@ -50,6 +50,8 @@ impl Builder<'_> {
                 .millis("sasl.login.read.timeout.ms")
                 .unwrap_or(DEFAULT_TIMEOUT),
             refresh: self.refresh(),
+            retry: self.login_retry(),
+            claims: self.claims(),
         })
     }
 
@@ -263,21 +265,37 @@ impl Builder<'_> {
                 .and_then(|text| text.parse().ok())
                 .map(Duration::from_secs)
         };
-        let factor = self
-            .text("sasl.login.refresh.window.factor")
-            .and_then(|text| text.parse::<f64>().ok())
-            .map(|factor| factor.clamp(0.5, 1.0));
         Refresh {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "between 500 and 1000"
-            )]
-            window_per_mille: factor.map_or(defaults.window_per_mille, |f| (f * 1000.0) as u32),
+            window_per_mille: self
+                .per_mille("sasl.login.refresh.window.factor")
+                .map_or(defaults.window_per_mille, |share| share.max(500)),
+            jitter_per_mille: self
+                .per_mille("sasl.login.refresh.window.jitter")
+                .unwrap_or(defaults.jitter_per_mille),
             min_period: seconds("sasl.login.refresh.min.period.seconds")
                 .unwrap_or(defaults.min_period),
             buffer: seconds("sasl.login.refresh.buffer.seconds").unwrap_or(defaults.buffer),
         }
+    }
+
+    fn login_retry(&self) -> LoginRetry {
+        let defaults = LoginRetry::default();
+        let pause = |name: &str, otherwise| self.millis(name).unwrap_or(otherwise);
+        LoginRetry {
+            first: pause("sasl.login.retry.backoff.ms", defaults.first),
+            longest: pause("sasl.login.retry.backoff.max.ms", defaults.longest),
+        }
+    }
+
+    /// Without these keys the broker alone judges a token, which need not be readable for us then.
+    fn claims(&self) -> Vec<(&'static str, String)> {
+        [
+            "sasl.oauthbearer.scope.claim.name",
+            "sasl.oauthbearer.sub.claim.name",
+        ]
+        .into_iter()
+        .filter_map(|key| Some((key, self.text(key)?.to_owned())))
+        .collect()
     }
 
     fn millis(&self, name: &str) -> Option<Duration> {
@@ -306,7 +324,7 @@ fn simple(class: &str) -> &str {
     class.rsplit('.').next().unwrap_or(class)
 }
 
-fn parse_endpoint(url: &str) -> Option<Endpoint> {
+pub(super) fn parse_endpoint(url: &str) -> Option<Endpoint> {
     let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (None, Some(rest)) => (false, rest),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
-use kafka_wire::types::{TopicId, TopicName, TopicPartition};
+use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::change::Changes;
-use super::super::partition::{Leader, Stop};
+use super::super::partition::{Leader, Partition, Stop};
 use super::super::recovery::Landed;
 use crate::offset_map::Segment;
+use crate::placement::Grants;
 use crate::position::Position;
 
 /// Number of a partition within one data plane; never used twice.
@@ -49,6 +50,12 @@ pub(crate) struct Settings {
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.
     pub(crate) on_recreate: OnRecreate,
+    /// Which offsets records get.
+    pub(crate) offsets: OffsetSettings,
+    /// Who may be given rights at the destination.
+    pub(crate) grants: Grants,
+    /// How long a request may be carried out after its connection has ended.
+    pub(crate) settle: Duration,
 }
 
 /// A partition to copy.
@@ -110,7 +117,49 @@ pub(crate) struct EstablishOrder {
     pub(crate) readings: u32,
     /// Whether others of the link write to the same destination partition.
     pub(crate) shared: bool,
+    /// Whether records are changed or left out on their way.
+    pub(crate) changed: bool,
     pub(crate) on_gap: OnGap,
+    pub(crate) offsets: OffsetSettings,
+    /// Whether records may have been left out.
+    pub(crate) leaves_out: bool,
+    /// Whether this process has not yet begun it.
+    pub(crate) first: bool,
+    /// Whether the position has to be stored before anything is written, whatever is found.
+    pub(crate) store_first: bool,
+    /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
+    /// since, once it was.
+    pub(crate) doubt: Option<(i64, Option<i64>)>,
+}
+
+impl EstablishOrder {
+    /// What is known of a partition whose leaders have been found.
+    pub(super) fn new(
+        settings: &Settings,
+        index: Index,
+        partition: &Partition,
+        destination_id: TopicId,
+    ) -> Self {
+        Self {
+            index,
+            source: partition.source.clone(),
+            source_id: partition.source_id,
+            destination: partition.destination.clone(),
+            destination_id,
+            position: partition.position.clone(),
+            start: partition.start,
+            raise_epoch: partition.raise_epoch,
+            readings: partition.readings,
+            shared: settings.shared,
+            changed: !partition.changes.is_empty(),
+            on_gap: settings.on_gap,
+            offsets: settings.offsets,
+            leaves_out: settings.on_refused != OnRefused::Stop,
+            first: partition.life == 0,
+            store_first: partition.store_first,
+            doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+        }
+    }
 }
 
 impl EstablishOrder {
@@ -135,11 +184,72 @@ pub(crate) enum Established {
         repeated: i64,
         /// The source's last stable offset.
         end: i64,
+        /// What was found out about offsets.
+        ground: Ground,
     },
+    /// The destination's log ended here, and may still grow by what was sent before: again after a while.
+    Unsettled(i64),
     /// Again after a pause.
     Retry(String),
     /// The destination's log seems shorter than it was; again after a pause, to be sure.
     Behind(String),
     /// An operator is needed.
     Stop(Stop),
+    /// Somebody else has written where offsets are preserved.
+    Foreign(Stop),
+    /// Offsets cannot be preserved any more.
+    CannotPlace(Stop),
+}
+
+/// What establishing found out about the offsets of a partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Ground {
+    /// Whether the destination's cleaner takes the topic.
+    pub(crate) compacted: bool,
+    /// Whether records of the destination topic may be deleted in front.
+    pub(crate) deletes: bool,
+    pub(crate) source_start: i64,
+    pub(crate) destination_start: i64,
+    /// Why its offsets are mapped, or how they came to be preserved.
+    pub(crate) reason: String,
+}
+
+/// Gaps of partitions with the same leader, to be filled with markers.
+#[derive(Clone, Debug)]
+pub(crate) struct FillOrder {
+    pub(crate) node: NodeId,
+    pub(crate) gaps: Vec<FillGap>,
+}
+
+/// One of them, or its first part.
+#[derive(Clone, Debug)]
+pub(crate) struct FillGap {
+    pub(crate) index: Index,
+    /// In which life of the partition that was.
+    pub(crate) life: u64,
+    pub(crate) partition: TopicPartition,
+    pub(crate) marker: ProducerIdentity,
+    pub(crate) coordinator_epoch: i32,
+    /// How many offsets.
+    pub(crate) count: i64,
+    /// Where the log has to end then.
+    pub(crate) end: i64,
+}
+
+/// What became of a gap.
+#[derive(Clone, Debug)]
+pub(crate) enum Filled {
+    /// The log ends here.
+    End(i64),
+    /// Nothing was written.
+    Refused(kafka_wire::error_code::ErrorCode),
+    /// Whether anything was, or will be, is not known.
+    Unknown(String),
+}
+
+/// Log starts to be moved, of partitions with the same leader.
+#[derive(Clone, Debug)]
+pub(crate) struct TrimOrder {
+    pub(crate) node: NodeId,
+    pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::decode::Rules;
 use super::super::partition::{Partition, Phase};
-use super::super::route::{Blocked, Routed};
+use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::{Core, Index};
 
@@ -229,7 +229,7 @@ impl Core {
         if fetched.last_stable >= 0 {
             partition.end = Some((fetched.last_stable, now));
         }
-        let routed = fetched.routed;
+        let mut routed = fetched.routed;
         // What was left out before a restart is met again.
         let known = partition.skipped_up_to;
         for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
@@ -245,11 +245,15 @@ impl Core {
         if routed.has_holes {
             partition.recovery.distrust_numbers();
         }
-        for piped in routed.batches {
-            partition.read(piped, &mut self.decoder);
+        let mut placed = true;
+        for piped in std::mem::take(&mut routed.batches) {
+            placed = placed && partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
-        partition.pass_over(routed.next, routed.leader_epoch, routed.dropped);
+        // Where something could not be placed, reading does not go on.
+        if placed && routed.next > fetched.asked {
+            partition.has_read(&routed);
+        }
         let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
@@ -259,12 +263,12 @@ impl Core {
             let trouble = "what landed is not what the source holds; it is copied again";
             return self.restart(index, trouble.to_owned(), now);
         }
-        let news = routed.next != fetched.asked || routed.blocked.is_some();
+        let news = routed.next != fetched.asked || routed.blocked.is_some() || !placed;
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
             partition.recover();
         }
-        if let Some(blocked) = routed.blocked {
+        if let Some(blocked) = routed.blocked.filter(|_| placed) {
             partition.blocked = Some(blocked);
         }
         if news {
@@ -317,6 +321,11 @@ impl Core {
             return;
         };
         // What was damaged on the way is whole when it is read again; once is enough to know.
+        let blocked = partition.blocked.as_ref();
+        let cannot_be_placed = blocked.is_some_and(|b| b.cause == Cause::CannotPlace);
+        if cannot_be_placed && partition.halted.is_none() {
+            return self.cannot_place(index, stop, now);
+        }
         let damaged = partition.blocked.as_ref().is_some_and(Blocked::is_damage);
         if damaged && partition.count_refusal(stop.offset.unwrap_or(-1)) < 2 {
             let trouble = format!("{}; it is read again", stop.reason);

@@ -1,9 +1,10 @@
 //! Topics that are not those a position belongs to.
 
-use kafka_wire::types::TopicId;
+use config::link::OnRecreate;
+use kafka_wire::types::{TopicId, TopicName};
 
 use super::super::partition::{Partition, Stop};
-use super::Place;
+use super::{Core, Index, Place};
 
 /// Whether two ids are of different topics; clusters older than topic ids have none.
 pub(super) fn differs(known: TopicId, found: TopicId) -> bool {
@@ -46,4 +47,29 @@ pub(super) fn recreated(
         });
     }
     None
+}
+
+impl Core {
+    /// The stored position belongs to a copy under another name.
+    pub(super) fn moved(&mut self, index: Index, before: &TopicName) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let offset = partition.position.as_ref().map(|p| p.offset.0);
+        let stop = Stop {
+            state: "destination-renamed",
+            offset,
+            reason: format!(
+                "the position of this link belongs to the copy {before}; records before source offset {} are not in {}. \
+                 Use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
+                 source still has",
+                offset.unwrap_or(0),
+                partition.destination.topic
+            ),
+        };
+        match self.settings.on_recreate {
+            OnRecreate::Stop => self.stop(index, stop),
+            OnRecreate::Restart => partition.begin_anew(&stop),
+        }
+    }
 }

@@ -60,7 +60,8 @@ impl Writer {
 #[derive(Debug)]
 pub(super) struct Call {
     node: NodeId,
-    partitions: Vec<(TopicPartition, Index)>,
+    /// With the newest time of the batch's records.
+    partitions: Vec<(TopicPartition, Index, i64)>,
 }
 
 impl Core {
@@ -76,6 +77,13 @@ impl Core {
             .send
             .as_ref()
             .is_some_and(|send| send.sendable(self.settings.max_in_flight).is_some());
+        if partition
+            .send
+            .as_ref()
+            .is_some_and(|send| send.gap().is_some())
+        {
+            self.gaps.insert(index);
+        }
         if sendable && !partition.queued_for_send {
             partition.queued_for_send = true;
             self.writers.entry(node).or_default().ready.push_back(index);
@@ -137,14 +145,16 @@ impl Core {
                 }
                 continue;
             }
-            let Some((header, payload)) = partition.send.as_mut().and_then(|send| send.send(tag))
+            let Some((header, payload, time)) =
+                partition.send.as_mut().and_then(|send| send.send(tag))
             else {
                 continue;
             };
             bytes += size;
             partition.open_calls += 1;
             named.insert(partition.destination.clone());
-            call.partitions.push((partition.destination.clone(), index));
+            let destination = partition.destination.clone();
+            call.partitions.push((destination, index, time));
             let produced = ProducePartition {
                 partition: partition.destination.partition,
                 header,
@@ -195,7 +205,7 @@ impl Core {
             .iter()
             .flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)))
             .peekable();
-        for (destination, index) in call.partitions {
+        for (destination, index, time) in call.partitions {
             let id = self.destination_id(index);
             // Brokers answer in the order of the request; anything else is searched for.
             let in_order = answers.next_if(|(topic, p)| is(topic, p, &destination, id));
@@ -209,7 +219,10 @@ impl Core {
             });
             match found {
                 Some(answer) => self.take_answer(index, tag, answer, now),
-                None => self.in_doubt(index, tag, "the answer does not name the partition", now),
+                None => {
+                    self.doubt(index, time, now);
+                    self.in_doubt(index, tag, "the answer does not name the partition", now);
+                }
             }
             self.after_call(index, now);
         }
@@ -228,7 +241,8 @@ impl Core {
             let Some(call) = self.end_call(*tag) else {
                 continue;
             };
-            for (_, index) in call.partitions {
+            for (_, index, time) in call.partitions {
+                self.doubt(index, time, now);
                 self.in_doubt(index, *tag, &error, now);
                 self.after_call(index, now);
             }
@@ -257,7 +271,7 @@ impl Core {
         if let Some(writer) = self.writers.get_mut(&call.node) {
             writer.open = writer.open.saturating_sub(1);
         }
-        for (_, index) in &call.partitions {
+        for (_, index, _) in &call.partitions {
             if let Some(partition) = self.partitions.get_mut(index) {
                 partition.open_calls = partition.open_calls.saturating_sub(1);
             }
@@ -266,7 +280,7 @@ impl Core {
     }
 
     /// A partition that waited for its calls to end may be looked at again.
-    fn after_call(&mut self, index: Index, now: Instant) {
+    pub(super) fn after_call(&mut self, index: Index, now: Instant) {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
@@ -293,10 +307,18 @@ impl Core {
             Some(Ok(done)) => {
                 partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
+                partition.pad(&mut self.filler);
+                let trims = partition.has_start_to_set();
                 self.mark_changed(index);
+                if trims {
+                    self.trim_later(index);
+                }
                 self.queue_for_send(index);
                 self.touch_reader(index);
                 self.settle_blocked(index, now);
+            }
+            Some(Err(displaced)) if partition.preserved().is_some() => {
+                self.displaced(index, displaced, now);
             }
             Some(Err(displaced)) => {
                 let offset = partition.position.as_ref().map(|p| p.offset.0);

@@ -17,6 +17,7 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
 use super::Readings;
+use crate::placement::Topic;
 use crate::position::Position;
 
 /// Bytes per request while the destination's tail is read.
@@ -26,6 +27,10 @@ const TAIL_BYTES: i32 = 4 * 1024 * 1024;
 const DESCRIBED_TOPICS: usize = 500;
 /// The setting of a topic that bounds its batches.
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+/// The setting of a topic that says what becomes of old records.
+const CLEANUP_POLICY: &str = "cleanup.policy";
+/// The setting of a topic that bounds how old records are.
+const OLDEST: &str = "message.timestamp.before.max.ms";
 
 pub(super) fn pick(
     side: &str,
@@ -105,22 +110,34 @@ pub(super) async fn offsets_at_time(
     Ok(offsets)
 }
 
-/// The largest batch that each destination topic takes. Without the right to read settings there is
-/// none: the limit then shows when a batch is refused.
-pub(super) async fn size_limits(
+/// What was found out about a destination topic.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TopicSettings {
+    /// The largest batch it takes.
+    pub(super) max_message_bytes: Option<u32>,
+    pub(super) topic: Topic,
+}
+
+/// What each destination topic takes, and what becomes of its records. Without the right to read settings
+/// nothing is known: a limit then shows when a batch is refused.
+pub(super) async fn topic_settings(
     destination: &Cluster,
     partitions: &[TopicPartition],
-) -> HashMap<TopicName, u32> {
+) -> HashMap<TopicName, TopicSettings> {
     let topics: BTreeSet<&TopicName> = partitions.iter().map(|p| &p.topic).collect();
     let topics: Vec<&TopicName> = topics.into_iter().collect();
-    let mut limits = HashMap::new();
+    let mut settings = HashMap::new();
     for chunk in topics.chunks(DESCRIBED_TOPICS) {
         let resources = chunk
             .iter()
             .map(|topic| ConfigQuery {
                 kind: ResourceKind::Topic,
                 name: topic.to_string(),
-                keys: Some(vec![MAX_MESSAGE_BYTES.to_owned()]),
+                keys: Some(
+                    [MAX_MESSAGE_BYTES, CLEANUP_POLICY, OLDEST]
+                        .map(str::to_owned)
+                        .to_vec(),
+                ),
             })
             .collect();
         let request = DescribeConfigsRequest { resources };
@@ -128,16 +145,28 @@ pub(super) async fn size_limits(
             continue;
         };
         for resource in answer.resources {
-            let limit = resource.entries.iter().find_map(|entry| {
-                let named = entry.name == MAX_MESSAGE_BYTES;
-                named.then(|| entry.value.as_ref()?.parse().ok()).flatten()
-            });
-            if let Some(limit) = limit {
-                limits.insert(TopicName::from(resource.name), limit);
+            let value = |name: &str| {
+                let entry = resource.entries.iter().find(|entry| entry.name == name)?;
+                entry.value.as_deref()
+            };
+            if resource.error != ErrorCode::NONE {
+                continue;
             }
+            let policies = value(CLEANUP_POLICY).unwrap_or("delete").split(',');
+            let policies: Vec<&str> = policies.map(str::trim).collect();
+            let oldest = value(OLDEST).and_then(|text| text.parse().ok());
+            let found = TopicSettings {
+                max_message_bytes: value(MAX_MESSAGE_BYTES).and_then(|text| text.parse().ok()),
+                topic: Topic {
+                    compacted: policies.contains(&"compact"),
+                    deletes: policies.contains(&"delete"),
+                    refuses_old: oldest.is_some_and(|oldest: i64| oldest < i64::MAX),
+                },
+            };
+            settings.insert(TopicName::from(resource.name), found);
         }
     }
-    limits
+    settings
 }
 
 pub(super) enum Tail {

@@ -17,6 +17,7 @@ fn position() -> Position {
         destination_end: Destination(140),
         producer: PRODUCER,
         sequence: 10,
+        placement: Placement::Mapped,
     }
 }
 
@@ -30,12 +31,14 @@ fn readings() -> Readings {
         epoch_end: Some(1000),
         destination_start: 0,
         destination_end: 140,
+        topic: placement::Topic::UNKNOWN,
     }
 }
 
 fn order(on_gap: OnGap) -> EstablishOrder {
     EstablishOrder {
         shared: false,
+        changed: false,
         index: 0,
         source: TopicPartition::new("s".into(), 0),
         source_id: TopicId([1; 16]),
@@ -46,6 +49,11 @@ fn order(on_gap: OnGap) -> EstablishOrder {
         raise_epoch: false,
         readings: 0,
         on_gap,
+        offsets: Default::default(),
+        leaves_out: false,
+        first: false,
+        store_first: false,
+        doubt: None,
     }
 }
 
@@ -123,6 +131,11 @@ fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> St
             format!("{} at {:?}", stop.state, stop.offset)
         }
         Established::Retry(trouble) | Established::Behind(trouble) => trouble,
+        other @ (Established::Unsettled(_)
+        | Established::Foreign(_)
+        | Established::CannotPlace(_)) => {
+            panic!("only where offsets are preserved: {other:?}")
+        }
     }
 }
 
@@ -435,6 +448,7 @@ fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
     assert_eq!(landed_in(&order(OnGap::Stop), gone), [at(140, 100)]);
     let merged = EstablishOrder {
         shared: true,
+        changed: false,
         ..order(OnGap::Stop)
     };
     assert_eq!(landed_in(&merged, gone), []);

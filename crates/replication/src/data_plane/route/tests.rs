@@ -321,11 +321,23 @@ fn wrapper(last: i64, messages: &[Bytes]) -> Bytes {
 }
 
 fn old_entry(offset: i64, codec: u8, value: &[u8]) -> Bytes {
+    old_record(offset, codec, 1_000, None, Some(value))
+}
+
+fn old_record(
+    offset: i64,
+    codec: u8,
+    time: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Bytes {
     let mut body = vec![1, codec];
-    body.extend_from_slice(&1_000_i64.to_be_bytes());
-    body.extend_from_slice(&(-1_i32).to_be_bytes());
-    body.extend_from_slice(&i32::try_from(value.len()).expect("small").to_be_bytes());
-    body.extend_from_slice(value);
+    body.extend_from_slice(&time.to_be_bytes());
+    for part in [key, value] {
+        let length = part.map_or(-1, |part| i32::try_from(part.len()).expect("small"));
+        body.extend_from_slice(&length.to_be_bytes());
+        body.extend_from_slice(part.unwrap_or_default());
+    }
     // CRC-32, bit by bit.
     let checksum = !body.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {

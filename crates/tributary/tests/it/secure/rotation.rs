@@ -1,5 +1,9 @@
 //! Credentials that change while records are copied: nothing is lost, nothing is there twice, nothing is restarted.
 
+use test_support::eventually::eventually;
+use test_support::tools::{self, KafkaTools};
+
+use super::preflight::Files;
 use super::*;
 
 /// Copies for a while over connections that have to be renewed again and again, and `change`s something in between.
@@ -70,6 +74,57 @@ async fn certificates_tokens_and_passwords_are_replaced_while_records_are_copied
             .await
             .expect("changed");
         certificates::write(&secrets, "scram=planted-changed-6Hb2\n").expect("written");
+    })
+    .await;
+}
+
+/// Gives a listener of all brokers another certificate while they run, with Kafka's own tool.
+async fn present(cluster: &KafkaCluster, listener: &str, certificate: &Path) {
+    let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
+    let location = certificate.display();
+    let change = format!("listener.name.{listener}.ssl.keystore.location={location}");
+    let bootstrap = cluster.bootstrap();
+    for node in cluster.nodes() {
+        let node = node.id().to_string();
+        let whom = ["--entity-type", "brokers", "--entity-name", &node];
+        let alter = ["--bootstrap-server", &bootstrap, "--alter", "--add-config"];
+        let arguments = [&alter[..], &[&change], &whom].concat();
+        let done = kafka.run(tools::CONFIG_COMMAND, &arguments).await;
+        done.expect("changed");
+    }
+}
+
+#[tokio::test]
+async fn certificates_of_brokers_are_replaced_by_another_authority_while_records_are_copied() {
+    let pair = pair(OLD, NEW).await;
+    let way = plain(&pair.material);
+    copies_through(&pair, &way, &way, true, async |pair| {
+        let material = &pair.material;
+        let next = Authority::new("The next authority").expect("an authority");
+        // As it is done: first both are trusted, then brokers change, then only the new one is trusted.
+        let both = format!("{}{}", material.authority.certificate(), next.certificate());
+        certificates::write(&material.path("ca.pem"), &both).expect("written");
+        let hosts = ["localhost", "127.0.0.1", "next.example"];
+        let issued = next.issue("broker", &hosts);
+        let path = material.path("next.pem");
+        certificates::write(&path, &issued.expect("a certificate").pem()).expect("written");
+        for cluster in [&pair.source, &pair.destination] {
+            present(cluster, "both", &path).await;
+        }
+        let [from, to] = [&pair.source, &pair.destination].map(|cluster| addresses(cluster, &way));
+        let settings = way.settings.as_str();
+        let sides = [(from.as_str(), settings), (to.as_str(), settings)];
+        let files = Files::new("seen", sides[0], sides[1], "topic.regex=nothing\n");
+        eventually("the new certificates on both sides", COPIED, async || {
+            let shown = files.preflight(&["-o", "json"]).await.output;
+            match shown.matches("next.example").count() {
+                2 => Ok(()),
+                _ => Err(shown),
+            }
+        })
+        .await
+        .expect("brokers take them");
+        certificates::write(&material.path("ca.pem"), next.certificate()).expect("written");
     })
     .await;
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
+use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::batch::{BatchBuilder, BatchHeader};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
@@ -93,6 +93,9 @@ pub(super) fn settings() -> Settings {
         on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
+        offsets: OffsetSettings::default(),
+        grants: Default::default(),
+        settle: Duration::from_secs(5),
     }
 }
 
@@ -121,6 +124,7 @@ pub(super) fn position(offset: i64, end: i64, sequence: i32) -> Position {
         destination_end: Destination(end),
         producer: ProducerIdentity { id: 7, epoch: 0 },
         sequence,
+        placement: Default::default(),
     }
 }
 
@@ -275,6 +279,7 @@ impl Scene {
             max_message_bytes: self.max_message_bytes,
             store_first,
             end: 0,
+            ground: Default::default(),
         };
         self.core.on_established(order.index, outcome, self.now);
     }

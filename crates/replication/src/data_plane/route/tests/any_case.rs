@@ -24,6 +24,8 @@ type Seen = (
 #[derive(Clone, Debug)]
 struct Given {
     codec: u8,
+    /// In message format 1: without headers, compressed in a wrapper.
+    old: bool,
     append_time: bool,
     records: Vec<(i32, BuiltRecord)>,
     missing_behind: i32,
@@ -73,10 +75,12 @@ fn record() -> impl Strategy<Value = (i32, BuiltRecord)> {
 fn given() -> impl Strategy<Value = Given> {
     let behind = prop_oneof![3 => Just(0), 1 => 1..5_i32];
     let records = prop::collection::vec(record(), 1..12);
-    (0..5_u8, prop::bool::weighted(0.2), records, behind).prop_map(
-        |(codec, append_time, records, missing_behind)| Given {
+    let rarely = || prop::bool::weighted(0.2);
+    (0..5_u8, rarely(), rarely(), records, behind).prop_map(
+        |(codec, old, append_time, records, missing_behind)| Given {
             codec,
-            append_time,
+            old,
+            append_time: append_time && !old,
             records,
             missing_behind,
         },
@@ -110,6 +114,40 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 const BASE_TIME: i64 = 1_700_000_000_000;
+
+/// Messages in format 1, or a wrapper of them.
+fn build_old(given: &Given, base: i64) -> (Bytes, Vec<Seen>, i64) {
+    let codec = [
+        Codec::None,
+        Codec::Gzip,
+        Codec::Snappy,
+        Codec::Lz4,
+        Codec::None,
+    ];
+    let codec = codec[usize::from(given.codec)];
+    let mut delta = -1;
+    let (mut messages, mut seen) = (Vec::new(), Vec::new());
+    for (gap, record) in &given.records {
+        delta += 1 + i64::from(*gap);
+        let offset = if codec == Codec::None {
+            base + delta
+        } else {
+            delta
+        };
+        let time = BASE_TIME + record.timestamp_delta;
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        messages.extend(old_record(offset, 0, time, key, value));
+        let (key, value) = (record.key.clone(), record.value.clone());
+        seen.push((base + delta, time, key, value, Vec::new()));
+    }
+    if codec != Codec::None {
+        let mut compressor = Compressor::new();
+        let compression = Compression::new(codec).expect("a known codec");
+        let payload = compressor.compress(compression, &messages).to_vec();
+        messages = old_record(base + delta, given.codec, BASE_TIME, None, Some(&payload)).to_vec();
+    }
+    (messages.into(), seen, base + delta + 1)
+}
 
 /// The batch as a broker holds it, what it says, and the offset behind it.
 fn build(given: &Given, base: i64) -> (Bytes, Vec<Seen>, i64) {
@@ -238,7 +276,10 @@ proptest! {
             if index == 1 {
                 second = Some(base);
             }
-            let (bytes, mut seen, end) = build(batch, base);
+            let (bytes, mut seen, end) = match batch.old {
+                true => build_old(batch, base),
+                false => build(batch, base),
+            };
             if batch.append_time && !case.keep_append_time {
                 // Their producers' times are kept.
                 for (record, (_, built)) in seen.iter_mut().zip(&batch.records) {

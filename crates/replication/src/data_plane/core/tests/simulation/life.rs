@@ -169,6 +169,9 @@ impl Life {
             on_refused,
             on_gap,
             on_recreate: OnRecreate::Stop,
+            offsets: Default::default(),
+            grants: Default::default(),
+            settle: Duration::from_secs(5),
         };
         let mut life = Self {
             random,

@@ -188,6 +188,14 @@ impl SourceLog {
         self.removed.extend(gone);
     }
 
+    /// Its log began somewhere before this life, perhaps inside a batch.
+    pub(super) fn begin_later(&mut self, random: &mut SmallRng) {
+        for _ in 0..random.random_range(1..6) {
+            self.grow(random);
+        }
+        self.move_start(random);
+    }
+
     pub(super) fn move_leader(&mut self, random: &mut SmallRng) {
         self.leader.node = NodeId(random.random_range(1..3));
         self.leader.epoch += 1;
@@ -245,6 +253,8 @@ pub(super) struct DestinationLog {
     pub(super) is_cleaned: bool,
     batches: Vec<RawBatch>,
     producers: HashMap<i64, Known>,
+    /// Coordinator epochs of producers' markers.
+    coordinators: HashMap<i64, i32>,
     /// Source partition and offset of every record of ours, with its own offset.
     pub(super) records: Vec<((usize, i64), i64)>,
     /// Where a record of ours came first.
@@ -263,6 +273,7 @@ impl DestinationLog {
             is_cleaned: false,
             batches: Vec::new(),
             producers: HashMap::new(),
+            coordinators: HashMap::new(),
             records: Vec::new(),
             places: HashMap::new(),
         }
@@ -402,7 +413,13 @@ impl DestinationLog {
         }
         let batch = RawBatch::parse(bytes.freeze()).expect("written well formed");
         self.end = batch.info().next_offset();
-        for record in records(&batch).expect("uncompressed") {
+        // Only filler is compressed.
+        let holds_records = batch.header().codec() == Codec::None;
+        for record in holds_records
+            .then(|| records(&batch).expect("uncompressed"))
+            .into_iter()
+            .flatten()
+        {
             if let Some(origin) = origin(&record) {
                 self.records.push((origin, record.offset));
                 self.places.entry(origin).or_insert(record.offset);
@@ -410,6 +427,36 @@ impl DestinationLog {
         }
         self.batches.push(batch);
         base
+    }
+
+    /// Takes a marker as a broker does: not idempotent, but fenced.
+    pub(super) fn mark(
+        &mut self,
+        producer: ProducerIdentity,
+        coordinator_epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        let known = self.coordinators.entry(producer.id).or_default();
+        if coordinator_epoch < *known {
+            return Err(ErrorCode::TRANSACTION_COORDINATOR_FENCED);
+        }
+        *known = coordinator_epoch;
+        let marker = control_batch(self.end, producer, ControlType::Commit);
+        let marker = RawBatch::parse(marker).expect("built well formed");
+        self.end = marker.info().next_offset();
+        self.batches.push(marker);
+        Ok(())
+    }
+
+    /// The broker forgets who wrote, as it does where records are old.
+    pub(super) fn forget(&mut self) {
+        self.producers.clear();
+        self.coordinators.clear();
+    }
+
+    /// The batches that overlap some offsets.
+    pub(super) fn between(&self, from: i64, to: i64) -> Vec<RawBatch> {
+        let overlaps = |b: &&RawBatch| b.info().next_offset() > from && b.info().base_offset < to;
+        self.batches.iter().filter(overlaps).cloned().collect()
     }
 
     /// Headers of the batches from `offset` on.

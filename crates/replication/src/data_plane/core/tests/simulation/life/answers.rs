@@ -194,6 +194,7 @@ impl Life {
             destination_start: 0,
             destination_end: destination.end,
             at_time: None,
+            topic: crate::placement::Topic::UNKNOWN,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };
         match &order.position {
@@ -229,6 +230,7 @@ impl Life {
                     store_first: true,
                     repeated: 0,
                     end: readings.end,
+                    ground: Default::default(),
                 }
             }
         }

@@ -1,0 +1,290 @@
+//! Where a partition goes on whose records have the offsets they have at the source: at the end of the
+//! destination's log, if that is what the source has there.
+//!
+//! ```text
+//!   destination   … [ours][ours][marker] ── end ──▶ source offset = end
+//!                         └── compared with the source's records at the same offsets
+//! ```
+//!
+//! Decisions are in [`go_on`] and [`compare`], which are pure.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use config::link::OnGap;
+use kafka_wire::batch::{BatchInfo, RawBatch};
+use kafka_wire::record::{DecodeError, RecordDecoder};
+
+use super::{Readings, Stop};
+use crate::data_plane::core::{EstablishOrder, Established, Ground};
+use crate::position::{Placement, Position, Preserved, advance_sequence};
+use crate::side::{Destination, Source};
+
+/// Largest payload of a batch that is compared, decompressed.
+const DECOMPRESSED: usize = 400 * 1024 * 1024;
+
+/// What stands at the end of a destination partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ending {
+    /// Headers of what was written since the position was stored.
+    pub(super) since: Vec<BatchInfo>,
+    /// The last batch with records.
+    pub(super) last: Option<RawBatch>,
+    /// What the source has at the offsets of that batch.
+    pub(super) comparison: Comparison,
+}
+
+/// How the last batch compares with the source's records at its offsets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Comparison {
+    /// Records that are equal.
+    pub(super) equal: usize,
+    /// The first offset at which the source has another record.
+    pub(super) differs: Option<i64>,
+}
+
+/// Records by offset, each as a number that differs where key, value or headers do.
+pub(super) type Digests = BTreeMap<i64, u64>;
+
+/// Digests of a batch's records.
+pub(super) fn digests(batch: &RawBatch) -> Result<Digests, DecodeError> {
+    let mut decoder = RecordDecoder::new();
+    let mut digests = Digests::new();
+    for record in decoder.batch(batch, DECOMPRESSED)? {
+        let record = record?;
+        let mut hasher = DefaultHasher::new();
+        (record.key(), record.value()).hash(&mut hasher);
+        for header in record.headers().iter() {
+            (header.key, header.value).hash(&mut hasher);
+        }
+        digests.insert(record.offset(), hasher.finish());
+    }
+    Ok(digests)
+}
+
+/// Compares what stands at some offsets. Where the source has nothing, or a record that is left out, a copy of
+/// its next record may stand.
+pub(super) fn compare(
+    copy: &Digests,
+    markers: &[i64],
+    original: &Digests,
+    leaves_out: bool,
+) -> Comparison {
+    let mut comparison = Comparison {
+        equal: 0,
+        // One marker too many takes the offset of a record.
+        differs: markers
+            .iter()
+            .find(|offset| original.contains_key(offset))
+            .copied(),
+    };
+    let mut behind = None;
+    for (offset, digest) in copy.iter().rev() {
+        let is_copy = leaves_out && behind == Some((offset + 1, *digest));
+        match original.get(offset) {
+            Some(there) if there == digest => comparison.equal += 1,
+            Some(_) if !is_copy => {
+                let first = comparison
+                    .differs
+                    .map_or(*offset, |differs| differs.min(*offset));
+                comparison.differs = Some(first);
+            }
+            Some(_) | None => {}
+        }
+        behind = Some((*offset, *digest));
+    }
+    comparison
+}
+
+/// The decision for a partition that was preserved before. `padding` is where its first record goes, as far
+/// as none was written yet.
+pub(super) fn go_on(
+    order: &EstablishOrder,
+    position: &Position,
+    preserved: Preserved,
+    readings: Readings,
+    ending: &Ending,
+    padding: Option<i64>,
+) -> Established {
+    let end = readings.destination_end;
+    if let Some(stop) = foreign(order, position, preserved, ending) {
+        return Established::Foreign(stop);
+    }
+    let mut preserved = preserved;
+    let mut store_first = order.store_first;
+    if end <= preserved.padding {
+        // No record is there yet.
+        if let Some(padding) = padding.filter(|padding| *padding != preserved.padding) {
+            preserved.padding = padding.max(end);
+            store_first = true;
+        }
+    } else if readings.log_start > end {
+        if order.on_gap == OnGap::Stop {
+            return Established::Stop(gap(order, end, readings.log_start));
+        }
+        let stop = gap(order, end, readings.log_start);
+        tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
+        preserved.padding = readings.log_start;
+        store_first = true;
+    }
+    let truncated = readings.epoch_end.filter(|at| *at < position.offset.0);
+    if let Some(at) = truncated.or_else(|| Some(readings.end).filter(|at| *at < end)) {
+        return Established::CannotPlace(truncation(order, end, at));
+    }
+    if order.first {
+        preserved.coordinator_epoch = preserved.coordinator_epoch.saturating_add(1);
+        store_first = true;
+    }
+    let (producer, sequence) = writer(order, position, end, ending);
+    store_first |= producer != position.producer;
+    Established::Ready {
+        position: Position {
+            offset: Source(end),
+            // That of the last batch is not known; with an earlier one the source would seem to be cut short.
+            leader_epoch: if end == position.offset.0 {
+                position.leader_epoch
+            } else {
+                -1
+            },
+            destination_end: Destination(end),
+            producer,
+            sequence,
+            placement: Placement::Preserved(preserved),
+            ..position.clone()
+        },
+        landed: Vec::new(),
+        max_message_bytes: readings.max_message_bytes,
+        store_first,
+        repeated: 0,
+        end: readings.end,
+        ground: Ground {
+            reason: format!("the copy goes on at offset {end}"),
+            ..readings.ground()
+        },
+    }
+}
+
+/// Under which name, and with which sequence number, writing goes on.
+fn writer(
+    order: &EstablishOrder,
+    position: &Position,
+    end: i64,
+    ending: &Ending,
+) -> (kafka_wire::types::ProducerIdentity, i32) {
+    let mut producer = position.producer;
+    let mut sequence = Some(position.sequence);
+    let header = ending.last.as_ref().map(|batch| *batch.info());
+    match header.filter(|info| info.producer_id == producer.id) {
+        // Nothing of the raised epoch was written yet.
+        Some(info) if info.producer_epoch < producer.epoch => {}
+        Some(info) => {
+            producer.epoch = info.producer_epoch;
+            let behind = advance_sequence(info.base_sequence, i64::from(info.offsets()));
+            sequence = Some(behind);
+        }
+        None if end > position.destination_end.0 => sequence = None,
+        None => {}
+    }
+    // Where the log has grown since the refusal, whoever wrote is of the same stream, and the sequence goes on.
+    let refused = order.raise_epoch && end == position.destination_end.0;
+    match sequence.filter(|_| !refused) {
+        Some(sequence) => (producer, sequence),
+        None => {
+            producer.epoch = producer.epoch.saturating_add(1);
+            (producer, 0)
+        }
+    }
+}
+
+/// What stands at the end and is not this partition's.
+fn foreign(
+    order: &EstablishOrder,
+    position: &Position,
+    preserved: Preserved,
+    ending: &Ending,
+) -> Option<Stop> {
+    let state = "destination-foreign-writes";
+    let ours = [position.producer.id, preserved.marker.id];
+    if let Some(info) = repeated(position, &ending.since) {
+        return Some(Stop {
+            state,
+            offset: Some(info.base_offset),
+            reason: format!(
+                "destination partition {} holds offsets {}–{} a second time: a late request of this link was carried out \
+                 after the broker had forgotten its first copy",
+                order.destination, info.base_offset, info.last_offset
+            ),
+        });
+    }
+    let other = ending
+        .since
+        .iter()
+        .find(|info| !ours.contains(&info.producer_id));
+    if let Some(info) = other {
+        return Some(Stop {
+            state,
+            offset: Some(info.base_offset),
+            reason: format!(
+                "destination partition {} holds offsets {}–{} of another writer (producer id {}) where the source's \
+                 records were to go",
+                order.destination, info.base_offset, info.last_offset, info.producer_id
+            ),
+        });
+    }
+    let offset = ending.comparison.differs?;
+    Some(Stop {
+        state,
+        offset: Some(offset),
+        reason: format!(
+            "destination partition {} holds another record at offset {offset} than the source",
+            order.destination
+        ),
+    })
+}
+
+/// A batch of ours that stands there again.
+fn repeated(position: &Position, since: &[BatchInfo]) -> Option<BatchInfo> {
+    let mut next: Option<(i16, i32)> = None;
+    for info in since {
+        if info.producer_id != position.producer.id || info.attributes.is_control() {
+            continue;
+        }
+        let (epoch, sequence) = (info.producer_epoch, info.base_sequence);
+        if let Some((before, due)) = next
+            && before == epoch
+            && (i64::from(sequence) - i64::from(due)).rem_euclid(1 << 31) > 1 << 30
+        {
+            return Some(*info);
+        }
+        next = Some((epoch, advance_sequence(sequence, i64::from(info.offsets()))));
+    }
+    None
+}
+
+fn gap(order: &EstablishOrder, end: i64, start: i64) -> Stop {
+    Stop {
+        state: "source-gap",
+        offset: Some(end),
+        reason: format!(
+            "source partition {}: the copy stands at offset {end}, but its log now starts at {start}: {} offsets \
+             [{end}, {start}) are lost. Set tributary.on.gap=continue to go on at {start}",
+            order.source,
+            start - end
+        ),
+    }
+}
+
+fn truncation(order: &EstablishOrder, end: i64, at: i64) -> Stop {
+    Stop {
+        state: "source-truncated",
+        offset: Some(at),
+        reason: format!(
+            "source partition {}: its log ends at {at} for what was copied, and the copy at {end}: offsets [{at}, {end}) \
+             were copied and then taken back at the source",
+            order.source
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

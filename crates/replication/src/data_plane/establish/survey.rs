@@ -1,0 +1,467 @@
+//! The way of a partition to its placement: what is asked of both sides before the first write, and again
+//! before anything is written after a doubt.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use config::link::Offsets;
+use kafka_client::Cluster;
+use kafka_client::cluster::Use;
+use kafka_wire::batch::{AbortedFilter, BatchInfo, PassLimits, Passage, passage};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::acl::AclOperation;
+use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
+use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
+
+use super::ask::{new_producer, topic_settings};
+use super::evidence::{Written, batches, is_delivered};
+use super::preserve::{self, Comparison, Ending};
+use super::{
+    Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
+};
+use crate::data_plane::core::{EstablishOrder, Established, Ground};
+use crate::data_plane::partition::Stop;
+use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
+use crate::position::{Placement, Position, Preserved};
+use crate::side::Source;
+
+/// Bytes of the source's first records that are looked at.
+const FIRST_BYTES: i32 = 256 * 1024;
+/// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
+/// default.
+const OLD: i64 = 12 * 60 * 60 * 1000;
+
+/// What is known of a group of partitions that have the same two leaders.
+pub(in super::super) struct Survey<'a> {
+    pub(super) source: &'a Cluster,
+    pub(super) destination: &'a Cluster,
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    rights: HashMap<TopicName, Rights>,
+    grants: Grants,
+}
+
+/// Whether something may still arrive at the destination and would not be recognised: then its end has to
+/// be read twice.
+pub(super) fn is_unsettled(
+    order: &EstablishOrder,
+    position: &Position,
+    readings: Readings,
+    tail: &[BatchInfo],
+) -> bool {
+    if order.shared {
+        // Others move the end all the time.
+        return false;
+    }
+    let grown = readings.destination_end > position.destination_end.0;
+    let last = tail.last().filter(|_| order.first && grown);
+    let (time, seen) = match order.doubt {
+        Some((time, seen)) => (Some(time), seen),
+        None => (last.map(|info| info.max_timestamp), None),
+    };
+    let preserved = position.placement.preserved().is_some();
+    let settled = match seen {
+        Some(seen) if preserved => seen == readings.destination_end,
+        // Where somebody else writes there is no end that stays.
+        Some(_) => true,
+        None => false,
+    };
+    time.is_some_and(is_old) && !settled
+}
+
+fn is_old(time: i64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    time < now.saturating_sub(OLD)
+}
+
+impl<'a> Survey<'a> {
+    /// Asks what may be done with the topics of partitions that have yet to be placed.
+    pub(super) async fn new(
+        source: &'a Cluster,
+        destination: &'a Cluster,
+        (from, to): (NodeId, NodeId),
+        orders: &[EstablishOrder],
+    ) -> Self {
+        let topics: BTreeSet<TopicName> = orders
+            .iter()
+            .filter(|order| order.position.is_none() && order.offsets.placement != Offsets::Map)
+            .map(|order| order.destination.topic.clone())
+            .collect();
+        let rights = match topics.is_empty() {
+            true => HashMap::new(),
+            false => rights(destination, to, topics).await,
+        };
+        Self {
+            source,
+            destination,
+            from,
+            to,
+            rights,
+            grants: Grants::of(destination.config()),
+        }
+    }
+
+    /// Establishes one partition.
+    pub(super) async fn one(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        producers: &mut Producers,
+    ) -> Established {
+        let Some(position) = &order.position else {
+            return self.begin(order, readings, producers).await;
+        };
+        match (position.placement, order.offsets.placement) {
+            (Placement::Mapped, _) => {
+                let reason = "they were before".to_owned();
+                mapped(
+                    self.destination,
+                    self.to,
+                    order,
+                    readings,
+                    reason,
+                    producers,
+                )
+                .await
+            }
+            (Placement::Preserved(_), Offsets::Map) => Established::CannotPlace(Stop {
+                state: "offsets-mapped",
+                offset: Some(position.offset.0),
+                reason: "tributary.offsets=map".to_owned(),
+            }),
+            (Placement::Preserved(preserved), _) => {
+                let outcome = self.go_on(order, position, preserved, readings).await;
+                outcome.unwrap_or_else(Established::Retry)
+            }
+        }
+    }
+
+    /// Chooses for a partition that has no position.
+    async fn begin(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        producers: &mut Producers,
+    ) -> Established {
+        if let Some(stop) = no_beginning(order, readings) {
+            return Established::Stop(stop);
+        }
+        let facts = match self.facts(order, readings).await {
+            Ok(facts) => facts,
+            Err(trouble) => return Established::Retry(trouble),
+        };
+        let topic = order.destination.topic.as_str();
+        let choice = choose(&order.offsets, &facts, topic, &self.grants);
+        let (padding, reason) = match choice {
+            Choice::Preserve { padding, reason } => (padding, reason),
+            Choice::Map(reason) | Choice::Refuse(reason)
+                if readings.destination_end > readings.destination_start
+                    && facts.may_be_a_copy(order) =>
+            {
+                match self.is_copy(order, readings).await {
+                    Ok(true) => {
+                        let reason = format!(
+                            "the destination ends at offset {} with the source's own records",
+                            readings.destination_end
+                        );
+                        // Nothing is to be filled, and nothing of it to be deleted.
+                        (0, reason)
+                    }
+                    Ok(false) => return self.otherwise(order, readings, reason, producers).await,
+                    Err(trouble) => return Established::Retry(trouble),
+                }
+            }
+            Choice::Map(reason) | Choice::Refuse(reason) => {
+                return self.otherwise(order, readings, reason, producers).await;
+            }
+        };
+        match self.first(order, readings, padding, producers).await {
+            Ok(position) => Established::Ready {
+                position,
+                landed: Vec::new(),
+                max_message_bytes: readings.max_message_bytes,
+                store_first: true,
+                repeated: 0,
+                end: readings.end,
+                ground: Ground {
+                    reason,
+                    ..readings.ground()
+                },
+            },
+            Err(trouble) => Established::Retry(trouble),
+        }
+    }
+
+    /// Offsets are mapped, or the partition stops: as it was asked for.
+    async fn otherwise(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        reason: String,
+        producers: &mut Producers,
+    ) -> Established {
+        if order.offsets.placement == Offsets::Preserve {
+            return Established::Stop(Stop {
+                state: "offsets-not-preserved",
+                offset: None,
+                reason: format!(
+                    "{} cannot have the source's offsets: {reason}. Nothing was written; tributary.offsets=map copies \
+                     without equal offsets",
+                    order.destination
+                ),
+            });
+        }
+        mapped(
+            self.destination,
+            self.to,
+            order,
+            readings,
+            reason,
+            producers,
+        )
+        .await
+    }
+
+    /// The position of a partition that begins at the source's offsets.
+    async fn first(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        padding: i64,
+        producers: &mut Producers,
+    ) -> Result<Position, String> {
+        let producer = match producers.reuse(&order.destination) {
+            Some(identity) => identity,
+            None => producers.add(new_producer(self.destination).await?, &order.destination),
+        };
+        let marker = match producers.marker {
+            Some(marker) => marker,
+            None => *producers
+                .marker
+                .insert(new_producer(self.destination).await?),
+        };
+        let end = readings.destination_end;
+        Ok(Position {
+            offset: Source(end),
+            placement: Placement::Preserved(Preserved {
+                marker,
+                coordinator_epoch: 1,
+                padding,
+            }),
+            ..first_position(order, readings, producer)
+        })
+    }
+
+    /// Readings of a partition that begins, from starts and ends of both sides. A topic that is yet to be created
+    /// gets the source's settings.
+    pub(in super::super) async fn readings(
+        &self,
+        order: &EstablishOrder,
+        exists: bool,
+        [log_start, end, destination_start, destination_end]: [i64; 4],
+    ) -> Readings {
+        let (cluster, partition) = match exists {
+            true => (self.destination, &order.destination),
+            false => (self.source, &order.source),
+        };
+        let settings = topic_settings(cluster, std::slice::from_ref(partition)).await;
+        let settings = settings.get(&partition.topic);
+        Readings {
+            log_start,
+            end,
+            epoch_end: None,
+            destination_start,
+            destination_end,
+            max_message_bytes: settings.and_then(|settings| settings.max_message_bytes),
+            at_time: None,
+            topic: settings.map_or(Topic::UNKNOWN, |settings| settings.topic),
+        }
+    }
+
+    /// What the choice depends on.
+    pub(in super::super) async fn facts(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<Facts, String> {
+        let nobody = ProducerIdentity { id: 0, epoch: 0 };
+        let begin = first_position(order, readings, nobody).offset.0;
+        let mut facts = Facts {
+            shared: order.shared,
+            changed: order.changed,
+            begin,
+            source_start: readings.log_start,
+            first_batch: None,
+            has_transactions: false,
+            destination_start: readings.destination_start,
+            destination_end: readings.destination_end,
+            topic: readings.topic,
+            rights: self
+                .rights
+                .get(&order.destination.topic)
+                .copied()
+                .unwrap_or_default(),
+        };
+        let decided = order.offsets.placement == Offsets::Map || order.shared || order.changed;
+        if decided || begin >= readings.end {
+            return Ok(facts);
+        }
+        let fetched = self.source_batches(order, begin, FIRST_BYTES).await?;
+        let mut filter = AbortedFilter::new(fetched.aborted);
+        for (number, batch) in batches(fetched.records).enumerate() {
+            let info = batch.info();
+            facts.has_transactions |= info.attributes.is_transactional();
+            let limits = PassLimits {
+                max_message_bytes: readings.max_message_bytes,
+                first_offset: None,
+                keep_append_time: true,
+            };
+            let passes = number == 0
+                && begin == readings.log_start
+                && !readings.topic.compacted
+                && is_delivered(&mut filter, &batch)
+                && passage(info, &limits) == Passage::Untouched;
+            if passes {
+                facts.first_batch = Some(info.base_offset);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Goes on where the destination's log ends.
+    async fn go_on(
+        &self,
+        order: &EstablishOrder,
+        position: &Position,
+        preserved: Preserved,
+        readings: Readings,
+    ) -> Result<Established, String> {
+        let end = readings.destination_end;
+        let shrunk = position.destination_end.0 > end;
+        if (shrunk || readings.end < end) && order.readings < READINGS {
+            let reason = match shrunk {
+                true => destination_behind(order, position, readings).reason,
+                false => format!(
+                    "the source's {} seems to end at {}, before the copy's end {end}",
+                    order.source, readings.end
+                ),
+            };
+            return Ok(Established::Behind(reason));
+        }
+        if shrunk {
+            return Ok(Established::Stop(destination_behind(
+                order, position, readings,
+            )));
+        }
+        let from = position.destination_end.0.max(readings.destination_start);
+        let mut written = self.written(order, from, end).await?;
+        if is_unsettled(order, position, readings, &written.since) {
+            return Ok(Established::Unsettled(end));
+        }
+        if written.last.is_none() && end > readings.destination_start {
+            written.last = self.last(order, readings).await?;
+        }
+        let comparison = self.compared(order, readings, &written).await?;
+        let ending = Ending {
+            since: written.since,
+            last: written.last,
+            comparison,
+        };
+        let padding = match end <= preserved.padding && readings.log_start > end {
+            true => {
+                let facts = self.facts(order, readings).await?;
+                Some(facts.first_batch.unwrap_or(readings.log_start))
+            }
+            false => None,
+        };
+        Ok(preserve::go_on(
+            order, position, preserved, readings, &ending, padding,
+        ))
+    }
+
+    pub(super) fn unreadable(&self, order: &EstablishOrder) -> String {
+        let topic = order.destination.topic.as_str();
+        format!(
+            "destination: what stands at the end of {topic} has to be read before anything is written, and READ on it is \
+             missing: {}",
+            self.grants.command("Read", Some(topic))
+        )
+    }
+
+    /// Whether the destination's log ends with the source's own records at the same offsets.
+    async fn is_copy(&self, order: &EstablishOrder, readings: Readings) -> Result<bool, String> {
+        let written = Written {
+            last: self.last(order, readings).await?,
+            ..Written::default()
+        };
+        let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
+        Ok(equal > 0 && differs.is_none())
+    }
+}
+
+impl Facts {
+    /// Whether what the destination holds can be a copy that was made before.
+    fn may_be_a_copy(&self, order: &EstablishOrder) -> bool {
+        !self.shared
+            && !self.changed
+            && order.offsets.placement != Offsets::Map
+            && self.rights.read != Some(false)
+            && self.destination_end > self.source_start
+    }
+}
+
+/// What may be done with topics and their cluster; empty where no broker says.
+async fn rights(
+    destination: &Cluster,
+    leader: NodeId,
+    topics: BTreeSet<TopicName>,
+) -> HashMap<TopicName, Rights> {
+    let some = topics.first().cloned();
+    let request = MetadataRequest {
+        topics: MetadataTopics::Topics(topics.into_iter().collect()),
+        authorized_operations: true,
+    };
+    let (topics, alter_cluster) = tokio::join!(
+        destination.call_any(Use::Metadata, &request),
+        may_write_markers(destination, leader, some)
+    );
+    let Ok(topics) = topics else {
+        return HashMap::new();
+    };
+    let rights = topics.topics.into_iter().filter_map(|topic| {
+        let allowed = topic.authorized_operations;
+        let rights = Rights {
+            read: allowed.map(|allowed| allowed.allows(AclOperation::Read)),
+            delete: allowed.map(|allowed| allowed.allows(AclOperation::Delete)),
+            alter_cluster,
+        };
+        Some((topic.name?, rights))
+    });
+    rights.collect()
+}
+
+/// Whether markers may be written. Who may not describe the cluster is not told its rights, so this is tried
+/// with a partition that does not exist.
+async fn may_write_markers(
+    destination: &Cluster,
+    leader: NodeId,
+    topic: Option<TopicName>,
+) -> Option<bool> {
+    let marker = TxnMarker {
+        producer: ProducerIdentity { id: 0, epoch: 0 },
+        commit: false,
+        topics: vec![(topic?, vec![i32::MAX])],
+        coordinator_epoch: 0,
+        transaction_version: 0,
+    };
+    let request = WriteTxnMarkersRequest {
+        markers: vec![marker],
+    };
+    let answer = destination.call(leader, Use::Metadata, &request).await;
+    let producers = answer.ok()?.producers.into_iter();
+    let mut outcomes = producers.flat_map(|p| p.topics).flat_map(|(_, p)| p);
+    let error = outcomes.next()?.error;
+    Some(error != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
+}

@@ -1,0 +1,220 @@
+//! Which rights a link needs, and for what (pure). `docs/security.md` says the same in a table.
+
+use std::collections::BTreeSet;
+
+use config::link::LinkConfig;
+use kafka_wire::message::acl::AclOperation;
+use kafka_wire::types::TopicName;
+
+use super::Topics;
+use crate::metadata_sync::acl::Side;
+
+/// What a right is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Resource {
+    /// A topic.
+    Topic(TopicName),
+    /// The cluster.
+    Cluster,
+}
+
+/// When a right is needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Needed {
+    /// Whatever is there.
+    Always,
+    /// If the topic does not exist: it has to be created, or may be on the cluster.
+    Missing,
+}
+
+/// A right that a link needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Need {
+    /// Where.
+    pub side: Side,
+    /// On what.
+    pub resource: Resource,
+    /// To do what.
+    pub operation: AclOperation,
+    /// When.
+    pub when: Needed,
+    /// What for, to be read after "for".
+    pub purpose: &'static str,
+}
+
+/// The rights that follow from settings and topics. READ, WRITE and ALTER imply DESCRIBE, and ALTER_CONFIGS implies
+/// DESCRIBE_CONFIGS, so these are not named beside them.
+pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
+    let settings = &config.topics;
+    let features = Features {
+        creates: settings.auto_create,
+        follows: settings.config_sync.is_some() && !settings.naming.is_constant(),
+    };
+    let mut needs = Vec::new();
+    for name in topics.copies.keys() {
+        add(&mut needs, Side::Source, topic(name), source(features));
+    }
+    let copies: BTreeSet<&TopicName> = topics.copies.values().collect();
+    for name in copies {
+        add(&mut needs, Side::Destination, topic(name), copy(features));
+    }
+    if let Some(name) = &topics.positions {
+        add(
+            &mut needs,
+            Side::Destination,
+            topic(name),
+            POSITIONS.to_vec(),
+        );
+    }
+    if settings.acls.is_some() {
+        let describe = (
+            AclOperation::Describe,
+            Needed::Always,
+            "reading access rights",
+        );
+        let alter = (AclOperation::Alter, Needed::Always, "making access rights");
+        add(&mut needs, Side::Source, Resource::Cluster, vec![describe]);
+        let both = vec![describe, alter];
+        add(&mut needs, Side::Destination, Resource::Cluster, both);
+    }
+    needs
+}
+
+/// What a link does besides copying records.
+#[derive(Clone, Copy)]
+struct Features {
+    /// Topics are created and grown.
+    creates: bool,
+    /// Settings are followed.
+    follows: bool,
+}
+
+type Wanted = (AclOperation, Needed, &'static str);
+
+/// On the topic of positions.
+const POSITIONS: [Wanted; 4] = [
+    (
+        AclOperation::Create,
+        Needed::Missing,
+        "creating the topic of positions",
+    ),
+    (AclOperation::Write, Needed::Always, "keeping positions"),
+    (
+        AclOperation::Read,
+        Needed::Always,
+        "finding positions again",
+    ),
+    (
+        AclOperation::DescribeConfigs,
+        Needed::Always,
+        "seeing that the topic of positions is compacted",
+    ),
+];
+
+/// On a topic of the source.
+fn source(features: Features) -> Vec<Wanted> {
+    let mut wanted = vec![(AclOperation::Read, Needed::Always, "copying its records")];
+    if features.creates || features.follows {
+        wanted.push((
+            AclOperation::DescribeConfigs,
+            Needed::Always,
+            "creating its copy with its settings, and following them",
+        ));
+    }
+    wanted
+}
+
+/// On a copy.
+fn copy(features: Features) -> Vec<Wanted> {
+    let mut wanted = vec![
+        (AclOperation::Write, Needed::Always, "writing records"),
+        (
+            AclOperation::Read,
+            Needed::Always,
+            "finding after a crash what was written, so that nothing is written twice",
+        ),
+    ];
+    if features.creates {
+        wanted.push((AclOperation::Create, Needed::Missing, "creating it"));
+        wanted.push((
+            AclOperation::Alter,
+            Needed::Always,
+            "more partitions when its source gets them",
+        ));
+    }
+    if features.follows {
+        wanted.push((
+            AclOperation::AlterConfigs,
+            Needed::Always,
+            "following the settings of its source",
+        ));
+    }
+    wanted
+}
+
+fn topic(name: &TopicName) -> Resource {
+    Resource::Topic(name.clone())
+}
+
+fn add(needs: &mut Vec<Need>, side: Side, resource: Resource, wanted: Vec<Wanted>) {
+    let need = |(operation, when, purpose)| Need {
+        side,
+        resource: resource.clone(),
+        operation,
+        when,
+        purpose,
+    };
+    needs.extend(wanted.into_iter().map(need));
+}
+
+#[cfg(test)]
+mod tests {
+    use config::raw::RawConfig;
+    use config::worker::{OffsetStorage, WorkerConfig};
+
+    use super::*;
+
+    fn check(settings: &str, expected: &[&str]) {
+        let begin = "name=l\nsrc.kafka.bootstrap.servers=a:1\ndest.kafka.bootstrap.servers=b:1\n";
+        let text = format!("{begin}topic.regex=.*\n{settings}");
+        let raw = RawConfig::from_properties("test", &text).expect("properties");
+        let worker = WorkerConfig::new(OffsetStorage::File("positions".into()));
+        let (config, _) = config::resolve_link(&raw.0, &worker).expect("usable");
+        let topics = Topics {
+            copies: [("a".into(), "x".into())].into(),
+            positions: Some("p".into()),
+        };
+        let needs = needs(&config, &topics);
+        let found: Vec<String> = needs
+            .iter()
+            .filter(|need| need.resource != Resource::Topic("p".into()))
+            .map(|need| format!("{} {} {}", need.side, need.operation, need.resource))
+            .collect();
+        assert_eq!(found, expected, "{settings}");
+        assert_eq!(needs.len() - found.len(), POSITIONS.len());
+    }
+
+    #[test]
+    fn what_is_switched_off_needs_no_rights() {
+        let copying = [
+            "source READ topic a",
+            "source DESCRIBE_CONFIGS topic a",
+            "destination WRITE topic x",
+            "destination READ topic x",
+            "destination CREATE topic x",
+            "destination ALTER topic x",
+        ];
+        let mut all = copying.to_vec();
+        all.push("destination ALTER_CONFIGS topic x");
+        check("", &all);
+        check("topic.config.sync=false\n", &copying);
+        let least = [copying[0], copying[2], copying[3]];
+        check("topic.config.sync=false\ntopic.auto.create=false\n", &least);
+        all.extend([
+            "source DESCRIBE cluster",
+            "destination DESCRIBE cluster",
+            "destination ALTER cluster",
+        ]);
+        check("sync.topic.acls.enabled=true\n", &all);
+    }
+}

@@ -1,0 +1,327 @@
+//! Records have the same offsets on both sides: start, end, and every record, judged by librdkafka.
+
+use std::collections::BTreeMap;
+
+use test_support::eventually::eventually;
+use test_support::judge::{self, Place, ReadRecord};
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::raw;
+use test_support::tools::KafkaTools;
+use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Mode, Shape};
+
+use crate::support::{
+    COPIED, NEW, OLD, Replicate, Run, committed, new_topic, pair, shaken, transactions, unique,
+};
+
+const SEED: u64 = 66;
+
+async fn load(cluster: &KafkaCluster, topic: &str, partitions: i32, records: usize, mode: Mode) {
+    Load::new(cluster.bootstrap(), topic)
+        .codec(Codec::Zstd)
+        .mode(mode)
+        .setting("linger.ms", "5")
+        .setting("batch.num.messages", "100")
+        .send(Generator::new(Shape::mixed(SEED, partitions).largest_value(2_000)).take(records))
+        .await
+        .expect("acknowledged");
+}
+
+/// Deletes what lies before an offset, with Kafka's own tool.
+pub(crate) async fn delete_before(
+    cluster: &KafkaCluster,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) {
+    let json = format!(
+        "{{\"partitions\":[{{\"topic\":\"{topic}\",\"partition\":{partition},\"offset\":{offset}}}],\"version\":1}}"
+    );
+    let file = std::env::temp_dir().join(format!("{topic}-{partition}-{offset}.json"));
+    std::fs::write(&file, json).expect("a small file");
+    let tools = KafkaTools::for_version(cluster.version()).expect("tools");
+    let tool = "org.apache.kafka.tools.DeleteRecordsCommand";
+    let path = file.display().to_string();
+    let arguments = [
+        "--bootstrap-server",
+        &cluster.bootstrap(),
+        "--offset-json-file",
+        &path,
+    ];
+    let done = tools.run(tool, &arguments).await;
+    std::fs::remove_file(&file).expect("it was there");
+    done.expect("records are deleted");
+}
+
+/// Start, end, and every record with its offset are the same.
+pub(crate) async fn equal_with_offsets(source: &Place, copy: &Place, about: &str) -> usize {
+    let there = judge::watermarks(source).await.expect("readable");
+    let here = judge::watermarks(copy).await.expect("readable");
+    assert_eq!(there, here, "starts and ends: {about}");
+    let there = judge::read_all(source, COPIED).await.expect("readable");
+    let here = judge::read_all(copy, COPIED).await.expect("readable");
+    let mut records = 0;
+    for (partition, there) in &there {
+        let here = &here[partition];
+        for (a, b) in there.iter().zip(here) {
+            assert_eq!(a, b, "partition {partition}: {about}");
+        }
+        assert_eq!(there.len(), here.len(), "partition {partition}: {about}");
+        records += there.len();
+    }
+    records
+}
+
+fn preserving(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> Replicate {
+    Replicate::new(source, destination, topic).with(&["--set", "tributary.offsets=preserve"])
+}
+
+async fn copied(link: &Replicate) -> Run {
+    link.until_caught_up().await.ended_with(0).quiet()
+}
+
+async fn plain_from_the_middle(source: &KafkaCluster, destination: &KafkaCluster) {
+    let topic = unique("plain");
+    new_topic(source, &topic, 3, &[]).await;
+    load(source, &topic, 3, 6_000, Mode::Plain).await;
+    let from = committed(source, &topic);
+    let marks = judge::watermarks(&from).await.expect("readable");
+    // Partition 2 keeps its beginning.
+    for partition in 0..2 {
+        let offset = marks[&partition].end / 2 + 33;
+        delete_before(source, &topic, partition, offset).await;
+    }
+    let link = preserving(source, destination, &topic);
+    let to = committed(destination, &topic);
+    let run = copied(&link).await;
+    let records = equal_with_offsets(&from, &to, &run.to_string()).await;
+    println!(
+        "{} → {}: {records} records, log starts {:?}, seed {SEED}",
+        source.version(),
+        destination.version(),
+        judge::watermarks(&from).await.expect("readable")
+    );
+    assert!(records > 1_000);
+    // The log goes on, and the process anew.
+    load(source, &topic, 3, 2_000, Mode::Idempotent).await;
+    let run = copied(&link).await;
+    let more = equal_with_offsets(&from, &to, &run.to_string()).await;
+    assert_eq!(more, records + 2_000);
+}
+
+#[tokio::test]
+async fn a_plain_topic_whose_log_starts_inside_a_batch_keeps_its_offsets() {
+    let (source, destination) = pair(NEW, NEW).await;
+    plain_from_the_middle(source, destination).await;
+}
+
+#[tokio::test]
+async fn a_plain_topic_keeps_its_offsets_between_versions_in_both_directions() {
+    let (new, old) = pair(NEW, OLD).await;
+    plain_from_the_middle(old, new).await;
+    plain_from_the_middle(new, old).await;
+}
+
+#[tokio::test]
+async fn a_topic_with_transactions_keeps_its_offsets_when_a_third_of_them_abort() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("transactions");
+    new_topic(source, &topic, 2, &[]).await;
+    load(source, &topic, 2, 3_000, transactions(SEED)).await;
+    let link = preserving(source, destination, &topic);
+    let run = copied(&link).await;
+    let (from, to) = (committed(source, &topic), committed(destination, &topic));
+    let records = equal_with_offsets(&from, &to, &run.to_string()).await;
+    println!("{records} records, seed {SEED}");
+    load(source, &topic, 2, 1_000, transactions(SEED + 1)).await;
+    let run = copied(&link).await;
+    let more = equal_with_offsets(&from, &to, &run.to_string()).await;
+    assert!(more > records);
+    let uncommitted = judge::read_all(&to.clone().uncommitted(), COPIED)
+        .await
+        .expect("readable");
+    let seen: usize = uncommitted.values().map(Vec::len).sum();
+    assert_eq!(seen, more, "nobody sees markers or aborted records");
+}
+
+#[tokio::test]
+async fn the_sources_log_start_is_followed() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("followed");
+    new_topic(source, &topic, 1, &[]).await;
+    load(source, &topic, 1, 2_000, Mode::Plain).await;
+    let link = preserving(source, destination, &topic);
+    let program = link.start();
+    let (from, to) = (committed(source, &topic), committed(destination, &topic));
+    crate::support::wait_for_offsets(&to, 2_000).await;
+    delete_before(source, &topic, 0, 777).await;
+    eventually("the destination's start", COPIED, async || {
+        let start = judge::watermarks(&to).await.map_err(|e| e.to_string())?[&0].start;
+        if start == 777 {
+            Ok(())
+        } else {
+            Err(start.to_string())
+        }
+    })
+    .await
+    .expect("it follows");
+    program.kill9();
+    equal_with_offsets(&from, &to, "log start").await;
+}
+
+/// A topic with keys, small segments, and records that come again.
+async fn compacted(source: &KafkaCluster, topic: &str, codec: Codec) {
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("delete.retention.ms", "0"),
+    ];
+    new_topic(source, topic, 1, &settings).await;
+    let mut time = 1_735_689_600_000;
+    for round in 0..6 {
+        let records = (0..60).map(|n| {
+            // Brokers go by the records' time when they close segments.
+            time += 1_000;
+            let key = (n * 7 + round * 3) % 25 + if n % 10 == 0 { round * 100 } else { 0 };
+            GeneratedRecord {
+                partition: 0,
+                timestamp: time,
+                key: Some(format!("key {key}").into_bytes()),
+                value: (n % 13 != 12).then(|| format!("value {n} of {round}").into_bytes()),
+                headers: Vec::new(),
+            }
+        });
+        Load::new(source.bootstrap(), topic)
+            .codec(codec)
+            .setting("batch.num.messages", "20")
+            .send(records.collect::<Vec<_>>())
+            .await
+            .expect("acknowledged");
+    }
+}
+
+/// Waits until the cleaner has taken records from a log, and takes no more.
+async fn cleaned(place: &Place) {
+    let mut before = usize::MAX;
+    eventually("the cleaner's work", COPIED, async || {
+        let records = judge::read_all(place, COPIED)
+            .await
+            .map_err(|e| e.to_string())?;
+        let left = records.values().map(Vec::len).sum();
+        let end = crate::support::offsets(place).await;
+        let done = left == before && i64::try_from(left).expect("few") < end / 2;
+        before = left;
+        if done {
+            Ok(())
+        } else {
+            Err(format!("{left} of {end}"))
+        }
+    })
+    .await
+    .expect("it cleans");
+}
+
+/// The last value of every key, and its offset.
+fn last_values(records: &[ReadRecord]) -> BTreeMap<Vec<u8>, (i64, Option<Vec<u8>>)> {
+    let key = |record: &ReadRecord| record.key.clone().expect("every record has a key");
+    let last = records
+        .iter()
+        .map(|r| (key(r), (r.offset, r.value.clone())));
+    // What was deleted may be there no more.
+    last.collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .filter(|(_, (_, value))| value.is_some())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_compacted_topic_keeps_its_offsets_and_the_copies_that_fill_its_holes_are_cleaned() {
+    let guard = shaken().await;
+    let clusters = guard.as_ref().expect("started");
+    let (source, destination) = (&clusters.source, &clusters.destination);
+    for codec in [Codec::Zstd, Codec::None] {
+        let topic = unique("compacted");
+        compacted(source, &topic, codec).await;
+        let (from, to) = (committed(source, &topic), committed(destination, &topic));
+        cleaned(&from).await;
+        let run = copied(&preserving(source, destination, &topic)).await;
+        assert!(run.output.contains("decoded: thinned"), "{run}");
+        let (there, here) = (judge::watermarks(&from).await, judge::watermarks(&to).await);
+        assert_eq!(there.expect("readable"), here.expect("readable"), "{run}");
+        let there = judge::read_all(&from, COPIED).await.expect("readable");
+        let here = judge::read_all(&to, COPIED).await.expect("readable");
+        let at_their_offsets = |here: &[ReadRecord]| {
+            let by_offset: BTreeMap<_, _> = here.iter().map(|r| (r.offset, r)).collect();
+            there[&0]
+                .iter()
+                .all(|r| by_offset.get(&r.offset) == Some(&r))
+        };
+        println!(
+            "{}: {} records at the source, {} at the destination before it is cleaned",
+            codec.name(),
+            there[&0].len(),
+            here[&0].len()
+        );
+        assert!(at_their_offsets(&here[&0]), "every record at its offset");
+        cleaned(&to).await;
+        let here = judge::read_all(&to, COPIED).await.expect("readable");
+        println!("{} after it was cleaned", here[&0].len());
+        assert_eq!(last_values(&there[&0]), last_values(&here[&0]), "{run}");
+        let marks = judge::watermarks(&to).await.expect("readable");
+        assert_eq!(marks, judge::watermarks(&from).await.expect("readable"));
+    }
+}
+
+/// Writes the same large batch again and again.
+async fn fill_up_to(cluster: &KafkaCluster, topic: &str, offset: i64) -> i64 {
+    let tiny = |_| GeneratedRecord {
+        partition: 0,
+        timestamp: 1_735_689_600_000,
+        key: None,
+        value: None,
+        headers: Vec::new(),
+    };
+    Load::new(cluster.bootstrap(), topic)
+        .codec(Codec::Zstd)
+        .mode(Mode::Plain)
+        .setting("linger.ms", "3000")
+        .setting("batch.num.messages", "50000")
+        .setting("batch.size", "10000000")
+        .send((0..50_000).map(tiny).collect::<Vec<_>>())
+        .await
+        .expect("acknowledged");
+    let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0)
+        .await
+        .expect("a fetch");
+    let largest = raw::whole_batches(&bytes)
+        .into_iter()
+        .max_by_key(|batch| count(batch));
+    let mut batch = largest.expect("there is one").to_vec();
+    batch[..8].copy_from_slice(&0_i64.to_be_bytes());
+    let mut end = 0;
+    while end < offset {
+        let base = raw::raw_produce(&cluster.bootstrap(), topic, 0, &batch).await;
+        end = base.expect("taken") + i64::from(count(&batch));
+    }
+    end
+}
+
+/// The number of records in a batch.
+fn count(batch: &[u8]) -> i32 {
+    i32::from_be_bytes(batch[57..61].try_into().expect("inside the header"))
+}
+
+#[tokio::test]
+async fn a_topic_at_offset_one_hundred_million_keeps_its_offsets() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("far");
+    new_topic(source, &topic, 1, &[]).await;
+    let far = fill_up_to(source, &topic, 100_000_000).await;
+    delete_before(source, &topic, 0, far).await;
+    load(source, &topic, 1, 500, Mode::Idempotent).await;
+    let run = copied(&preserving(source, destination, &topic)).await;
+    let (from, to) = (committed(source, &topic), committed(destination, &topic));
+    let records = equal_with_offsets(&from, &to, &run.to_string()).await;
+    println!("{records} records behind offset {far}\n{run}");
+    assert_eq!(records, 500);
+}
