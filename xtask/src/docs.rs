@@ -11,24 +11,34 @@ use crate::build::{self, Profile};
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::{output, workspace};
 
-/// The reference of keys, from the root of the workspace.
-const REFERENCE: &str = "docs/config-reference.md";
+/// Pages, from the root of the workspace, and what the program is asked for to print each.
+const PAGES: [(&str, &[&str]); 2] = [
+    ("docs/config-reference.md", &["config", "reference"]),
+    ("docs/rest-api.json", &["config", "openapi"]),
+];
 
 /// Writes the pages, or with `check` fails where one is not as it should be.
 pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     let program = build::tributary(root, Profile::Debug)?;
-    let made = workspace::captured(Command::new(program).args(["config", "reference"]))?;
-    let path = root.join(REFERENCE);
+    for (page, arguments) in PAGES {
+        let made = workspace::captured(Command::new(&program).args(arguments))?;
+        one(root, page, &made, check)?;
+    }
+    Ok(())
+}
+
+fn one(root: &Path, page: &str, made: &str, check: bool) -> Result<()> {
+    let path = root.join(page);
     if !check {
-        fs::write(&path, made).attempting(format!("write {REFERENCE}"))?;
-        output::line(format!("   {REFERENCE} is written"));
+        fs::write(&path, made).attempting(format!("write {page}"))?;
+        output::line(format!("   {page} is written"));
         return Ok(());
     }
-    let kept = fs::read_to_string(&path).attempting(format!("read {REFERENCE}"))?;
-    match difference(&kept, &made) {
+    let kept = fs::read_to_string(&path).attempting(format!("read {page}"))?;
+    match difference(&kept, made) {
         None => Ok(()),
         Some(line) => Err(Failure::new(format!(
-            "{REFERENCE} is not what the program says, from line {line} on; `cargo xtask docs` makes it anew"
+            "{page} is not what the program says, from line {line} on; `cargo xtask docs` makes it anew"
         ))),
     }
 }

@@ -32,6 +32,7 @@ pub mod reference;
 pub mod rename;
 pub mod report;
 pub mod resolve;
+pub mod rest;
 pub mod secret;
 pub mod security;
 pub mod selection;

@@ -57,6 +57,19 @@ pub struct LinkConfig {
 }
 
 impl LinkConfig {
+    /// Whether several source partitions may be copied to one destination partition.
+    #[must_use]
+    pub fn may_share_partitions(&self) -> bool {
+        self.topics.naming.may_merge() || !self.topics.preserve_partitions
+    }
+
+    /// Whether records of a source topic can be changed or left out on their way.
+    #[must_use]
+    pub fn changes_records_of(&self, topic: &str) -> bool {
+        let transformed = self.topics.naming.transformed(topic);
+        self.provenance.is_some() || transformed.is_some_and(|topic| !topic.records.is_empty())
+    }
+
     /// What makes copies differ from their records, or keeps some away on purpose; nothing where each record is to be at
     /// the destination as it is, in the partition of the same number.
     #[must_use]

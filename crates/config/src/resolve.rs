@@ -19,6 +19,7 @@ mod data;
 mod link;
 mod mirrors;
 mod reader;
+mod rest;
 mod security;
 mod start;
 mod topics;

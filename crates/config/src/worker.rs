@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::ClientConfig;
+use crate::rest::RestConfig;
 
 /// Settings of one process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +27,12 @@ pub struct WorkerConfig {
     pub buffer_memory: usize,
     /// `group.id`, in distributed mode.
     pub group_id: Option<String>,
+    /// `topic.tracking.enable`: topics that a link has written to are listed.
+    pub topic_tracking: bool,
+    /// `topic.tracking.allow.reset`: that list may be emptied.
+    pub topic_tracking_reset: bool,
+    /// The HTTP listener.
+    pub rest: RestConfig,
 }
 
 /// Where positions are kept.
@@ -57,6 +64,9 @@ impl WorkerConfig {
             shutdown_timeout: Duration::from_secs(5),
             buffer_memory: 134_217_728,
             group_id: None,
+            topic_tracking: true,
+            topic_tracking_reset: true,
+            rest: RestConfig::default(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod data_plane;
+pub mod heartbeat;
 pub mod link;
 pub mod link_memory;
 pub mod metadata_sync;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::LinkConfig;
+use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
@@ -32,7 +33,9 @@ use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
-use crate::position_store::{FileStore, PositionStore, StoreError, Stored, StoredLink, TopicStore};
+use crate::position_store::{
+    FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
+};
 
 mod assign;
 mod streams;
@@ -204,7 +207,7 @@ impl Link {
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
-        let (_, texts) = store.load_all(&config.name).await?;
+        let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
         let remembered = Remembered::of(&config.name, &texts);
         let mut memory = LinkMemory::new(&config.name, store, &remembered);
         check_clusters(
@@ -386,6 +389,21 @@ fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
     topics
 }
 
+/// Whose keys the positions of a link have.
+#[must_use]
+pub fn key_style(config: &LinkConfig) -> KeyStyle {
+    fn of(naming: &Naming) -> KeyStyle {
+        match naming {
+            Naming::Prefixed(aliases) | Naming::Kept(aliases) => {
+                KeyStyle::Mirror(aliases.source.clone())
+            }
+            Naming::Transformed(naming, _) => of(naming),
+            Naming::Format(_) => KeyStyle::Plain,
+        }
+    }
+    of(&config.topics.naming)
+}
+
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
@@ -462,7 +480,11 @@ async fn check(cluster: &Cluster) -> Result<(), ClientError> {
     cluster.check_versions::<ProduceRequest>().await
 }
 
-async fn open_store(
+/// Opens the store of a link's positions, as its worker says.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn open_store(
     worker: &WorkerConfig,
     file: Option<FileStore>,
     destination: &Cluster,

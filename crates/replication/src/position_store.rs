@@ -7,6 +7,8 @@
 //! the machine.
 
 mod file;
+mod java_file;
+pub mod keys;
 pub mod record;
 pub mod service;
 mod topic;
@@ -23,6 +25,7 @@ use crate::position::Position;
 use crate::spread::Spread;
 
 pub use file::FileStore;
+pub use keys::KeyStyle;
 pub use topic::TopicStore;
 
 /// What is to be stored of one partition.
@@ -49,6 +52,8 @@ pub struct Stored {
     pub position: Option<Position>,
     /// The topic the position was reached in.
     pub destination: Option<TopicName>,
+    /// The next source offset, where that is all that is known: another program wrote it, or an operator set it.
+    pub begin: Option<i64>,
     /// The newest segment of its offset map.
     pub segment: Option<Segment>,
     /// The same for each of the destination partitions that it is spread over.
@@ -96,14 +101,14 @@ pub enum PositionStore {
 }
 
 impl PositionStore {
-    /// Reads all that is stored of a link.
+    /// Reads all that is stored of a link; what is saved from then on goes under the keys that were found.
     ///
     /// # Errors
     /// When the store cannot be read: going on would mean to begin anew.
-    pub async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
+    pub async fn load(&mut self, link: &str, style: KeyStyle) -> Result<StoredLink, StoreError> {
         match self {
-            Self::File(store) => Ok(store.load(link)),
-            Self::Topic(store) => store.load(link).await,
+            Self::File(store) => store.load(link, style).await,
+            Self::Topic(store) => store.load(link, style).await,
         }
     }
 
@@ -114,10 +119,14 @@ impl PositionStore {
     pub async fn load_all(
         &mut self,
         link: &str,
+        style: KeyStyle,
     ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
         match self {
-            Self::File(store) => Ok((store.load(link), store.load_texts().await)),
-            Self::Topic(store) => store.load_all(link).await,
+            Self::File(store) => {
+                let texts = store.load_texts().await;
+                Ok((store.load(link, style).await?, texts))
+            }
+            Self::Topic(store) => store.load_all(link, style).await,
         }
     }
 

@@ -197,6 +197,7 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Group(group) => write!(f, "group {group}"),
             Self::Cluster => f.write_str("cluster"),
         }
     }

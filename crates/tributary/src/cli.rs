@@ -5,11 +5,16 @@
 
 mod config_check;
 mod ending;
+mod launcher;
+mod listen;
 mod mirror_maker;
 mod preflight;
+mod prepare;
 mod preview;
 mod replicate;
+mod replicator;
 mod standalone;
+mod take_over;
 mod validate;
 mod verify;
 
@@ -19,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::ending::Ending;
+use self::launcher::Launcher;
 use crate::output;
 use crate::telemetry;
 
@@ -108,6 +114,16 @@ enum Command {
     Standalone(StandaloneArgs),
     /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does
     MirrorMaker(mirror_maker::MirrorMakerArgs),
+    /// Run the link of Confluent Replicator's three files, as its executable does
+    Replicator(replicator::ReplicatorArgs),
+    /// Show what would be taken over of a Connect, MirrorMaker 2 or Replicator group
+    TakeOver(take_over::TakeOverArgs),
+    /// Workers that share links: not there yet
+    #[command(hide = true)]
+    Distributed {
+        /// The worker's properties file
+        worker: PathBuf,
+    },
     /// Compare both sides record by record, and explain every difference
     Verify(Box<verify::VerifyArgs>),
     /// Say what is wrong with configuration files, without contacting anything
@@ -188,6 +204,10 @@ pub(crate) struct ReplicateArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// Serve the REST API at this address
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = listen::parse, default_value = "off")]
+    listen: listen::Listen,
+
     #[command(flatten)]
     ending: Ending,
 }
@@ -249,8 +269,9 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Run one process with the links of the given files.
 ///
-/// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config"}. Keys are
-/// Confluent Replicator's.
+/// Files are Kafka Connect's: properties with `name`, a flat JSON map, or {"name", "config", "initial_state"}. Keys are
+/// those of Confluent Replicator or of MirrorMaker 2, as connector.class says. The worker serves Connect's REST API, by
+/// default at port 8083 of this machine and for this machine only.
 #[derive(Debug, Args)]
 #[command(
     after_help = "EXAMPLE\n  tributary standalone worker.properties west.properties east.properties"
@@ -259,8 +280,7 @@ pub(crate) struct StandaloneArgs {
     /// The worker's properties file
     worker: PathBuf,
 
-    /// A file for each link
-    #[arg(required = true)]
+    /// A file for each link; more come by the REST API
     links: Vec<PathBuf>,
 
     /// A key of the worker that wins over its file (repeatable)
@@ -277,13 +297,19 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    if let Some(arguments) = mirror_maker::launched() {
+    if let Some((launcher, arguments)) = launcher::launched() {
+        if Launcher::refuses_daemon(&arguments) {
+            output::error(
+                "-daemon: start it in the background by a service manager, or with a shell's &",
+            );
+            return launcher.wrong_arguments();
+        }
         return match Cli::try_parse_from(arguments) {
-            Ok(cli) => mirror_maker::launcher_code(execute(cli)),
+            Ok(cli) => launcher.code(execute(cli)),
             Err(error) => {
                 // Usage goes where clap would have sent it; a closed stream is no reason for another code.
                 drop(error.print());
-                mirror_maker::wrong_arguments()
+                launcher.wrong_arguments()
             }
         };
     }
@@ -307,13 +333,24 @@ fn execute(cli: Cli) -> Exit {
             return Exit::Error;
         }
     };
+    let level = cli.logging.log_level;
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Preview(args) => preview::run(args).await,
             Command::Preflight(args) => preflight::run(args).await,
-            Command::Replicate(args) => replicate::run(*args).await,
-            Command::Standalone(args) => standalone::run(args).await,
-            Command::MirrorMaker(args) => mirror_maker::run(args).await,
+            Command::Replicate(args) => replicate::run(*args, level).await,
+            Command::Standalone(args) => standalone::run(args, level).await,
+            Command::MirrorMaker(args) => mirror_maker::run(args, level).await,
+            Command::Replicator(args) => replicator::run(args, level).await,
+            Command::TakeOver(args) => take_over::run(args).await,
+            Command::Distributed { worker } => {
+                output::error(&format!(
+                    "{}: workers do not form groups yet; tributary standalone runs one worker with the same REST API, \
+                     whose links come from files or by requests and are not kept when it ends",
+                    worker.display()
+                ));
+                Exit::Usage
+            }
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),

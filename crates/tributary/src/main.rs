@@ -3,9 +3,11 @@
 
 mod cli;
 mod duration;
+mod link_host;
 mod output;
 mod overlap;
 mod progress;
+mod rest;
 mod settings;
 mod shutdown;
 mod telemetry;

@@ -1,21 +1,30 @@
-//! Runs links in one process: starts them, shows their progress, ends when asked to or when done.
+//! Runs links in one process: the worker's engine with its links, the HTTP side where it is asked for, progress, and
+//! the end, when asked to or when done.
+//!
+//! Without HTTP nobody could repair a link, so the first one that fails ends the process; with it a link that fails is
+//! shown so, and begun again.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::LinkConfig;
-use config::worker::{OffsetStorage, WorkerConfig};
-use kafka_client::Buffers;
+use config::rest::RestConfig;
+use config::variables::Variables;
+use config::worker::WorkerConfig;
 use lifecycle::{OnFailure, Scope};
-use replication::link::{Link, LinkHandle};
-use replication::position_store::FileStore;
+use replication::link::LinkHandle;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use worker_group::loggers::Loggers;
+use worker_group::state::TargetState;
+use worker_group::{Engine, EngineOptions, Handle};
 
 use crate::cli::Exit;
+use crate::link_host::{Failed, LinkHost, Prepared};
 use crate::overlap::Overlap;
 use crate::progress::{CaughtUp, Progress};
-use crate::{output, shutdown};
+use crate::rest::Rest;
+use crate::{output, shutdown, telemetry};
 
 /// When a run ends by itself, and what it shows.
 #[derive(Clone, Copy, Debug)]
@@ -28,57 +37,68 @@ pub(crate) struct RunOptions {
     pub(crate) progress: Option<Duration>,
 }
 
-/// How often progress is looked at.
-const LOOK: Duration = Duration::from_millis(250);
-
-/// Starts the links of one worker and runs them to their end.
-pub(crate) async fn run(worker: WorkerConfig, links: Vec<LinkConfig>, options: RunOptions) -> Exit {
-    let with_worker = links.into_iter().map(|link| (link, worker.clone()));
-    Box::pin(run_each(with_worker.collect(), options)).await
+/// What is run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The settings of the process.
+    pub(crate) worker: WorkerConfig,
+    /// What variables in configurations are replaced with.
+    pub(crate) variables: Option<Variables>,
+    /// The links it begins with, and what is wanted of them.
+    pub(crate) links: Vec<(Prepared, Option<TargetState>)>,
+    /// The HTTP side.
+    pub(crate) rest: Option<RestConfig>,
+    /// The level of logging it began with.
+    pub(crate) level: String,
 }
 
-/// Starts links that each have a worker's settings of their own, and runs them to their end. What the process has
-/// only once is as the largest of them says.
-pub(crate) async fn run_each(links: Vec<(LinkConfig, WorkerConfig)>, options: RunOptions) -> Exit {
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// What the engine needs to end beyond the time its links have.
+const END: Duration = Duration::from_secs(3);
+
+/// Runs a worker to its end.
+pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
     let watcher = Scope::new("signals");
     let scope = Arc::new(Scope::new("worker"));
     if let Err(error) = shutdown::on_signal(&watcher, &scope) {
         output::error(&format!("signals cannot be watched: {error}"));
         return Exit::Error;
     }
-    let workers = links.iter().map(|(_, worker)| worker);
-    let shutdown_timeout = workers.map(|worker| worker.shutdown_timeout).max();
-    let shutdown_timeout = shutdown_timeout.unwrap_or_default();
-    let handles = match Box::pin(start(links, &scope)).await {
-        Ok(handles) => handles,
-        Err(exit) => {
-            // Links that were started before stop in order.
-            let report = scope.stop(shutdown_timeout).await;
-            tracing::debug!(?report, "stopped during start");
-            return match exit {
-                Exit::Done if options.until_caught_up.is_some() => Exit::NotReady,
-                exit => exit,
-            };
-        }
+    let workers = plan.links.iter().map(|(link, _)| &link.worker);
+    let timeouts = workers.chain([&plan.worker]);
+    let grace = timeouts.map(|worker| worker.shutdown_timeout).max();
+    let grace = grace.unwrap_or_default();
+    let count = plan.links.len();
+    let (fatal, mut failed) = mpsc::channel(1);
+    let Some(host) = Box::pin(start(plan, fatal, &scope)).await else {
+        let report = scope.stop(grace + END).await;
+        tracing::debug!(?report, "stopped during start");
+        return Exit::NotStarted;
     };
-    let done = watch(&handles, &scope, options).await;
-    let report = scope.stop(shutdown_timeout).await;
+    let end = watch(&host, count, &scope, &mut failed, options).await;
+    // Links that run stop in order.
+    let handles = host.handles();
+    let report = scope.stop(grace + END).await;
     for name in &report.aborted {
         tracing::warn!("{name} did not stop in time");
     }
     for failure in &report.failures {
         output::error(&failure.to_string());
     }
-    let statuses: Vec<_> = handles
-        .iter()
-        .map(|(name, h)| (name.as_str(), h.status()))
-        .collect();
-    // Without anybody watching there is nothing to sum up unless the end was the purpose.
-    if options.until_caught_up.is_some() || options.stop_after.is_some() {
-        for line in Progress::summary(&statuses) {
-            output::line(&line);
+    let done = match end {
+        End::Failed(failed) => {
+            output::error(&failed.text);
+            if !failed.ran {
+                return Exit::NotStarted;
+            }
+            summarise(&handles, options);
+            return Exit::Error;
         }
-    }
+        End::CaughtUp(verdict) => Some(verdict),
+        End::Stopped => None,
+    };
+    summarise(&handles, options);
     if !report.failures.is_empty() {
         return Exit::Error;
     }
@@ -88,62 +108,111 @@ pub(crate) async fn run_each(links: Vec<(LinkConfig, WorkerConfig)>, options: Ru
     }
 }
 
-async fn start(
-    links: Vec<(LinkConfig, WorkerConfig)>,
-    scope: &Arc<Scope>,
-) -> Result<Vec<(String, LinkHandle)>, Exit> {
-    let memory = links.iter().map(|(_, worker)| worker.buffer_memory).max();
-    let share = memory.unwrap_or_default() / links.len().max(1);
-    // Links that keep positions in a file share it.
-    let mut files: Vec<(PathBuf, FileStore)> = Vec::new();
-    let mut handles = Vec::new();
-    for (config, worker) in links {
-        let name = config.name.clone();
-        let file = match &worker.offsets {
-            OffsetStorage::File(path) => Some(shared_file(&mut files, path)?),
-            OffsetStorage::Topic { .. } => None,
-        };
-        let starting = Box::pin(Link::start(
-            config,
-            &worker,
-            file,
-            Buffers::new(share),
-            scope,
-        ));
-        let stop = scope.stop_signal();
-        let (link, handle) = match Box::pin(stop.unless_requested(starting)).await {
-            None => return Err(Exit::Done),
-            Some(Ok(started)) => started,
-            Some(Err(error)) => {
-                output::error(&format!("link {name} cannot start: {error}"));
-                return Err(Exit::NotStarted);
-            }
-        };
-        tracing::info!(link = name, "started");
-        scope.spawn(format!("link {name}"), OnFailure::StopScope, link.run(stop));
-        handles.push((name, handle));
+fn summarise(handles: &[(String, LinkHandle)], options: RunOptions) {
+    // Without anybody watching there is nothing to sum up unless the end was the purpose.
+    if options.until_caught_up.is_none() && options.stop_after.is_none() {
+        return;
     }
-    Ok(handles)
+    let statuses: Vec<_> = handles
+        .iter()
+        .map(|(name, handle)| (name.as_str(), handle.status()))
+        .collect();
+    for line in Progress::summary(&statuses) {
+        output::line(&line);
+    }
 }
 
-fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, Exit> {
-    if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
-        return Ok(store.clone());
+/// Starts the engine and hands it its links; problems are printed.
+async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> Option<LinkHost> {
+    let Plan {
+        mut worker,
+        variables,
+        links,
+        rest,
+        level,
+    } = plan;
+    let memory = links.iter().map(|(link, _)| link.worker.buffer_memory);
+    worker.buffer_memory = memory.max().unwrap_or(worker.buffer_memory);
+    let rest = match &rest {
+        None => None,
+        Some(config) => Some(Rest::open(config).await?),
+    };
+    let prepared: BTreeMap<String, Prepared> = links
+        .iter()
+        .map(|(link, _)| (link.link.name.clone(), link.clone()))
+        .collect();
+    let fatal = rest.is_none().then_some(fatal);
+    let host = LinkHost::new(
+        worker.clone(),
+        variables.clone(),
+        prepared,
+        fatal,
+        Arc::clone(scope),
+    );
+    if let Err(problem) = host.open_files() {
+        output::error(&problem);
+        return None;
     }
-    let store = FileStore::open(path).map_err(|error| {
-        output::error(&error.to_string());
-        Exit::NotStarted
-    })?;
-    files.push((path.to_owned(), store.clone()));
-    Ok(store)
+    let root = level.split(',').next().unwrap_or("info");
+    let engine = EngineOptions {
+        worker_id: rest
+            .as_ref()
+            .map_or_else(|| "localhost:0".to_owned(), Rest::worker_id),
+        host: Arc::new(host.clone()),
+        worker,
+        variables,
+        loggers: Loggers::new(root, Box::new(telemetry::set_levels)),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let (engine, handle) = Engine::new(engine, scope);
+    scope.spawn(
+        "engine",
+        OnFailure::StopScope,
+        engine.run(scope.stop_signal()),
+    );
+    if let Some(rest) = rest {
+        let finding = host.clone().find_cluster_id();
+        let stop = scope.stop_signal();
+        scope.spawn("cluster id", OnFailure::Report, async move {
+            // Where the worker ends first, nobody asks for it any more.
+            let _ = stop.unless_requested(finding).await;
+        });
+        rest.announce();
+        rest.serve(handle.clone(), scope);
+    }
+    adopt(&handle, links).await?;
+    Some(host)
+}
+
+async fn adopt(handle: &Handle, links: Vec<(Prepared, Option<TargetState>)>) -> Option<()> {
+    for (link, initial) in links {
+        let name = link.link.name;
+        if let Err(refusal) = handle.adopt(name.clone(), link.config, initial).await {
+            output::error(&format!("link {name} cannot start: {refusal}"));
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// Why a run ends.
+enum End {
+    /// Asked to, or the time is over.
+    Stopped,
+    /// Everything is copied, or never will be.
+    CaughtUp(CaughtUp),
+    /// A link failed.
+    Failed(Failed),
 }
 
 /// Shows progress until there is a reason to end.
 async fn watch(
-    handles: &[(String, LinkHandle)],
+    host: &LinkHost,
+    count: usize,
     scope: &Arc<Scope>,
+    failed: &mut mpsc::Receiver<Failed>,
     options: RunOptions,
-) -> Option<CaughtUp> {
+) -> End {
     let mut progress = Progress::new(options.progress);
     let mut overlap = Overlap::default();
     let stop = scope.stop_signal();
@@ -153,26 +222,33 @@ async fn watch(
     let end = options.stop_after.map(|after| started + after);
     let mut settled_since: Option<Instant> = None;
     loop {
+        // All branches are cancel-safe.
         tokio::select! {
+            biased;
+            Some(failed) = failed.recv() => return End::Failed(failed),
+            () = stop.requested() => return End::Stopped,
+            () = sleep_until(end.unwrap_or(started)), if end.is_some() => return End::Stopped,
             _ = look.tick() => {}
-            () = sleep_until(end.unwrap_or(started)), if end.is_some() => return None,
-            () = stop.requested() => return None,
         }
+        let handles = host.handles();
         let statuses: Vec<_> = handles
             .iter()
-            .map(|(n, h)| (n.as_str(), h.status()))
+            .map(|(name, handle)| (name.as_str(), handle.status()))
             .collect();
         progress.show(&statuses);
         overlap.say_new(&statuses);
         let Some(hold) = options.until_caught_up else {
             continue;
         };
+        if statuses.len() < count {
+            continue;
+        }
         match CaughtUp::of(&statuses, started) {
             CaughtUp::NotYet => settled_since = None,
             verdict => {
                 let since = *settled_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= hold {
-                    return Some(verdict);
+                    return End::CaughtUp(verdict);
                 }
             }
         }

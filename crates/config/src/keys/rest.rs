@@ -2,10 +2,12 @@
 
 use crate::key::Group::{Rest, Worker};
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, NotYet};
+use crate::key::Treatment::{Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 
-const NO_REST: &str = "there is no HTTP listener yet";
+const NO_TLS: &str = "the HTTP listener does not speak TLS yet";
+const NO_REST: &str = "workers do not call each other yet";
+const NO_UI: &str = "there are no web pages yet";
 
 /// Keys of the HTTP listener.
 pub(super) const KEYS: &[ConfigKey] = &[
@@ -14,15 +16,15 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "listeners",
         List,
         Some("http://:8083"),
-        NotYet(NO_REST),
-        "addresses of the HTTP listener",
+        Implemented,
+        "addresses of the HTTP listener; where unset, port 8083 of this machine, for this machine only",
     ),
     key(
         Rest,
         "listeners.https.*",
         Text,
         None,
-        NotYet(NO_REST),
+        NotYet(NO_TLS),
         "TLS of the listener",
     )
     .low(),
@@ -31,8 +33,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.advertised.host.name",
         Text,
         None,
-        NotYet(NO_REST),
-        "address that other workers see",
+        Implemented,
+        "host by which others know this worker",
     )
     .low(),
     key(
@@ -40,8 +42,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.advertised.port",
         Number(0, 65535),
         None,
-        NotYet(NO_REST),
-        "address that other workers see",
+        Implemented,
+        "port by which others know this worker",
     )
     .low(),
     key(
@@ -58,7 +60,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.host.name",
         Text,
         None,
-        NotYet(NO_REST),
+        NotYet("listeners says where to listen"),
         "removed in Kafka 3.0; listeners",
     )
     .low(),
@@ -67,7 +69,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.port",
         Number(0, 65535),
         None,
-        NotYet(NO_REST),
+        NotYet("listeners says where to listen"),
         "removed in Kafka 3.0; listeners",
     )
     .low(),
@@ -76,8 +78,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "admin.listeners",
         List,
         None,
-        NotYet(NO_REST),
-        "addresses of the administrative listener",
+        Implemented,
+        "addresses of administrative requests; unset: those of the others; empty: they are not answered",
     )
     .low(),
     key(
@@ -85,7 +87,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "admin.listeners.https.*",
         Text,
         None,
-        NotYet(NO_REST),
+        NotYet(NO_TLS),
         "TLS of that",
     )
     .low(),
@@ -94,7 +96,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.client.auth",
         OneOf(&["none", "requested", "required"]),
         Some("none"),
-        NotYet(NO_REST),
+        NotYet(NO_TLS),
         "client certificates",
     )
     .low(),
@@ -103,8 +105,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "access.control.allow.origin",
         Text,
         Some(""),
-        NotYet(NO_REST),
-        "cross-origin requests",
+        Implemented,
+        "origin of pages that may use the API",
     )
     .low(),
     key(
@@ -112,8 +114,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "access.control.allow.methods",
         Text,
         Some(""),
-        NotYet(NO_REST),
-        "cross-origin requests",
+        Implemented,
+        "methods that they may use; empty: GET, POST, HEAD",
     )
     .low(),
     key(
@@ -121,8 +123,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "response.http.headers.config",
         Text,
         Some(""),
-        NotYet(NO_REST),
-        "headers of answers",
+        Implemented,
+        "headers of answers: action header:value, the action one of set, add, setDate, addDate",
     )
     .low(),
     key(
@@ -130,8 +132,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.rest.hide.secrets",
         Boolean,
         Some("false"),
-        NotYet(NO_REST),
-        "hide literal secrets in answers",
+        Implemented,
+        "literal secrets of configurations read [hidden] in answers, and [hidden] keeps what is stored",
     )
     .low(),
     key(
@@ -139,7 +141,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.ui.*",
         Text,
         None,
-        NotYet(NO_REST),
+        NotYet(NO_UI),
         "web pages",
     )
     .low(),
@@ -148,8 +150,16 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.extension.classes",
         List,
         Some(""),
-        Ignored,
-        "extensions of the HTTP listener",
+        Implemented,
+        "extensions of the HTTP listener; that for Basic authentication needs tributary.rest.auth.file",
     )
     .low(),
+    key(
+        Rest,
+        "tributary.rest.auth.file",
+        Text,
+        None,
+        Implemented,
+        "properties file with who may use the API: admin.basic.NAME, viewer.basic.NAME (a password), admin.bearer.NAME, viewer.bearer.NAME (a token); values may be written as sha256:HEX",
+    ),
 ];

@@ -413,8 +413,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.tracking.enable",
         Boolean,
         Some("true"),
-        NotYet("no list of topics is kept"),
-        "list of topics per link",
+        Implemented,
+        "topics that a link has written to are listed",
     )
     .low(),
     key(
@@ -422,8 +422,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "topic.tracking.allow.reset",
         Boolean,
         Some("true"),
-        NotYet("no list of topics is kept"),
-        "list of topics per link",
+        Implemented,
+        "that list may be emptied",
     )
     .low(),
     key(

@@ -15,11 +15,8 @@ const PROVIDERS: [&str; 3] = [
     "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
 ];
 
-/// Extensions of the HTTP listener that are to have a native counterpart.
-const EXTENSIONS: [&str; 2] = [
-    "io.confluent.connect.replicator.monitoring.ReplicatorMonitoringExtension",
-    "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension",
-];
+/// Extensions of the HTTP listener that have a native counterpart.
+const EXTENSIONS: [&str; 1] = [super::rest::BASIC_EXTENSION];
 
 /// Clients that have no counterpart: data and metadata of a cluster share their settings.
 fn unused_clients(scope: Scope) -> &'static [&'static str] {
@@ -150,12 +147,10 @@ fn by_value(reader: &mut Reader<'_>, entry: &RawEntry, row: &ConfigKey) {
             reader.warn(format!("{key} has no effect: no Java code runs here"));
         }
         ("rest.extension.classes", classes) if !classes.is_empty() => {
-            let planned = |class: &str| EXTENSIONS.contains(&class.trim());
-            reader.warn(if classes.split(',').all(planned) {
-                format!("{key} is accepted, but not implemented yet: there is no HTTP listener yet")
-            } else {
-                format!("{key} has no effect: no Java code runs here")
-            });
+            let known = |class: &str| EXTENSIONS.contains(&class.trim());
+            if !classes.split(',').all(known) {
+                reader.warn(format!("{key} has no effect: no Java code runs here"));
+            }
         }
         ("use.incremental.alter.configs", "never") => reader.warn(format!(
             "{key}=never has no effect: what is not named in a change is never replaced"

@@ -186,17 +186,11 @@ fn connector_class(reader: &mut Reader<'_>) {
     };
     let class = entry.value.trim();
     match mirror_class(class) {
-        Some("MirrorSource") => {}
-        Some("MirrorHeartbeat") => reader.refuse(
-            entry,
-            "heartbeats are not written yet",
-            Some("leave this connector out".to_owned()),
-        ),
-        Some(_) => reader.refuse(
-            entry,
-            "checkpoints are not written yet",
-            Some("leave this connector out".to_owned()),
-        ),
+        Some("MirrorCheckpoint") => reader.warn(format!(
+            "{class} runs and does nothing yet: checkpoints are not written, and offsets of consumer groups are not \
+             translated"
+        )),
+        Some(_) => {}
         None if OWN_CLASSES.contains(&class) || REPLICATOR_CLASSES.contains(&class) => {}
         None => {
             let remedy =
@@ -261,16 +255,6 @@ fn guarantees(reader: &mut Reader<'_>) {
             "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
              offsets of consumer groups have no exact counterpart there",
         );
-    }
-    match reader.raw.initial_state.as_deref() {
-        None => {}
-        Some(state) if state.eq_ignore_ascii_case("RUNNING") => {}
-        Some(state) => {
-            let text = format!(
-                "initial_state={state} is accepted, but not implemented yet: the link starts at once"
-            );
-            reader.warn(text);
-        }
     }
 }
 

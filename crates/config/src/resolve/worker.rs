@@ -4,6 +4,7 @@ use crate::keys::worker::CONVERTER_NOTICE;
 use crate::resolve::client::client;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
+use crate::resolve::rest::rest;
 use crate::worker::{OffsetStorage, WorkerConfig};
 
 pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
@@ -34,6 +35,9 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
         buffer_memory: reader
             .number("tributary.buffer.memory")
             .unwrap_or(defaults.buffer_memory),
+        topic_tracking: reader.boolean("topic.tracking.enable").unwrap_or(true),
+        topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
+        rest: rest(reader),
         group_id: reader.text("group.id").map(str::to_owned),
         offsets: defaults.offsets,
     })

@@ -232,11 +232,6 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
          tributary.TributarySourceConnector, Replicator's class, or MirrorMaker 2's source connector",
     );
     check(
-        "connector.class=org.apache.kafka.connect.mirror.MirrorHeartbeatConnector\nsource.cluster.alias=a\nsource.cluster.bootstrap.servers=w:1\ntarget.cluster.bootstrap.servers=e:1",
-        "connector.class=org.apache.kafka.connect.mirror.MirrorHeartbeatConnector (--set): heartbeats are \
-         not written yet; leave this connector out",
-    );
-    check(
         "value.converter=org.apache.kafka.connect.json.JsonConverter",
         "value.converter=org.apache.kafka.connect.json.JsonConverter (--set): Tributary copies bytes and \
          runs no converters; use a ByteArrayConverter",

@@ -384,11 +384,6 @@ const MIRRORED: &[(&str, &str)] = &[
              and topics would be copied onto themselves; name two clusters",
     ),
     (
-        "connector.class=MirrorCheckpointConnector",
-        "connector.class=MirrorCheckpointConnector (--set): checkpoints are not written yet; leave \
-             this connector out",
-    ),
-    (
         "value.converter=org.apache.kafka.connect.json.JsonConverter",
         "value.converter=org.apache.kafka.connect.json.JsonConverter (--set): Tributary copies bytes \
              and runs no converters; use a ByteArrayConverter",

@@ -91,6 +91,7 @@ fn order_of(
     let start = link
         .start
         .of(asked.source.topic.as_str(), asked.source.partition);
+    let changed = link.changes_records_of(asked.source.topic.as_str());
     let order = EstablishOrder {
         index: asked.index,
         start: start.unwrap_or(link.start.everywhere),
@@ -104,11 +105,11 @@ fn order_of(
         position: None,
         raise_epoch: false,
         readings: 0,
-        shared: link.topics.naming.is_constant(),
-        changed: link.changes_records().is_some(),
+        shared: link.may_share_partitions(),
+        changed,
         on_gap: link.on_gap,
         offsets: link.offsets,
-        leaves_out: link.on_refused == OnRefused::Skip,
+        leaves_out: link.on_refused != OnRefused::Stop,
         first: true,
         store_first: false,
         doubt: None,

@@ -589,7 +589,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.topics.naming.may_merge() || !link.topics.preserve_partitions,
+        shared: link.may_share_partitions(),
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,

@@ -78,6 +78,11 @@ fn whole(
     start: StartPosition,
     changes: &RecordChanges,
 ) -> Assignment {
+    // Where another program, or an operator, says that it goes on.
+    let start = match known.begin.filter(|_| known.position.is_none()) {
+        Some(offset) => StartPosition::Offset(offset),
+        None => start,
+    };
     // Its records were spread before: behind what all parts have.
     let parts = known.spread.values();
     let behind = parts

@@ -15,7 +15,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
-use super::{LinkError, follow, open_store};
+use super::{LinkError, follow, key_style, open_store};
 use crate::data_plane::{DataPlane, Handle, Options};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
@@ -85,7 +85,7 @@ impl StreamMaker {
             config.offsets.placement = Offsets::Map;
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
-        let stored = store.load(&config.name).await?;
+        let stored = store.load(&config.name, key_style(&config)).await?;
         let registrar = match (&self.origins, self.ids()) {
             (Some(_), Some((source_id, _))) => {
                 let origin = match stream {
@@ -282,7 +282,7 @@ impl Streams {
                 format!("data of {origin}"),
                 OnFailure::StopScope,
                 async move {
-                    let ended = plane.run(stop).await;
+                    let ended = Box::pin(plane.run(stop)).await;
                     let report = scope.stop(std::time::Duration::ZERO).await;
                     tracing::debug!(?report, "stream ended");
                     ended

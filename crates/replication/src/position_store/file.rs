@@ -15,7 +15,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
-use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
+use super::java_file;
+use super::keys::{KeyStyle, Keys};
+use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// Version of the file's format.
 const FORMAT: u64 = 1;
@@ -26,7 +28,8 @@ pub struct FileStore {
     path: Arc<PathBuf>,
     /// Held while the file is replaced: its purpose is that the links take turns.
     content: Arc<Mutex<BTreeMap<String, Value>>>,
-    loaded: Arc<BTreeMap<String, Value>>,
+    /// Of the link that this clone is for.
+    keys: Keys,
 }
 
 impl FileStore {
@@ -36,8 +39,20 @@ impl FileStore {
     /// When it cannot be read, or holds something else.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let store = Self::look(path)?;
+        if let Ok(bytes) = std::fs::read(path)
+            && bytes.starts_with(&java_file::MAGIC)
+        {
+            keep_connects(path, &bytes).map_err(|cause| StoreError::File {
+                path: path.to_owned(),
+                cause,
+            })?;
+            let path = path.display();
+            tracing::info!(
+                "{path} was written by Kafka Connect: its positions are taken over, and it is kept as {path}.connect"
+            );
+        }
         // A place that cannot be written is found now, not after the first copy.
-        replace(path, &store.loaded).map_err(|cause| StoreError::File {
+        replace(path, &Self::read(path)?).map_err(|cause| StoreError::File {
             path: path.to_owned(),
             cause,
         })?;
@@ -52,8 +67,8 @@ impl FileStore {
         let content = Self::read(path)?;
         Ok(Self {
             path: Arc::new(path.to_owned()),
-            loaded: Arc::new(content.clone()),
             content: Arc::new(Mutex::new(content)),
+            keys: Keys::default(),
         })
     }
 
@@ -72,18 +87,24 @@ impl FileStore {
         }
     }
 
-    pub(super) fn load(&self, link: &str) -> StoredLink {
+    pub(super) async fn load(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<StoredLink, StoreError> {
+        self.keys = Keys::new(style);
         let mut known = StoredLink::new();
-        for (key, value) in self.loaded.iter() {
+        for (key, value) in self.content.lock().await.iter() {
             let value = value.to_string();
-            if let Err(problem) =
-                record::decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known)
-            {
-                // Keys and values were checked when the file was opened.
-                tracing::error!(file = %self.path.display(), "{problem}");
-            }
+            let read = self
+                .keys
+                .decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known);
+            read.map_err(|cause| StoreError::NotOurs {
+                path: self.path.to_path_buf(),
+                cause,
+            })?;
         }
-        known
+        Ok(known)
     }
 
     pub(super) async fn load_texts(&self) -> Vec<StoredText> {
@@ -95,7 +116,7 @@ impl FileStore {
     }
 
     pub(super) async fn save(&self, entries: &[StoreEntry]) -> Result<(), StoreError> {
-        let texts = entries.iter().flat_map(record::encode);
+        let texts = entries.iter().flat_map(|entry| self.keys.encode(entry));
         let texts: Vec<_> = texts.map(|(key, value)| (key, Some(value))).collect();
         self.save_texts(&texts).await
     }
@@ -126,12 +147,14 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreErro
         path: path.to_owned(),
         cause: cause.to_owned(),
     };
-    // A file of Connect's own standalone mode is a serialised Java map (stream magic AC ED).
-    if bytes.starts_with(&[0xac, 0xed]) {
-        return Err(not_ours(
-            "it is a file of Kafka Connect in Java's own format. Choose another offset.storage.file.filename; \
-             positions of a distributed worker can be taken over",
-        ));
+    // A file of Connect's own standalone mode is a serialised Java map.
+    if bytes.starts_with(&java_file::MAGIC) {
+        return of_connect(bytes).map_err(|cause| {
+            not_ours(&format!(
+                "it is a file in Java's own format, but not one of Kafka Connect's offsets ({cause}). Choose another \
+                 offset.storage.file.filename"
+            ))
+        });
     }
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
@@ -145,6 +168,33 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreErro
         return Err(not_ours("it has no offsets"));
     };
     Ok(offsets.into_iter().collect())
+}
+
+/// Offsets of Kafka Connect. What has no value has been reset.
+fn of_connect(bytes: &[u8]) -> Result<BTreeMap<String, Value>, String> {
+    let mut content = BTreeMap::new();
+    for (key, value) in java_file::read(bytes)? {
+        let key = String::from_utf8(key).map_err(|_| "a key is no text".to_owned())?;
+        let Some(value) = value else { continue };
+        let value =
+            serde_json::from_slice(&value).map_err(|_| format!("{key} has no value in JSON"))?;
+        content.insert(key, value);
+    }
+    Ok(content)
+}
+
+/// What Connect wrote stays beside, so that one can go back to it.
+fn keep_connects(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".connect");
+    let beside = path.with_file_name(name);
+    if beside.exists() {
+        return Ok(());
+    }
+    use io::Write;
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn replace(path: &Path, content: &BTreeMap<String, Value>) -> io::Result<()> {
@@ -200,9 +250,9 @@ mod tests {
         let second = first.clone();
         first.save(&[entry("one", 10)]).await.expect("stored");
         second.save(&[entry("two", 20)]).await.expect("stored");
-        let again = FileStore::open(&path).expect("our file");
+        let mut again = FileStore::open(&path).expect("our file");
         for (link, offset) in [("one", 10), ("two", 20)] {
-            let stored = again.load(link);
+            let stored = again.load(link, KeyStyle::Plain).await.expect("ours");
             let position = stored[&TopicPartition::new("t".into(), 0)]
                 .position
                 .as_ref();
@@ -224,8 +274,9 @@ mod tests {
         store.clone().save_texts(&made).await.expect("stored");
         let gone = [text(r#"["one",{"acl":"GROUP"}]"#, None)];
         store.save_texts(&gone).await.expect("stored");
-        let again = FileStore::open(&path).expect("our file");
-        assert_eq!(again.load("one").len(), 1, "the position");
+        let mut again = FileStore::open(&path).expect("our file");
+        let stored = again.load("one", KeyStyle::Plain).await.expect("ours");
+        assert_eq!(stored.len(), 1, "the position");
         let texts = again.load_texts().await;
         assert_eq!(texts.len(), 2);
         assert!(texts.contains(&made[0]));

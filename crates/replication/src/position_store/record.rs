@@ -43,14 +43,26 @@ pub fn encode(entry: &StoreEntry) -> Vec<TextRecord> {
     records
 }
 
+/// The key of a position, in the order of members that Replicator has.
+pub(super) fn plain_key(link: &str, partition: &TopicPartition) -> String {
+    key_of(link, partition, None, None)
+}
+
 fn key(entry: &StoreEntry, segment: Option<u32>) -> String {
-    let (link, partition) = (entry.link.as_str(), &entry.partition);
+    key_of(&entry.link, &entry.partition, entry.spread, segment)
+}
+
+fn key_of(
+    link: &str,
+    partition: &TopicPartition,
+    spread: Option<Spread>,
+    segment: Option<u32>,
+) -> String {
     // Written by hand: the order of members is part of the format.
     let segment = segment
         .map(|number| format!(",\"runs\":{number}"))
         .unwrap_or_default();
-    let spread = entry
-        .spread
+    let spread = spread
         .map(|spread| format!(",\"of\":{},\"to\":{}", spread.of, spread.to))
         .unwrap_or_default();
     format!(

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use kafka_client::Cluster;
 use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
 
-use super::{StoreEntry, StoreError, StoredLink, StoredText, record};
+use super::keys::{KeyStyle, Keys};
+use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -15,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct TopicStore {
     log: TopicLog,
+    keys: Keys,
 }
 
 impl TopicStore {
@@ -29,6 +31,7 @@ impl TopicStore {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             log: TopicLog::open(cluster, topic.into(), shape, LIMIT).await?,
+            keys: Keys::default(),
         })
     }
 
@@ -38,26 +41,32 @@ impl TopicStore {
     /// When the cluster does not say whether there is one.
     pub async fn find(cluster: Cluster, topic: &str) -> Result<Option<Self>, StoreError> {
         let log = TopicLog::find(cluster, topic.into()).await?;
-        Ok(log.map(|log| Self { log }))
+        let keys = Keys::default();
+        Ok(log.map(|log| Self { log, keys }))
     }
 
-    pub(super) async fn load(&mut self, link: &str) -> Result<StoredLink, StoreError> {
-        Ok(self.load_all(link).await?.0)
+    pub(super) async fn load(
+        &mut self,
+        link: &str,
+        style: KeyStyle,
+    ) -> Result<StoredLink, StoreError> {
+        Ok(self.load_all(link, style).await?.0)
     }
 
     pub(super) async fn load_all(
         &mut self,
         link: &str,
+        style: KeyStyle,
     ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
+        self.keys = Keys::new(style);
         let records = self.log.read_all(LIMIT).await?;
         let mut known = StoredLink::new();
         for (key, value) in &records {
-            record::decode(link, key, value.as_deref(), &mut known).map_err(|cause| {
-                TopicLogError::Unreadable {
-                    topic: self.log.topic().clone(),
-                    partition: -1,
-                    cause,
-                }
+            let read = self.keys.decode(link, key, value.as_deref(), &mut known);
+            read.map_err(|cause| TopicLogError::Unreadable {
+                topic: self.log.topic().clone(),
+                partition: -1,
+                cause,
             })?;
         }
         Ok((known, texts(records)))
@@ -66,7 +75,7 @@ impl TopicStore {
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
         let records: Vec<_> = entries
             .iter()
-            .flat_map(record::encode)
+            .flat_map(|entry| self.keys.encode(entry))
             .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
             .collect();
         Ok(self.log.write(&records, LIMIT).await?)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, OnRefused};
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::types::TopicName;
 
@@ -14,6 +14,8 @@ use crate::metadata_sync::acl::Side;
 pub enum Resource {
     /// A topic.
     Topic(TopicName),
+    /// A consumer group.
+    Group(String),
     /// The cluster.
     Cluster,
 }
@@ -48,6 +50,7 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
     let settings = &config.topics;
     let features = Features {
         creates: settings.auto_create,
+        grows: settings.auto_create && settings.preserve_partitions,
         follows: settings.config_sync.is_some() && !settings.naming.is_constant(),
     };
     let mut needs = Vec::new();
@@ -66,6 +69,22 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
             POSITIONS.to_vec(),
         );
     }
+    if config.on_refused == OnRefused::Quarantine {
+        let name = TopicName::from(config.quarantine_topic.as_str());
+        let purpose = "setting refused records aside";
+        let mut wanted = vec![(AclOperation::Write, Needed::Always, purpose)];
+        if settings.auto_create {
+            let purpose = "creating the topic of refused records";
+            wanted.push((AclOperation::Create, Needed::Missing, purpose));
+        }
+        add(&mut needs, Side::Destination, topic(&name), wanted);
+    }
+    if let Some(group) = config.start_group.as_ref().filter(|group| group.is_given) {
+        let purpose = "beginning where this group has come to";
+        let describe = vec![(AclOperation::Describe, Needed::Always, purpose)];
+        let group = Resource::Group(group.id.clone());
+        add(&mut needs, Side::Source, group, describe);
+    }
     if settings.acls.is_some() {
         let describe = (
             AclOperation::Describe,
@@ -83,8 +102,10 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
 /// What a link does besides copying records.
 #[derive(Clone, Copy)]
 struct Features {
-    /// Topics are created and grown.
+    /// Topics are created.
     creates: bool,
+    /// They get more partitions.
+    grows: bool,
     /// Settings are followed.
     follows: bool,
 }
@@ -136,6 +157,8 @@ fn copy(features: Features) -> Vec<Wanted> {
     ];
     if features.creates {
         wanted.push((AclOperation::Create, Needed::Missing, "creating it"));
+    }
+    if features.grows {
         wanted.push((
             AclOperation::Alter,
             Needed::Always,
@@ -208,6 +231,8 @@ mod tests {
         all.push("destination ALTER_CONFIGS topic x");
         check("", &all);
         check("topic.config.sync=false\n", &copying);
+        let spread = "topic.config.sync=false\ntopic.preserve.partitions=false\n";
+        check(spread, &copying[..5]);
         let least = [copying[0], copying[2], copying[3]];
         check("topic.config.sync=false\ntopic.auto.create=false\n", &least);
         all.extend([
@@ -216,5 +241,14 @@ mod tests {
             "destination ALTER cluster",
         ]);
         check("sync.topic.acls.enabled=true\n", &all);
+        let aside = [
+            "destination WRITE topic q",
+            "destination CREATE topic q",
+            "source DESCRIBE group g",
+        ];
+        let all = [&all[..7], &aside].concat();
+        let settings = "tributary.on.refused=quarantine\ntributary.quarantine.topic=q\n";
+        let begin = "src.consumer.group.id=g\noffset.start=consumer\n";
+        check(&format!("{settings}{begin}"), &all);
     }
 }

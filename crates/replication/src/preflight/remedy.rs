@@ -47,14 +47,12 @@ pub(super) fn commands(
         for operation in operations {
             command += &format!(" --operation {operation}");
         }
-        let cluster = resources.contains(&&Resource::Cluster);
         for resource in resources {
-            if let Resource::Topic(topic) = resource {
-                command += &format!(" --topic {topic}");
+            match resource {
+                Resource::Topic(topic) => command += &format!(" --topic {topic}"),
+                Resource::Group(group) => command += &format!(" --group {}", quoted(group)),
+                Resource::Cluster => command += " --cluster",
             }
-        }
-        if cluster {
-            command += " --cluster";
         }
         commands.push(command);
     }

@@ -9,6 +9,7 @@ use kafka_wire::message::AuthorizedOperations;
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::message::create_topics::{CreateTopicsRequest, NewTopic};
 use kafka_wire::message::describe_cluster::DescribeClusterRequest;
+use kafka_wire::message::find_coordinator::{CoordinatorKind, FindCoordinatorRequest};
 use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
 use kafka_wire::types::TopicName;
 
@@ -65,7 +66,7 @@ pub(super) async fn asked(cluster: &Cluster, needs: Vec<Need>) -> Result<Vec<Rig
     let to_create = needs.iter().filter(|need| need.when == Needed::Missing);
     let to_create = to_create.filter_map(|need| match &need.resource {
         Resource::Topic(name) => Some(name.clone()),
-        Resource::Cluster => None,
+        Resource::Group(_) | Resource::Cluster => None,
     });
     let is_missing = |name: &TopicName| {
         let told = topics.get(name).copied().flatten();
@@ -84,9 +85,19 @@ pub(super) async fn asked(cluster: &Cluster, needs: Vec<Need>) -> Result<Vec<Rig
     } else {
         None
     };
+    let mut groups = BTreeMap::new();
+    for need in &needs {
+        if let Resource::Group(group) = &need.resource {
+            groups.insert(group.clone(), ask_group(cluster, group).await?);
+        }
+    }
     let right = |need: Need| {
         let verdict = match &need.resource {
             Resource::Cluster => cluster_verdict(need.operation, of_cluster),
+            Resource::Group(group) => match groups.get(group) {
+                Some(verdict) => verdict.clone(),
+                None => Verdict::Unknown("the brokers said nothing about it"),
+            },
             Resource::Topic(name) => match topics.get(name).copied().flatten() {
                 Some(told) => topic_verdict(&need, told),
                 None => Verdict::Unknown("the brokers said nothing about it"),
@@ -180,6 +191,20 @@ async fn try_creation(
     let answer = cluster.call_controller(&request).await?;
     let answers = answer.topics.into_iter();
     Ok(answers.map(|topic| (topic.name, topic.error)).collect())
+}
+
+/// Whether a group may be described: only then brokers tell who coordinates it.
+async fn ask_group(cluster: &Cluster, group: &str) -> Result<Verdict, ClientError> {
+    let request = FindCoordinatorRequest {
+        kind: CoordinatorKind::Group,
+        key: group.to_owned(),
+    };
+    let found = cluster.call_any(Use::Metadata, &request).await?;
+    Ok(match found.error {
+        ErrorCode::NONE => Verdict::Granted,
+        ErrorCode::GROUP_AUTHORIZATION_FAILED => Verdict::Missing,
+        _ => Verdict::Unknown("its coordinator is not available"),
+    })
 }
 
 async fn ask_cluster(cluster: &Cluster) -> Result<Option<AuthorizedOperations>, ClientError> {

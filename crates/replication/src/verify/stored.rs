@@ -13,6 +13,7 @@ use kafka_wire::types::{TopicName, TopicPartition};
 
 use crate::offset_map::Run;
 use crate::position::Position;
+use crate::position_store::keys::Keys;
 use crate::position_store::{FileStore, StoreError, StoredLink, record};
 
 /// How long reading the topic may take.
@@ -39,6 +40,7 @@ pub type StoredCopies = HashMap<TopicPartition, StoredCopy>;
 /// Gathers records in the order in which they were written.
 #[derive(Debug, Default)]
 struct Gathered {
+    keys: Keys,
     positions: StoredLink,
     segments: HashMap<TopicPartition, BTreeMap<u32, Vec<Run>>>,
 }
@@ -53,7 +55,7 @@ impl Gathered {
             }
             return Ok(());
         }
-        record::decode(link, key, value, &mut self.positions)
+        self.keys.decode(link, key, value, &mut self.positions)
     }
 
     fn into_copies(self) -> StoredCopies {

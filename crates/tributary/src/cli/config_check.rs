@@ -20,6 +20,9 @@ pub(crate) enum ConfigVerb {
     /// All keys, as the page of the documentation
     #[command(hide = true)]
     Reference,
+    /// The OpenAPI document of the REST API, as a page of the documentation
+    #[command(hide = true)]
+    Openapi,
 }
 
 /// What becomes of each key of a file: set, mapped, ignored, unknown or invalid, and what it means.
@@ -62,6 +65,12 @@ pub(super) fn run(verb: &ConfigVerb) -> Exit {
         ConfigVerb::Check(args) => args,
         ConfigVerb::Reference => {
             output::text(&reference::markdown());
+            return Exit::Done;
+        }
+        ConfigVerb::Openapi => {
+            let document = rest_api::openapi_document(env!("CARGO_PKG_VERSION"));
+            let text = serde_json::to_string_pretty(&document).expect("a document of texts");
+            output::line(&text);
             return Exit::Done;
         }
     };

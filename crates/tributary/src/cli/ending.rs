@@ -27,6 +27,11 @@ pub(super) struct Ending {
 }
 
 impl Ending {
+    /// Whether the run ends by itself.
+    pub(super) fn ends(&self) -> bool {
+        self.until_caught_up || self.stop_after.is_some()
+    }
+
     /// The same, as the worker takes it.
     pub(super) fn options(&self) -> RunOptions {
         RunOptions {

@@ -4,21 +4,19 @@
 //! Each flow keeps its positions in its destination, in the topic that MirrorMaker 2 would use for it
 //! (`mm2-offsets.<source>.internal`).
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::Args;
-use config::Flow;
 use config::resolve::resolve_mirrors;
+use config::{Flow, RawConfig};
 
 use super::Exit;
 use super::ending::Ending;
-use crate::worker;
+use super::prepare::prepared;
+use crate::worker::{self, Plan};
 use crate::{output, settings};
 
-/// The name under which the program takes the place of Kafka's.
-const LAUNCHER: &str = "connect-mirror-maker";
+const CLASS: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
 
 /// Run the flows of a MirrorMaker 2 file, as connect-mirror-maker does.
 ///
@@ -47,7 +45,7 @@ pub(crate) struct MirrorMakerArgs {
 }
 
 /// Runs the command.
-pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
+pub(super) async fn run(args: MirrorMakerArgs, level: String) -> Exit {
     let Some(flows) = resolve(&args) else {
         return if args.check {
             Exit::NotReady
@@ -66,10 +64,30 @@ pub(super) async fn run(args: MirrorMakerArgs) -> Exit {
     }
     tracing::info!(flows = names.join(", "), "read {}", args.file.display());
     let options = args.ending.options();
-    let links = flows
-        .into_iter()
-        .map(|Flow { link, worker }| (link, worker));
-    Box::pin(worker::run_each(links.collect(), options)).await
+    let Some(worker) = flows.first().map(|flow| flow.worker.clone()) else {
+        output::error("the file has no flow that writes to one of these clusters");
+        return Exit::Usage;
+    };
+    let links = flows.into_iter().map(|Flow { link, worker }| {
+        let shown = shown(&link);
+        (prepared(&shown, link, worker), None)
+    });
+    let plan = Plan {
+        worker,
+        variables: None,
+        links: links.collect(),
+        rest: None,
+        level,
+    };
+    Box::pin(worker::run(plan, options)).await
+}
+
+/// What a flow would be as a connector; its keys stand in the file, behind the flow's name.
+fn shown(link: &config::link::LinkConfig) -> RawConfig {
+    let mut raw = RawConfig::new();
+    raw.set_flag("flow", "name", &link.name);
+    raw.set_flag("flow", "connector.class", CLASS);
+    raw
 }
 
 /// The flows, or nothing after every problem has been printed.
@@ -88,35 +106,4 @@ fn resolve(args: &MirrorMakerArgs) -> Option<Vec<Flow>> {
             None
         }
     }
-}
-
-/// The arguments as the program itself has them, if it was called by the name of Kafka's.
-pub(super) fn launched() -> Option<Vec<OsString>> {
-    let mut arguments = std::env::args_os();
-    let name = arguments.next()?;
-    let stem = Path::new(&name).file_name()?.to_str()?;
-    let stem = stem
-        .strip_suffix(".sh")
-        .or_else(|| stem.strip_suffix(".exe"))
-        .unwrap_or(stem);
-    (stem == LAUNCHER).then(|| {
-        [name, "mirror-maker".into()]
-            .into_iter()
-            .chain(arguments)
-            .collect()
-    })
-}
-
-/// As Kafka's: wrong arguments.
-pub(super) fn wrong_arguments() -> ExitCode {
-    ExitCode::from(255)
-}
-
-/// As Kafka's: 3 where a flow could not start, 2 for any other error.
-pub(super) fn launcher_code(exit: Exit) -> ExitCode {
-    ExitCode::from(match exit {
-        Exit::Done => 0,
-        Exit::NotStarted => 3,
-        Exit::Error | Exit::Usage | Exit::NotReady => 2,
-    })
 }

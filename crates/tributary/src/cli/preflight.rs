@@ -36,8 +36,11 @@ pub(crate) struct PreflightArgs {
     output: OutputFormat,
 }
 
+/// Widest table, and the least of it that is left for its last column.
+const WIDTH: usize = 100;
+const LAST: usize = 12;
 /// Widest cell of a table that does not stand last.
-const CELL: usize = 48;
+const CELL: usize = 36;
 
 /// Runs the command.
 pub(super) async fn run(args: PreflightArgs) -> Exit {
@@ -67,6 +70,12 @@ struct Row {
     step: &'static str,
     result: String,
     detail: String,
+}
+
+impl Row {
+    fn is_ok(&self) -> bool {
+        self.result == "ok"
+    }
 }
 
 fn step_name(step: ProbeStep) -> &'static str {
@@ -180,20 +189,12 @@ fn verdict(verdict: &Verdict) -> &'static str {
 
 /// Rights that are alike: operation, verdict and purpose, with what they are about.
 fn matrix(report: &SideReport) -> Vec<[String; 5]> {
-    let mut alike: BTreeMap<(bool, String, &str, String), Vec<&Resource>> = BTreeMap::new();
+    let mut alike: BTreeMap<(bool, String, &str, &str), Vec<&Resource>> = BTreeMap::new();
     for right in &report.rights {
-        let Right {
-            need,
-            verdict: told,
-        } = right;
-        let purpose = match told {
-            Verdict::Unknown(reason) => format!("{}; {reason}", need.purpose),
-            Verdict::Granted | Verdict::Missing => need.purpose.to_owned(),
-        };
-        let ok = *told == Verdict::Granted;
-        let operation = need.operation.to_string();
-        let key = (ok, operation, verdict(told), purpose);
-        alike.entry(key).or_default().push(&need.resource);
+        let ok = right.verdict == Verdict::Granted;
+        let operation = right.need.operation.to_string();
+        let key = (ok, operation, verdict(&right.verdict), right.need.purpose);
+        alike.entry(key).or_default().push(&right.need.resource);
     }
     alike
         .into_iter()
@@ -210,23 +211,19 @@ fn matrix(report: &SideReport) -> Vec<[String; 5]> {
                 resource,
                 operation,
                 verdict.to_owned(),
-                purpose,
+                purpose.to_owned(),
             ]
         })
         .collect()
 }
 
 fn lines(found: &Preflight) -> Vec<String> {
+    let rows = rows(found);
     let mut steps = vec![["SIDE", "BROKER", "STEP", "RESULT", "DETAIL"].map(str::to_owned)];
-    steps.extend(rows(found).into_iter().map(|row| {
-        let step = row.step.to_owned();
-        [
-            row.side.to_string(),
-            row.broker,
-            step,
-            row.result,
-            row.detail,
-        ]
+    steps.extend(rows.iter().map(|row| {
+        let (side, step) = (row.side.to_string(), row.step.to_owned());
+        let (broker, result) = (row.broker.clone(), row.result.clone());
+        [side, broker, step, result, row.detail.clone()]
     }));
     let mut lines = aligned(&steps);
     let mut rights = vec![["SIDE", "RESOURCE", "OPERATION", "RESULT", "FOR"].map(str::to_owned)];
@@ -235,35 +232,68 @@ fn lines(found: &Preflight) -> Vec<String> {
         lines.push(String::new());
         lines.extend(aligned(&rights));
     }
-    for report in &found.sides {
-        for note in &report.notes {
-            lines.push(format!("note: {}: {note}", report.side));
-        }
-    }
+    let certificates = rows.iter().filter(|row| row.step == "TLS" && row.is_ok());
+    let certificates =
+        certificates.map(|row| format!("  {} {}: {}", row.side, row.broker, row.detail));
+    section(&mut lines, "CERTIFICATES", certificates);
+    section(&mut lines, "ATTENTION", attention(found, &rows).into_iter());
     let commands = found.sides.iter().flat_map(|report| &report.commands);
-    let commands: Vec<String> = commands.map(|command| format!("  {command}")).collect();
-    if !commands.is_empty() {
-        lines.push("TO GRANT WHAT IS MISSING".to_owned());
-        lines.extend(commands);
-    }
+    let commands = commands.map(|command| format!("  {command}"));
+    section(&mut lines, "TO GRANT WHAT IS MISSING", commands);
     let ready = if found.is_ready() { "yes" } else { "NO" };
     lines.push(format!("ready: {ready}"));
     lines
 }
 
-/// Columns of one width each, except the last.
+/// What failed, what nobody says, and what else is to be known, in full.
+fn attention(found: &Preflight, rows: &[Row]) -> Vec<String> {
+    let failed = rows
+        .iter()
+        .filter(|row| !row.is_ok() && !row.detail.is_empty());
+    let mut lines: Vec<String> = failed
+        .map(|row| format!("  {} {} {}: {}", row.side, row.broker, row.step, row.detail))
+        .collect();
+    for report in &found.sides {
+        let unknown = report
+            .rights
+            .iter()
+            .filter_map(|right| match right.verdict {
+                Verdict::Unknown(reason) => Some(format!(
+                    "  {} {} on {}: {reason}",
+                    report.side, right.need.operation, right.need.resource
+                )),
+                Verdict::Granted | Verdict::Missing => None,
+            });
+        lines.extend(unknown);
+        let notes = report.notes.iter();
+        lines.extend(notes.map(|note| format!("  {}: {note}", report.side)));
+    }
+    lines
+}
+
+fn section(lines: &mut Vec<String>, title: &str, content: impl Iterator<Item = String>) {
+    let mut content = content.peekable();
+    if content.peek().is_some() {
+        lines.push(title.to_owned());
+        lines.extend(content);
+    }
+}
+
+/// Columns of one width each; the last gets what is left, and what is cut there stands below in full where it matters.
 fn aligned(rows: &[[String; 5]]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count().min(CELL));
         cells.max().unwrap_or(0)
     };
-    let widths: [usize; 5] = std::array::from_fn(width);
+    let widths: [usize; 4] = std::array::from_fn(width);
+    let others: usize = widths.iter().map(|width| width + 2).sum();
+    let left = WIDTH.saturating_sub(others).max(LAST);
     let line = |row: &[String; 5]| {
         let mut text = String::new();
-        for (column, cell) in row.iter().enumerate().take(4) {
-            text += &format!("{:<width$}  ", cut(cell, CELL), width = widths[column]);
+        for (cell, width) in row.iter().zip(widths) {
+            text += &format!("{:<width$}  ", cut(cell, CELL));
         }
-        text += &row[4];
+        text += &cut(&row[4], left);
         text.trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -304,4 +334,18 @@ fn document(found: &Preflight, link: &str) -> Value {
         "commands": all(|report| &report.commands),
         "notes": all(|report| &report.notes),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_its_width_whatever_its_cells_are() {
+        let long = "l".repeat(200);
+        let row = |cell: &str| [cell, &long, cell, cell, &long].map(str::to_owned);
+        for line in aligned(&[row("SIDE"), row("source")]) {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
 }

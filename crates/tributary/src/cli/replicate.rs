@@ -10,14 +10,16 @@ use config::link::LinkConfig;
 use config::pattern::Pattern;
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
+use config::rest::RestConfig;
 use config::selection::TopicSelection;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use kafka_wire::message::metadata::MetadataTopics;
 
+use super::prepare::prepared;
 use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
-use crate::worker;
+use crate::worker::{self, Plan};
 use crate::{output, settings, variables};
 
 /// How often new topics are looked for. They are promised within five seconds, creation included.
@@ -28,7 +30,7 @@ const CONFIG_INTERVAL_MS: &str = "5000";
 const ID_LENGTH: usize = 8;
 
 /// Runs the command.
-pub(super) async fn run(args: ReplicateArgs) -> Exit {
+pub(super) async fn run(args: ReplicateArgs, level: String) -> Exit {
     let asked = Quick {
         from: &args.from,
         to: &args.to,
@@ -45,7 +47,7 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
         set: &args.set,
         overrides: &args.overrides,
     };
-    let (link, worker) = match Box::pin(quick(&asked)).await {
+    let (mut raw, link, worker) = match Box::pin(quick_shown(&asked)).await {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
@@ -53,7 +55,18 @@ pub(super) async fn run(args: ReplicateArgs) -> Exit {
         return preview::show(&link, &worker, View::default()).await;
     }
     let options = args.ending.options();
-    Box::pin(worker::run(worker, vec![link], options)).await
+    show_selection(&args, &mut raw);
+    let plan = Plan {
+        rest: args.listen.0.clone().map(|listener| RestConfig {
+            listeners: vec![listener],
+            ..worker.rest.clone()
+        }),
+        links: vec![(prepared(&raw, link, worker.clone()), None)],
+        worker,
+        variables: None,
+        level,
+    };
+    Box::pin(worker::run(plan, options)).await
 }
 
 /// A link that is described by options.
@@ -76,7 +89,13 @@ pub(super) struct Quick<'a> {
 
 /// The link with its name, and where its positions are. Problems are printed.
 pub(super) async fn quick(args: &Quick<'_>) -> Result<(LinkConfig, WorkerConfig), Exit> {
-    let (mut link, mut worker) = resolve(args).ok_or(Exit::Usage)?;
+    let (_, link, worker) = Box::pin(quick_shown(args)).await?;
+    Ok((link, worker))
+}
+
+/// As `quick`, with the configuration that the options stand for.
+async fn quick_shown(args: &Quick<'_>) -> Result<(RawConfig, LinkConfig, WorkerConfig), Exit> {
+    let (raw, mut link, mut worker) = resolve(args).ok_or(Exit::Usage)?;
     if args.name.is_none() {
         match default_name(&link).await {
             Ok(name) => link.name = name,
@@ -91,11 +110,11 @@ pub(super) async fn quick(args: &Quick<'_>) -> Result<(LinkConfig, WorkerConfig)
     {
         *name = format!("tributary.{}.offsets.internal", link.name);
     }
-    Ok((link, worker))
+    Ok((raw, link, worker))
 }
 
 /// The settings, or nothing after every problem has been printed.
-fn resolve(args: &Quick<'_>) -> Option<(LinkConfig, WorkerConfig)> {
+fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
     let include = patterns("--topics", args.topics);
     let exclude = patterns("--exclude", args.exclude);
     let mut raw = RawConfig::new();
@@ -146,7 +165,27 @@ fn resolve(args: &Quick<'_>) -> Option<(LinkConfig, WorkerConfig)> {
         "replicate",
         resolve_link_selecting(&raw, &worker, selection),
     )?;
-    Some((link, worker))
+    Some((raw, link, worker))
+}
+
+/// Puts what options select into the configuration that is shown, in the keys of a file.
+fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
+    let any = |patterns: &[String]| match patterns {
+        [one] => one.clone(),
+        several => {
+            let groups: Vec<String> = several.iter().map(|one| format!("(?:{one})")).collect();
+            groups.join("|")
+        }
+    };
+    if !args.topics.is_empty() {
+        raw.set_flag("--topics", "topic.regex", &any(&args.topics));
+    }
+    if !args.topic.is_empty() {
+        raw.set_flag("--topic", "topic.whitelist", &args.topic.join(","));
+    }
+    if !args.exclude.is_empty() {
+        raw.set_flag("--exclude", "topic.blacklist", &args.exclude.join(","));
+    }
 }
 
 /// Client settings of both sides. The destination also keeps positions, so the worker takes its settings too.

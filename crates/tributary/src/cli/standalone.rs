@@ -1,14 +1,21 @@
 //! `tributary standalone`: one process with the links of the given files.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
+use config::Variables;
+use config::worker::WorkerConfig;
+use worker_group::state::TargetState;
+
+use super::prepare::prepared;
 use super::{Exit, StandaloneArgs};
-use crate::worker;
+use crate::link_host::Prepared;
+use crate::worker::{self, Plan};
 use crate::{output, settings, variables};
 
 /// Runs the command.
-pub(super) async fn run(args: StandaloneArgs) -> Exit {
-    let Some((worker, links)) = resolve(&args) else {
+pub(super) async fn run(args: StandaloneArgs, level: String) -> Exit {
+    let Some(plan) = resolve(&args, level) else {
         return if args.check {
             Exit::NotReady
         } else {
@@ -19,23 +26,16 @@ pub(super) async fn run(args: StandaloneArgs) -> Exit {
         output::line(&format!(
             "{} and {} links can be used",
             args.worker.display(),
-            links.len()
+            plan.links.len()
         ));
         return Exit::Done;
     }
     let options = args.ending.options();
-    Box::pin(worker::run(worker, links, options)).await
+    Box::pin(worker::run(plan, options)).await
 }
 
-/// The settings, or nothing after every problem of every file has been printed.
-fn resolve(
-    args: &StandaloneArgs,
-) -> Option<(config::worker::WorkerConfig, Vec<config::link::LinkConfig>)> {
-    let read = |path| {
-        settings::read(path)
-            .map_err(|problem| output::error(&problem))
-            .ok()
-    };
+/// What is to be run, or nothing after every problem of every file has been printed.
+fn resolve(args: &StandaloneArgs, level: String) -> Option<Plan> {
     let mut raw = read(&args.worker)?;
     if let Err(problem) = settings::overlay(&mut raw, "--override", &args.overrides) {
         output::error(&problem);
@@ -44,24 +44,54 @@ fn resolve(
     let variables = variables::of_worker(&raw, &args.worker.display().to_string())?;
     raw.set_variables(variables.clone());
     let worker = settings::worker(&raw, &args.worker.display().to_string())?;
+    let links = links(&args.links, &worker, &variables)?;
+    // A run that ends by itself is a command, not a service.
+    let service = !args.ending.ends();
+    Some(Plan {
+        rest: service.then(|| worker.rest.clone()),
+        worker,
+        variables: Some(variables),
+        links,
+        level,
+    })
+}
+
+fn read(path: &Path) -> Option<config::RawConfig> {
+    settings::read(path)
+        .map_err(|problem| output::error(&problem))
+        .ok()
+}
+
+type Links = Vec<(Prepared, Option<TargetState>)>;
+
+fn links(paths: &[PathBuf], worker: &WorkerConfig, variables: &Variables) -> Option<Links> {
     let mut links = Vec::new();
     let mut names = HashSet::new();
-    for path in &args.links {
+    for path in paths {
         let what = path.display().to_string();
-        let link = read(path).and_then(|mut raw| {
-            raw.set_variables(variables.clone());
-            settings::link(&raw, &worker, &what)
-        });
-        if let Some(link) = link {
-            if names.insert(link.name.clone()) {
-                links.push(link);
-            } else {
+        let Some(mut raw) = read(path) else { continue };
+        raw.set_variables(variables.clone());
+        let Some(link) = settings::link(&raw, worker, &what) else {
+            continue;
+        };
+        let initial = match raw.initial_state.as_deref().map(TargetState::parse_initial) {
+            None => None,
+            Some(Some(state)) => Some(state),
+            Some(None) => {
                 output::error(&format!(
-                    "{what}: another file has a link of the name {} too",
-                    link.name
+                    "{what}: initial_state is none of RUNNING, PAUSED and STOPPED"
                 ));
+                continue;
             }
+        };
+        if names.insert(link.name.clone()) {
+            links.push((prepared(&raw, link, worker.clone()), initial));
+        } else {
+            output::error(&format!(
+                "{what}: another file has a link of the name {} too",
+                link.name
+            ));
         }
     }
-    (links.len() == args.links.len()).then_some((worker, links))
+    (links.len() == paths.len()).then_some(links)
 }

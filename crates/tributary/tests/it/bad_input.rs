@@ -305,11 +305,6 @@ async fn files_that_cannot_be_used_are_named_with_the_line_or_key() {
         2,
         &["error: ", "no-such-file.properties"],
     );
-    says(
-        run(&["standalone", worker]).await,
-        2,
-        &["error: ", "required"],
-    );
     let broken = write("broken.properties", b"name=west\ntopic.regex=\\u00zz\n");
     says(
         run(&["standalone", worker, &broken]).await,

@@ -1,14 +1,18 @@
 //! MirrorMaker 2's file, run between real clusters: names, cycles, positions, and the launcher's exit codes.
 
 use std::path::Path;
+use std::time::Duration;
 
+use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
+use test_support::tools::{KafkaTools, MIRROR_MAKER};
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{Codec, Generator, Load, Shape};
 
 use crate::support::{NEW, OLD};
 use crate::support::{
     Run, bootstrap, committed, compared, new_topic, offsets, pair, program, stored, unique,
+    wait_for_offsets,
 };
 
 const SEED: u64 = 4_417;
@@ -178,4 +182,48 @@ async fn under_kafkas_name_the_program_has_kafkas_exit_codes() {
     let unreachable = run(&[&name]).await.ended_with(3);
     let sentence = "error: link a->b cannot start: ";
     assert!(unreachable.error.contains(sentence), "{unreachable}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_maker_2_that_was_stopped_is_taken_over_where_it_was() {
+    let both = Both::new().await;
+    let (west, east, topics) = (&both.west, &both.east, &both.topics);
+    let topic = format!("{topics}-w");
+    let copy = stored(both.destination, &format!("{west}.{topic}"));
+    fill(both.source, &topic, 3).await;
+    let lines = format!(
+        "{east}->{west}.enabled = false\noffset.flush.interval.ms = 1000\nemit.heartbeats.enabled = false\n\
+         emit.checkpoints.enabled = false\noffset-syncs.topic.replication.factor = 1\n\
+         config.storage.replication.factor = 1\nstatus.storage.replication.factor = 1\n\
+         {west}.bootstrap.servers = {}\n{east}.bootstrap.servers = {}",
+        both.source.bootstrap(),
+        both.destination.bootstrap()
+    );
+    let file = both.file(&lines);
+    let log = both.folder.path().join("mm2.log");
+    let tools = KafkaTools::for_version(NEW).expect("jars");
+    let mirror_maker = tools
+        .start(MIRROR_MAKER, &[&file], &log)
+        .expect("Java starts");
+    wait_for_offsets(&copy, 400).await;
+    // It is stopped in mid-copy, while more is being written.
+    more(both.source, &topic, 3).await;
+    let pid = mirror_maker.pid().to_string();
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(asked.expect("kill runs").success());
+    let ended = async || match mirror_maker.status() {
+        Ok(Some(_)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    eventually("MirrorMaker 2 to end", Duration::from_secs(60), ended)
+        .await
+        .expect("it ends");
+    let copied = offsets(&copy).await;
+    more(both.source, &topic, 3).await;
+    let run = both.until_caught_up(&lines, &[]).await.ended_with(0);
+    let verdict = compared(&committed(both.source, &topic), &copy).await;
+    println!("{copied} records were copied by MirrorMaker 2; {verdict}");
+    assert!(verdict.is_equal(), "seed {SEED}: {verdict}\n{run}");
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use kafka_wire::batch::{
-    AbortedTransaction, Attributes, BatchBuilder, BatchHeader, BatchInfo, BuiltRecord, ControlType,
-    HEADER_SIZE, RawBatch, control_batch, records, verify_crc,
+    AbortedTransaction, Attributes, BatchBuilder, BatchHeader, BatchInfo, BuiltRecord, Codec,
+    ControlType, HEADER_SIZE, RawBatch, control_batch, records, verify_crc,
 };
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, ProducerIdentity};

@@ -1,0 +1,69 @@
+//! What a worker serves over HTTP: resolved settings, which cannot be invalid.
+
+use std::path::PathBuf;
+
+/// A place to listen at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// With TLS.
+    pub https: bool,
+    /// The host; nothing stands for every address of the machine.
+    pub host: Option<String>,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+}
+
+/// What is done to a header of every answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeaderRule {
+    /// The header's name.
+    pub name: String,
+    /// Its value; for dates a number of milliseconds from now.
+    pub value: HeaderValue,
+    /// In place of one that is there already.
+    pub replace: bool,
+}
+
+/// What a header is set to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HeaderValue {
+    /// This text.
+    Text(String),
+    /// A date, so many milliseconds from the answer.
+    Date(i64),
+}
+
+/// Where administrative requests are answered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum AdminListeners {
+    /// Where all others are.
+    #[default]
+    Shared,
+    /// Nowhere.
+    Off,
+    /// At places of their own.
+    Own(Vec<Listener>),
+}
+
+/// Settings of the HTTP listener.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RestConfig {
+    /// `listeners`; empty where it is not given: port 8083 of this machine, for this machine only.
+    pub listeners: Vec<Listener>,
+    /// `admin.listeners`.
+    pub admin: AdminListeners,
+    /// `rest.advertised.host.name`.
+    pub advertised_host: Option<String>,
+    /// `rest.advertised.port`.
+    pub advertised_port: Option<u16>,
+    /// `access.control.allow.origin`: answers may be read by pages from there.
+    pub allow_origin: Option<String>,
+    /// `access.control.allow.methods`.
+    pub allow_methods: Vec<String>,
+    /// `response.http.headers.config`.
+    pub headers: Vec<HeaderRule>,
+    /// `tributary.rest.auth.file`: who may ask.
+    pub auth_file: Option<PathBuf>,
+    /// `tributary.rest.hide.secrets`.
+    pub hide_secrets: bool,
+}

@@ -1,0 +1,352 @@
+//! What each endpoint answers: a request is understood, one method of the handle is called, its answer is shown.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use bytes::Bytes;
+use config::key::holds_secret;
+use serde::Serialize;
+use worker_group::engine::Health;
+use worker_group::restart::RestartRequest;
+use worker_group::state::TargetState;
+use worker_group::view::{ConnectorInfo, SourceOffset};
+use worker_group::{Config, GivenConfig, Handle, Refusal};
+
+use crate::answer;
+use crate::openapi;
+use crate::query::{Query, encode};
+use crate::request;
+use crate::route::{Endpoint, Target};
+
+/// Clients take the API's features from this version.
+const CONNECT_VERSION: &str = "3.9.0";
+const HIDDEN: &str = "[hidden]";
+
+/// A request that has passed the gate.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) target: Target,
+    pub(crate) query: Query,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) hide_secrets: bool,
+}
+
+#[derive(Serialize)]
+struct Root {
+    version: &'static str,
+    commit: &'static str,
+    kafka_cluster_id: Option<String>,
+    tributary_version: &'static str,
+}
+
+#[derive(Serialize)]
+struct HealthBody {
+    status: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+struct Topics {
+    topics: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Offsets {
+    offsets: Vec<SourceOffset>,
+}
+
+type Answer = Result<Response<Body>, Refusal>;
+
+fn ok(body: &impl Serialize) -> Answer {
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+fn done(status: StatusCode) -> Answer {
+    Ok(answer::empty(status))
+}
+
+/// Answers a request.
+pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
+    let answered = match asked.target.endpoint {
+        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi => worker(handle, &asked).await,
+        Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
+            Box::pin(configuration(handle, asked)).await
+        }
+        Endpoint::Plugins | Endpoint::PluginConfig | Endpoint::Validate => plugins(handle, &asked),
+        Endpoint::Loggers | Endpoint::Logger => loggers(handle, &asked).await,
+        Endpoint::Offsets => offsets(handle, asked).await,
+        Endpoint::Pause | Endpoint::Resume | Endpoint::Stop => target(handle, asked).await,
+        Endpoint::Restart | Endpoint::TaskRestart => restart(handle, asked).await,
+        Endpoint::Status
+        | Endpoint::Tasks
+        | Endpoint::TasksConfig
+        | Endpoint::TaskStatus
+        | Endpoint::Topics
+        | Endpoint::TopicsReset
+        | Endpoint::Fence => state(handle, asked).await,
+    };
+    answered.unwrap_or_else(|refusal| answer::refusal(&refusal))
+}
+
+async fn worker(handle: &Handle, asked: &Asked<'_>) -> Answer {
+    match asked.target.endpoint {
+        Endpoint::OpenApi => ok(&openapi::document(handle.version())),
+        Endpoint::Health => {
+            let (status, word, message) = match handle.health().await {
+                Health::Healthy => (
+                    StatusCode::OK,
+                    "healthy",
+                    "Worker has completed startup and is ready to handle requests.".to_owned(),
+                ),
+                Health::Starting(stage) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "starting",
+                    format!("Worker is still starting up. {stage}"),
+                ),
+                Health::Unhealthy(stage) => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "unhealthy",
+                    format!(
+                        "Worker was unable to handle this request and may be unable to handle other requests. {stage}"
+                    ),
+                ),
+            };
+            let body = HealthBody {
+                status: word,
+                message,
+            };
+            Ok(answer::json(status, &body))
+        }
+        _ => ok(&Root {
+            version: CONNECT_VERSION,
+            commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
+            kafka_cluster_id: handle.cluster_id(),
+            tributary_version: handle.version(),
+        }),
+    }
+}
+
+// === configurations ===
+
+async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let name = asked.target.name.clone();
+    match (asked.target.endpoint, asked.method) {
+        (Endpoint::Connectors, &Method::POST) => create(handle, &asked).await,
+        (Endpoint::Connectors, _) => list(handle, &asked).await,
+        (Endpoint::Connector, &Method::DELETE) => {
+            handle.delete(name).await?;
+            done(StatusCode::NO_CONTENT)
+        }
+        (Endpoint::Connector, _) => ok(&asked.shown(handle.info(name).await?)),
+        (_, &Method::PUT) => {
+            let given = asked.given(handle, &name).await?;
+            let written = handle.write(name, given).await?;
+            if written.created {
+                return Ok(created(&asked, written.info));
+            }
+            ok(&asked.shown(written.info))
+        }
+        (_, &Method::PATCH) => {
+            let patch = asked.given(handle, &name).await?;
+            ok(&asked.shown(handle.patch(name, patch).await?))
+        }
+        _ => ok(&asked.masked(handle.config(name).await?)),
+    }
+}
+
+async fn create(handle: &Handle, asked: &Asked<'_>) -> Answer {
+    let new = request::new_connector(&asked.body)?;
+    let info = handle.create(new.name, new.config, new.initial).await?;
+    Ok(created(asked, info))
+}
+
+fn created(asked: &Asked<'_>, info: ConnectorInfo) -> Response<Body> {
+    let host = asked.headers.get(header::HOST);
+    let host = host
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let place = format!("http://{host}/connectors/{}", encode(&info.name));
+    answer::with_location(
+        answer::json(StatusCode::CREATED, &asked.shown(info)),
+        &place,
+    )
+}
+
+async fn list(handle: &Handle, asked: &Asked<'_>) -> Answer {
+    let parts: Vec<&str> = asked.query.all("expand").collect();
+    let (status, info) = (parts.contains(&"status"), parts.contains(&"info"));
+    if !status && !info {
+        return ok(&handle.names().await?);
+    }
+    let mut all = handle.expanded(status, info).await?;
+    for one in all.values_mut() {
+        one.info = one.info.take().map(|info| asked.shown(info));
+    }
+    ok(&all)
+}
+
+impl Asked<'_> {
+    /// The configuration of the body. Where secrets are hidden, `[hidden]` stands for what is stored.
+    async fn given(&self, handle: &Handle, name: &str) -> Result<GivenConfig, Refusal> {
+        let mut given = request::config(&self.body)?;
+        let hidden = |key: &str, value: &Option<String>| {
+            holds_secret(key) && value.as_deref() == Some(HIDDEN)
+        };
+        if self.hide_secrets && given.iter().any(|(key, value)| hidden(key, value)) {
+            let stored = handle.config(name.to_owned()).await?;
+            for (key, value) in &mut given {
+                if hidden(key, value) {
+                    *value = stored.get(key).cloned();
+                }
+            }
+        }
+        Ok(given)
+    }
+
+    fn masked(&self, mut config: Config) -> Config {
+        if self.hide_secrets {
+            for (key, value) in &mut config {
+                // A variable is no secret.
+                if holds_secret(key) && !value.contains("${") {
+                    HIDDEN.clone_into(value);
+                }
+            }
+        }
+        config
+    }
+
+    fn shown(&self, mut info: ConnectorInfo) -> ConnectorInfo {
+        info.config = self.masked(info.config);
+        info
+    }
+}
+
+// === what it does ===
+
+async fn target(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let (target, status) = match asked.target.endpoint {
+        Endpoint::Pause => (TargetState::Paused, StatusCode::ACCEPTED),
+        Endpoint::Resume => (TargetState::Started, StatusCode::ACCEPTED),
+        _ => (TargetState::Stopped, StatusCode::NO_CONTENT),
+    };
+    handle.set_target(asked.target.name, target).await?;
+    done(status)
+}
+
+async fn restart(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let Target { name, task, .. } = asked.target;
+    if asked.target.endpoint == Endpoint::TaskRestart {
+        handle.restart_task(name, task).await?;
+        return done(StatusCode::NO_CONTENT);
+    }
+    let request = RestartRequest {
+        include_tasks: asked.query.flag("includeTasks"),
+        only_failed: asked.query.flag("onlyFailed"),
+    };
+    let state = handle.restart(name, request).await?;
+    if request.is_plain() {
+        return done(StatusCode::NO_CONTENT);
+    }
+    Ok(answer::json(StatusCode::ACCEPTED, &state))
+}
+
+async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let endpoint = asked.target.endpoint;
+    let Target { name, task, .. } = asked.target.clone();
+    match endpoint {
+        Endpoint::Status => ok(&handle.state(name).await?),
+        Endpoint::TaskStatus => ok(&handle.task_state(name, task).await?),
+        Endpoint::Topics => {
+            let topics = handle.topics(name.clone()).await?;
+            ok(&BTreeMap::from([(name, Topics { topics })]))
+        }
+        Endpoint::TopicsReset => {
+            handle.reset_topics(name).await?;
+            done(StatusCode::ACCEPTED)
+        }
+        Endpoint::Tasks if asked.method == Method::POST => Err(Refusal::internal(
+            "Kafka Connect in standalone mode does not support externally setting task configurations.",
+        )),
+        Endpoint::Fence => Err(Refusal::internal(
+            "Kafka Connect in standalone mode does not support exactly-once source connectors.",
+        )),
+        _ => {
+            let mut tasks = handle.tasks(name).await?;
+            for task in &mut tasks {
+                task.config = asked.masked(std::mem::take(&mut task.config));
+            }
+            if endpoint == Endpoint::Tasks {
+                return ok(&tasks);
+            }
+            let named = tasks.into_iter().map(|task| {
+                let id = format!("{}-{}", task.id.connector, task.id.task);
+                (id, task.config)
+            });
+            ok(&named.collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+async fn offsets(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let name = asked.target.name;
+    match *asked.method {
+        Method::PATCH => {
+            let offsets = request::offsets(&asked.body)?;
+            handle.alter_offsets(name, offsets).await?;
+            ok(&Message {
+                message: "The offsets for this connector have been altered successfully",
+            })
+        }
+        Method::DELETE => {
+            handle.reset_offsets(name).await?;
+            ok(&Message {
+                message: "The offsets for this connector have been reset successfully",
+            })
+        }
+        _ => ok(&Offsets {
+            offsets: handle.offsets(name).await?,
+        }),
+    }
+}
+
+// === plugins and logging ===
+
+fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
+    let name = &asked.target.name;
+    match asked.target.endpoint {
+        Endpoint::Plugins => {
+            let only = asked.query.first("connectorsOnly");
+            let only = only.is_none_or(|value| value.eq_ignore_ascii_case("true"));
+            ok(&handle.plugins(!only))
+        }
+        Endpoint::PluginConfig => ok(&handle.plugin_config(name)?),
+        _ => {
+            let given = request::config(&asked.body)?;
+            ok(&handle.validate(name, &given)?)
+        }
+    }
+}
+
+async fn loggers(handle: &Handle, asked: &Asked<'_>) -> Answer {
+    let name = asked.target.name.clone();
+    match (asked.target.endpoint, asked.method) {
+        (Endpoint::Loggers, _) => ok(&handle.loggers().await?),
+        (_, &Method::PUT) => {
+            let level = request::level(&asked.body)?;
+            let affected = handle.set_logger(name, level).await?;
+            let scope = asked.query.first("scope").unwrap_or("worker");
+            if scope.eq_ignore_ascii_case("cluster") {
+                return done(StatusCode::NO_CONTENT);
+            }
+            ok(&affected)
+        }
+        _ => ok(&handle.logger(name).await?),
+    }
+}

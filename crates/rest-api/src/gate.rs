@@ -1,0 +1,128 @@
+//! What every request passes before an endpoint sees it, and every answer on its way out.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, Response, StatusCode};
+use config::rest::HeaderRule;
+use tokio::sync::Semaphore;
+use worker_group::Handle;
+
+use crate::answer;
+use crate::auth::{Users, Verdict};
+use crate::cors::Cors;
+use crate::endpoint::{self, Asked};
+use crate::headers;
+use crate::query::Query;
+use crate::request;
+use crate::route::{self, Endpoint, NoRoute};
+
+/// Which requests a listener answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Surface {
+    /// All.
+    Whole,
+    /// All but those of administration.
+    WithoutAdmin,
+    /// Only those of administration.
+    AdminOnly,
+}
+
+/// What all listeners share.
+pub(crate) struct Shared {
+    pub(crate) handle: Handle,
+    pub(crate) users: Option<Users>,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) rules: Vec<HeaderRule>,
+    pub(crate) hide_secrets: bool,
+    /// Room for bodies that are being read.
+    pub(crate) room: Semaphore,
+}
+
+/// What one listener needs.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) surface: Surface,
+}
+
+/// Answers any request.
+pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let preflight = Cors::is_preflight(&parts.method, &parts.headers);
+    let shared = &gate.shared;
+    let mut response = Box::pin(gate.answer(&parts, body)).await;
+    if let Some(cors) = shared
+        .cors
+        .as_ref()
+        .filter(|_| gate.surface != Surface::AdminOnly)
+    {
+        cors.mark(&parts.headers, preflight, &mut response);
+    }
+    headers::apply(&shared.rules, &mut response);
+    response
+}
+
+impl Gate {
+    async fn answer(&self, parts: &axum::http::request::Parts, body: Body) -> Response<Body> {
+        let shared = &self.shared;
+        let (method, headers) = (&parts.method, &parts.headers);
+        let target = route::route(parts.uri.path());
+        let endpoint = target.as_ref().ok().map(|target| target.endpoint);
+        // A browser asks without credentials whether it may ask.
+        let asks = shared.cors.is_some() && Cors::is_preflight(method, headers);
+        if let Some(users) = shared.users.as_ref().filter(|_| !asks) {
+            match users.judge(headers, method, endpoint) {
+                Verdict::Allowed => {}
+                Verdict::Unknown => return answer::unauthorized(),
+                Verdict::Forbidden => {
+                    let text = "you may look and change nothing: your role is viewer";
+                    return answer::error(StatusCode::FORBIDDEN, text);
+                }
+            }
+        }
+        let target = match target {
+            Ok(target) if self.has(target.endpoint) => target,
+            Ok(_) | Err(NoRoute::Unknown) => return answer::plain_error(StatusCode::NOT_FOUND),
+            Err(NoRoute::Undecodable) => return answer::plain_error(StatusCode::BAD_REQUEST),
+        };
+        let methods = route::methods(target.endpoint);
+        if *method == Method::OPTIONS {
+            return answer::options(&methods);
+        }
+        let known = if *method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
+        };
+        if !methods.contains(&known) {
+            return answer::wrong_method(&methods);
+        }
+        if !request::takes_json(headers) {
+            return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
+        }
+        let body = match request::read(headers, body, &shared.room).await {
+            Ok(body) => body,
+            Err(request::BadBody(status)) => return answer::plain_error(status),
+        };
+        let asked = Asked {
+            method,
+            target,
+            query: Query::parse(parts.uri.query().unwrap_or("")),
+            headers,
+            body,
+            hide_secrets: shared.hide_secrets,
+        };
+        endpoint::answer(&shared.handle, asked).await
+    }
+
+    fn has(&self, endpoint: Endpoint) -> bool {
+        let admin = matches!(endpoint, Endpoint::Loggers | Endpoint::Logger);
+        match self.surface {
+            Surface::Whole => true,
+            Surface::WithoutAdmin => !admin,
+            Surface::AdminOnly => admin,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The names of other products' programs: called by one of them, this program takes its place, with its arguments and
+//! its exit codes.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Exit;
+
+/// A program whose place is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Launcher {
+    /// `connect-standalone`.
+    Standalone,
+    /// `connect-distributed`.
+    Distributed,
+    /// `connect-mirror-maker`.
+    MirrorMaker,
+    /// `replicator`.
+    Replicator,
+}
+
+const ALL: [(&str, &str, Launcher); 4] = [
+    ("connect-standalone", "standalone", Launcher::Standalone),
+    ("connect-distributed", "distributed", Launcher::Distributed),
+    (
+        "connect-mirror-maker",
+        "mirror-maker",
+        Launcher::MirrorMaker,
+    ),
+    ("replicator", "replicator", Launcher::Replicator),
+];
+
+/// The program's arguments as it has them itself, if it was called by another one's name.
+pub(super) fn launched() -> Option<(Launcher, Vec<OsString>)> {
+    of(std::env::args_os())
+}
+
+fn of(mut arguments: impl Iterator<Item = OsString>) -> Option<(Launcher, Vec<OsString>)> {
+    let name = arguments.next()?;
+    let stem = Path::new(&name).file_name()?.to_str()?;
+    let stem = stem
+        .strip_suffix(".sh")
+        .or_else(|| stem.strip_suffix(".exe"))
+        .unwrap_or(stem);
+    let (_, command, launcher) = ALL.into_iter().find(|(known, _, _)| *known == stem)?;
+    let own = [name, command.into()];
+    Some((launcher, own.into_iter().chain(arguments).collect()))
+}
+
+impl Launcher {
+    /// The code for wrong arguments, and for a request for help.
+    pub(super) fn wrong_arguments(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::MirrorMaker => 255,
+            Self::Standalone | Self::Distributed | Self::Replicator => 1,
+        })
+    }
+
+    /// The code for an end: 3 where something could not start, 2 for any other error.
+    pub(super) fn code(self, exit: Exit) -> ExitCode {
+        ExitCode::from(match (self, exit) {
+            (_, Exit::Done) => 0,
+            (_, Exit::NotStarted) => 3,
+            // Its own arguments, and files that cannot be used.
+            (Self::Replicator, Exit::Usage) => 1,
+            (_, Exit::Error | Exit::Usage | Exit::NotReady) => 2,
+        })
+    }
+
+    /// Whether it can run in the background by itself, which this program leaves to who starts it.
+    pub(super) fn refuses_daemon(arguments: &[OsString]) -> bool {
+        arguments
+            .iter()
+            .any(|argument| argument == OsStr::new("-daemon"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programs_name_says_whose_place_is_taken() {
+        let check = |call: &[&str], expected: Option<(Launcher, &[&str])>| {
+            let found = of(call.iter().map(OsString::from));
+            let expected = expected.map(|(launcher, arguments)| {
+                let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+                (launcher, arguments)
+            });
+            assert_eq!(found, expected);
+        };
+        check(
+            &[
+                "/opt/kafka/bin/connect-standalone.sh",
+                "w.properties",
+                "l.json",
+            ],
+            Some((
+                Launcher::Standalone,
+                &[
+                    "/opt/kafka/bin/connect-standalone.sh",
+                    "standalone",
+                    "w.properties",
+                    "l.json",
+                ],
+            )),
+        );
+        check(
+            &["replicator", "--cluster.id", "r"],
+            Some((
+                Launcher::Replicator,
+                &["replicator", "replicator", "--cluster.id", "r"],
+            )),
+        );
+        check(&["/usr/bin/tributary", "standalone"], None);
+        check(&[], None);
+    }
+}

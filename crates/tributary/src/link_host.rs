@@ -1,0 +1,352 @@
+//! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
+
+mod positions;
+mod probe;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use config::link::LinkConfig;
+use config::problem::NoticeLevel;
+use config::resolve::resolve_link;
+use config::variables::Variables;
+use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::{Buffers, Cluster};
+use kafka_wire::message::metadata::MetadataTopics;
+use lifecycle::{Backoff, Scope, StopSignal};
+use replication::link::{Link, LinkError, LinkHandle};
+use replication::position_store::FileStore;
+use tokio::sync::{mpsc, watch};
+use worker_group::host::{
+    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Pending, Probe, Started,
+};
+use worker_group::plugin::{self, Role};
+use worker_group::view::SourceOffset;
+use worker_group::{Config, validate};
+
+use self::probe::LinkProbe;
+
+/// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
+const LEAST_MEMORY: usize = 4 * 1024 * 1024;
+
+const CONNECT: &str = "org.apache.kafka.connect.errors.ConnectException";
+const INVALID: &str = "org.apache.kafka.common.config.ConfigException";
+
+/// A link whose settings are known already: they come from options, or from a file that was judged as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// What the worker shows of it.
+    pub(crate) config: Config,
+    /// Its settings, as long as that configuration holds.
+    pub(crate) link: LinkConfig,
+    /// The settings of its process.
+    pub(crate) worker: WorkerConfig,
+}
+
+/// See the module. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct LinkHost {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    worker: WorkerConfig,
+    variables: Option<Variables>,
+    prepared: BTreeMap<String, Prepared>,
+    /// Links that run, or ran last, by name.
+    running: watch::Sender<BTreeMap<String, LinkHandle>>,
+    /// Files that hold positions; links that keep theirs in one share it.
+    files: watch::Sender<Vec<(PathBuf, FileStore)>>,
+    cluster_id: OnceLock<String>,
+    /// Where it is told that a link cannot start, if that ends the process.
+    fatal: Option<mpsc::Sender<Failed>>,
+    scope: Arc<Scope>,
+}
+
+/// A link that ended the process.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// What to print.
+    pub(crate) text: String,
+    /// Whether it had run before.
+    pub(crate) ran: bool,
+}
+
+impl LinkHost {
+    pub(crate) fn new(
+        worker: WorkerConfig,
+        variables: Option<Variables>,
+        prepared: BTreeMap<String, Prepared>,
+        fatal: Option<mpsc::Sender<Failed>>,
+        scope: Arc<Scope>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                worker,
+                variables,
+                prepared,
+                running: watch::Sender::new(BTreeMap::new()),
+                files: watch::Sender::new(Vec::new()),
+                cluster_id: OnceLock::new(),
+                fatal,
+                scope,
+            }),
+        }
+    }
+
+    /// Handles of all links that have started.
+    pub(crate) fn handles(&self) -> Vec<(String, LinkHandle)> {
+        let running = self.shared.running.borrow();
+        let handles = running.iter();
+        handles
+            .map(|(name, handle)| (name.clone(), handle.clone()))
+            .collect()
+    }
+
+    /// Asks the worker's cluster for its id until it answers.
+    pub(crate) async fn find_cluster_id(self) {
+        let Some(config) = self.shared.worker.bootstrap.clone() else {
+            return;
+        };
+        let cluster = Cluster::new(config, "worker");
+        let mut backoff = Backoff::seeded(Duration::from_millis(500), Duration::from_secs(30));
+        while self.shared.cluster_id.get().is_none() {
+            let none = MetadataTopics::Topics(Vec::new());
+            // Links to the same cluster say what is wrong with it.
+            if let Ok(_) = cluster.metadata(none).await
+                && let Some(id) = cluster.cluster_id()
+            {
+                self.shared.cluster_id.get_or_init(|| id);
+                return;
+            }
+            tokio::time::sleep(backoff.next_delay()).await;
+        }
+    }
+
+    /// The settings of a link.
+    fn settings(
+        &self,
+        name: &str,
+        config: &Config,
+        say: bool,
+    ) -> Result<(LinkConfig, WorkerConfig), String> {
+        let shared = &self.shared;
+        if let Some(known) = shared
+            .prepared
+            .get(name)
+            .filter(|known| known.config == *config)
+        {
+            return Ok((known.link.clone(), known.worker.clone()));
+        }
+        let raw = validate::raw(name, config, shared.variables.as_ref());
+        match resolve_link(&raw, &shared.worker) {
+            Ok((link, notices)) => {
+                for notice in notices.iter().filter(|_| say) {
+                    match notice.level {
+                        NoticeLevel::Info => tracing::info!(link = name, "{}", notice.text),
+                        NoticeLevel::Warn => tracing::warn!(link = name, "{}", notice.text),
+                    }
+                }
+                Ok((link, shared.worker.clone()))
+            }
+            Err(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                Err(problems.join("; "))
+            }
+        }
+    }
+
+    fn file(&self, worker: &WorkerConfig) -> Result<Option<FileStore>, String> {
+        let OffsetStorage::File(path) = &worker.offsets else {
+            return Ok(None);
+        };
+        let mut found = Err(String::new());
+        self.shared.files.send_modify(|files| {
+            found = shared_file(files, path);
+        });
+        found.map(Some)
+    }
+
+    /// Opens the files that hold positions: without them no link can begin.
+    pub(crate) fn open_files(&self) -> Result<(), String> {
+        let prepared = self.shared.prepared.values().map(|link| &link.worker);
+        for worker in prepared.chain([&self.shared.worker]) {
+            self.file(worker)?;
+        }
+        Ok(())
+    }
+
+    /// Says that a link has ended by itself, where that ends the process, and waits for that end.
+    async fn say_fatal(&self, text: String, ran: bool, stop: &StopSignal) {
+        if let Some(fatal) = &self.shared.fatal {
+            // Nobody listens any more when the process ends already.
+            drop(fatal.send(Failed { text, ran }).await);
+            stop.requested().await;
+        }
+    }
+
+    async fn run_link(
+        self,
+        start: LinkStart,
+        started: Started,
+        stop: StopSignal,
+    ) -> Result<(), LinkFailure> {
+        let LinkStart { name, config } = start;
+        let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
+        let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
+        match role(&config) {
+            Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
+            Role::MirrorHeartbeat => return self.heartbeats(&config, link, started, &stop).await,
+            Role::MirrorSource | Role::Replicator | Role::Own => {}
+        }
+        let file = self.file(&worker).map_err(invalid)?;
+        let links = self.shared.running.borrow().len() + 1;
+        let links = links.max(self.shared.prepared.len());
+        let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
+        let buffers = Buffers::new(memory);
+        let scope = Arc::clone(&self.shared.scope);
+        let starting = Box::pin(Link::start(link, &worker, file, buffers, &scope));
+        let (link, handle) = match stop.unless_requested(starting).await {
+            None => return Ok(()),
+            Some(Ok(started)) => started,
+            Some(Err(error)) => {
+                let text = format!("link {name} cannot start: {error}");
+                self.say_fatal(text, false, &stop).await;
+                return Err(LinkFailure::new(class_of(&error), &error.to_string()));
+            }
+        };
+        started.with(Box::new(LinkProbe(handle.clone())));
+        self.shared.running.send_modify(|running| {
+            running.insert(name.clone(), handle);
+        });
+        let ended = Box::pin(link.run(stop.clone())).await;
+        // At the end of the process its last figures are still wanted.
+        if !scope.stop_signal().is_requested() {
+            self.shared.running.send_modify(|running| {
+                running.remove(&name);
+            });
+        }
+        match ended {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.say_fatal(failure.to_string(), true, &stop).await;
+                Err(LinkFailure::new(CONNECT, &failure.to_string()))
+            }
+        }
+    }
+
+    async fn heartbeats(
+        &self,
+        config: &Config,
+        link: LinkConfig,
+        started: Started,
+        stop: &StopSignal,
+    ) -> Result<(), LinkFailure> {
+        let text = |key: &str| config.get(key).map(|value| value.trim().to_owned());
+        let seconds = text("emit.heartbeats.interval.seconds").and_then(|value| value.parse().ok());
+        let enabled = text("emit.heartbeats.enabled");
+        if enabled.is_some_and(|value| value.eq_ignore_ascii_case("false")) {
+            return idle(started, stop, "heartbeats are switched off").await;
+        }
+        let emission = replication::heartbeat::Emission {
+            source: text("source.cluster.alias").unwrap_or_default(),
+            destination: text("target.cluster.alias").unwrap_or_else(|| "target".to_owned()),
+            topic: text("heartbeats.topic").unwrap_or_else(|| "heartbeats".to_owned()),
+            replication_factor: text("heartbeats.topic.replication.factor")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(3),
+            every: Duration::from_secs(seconds.unwrap_or(1)),
+        };
+        let cluster = Cluster::new(link.destination, "destination");
+        let opened = stop.unless_requested(emission.open(cluster)).await;
+        let Some(opened) = opened else { return Ok(()) };
+        let mut heartbeats =
+            opened.map_err(|error| LinkFailure::new(CONNECT, &error.to_string()))?;
+        started.with(Box::new(Words(Vec::new())));
+        heartbeats.run(stop).await;
+        Ok(())
+    }
+}
+
+fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, String> {
+    if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
+        return Ok(store.clone());
+    }
+    let store = FileStore::open(path).map_err(|error| error.to_string())?;
+    files.push((path.to_owned(), store.clone()));
+    Ok(store)
+}
+
+const NO_CHECKPOINTS: &str =
+    "checkpoints are not written yet, and offsets of consumer groups are not translated";
+
+/// A probe of something that copies nothing, and may have something to say.
+struct Words(Vec<String>);
+
+impl Probe for Words {
+    fn look(&self) -> LinkReport {
+        let mut report = LinkReport::default();
+        report.replication.trouble.clone_from(&self.0);
+        report
+    }
+}
+
+/// A connector that is accepted and has nothing to do.
+async fn idle(started: Started, stop: &StopSignal, why: &str) -> Result<(), LinkFailure> {
+    started.with(Box::new(Words(vec![why.to_owned()])));
+    stop.requested().await;
+    Ok(())
+}
+
+fn role(config: &Config) -> Role {
+    let class = config.get("connector.class").map_or("", String::as_str);
+    plugin::find(class.trim()).map_or(Role::Own, |plugin| plugin.role)
+}
+
+/// What Java would call it.
+fn class_of(error: &LinkError) -> &'static str {
+    match error {
+        LinkError::Source(_) | LinkError::Destination(_) => {
+            "org.apache.kafka.connect.errors.RetriableException"
+        }
+        LinkError::SameCluster(_) | LinkError::Listed(_) | LinkError::OtherCluster { .. } => {
+            INVALID
+        }
+        LinkError::Store(_)
+        | LinkError::Group { .. }
+        | LinkError::NoClusterId(_)
+        | LinkError::Origins(_) => CONNECT,
+    }
+}
+
+impl Host for LinkHost {
+    fn run(
+        &self,
+        link: LinkStart,
+        started: Started,
+        stop: StopSignal,
+    ) -> Pending<Result<(), LinkFailure>> {
+        Box::pin(self.clone().run_link(link, started, stop))
+    }
+
+    fn offsets(&self, name: String, config: Config) -> Pending<Result<Vec<SourceOffset>, String>> {
+        let host = self.clone();
+        Box::pin(async move { positions::read(&host, &name, &config).await })
+    }
+
+    fn change_offsets(
+        &self,
+        name: String,
+        config: Config,
+        change: OffsetChange,
+    ) -> Pending<Result<(), String>> {
+        let host = self.clone();
+        Box::pin(async move { positions::change(&host, &name, &config, change).await })
+    }
+
+    fn cluster_id(&self) -> Option<String> {
+        self.shared.cluster_id.get().cloned()
+    }
+}

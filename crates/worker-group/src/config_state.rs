@@ -1,0 +1,223 @@
+//! What the records of the config topic amount to. Pure: records in, state out.
+//!
+//! Invariant: task configurations hold only from their commit on, and only as a complete set. A connector whose set is
+//! incomplete has no tasks until a complete one is committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Config;
+use crate::config_record::ConfigRecord;
+use crate::state::TargetState;
+
+/// All connectors and what is wanted of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ConfigState {
+    connectors: BTreeMap<String, Config>,
+    targets: BTreeMap<String, TargetState>,
+    tasks: BTreeMap<String, Vec<Config>>,
+    deferred: BTreeMap<String, BTreeMap<u32, Config>>,
+    inconsistent: BTreeSet<String>,
+    unfenced: BTreeSet<String>,
+}
+
+/// What a record changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A connector came, changed or went.
+    Connector(String),
+    /// Its tasks changed.
+    Tasks(String),
+    /// What is wanted of it changed.
+    Target(String),
+}
+
+impl ConfigState {
+    /// Applies a record. Session keys, restarts and levels of logging change nothing here.
+    pub fn apply(&mut self, record: ConfigRecord) -> Option<Change> {
+        match record {
+            ConfigRecord::Connector(name, Some(config)) => {
+                self.connectors.insert(name.clone(), config);
+                Some(Change::Connector(name))
+            }
+            ConfigRecord::Connector(name, None) => {
+                self.connectors.remove(&name);
+                self.tasks.remove(&name);
+                self.deferred.remove(&name);
+                self.inconsistent.remove(&name);
+                self.unfenced.remove(&name);
+                // The tombstone of the target state follows.
+                Some(Change::Connector(name))
+            }
+            ConfigRecord::Task(name, task, config) => {
+                self.deferred.entry(name).or_default().insert(task, config);
+                None
+            }
+            ConfigRecord::Commit(name, count) => self.commit(name, count),
+            ConfigRecord::Target(name, state) => {
+                match state {
+                    Some(state) => self.targets.insert(name.clone(), state),
+                    None => self.targets.remove(&name),
+                };
+                // It may precede the connector itself.
+                self.connectors
+                    .contains_key(&name)
+                    .then_some(Change::Target(name))
+            }
+            ConfigRecord::Fencing(name, _) => {
+                self.unfenced.remove(&name);
+                None
+            }
+            ConfigRecord::SessionKey { .. }
+            | ConfigRecord::Restart(..)
+            | ConfigRecord::Logger(..) => None,
+        }
+    }
+
+    fn commit(&mut self, name: String, count: u32) -> Option<Change> {
+        let mut deferred = self.deferred.remove(&name).unwrap_or_default();
+        if !self.connectors.contains_key(&name) {
+            return None;
+        }
+        self.unfenced.insert(name.clone());
+        let complete: Option<Vec<Config>> = (0..count).map(|task| deferred.remove(&task)).collect();
+        match complete {
+            Some(tasks) => {
+                self.inconsistent.remove(&name);
+                self.tasks.insert(name.clone(), tasks);
+            }
+            None => {
+                self.inconsistent.insert(name.clone());
+                self.tasks.remove(&name);
+            }
+        }
+        Some(Change::Tasks(name))
+    }
+
+    /// Names of all connectors, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.connectors.keys().map(String::as_str)
+    }
+
+    /// A connector's configuration.
+    #[must_use]
+    pub fn config(&self, name: &str) -> Option<&Config> {
+        self.connectors.get(name)
+    }
+
+    /// What is wanted of a connector; STARTED where nothing is said.
+    #[must_use]
+    pub fn target(&self, name: &str) -> TargetState {
+        self.targets.get(name).copied().unwrap_or_default()
+    }
+
+    /// The committed task configurations.
+    #[must_use]
+    pub fn tasks(&self, name: &str) -> &[Config] {
+        self.tasks.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether its tasks are not known, because what was committed was no complete set.
+    #[must_use]
+    pub fn is_inconsistent(&self, name: &str) -> bool {
+        self.inconsistent.contains(name)
+    }
+
+    /// Whether older writers have to be fenced before its tasks may start, in exactly-once mode.
+    #[must_use]
+    pub fn needs_fencing(&self, name: &str) -> bool {
+        self.unfenced.contains(name)
+    }
+
+    /// The number of connectors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.connectors.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connectors.is_empty()
+    }
+}
+
+/// The records that set the tasks of a connector, in the order in which they have to be written.
+#[must_use]
+pub fn task_records(name: &str, tasks: &[Config]) -> Vec<ConfigRecord> {
+    let count = u32::try_from(tasks.len()).expect("fewer tasks than numbers");
+    let configs = (0..count).zip(tasks);
+    let mut records: Vec<_> = configs
+        .map(|(task, config)| ConfigRecord::Task(name.to_owned(), task, config.clone()))
+        .collect();
+    records.push(ConfigRecord::Commit(name.to_owned(), count));
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(value: &str) -> Config {
+        Config::from([("k".to_owned(), value.to_owned())])
+    }
+
+    fn with_connector() -> ConfigState {
+        let mut state = ConfigState::default();
+        state.apply(ConfigRecord::Connector("c".into(), Some(config("c"))));
+        state
+    }
+
+    #[test]
+    fn commit_defers_tasks() {
+        let mut state = with_connector();
+        let task = |number, value| ConfigRecord::Task("c".into(), number, config(value));
+        assert_eq!(state.apply(task(0, "a")), None);
+        assert!(state.tasks("c").is_empty());
+        state.apply(task(1, "b"));
+        let changed = state.apply(ConfigRecord::Commit("c".into(), 2));
+        assert_eq!(changed, Some(Change::Tasks("c".into())));
+        assert_eq!(state.tasks("c"), [config("a"), config("b")]);
+        // An incomplete set.
+        state.apply(task(1, "c"));
+        state.apply(ConfigRecord::Commit("c".into(), 2));
+        assert!(state.is_inconsistent("c"));
+        assert!(state.tasks("c").is_empty());
+        // What was deferred does not linger.
+        state.apply(task(0, "d"));
+        state.apply(ConfigRecord::Commit("c".into(), 2));
+        assert!(state.is_inconsistent("c"));
+        for record in task_records("c", &[config("e"), config("f")]) {
+            state.apply(record);
+        }
+        assert!(!state.is_inconsistent("c"));
+        assert_eq!(state.tasks("c").len(), 2);
+        assert!(state.needs_fencing("c"));
+        state.apply(ConfigRecord::Fencing("c".into(), 2));
+        assert!(!state.needs_fencing("c"));
+    }
+
+    #[test]
+    fn tombstone_deletes() {
+        let mut state = with_connector();
+        for record in task_records("c", &[config("e")]) {
+            state.apply(record);
+        }
+        state.apply(ConfigRecord::Target("c".into(), Some(TargetState::Paused)));
+        state.apply(ConfigRecord::Connector("c".into(), None));
+        state.apply(ConfigRecord::Target("c".into(), None));
+        assert_eq!(state, ConfigState::default());
+        // A commit for a connector that is not there.
+        assert_eq!(state.apply(ConfigRecord::Commit("c".into(), 0)), None);
+        assert_eq!(state, ConfigState::default());
+    }
+
+    #[test]
+    fn the_initial_state_may_precede_the_connector() {
+        let mut state = ConfigState::default();
+        let stopped = ConfigRecord::Target("c".into(), Some(TargetState::Stopped));
+        assert_eq!(state.apply(stopped), None);
+        state.apply(ConfigRecord::Connector("c".into(), Some(config("c"))));
+        assert_eq!(state.target("c"), TargetState::Stopped);
+        assert_eq!(state.target("other"), TargetState::Started);
+    }
+}

@@ -1,0 +1,239 @@
+//! What the engine knows of one link, and how that is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::{Backoff, Scope};
+use tokio::time::Instant;
+
+use crate::deal::{Partition, Shares, deal};
+use crate::host::{LinkReport, Probe, Standing, trace};
+use crate::state::{State, TargetState};
+
+/// First and longest pause before a failed link is begun again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long a link has to run for its failures to be forgotten.
+const SETTLED: Duration = Duration::from_secs(60);
+/// What failed is told as.
+const STANDING: &str = "org.apache.kafka.connect.errors.ConnectException";
+/// Standing partitions that a trace names.
+const NAMED: usize = 5;
+
+/// A future of a link.
+pub(super) struct Instance {
+    pub(super) incarnation: u64,
+    pub(super) generation: u64,
+    pub(super) scope: Arc<Scope>,
+    pub(super) ending: bool,
+    /// Once it has started.
+    pub(super) probe: Option<Box<dyn Probe>>,
+    pub(super) since: Instant,
+}
+
+/// What is kept of a link beyond its configuration.
+pub(super) struct LinkState {
+    /// Counts configurations and restarts; a future of another one is ended.
+    pub(super) generation: u64,
+    /// Why its last future failed.
+    pub(super) failure: Option<String>,
+    /// When it is begun again.
+    pub(super) retry_at: Option<Instant>,
+    pub(super) backoff: Backoff,
+    /// Begun anew because somebody asked for it.
+    pub(super) restarting: bool,
+    /// Positions are being changed, by this task: it must not start meanwhile.
+    pub(super) changing: Option<u64>,
+    pub(super) shares: Shares,
+    /// What the shares were dealt for: partitions of each topic, and the number of tasks allowed.
+    topology: (BTreeMap<String, i32>, u32),
+    /// Destination topics that were written to.
+    pub(super) topics: BTreeSet<String>,
+    counted: BTreeMap<String, u64>,
+}
+
+impl LinkState {
+    pub(super) fn new(generation: u64) -> Self {
+        Self {
+            generation,
+            failure: None,
+            retry_at: None,
+            backoff: Backoff::seeded(RETRY.0, RETRY.1),
+            restarting: false,
+            changing: None,
+            shares: vec![BTreeMap::new()],
+            topology: (BTreeMap::new(), 0),
+            topics: BTreeSet::new(),
+            counted: BTreeMap::new(),
+        }
+    }
+
+    /// Whether failures of before still count.
+    pub(super) fn settle(&mut self, running_since: Instant, now: Instant) {
+        if now.duration_since(running_since) > SETTLED {
+            self.backoff.reset();
+        }
+    }
+
+    /// Deals anew if topics or partitions came or went. Whether the shares are others now.
+    pub(super) fn deal(&mut self, report: &LinkReport, most: u32) -> bool {
+        let topology: BTreeMap<String, i32> = report
+            .topics
+            .iter()
+            .map(|(topic, load)| (topic.clone(), load.partitions))
+            .collect();
+        let topology = (topology, most);
+        if topology == self.topology {
+            return false;
+        }
+        self.topology = topology;
+        let shares = deal(&loads(report), most, &self.shares);
+        let changed = shares != self.shares;
+        self.shares = shares;
+        changed
+    }
+
+    /// Takes down which topics have been written to since this was asked last.
+    pub(super) fn track(&mut self, report: &LinkReport) {
+        for (topic, count) in &report.written {
+            let before = self.counted.insert(topic.clone(), *count).unwrap_or(0);
+            // A link that was begun anew counts from zero.
+            if *count > before || (*count > 0 && *count < before) {
+                self.topics.insert(topic.clone());
+            }
+        }
+    }
+
+    fn owner(&self, standing: &Standing) -> usize {
+        let holds = |share: &BTreeMap<String, Vec<i32>>| {
+            share
+                .get(&standing.topic)
+                .is_some_and(|numbers| numbers.contains(&standing.partition))
+        };
+        // One that was found a moment ago has no task yet.
+        self.shares.iter().position(holds).unwrap_or(0)
+    }
+
+    /// Why each task failed, by number; tasks that run are missing.
+    pub(super) fn task_failures(&self, report: &LinkReport) -> BTreeMap<u32, String> {
+        let mut by_task: BTreeMap<u32, Vec<&Standing>> = BTreeMap::new();
+        for standing in &report.standing {
+            let task = u32::try_from(self.owner(standing)).unwrap_or(u32::MAX);
+            by_task.entry(task).or_default().push(standing);
+        }
+        by_task
+            .into_iter()
+            .map(|(task, all)| (task, trace_of(&all)))
+            .collect()
+    }
+}
+
+/// The expected load of each partition: even at first, and as it was once something has been copied.
+fn loads(report: &LinkReport) -> BTreeMap<Partition, f64> {
+    let partitions: i64 = report
+        .topics
+        .values()
+        .map(|load| i64::from(load.partitions))
+        .sum();
+    let bytes: u64 = report.topics.values().map(|load| load.bytes).sum();
+    let mean = (bytes as f64 / partitions.max(1) as f64).max(1.0);
+    let mut loads = BTreeMap::new();
+    for (topic, load) in &report.topics {
+        let each = load.bytes as f64 / f64::from(load.partitions.max(1)) / mean;
+        for number in 0..load.partitions {
+            // Also what is quiet now may become busy.
+            loads.insert((topic.clone(), number), 0.25 + each);
+        }
+    }
+    loads
+}
+
+fn trace_of(standing: &[&Standing]) -> String {
+    let named = standing.iter().take(NAMED);
+    let mut text: Vec<String> = named
+        .map(|one| format!("{}-{} stands: {}", one.topic, one.partition, one.reason))
+        .collect();
+    if standing.len() > NAMED {
+        text.push(format!("and {} more partitions", standing.len() - NAMED));
+    }
+    trace(STANDING, &text.join("; "))
+}
+
+/// The state of a connector's own instance.
+pub(super) fn connector_state(
+    target: TargetState,
+    link: &LinkState,
+    instance: Option<&Instance>,
+) -> (State, Option<String>) {
+    match (target, instance) {
+        (TargetState::Stopped, None) => (State::Stopped, None),
+        (TargetState::Paused, None) => (State::Paused, None),
+        // It still ends.
+        (TargetState::Stopped | TargetState::Paused, Some(_)) => (State::Running, None),
+        (TargetState::Started, Some(instance)) if instance.probe.is_some() && !instance.ending => {
+            (State::Running, None)
+        }
+        (TargetState::Started, _) if link.restarting => (State::Restarting, None),
+        (TargetState::Started, _) if link.failure.is_some() => {
+            (State::Failed, link.failure.clone())
+        }
+        (TargetState::Started, _) => (State::Unassigned, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::TopicLoad;
+
+    fn report(topics: &[(&str, i32)]) -> LinkReport {
+        let topics = topics.iter().map(|(topic, partitions)| {
+            let load = TopicLoad {
+                partitions: *partitions,
+                bytes: 0,
+            };
+            ((*topic).to_owned(), load)
+        });
+        LinkReport {
+            topics: topics.collect(),
+            ..LinkReport::default()
+        }
+    }
+
+    #[test]
+    fn a_standing_partition_fails_the_task_that_has_it_and_no_other() {
+        let mut link = LinkState::new(1);
+        let mut report = report(&[("t", 4)]);
+        assert!(link.deal(&report, 2));
+        assert!(!link.deal(&report, 2), "nothing came or went");
+        report.standing.push(Standing {
+            topic: "t".into(),
+            partition: 3,
+            reason: "it was deleted (grant READ)".into(),
+        });
+        let failures = link.task_failures(&report);
+        assert_eq!(failures.len(), 1);
+        let (task, trace) = failures.first_key_value().expect("one");
+        assert!(link.shares[*task as usize]["t"].contains(&3));
+        assert_eq!(
+            trace,
+            "org.apache.kafka.connect.errors.ConnectException: t-3 stands: it was deleted (grant READ)."
+        );
+    }
+
+    #[test]
+    fn topics_are_tracked_by_what_was_written_since() {
+        let mut link = LinkState::new(1);
+        let mut report = report(&[]);
+        report.written = BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 0)]);
+        link.track(&report);
+        assert_eq!(link.topics, BTreeSet::from(["a".to_owned()]));
+        // After a reset only what is used again comes back.
+        link.topics.clear();
+        link.track(&report);
+        assert!(link.topics.is_empty());
+        report.written.insert("b".to_owned(), 1);
+        link.track(&report);
+        assert_eq!(link.topics, BTreeSet::from(["b".to_owned()]));
+    }
+}

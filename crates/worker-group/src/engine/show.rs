@@ -1,0 +1,134 @@
+//! What the engine shows of its links: answers from memory, which never fail because links start or stop.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::link_state::connector_state;
+use crate::Config;
+use crate::host::LinkReport;
+use crate::plugin;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::view::{
+    ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskId, TaskInfo, TaskState,
+};
+
+impl Core {
+    pub(super) fn names(&self) -> Vec<String> {
+        self.configs.names().map(str::to_owned).collect()
+    }
+
+    pub(super) fn config(&self, name: &str) -> Result<Config, Refusal> {
+        let config = self.configs.config(name).cloned();
+        config.ok_or_else(|| Refusal::connector_not_found(name))
+    }
+
+    pub(super) fn info(&self, name: &str) -> Result<ConnectorInfo, Refusal> {
+        let config = self.config(name)?;
+        let tasks = 0..u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
+        Ok(ConnectorInfo {
+            name: name.to_owned(),
+            kind: kind(&config),
+            config,
+            tasks: tasks
+                .map(|task| TaskId {
+                    connector: name.to_owned(),
+                    task,
+                })
+                .collect(),
+        })
+    }
+
+    pub(super) fn tasks(&self, name: &str) -> Result<Vec<TaskInfo>, Refusal> {
+        let info = self.info(name)?;
+        let configs = self.configs.tasks(name).iter().cloned();
+        let tasks = info.tasks.into_iter().zip(configs);
+        Ok(tasks.map(|(id, config)| TaskInfo { id, config }).collect())
+    }
+
+    pub(super) fn state(&self, name: &str) -> Result<ConnectorStateInfo, Refusal> {
+        let (Some(config), Some(link)) = (self.configs.config(name), self.links.get(name)) else {
+            return Err(Refusal::no_status(name));
+        };
+        let instance = self.instances.get(name);
+        let target = self.configs.target(name);
+        let (state, trace) = connector_state(target, link, instance);
+        let report: Option<LinkReport> = instance
+            .filter(|instance| !instance.ending)
+            .and_then(|instance| Some(instance.probe.as_ref()?.look()));
+        let failures = report
+            .as_ref()
+            .map(|report| link.task_failures(report))
+            .unwrap_or_default();
+        let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
+        let tasks = (0..count).map(|id| {
+            let (state, trace) = match failures.get(&id) {
+                Some(trace) => (State::Failed, Some(trace.clone())),
+                None => (state, trace.clone()),
+            };
+            TaskState {
+                id,
+                state,
+                worker_id: self.worker_id.clone(),
+                trace,
+            }
+        });
+        Ok(ConnectorStateInfo {
+            name: name.to_owned(),
+            connector: InstanceState {
+                state,
+                worker_id: self.worker_id.clone(),
+                trace: trace.clone(),
+            },
+            tasks: tasks.collect(),
+            kind: kind(config),
+            tributary: report.map(|report| report.replication),
+        })
+    }
+
+    pub(super) fn task_state(&self, name: &str, task: u32) -> Result<TaskState, Refusal> {
+        let missing = || Refusal::no_task_status(name, task);
+        let state = self.state(name).map_err(|_| missing())?;
+        let found = state.tasks.into_iter().find(|one| one.id == task);
+        found.ok_or_else(missing)
+    }
+
+    pub(super) fn expanded(&self, status: bool, info: bool) -> BTreeMap<String, Expanded> {
+        let mut all = BTreeMap::new();
+        for name in self.configs.names() {
+            let one = Expanded {
+                status: status.then(|| self.state(name).ok()).flatten(),
+                info: info.then(|| self.info(name).ok()).flatten(),
+            };
+            // Never one part without the other.
+            if one.status.is_some() == status && one.info.is_some() == info {
+                all.insert(name.to_owned(), one);
+            }
+        }
+        all
+    }
+
+    /// Topics that were written to; none for a connector that is not there.
+    pub(super) fn topics(&mut self, name: &str) -> Vec<String> {
+        self.look(name, Instant::now());
+        let link = self.links.get(name);
+        link.map(|link| link.topics.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn reset_topics(&mut self, name: &str) {
+        if let Some(link) = self.links.get_mut(name) {
+            link.topics.clear();
+        }
+    }
+}
+
+fn kind(config: &Config) -> &'static str {
+    let class = config.get("connector.class").map_or("", String::as_str);
+    match plugin::find(class.trim()) {
+        Some(_) => "source",
+        None => "unknown",
+    }
+}

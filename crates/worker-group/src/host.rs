@@ -1,0 +1,144 @@
+//! What the engine needs of the program: links that can be run, and their positions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use lifecycle::StopSignal;
+use tokio::sync::oneshot;
+
+use crate::Config;
+use crate::view::{Replication, SourceOffset};
+
+/// A future of the host.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A link to be run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkStart {
+    /// The connector's name.
+    pub name: String,
+    /// Its configuration.
+    pub config: Config,
+}
+
+/// Why a link ended by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkFailure {
+    /// `class: message`, as Java has it, for tools that read traces.
+    pub trace: String,
+}
+
+impl LinkFailure {
+    /// A failure of some class, told in one sentence.
+    #[must_use]
+    pub fn new(class: &str, message: &str) -> Self {
+        Self {
+            trace: trace(class, message),
+        }
+    }
+}
+
+/// A trace in Java's form. Some readers drop lines that end in a parenthesis, so that none does.
+#[must_use]
+pub fn trace(class: &str, message: &str) -> String {
+    let line = message.replace('\n', " ");
+    let line = line.trim();
+    let stop = if line.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{class}: {line}{stop}")
+}
+
+/// A partition that stands until somebody acts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Source topic.
+    pub topic: String,
+    /// Source partition.
+    pub partition: i32,
+    /// Why, with what can be done.
+    pub reason: String,
+}
+
+/// How a running link fares.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct LinkReport {
+    /// Sums.
+    pub replication: Replication,
+    /// Source topics with the number of their partitions, and the bytes copied of each.
+    pub topics: BTreeMap<String, TopicLoad>,
+    /// Partitions that stand.
+    pub standing: Vec<Standing>,
+    /// Destination topics with the number of records written to each since the link started.
+    pub written: BTreeMap<String, u64>,
+}
+
+/// What a source topic weighs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TopicLoad {
+    /// Its partitions.
+    pub partitions: i32,
+    /// Bytes copied since the link started.
+    pub bytes: u64,
+}
+
+/// Looks at a running link. Cheap, never waits.
+pub trait Probe: Send + Sync {
+    /// How it fares now.
+    fn look(&self) -> LinkReport;
+}
+
+/// Given to a link that is being started, to say that it has.
+pub struct Started(pub(crate) oneshot::Sender<Box<dyn Probe>>);
+
+impl Started {
+    /// The link runs; `probe` says how it fares from now on.
+    pub fn with(self, probe: Box<dyn Probe>) {
+        // Where nobody waits for it any more, the link is being stopped.
+        drop(self.0.send(probe));
+    }
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Started")
+    }
+}
+
+/// A change of stored positions.
+#[derive(Clone, PartialEq, Debug)]
+pub enum OffsetChange {
+    /// All of them are forgotten.
+    Reset,
+    /// These get another value, or are forgotten.
+    Alter(Vec<SourceOffset>),
+}
+
+/// Runs links and keeps their positions.
+pub trait Host: Send + Sync + 'static {
+    /// Runs a link until `stop` is requested; everything that is done has been stored when it ends.
+    fn run(
+        &self,
+        link: LinkStart,
+        started: Started,
+        stop: StopSignal,
+    ) -> Pending<Result<(), LinkFailure>>;
+
+    /// The stored positions of a link, in Connect's form; what is wrong otherwise.
+    fn offsets(&self, name: String, config: Config) -> Pending<Result<Vec<SourceOffset>, String>>;
+
+    /// Changes stored positions of a link that does not run.
+    fn change_offsets(
+        &self,
+        name: String,
+        config: Config,
+        change: OffsetChange,
+    ) -> Pending<Result<(), String>>;
+
+    /// The id of the worker's own cluster, once it is known.
+    fn cluster_id(&self) -> Option<String>;
+}

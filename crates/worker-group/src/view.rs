@@ -1,0 +1,131 @@
+//! What is shown of connectors: the shapes of Connect's REST contract, members in its order. Members of our own come
+//! last.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::Config;
+use crate::state::State;
+
+/// A task by connector and number.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TaskId {
+    /// The connector.
+    pub connector: String,
+    /// The number, from 0.
+    pub task: u32,
+}
+
+/// A connector, its configuration and its tasks.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ConnectorInfo {
+    /// The name.
+    pub name: String,
+    /// The configuration as it was given.
+    pub config: Config,
+    /// Its tasks.
+    pub tasks: Vec<TaskId>,
+    /// `source`, or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+/// The state of a connector's own instance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct InstanceState {
+    /// The state.
+    pub state: State,
+    /// Where.
+    pub worker_id: String,
+    /// Why it failed; on nothing but what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+/// The state of a task.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TaskState {
+    /// Its number.
+    pub id: u32,
+    /// The state.
+    pub state: State,
+    /// Where.
+    pub worker_id: String,
+    /// Why it failed; on nothing but what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+/// How the copying fares, which Connect's states do not say.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Replication {
+    /// Partitions of the link.
+    pub partitions: usize,
+    /// Of them, those being copied.
+    pub running: usize,
+    /// Those whose position is being established.
+    pub starting: usize,
+    /// Those that are tried again.
+    pub waiting: usize,
+    /// Those that stand until somebody acts.
+    pub stopped: usize,
+    /// Source records that are not copied yet; nothing where it is not known of every partition.
+    pub lag: Option<i64>,
+    /// What is wrong, the first few things.
+    pub trouble: Vec<String>,
+}
+
+/// The state of a connector and of its tasks.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ConnectorStateInfo {
+    /// The name.
+    pub name: String,
+    /// Its own instance.
+    pub connector: InstanceState,
+    /// Its tasks, by number.
+    pub tasks: Vec<TaskState>,
+    /// `source`, or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// How the copying fares, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tributary: Option<Replication>,
+}
+
+/// A task and its configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TaskInfo {
+    /// Which.
+    pub id: TaskId,
+    /// What it was given.
+    pub config: Config,
+}
+
+/// The parts of a connector in a list.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Expanded {
+    /// With `expand=status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<ConnectorStateInfo>,
+    /// With `expand=info`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info: Option<ConnectorInfo>,
+}
+
+/// One position, in Connect's form.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct SourceOffset {
+    /// Which source partition.
+    pub partition: Map<String, Value>,
+    /// How far; nothing where it is to be reset.
+    pub offset: Option<Map<String, Value>>,
+}
+
+/// A level of logging.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LoggerLevel {
+    /// The level.
+    pub level: String,
+    /// When it was set, in milliseconds since 1970.
+    pub last_modified: Option<u64>,
+}
