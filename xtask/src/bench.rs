@@ -9,8 +9,12 @@
 //! that is not equal has no numbers; it is reported as lost. Runs during which the host took more than 5 % of the
 //! processor away are reported and left out of the medians.
 //!
+//! Peers with TLS (`--peers tls-source,tls-both`) are Tributary itself over other listeners of the same brokers; the relay
+//! runs with TLS too then, and the report compares what each uses more than without.
+//!
 //! Generator, judge and this program are processes of their own and in nobody's figures.
 
+mod encryption;
 mod log;
 mod machine;
 mod peer;
@@ -30,8 +34,10 @@ use crate::failure::{Attempt as _, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::judge::{Judge, PartitionDigest};
 use crate::{kafka, output, setup};
+use encryption::Material;
 use log::LogSize;
 use peer::Peer;
+use relay::Sides;
 pub(crate) use relay::{RelayOptions, run as run_relay};
 use report::{Report, Series};
 use run::Place;
@@ -129,16 +135,25 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
     let directory = RunDirectory::new("bench").attempting("make a directory for the benchmark")?;
     let prefix = options.layout.replicator_prefix();
     output::heading("the floor: a relay that only moves bytes");
-    let mut floor = Vec::new();
-    for _ in 0..options.pairs.max(3) {
-        let seconds = relay::measure(FLOOR_BYTES, prefix)?;
-        output::line(format!("   relay: {seconds:.3} CPU-s/GB"));
-        floor.push(seconds);
+    let with_tls = options.peers.iter().any(|peer| peer.sides() != Sides::None);
+    let material = with_tls
+        .then(|| Material::new(directory.path()))
+        .transpose()?;
+    let floor = floor(options, prefix, Sides::None, None)?;
+    let mut tls_floors = Vec::new();
+    if let Some(material) = &material {
+        for sides in [Sides::Source, Sides::Both] {
+            tls_floors.push((sides, self::floor(options, prefix, sides, Some(material))?));
+        }
     }
     output::heading("two clusters");
     let builder = |name| {
-        KafkaCluster::builder()
-            .name(name)
+        let builder = KafkaCluster::builder().name(name);
+        let builder = match &material {
+            Some(material) => material.listener(builder),
+            None => builder,
+        };
+        builder
             .heap_mib(1024)
             .full_jit()
             .property("log.retention.ms", "-1")
@@ -156,6 +171,7 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
             destination: &destination,
             directory: directory.path(),
             prefix,
+            material: material.as_ref(),
         };
         series.push(one_codec(options, &place, codec).await?);
     }
@@ -163,9 +179,26 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
     Ok(Report {
         description,
         floor,
+        tls_floors,
         series,
         pairs: options.pairs,
     })
+}
+
+/// Processor seconds per GB of the relay, run by run.
+fn floor(
+    options: &BenchOptions,
+    prefix: &[&str],
+    sides: Sides,
+    material: Option<&Material>,
+) -> Result<Vec<f64>> {
+    let mut floor = Vec::new();
+    for _ in 0..options.pairs.max(3) {
+        let seconds = relay::measure(FLOOR_BYTES, prefix, sides, material)?;
+        output::line(format!("   relay{}: {seconds:.3} CPU-s/GB", sides.suffix()));
+        floor.push(seconds);
+    }
+    Ok(floor)
 }
 
 /// Fills the source with one codec and runs all pairs on it.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use test_support::kafka_jars::KafkaJars;
 use test_support::managed_process::{ManagedProcess, Output, ProcessSpec};
 
-use crate::failure::{Attempt as _, Result};
+use super::relay::Sides;
+use crate::failure::{Attempt as _, Failure, Result};
 
 /// A replicator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,6 +21,12 @@ pub(crate) enum Peer {
     /// Tributary, with one source batch per request as it is.
     #[value(name = "unmerged")]
     Unmerged,
+    /// Tributary, with TLS to the source.
+    #[value(name = "tls-source")]
+    TlsSource,
+    /// Tributary, with TLS on both sides.
+    #[value(name = "tls-both")]
+    TlsBoth,
     #[value(name = "mm2")]
     MirrorMakerTuned,
     #[value(name = "mm2-stock")]
@@ -31,9 +38,27 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Self::Tributary => "Tributary",
             Self::Unmerged => "Tributary without merging",
+            Self::TlsSource => "Tributary, TLS to the source",
+            Self::TlsBoth => "Tributary, TLS on both sides",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
             Self::MirrorMakerStock => "MirrorMaker 2 stock",
         })
+    }
+}
+
+impl Peer {
+    /// Which sides have TLS.
+    pub(super) fn sides(self) -> Sides {
+        match self {
+            Self::TlsSource => Sides::Source,
+            Self::TlsBoth => Sides::Both,
+            _ => Sides::None,
+        }
+    }
+
+    /// Whether it is Tributary, in one way or another, which ends by itself.
+    pub(super) fn is_tributary(self) -> bool {
+        !matches!(self, Self::MirrorMakerTuned | Self::MirrorMakerStock)
     }
 }
 
@@ -50,6 +75,8 @@ pub(super) struct Errand<'a> {
     pub(super) name: &'a str,
     /// Takes configuration and logs.
     pub(super) directory: &'a Path,
+    /// Client settings for the addresses with TLS.
+    pub(super) tls_settings: Option<String>,
     /// `taskset -c 1` or nothing.
     pub(super) prefix: &'a [&'a str],
 }
@@ -60,6 +87,15 @@ impl Errand<'_> {
         let log = self.directory.join(format!("{}.log", self.name));
         let command = match peer {
             Peer::Tributary => self.tributary_command(&[]),
+            Peer::TlsSource | Peer::TlsBoth => {
+                let settings = self.tls_settings.as_deref();
+                let settings = settings.ok_or_else(|| Failure::new("there are no certificates"))?;
+                let mut further = vec!["--from-config", settings];
+                if peer == Peer::TlsBoth {
+                    further.extend(["--to-config", settings]);
+                }
+                self.tributary_command(&further)
+            }
             Peer::Unmerged => self.tributary_command(&["--set", "tributary.batch.merge.below=0"]),
             Peer::MirrorMakerTuned | Peer::MirrorMakerStock => self.mirror_maker_command(peer)?,
         };
@@ -102,9 +138,7 @@ impl Errand<'_> {
         fs::write(&path, text).attempting(format!("write {}", path.display()))?;
         let machine: &[&str] = match peer {
             Peer::MirrorMakerStock => &["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"],
-            Peer::Tributary | Peer::Unmerged | Peer::MirrorMakerTuned => {
-                &["-Xms2g", "-Xmx2g", "-XX:+UseParallelGC"]
-            }
+            _ => &["-Xms2g", "-Xmx2g", "-XX:+UseParallelGC"],
         };
         let mut command = vec![self.jars.java().display().to_string()];
         command.extend(machine.iter().map(|word| (*word).to_owned()));
@@ -147,7 +181,7 @@ pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String
     );
     let further = match peer {
         Peer::MirrorMakerStock => "tasks.max = 1\n",
-        Peer::Tributary | Peer::Unmerged | Peer::MirrorMakerTuned => {
+        _ => {
             "tasks.max = 2\n\
              A.consumer.max.poll.records = 5000\n\
              A.consumer.max.partition.fetch.bytes = 2097152\n\

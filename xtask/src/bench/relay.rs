@@ -1,14 +1,17 @@
 //! The floor: a process that does nothing but move bytes from one loopback connection to another, 1 MiB per call.
 //!
-//! No replicator in user space can use less than this: each byte enters once and leaves once.
+//! No replicator in user space can use less than this: each byte enters once and leaves once. With TLS on one side or on
+//! both, what it uses more is the cost of encryption itself.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use test_support::tributary_process::usage_of;
 
+use super::encryption::{Material, Stream};
 use crate::failure::{Attempt as _, Failure, Result};
 
 /// Bytes per call.
@@ -22,6 +25,39 @@ pub(crate) struct RelayOptions {
     /// Where the bytes go
     #[arg(long)]
     to: String,
+    /// Certificates for the sides with TLS
+    #[arg(long)]
+    material: Option<PathBuf>,
+    /// Which sides have TLS
+    #[arg(long, value_enum, default_value = "none")]
+    tls: Sides,
+}
+
+/// Which sides of a copy have TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Sides {
+    None,
+    Source,
+    Both,
+}
+
+impl Sides {
+    /// Behind the name of whoever has TLS there.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Source => ", TLS on one side",
+            Self::Both => ", TLS on both sides",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Source => "source",
+            Self::Both => "both",
+        }
+    }
 }
 
 /// The relay itself: prints its address, moves one connection's bytes, then stays until its input closes, so that its
@@ -30,8 +66,18 @@ pub(crate) fn run(options: &RelayOptions) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").attempting("listen")?;
     let address = listener.local_addr().attempting("listen")?;
     crate::output::line(address.to_string());
-    let (mut from, _) = listener.accept().attempting("accept a connection")?;
-    let mut to = TcpStream::connect(&options.to).attempting("connect")?;
+    let (from, _) = listener.accept().attempting("accept a connection")?;
+    let to = TcpStream::connect(&options.to).attempting("connect")?;
+    let material = options.material.as_deref().map(Material::in_directory);
+    let material = material.as_ref();
+    // Towards the source Tributary is who dials; which end the relay is does not matter for the bytes.
+    let mut from = protected(
+        from,
+        options.tls != Sides::None,
+        material,
+        Material::accepted,
+    )?;
+    let mut to = protected(to, options.tls == Sides::Both, material, Material::dialled)?;
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = from.read(&mut chunk).attempting("read")?;
@@ -40,6 +86,7 @@ pub(crate) fn run(options: &RelayOptions) -> Result<()> {
         }
         to.write_all(&chunk[..read]).attempting("write")?;
     }
+    to.end().attempting("end the connection")?;
     drop(to);
     let mut rest = String::new();
     std::io::stdin()
@@ -48,16 +95,38 @@ pub(crate) fn run(options: &RelayOptions) -> Result<()> {
     Ok(())
 }
 
+fn protected(
+    stream: TcpStream,
+    tls: bool,
+    material: Option<&Material>,
+    with: fn(&Material, TcpStream) -> Result<Box<dyn Stream>>,
+) -> Result<Box<dyn Stream>> {
+    match (tls, material) {
+        (false, _) => Ok(Box::new(stream)),
+        (true, Some(material)) => with(material, stream),
+        (true, None) => Err(Failure::new("TLS needs --material")),
+    }
+}
+
 /// Sends `bytes` through a relay process and returns its processor seconds per 10⁹ bytes. `prefix` is `taskset -c 1` or
 /// nothing.
-pub(super) fn measure(bytes: u64, prefix: &[&str]) -> Result<f64> {
+pub(super) fn measure(
+    bytes: u64,
+    prefix: &[&str],
+    tls: Sides,
+    material: Option<&Material>,
+) -> Result<f64> {
     let sink = TcpListener::bind("127.0.0.1:0").attempting("listen")?;
     let address = sink.local_addr().attempting("listen")?.to_string();
     let program = std::env::current_exe()
         .attempting("find this program")?
         .display()
         .to_string();
-    let arguments = ["bench-relay", "--to", &address];
+    let directory = material.map(|material| material.directory().display().to_string());
+    let mut arguments = vec!["bench-relay", "--to", &address, "--tls", tls.word()];
+    if let Some(directory) = &directory {
+        arguments.extend(["--material", directory]);
+    }
     let mut words = prefix
         .iter()
         .copied()
@@ -69,14 +138,19 @@ pub(super) fn measure(bytes: u64, prefix: &[&str]) -> Result<f64> {
         .stdout(Stdio::piped())
         .spawn()
         .attempting("start the relay")?;
-    let measured = through(&mut relay, &sink, bytes);
+    let measured = through(&mut relay, &sink, bytes, (tls, material));
     // Its input closes with this value; killing covers a relay that failed half-way.
     let _ = relay.kill();
     relay.wait().attempting("wait for the relay")?;
     measured
 }
 
-fn through(relay: &mut std::process::Child, sink: &TcpListener, bytes: u64) -> Result<f64> {
+fn through(
+    relay: &mut std::process::Child,
+    sink: &TcpListener,
+    bytes: u64,
+    (tls, material): (Sides, Option<&Material>),
+) -> Result<f64> {
     let output = relay
         .stdout
         .take()
@@ -85,7 +159,8 @@ fn through(relay: &mut std::process::Child, sink: &TcpListener, bytes: u64) -> R
     BufReader::new(output)
         .read_line(&mut address)
         .attempting("read the relay's address")?;
-    let mut feed = TcpStream::connect(address.trim()).attempting("connect to the relay")?;
+    let feed = TcpStream::connect(address.trim()).attempting("connect to the relay")?;
+    let mut feed = protected(feed, tls != Sides::None, material, Material::dialled)?;
     let feeding = std::thread::spawn(move || -> std::io::Result<()> {
         let chunk = vec![b'x'; CHUNK];
         let mut left = bytes;
@@ -95,12 +170,13 @@ fn through(relay: &mut std::process::Child, sink: &TcpListener, bytes: u64) -> R
             feed.write_all(&chunk[..end])?;
             left -= next;
         }
-        Ok(())
+        feed.end()
     });
-    let (mut drain, _) = sink.accept().attempting("accept the relay's connection")?;
+    let (drain, _) = sink.accept().attempting("accept the relay's connection")?;
     drain
         .set_read_timeout(Some(LIMIT))
         .attempting("limit the wait for the relay")?;
+    let mut drain = protected(drain, tls == Sides::Both, material, Material::accepted)?;
     let mut chunk = vec![0; CHUNK];
     let mut received: u64 = 0;
     loop {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::log::LogSize;
 use super::machine;
 use super::peer::Peer;
+use super::relay::Sides;
 use super::run::{Figures, Outcome, Run};
 use super::window::{spread, to_f64};
 use crate::failure::{Attempt as _, Result};
@@ -18,6 +19,8 @@ pub(super) struct Report {
     pub(super) description: Vec<(String, String)>,
     /// Processor seconds per GB of the relay, run by run.
     pub(super) floor: Vec<f64>,
+    /// The same with TLS, where somebody runs with it.
+    pub(super) tls_floors: Vec<(Sides, Vec<f64>)>,
     pub(super) series: Vec<Series>,
     pub(super) pairs: u32,
 }
@@ -76,6 +79,23 @@ impl Series {
         });
         spread(paired.collect())
     }
+}
+
+impl Series {
+    /// What a peer uses more than Tributary without TLS, pair by pair.
+    fn more(&self, peer: Peer, pick: impl Fn(&Figures) -> Option<f64>) -> Option<[f64; 3]> {
+        let paired = self.figures(peer).filter_map(|(pair, figures)| {
+            let (_, plain) = self
+                .figures(Peer::Tributary)
+                .find(|(other, _)| *other == pair)?;
+            Some(pick(figures)? - pick(plain)?)
+        });
+        spread(paired.collect())
+    }
+}
+
+fn median(spread: Option<[f64; 3]>) -> f64 {
+    spread.map_or(f64::NAN, |[median, ..]| median)
 }
 
 impl Report {
@@ -161,6 +181,18 @@ impl Report {
                 self.floor.len()
             ),
         );
+        for (sides, runs) in &self.tls_floors {
+            push(
+                text,
+                format_args!(
+                    "| relay{} | {} | | {:.1} | | | | {} |\n",
+                    sides.suffix(),
+                    said(spread(runs.clone()), 2),
+                    median(spread(runs.clone())) / median(floor),
+                    runs.len()
+                ),
+            );
+        }
         for peer in series.peers() {
             let whole = |figures: &Figures| Some(figures.whole.seconds_per_gigabyte());
             let floor_median = floor.map_or(f64::NAN, |[median, ..]| median);
@@ -192,6 +224,37 @@ impl Report {
         {
             ratios(series, peer, text);
         }
+        for (sides, runs) in &self.tls_floors {
+            self.encryption(series, *sides, runs, text);
+        }
+    }
+
+    /// What TLS costs Tributary, beside what it costs the relay.
+    fn encryption(&self, series: &Series, sides: Sides, relay: &[f64], text: &mut String) {
+        let Some(peer) = series
+            .peers()
+            .into_iter()
+            .find(|peer| peer.sides() == sides)
+        else {
+            return;
+        };
+        let own = median(spread(relay.to_vec())) - median(spread(self.floor.clone()));
+        let whole = |figures: &Figures| Some(figures.whole.seconds_per_gigabyte());
+        for (what, more) in [
+            ("steady", series.more(peer, steady)),
+            ("whole", series.more(peer, whole)),
+        ] {
+            push(
+                text,
+                format_args!(
+                    "- {peer} uses {} CPU-s/GB more than without, {what}; the relay {own:.2}: {:.2} times encryption's own \
+                     cost\n",
+                    said(more, 2),
+                    median(more) / own,
+                ),
+            );
+        }
+        text.push('\n');
     }
 
     fn csv(&self) -> String {
@@ -310,6 +373,9 @@ const METHOD: &str = "
   timestamp. A run that is not equal has no numbers and is listed as lost.
 - A run during which the host took more than 5 % of the processor away is listed and does not count. *Others* is what
   neither the replicator nor the two brokers used: kernel threads, the judge's counting, anything else that ran.
+- Tributary with TLS reads from the source, or reads and writes, over another listener of the same brokers: TLS 1.3 with
+  the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
+  without is encryption's own cost.
 - The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call.
 - MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
   `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the

@@ -12,8 +12,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::Instant;
 
+use super::encryption::{LISTENER, Material};
 use super::log::LogSize;
 use super::peer::{Errand, Peer};
+use super::relay::Sides;
 use super::window::{self, Sample, Window};
 use super::{Prepared, machine};
 use crate::failure::{Attempt as _, Failure, Result};
@@ -34,6 +36,8 @@ pub(super) struct Place<'a> {
     pub(super) destination: &'a KafkaCluster,
     pub(super) directory: &'a Path,
     pub(super) prefix: &'a [&'a str],
+    /// Where a peer with TLS runs.
+    pub(super) material: Option<&'a Material>,
 }
 
 /// What is to be run.
@@ -136,7 +140,9 @@ impl Place<'_> {
     async fn measured(&self, job: &Job<'_>) -> Result<Figures> {
         let mut watch = Watch::start(self, job)?;
         watch.next().await?;
-        let (source, destination) = (self.source.bootstrap(), self.destination.bootstrap());
+        let sides = job.peer.sides();
+        let source = address(self.source, sides != Sides::None)?;
+        let destination = address(self.destination, sides == Sides::Both)?;
         let name = format!(
             "{}-{}-{}",
             job.topic.replace('.', "-"),
@@ -152,6 +158,9 @@ impl Place<'_> {
             codec: job.codec,
             name: &name,
             directory: self.directory,
+            tls_settings: self
+                .material
+                .map(|material| material.settings().display().to_string()),
             prefix: self.prefix,
         };
         let began = Instant::now();
@@ -160,7 +169,7 @@ impl Place<'_> {
             .sample(job, &process, &mut watch, began)
             .await
             .map_err(|failure| Failure::new(format!("{failure}\n{}", last_lines(&log))))?;
-        if matches!(job.peer, Peer::Tributary | Peer::Unmerged) {
+        if job.peer.is_tributary() {
             let status = process
                 .wait(END_LIMIT)
                 .await
@@ -247,6 +256,15 @@ impl Place<'_> {
     }
 }
 
+fn address(cluster: &KafkaCluster, tls: bool) -> Result<String> {
+    if !tls {
+        return Ok(cluster.bootstrap());
+    }
+    cluster
+        .bootstrap_of(LISTENER)
+        .ok_or_else(|| Failure::new("the cluster has no listener with TLS"))
+}
+
 fn look(
     process: &ManagedProcess,
     [source, destination]: [Option<u32>; 2],
@@ -315,6 +333,8 @@ impl Peer {
         match self {
             Self::Tributary => "tributary",
             Self::Unmerged => "unmerged",
+            Self::TlsSource => "tlssource",
+            Self::TlsBoth => "tlsboth",
             Self::MirrorMakerTuned => "mm2",
             Self::MirrorMakerStock => "mm2stock",
         }

@@ -106,6 +106,13 @@ impl Producers {
     }
 }
 
+#[cfg(test)]
+pub(super) mod preserving {
+    //! For the simulation of lives in which offsets are preserved.
+    pub(in super::super) use super::preserve::{Digests, Ending, compare, digests, go_on};
+    pub(in super::super) use super::survey::is_unsettled;
+}
+
 /// See [`Survey`].
 pub(super) async fn survey_of<'a>(
     source: &'a Cluster,

@@ -91,10 +91,11 @@ fn order_of(
     let start = link
         .start
         .of(asked.source.topic.as_str(), asked.source.partition);
+    let start = start.unwrap_or_else(|| link.start.of_topic(asked.source.topic.as_str()));
     let changed = link.changes_records_of(asked.source.topic.as_str());
     let order = EstablishOrder {
         index: asked.index,
-        start: start.unwrap_or(link.start.everywhere),
+        start,
         source: asked.source,
         source_id: source.topic_id,
         destination: asked.destination,

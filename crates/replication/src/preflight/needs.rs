@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use config::link::{LinkConfig, OnRefused};
+use config::link::{LinkConfig, Offsets, OnRefused};
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::types::TopicName;
 
@@ -84,6 +84,16 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
         let describe = vec![(AclOperation::Describe, Needed::Always, purpose)];
         let group = Resource::Group(group.id.clone());
         add(&mut needs, Side::Source, group, describe);
+    }
+    // Elsewhere offsets are mapped where these are missing.
+    if config.offsets.placement == Offsets::Preserve {
+        let purpose = "giving records the offsets of the source";
+        for name in topics.copies.values() {
+            let delete = (AclOperation::Delete, Needed::Always, purpose);
+            add(&mut needs, Side::Destination, topic(name), vec![delete]);
+        }
+        let alter = vec![(AclOperation::Alter, Needed::Always, purpose)];
+        add(&mut needs, Side::Destination, Resource::Cluster, alter);
     }
     if settings.acls.is_some() {
         let describe = (
@@ -241,6 +251,9 @@ mod tests {
             "destination ALTER cluster",
         ]);
         check("sync.topic.acls.enabled=true\n", &all);
+        let preserved = ["destination DELETE topic x", "destination ALTER cluster"];
+        let preserving = [&all[..7], &preserved].concat();
+        check("tributary.offsets=preserve\n", &preserving);
         let aside = [
             "destination WRITE topic q",
             "destination CREATE topic q",

@@ -113,6 +113,8 @@ async fn positions_that_are_set_are_where_a_link_goes_on() {
         "topics": topic,
         "replication.factor": 1,
         "refresh.topics.interval.seconds": 1,
+        // Where offsets are preserved the destination's log is the position.
+        "tributary.offsets": "map",
     });
     let body = json!({"name": "moved", "config": config, "initial_state": "stopped"});
     expect(

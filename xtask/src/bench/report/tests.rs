@@ -44,6 +44,7 @@ fn report(runs: Vec<Run>) -> Report {
     Report {
         description: vec![("kernel".to_owned(), "Linux".to_owned())],
         floor: vec![0.25, 0.25, 0.3],
+        tls_floors: vec![(Sides::Both, vec![0.75, 0.75, 0.8])],
         series: vec![series],
         pairs: 2,
     }
@@ -60,6 +61,22 @@ fn ratios_are_taken_pair_by_pair() {
     let text = report(runs).markdown();
     assert!(text.contains("- both whole: 35.0 (30.0–40.0)"), "{text}");
     assert!(text.contains("| Tributary | 0.75 (0.50–1.00) |"), "{text}");
+}
+
+#[test]
+fn what_tls_costs_stands_beside_what_encryption_costs_the_relay() {
+    let runs = vec![
+        run(Peer::Tributary, 1, 0.5, 0.0),
+        run(Peer::TlsBoth, 1, 1.1, 0.0),
+        run(Peer::Tributary, 2, 0.5, 0.0),
+        run(Peer::TlsBoth, 2, 1.3, 0.0),
+    ];
+    let text = report(runs).markdown();
+    assert!(
+        text.contains("TLS on both sides uses 0.70 (0.60–0.80) CPU-s/GB more than without, whole; the relay 0.50: 1.40 times"),
+        "{text}"
+    );
+    assert!(text.contains("| relay, TLS on both sides | 0.75"), "{text}");
 }
 
 #[test]

@@ -25,29 +25,29 @@ const DECOMPRESSED: usize = 400 * 1024 * 1024;
 
 /// What stands at the end of a destination partition.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ending {
+pub(in super::super) struct Ending {
     /// Headers of what was written since the position was stored.
-    pub(super) since: Vec<BatchInfo>,
+    pub(in super::super) since: Vec<BatchInfo>,
     /// The last batch with records.
-    pub(super) last: Option<RawBatch>,
+    pub(in super::super) last: Option<RawBatch>,
     /// What the source has at the offsets of that batch.
-    pub(super) comparison: Comparison,
+    pub(in super::super) comparison: Comparison,
 }
 
 /// How the last batch compares with the source's records at its offsets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Comparison {
+pub(in super::super) struct Comparison {
     /// Records that are equal.
-    pub(super) equal: usize,
+    pub(in super::super) equal: usize,
     /// The first offset at which the source has another record.
-    pub(super) differs: Option<i64>,
+    pub(in super::super) differs: Option<i64>,
 }
 
 /// Records by offset, each as a number that differs where key, value or headers do.
-pub(super) type Digests = BTreeMap<i64, u64>;
+pub(in super::super) type Digests = BTreeMap<i64, u64>;
 
 /// Digests of a batch's records.
-pub(super) fn digests(batch: &RawBatch) -> Result<Digests, DecodeError> {
+pub(in super::super) fn digests(batch: &RawBatch) -> Result<Digests, DecodeError> {
     let mut decoder = RecordDecoder::new();
     let mut digests = Digests::new();
     for record in decoder.batch(batch, DECOMPRESSED)? {
@@ -64,7 +64,7 @@ pub(super) fn digests(batch: &RawBatch) -> Result<Digests, DecodeError> {
 
 /// Compares what stands at some offsets. Where the source has nothing, or a record that is left out, a copy of
 /// its next record may stand.
-pub(super) fn compare(
+pub(in super::super) fn compare(
     copy: &Digests,
     markers: &[i64],
     original: &Digests,
@@ -98,7 +98,7 @@ pub(super) fn compare(
 
 /// The decision for a partition that was preserved before. `padding` is where its first record goes, as far
 /// as none was written yet.
-pub(super) fn go_on(
+pub(in super::super) fn go_on(
     order: &EstablishOrder,
     position: &Position,
     preserved: Preserved,

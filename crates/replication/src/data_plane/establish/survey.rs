@@ -44,7 +44,7 @@ pub(in super::super) struct Survey<'a> {
 
 /// Whether something may still arrive at the destination and would not be recognised: then its end has to
 /// be read twice.
-pub(super) fn is_unsettled(
+pub(in super::super) fn is_unsettled(
     order: &EstablishOrder,
     position: &Position,
     readings: Readings,
@@ -54,13 +54,16 @@ pub(super) fn is_unsettled(
         // Others move the end all the time.
         return false;
     }
+    let preserved = position.placement.preserved().is_some();
     let grown = readings.destination_end > position.destination_end.0;
-    let last = tail.last().filter(|_| order.first && grown);
+    let last = tail.last().filter(|_| grown).map(|info| info.max_timestamp);
     let (time, seen) = match order.doubt {
         Some((time, seen)) => (Some(time), seen),
-        None => (last.map(|info| info.max_timestamp), None),
+        // A process before this one may have had markers on their way, which are not recognised.
+        None if order.first && preserved => (Some(i64::MIN), None),
+        None if order.first => (last, None),
+        None => (None, None),
     };
-    let preserved = position.placement.preserved().is_some();
     let settled = match seen {
         Some(seen) if preserved => seen == readings.destination_end,
         // Where somebody else writes there is no end that stays.
@@ -125,6 +128,13 @@ impl<'a> Survey<'a> {
                     producers,
                 )
                 .await
+            }
+            (Placement::Preserved(_), _) if order.changed || order.shared => {
+                Established::CannotPlace(Stop {
+                    state: "offsets-mapped",
+                    offset: Some(position.offset.0),
+                    reason: "records are changed, left out or merged on their way now".to_owned(),
+                })
             }
             (Placement::Preserved(_), Offsets::Map) => Established::CannotPlace(Stop {
                 state: "offsets-mapped",

@@ -55,6 +55,41 @@ fn nothing_is_lost_doubled_or_displaced_whatever_happens() {
 }
 
 #[test]
+fn records_keep_their_offsets_whatever_happens() {
+    let mut all = Tally::default();
+    for seed in 0..LIVES {
+        match Life::preserving(seed, Plant::Nothing).live() {
+            Ok(tally) => all += tally,
+            Err(found) => panic!("life {seed}: {found}"),
+        }
+    }
+    let eventful = all.crashes > LIVES / 10
+        && all.cuts > LIVES / 4
+        && all.markers > 2 * LIVES
+        && all.records > 10 * LIVES;
+    assert!(eventful, "{all:?}");
+    // Where brokers forget, a late copy may come through; it is seldom, and never silent.
+    assert!(all.stopped < LIVES / 20, "{all:?}");
+}
+
+#[test]
+fn markers_that_are_written_again_without_a_look_at_the_end_are_found_out() {
+    found_out_in_places(Plant::MarkersAgain);
+}
+
+#[test]
+fn an_end_that_is_read_only_once_after_a_doubt_is_found_out() {
+    found_out_in_places(Plant::OneReading);
+}
+
+fn found_out_in_places(plant: Plant) {
+    let lives = 500;
+    let found = (0..lives).filter(|seed| Life::preserving(*seed, plant).live().is_err());
+    let found = found.count();
+    assert!(found > 2, "only {found} of {lives} lives noticed {plant:?}");
+}
+
+#[test]
 fn positions_stored_ahead_of_the_acknowledgement_are_found_out() {
     found_out(Plant::StoreAhead);
 }

@@ -184,6 +184,9 @@ impl Life {
     }
 
     pub(super) fn establish(&mut self, order: &EstablishOrder) -> Established {
+        if self.places {
+            return self.establish_preserved(order);
+        }
         let source = &self.sources[number(&order.source)];
         let destination = &self.destinations[number(&order.destination)];
         let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
