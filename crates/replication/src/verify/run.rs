@@ -50,7 +50,8 @@ pub struct Options {
     pub range: Range,
     /// Whether records around differences are read again, to be shown.
     pub contents: bool,
-    /// Whether the link tells copies of other links from other records.
+    /// Whether links in both directions write to these topics (`tributary.loop.prevention=required`): then copies that other links
+    /// made at the source, and what was first written to the destination, are no part of the comparison.
     pub origins: bool,
 }
 

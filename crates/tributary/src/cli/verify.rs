@@ -311,11 +311,8 @@ async fn compare(
                 .unwrap_or_else(|| u64::from(now.subsec_nanos())),
         },
         contents: !args.no_contents,
-        origins: match link.loops {
-            LoopPrevention::Off => false,
-            LoopPrevention::Required => true,
-            LoopPrevention::Auto => link.topics.naming.keeps_names(),
-        },
+        // Only where it is said that others write to the copies: elsewhere what they write is foreign.
+        origins: link.loops == LoopPrevention::Required,
     };
     let progress = Arc::new(Progress::default());
     let work = verify::verify(&source, &destination, pairs, &options, &progress);

@@ -153,6 +153,7 @@ async fn is_proved(scene: &Scene<'_>, links: &[Replicate]) {
         ];
         let mut arguments = arguments.map(str::to_owned).to_vec();
         arguments.extend(["--progress", "off", "--name", &link.name()].map(str::to_owned));
+        arguments.extend(["--set", "tributary.loop.prevention=required"].map(str::to_owned));
         let run = Run::to_end(&program(&arguments)).await.ended_with(0);
         assert!(run.output.contains("of-other-origins"), "{run}");
         assert!(run.output.contains("local-at-destination"), "{run}");
