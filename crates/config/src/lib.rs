@@ -43,9 +43,9 @@ pub mod worker;
 
 pub use client::{ClientConfig, HostPort};
 pub use link::{
-    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, OffsetSettings,
-    Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, ProduceSettings, ReplicationFactor,
-    Start, StartPosition, TimestampType, TopicSettings,
+    AclMode, AclSettings, ConfigDelete, DefaultsFrom, FetchSettings, LinkConfig, LoopPrevention,
+    OffsetSettings, Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, ProduceSettings,
+    ReplicationFactor, Start, StartPosition, TimestampType, TopicSettings,
 };
 pub use naming::{Aliases, Naming};
 pub use pattern::{Pattern, PatternList, PatternProblem};

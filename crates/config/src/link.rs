@@ -48,6 +48,10 @@ pub struct LinkConfig {
     pub on_gap: OnGap,
     /// `tributary.on.recreate`.
     pub on_recreate: OnRecreate,
+    /// `tributary.loop.prevention`.
+    pub loops: LoopPrevention,
+    /// `tributary.on.origins.lost`: whether a lost registry of origins is replaced by what there is.
+    pub accept_lost_origins: bool,
     /// `tributary.offsets…`, `tributary.on.foreign.writes`.
     pub offsets: OffsetSettings,
 }
@@ -373,6 +377,18 @@ pub enum OnRecreate {
     Stop,
     /// Everything the source has is copied from its first record.
     Restart,
+}
+
+/// Whether copies of other links are told apart, so that links in both directions do not copy in circles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LoopPrevention {
+    /// Where names are kept and the permissions are there.
+    #[default]
+    Auto,
+    /// Always; without the permissions the link does not start.
+    Required,
+    /// Never.
+    Off,
 }
 
 /// `message.timestamp.type` of destination topics.

@@ -123,6 +123,17 @@ impl Naming {
         }
     }
 
+    /// Whether copies are called as at the source: then names do not show where records come from.
+    #[must_use]
+    pub fn keeps_names(&self) -> bool {
+        match self {
+            Self::Transformed(naming, chain) => naming.keeps_names() && !chain.rename(),
+            Self::Format(format) => format.is_identity(),
+            Self::Kept(_) => true,
+            Self::Prefixed(_) => false,
+        }
+    }
+
     /// Whether a topic holds heartbeats, here or copied: what is left without all aliases is `heartbeats`.
     #[must_use]
     pub fn is_heartbeats(&self, topic: &str) -> bool {

@@ -14,6 +14,7 @@ pub mod link;
 pub mod link_memory;
 pub mod metadata_sync;
 pub mod offset_map;
+pub mod origin;
 pub mod placement;
 pub mod position;
 pub mod position_store;

@@ -3,9 +3,10 @@
 //! ```text
 //!   start: both clusters answer, are not the same one, are new enough ─▶ positions are loaded
 //!   run:   MetadataSync ── rounds ──▶ assignments ──▶ DataPlane          until stop
+//!                                              └────▶ one more for each third cluster (`streams`)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,16 +26,22 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::data_plane::{DataPlane, Handle, Options, Snapshot, Stop};
-use crate::link::assign::{Beginnings, RecordChanges, assignments};
+use crate::data_plane::{DataPlane, Handle, Snapshot, Stop};
+use crate::link::assign::{Beginnings, RecordChanges};
+use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
+use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
 mod assign;
+mod streams;
+
+/// How long streams of third clusters may take to end: what is on its way, then positions.
+const STREAMS_END: Duration = Duration::from_secs(6);
 
 /// Why a link cannot start.
 #[derive(Debug, Error)]
@@ -92,6 +99,9 @@ pub enum LinkError {
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Copies of other links cannot be told from other records.
+    #[error("copies cannot be kept from going in circles: {0}")]
+    Origins(String),
 }
 
 /// What is known of a running link.
@@ -113,6 +123,7 @@ pub struct LinkHandle {
     destination: Option<Arc<str>>,
     rounds: watch::Receiver<(Arc<Round>, usize)>,
     data: Handle,
+    others: watch::Receiver<Vec<Handle>>,
     acls: Option<AclHandle>,
 }
 
@@ -127,11 +138,15 @@ impl LinkHandle {
     #[must_use]
     pub fn status(&self) -> LinkStatus {
         let (round, assigned) = self.rounds.borrow().clone();
+        let mut data = self.data.status();
+        for other in self.others.borrow().iter() {
+            Arc::make_mut(&mut data).add(&other.status());
+        }
         LinkStatus {
             destination: self.destination.clone(),
             round,
             assigned,
-            data: self.data.status(),
+            data,
         }
     }
 }
@@ -151,6 +166,8 @@ pub struct Link {
     look: Arc<Notify>,
     plane: DataPlane,
     data: Handle,
+    maker: StreamMaker,
+    others: watch::Sender<Vec<Handle>>,
     rounds: watch::Sender<(Arc<Round>, usize)>,
     acls: Option<(Box<AclSync>, AclHandle)>,
     scope: Scope,
@@ -190,11 +207,9 @@ impl Link {
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
-        let (stored, texts) = store.load_all(&config.name, key_style(&config)).await?;
+        let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
         let remembered = Remembered::of(&config.name, &texts);
-        // A store of its own beside that of positions: the keys differ, so neither waits for the other.
-        let memory = open_store(worker, file, &destination).await?;
-        let mut memory = LinkMemory::new(&config.name, memory, &remembered);
+        let mut memory = LinkMemory::new(&config.name, store, &remembered);
         check_clusters(
             &config.name,
             &source,
@@ -205,20 +220,25 @@ impl Link {
         .await?;
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
-        let options = Options {
+        let mut maker = StreamMaker {
+            config: config.clone(),
+            worker: worker.clone(),
+            file,
             source: source.clone(),
             destination: destination.clone(),
-            store,
             buffers,
-            flush_interval: worker.flush_interval,
             topics_in_doubt: Arc::clone(&look),
+            origins: None,
         };
-        let (plane, data) = DataPlane::new(&config, options, &scope);
+        maker.origins = Box::pin(maker.open_origins()).await?;
+        let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let handle = LinkHandle {
             destination: destination.cluster_id().map(Arc::from),
             rounds: seen,
             data: data.clone(),
+            others: further,
             acls: acls.as_ref().map(|(_, handle)| handle.clone()),
         };
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
@@ -238,6 +258,8 @@ impl Link {
                 look,
                 plane,
                 data,
+                maker,
+                others,
                 rounds,
                 acls,
                 scope,
@@ -257,7 +279,7 @@ impl Link {
     /// # Errors
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
-        let (report, mut reports) = mpsc::channel::<Round>(1);
+        let (report, reports) = mpsc::channel::<Round>(1);
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
@@ -278,36 +300,31 @@ impl Link {
         if let Some(acls) = acls {
             rights.spawn("access rights", OnFailure::Report, acls.run());
         }
-        let (data, rounds, stored) = (self.data, self.rounds, self.stored);
-        let (beginnings, changes) = (self.beginnings, self.changes);
+        let streams = Arc::new(self.scope.child("streams"));
+        let followers = Streams::new(
+            self.maker,
+            Follower::new(self.data, self.stored, self.beginnings, self.changes),
+            (Arc::clone(&streams), stop.clone()),
+            self.others,
+        );
+        let rounds = self.rounds;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
-            let mut assigned: HashSet<TopicPartition> = HashSet::new();
-            let mut count = 0;
-            let mut first: Option<BTreeMap<TopicName, i32>> = None;
-            let mut halted: BTreeSet<TopicName> = BTreeSet::new();
-            while let Some(round) = reports.recv().await {
-                if round.trouble.is_none() {
-                    first.get_or_insert_with(|| round.selected.clone());
-                    if let Some(acls) = &acl_topics {
-                        acls.topics(topics_with_rights(&round));
-                    }
+            let told = |round: &Round, assigned| {
+                if let (None, Some(acls)) = (&round.trouble, &acl_topics) {
+                    acls.topics(topics_with_rights(round));
                 }
-                let found = first.as_ref().unwrap_or(&round.selected);
-                let new = assignments(&round, &mut assigned, &stored, found, &beginnings, &changes);
-                count += new.len();
-                if !new.is_empty() && !data.assign(new).await {
-                    return;
-                }
-                if !follow(&round, &mut halted, &data).await {
-                    return;
-                }
-                rounds.send_replace((Arc::new(round), count));
-            }
+                rounds.send_replace((Arc::new(round.clone()), assigned));
+            };
+            followers.run(reports, told).await;
         });
         let copied = tokio::select! {
             copied = self.plane.run(stop) => copied,
             failure = rooms.failed() => Err(failure),
+            failure = streams.failed() => Err(failure),
         };
+        // They were asked to stop when the first one was, and store their positions as it does.
+        let report = streams.stop(STREAMS_END).await;
+        tracing::debug!(?report, "streams stopped");
         let report = rights.stop(Duration::ZERO).await;
         tracing::debug!(?report, "access rights stopped");
         let report = rooms.stop(Duration::ZERO).await;
@@ -391,8 +408,8 @@ pub fn key_style(config: &LinkConfig) -> KeyStyle {
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     let reserved = match &worker.offsets {
-        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone()]),
-        OffsetStorage::File(_) => BTreeSet::new(),
+        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone(), REGISTRY.to_owned()]),
+        OffsetStorage::File(_) => BTreeSet::from([REGISTRY.to_owned()]),
     };
     Rules {
         settings: config.topics.clone(),

@@ -314,7 +314,10 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::SameCluster(_) | LinkError::Listed(_) | LinkError::OtherCluster { .. } => {
             INVALID
         }
-        LinkError::Store(_) | LinkError::Group { .. } | LinkError::NoClusterId(_) => CONNECT,
+        LinkError::Store(_)
+        | LinkError::Group { .. }
+        | LinkError::NoClusterId(_)
+        | LinkError::Origins(_) => CONNECT,
     }
 }
 

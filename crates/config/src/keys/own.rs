@@ -49,6 +49,23 @@ pub(super) const KEYS: &[ConfigKey] = &[
     ),
     key(
         Link,
+        "tributary.loop.prevention",
+        OneOf(&["auto", "required", "off"]),
+        Some("auto"),
+        Implemented,
+        "copies of other links are told apart by their producers and not sent back: where names are kept, in any case, or never",
+    ),
+    key(
+        Link,
+        "tributary.on.origins.lost",
+        OneOf(&["stop", "continue"]),
+        Some("stop"),
+        Implemented,
+        "when the registry that tells copies apart is gone or another one",
+    )
+    .low(),
+    key(
+        Link,
         "tributary.on.refused",
         OneOf(&["stop", "quarantine", "skip"]),
         Some("stop"),

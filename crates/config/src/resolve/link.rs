@@ -3,7 +3,7 @@
 use crate::address::parse_addresses;
 use crate::client::ClientConfig;
 use crate::keys::Scope;
-use crate::link::{LinkConfig, OnGap, OnRecreate};
+use crate::link::{LinkConfig, LoopPrevention, OnGap, OnRecreate};
 use crate::raw::{RawConfig, RawEntry};
 use crate::resolve::client::client;
 use crate::resolve::reader::Reader;
@@ -153,6 +153,12 @@ pub(super) fn link(
             Some("restart") => OnRecreate::Restart,
             _ => OnRecreate::Stop,
         },
+        loops: match reader.text("tributary.loop.prevention") {
+            Some("required") => LoopPrevention::Required,
+            Some("off") => LoopPrevention::Off,
+            _ => LoopPrevention::Auto,
+        },
+        accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
         offsets: data::offsets(reader),
     })
 }

@@ -28,6 +28,7 @@ use super::change::{Changed, Changes};
 use super::piped::{DecodeReason, PipedBatch};
 use super::placing::PlaceRules;
 use super::route::{Blocked, Cause};
+use crate::origin::OriginRule;
 
 mod changed;
 
@@ -71,6 +72,8 @@ pub(crate) struct Rules {
     pub(crate) changes: Arc<Changes>,
     /// Offsets of records to leave out, because the destination refused them.
     pub(crate) refused: Arc<BTreeSet<i64>>,
+    /// Which producers' batches are taken. The reader of the answer says so.
+    pub(crate) origins: OriginRule,
     /// Where records are to get the offsets they have at the source.
     pub(crate) place: Option<PlaceRules>,
 }

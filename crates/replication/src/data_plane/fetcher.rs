@@ -4,11 +4,12 @@
 //! that is the only work on the way of a record, and it touches headers only unless a batch cannot
 //! pass as it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
 use kafka_client::{Buffers, ClientError, Cluster, Connection};
+use kafka_wire::batch::{Batches, Entry};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
 use kafka_wire::message::{ApiKey, IsolationLevel, Request, TopicRef};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use super::core::{FetchOrder, FetchedPartition, Index};
 use super::decode::{Decoder, Rules};
 use super::route::route;
+use crate::origin::{OriginRule, Origins};
 
 /// A batch may be as large as a broker takes a request (`socket.request.max.bytes`), and comes whole
 /// on top of what was asked for.
@@ -44,6 +46,7 @@ pub(crate) struct FetcherOptions {
     pub(crate) node: NodeId,
     pub(crate) min_bytes: i32,
     pub(crate) rack: String,
+    pub(crate) origins: Option<Origins>,
 }
 
 /// See the module.
@@ -135,9 +138,20 @@ impl Fetcher {
             });
         }
         drop(reserved);
+        let origins = match &self.options.origins {
+            Some(origins) => rule(origins, &answer).await,
+            None => Ok(OriginRule::default()),
+        };
+        let origins = match origins {
+            Ok(origins) => origins,
+            Err(cause) => {
+                let peer = self.cluster.address(self.options.node)?;
+                return Err(ClientError::Closed { peer, cause });
+            }
+        };
         let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
         Ok(FetchEvent::Fetched {
-            partitions: self.judge(answer),
+            partitions: self.judge(answer, &origins),
             throttle,
         })
     }
@@ -215,7 +229,7 @@ impl Fetcher {
         connection.call_at(version, &request, limit).await
     }
 
-    fn judge(&mut self, answer: FetchResponse) -> Vec<FetchedPartition> {
+    fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |since| {
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -241,11 +255,15 @@ impl Fetcher {
                     if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
                         continue;
                     }
+                    let rules = Rules {
+                        origins: origins.clone(),
+                        ..rules.clone()
+                    };
                     let mut routed = route(
                         fetched.records.clone(),
                         fetched.aborted.clone(),
                         wanted.offset,
-                        rules,
+                        &rules,
                         &mut self.decoder,
                     );
                     for piped in &mut routed.batches {
@@ -266,6 +284,21 @@ impl Fetcher {
         }
         judged
     }
+}
+
+/// How the batches of an answer are told apart. Asked before they are judged, because what is not known has to be looked up
+/// *after* its batch was read.
+async fn rule(origins: &Origins, answer: &FetchResponse) -> Result<OriginRule, String> {
+    let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+    let mut producers = BTreeSet::new();
+    for entry in partitions.flat_map(|fetched| Batches::new(fetched.records.clone())) {
+        if let Ok(Entry::Batch(batch)) = entry
+            && batch.info().has_producer()
+        {
+            producers.insert(batch.info().producer_id);
+        }
+    }
+    origins.rule(&producers).await
 }
 
 fn is_session_loss(code: ErrorCode) -> bool {

@@ -37,6 +37,7 @@ use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
 use crate::offset_map::OffsetMap;
+use crate::origin::OriginRule;
 use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
@@ -239,6 +240,7 @@ impl Partition {
             quarantine: settings.on_refused == OnRefused::Quarantine,
             changes: Arc::clone(&self.changes),
             refused: Arc::clone(&self.refused_records),
+            origins: OriginRule::default(),
             place: self.place_rules(settings),
         }
     }

@@ -17,6 +17,7 @@ use kafka_wire::batch::{
 
 use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
+use crate::origin::Decision;
 
 /// Why reading cannot go on.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub(crate) enum Cause {
     Damaged,
     /// This destination does not take it.
     Refused,
+    /// Whether it is a copy from the destination cannot be told any more.
+    OriginLost,
     /// It cannot get the offsets it has at the source.
     CannotPlace,
 }
@@ -51,6 +54,7 @@ impl Cause {
             Self::CannotPass => "cannot-pass",
             Self::Damaged => "damaged",
             Self::Refused => "refused",
+            Self::OriginLost => "origins-lost",
             Self::CannotPlace => "cannot-place",
         }
     }
@@ -272,6 +276,16 @@ impl Routed {
                 self.dropped.control += 1;
                 self.leave_gap(&info, rules);
                 return Ok(());
+            }
+        }
+        match rules.origins.decide(info.producer_id) {
+            Decision::Take => {}
+            Decision::Leave => {
+                self.pass_over(&info);
+                return Ok(());
+            }
+            Decision::Lost(reason) => {
+                return Err(Blocked::new(info.base_offset, Cause::OriginLost, reason));
             }
         }
         let limits = PassLimits {

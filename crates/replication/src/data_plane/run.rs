@@ -32,6 +32,7 @@ use super::locate::locate;
 use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
+use crate::origin::{Origins, Registrar};
 use crate::placement::Grants;
 use crate::position_store::service::{self, StoreEvent};
 use crate::position_store::{PositionStore, StoreEntry};
@@ -79,6 +80,12 @@ pub struct Options {
     pub flush_interval: Duration,
     /// Told when a broker does not know a topic.
     pub topics_in_doubt: Arc<Notify>,
+    /// Tells copies of other links from records that are to be copied; without it all are.
+    pub origins: Option<Origins>,
+    /// Registers the producers that are written with; without it nobody does.
+    pub registrar: Option<Registrar>,
+    /// Whether other streams of the link write to the same partitions.
+    pub shared: bool,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -149,6 +156,7 @@ pub struct DataPlane {
     buffers: Buffers,
     flush_interval: Duration,
     topics_in_doubt: Arc<Notify>,
+    origins: Option<Origins>,
     scope: Scope,
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
@@ -179,13 +187,18 @@ impl DataPlane {
         let (events, incoming) = mpsc::channel(EVENTS);
         let (command, commands) = mpsc::channel(16);
         let (store, entries) = mpsc::channel(1);
-        let core = Core::new(settings(link, options.buffers.limit()));
+        let mut settings = settings(link, options.buffers.limit());
+        settings.shared |= options.shared;
+        let core = Core::new(settings);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
         let report = events.clone();
-        let kept = options.store;
+        let (kept, registrar) = (options.store, options.registrar);
         scope.spawn("positions", OnFailure::StopScope, async move {
-            service::run(kept, entries, |event| send(&report, Event::Store(event))).await;
+            service::run(kept, registrar, entries, |event| {
+                send(&report, Event::Store(event))
+            })
+            .await;
         });
         let plane = Self {
             core,
@@ -202,6 +215,7 @@ impl DataPlane {
             buffers: options.buffers,
             flush_interval: options.flush_interval.min(FLUSH_INTERVAL),
             topics_in_doubt: options.topics_in_doubt,
+            origins: options.origins,
             scope,
             events,
             incoming,
@@ -474,6 +488,7 @@ impl DataPlane {
                 node,
                 min_bytes: self.fetch.min_bytes,
                 rack: self.rack.clone(),
+                origins: self.origins.clone(),
             };
             let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
             let events = self.events.clone();

@@ -60,6 +60,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Adds what another data plane of the same link says.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.partitions.extend(other.partitions.iter().cloned());
+        if self.store_trouble.is_none() {
+            self.store_trouble.clone_from(&other.store_trouble);
+        }
+    }
+
     pub(super) fn of(core: &Core, store_trouble: Option<String>) -> Self {
         let partitions = core.partitions.values().map(status).collect();
         Self {

@@ -100,6 +100,10 @@ pub struct Explained {
     pub before_the_copy: u64,
     /// Records with a broker's time instead of the producer's.
     pub append_time: u64,
+    /// Records of the source that other links copied there: this link does not copy them.
+    pub of_other_origins: u64,
+    /// Records that were first written to the destination, where links go both ways.
+    pub local_at_destination: u64,
     /// Offsets that were not part of the sample.
     pub not_sampled: u64,
 }
@@ -123,6 +127,8 @@ impl Explained {
             ("not-copied-yet", self.not_copied_yet),
             ("before-the-copy", self.before_the_copy),
             ("append-time", self.append_time),
+            ("of-other-origins", self.of_other_origins),
+            ("local-at-destination", self.local_at_destination),
             ("not-sampled", self.not_sampled),
         ];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
@@ -145,6 +151,8 @@ impl AddAssign for Explained {
         self.not_copied_yet += other.not_copied_yet;
         self.before_the_copy += other.before_the_copy;
         self.append_time += other.append_time;
+        self.of_other_origins += other.of_other_origins;
+        self.local_at_destination += other.local_at_destination;
         self.not_sampled += other.not_sampled;
     }
 }

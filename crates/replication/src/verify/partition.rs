@@ -7,9 +7,10 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 
 use super::align::{Aligner, Need, Rules};
 use super::findings::{Difference, Findings, Kind};
+use super::fingerprint::Fingerprint;
 use super::plan::{Piece, Plan, Readings, guide, plan};
 use super::read::{Log, Read, Reader};
-use super::run::{Level, Options, Pair, Progress};
+use super::run::{Level, Options, Pair, Progress, Sides};
 
 /// What one partition came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,6 +32,28 @@ pub(super) struct Partition<'a> {
     pub(super) destination: Log,
     /// Whether cleaners work at the source, and at the destination.
     pub(super) compacted: (bool, bool),
+    /// Whose records have counterparts.
+    pub(super) sides: &'a Sides,
+}
+
+impl Partition<'_> {
+    /// Without the copies that links have made at the source; how many those are.
+    fn own(&self, records: &mut Vec<Fingerprint>) -> u64 {
+        let copies = &self.sides.copies_at_source;
+        let before = records.len();
+        records.retain(|record| record.producer < 0 || !copies.contains(&record.producer));
+        (before - records.len()) as u64
+    }
+
+    /// Without what was first written to the destination; how many those are.
+    fn copied(&self, records: &mut Vec<Fingerprint>) -> u64 {
+        let Some(copies) = &self.sides.copies_at_destination else {
+            return 0;
+        };
+        let before = records.len();
+        records.retain(|record| copies.contains(&record.producer));
+        (before - records.len()) as u64
+    }
 }
 
 /// Compares a partition.
@@ -191,22 +214,31 @@ async fn compare_piece(
     };
     let mut aligner = Aligner::new(rules, plan.expected.clone());
     let (mut source, mut destination) = readers(partition, piece, places_only, progress);
+    let (mut elsewhere, mut local) = (0, 0);
     loop {
         match aligner.advance() {
             Need::Nothing => break,
             Need::Source => match source.read().await? {
-                Read::Records(records) => aligner.push_source(records),
+                Read::Records(mut records) => {
+                    elsewhere += partition.own(&mut records);
+                    aligner.push_source(records);
+                }
                 Read::StartsAt(offset) => aligner.source_starts_at(offset),
                 Read::End => aligner.end_source(),
             },
             Need::Destination => match destination.read().await? {
-                Read::Records(records) => aligner.push_destination(records),
+                Read::Records(mut records) => {
+                    local += partition.copied(&mut records);
+                    aligner.push_destination(records);
+                }
                 Read::StartsAt(offset) => aligner.destination_starts_at(offset),
                 Read::End => aligner.end_destination(),
             },
         }
     }
     let mut found = aligner.finish();
+    found.explained.of_other_origins += elsewhere;
+    found.explained.local_at_destination += local;
     found.explained.source_control += source.tally.control;
     found.explained.aborted += source.tally.aborted;
     found.explained.destination_control += destination.tally.control;
@@ -226,8 +258,14 @@ async fn count(
     let found = &mut outcome.findings;
     for piece in &plan.pieces {
         let (source, destination) = readers(partition, piece, true, progress);
-        let (here, later) = count_one(source, copied_to, found, true).await?;
-        let (there, _) = count_one(destination, None, found, false).await?;
+        let (here, later) = count_one(source, copied_to, found, true, |records| {
+            partition.own(records)
+        })
+        .await?;
+        let (there, _) = count_one(destination, None, found, false, |records| {
+            partition.copied(records)
+        })
+        .await?;
         found.source_records += here + later;
         found.destination_records += there;
         found.compared += here;
@@ -270,11 +308,13 @@ async fn count_one(
     split: Option<i64>,
     found: &mut Findings,
     is_source: bool,
+    leave_out: impl Fn(&mut Vec<Fingerprint>) -> u64,
 ) -> Result<(u64, u64), String> {
-    let (mut before, mut behind) = (0, 0);
+    let (mut before, mut behind, mut left_out) = (0, 0, 0);
     loop {
         match reader.read().await? {
-            Read::Records(records) => {
+            Read::Records(mut records) => {
+                left_out += leave_out(&mut records);
                 let is_behind = |offset| split.is_some_and(|split| offset >= split);
                 let later = records
                     .iter()
@@ -292,7 +332,9 @@ async fn count_one(
     if is_source {
         explained.source_control += control;
         explained.aborted += aborted;
+        explained.of_other_origins += left_out;
     } else {
+        explained.local_at_destination += left_out;
         explained.destination_control += control;
         explained.destination_aborted += aborted;
     }

@@ -1,6 +1,6 @@
 //! All partitions of a link: several at a time, each with a report.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use super::plan::Range;
 use super::read::Log;
 use super::show::{ShownRecord, ShownSide, around};
 use super::stored::{StoredCopies, StoredCopy};
+use crate::origin::registrations;
 
 /// Partitions that are read at the same time.
 const AT_ONCE: usize = 4;
@@ -49,6 +50,43 @@ pub struct Options {
     pub range: Range,
     /// Whether records around differences are read again, to be shown.
     pub contents: bool,
+    /// Whether links in both directions write to these topics (`tributary.loop.prevention=required`): then copies that other links
+    /// made at the source, and what was first written to the destination, are no part of the comparison.
+    pub origins: bool,
+}
+
+/// Which producers' records have counterparts on the other side, where links go both ways.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Sides {
+    /// Producers at the source whose records are copies that links made.
+    pub(super) copies_at_source: HashSet<i64>,
+    /// Producers at the destination that stand for the source's records, where others write there too.
+    pub(super) copies_at_destination: Option<HashSet<i64>>,
+}
+
+impl Sides {
+    async fn read(source: &Cluster, destination: &Cluster) -> Result<Self, String> {
+        let (Some(here), Some(there)) = (source.cluster_id(), destination.cluster_id()) else {
+            return Ok(Self::default());
+        };
+        let at_source = registrations(source).await;
+        let at_source = at_source.map_err(|error| format!("source: {error}"))?;
+        let at_destination = registrations(destination).await;
+        let at_destination = at_destination.map_err(|error| format!("destination: {error}"))?;
+        let both_ways = at_source.iter().any(|(_, origin)| *origin == there);
+        let passes_on = !at_source.is_empty();
+        let copies = at_destination
+            .into_iter()
+            .filter(|(_, origin)| *origin == here);
+        Ok(Self {
+            copies_at_source: at_source
+                .into_iter()
+                .map(|(producer, _)| producer)
+                .collect(),
+            copies_at_destination: (both_ways || passes_on)
+                .then(|| copies.map(|(producer, _)| producer).collect()),
+        })
+    }
 }
 
 /// A partition and its copy.
@@ -201,13 +239,22 @@ fn partitions_of(answer: MetadataResponse) -> BTreeSet<TopicPartition> {
 }
 
 /// Compares all pairs. Reports come in the order of the pairs.
+///
+/// # Errors
+/// When it cannot be told which records are copies.
 pub async fn verify(
     source: &Cluster,
     destination: &Cluster,
     pairs: Vec<Pair>,
     options: &Options,
     progress: &Arc<Progress>,
-) -> Vec<PartitionReport> {
+) -> Result<Vec<PartitionReport>, String> {
+    let sides = if options.origins {
+        Sides::read(source, destination).await?
+    } else {
+        Sides::default()
+    };
+    let sides = Arc::new(sides);
     progress
         .partitions
         .store(pairs.len() as u64, Ordering::Relaxed);
@@ -229,6 +276,7 @@ pub async fn verify(
         let (source, destination) = (source.clone(), destination.clone());
         let (options, progress) = (options.clone(), Arc::clone(progress));
         let (here, there) = (Arc::clone(&here), Arc::clone(&there));
+        let sides = Arc::clone(&sides);
         scope.spawn(
             format!("partitions {number}"),
             OnFailure::StopScope,
@@ -252,6 +300,7 @@ pub async fn verify(
                             there.contains(&pair.destination.topic),
                         ),
                         pair: &pair,
+                        sides: &sides,
                     };
                     let report = one(&partition, &options, &progress).await;
                     progress.done.fetch_add(1, Ordering::Relaxed);
@@ -273,7 +322,7 @@ pub async fn verify(
     }
     let ended = scope.stop(Duration::ZERO).await;
     tracing::debug!(?ended, "all partitions are done");
-    all.into_values().collect()
+    Ok(all.into_values().collect())
 }
 
 async fn one(
@@ -281,10 +330,13 @@ async fn one(
     options: &Options,
     progress: &Arc<Progress>,
 ) -> PartitionReport {
-    let outcome = if partition.pair.exists {
-        compare(partition, options, progress).await
-    } else {
-        without_copy(partition).await
+    let outcome = match unable(partition.pair) {
+        Some(reason) => Ok(Outcome {
+            unknown: Some(reason.to_owned()),
+            ..Outcome::default()
+        }),
+        None if partition.pair.exists => compare(partition, options, progress).await,
+        None => without_copy(partition).await,
     };
     let (outcome, failure) = match outcome {
         Ok(outcome) => (outcome, None),
@@ -341,6 +393,13 @@ async fn one(
         differences,
         hashes: (found.source_hash, found.destination_hash),
     }
+}
+
+/// Why a pair cannot be compared at all.
+fn unable(pair: &Pair) -> Option<&'static str> {
+    let is_spread = pair.stored.as_ref().is_some_and(|stored| stored.is_spread);
+    is_spread
+        .then_some("its records are spread over other partitions, which cannot be compared yet")
 }
 
 /// There is no such partition at the destination: everything is missing, if there is anything.

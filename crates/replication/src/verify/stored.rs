@@ -28,6 +28,8 @@ pub struct StoredCopy {
     pub position: Option<Position>,
     /// The topic it was copied to.
     pub destination: Option<TopicName>,
+    /// Whether its records are spread over other partitions.
+    pub is_spread: bool,
     /// All runs of the map, oldest first.
     pub runs: Vec<Run>,
 }
@@ -60,6 +62,7 @@ impl Gathered {
         let mut copies = StoredCopies::new();
         for (partition, stored) in self.positions {
             let copy = copies.entry(partition).or_default();
+            copy.is_spread = !stored.spread.is_empty();
             copy.position = stored.position;
             copy.destination = stored.destination;
         }

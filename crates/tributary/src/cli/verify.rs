@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use config::link::LinkConfig;
+use config::link::{LinkConfig, LoopPrevention};
 use config::raw::RawConfig;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
@@ -311,10 +311,12 @@ async fn compare(
                 .unwrap_or_else(|| u64::from(now.subsec_nanos())),
         },
         contents: !args.no_contents,
+        // Only where it is said that others write to the copies: elsewhere what they write is foreign.
+        origins: link.loops == LoopPrevention::Required,
     };
     let progress = Arc::new(Progress::default());
     let work = verify::verify(&source, &destination, pairs, &options, &progress);
-    let reports = with_progress(work, args.progress.0, &progress).await;
+    let reports = with_progress(work, args.progress.0, &progress).await?;
     Ok(Document {
         link: link.name.clone(),
         level: args
@@ -363,10 +365,10 @@ async fn stored(
 }
 
 async fn with_progress(
-    work: impl Future<Output = Vec<PartitionReport>>,
+    work: impl Future<Output = Result<Vec<PartitionReport>, String>>,
     every: Option<Duration>,
     progress: &Progress,
-) -> Vec<PartitionReport> {
+) -> Result<Vec<PartitionReport>, String> {
     tokio::pin!(work);
     let Some(every) = every else {
         return work.await;

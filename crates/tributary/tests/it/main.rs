@@ -10,6 +10,7 @@
 
 mod acls;
 mod bad_input;
+mod both_ways;
 mod changes;
 mod config_files;
 mod connect_contract;

@@ -155,6 +155,12 @@ impl Replicate {
         self
     }
 
+    /// The link's name.
+    pub(crate) fn name(&self) -> String {
+        let at = self.arguments.iter().position(|text| text == "--name");
+        self.arguments[at.expect("given by new()") + 1].clone()
+    }
+
     /// What it is started with.
     pub(crate) fn arguments(&self) -> &[String] {
         &self.arguments

@@ -1,0 +1,309 @@
+//! The data planes of a link: one for what was first written to the source, and one for each third cluster whose records pass
+//! through the source on their way to the destination.
+//!
+//! They do not know each other: each has its own positions, producers and fetch sessions, and takes its own batches only. A stream
+//! is made when the registry of the source first names its origin, and copies that origin's records from the first one.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use config::link::{LinkConfig, LoopPrevention, Offsets};
+use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::{Buffers, Cluster};
+use kafka_wire::types::{TopicName, TopicPartition};
+use lifecycle::{OnFailure, Scope, StopSignal};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::assign::{Beginnings, RecordChanges, assignments};
+use super::{LinkError, follow, key_style, open_store};
+use crate::data_plane::{DataPlane, Handle, Options};
+use crate::metadata_sync::Round;
+use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
+use crate::position_store::{FileStore, StoredLink};
+
+/// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
+const REPLICAS: i16 = 3;
+
+/// Everything that a stream is made from.
+#[derive(Debug)]
+pub(super) struct StreamMaker {
+    pub(super) config: LinkConfig,
+    pub(super) worker: WorkerConfig,
+    pub(super) file: Option<FileStore>,
+    pub(super) source: Cluster,
+    pub(super) destination: Cluster,
+    pub(super) buffers: Buffers,
+    pub(super) topics_in_doubt: Arc<Notify>,
+    pub(super) origins: Option<Origins>,
+}
+
+impl StreamMaker {
+    /// Ids of both clusters, where copies have to be told from other records.
+    fn ids(&self) -> Option<(String, String)> {
+        let wanted = match self.config.loops {
+            LoopPrevention::Off => false,
+            LoopPrevention::Required => true,
+            LoopPrevention::Auto => self.config.topics.naming.keeps_names(),
+        };
+        let ids = (self.source.cluster_id()?, self.destination.cluster_id()?);
+        (wanted && ids.0 != ids.1).then_some(ids)
+    }
+
+    fn is_required(&self) -> bool {
+        self.config.loops == LoopPrevention::Required
+    }
+
+    /// What is known of producers at the source; `None` where it does not matter.
+    pub(super) async fn open_origins(&self) -> Result<Option<Origins>, LinkError> {
+        let Some((source_id, destination_id)) = self.ids() else {
+            return Ok(None);
+        };
+        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        let options = OriginsOptions {
+            link: self.config.name.clone(),
+            source: self.source.clone(),
+            source_id,
+            destination_id,
+            store,
+            required: self.is_required(),
+            accept_lost: self.config.accept_lost_origins,
+        };
+        let origins = Box::pin(Origins::open(options)).await;
+        origins.map(Some).map_err(LinkError::Origins)
+    }
+
+    /// A data plane for a stream. Its producers of before are registered then.
+    pub(super) async fn make(
+        &self,
+        stream: &Stream,
+        scope: &Scope,
+    ) -> Result<(DataPlane, Handle, StoredLink), LinkError> {
+        let mut config = self.config.clone();
+        if let Stream::Of(origin) = stream {
+            config.name = format!("{}@{origin}", config.name);
+            // Others write to the same partitions.
+            config.offsets.placement = Offsets::Map;
+        }
+        let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        let stored = store.load(&config.name, key_style(&config)).await?;
+        let registrar = match (&self.origins, self.ids()) {
+            (Some(_), Some((source_id, _))) => {
+                let origin = match stream {
+                    Stream::Local => source_id,
+                    Stream::Of(origin) => origin.clone(),
+                };
+                let replicas = match &self.worker.offsets {
+                    OffsetStorage::Topic {
+                        replication_factor, ..
+                    } => *replication_factor,
+                    OffsetStorage::File(_) => REPLICAS,
+                };
+                let mut registrar = Registrar::new(
+                    self.destination.clone(),
+                    &origin,
+                    &config.name,
+                    self.is_required(),
+                    replicas,
+                );
+                let known = stored
+                    .values()
+                    .filter_map(|stored| stored.position.as_ref());
+                let known = known.map(|position| position.producer.id);
+                registrar
+                    .register(known)
+                    .await
+                    .map_err(LinkError::Origins)?;
+                Some(registrar)
+            }
+            _ => None,
+        };
+        let options = Options {
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            store,
+            buffers: self.buffers.clone(),
+            flush_interval: self.worker.flush_interval,
+            topics_in_doubt: Arc::clone(&self.topics_in_doubt),
+            origins: self
+                .origins
+                .as_ref()
+                .map(|origins| origins.of(stream.clone())),
+            registrar,
+            shared: matches!(stream, Stream::Of(_)),
+        };
+        let (plane, handle) = DataPlane::new(&config, options, scope);
+        Ok((plane, handle, stored))
+    }
+}
+
+/// Tells one data plane what rounds over topics found.
+pub(super) struct Follower {
+    data: Handle,
+    stored: StoredLink,
+    beginnings: Beginnings,
+    changes: RecordChanges,
+    assigned: HashSet<TopicPartition>,
+    /// How many parts of partitions the data plane was given.
+    count: usize,
+    /// What the first look at the source found.
+    first: Option<BTreeMap<TopicName, i32>>,
+    halted: BTreeSet<TopicName>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        data: Handle,
+        stored: StoredLink,
+        beginnings: Beginnings,
+        changes: RecordChanges,
+    ) -> Self {
+        Self {
+            data,
+            stored,
+            beginnings,
+            changes,
+            assigned: HashSet::new(),
+            count: 0,
+            first: None,
+            halted: BTreeSet::new(),
+        }
+    }
+
+    /// `false` when the data plane has stopped.
+    async fn follow(&mut self, round: &Round) -> bool {
+        if round.trouble.is_none() {
+            self.first.get_or_insert_with(|| round.selected.clone());
+        }
+        let found = self.first.as_ref().unwrap_or(&round.selected);
+        let new = assignments(
+            round,
+            &mut self.assigned,
+            &self.stored,
+            found,
+            &self.beginnings,
+            &self.changes,
+        );
+        self.count += new.len();
+        if !new.is_empty() && !self.data.assign(new).await {
+            return false;
+        }
+        follow(round, &mut self.halted, &self.data).await
+    }
+}
+
+/// All streams of a running link.
+pub(super) struct Streams {
+    maker: StreamMaker,
+    local: Follower,
+    thirds: BTreeMap<String, Follower>,
+    scope: Arc<Scope>,
+    stop: StopSignal,
+    handles: watch::Sender<Vec<Handle>>,
+}
+
+impl Streams {
+    pub(super) fn new(
+        maker: StreamMaker,
+        local: Follower,
+        (scope, stop): (Arc<Scope>, StopSignal),
+        handles: watch::Sender<Vec<Handle>>,
+    ) -> Self {
+        Self {
+            maker,
+            local,
+            thirds: BTreeMap::new(),
+            scope,
+            stop,
+            handles,
+        }
+    }
+
+    /// Passes rounds on until there are no more, or a data plane has stopped.
+    pub(super) async fn run(
+        mut self,
+        mut rounds: mpsc::Receiver<Round>,
+        mut told: impl FnMut(&Round, usize),
+    ) {
+        let mut origins = self.maker.origins.as_ref().map(Origins::thirds);
+        let mut newest: Option<Round> = None;
+        loop {
+            // Both are cancel-safe: channels keep what was not taken.
+            let round = tokio::select! {
+                round = rounds.recv() => match round {
+                    Some(round) => round,
+                    None => return,
+                },
+                () = changed(&mut origins) => match newest.take() {
+                    Some(round) => round,
+                    None => continue,
+                },
+            };
+            self.add_streams(origins.as_ref()).await;
+            if !self.local.follow(&round).await {
+                return;
+            }
+            for stream in self.thirds.values_mut() {
+                if !stream.follow(&round).await {
+                    return;
+                }
+            }
+            told(&round, self.local.count);
+            newest = Some(round);
+        }
+    }
+
+    /// Makes the streams that are missing. What cannot be made now is tried again with the next round.
+    async fn add_streams(&mut self, origins: Option<&watch::Receiver<BTreeSet<String>>>) {
+        let wanted = origins
+            .map(|origins| origins.borrow().clone())
+            .unwrap_or_default();
+        for origin in wanted {
+            if self.thirds.contains_key(&origin) {
+                continue;
+            }
+            let scope = self.scope.child(&origin);
+            let stream = Stream::Of(origin.clone());
+            let (plane, handle, stored) = match Box::pin(self.maker.make(&stream, &scope)).await {
+                Ok(made) => made,
+                Err(error) => {
+                    tracing::error!(
+                        origin,
+                        "records of a third cluster are not copied yet: {error}"
+                    );
+                    continue;
+                }
+            };
+            tracing::info!(
+                origin,
+                "records of a third cluster pass through the source; they are copied as a stream of their own"
+            );
+            let stop = self.stop.clone();
+            self.scope.spawn(
+                format!("data of {origin}"),
+                OnFailure::StopScope,
+                async move {
+                    let ended = Box::pin(plane.run(stop)).await;
+                    let report = scope.stop(std::time::Duration::ZERO).await;
+                    tracing::debug!(?report, "stream ended");
+                    ended
+                },
+            );
+            self.handles
+                .send_modify(|handles| handles.push(handle.clone()));
+            let changes = self.local.changes.clone();
+            let follower = Follower::new(handle, stored, Beginnings::default(), changes);
+            self.thirds.insert(origin, follower);
+        }
+    }
+}
+
+/// Waits until other clusters are known. For ever, where that does not matter.
+async fn changed(origins: &mut Option<watch::Receiver<BTreeSet<String>>>) {
+    let changed = match origins {
+        Some(origins) => origins.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending::<()>().await;
+    }
+}
