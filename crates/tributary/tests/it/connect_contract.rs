@@ -143,7 +143,7 @@ impl Contract {
 
     async fn created_and_running(&self, name: &str) {
         self.create(name).await;
-        self.worker.becomes(name, "RUNNING").await;
+        self.runs(name).await;
     }
 
     async fn gone(&self, name: &str) {
@@ -171,12 +171,33 @@ impl Contract {
         let mut failed = Vec::new();
         for (name, part) in PARTS {
             let part = tokio::task::spawn_local(part(Rc::clone(&this)));
-            if part.await.is_err() {
-                failed.push(*name);
+            if let Err(error) = part.await {
+                failed.push(format!("{name}: {}", said(error)));
                 this.clear().await;
             }
         }
-        assert!(failed.is_empty(), "{failed:?}; {}", this.worker.log());
+        let log = this.worker.log();
+        assert!(failed.is_empty(), "{log}\n{}", failed.join("\n"));
+    }
+
+    /// Waits until the connector and its tasks run. Connect says that a connector runs before it has told its tasks.
+    async fn runs(&self, name: &str) {
+        let path = format!("/connectors/{name}/status");
+        let look = async || {
+            let answer = self.client.get(&path).await;
+            let json = answer.json();
+            let tasks = json["tasks"].as_array().filter(|tasks| !tasks.is_empty());
+            let run =
+                tasks.is_some_and(|tasks| tasks.iter().all(|task| task["state"] == "RUNNING"));
+            match run && json["connector"]["state"] == "RUNNING" {
+                true => Ok(()),
+                false => Err(answer.body),
+            }
+        };
+        let waiting = format!("{name} and its tasks to run");
+        eventually(&waiting, SOON, look)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Takes away what a part has left.
@@ -212,7 +233,7 @@ impl Contract {
         expected["replication.factor"] = json!("1");
         expected["offset-syncs.topic.replication.factor"] = json!("1");
         assert_eq!(config, expected);
-        self.worker.becomes("c1", "RUNNING").await;
+        self.runs("c1").await;
         let tasks = self.client.get("/connectors/c1/tasks").await.json();
         assert_eq!(tasks[0]["id"], json!({"connector": "c1", "task": 0}));
         assert_eq!(tasks[0]["config"]["source.cluster.alias"], "A");
@@ -270,7 +291,7 @@ impl Contract {
         let status = self.worker.becomes("c4", "PAUSED").await;
         assert!(!status["tasks"].as_array().expect("tasks").is_empty());
         expect(self.client.put("/connectors/c4/resume", None).await, 202);
-        self.worker.becomes("c4", "RUNNING").await;
+        self.runs("c4").await;
         for _ in 0..2 {
             let stopped = expect(self.client.put("/connectors/c4/stop", None).await, 204);
             assert!(stopped.body.is_empty());
@@ -308,7 +329,7 @@ impl Contract {
         ] {
             let answer = self.client.post(&at(query), None).await;
             assert!(expect(answer, 204).body.is_empty());
-            self.worker.becomes("c5", "RUNNING").await;
+            self.runs("c5").await;
         }
         let answer = self.client.post(&at("?includeTasks=True"), None).await;
         let json = expect(answer, 202).json();
@@ -318,7 +339,7 @@ impl Contract {
             tasks.iter().all(|task| task["state"] == "RESTARTING"),
             "{json}"
         );
-        self.worker.becomes("c5", "RUNNING").await;
+        self.runs("c5").await;
         let answer = self
             .client
             .post(&at("?includeTasks=true&onlyFailed=TRUE"), None)
@@ -416,7 +437,7 @@ impl Contract {
         assert_eq!(answer.json()["name"], "c7");
         let again = expect(self.client.post("/connectors", Some(&body)).await, 409);
         assert_eq!(again.error(), "Connector c7 already exists");
-        self.worker.becomes("c7", "RUNNING").await;
+        self.runs("c7").await;
         self.gone("c7").await;
         let config = self.config(&json!({"tasks.max": "0"}));
         let body = json!({"name": "c7", "config": config}).to_string();
@@ -660,7 +681,7 @@ impl Contract {
             ("with space", "with%20space"),
         ] {
             self.create(name).await;
-            self.worker.becomes(encoded, "RUNNING").await;
+            self.runs(encoded).await;
             let info = self
                 .client
                 .get(&format!("/connectors/{encoded}/"))
@@ -751,6 +772,14 @@ impl Contract {
         let text = "Worker has completed startup and is ready to handle requests.";
         assert_eq!(health, json!({"status": "healthy", "message": text}));
     }
+}
+
+/// What a part that failed has said.
+fn said(error: tokio::task::JoinError) -> String {
+    let panic = error.into_panic();
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked without a text").to_owned()
 }
 
 /// Connect answers bad bodies with 500; Tributary says what is wrong with them.
