@@ -33,7 +33,7 @@ mod send_state;
 mod status;
 
 pub use change::{Changes, Origin};
-pub use core::Assignment;
+pub use core::{Answer, Assignment, NotResumed};
 pub use foresee::{Candidate, foresee};
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use worker_group::engine::Health;
 use worker_group::restart::RestartRequest;
 use worker_group::state::TargetState;
-use worker_group::view::{ConnectorInfo, SourceOffset};
+use worker_group::view::{ConnectorInfo, PartitionView, SourceOffset};
 use worker_group::{Config, GivenConfig, Handle, Refusal};
 
 use crate::answer;
@@ -62,6 +62,13 @@ struct Offsets {
     offsets: Vec<SourceOffset>,
 }
 
+#[derive(Serialize)]
+struct Partitions {
+    schema: &'static str,
+    total: usize,
+    items: Vec<PartitionView>,
+}
+
 type Answer = Result<Response<Body>, Refusal>;
 
 fn ok(body: &impl Serialize) -> Answer {
@@ -84,6 +91,9 @@ pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> 
         Endpoint::Offsets => offsets(handle, asked).await,
         Endpoint::Pause | Endpoint::Resume | Endpoint::Stop => target(handle, asked).await,
         Endpoint::Restart | Endpoint::TaskRestart => restart(handle, asked).await,
+        Endpoint::LinkPartitions | Endpoint::TopicPartitions | Endpoint::PartitionResume => {
+            partitions(handle, asked).await
+        }
         Endpoint::Status
         | Endpoint::Tasks
         | Endpoint::TasksConfig
@@ -292,6 +302,27 @@ async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
             ok(&named.collect::<BTreeMap<_, _>>())
         }
     }
+}
+
+async fn partitions(handle: &Handle, asked: Asked<'_>) -> Answer {
+    let Target {
+        endpoint,
+        name,
+        task,
+        topic,
+    } = asked.target;
+    if endpoint == Endpoint::PartitionResume {
+        let resume = request::resume(&asked.body, topic, task)?;
+        handle.resume_partition(name, resume).await?;
+        return done(StatusCode::ACCEPTED);
+    }
+    let topic = (endpoint == Endpoint::TopicPartitions).then_some(topic);
+    let items = handle.partitions(name, topic).await?;
+    ok(&Partitions {
+        schema: "tributary/v1/PartitionList",
+        total: items.len(),
+        items,
+    })
 }
 
 async fn offsets(handle: &Handle, asked: Asked<'_>) -> Answer {

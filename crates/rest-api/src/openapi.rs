@@ -52,9 +52,9 @@ fn reference(name: &str) -> Value {
 
 fn path_parameters(path: &str) -> Vec<Value> {
     path.split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .filter_map(|part| Some(part.strip_prefix('{')?.split_once('}')?.0))
         .map(|name| {
-            let schema = if name == "task" {
+            let schema = if ["task", "partition"].contains(&name) {
                 json!({"type": "integer", "minimum": 0})
             } else {
                 json!({"type": "string", "minLength": 1})
@@ -121,6 +121,7 @@ fn body(endpoint: Endpoint, method: &str) -> Option<Value> {
         }
         (Endpoint::Offsets, "PATCH") => Some(reference("ConnectorOffsets")),
         (Endpoint::Logger, "PUT") => Some(reference("NewLevel")),
+        (Endpoint::PartitionResume, _) => Some(reference("Resume")),
         _ => None,
     }
 }
@@ -189,6 +190,13 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("204", "Set everywhere", None),
         ],
         (Endpoint::Logger, _) => vec![("200", "The level", one("LoggerLevel"))],
+        (Endpoint::LinkPartitions | Endpoint::TopicPartitions, _) => {
+            vec![("200", "Partitions", one("PartitionList"))]
+        }
+        (Endpoint::PartitionResume, _) => vec![
+            ("202", "It goes on", None),
+            ("409", "It does not stand, or not so", one("Error")),
+        ],
     }
 }
 
@@ -235,6 +243,26 @@ fn schemas() -> Value {
         "Replication": object(&[
             ("partitions", number()), ("running", number()), ("starting", number()), ("waiting", number()),
             ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("trouble", list(text())),
+            ("health", choice(&["HEALTHY", "CATCHING_UP", "DEGRADED", "FAILED", "UNKNOWN", ""])), ("health_reason", text()),
+            ("lag_detail", json!({"oneOf": [{"type": "null"}, reference("Lag")]})),
+            ("states", json!({"type": "object", "additionalProperties": number()})),
+        ]),
+        "Lag": object(&[
+            ("known", boolean()), ("records", json!({"type": ["integer", "null"]})), ("seconds", json!({"type": "number"})),
+            ("bytes", number()), ("seconds_basis", choice(&["observed", "timestamp", "since-start", "stale"])),
+            ("age_seconds", json!({"type": ["number", "null"]})),
+        ]),
+        "Resume": object(&[
+            ("action?", choice(&["resume", "skip-record", "continue", "append", "recopy"])), ("expected_offset?", number()),
+        ]),
+        "PartitionList": object(&[("schema", text()), ("total", number()), ("items", list(reference("Partition")))]),
+        "Partition": object(&[
+            ("topic", text()), ("partition", number()), ("destination_topic", text()), ("state", text()),
+            ("verdict", choice(&["PASS", "WARN", "UNKNOWN", "FAIL"])), ("reason", maybe()), ("since_seconds", json!({"type": "number"})),
+            ("no_progress_seconds", json!({"type": "number"})), ("source_start_offset", json!({"type": ["integer", "null"]})),
+            ("source_end_offset", json!({"type": ["integer", "null"]})), ("acked_offset", json!({"type": ["integer", "null"]})),
+            ("destination_end_offset", json!({"type": ["integer", "null"]})), ("lag", reference("Lag")), ("answers", list(text())),
+            ("help", maybe()),
         ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),

@@ -9,7 +9,7 @@ use lifecycle::StopSignal;
 use tokio::sync::oneshot;
 
 use crate::Config;
-use crate::view::{Replication, SourceOffset};
+use crate::view::{PartitionView, Replication, SourceOffset};
 
 /// A future of the host.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -86,10 +86,45 @@ pub struct TopicLoad {
     pub bytes: u64,
 }
 
+/// One partition that is to go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resume {
+    /// Source topic.
+    pub topic: String,
+    /// Source partition.
+    pub partition: i32,
+    /// What is said to what it stands for: `resume`, `skip-record`, `continue`, `append` or `recopy`.
+    pub action: String,
+    /// The offset at which it is believed to stand.
+    pub expected_offset: Option<i64>,
+}
+
+/// Why a partition was not resumed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotResumed {
+    /// There is no such partition.
+    Unknown(String),
+    /// It is in another state than was believed.
+    Conflict(String),
+    /// There is no such action.
+    Invalid(String),
+}
+
 /// Looks at a running link. Cheap, never waits.
 pub trait Probe: Send + Sync {
     /// How it fares now.
     fn look(&self) -> LinkReport;
+
+    /// The partitions of a source topic, or of all where it names none.
+    fn partitions(&self, _topic: Option<&str>) -> Vec<PartitionView> {
+        Vec::new()
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
+        let text = format!("{}-{} is not copied", resume.topic, resume.partition);
+        Box::pin(std::future::ready(Err(NotResumed::Unknown(text))))
+    }
 }
 
 /// Given to a link that is being started, to say that it has.

@@ -16,6 +16,9 @@ use crate::cluster::Use;
 /// Bytes of keys and values in one batch, well below the default `max.message.bytes` of a topic.
 const BATCH_BYTES: usize = 512 * 1024;
 
+/// How long a broker may take. Writing the same key again is harmless, and the leader may have moved.
+const ANSWER: Duration = Duration::from_secs(10);
+
 impl TopicLog {
     /// Writes records; returns when all in-sync replicas have them.
     ///
@@ -88,7 +91,11 @@ impl TopicLog {
                 continue;
             };
             let request = self.produce(&batches);
-            match self.client(self.cluster.call(leader, Use::Store, &request).await) {
+            let limit = ANSWER.min(self.cluster.config().request_timeout);
+            let asked = self
+                .cluster
+                .call_within(leader, Use::Store, &request, limit);
+            match self.client(asked.await) {
                 Err(error) => {
                     failed.extend(batches);
                     last = Some(error);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use kafka_wire::types::TopicPartition;
+
 use super::health::Heard;
-use crate::data_plane::Snapshot;
+use crate::data_plane::{Answer, NotResumed, Snapshot};
 use crate::health::{HealthHandle, LinkHealth};
 use crate::metadata_sync::Round;
 use crate::metadata_sync::acl::{AclHandle, AclStatus, AclSync};
@@ -51,6 +53,31 @@ impl LinkHandle {
     #[must_use]
     pub fn acls(&self) -> Option<Arc<AclStatus>> {
         self.acls.as_ref().map(AclHandle::status)
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    ///
+    /// # Errors
+    /// It was not resumed, and why.
+    pub async fn resume(
+        &self,
+        source: TopicPartition,
+        answer: Answer,
+        expected: Option<i64>,
+    ) -> Result<(), NotResumed> {
+        let others = self.heard.others.borrow().clone();
+        let mut outcome = Err(NotResumed::Unknown);
+        for stream in std::iter::once(&self.heard.local).chain(&others) {
+            let resumed = stream.resume(source.clone(), answer, expected).await;
+            // That of the stream which stands counts.
+            if !matches!(resumed, Err(NotResumed::Unknown | NotResumed::Runs)) {
+                return resumed;
+            }
+            if outcome == Err(NotResumed::Unknown) {
+                outcome = resumed;
+            }
+        }
+        outcome
     }
 
     /// What is known now.

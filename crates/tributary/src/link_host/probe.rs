@@ -1,10 +1,11 @@
 //! How a running link fares, in the words of the worker's engine.
 
-use replication::data_plane::State;
-use replication::health::Lag;
+use kafka_wire::types::TopicPartition;
+use replication::data_plane::{self, Answer, State};
+use replication::health::{Lag, PartitionHealth, Verdict, help};
 use replication::link::LinkHandle;
-use worker_group::host::{LinkReport, Probe, Standing};
-use worker_group::view::{LagDetail, Replication};
+use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
+use worker_group::view::{LagDetail, PartitionView, Replication};
 
 /// Things that are told at most.
 const TOLD: usize = 5;
@@ -83,6 +84,62 @@ impl Probe for LinkProbe {
         sums.states.clone_from(&health.states);
         report.replication = sums;
         report
+    }
+
+    fn partitions(&self, topic: Option<&str>) -> Vec<PartitionView> {
+        let health = self.0.status().health;
+        let wanted = |partition: &&PartitionHealth| {
+            topic.is_none_or(|topic| partition.source.topic.as_str() == topic)
+        };
+        health.partitions.iter().filter(wanted).map(shown).collect()
+    }
+
+    fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
+        let handle = self.0.clone();
+        Box::pin(async move {
+            let Some(answer) = Answer::of(&resume.action) else {
+                let known: Vec<&str> = Answer::ALL.iter().map(|(name, _)| *name).collect();
+                return Err(NotResumed::Invalid(format!(
+                    "there is no action {}; there are: {}",
+                    resume.action,
+                    known.join(", ")
+                )));
+            };
+            let source = TopicPartition::new(resume.topic.as_str().into(), resume.partition);
+            let resumed = handle.resume(source, answer, resume.expected_offset).await;
+            resumed.map_err(|not| {
+                let text = format!("{}-{}: {not}", resume.topic, resume.partition);
+                match not {
+                    data_plane::NotResumed::Unknown => NotResumed::Unknown(text),
+                    _ => NotResumed::Conflict(text),
+                }
+            })
+        })
+    }
+}
+
+fn shown(partition: &PartitionHealth) -> PartitionView {
+    let stands = partition.verdict == Verdict::Fail && partition.state != "stalled";
+    let answers = match stands {
+        true => Answer::possible(partition.state),
+        false => &[],
+    };
+    PartitionView {
+        topic: partition.source.topic.to_string(),
+        partition: partition.source.partition,
+        destination_topic: partition.destination.topic.to_string(),
+        state: partition.state.to_owned(),
+        verdict: partition.verdict.name(),
+        reason: partition.reason.clone(),
+        since_seconds: partition.since.elapsed().as_secs_f64(),
+        no_progress_seconds: partition.no_progress.as_secs_f64(),
+        source_start_offset: partition.source_start,
+        source_end_offset: partition.source_end,
+        acked_offset: partition.progress,
+        destination_end_offset: partition.destination_end,
+        lag: detail(&partition.lag),
+        answers: answers.iter().map(|answer| answer.name()).collect(),
+        help: (partition.verdict != Verdict::Pass).then(|| help(partition.state)),
     }
 }
 

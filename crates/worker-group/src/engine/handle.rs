@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::core::Core;
 use super::{Command, EngineOptions, Stage};
-use crate::host::{Host, OffsetChange};
+use crate::host::{Host, NotResumed, OffsetChange, Resume};
 use crate::offset_change;
 use crate::plugin::{self, Plugin, PluginInfo};
 use crate::refusal::{Kind, Refusal};
@@ -20,7 +20,8 @@ use crate::restart::RestartRequest;
 use crate::state::TargetState;
 use crate::validate::{self, ConfigInfos, ConfigKeyInfo};
 use crate::view::{
-    ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, SourceOffset, TaskInfo, TaskState,
+    ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, PartitionView, SourceOffset,
+    TaskInfo, TaskState,
 };
 use crate::{Config, GivenConfig};
 
@@ -205,6 +206,34 @@ impl Handle {
     /// There is no such task.
     pub async fn task_state(&self, name: String, task: u32) -> Result<TaskState, Refusal> {
         self.ask(move |core| core.task_state(&name, task)).await?
+    }
+
+    /// Its partitions, or those of one source topic.
+    ///
+    /// # Errors
+    /// There is none of this name, or it does not run.
+    pub async fn partitions(
+        &self,
+        name: String,
+        topic: Option<String>,
+    ) -> Result<Vec<PartitionView>, Refusal> {
+        self.ask(move |core| core.partitions(&name, topic.as_deref()))
+            .await?
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    ///
+    /// # Errors
+    /// It does not stand, or not so as is believed.
+    pub async fn resume_partition(&self, name: String, resume: Resume) -> Result<(), Refusal> {
+        let begun = self
+            .ask(move |core| core.resume_partition(&name, resume))
+            .await??;
+        begun.await.map_err(|not| match not {
+            NotResumed::Unknown(text) => Refusal::new(Kind::NotFound, text),
+            NotResumed::Conflict(text) => Refusal::new(Kind::Conflict, text),
+            NotResumed::Invalid(text) => Refusal::bad(text),
+        })
     }
 
     /// Topics it has written to.

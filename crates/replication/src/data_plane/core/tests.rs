@@ -4,5 +4,7 @@ mod copying;
 mod halting;
 mod left_out;
 mod scene;
+mod silent;
 mod simulation;
+mod standing;
 mod trouble;

@@ -58,6 +58,8 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         leaves_out: false,
         first: false,
         store_first: false,
+        source_epoch: -1,
+        sent_epoch: None,
         doubt: None,
     }
 }

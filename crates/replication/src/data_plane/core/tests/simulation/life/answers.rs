@@ -189,7 +189,7 @@ impl Life {
         }
         let source = &self.sources[number(&order.source)];
         let destination = &self.destinations[number(&order.destination)];
-        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let epoch = order.copied_epoch().unwrap_or(-1);
         let readings = Readings {
             log_start: source.start,
             end: source.end,
