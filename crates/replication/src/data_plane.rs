@@ -31,6 +31,8 @@ mod route;
 mod run;
 mod send_state;
 mod status;
+mod transact;
+mod transaction;
 
 pub use change::{Changes, Origin};
 pub use core::Assignment;
@@ -39,3 +41,4 @@ pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
 pub use status::{PartitionStatus, Snapshot, State};
+pub use transact::Transactions;

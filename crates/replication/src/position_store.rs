@@ -16,7 +16,8 @@ mod topic;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use kafka_client::topic_log::TopicLogError;
+use kafka_client::topic_log::{TopicLogError, TransactionalWriteError};
+use kafka_client::transactions::TransactionalProducer;
 use kafka_wire::types::{TopicName, TopicPartition};
 use thiserror::Error;
 
@@ -81,6 +82,12 @@ pub enum StoreError {
         /// The operating system's words.
         cause: std::io::Error,
     },
+    /// They cannot be stored within a transaction.
+    #[error("positions cannot be kept in the destination: {0}")]
+    Transaction(#[from] TransactionalWriteError),
+    /// Files take no part in transactions.
+    #[error("positions in a file take no part in transactions: set offset.storage.topic")]
+    NoTransactions,
     /// The file is not one of ours.
     #[error("{path} does not hold Tributary's positions: {cause}")]
     NotOurs {
@@ -138,6 +145,21 @@ impl PositionStore {
         match self {
             Self::File(store) => store.save(entries).await,
             Self::Topic(store) => store.save(entries).await,
+        }
+    }
+
+    /// Stores in the transaction that is open, or begins one with it; it counts when that is committed.
+    ///
+    /// # Errors
+    /// When it is not stored: the transaction cannot be committed then.
+    pub async fn save_in(
+        &mut self,
+        producer: &mut TransactionalProducer,
+        entries: &[StoreEntry],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::File(_) => Err(StoreError::NoTransactions),
+            Self::Topic(store) => store.save_in(producer, entries).await,
         }
     }
 

@@ -1,15 +1,20 @@
 //! Reading: every partition from beginning to end, as both are when it begins.
+//!
+//! What transactions have taken back is left out. One that was open when the end was read is waited for: whether
+//! its records count is not known before.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
+use kafka_wire::batch::{
+    AbortedFilter, Batches, Entry, RawBatch, RecordsError, Verdict, control_type, records,
+};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
@@ -17,6 +22,8 @@ use crate::offsets::list_offsets;
 
 /// Bytes of one fetch while reading the topic.
 const FETCH_BYTES: i32 = 1024 * 1024;
+/// Pause while somebody's transaction is open.
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -29,7 +36,7 @@ impl TopicLog {
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
             loop {
-                let error = match self.read_partition(partition).await {
+                let error = match self.read_partition(partition, deadline).await {
                     Ok(records) => {
                         found.extend(records);
                         break;
@@ -49,7 +56,11 @@ impl TopicLog {
         Ok(found)
     }
 
-    async fn read_partition(&self, partition: PartitionId) -> Result<Vec<KeyValue>, TopicLogError> {
+    async fn read_partition(
+        &self,
+        partition: PartitionId,
+        deadline: Instant,
+    ) -> Result<Vec<KeyValue>, TopicLogError> {
         let leader = self.leader(partition)?;
         let mut offset = self.offset(leader, partition, EARLIEST).await?;
         let end = self.offset(leader, partition, LATEST).await?;
@@ -62,6 +73,8 @@ impl TopicLog {
                 .and_then(FetchedPartition::without_error)
                 .map_err(|code| self.refused("Fetch", code, None))?;
             let before = offset;
+            let stable = fetched.last_stable_offset;
+            let mut filter = AbortedFilter::new(fetched.aborted);
             for entry in Batches::new(fetched.records) {
                 let batch = match entry {
                     Ok(Entry::Batch(batch)) => batch,
@@ -71,11 +84,19 @@ impl TopicLog {
                     Err(error) => return Err(self.unreadable(partition, error)),
                 };
                 offset = offset.max(batch.info().next_offset());
-                if !batch.header().is_control() {
+                let control = match batch.header().is_control() {
+                    true => control_type(&batch).ok().flatten(),
+                    false => None,
+                };
+                if filter.on_batch(batch.info(), control) == Verdict::Deliver {
                     self.take(partition, &batch, &mut found)?;
                 }
             }
             if offset == before {
+                if (0..=offset).contains(&stable) && Instant::now() + OPEN_PAUSE < deadline {
+                    sleep(OPEN_PAUSE).await;
+                    continue;
+                }
                 return Err(self.unreadable(partition, "the broker sends nothing below the end"));
             }
         }
@@ -101,7 +122,10 @@ impl TopicLog {
     }
 
     fn fetch(&self, partition: PartitionId, offset: i64) -> FetchRequest {
-        FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
+        FetchRequest {
+            isolation_level: IsolationLevel::ReadCommitted,
+            ..FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
+        }
     }
 
     async fn offset(

@@ -17,6 +17,7 @@ mod ask;
 mod evidence;
 mod preserve;
 mod survey;
+mod transact;
 
 use std::collections::{HashMap, HashSet};
 
@@ -325,6 +326,7 @@ pub(super) fn first_position(
         producer,
         sequence: 0,
         placement: Placement::Mapped,
+        transactional: order.transaction.is_some(),
     }
 }
 

@@ -46,5 +46,6 @@ mod topics_names;
 mod topics_preview;
 mod topics_scale;
 mod topics_settings;
+mod transactional;
 mod untouched;
 mod verify;

@@ -113,9 +113,19 @@ impl<'a> Survey<'a> {
         readings: Readings,
         producers: &mut Producers,
     ) -> Established {
+        let preserved = order.position.as_ref();
+        let preserved = preserved.is_some_and(|position| position.placement.preserved().is_some());
+        if let Some(writer) = order.transaction.filter(|_| !preserved) {
+            return self.transactional(order, writer, readings, producers).await;
+        }
         let Some(position) = &order.position else {
             return self.begin(order, readings, producers).await;
         };
+        if position.transactional {
+            return self
+                .after_transactions(order, position, readings, producers)
+                .await;
+        }
         match (position.placement, order.offsets.placement) {
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
@@ -218,7 +228,7 @@ impl<'a> Survey<'a> {
         self.mapped(order, readings, reason, producers).await
     }
 
-    async fn mapped(
+    pub(super) async fn mapped(
         &self,
         order: &EstablishOrder,
         readings: Readings,
@@ -229,6 +239,21 @@ impl<'a> Survey<'a> {
         mapped(destination, leader, order, readings, reason, producers).await
     }
 
+    /// A producer that does not write to this destination partition yet.
+    pub(super) async fn producer(
+        &self,
+        order: &EstablishOrder,
+        producers: &mut Producers,
+    ) -> Result<ProducerIdentity, String> {
+        match producers.reuse(&order.destination) {
+            Some(identity) => Ok(identity),
+            None => {
+                let made = new_producer(self.destination).await?;
+                Ok(producers.add(made, &order.destination))
+            }
+        }
+    }
+
     /// The position of a partition that begins at the source's offsets.
     async fn first(
         &self,
@@ -237,10 +262,7 @@ impl<'a> Survey<'a> {
         padding: i64,
         producers: &mut Producers,
     ) -> Result<Position, String> {
-        let producer = match producers.reuse(&order.destination) {
-            Some(identity) => identity,
-            None => producers.add(new_producer(self.destination).await?, &order.destination),
-        };
+        let producer = self.producer(order, producers).await?;
         let marker = match producers.marker {
             Some(marker) => marker,
             None => *producers
