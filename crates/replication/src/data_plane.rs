@@ -13,6 +13,7 @@
 //! Deliberately absent: which topics there are (`metadata_sync`).
 
 mod aside;
+mod borrow;
 mod change;
 mod core;
 mod decode;

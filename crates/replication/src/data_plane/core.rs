@@ -84,6 +84,8 @@ pub(crate) struct Core {
     filling: BTreeSet<NodeId>,
     /// Partitions whose log start may have to be moved.
     to_trim: BTreeSet<Index>,
+    /// The first partition whose topic has another cleanup policy for the moment.
+    borrowing: Option<Index>,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
     /// Where batches and positions are written in transactions.
@@ -112,6 +114,7 @@ impl Core {
             gaps: BTreeSet::new(),
             filling: BTreeSet::new(),
             to_trim: BTreeSet::new(),
+            borrowing: None,
             topics_in_doubt: false,
             transaction: None,
         }

@@ -369,7 +369,7 @@ impl DataPlane {
             }
             Event::Step(outcome) => self.apply_step(outcome),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
-            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);

@@ -256,4 +256,6 @@ pub(crate) enum Filled {
 pub(crate) struct TrimOrder {
     pub(crate) node: NodeId,
     pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
+    /// Whether the topic, one alone, is only compacted: its cleanup policy is another one for the moment.
+    pub(crate) compacted: bool,
 }

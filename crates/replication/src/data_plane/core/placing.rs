@@ -427,7 +427,16 @@ impl Core {
             let Some(node) = partition.destination_leader else {
                 continue;
             };
-            if order.as_ref().is_some_and(|order| order.node != node) {
+            let compacted = partition.borrows();
+            let elsewhere = order.as_ref().is_some_and(|order| {
+                let other_topic = order.starts.last();
+                let topic = &partition.destination.topic;
+                order.node != node
+                    || order.compacted != compacted
+                    || compacted && other_topic.is_some_and(|(_, other, _)| other.topic != *topic)
+            });
+            // One at a time: what a topic had before is read first.
+            if elsewhere || compacted && self.borrowing.is_some() {
                 self.to_trim.insert(index);
                 continue;
             }
@@ -435,25 +444,38 @@ impl Core {
             let order = order.get_or_insert_with(|| TrimOrder {
                 node,
                 starts: Vec::new(),
+                compacted,
             });
             order
                 .starts
                 .push((index, partition.destination.clone(), start));
         }
+        if let Some(order) = order.as_ref().filter(|order| order.compacted) {
+            self.borrowing = order.starts.first().map(|(index, ..)| *index);
+        }
         order
     }
 
     /// Takes what became of log starts.
-    pub(crate) fn on_trimmed(&mut self, outcomes: Vec<(Index, Result<i64, String>)>) {
+    pub(crate) fn on_trimmed(&mut self, outcomes: Vec<(Index, Result<i64, String>)>, now: Instant) {
         for (index, outcome) in outcomes {
+            self.borrowing = self.borrowing.filter(|borrower| *borrower != index);
             let Some(partition) = self.partitions.get_mut(&index) else {
                 continue;
             };
             partition.placing.trimming = false;
+            if partition.borrows() {
+                match &outcome {
+                    Ok(_) => partition.recover(),
+                    // Nothing of it is written before that.
+                    Err(trouble) => partition.meet(trouble.clone(), now),
+                }
+            }
             match outcome {
                 Ok(start) => {
                     partition.placing.destination_start = start;
                     partition.placing.trim_refused = false;
+                    self.touch_reader(index);
                 }
                 Err(trouble) if partition.placing.trim_refused => {
                     tracing::debug!(partition = %partition.source, "{trouble}");
@@ -499,19 +521,32 @@ impl Partition {
             && self.start_to_set(true).is_some()
     }
 
+    /// Whether padding has yet to be deleted from a topic that is only compacted, before anything else is written.
+    pub(crate) fn borrows(&self) -> bool {
+        let placing = &self.placing;
+        let end = self.position.as_ref().map(|p| p.destination_end.0);
+        let is_padding = |padding| end.is_some_and(|end| end <= padding);
+        let left = |padding| placing.destination_start < padding && is_padding(padding);
+        placing.compacted && !placing.deletes && self.preserved().is_some_and(|p| left(p.padding))
+    }
+
     /// Where the destination's log should start, if it is not there and can be.
     fn start_to_set(&self, follows: bool) -> Option<i64> {
         let padding = self.preserved()?.padding;
         let position = self.position.as_ref()?;
         let placing = &self.placing;
         let begins = placing.destination_start < padding;
+        let borrows = self.borrows();
         // A copy may have been told to begin behind the source's start.
-        let start = placing.source_start.max(padding);
+        let start = match borrows {
+            true => padding,
+            false => placing.source_start.max(padding),
+        };
         let reached = position.destination_end.0 >= start && position.destination_end.0 >= padding;
         let runs = matches!(self.phase, Phase::Running);
         (runs
             && (follows || begins)
-            && placing.deletes
+            && (placing.deletes || borrows)
             && !placing.trimming
             && reached
             && placing.destination_start < start)

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
+use crate::origin::registrations;
 use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
 use crate::position::{Placement, Position, Preserved};
 use crate::side::Source;
@@ -172,16 +173,15 @@ impl<'a> Survey<'a> {
                 if readings.destination_end > readings.destination_start
                     && facts.may_be_a_copy(order) =>
             {
-                match self.is_copy(order, readings).await {
-                    Ok(true) => {
-                        let reason = format!(
-                            "the destination ends at offset {} with the source's own records",
-                            readings.destination_end
-                        );
-                        // Nothing is to be filled, and nothing of it to be deleted.
-                        (0, reason)
+                match self.adopted(order, readings).await {
+                    // Nothing is to be filled, and nothing of it to be deleted.
+                    Ok(Adoption::Ours(reason)) => (0, reason),
+                    Ok(Adoption::Others(reason)) => {
+                        return self.otherwise(order, readings, reason, producers).await;
                     }
-                    Ok(false) => return self.otherwise(order, readings, reason, producers).await,
+                    Ok(Adoption::NoCopy) => {
+                        return self.otherwise(order, readings, reason, producers).await;
+                    }
                     Err(trouble) => return Established::Retry(trouble),
                 }
             }
@@ -417,14 +417,72 @@ impl<'a> Survey<'a> {
         )
     }
 
-    /// Whether the destination's log ends with the source's own records at the same offsets.
-    async fn is_copy(&self, order: &EstablishOrder, readings: Readings) -> Result<bool, String> {
+    /// Whether what the destination holds is a copy of this source, to be gone on with. That it looks like one is not enough:
+    /// another cluster may hold the same records at the same offsets, and then both copies are wanted.
+    async fn adopted(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<Adoption, String> {
+        let last = self.last(order, readings).await?;
+        let producer = last.as_ref().map_or(-1, |batch| batch.info().producer_id);
         let written = Written {
-            last: self.last(order, readings).await?,
+            last,
             ..Written::default()
         };
         let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
-        Ok(equal > 0 && differs.is_none())
+        if equal == 0 || differs.is_some() {
+            return Ok(Adoption::NoCopy);
+        }
+        let registered = registrations(self.destination).await.map_err(|error| {
+            format!(
+                "destination: who wrote to {} cannot be found out: {error}",
+                order.destination
+            )
+        })?;
+        let origin = registered
+            .into_iter()
+            .rfind(|(id, _)| *id == producer)
+            .map(|(_, origin)| origin);
+        let asked_for = order.offsets.placement == Offsets::Preserve;
+        Ok(whose(readings, origin, self.source.cluster_id(), asked_for))
+    }
+}
+
+/// What stands in a destination partition that has no position.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Adoption {
+    /// Other records than the source's.
+    NoCopy,
+    /// A copy of this source, for this reason.
+    Ours(String),
+    /// What looks like one, and is not, or may not be.
+    Others(String),
+}
+
+/// Whose records a log ends with that look like the source's. `asked_for` says that they are to be taken for its own where
+/// nobody knows.
+fn whose(
+    readings: Readings,
+    origin: Option<String>,
+    source: Option<String>,
+    asked_for: bool,
+) -> Adoption {
+    let (start, end) = (readings.destination_start, readings.destination_end);
+    let ours = format!("the destination ends at offset {end} with the source's own records");
+    let holds = format!(
+        "the destination partition is not empty: it holds offsets [{start}, {end}), with records like the source's"
+    );
+    match (origin, source) {
+        (Some(origin), Some(source)) if origin == source => Adoption::Ours(ours),
+        (Some(origin), _) => Adoption::Others(format!(
+            "{holds}, which were copied from another cluster ({origin})"
+        )),
+        (None, _) if asked_for => Adoption::Ours(ours),
+        (None, _) => Adoption::Others(format!(
+            "{holds}, but it is not registered that they were copied from there; tributary.offsets=preserve takes them for \
+             its own"
+        )),
     }
 }
 
@@ -462,6 +520,7 @@ async fn rights(
         let rights = Rights {
             read: allowed.map(|allowed| allowed.allows(AclOperation::Read)),
             delete: allowed.map(|allowed| allowed.allows(AclOperation::Delete)),
+            alter_configs: allowed.map(|allowed| allowed.allows(AclOperation::AlterConfigs)),
             alter_cluster,
         };
         Some((topic.name?, rights))
@@ -491,4 +550,33 @@ async fn may_write_markers(
     let mut outcomes = producers.flat_map(|p| p.topics).flat_map(|(_, p)| p);
     let error = outcomes.next()?.error;
     Some(error != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_another_cluster_is_not_taken_for_an_own_one() {
+        let readings = Readings {
+            log_start: 0,
+            end: 9,
+            epoch_end: None,
+            destination_start: 0,
+            destination_end: 7,
+            max_message_bytes: None,
+            at_time: None,
+            topic: Topic::UNKNOWN,
+        };
+        let is_ours = |origin: Option<&str>, asked_for| {
+            let origin = origin.map(str::to_owned);
+            let adoption = whose(readings, origin, Some("west".to_owned()), asked_for);
+            matches!(adoption, Adoption::Ours(_))
+        };
+        assert!(is_ours(Some("west"), false));
+        for asked_for in [false, true] {
+            assert!(!is_ours(Some("east"), asked_for));
+            assert_eq!(is_ours(None, asked_for), asked_for);
+        }
+    }
 }

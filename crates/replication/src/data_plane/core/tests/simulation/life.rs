@@ -41,6 +41,10 @@ pub(super) enum Plant {
     MarkersAgain,
     /// After a doubt the destination's end is read once.
     OneReading,
+    /// A partition that begins anew goes on behind what it had read before.
+    ForgetRewind,
+    /// What is sent again has the epoch that a broker refused.
+    KeepEpoch,
 }
 
 /// Sent and not answered, with the answer once the broker has it.
@@ -99,6 +103,7 @@ pub(super) struct Life {
 /// What happened in a life.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
+    pub(super) steps: u64,
     pub(super) crashes: u64,
     pub(super) cuts: u64,
     /// Batches that were found in the destination's log.
@@ -121,6 +126,7 @@ pub(super) struct Tally {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.landed += other.landed;
@@ -255,6 +261,7 @@ impl Life {
         for _ in 0..steps {
             self.hand_out();
             self.step();
+            self.tally.steps += 1;
             if let Some(found) = self.found.take() {
                 return Err(found);
             }
