@@ -9,6 +9,7 @@
 mod file;
 mod java_file;
 pub mod keys;
+mod ownership;
 pub mod record;
 pub mod service;
 mod topic;
@@ -27,6 +28,7 @@ use crate::spread::Spread;
 
 pub use file::FileStore;
 pub use keys::KeyStyle;
+pub use ownership::Ownership;
 pub use topic::TopicStore;
 
 /// What is to be stored of one partition.
@@ -134,6 +136,18 @@ impl PositionStore {
                 Ok((store.load(link, style).await?, texts))
             }
             Self::Topic(store) => store.load_all(link, style).await,
+        }
+    }
+
+    /// Claims a link for this process, before its positions are read. Nothing where they are kept in a file: that is on one
+    /// machine.
+    ///
+    /// # Errors
+    /// When the claim cannot be written.
+    pub async fn claim(self, link: &str) -> Result<Option<Ownership>, StoreError> {
+        match self {
+            Self::File(_) => Ok(None),
+            Self::Topic(store) => Ok(Some(store.claim(link).await?)),
         }
     }
 

@@ -16,6 +16,7 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::{Instant, sleep};
 
+use super::write::partition_of;
 use super::{KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
@@ -36,8 +37,8 @@ impl TopicLog {
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
             loop {
-                let error = match self.read_partition(partition, deadline).await {
-                    Ok(records) => {
+                let error = match self.read_partition(partition, None, deadline).await {
+                    Ok((records, _)) => {
                         found.extend(records);
                         break;
                     }
@@ -56,13 +57,51 @@ impl TopicLog {
         Ok(found)
     }
 
+    /// The records in the partition of a key, from an offset on, and where they end; from where the partition ends now, without
+    /// an offset.
+    ///
+    /// # Errors
+    /// When they cannot be read within `limit`.
+    pub async fn read_beside(
+        &mut self,
+        key: &[u8],
+        from: Option<i64>,
+        limit: Duration,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let deadline = Instant::now() + limit;
+        let count = u32::try_from(self.leaders.len()).unwrap_or(1).max(1);
+        let partition = partition_of(key, count);
+        let mut backoff = self.backoff();
+        loop {
+            let read = match from {
+                Some(_) => self.read_partition(partition, from, deadline).await,
+                None => self.end_of(partition).await.map(|end| (Vec::new(), end)),
+            };
+            let error = match read {
+                Ok(read) => return Ok(read),
+                Err(error @ TopicLogError::Unreadable { .. }) => return Err(error),
+                Err(error) => error,
+            };
+            self.pause_until(deadline, limit, "read to its end", &error, &mut backoff)
+                .await?;
+            drop(self.find_leaders().await);
+        }
+    }
+
+    async fn end_of(&self, partition: PartitionId) -> Result<i64, TopicLogError> {
+        let leader = self.leader(partition)?;
+        self.offset(leader, partition, LATEST).await
+    }
+
     async fn read_partition(
         &self,
         partition: PartitionId,
+        from: Option<i64>,
         deadline: Instant,
-    ) -> Result<Vec<KeyValue>, TopicLogError> {
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
         let leader = self.leader(partition)?;
-        let mut offset = self.offset(leader, partition, EARLIEST).await?;
+        let start = self.offset(leader, partition, EARLIEST).await?;
+        let mut offset = from.unwrap_or(start).max(start);
         let end = self.offset(leader, partition, LATEST).await?;
         let mut found = Vec::new();
         while offset < end {
@@ -100,7 +139,7 @@ impl TopicLog {
                 return Err(self.unreadable(partition, "the broker sends nothing below the end"));
             }
         }
-        Ok(found)
+        Ok((found, offset))
     }
 
     fn take(

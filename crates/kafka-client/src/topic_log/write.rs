@@ -252,7 +252,7 @@ fn builder(records: &[&KeyValue]) -> BatchBuilder {
 }
 
 /// The partition that Kafka's default partitioner gives a key: murmur2, its sign bit dropped.
-fn partition_of(key: &[u8], partitions: u32) -> PartitionId {
+pub(super) fn partition_of(key: &[u8], partitions: u32) -> PartitionId {
     i32::try_from((murmur2(key) & 0x7fff_ffff) % partitions).expect("31 bits")
 }
 

@@ -17,9 +17,11 @@
 
 mod asides;
 mod orders;
+mod owning;
 mod placing;
 mod reading;
 mod recreated;
+mod said;
 mod storing;
 #[cfg(test)]
 mod tests;
@@ -86,8 +88,12 @@ pub(crate) struct Core {
     to_trim: BTreeSet<Index>,
     /// The first partition whose topic has another cleanup policy for the moment.
     borrowing: Option<Index>,
+    /// What was found out about offsets, and is to be said.
+    said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Whether the link is still this process's.
+    owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
 }
@@ -115,7 +121,9 @@ impl Core {
             filling: BTreeSet::new(),
             to_trim: BTreeSet::new(),
             borrowing: None,
+            said: said::Said::default(),
             topics_in_doubt: false,
+            owner: owning::Owner::default(),
             transaction: None,
         }
     }
@@ -338,9 +346,11 @@ impl Core {
             return;
         }
         let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
-        if !usable {
-            // It is looked at again when it is known what is stored.
-            self.stop_if_fenced(located.index);
+        if !usable || !self.owner.is_sure() {
+            // It is looked at again when it is known what is stored, and whose it is.
+            if !self.stop_if_fenced(located.index) {
+                self.stop_if_lost(located.index);
+            }
             return;
         }
         partition.destination_leader = Some(destination.leader.node);
@@ -399,7 +409,8 @@ impl Core {
                 ground,
             } => {
                 partition.end = Some((end, now));
-                partition.stand_on(ground, &position, self.settings.offsets.placement);
+                let asked = self.settings.offsets.placement;
+                partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 if repeated > 0 {

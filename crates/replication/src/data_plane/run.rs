@@ -4,6 +4,7 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod owning;
 mod placing;
 mod settings;
 mod storing;
@@ -36,9 +37,10 @@ use super::status::Snapshot;
 use super::transact::Transactions;
 use super::transaction::StepOutcome;
 use crate::origin::{Origins, Registrar};
-use crate::position_store::PositionStore;
 use crate::position_store::service::StoreEvent;
+use crate::position_store::{Ownership, PositionStore};
 
+use owning::Look;
 use storing::{Keeper, StoreLane};
 
 /// Events that may wait for the loop.
@@ -83,6 +85,8 @@ pub struct Options {
     pub shared: bool,
     /// How it writes in transactions, where it does.
     pub transactions: Option<Transactions>,
+    /// The claim of this process, where there is one.
+    pub ownership: Option<Ownership>,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -135,6 +139,7 @@ enum Event {
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
     Step(StepOutcome),
+    Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
     Filled(NodeId, Vec<(FillGap, Filled)>),
@@ -164,6 +169,8 @@ pub struct DataPlane {
     lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
     next_lane: u64,
     store: StoreLane,
+    /// Asks whose the link is, where there is a claim.
+    question: Option<watch::Sender<u64>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
     watching: bool,
@@ -196,6 +203,10 @@ impl DataPlane {
             transactions: options.transactions,
         };
         let store = keeper.start(&mut core, &events, &scope);
+        let question = options.ownership.map(|ownership| {
+            core.guard();
+            owning::start(ownership, &events, &scope)
+        });
         let plane = Self {
             core,
             source: options.source,
@@ -220,6 +231,7 @@ impl DataPlane {
             lanes: HashMap::new(),
             next_lane: 0,
             store,
+            question,
             store_trouble: None,
             open_end_readings: 0,
             watching: false,
@@ -368,6 +380,7 @@ impl DataPlane {
                 self.store_trouble = Some(trouble);
             }
             Event::Step(outcome) => self.apply_step(outcome),
+            Event::Owner(look) => self.apply_look(look),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
             Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
             Event::Watched(watched) => {
@@ -451,6 +464,7 @@ impl DataPlane {
         }
         self.hand_out_placing();
         self.hand_out_steps();
+        self.hand_out_question();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -537,6 +551,7 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
+        self.core.say();
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }

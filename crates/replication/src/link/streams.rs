@@ -91,7 +91,15 @@ impl StreamMaker {
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
         let style = key_style(&config);
+        // Before positions are read: whoever wrote them does not write any more, or will notice.
         let transactions = self.transactions(stream).await?;
+        let ownership = match transactions {
+            Some(_) => None,
+            None => {
+                let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+                store.claim(&config.name).await?
+            }
+        };
         let mut stored = store.load(&config.name, style.clone()).await?;
         if transactions.is_none() && were_transactional(&stored) {
             // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.
@@ -146,6 +154,7 @@ impl StreamMaker {
             registrar,
             shared: matches!(stream, Stream::Of(_)),
             transactions,
+            ownership,
         };
         let (plane, handle) = DataPlane::new(&config, options, scope);
         Ok((plane, handle, stored))

@@ -8,6 +8,7 @@ use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
 use kafka_client::transactions::TransactionalProducer;
 
 use super::keys::{KeyStyle, Keys};
+use super::ownership::Ownership;
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
@@ -44,6 +45,10 @@ impl TopicStore {
         let log = TopicLog::find(cluster, topic.into()).await?;
         let keys = Keys::default();
         Ok(log.map(|log| Self { log, keys }))
+    }
+
+    pub(super) async fn claim(self, link: &str) -> Result<Ownership, StoreError> {
+        Ok(Ownership::claim(self.log, link).await?)
     }
 
     pub(super) async fn load(

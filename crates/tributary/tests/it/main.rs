@@ -31,6 +31,7 @@ mod obstacle;
 mod offsets;
 mod offsets_choice;
 mod offsets_faults;
+mod old_records;
 mod outage;
 mod positions;
 mod quarantine;

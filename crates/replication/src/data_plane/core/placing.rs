@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::super::partition::{Partition, Phase, Stop};
 use super::super::placing::Doubt;
 use super::super::send_state::Displaced;
+use super::said::Said;
 use super::{Core, FillGap, FillOrder, Filled, Ground, Index, TrimOrder};
 use crate::position::Position;
 
@@ -21,8 +22,14 @@ const MARKERS: i64 = 5_000;
 const BETWEEN_READINGS: Duration = Duration::from_millis(500);
 
 impl Partition {
-    /// Takes over what was found out about offsets, and says it when it is new.
-    pub(super) fn stand_on(&mut self, ground: Ground, position: &Position, asked: Offsets) {
+    /// Takes over what was found out about offsets; what is new is to be said.
+    pub(super) fn stand_on(
+        &mut self,
+        ground: Ground,
+        position: &Position,
+        asked: Offsets,
+        said: &mut Said,
+    ) {
         let placing = &mut self.placing;
         placing.compacted = ground.compacted;
         placing.deletes = ground.deletes;
@@ -32,11 +39,9 @@ impl Partition {
             let preserved = position.placement.preserved().is_some();
             let partition = &self.source;
             match (preserved, asked) {
-                (true, _) => {
-                    tracing::info!(%partition, "offsets are preserved: {}", ground.reason);
-                }
+                (true, _) => said.preserved(partition, &ground.reason),
                 (false, Offsets::Map) => {}
-                (false, _) => tracing::info!(%partition, "offsets are mapped: {}", ground.reason),
+                (false, _) => said.mapped(partition, &ground.reason),
             }
             placing.reason = ground.reason;
         }
@@ -44,6 +49,11 @@ impl Partition {
 }
 
 impl Core {
+    /// Says what was found out about offsets.
+    pub(crate) fn say(&mut self) {
+        self.said.say();
+    }
+
     /// A call ended without an answer: a broker may still carry it out.
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;
@@ -303,6 +313,7 @@ impl Core {
             "destination partition {} was to go on at offset {expected}, and goes on at {found}",
             partition.destination
         );
+        self.doubt_ownership();
         self.restart(index, trouble, now);
     }
 
@@ -379,6 +390,7 @@ impl Core {
     /// This process stood still for a while: another one may have taken over. What was read before is not
     /// written any more.
     pub(crate) fn was_paused(&mut self, now: Instant) {
+        self.doubt_ownership();
         let running: Vec<Index> = self
             .partitions
             .iter()

@@ -11,7 +11,7 @@ impl Core {
     /// Positions that changed since they were taken last, unless some are being stored. With `all`
     /// unset, only those that a partition waits for.
     pub(crate) fn take_positions(&mut self, all: bool) -> Vec<StoreEntry> {
-        if !self.storing.is_empty() {
+        if !self.storing.is_empty() || !self.owner.is_sure() {
             return Vec::new();
         }
         let mut entries = Vec::new();

@@ -93,7 +93,8 @@ impl Core {
 
     /// The next request for some broker that takes one.
     pub(crate) fn next_produce(&mut self) -> Option<(NodeId, u64, ProduceRequest)> {
-        if !self.transaction.as_ref().is_none_or(Transaction::is_usable) {
+        let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
+        if !usable || !self.owner.is_sure() {
             return None;
         }
         let nodes: Vec<NodeId> = self
@@ -308,6 +309,10 @@ impl Core {
         let send = self.partitions.get(&index).and_then(|p| p.send.as_ref());
         let awaited = send.is_some_and(|send| send.awaits(tag));
         self.spoil_by(answer.error, awaited);
+        if awaited && answer.error.class() == ErrorClass::ProducerState {
+            // As if somebody else wrote under this name.
+            self.doubt_ownership();
+        }
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };

@@ -29,6 +29,8 @@ use crate::side::Source;
 
 /// Bytes of the source's first records that are looked at.
 const FIRST_BYTES: i32 = 256 * 1024;
+/// Bytes of the source's next record; its batch is served whole.
+const NEXT_BYTES: i32 = 1;
 /// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
 /// default.
 const OLD: i64 = 12 * 60 * 60 * 1000;
@@ -384,7 +386,8 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
-        if is_unsettled(order, position, readings, &written.since) {
+        let may_grow = is_unsettled(order, position, readings, &written.since);
+        if may_grow && !self.nothing_can_come(order, readings).await? {
             return Ok(Established::Unsettled(end));
         }
         if written.last.is_none() && end > readings.destination_start {
@@ -406,6 +409,34 @@ impl<'a> Survey<'a> {
         Ok(preserve::go_on(
             order, position, preserved, readings, &ending, padding,
         ))
+    }
+
+    /// Whether nothing that a process before this one left on its way can still come unnoticed: its markers were for offsets
+    /// without a record, and its batches are recognised while they are young. So where the source has a young record at the
+    /// copy's end, or nothing, one reading of that end is enough.
+    async fn nothing_can_come(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<bool, String> {
+        let end = readings.destination_end;
+        if order.doubt.is_some() || !order.first || end < readings.log_start {
+            return Ok(false);
+        }
+        if end == readings.end {
+            return Ok(true);
+        }
+        let fetched = self.source_batches(order, end, NEXT_BYTES).await?;
+        let mut filter = AbortedFilter::new(fetched.aborted);
+        let next = batches(fetched.records).find(|batch| batch.info().next_offset() > end);
+        Ok(next.is_some_and(|batch| {
+            let info = batch.info();
+            let is_whole = info.records == info.offsets();
+            is_delivered(&mut filter, &batch)
+                && is_whole
+                && info.base_offset <= end
+                && !is_old(info.max_timestamp)
+        }))
     }
 
     pub(super) fn unreadable(&self, order: &EstablishOrder) -> String {
