@@ -84,7 +84,7 @@ impl Survey<'_> {
 }
 
 /// At the position, if both logs still hold what it says.
-pub(super) fn exact(
+pub(in super::super) fn exact(
     order: &EstablishOrder,
     position: &Position,
     readings: Readings,

@@ -105,6 +105,27 @@ fn records_keep_their_offsets_whatever_happens() {
 }
 
 #[test]
+fn what_is_written_in_transactions_is_there_once_whatever_happens() {
+    let all = lived(&[], Life::transacting);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.cuts > LIVES / 4 && all.records > 10 * LIVES;
+    assert!(eventful, "{all:?}");
+    assert_eq!((all.repeated, all.twice), (0, 0), "{all:?}");
+}
+
+#[test]
+fn a_commit_that_is_taken_for_done_when_its_answer_is_lost_is_found_out() {
+    let lives = 500;
+    let found = |seed: &u64| {
+        Life::transacting(*seed, Plant::BelieveInCuts)
+            .live()
+            .is_err()
+    };
+    let found = (0..lives).filter(found).count();
+    assert!(found > 5, "only {found} of {lives} lives noticed");
+}
+
+#[test]
 fn markers_that_are_written_again_without_a_look_at_the_end_are_found_out() {
     found_out_in_places(Plant::MarkersAgain);
 }

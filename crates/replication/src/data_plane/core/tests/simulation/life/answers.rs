@@ -214,6 +214,9 @@ impl Life {
             topic: crate::placement::Topic::UNKNOWN,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };
+        if let Some(writer) = order.transaction {
+            return self.establish_transactional(order, readings, writer);
+        }
         match &order.position {
             Some(position) => {
                 let tail = match self.plant {
