@@ -54,6 +54,18 @@ pub struct LinkConfig {
     pub accept_lost_origins: bool,
     /// `tributary.offsets…`, `tributary.on.foreign.writes`.
     pub offsets: OffsetSettings,
+    /// `exactly.once.support=required`: records and positions are written in transactions.
+    pub transactions: Option<TransactionSettings>,
+}
+
+/// How transactions are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransactionSettings {
+    /// `transaction.boundary.interval.ms`, where `transaction.boundary=interval`; `None` for `poll`: what was read together
+    /// ends together.
+    pub interval: Option<Duration>,
+    /// `transaction.timeout.ms`: a transaction that is open for so long is taken back by its coordinator.
+    pub timeout: Duration,
 }
 
 impl LinkConfig {

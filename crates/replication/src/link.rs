@@ -16,6 +16,7 @@ use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
 use kafka_client::topic_log::TopicShape;
+use kafka_client::transactions::TransactionError;
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
@@ -99,6 +100,9 @@ pub enum LinkError {
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The transactional id cannot be had.
+    #[error("destination: {0}")]
+    Transactions(#[from] TransactionError),
     /// Copies of other links cannot be told from other records.
     #[error("copies cannot be kept from going in circles: {0}")]
     Origins(String),

@@ -13,7 +13,7 @@ use crate::resolve::reader::Reader;
 /// With more requests under way an idempotent producer does not keep order.
 const MOST_IN_FLIGHT: usize = 5;
 
-fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
+pub(super) fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
     prefixes
         .iter()
         .map(|prefix| format!("{prefix}{name}"))

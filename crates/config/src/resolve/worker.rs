@@ -39,6 +39,7 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
         topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
         rest: rest(reader),
         group_id: reader.text("group.id").map(str::to_owned),
+        exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
 }

@@ -130,6 +130,8 @@ pub(crate) struct EstablishOrder {
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
+    /// Who will write it in transactions; `None` where there are none.
+    pub(crate) transaction: Option<ProducerIdentity>,
 }
 
 impl EstablishOrder {
@@ -139,6 +141,7 @@ impl EstablishOrder {
         index: Index,
         partition: &Partition,
         destination_id: TopicId,
+        transaction: Option<ProducerIdentity>,
     ) -> Self {
         Self {
             index,
@@ -158,6 +161,7 @@ impl EstablishOrder {
             first: partition.life == 0,
             store_first: partition.store_first,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+            transaction,
         }
     }
 }
@@ -252,4 +256,6 @@ pub(crate) enum Filled {
 pub(crate) struct TrimOrder {
     pub(crate) node: NodeId,
     pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
+    /// Whether the topic, one alone, is only compacted: its cleanup policy is another one for the moment.
+    pub(crate) compacted: bool,
 }
