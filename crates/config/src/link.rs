@@ -244,6 +244,19 @@ pub struct ProduceSettings {
     pub max_in_flight: usize,
     /// `request.timeout.ms` of the destination: limit of one produce request and its answer.
     pub request_timeout: Duration,
+    /// `compression.<codec>.level` of batches that are encoded anew.
+    pub levels: CompressionLevels,
+}
+
+/// How hard codecs work on what is encoded anew; without a level as hard as the destination topic says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CompressionLevels {
+    /// −1 for its default, or 1 to 9.
+    pub gzip: Option<i32>,
+    /// 1 to 17.
+    pub lz4: Option<i32>,
+    /// −131072 to 22.
+    pub zstd: Option<i32>,
 }
 
 /// A consumer group of the source.
@@ -431,6 +444,7 @@ impl Default for ProduceSettings {
             max_request_size: 52_428_800,
             max_in_flight: 5,
             request_timeout: Duration::from_secs(30),
+            levels: CompressionLevels::default(),
         }
     }
 }

@@ -362,7 +362,7 @@ impl Routed {
             Some(place) if place.copies => decoder.fill(batch, self.filled, self.next, rules),
             Some(place) if place.runs => decoder
                 .reshape(batch, reason, self.next, rules)
-                .and_then(|made| decoder.by_runs(made)),
+                .and_then(|made| decoder.by_runs(made, rules)),
             _ => decoder.reshape(batch, reason, self.next, rules),
         };
         // Nothing of a batch that cannot be used has been left out.

@@ -572,10 +572,7 @@ async fn send(events: &mpsc::Sender<Event>, event: Event) {
 fn settings(link: &LinkConfig, memory: usize) -> Settings {
     // An eighth of the memory per answer leaves room for several, and for what is queued.
     let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
-    let max_fetch_bytes = link
-        .fetch
-        .max_bytes
-        .min(i32::try_from(share).unwrap_or(i32::MAX));
+    let share = i32::try_from(share).unwrap_or(i32::MAX);
     Settings {
         link: link.name.clone(),
         check_crcs: link.fetch.check_crcs,
@@ -583,7 +580,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         merge_below: link.merge_below,
         merge_from: MERGE_FROM,
         max_partition_bytes: link.fetch.max_partition_bytes,
-        max_fetch_bytes,
+        max_fetch_bytes: link.fetch.max_bytes.min(share),
         max_wait: link.fetch.max_wait,
         max_request_bytes: link.produce.max_request_size,
         max_in_flight: link.produce.max_in_flight,
@@ -593,6 +590,7 @@ fn settings(link: &LinkConfig, memory: usize) -> Settings {
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
+        levels: link.produce.levels,
         offsets: link.offsets,
         grants: Grants::of(&link.destination),
         settle: link.produce.request_timeout.min(SETTLE),
