@@ -303,6 +303,32 @@ impl Start {
         self.topics.get(topic).copied().unwrap_or(self.everywhere)
     }
 
+    /// Topics and partitions that are named and are not there, in a sentence each: without it everything of what was
+    /// meant would be copied in silence. `partitions` tells how many a topic has that is copied.
+    #[must_use]
+    pub fn unmet(&self, partitions: impl Fn(&str) -> Option<i32>) -> Vec<String> {
+        let topics = self.topics.keys().map(|topic| (topic, None));
+        let single = self.partitions.keys();
+        let single = single.map(|(topic, number)| (topic, Some(*number)));
+        let mut unmet = Vec::new();
+        for (topic, number) in topics.chain(single) {
+            let wrong = match (partitions(topic), number) {
+                (None, _) => format!(
+                    "tributary.start names {topic}, which is none of the topics that are copied"
+                ),
+                (Some(count), Some(number)) if number >= count => format!(
+                    "tributary.start names {topic}:{number}, and the partitions of {topic} are numbered up to {}",
+                    count - 1
+                ),
+                _ => continue,
+            };
+            if !unmet.contains(&wrong) {
+                unmet.push(wrong);
+            }
+        }
+        unmet
+    }
+
     /// The offset that was given for a single partition.
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> Option<StartPosition> {
@@ -446,5 +472,32 @@ impl Default for ProduceSettings {
             request_timeout: Duration::from_secs(30),
             levels: CompressionLevels::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_to_start_at_that_are_not_there_are_told_apart() {
+        let start = Start {
+            topics: BTreeMap::from([
+                ("orders".to_owned(), StartPosition::Latest),
+                ("ordres".to_owned(), StartPosition::Latest),
+            ]),
+            partitions: BTreeMap::from([
+                (("orders".to_owned(), 2), 17),
+                (("orders".to_owned(), 3), 17),
+                (("ordres".to_owned(), 0), 17),
+            ]),
+            ..Start::default()
+        };
+        let unmet = start.unmet(|topic| (topic == "orders").then_some(3));
+        let expected = [
+            "tributary.start names ordres, which is none of the topics that are copied",
+            "tributary.start names orders:3, and the partitions of orders are numbered up to 2",
+        ];
+        assert_eq!(unmet, expected);
     }
 }
