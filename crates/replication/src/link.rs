@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, OnRefused};
 use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
@@ -411,10 +411,13 @@ pub fn key_style(config: &LinkConfig) -> KeyStyle {
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
-    let reserved = match &worker.offsets {
-        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone(), REGISTRY.to_owned()]),
-        OffsetStorage::File(_) => BTreeSet::from([REGISTRY.to_owned()]),
-    };
+    let mut reserved = BTreeSet::from([REGISTRY.to_owned()]);
+    if let OffsetStorage::Topic { name, .. } = &worker.offsets {
+        reserved.insert(name.clone());
+    }
+    if config.on_refused == OnRefused::Quarantine {
+        reserved.insert(config.quarantine_topic.clone());
+    }
     Rules {
         settings: config.topics.clone(),
         on_recreate: config.on_recreate,

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
@@ -164,6 +165,7 @@ impl Core {
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
             max_message_bytes: None,
+            levels: Levels::default(),
             guessed_limit: None,
             renumber: None,
             pace: Pace::default(),
@@ -408,6 +410,7 @@ impl Core {
                 ground,
             } => {
                 partition.end = Some((end, now));
+                partition.levels = self.settings.levels_over(ground.levels);
                 let asked = self.settings.offsets.placement;
                 partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);

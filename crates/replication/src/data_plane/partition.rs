@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
@@ -155,6 +156,8 @@ pub(crate) struct Partition {
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
+    /// How hard codecs work on what is encoded anew.
+    pub(crate) levels: Levels,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
     /// Source offsets of records that are left out, because the destination refused them.
@@ -232,6 +235,7 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
+            levels: self.levels,
             merge_below: settings.merge_below,
             merge_from: self.merge_from(settings),
             renumber: self.renumber,
@@ -377,7 +381,7 @@ impl Partition {
         }
         self.placing.pending = None;
         self.life += 1;
-        self.recovery = Recovery::new(landed);
+        self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {
             self.recovery.go_by_numbers();
         }

@@ -199,6 +199,7 @@ impl Life {
             on_refused,
             on_gap,
             on_recreate: OnRecreate::Stop,
+            levels: Default::default(),
             offsets: Default::default(),
             grants: Default::default(),
             settle: Duration::from_secs(5),
