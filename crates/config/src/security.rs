@@ -71,7 +71,15 @@ impl Given {
     /// Whether a later look may bring something else.
     #[must_use]
     pub fn has_variables(&self) -> bool {
-        self.entries.values().any(RawEntry::has_variables)
+        self.entries.values().any(RawEntry::has_variables) || self.jaas_file().is_some()
+    }
+
+    /// The file of login modules, where one is used.
+    fn jaas_file(&self) -> Option<PathBuf> {
+        let protocol = self.entries.get("security.protocol")?;
+        let used = protocol.value.trim().starts_with("SASL")
+            && !self.entries.contains_key("sasl.jaas.config");
+        used.then(|| self.variables.as_ref()?.jaas_file()).flatten()
     }
 
     /// The settings as they are now.
@@ -381,6 +389,27 @@ pub enum TokenSource {
         /// What is asked for.
         scope: Option<String>,
     },
+    /// AWS's security token service, which says who we are there.
+    Aws(Box<AwsToken>),
+}
+
+/// A token of AWS for somebody else than AWS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsToken {
+    /// Who we are.
+    pub credentials: AwsCredentials,
+    /// Whom it is for.
+    pub audience: String,
+    /// Its life.
+    pub duration: Duration,
+    /// How it is signed, in AWS's words.
+    pub algorithm: String,
+    /// Further claims.
+    pub tags: Vec<(String, String)>,
+    /// The security token service.
+    pub token_service: Endpoint,
+    /// The region that requests to it are signed for.
+    pub token_region: String,
 }
 
 /// The URL of a token endpoint, taken apart.

@@ -382,7 +382,7 @@ fn aws_credentials_come_from_the_environment_or_a_profile() {
                 && profile.config_file == Path::new("/users/me/.aws/config") && profile.chosen
     ));
     for (environment, options, expected) in [
-        (&[][..], "", "finds no credentials"),
+        (&[][..], "", "no credentials of AWS are found"),
         (AWS_KEYS, "awsRoleExternalId=\"x\"", "awsRoleArn is missing"),
         (
             &[("AWS_ENDPOINT_URL_STS", "sts"), ("HOME", "/")][..],
@@ -488,4 +488,125 @@ fn roles_of_aws_are_opened_by_other_credentials_by_tokens_and_by_containers() {
         Ok(AwsCredentials::Container { endpoint, token: None, .. })
             if endpoint.host == "169.254.170.2" && endpoint.path == "/v2/x"
     ));
+}
+
+#[test]
+fn tokens_of_aws_are_asked_for_in_a_region_in_the_name_of_its_usual_credentials() {
+    let token = |environment: &'static [(&'static str, &'static str)], lines: &str| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL
+             src.kafka.sasl.mechanism=OAUTHBEARER
+             src.kafka.sasl.oauthbearer.aws.iam.webidentitytoken.audience=https://brokers.example
+             {lines}"
+        ));
+        raw.set_variables(Variables::new(Arc::new(Environment(environment))));
+        let (link, _) =
+            resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
+        match &link.source.security.sasl().expect("given").mechanism {
+            Mechanism::OAuthBearer(oauth) => match &oauth.source {
+                TokenSource::Aws(token) => Ok(token.as_ref().clone()),
+                other => Err(format!("{other:?}")),
+            },
+            other => Err(format!("{other:?}")),
+        }
+    };
+    let own = "src.kafka.sasl.oauthbearer.aws.iam.webidentitytoken";
+    let found = token(
+        AWS_KEYS,
+        &format!(
+            "{own}.region=us-west-2\n{own}.tags=team=links, stage=\n{own}.duration.seconds=600"
+        ),
+    )
+    .expect("usable");
+    assert_eq!(found.audience, "https://brokers.example");
+    assert_eq!(found.token_service.host, "sts.us-west-2.amazonaws.com");
+    assert_eq!(found.token_region, "us-west-2");
+    assert_eq!(found.duration, Duration::from_secs(600));
+    assert_eq!(found.algorithm, "ES384");
+    let tags = [("team", "links"), ("stage", "")];
+    assert_eq!(found.tags, tags.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    assert!(matches!(found.credentials, AwsCredentials::Keys(_)));
+    let of_environment = token(AWS_KEYS, "").expect("usable");
+    assert_eq!(of_environment.token_region, "eu-west-1");
+    for (environment, lines, expected) in [
+        (&[("HOME", "/")][..], String::new(), "only in a region"),
+        (AWS_KEYS, format!("{own}.tags=team"), "no list of names"),
+        (
+            AWS_KEYS,
+            format!("{own}.duration.seconds=59"),
+            "duration.seconds",
+        ),
+        (
+            AWS_KEYS,
+            "src.kafka.sasl.oauthbearer.token.endpoint.url=https://idp/".to_owned(),
+            "leave one of both out",
+        ),
+    ] {
+        let problem = token(environment, &lines).expect_err(&lines);
+        assert!(problem.contains(expected), "{problem}");
+    }
+}
+
+/// Java's options and a file of login modules that can change.
+struct Java(Mutex<&'static str>);
+
+impl Sources for Java {
+    fn environment(&self, name: &str) -> Option<String> {
+        let options = "-Xmx1g -Djava.security.auth.login.config=/etc/kafka/client.jaas";
+        (name == "KAFKA_OPTS").then(|| options.to_owned())
+    }
+
+    fn file(&self, path: &Path) -> Result<String, String> {
+        assert_eq!(path, Path::new("/etc/kafka/client.jaas"));
+        match *self.0.lock().expect("no panic") {
+            "" => Err("No such file".to_owned()),
+            text => Ok(text.to_owned()),
+        }
+    }
+}
+
+#[test]
+fn login_modules_stand_in_javas_file_where_no_key_names_one() {
+    const FILE: &str = "KafkaServer { x.Y required; };\nKafkaClient {\n\
+        org.apache.kafka.common.security.scram.ScramLoginModule required username=al password=hunter2;\n};";
+    let sources = Arc::new(Java(Mutex::new(FILE)));
+    let resolved = |lines: &str| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL\nsrc.kafka.sasl.mechanism=SCRAM-SHA-512\n{lines}"
+        ));
+        raw.set_variables(Variables::new(Arc::<Java>::clone(&sources)));
+        resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))
+    };
+    let name = |security: &Security| match &security.sasl().expect("given").mechanism {
+        Mechanism::Scram { credentials, .. } => credentials.username.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (link, _) = resolved("").expect("usable");
+    assert_eq!(name(&link.source.security), "al");
+    assert!(!format!("{link:?}").contains("hunter2"));
+    let own =
+        format!("src.kafka.sasl.jaas.config={SCRAM} required username=\"own\" password=\"x\";");
+    let (other, _) = resolved(&own).expect("usable");
+    assert_eq!(name(&other.source.security), "own");
+    assert!(!other.source.given_security.has_variables());
+    // The file is looked at again for new connections.
+    assert!(link.source.given_security.has_variables());
+    *sources.0.lock().expect("no panic") = "KafkaClient { \
+        org.apache.kafka.common.security.scram.ScramLoginModule required username=bo password=hunter2; };";
+    let now = link.source.given_security.resolve().expect("still there");
+    assert_eq!(name(&now), "bo");
+    for (text, expected) in [
+        ("", "it cannot be read: No such file"),
+        ("Other { };", "it has no section KafkaClient"),
+        ("KafkaClient { hunter2 };", "followed by required"),
+    ] {
+        *sources.0.lock().expect("no panic") = text;
+        let problem = resolved("").expect_err(text);
+        assert!(problem.contains(expected), "{problem}");
+        assert!(problem.contains("src.kafka.sasl.jaas.config"), "{problem}");
+        assert!(problem.contains("/etc/kafka/client.jaas"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+        let again = link.source.given_security.resolve().expect_err(text);
+        assert!(again.contains(expected), "{again}");
+    }
 }
