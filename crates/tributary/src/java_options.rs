@@ -53,8 +53,8 @@ fn anew(_: &std::ffi::OsStr) -> std::io::Result<()> {
 /// The last one holds, as in Java.
 fn kerberos_file(java_options: &str) -> Option<&str> {
     let options = java_options.split_whitespace();
-    let files = options.filter_map(|option| option.strip_prefix("-Djava.security.krb5.conf="));
-    files.last().filter(|file| !file.is_empty())
+    let mut files = options.filter_map(|option| option.strip_prefix("-Djava.security.krb5.conf="));
+    files.next_back().filter(|file| !file.is_empty())
 }
 
 #[cfg(test)]
