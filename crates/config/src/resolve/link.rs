@@ -160,6 +160,7 @@ pub(super) fn link(
         },
         accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
         offsets: data::offsets(reader),
+        health: data::health(reader),
     })
 }
 
