@@ -27,11 +27,12 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::data_plane::{DataPlane, Handle, Snapshot, Stop};
+use crate::data_plane::{DataPlane, Handle, Stop};
+use crate::health::Health;
 use crate::link::assign::{Beginnings, RecordChanges};
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
-use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
+use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
@@ -39,7 +40,11 @@ use crate::position_store::{
 };
 
 mod assign;
+mod handle;
+mod health;
 mod streams;
+
+pub use handle::{LinkHandle, LinkStatus};
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -108,53 +113,6 @@ pub enum LinkError {
     Origins(String),
 }
 
-/// What is known of a running link.
-#[derive(Clone, Debug)]
-pub struct LinkStatus {
-    /// Id of the cluster it writes to, where that has one.
-    pub destination: Option<Arc<str>>,
-    /// The newest round over topics.
-    pub round: Arc<Round>,
-    /// Partitions handed to the data plane.
-    pub assigned: usize,
-    /// The newest snapshot of the data plane.
-    pub data: Arc<Snapshot>,
-}
-
-/// Handle to a running link; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct LinkHandle {
-    destination: Option<Arc<str>>,
-    rounds: watch::Receiver<(Arc<Round>, usize)>,
-    data: Handle,
-    others: watch::Receiver<Vec<Handle>>,
-    acls: Option<AclHandle>,
-}
-
-impl LinkHandle {
-    /// What the copying of access rights is doing; `None` where it is switched off.
-    #[must_use]
-    pub fn acls(&self) -> Option<Arc<AclStatus>> {
-        self.acls.as_ref().map(AclHandle::status)
-    }
-
-    /// What is known now.
-    #[must_use]
-    pub fn status(&self) -> LinkStatus {
-        let (round, assigned) = self.rounds.borrow().clone();
-        let mut data = self.data.status();
-        for other in self.others.borrow().iter() {
-            Arc::make_mut(&mut data).add(&other.status());
-        }
-        LinkStatus {
-            destination: self.destination.clone(),
-            round,
-            assigned,
-            data,
-        }
-    }
-}
-
 /// A link that has passed its checks and can run.
 #[derive(Debug)]
 pub struct Link {
@@ -173,6 +131,7 @@ pub struct Link {
     maker: StreamMaker,
     others: watch::Sender<Vec<Handle>>,
     rounds: watch::Sender<(Arc<Round>, usize)>,
+    health: Health,
     acls: Option<(Box<AclSync>, AclHandle)>,
     scope: Scope,
 }
@@ -238,13 +197,9 @@ impl Link {
         let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
-        let handle = LinkHandle {
-            destination: destination.cluster_id().map(Arc::from),
-            rounds: seen,
-            data: data.clone(),
-            others: further,
-            acls: acls.as_ref().map(|(_, handle)| handle.clone()),
-        };
+        let heard = health::Heard::new(data.clone(), further, seen);
+        let (health, found) = health::of(&config, worker, heard.clone(), &scope);
+        let handle = LinkHandle::new(destination.cluster_id(), heard, found, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -265,6 +220,7 @@ impl Link {
                 maker,
                 others,
                 rounds,
+                health,
                 acls,
                 scope,
             },
@@ -299,11 +255,12 @@ impl Link {
             .await;
         });
         let (acls, acl_topics) = self.acls.unzip();
-        // In a scope that is not watched: a fault in it must not end the copying of data.
-        let rights = self.scope.child("rights");
+        // In a scope that is not watched: a fault in what runs there must not end the copying of data.
+        let beside = self.scope.child("beside");
         if let Some(acls) = acls {
-            rights.spawn("access rights", OnFailure::Report, acls.run());
+            beside.spawn("access rights", OnFailure::Report, acls.run());
         }
+        beside.spawn("health", OnFailure::Report, self.health.run(stop.clone()));
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
@@ -329,8 +286,8 @@ impl Link {
         // They were asked to stop when the first one was, and store their positions as it does.
         let report = streams.stop(STREAMS_END).await;
         tracing::debug!(?report, "streams stopped");
-        let report = rights.stop(Duration::ZERO).await;
-        tracing::debug!(?report, "access rights stopped");
+        let report = beside.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "what ran beside stopped");
         let report = rooms.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link stopped");
         let report = self.scope.stop(Duration::ZERO).await;

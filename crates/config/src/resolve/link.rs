@@ -161,6 +161,7 @@ pub(super) fn link(
         },
         accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
         offsets: data::offsets(reader),
+        health: data::health(reader),
         transactions,
     };
     transactions::check(reader, &mut link);

@@ -6,6 +6,7 @@ mod known_keys;
 mod mirror;
 mod right;
 mod security;
+mod security_aws;
 mod transforms;
 mod wrong;
 mod wrong_more;
