@@ -37,6 +37,7 @@ use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
+mod again;
 mod assign;
 mod streams;
 
@@ -125,6 +126,7 @@ pub struct LinkHandle {
     data: Handle,
     others: watch::Receiver<Vec<Handle>>,
     acls: Option<AclHandle>,
+    look: Arc<Notify>,
 }
 
 impl LinkHandle {
@@ -240,6 +242,7 @@ impl Link {
             data: data.clone(),
             others: further,
             acls: acls.as_ref().map(|(_, handle)| handle.clone()),
+            look: Arc::clone(&look),
         };
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((

@@ -4,9 +4,10 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod again;
 mod placing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,7 @@ const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest wait for a request that may still be carried out after its connection has ended: below what
-/// recovery may take.
+/// The longest wait for a request that may be carried out after its connection's end: below what recovery may take.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -98,10 +98,8 @@ pub struct Handle {
 impl Handle {
     /// Takes partitions in. `false` when the data plane has stopped.
     pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
-        self.commands
-            .send(Command::Assign(assignments))
-            .await
-            .is_ok()
+        let command = Command::Assign(assignments);
+        self.commands.send(command).await.is_ok()
     }
 
     /// Stops the partitions of a source topic; what was read of them is written first. `false` when
@@ -129,6 +127,7 @@ enum Command {
     Assign(Vec<Assignment>),
     Halt(TopicName, Stop),
     LookAgain(TopicName),
+    BeginAgain(BTreeSet<TopicPartition>),
 }
 
 enum Event {
@@ -297,6 +296,7 @@ impl DataPlane {
             }
             Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
             Command::LookAgain(topic) => self.core.look_again(&topic),
+            Command::BeginAgain(partitions) => self.core.begin_again(&partitions),
         }
     }
 

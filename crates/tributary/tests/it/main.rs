@@ -18,6 +18,8 @@ mod connect_contract;
 mod connect_hostile;
 mod connect_http;
 mod connect_links;
+mod connect_scale;
+mod connect_take_over;
 mod connect_tls;
 mod connect_worker;
 mod damage;
