@@ -39,6 +39,7 @@ use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
+mod again;
 mod assign;
 mod handle;
 mod health;
@@ -151,14 +152,7 @@ impl Link {
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
-        let source = Cluster::new(config.source.clone(), "source");
-        let destination = Cluster::new(config.destination.clone(), "destination");
-        check(&source).await.map_err(LinkError::Source)?;
-        check(&destination).await.map_err(LinkError::Destination)?;
-        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
-            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
-            return Err(LinkError::SameCluster(id));
-        }
+        let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
@@ -199,7 +193,14 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let handle = LinkHandle::new(destination.cluster_id(), heard, found, acls.as_ref());
+        let acl = acls.as_ref();
+        let handle = LinkHandle::new(
+            destination.cluster_id(),
+            heard,
+            found,
+            acl,
+            Arc::clone(&look),
+        );
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -435,6 +436,19 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     }
     let missing: Vec<String> = missing.into_iter().collect();
     Err(LinkError::Listed(missing.join(", ")))
+}
+
+/// Both clusters, which answer and are not one.
+async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+    let source = Cluster::new(config.source.clone(), "source");
+    let destination = Cluster::new(config.destination.clone(), "destination");
+    check(&source).await.map_err(LinkError::Source)?;
+    check(&destination).await.map_err(LinkError::Destination)?;
+    if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+        let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+        return Err(LinkError::SameCluster(id));
+    }
+    Ok((source, destination))
 }
 
 /// A cluster that answers and speaks what copying needs.

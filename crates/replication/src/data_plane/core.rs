@@ -15,6 +15,7 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod again;
 mod asides;
 mod orders;
 mod owning;
