@@ -13,6 +13,7 @@ mod prepare;
 mod preview;
 mod replicate;
 mod replicator;
+mod resume;
 mod standalone;
 mod take_over;
 mod validate;
@@ -25,8 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::ending::Ending;
 use self::launcher::Launcher;
-use crate::output;
-use crate::telemetry;
+use crate::{java_options, output, telemetry};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +131,9 @@ enum Command {
     /// What keys mean, and what becomes of those in a file
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Let a partition go on that stands
+    #[command(subcommand)]
+    Resume(resume::ResumeVerb),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -297,6 +300,10 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    if let Err(problem) = java_options::hand_over() {
+        output::error(&problem);
+        return Exit::Error.into();
+    }
     if let Some((launcher, arguments)) = launcher::launched() {
         if Launcher::refuses_daemon(&arguments) {
             output::error(
@@ -354,6 +361,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
+            Command::Resume(verb) => resume::run(verb).await,
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kafka_wire::types::TopicPartition;
+use tokio::sync::Notify;
 
 use super::health::Heard;
 use crate::data_plane::{Answer, NotResumed, Snapshot};
@@ -29,9 +30,10 @@ pub struct LinkStatus {
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
     destination: Option<Arc<str>>,
-    heard: Heard,
+    pub(super) heard: Heard,
     health: HealthHandle,
     acls: Option<AclHandle>,
+    pub(super) look: Arc<Notify>,
 }
 
 impl LinkHandle {
@@ -40,12 +42,14 @@ impl LinkHandle {
         heard: Heard,
         health: HealthHandle,
         acls: Option<&(Box<AclSync>, AclHandle)>,
+        look: Arc<Notify>,
     ) -> Self {
         Self {
             destination: destination.map(Arc::from),
             heard,
             health,
             acls: acls.map(|(_, handle)| handle.clone()),
+            look,
         }
     }
 

@@ -1,8 +1,11 @@
 //! How a running link fares, in the words of the worker's engine.
 
-use kafka_wire::types::TopicPartition;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::{self, Answer, State};
-use replication::health::{Lag, PartitionHealth, Verdict, help};
+use replication::health::{Lag, PartitionHealth, Verdict};
+use replication::help::page;
 use replication::link::LinkHandle;
 use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
 use worker_group::view::{LagDetail, PartitionView, Replication};
@@ -44,10 +47,11 @@ impl Probe for LinkProbe {
                         topic: partition.source.topic.to_string(),
                         partition: partition.source.partition,
                         reason: format!(
-                            "{}{}: {}",
+                            "{}{}: {} ({})",
                             stop.state,
                             at.unwrap_or_default(),
-                            stop.reason
+                            stop.reason,
+                            page(stop.state)
                         ),
                     });
                 }
@@ -116,6 +120,17 @@ impl Probe for LinkProbe {
             })
         })
     }
+
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        let handle = self.0.clone();
+        let partitions = partitions.into_iter().flat_map(|(topic, numbers)| {
+            let topic = TopicName::from(topic.as_str());
+            let numbers = numbers.into_iter();
+            numbers.map(move |number| TopicPartition::new(topic.clone(), number))
+        });
+        let partitions: BTreeSet<TopicPartition> = partitions.collect();
+        Box::pin(async move { handle.begin_again(partitions).await })
+    }
 }
 
 fn shown(partition: &PartitionHealth) -> PartitionView {
@@ -139,7 +154,7 @@ fn shown(partition: &PartitionHealth) -> PartitionView {
         destination_end_offset: partition.destination_end,
         lag: detail(&partition.lag),
         answers: answers.iter().map(|answer| answer.name()).collect(),
-        help: (partition.verdict != Verdict::Pass).then(|| help(partition.state)),
+        help: (partition.verdict != Verdict::Pass).then(|| page(partition.state)),
     }
 }
 

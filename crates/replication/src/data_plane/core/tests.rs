@@ -7,4 +7,5 @@ mod scene;
 mod silent;
 mod simulation;
 mod standing;
+mod transacting;
 mod trouble;
