@@ -126,9 +126,17 @@ impl Transaction {
         (self.plan.id.clone(), self.plan.version)
     }
 
-    /// Whether batches may be sent and partitions may begin.
+    /// Whether batches may be sent.
     pub(crate) fn is_usable(&self) -> bool {
         matches!(self.state, State::Idle | State::Open(_))
+    }
+
+    /// Whether partitions may begin: positions in memory are, or will be, what is stored.
+    pub(crate) fn is_sound(&self) -> bool {
+        match self.state {
+            State::Idle | State::Open(_) | State::Ending | State::Committing => true,
+            State::Spoilt { .. } | State::Renewing | State::Fenced(_) => false,
+        }
     }
 
     /// Why nothing is written any more.
