@@ -608,7 +608,10 @@ impl Life {
             }
         }
         let stands: Vec<_> = Snapshot::of(&self.core, None).partitions;
-        Err(format!("no rest after {rounds} rounds: {stands:?}"))
+        Err(format!(
+            "no rest after {rounds} rounds: {stands:?}, {:?}",
+            self.open.step
+        ))
     }
 
     /// Source offsets that have to arrive, in order: what the source still holds and the destination takes.
