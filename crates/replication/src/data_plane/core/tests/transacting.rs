@@ -67,9 +67,8 @@ fn stored(entries: &[StoreEntry]) -> StoredLink {
 
 fn is_transactional(sent: &Sent) -> bool {
     let batches = sent.request.topics.iter().flat_map(|t| &t.partitions);
-    let all = batches
-        .map(|p| BatchHeader::new(&p.header).attributes().is_transactional())
-        .all(|is| is);
+    let mut headers = batches.map(|p| BatchHeader::new(&p.header));
+    let all = headers.all(|header| header.attributes().is_transactional());
     all && sent.request.transactional_id.is_some()
 }
 
