@@ -33,6 +33,10 @@ pub struct WorkerConfig {
     pub topic_tracking: bool,
     /// `topic.tracking.allow.reset`: that list may be emptied.
     pub topic_tracking_reset: bool,
+    /// `tributary.health.interval.ms`: how often ends of logs are read.
+    pub health_interval: Duration,
+    /// `tributary.health.evidence.max.age.ms`: older readings say nothing.
+    pub health_max_age: Duration,
     /// The HTTP listener.
     pub rest: RestConfig,
 }
@@ -69,6 +73,8 @@ impl WorkerConfig {
             exactly_once: false,
             topic_tracking: true,
             topic_tracking_reset: true,
+            health_interval: Duration::from_secs(2),
+            health_max_age: Duration::from_secs(20),
             rest: RestConfig::default(),
         }
     }

@@ -161,6 +161,7 @@ pub(super) fn link(
         },
         accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
         offsets: data::offsets(reader),
+        health: data::health(reader),
         transactions,
     };
     transactions::check(reader, &mut link);
@@ -250,6 +251,15 @@ fn partitions_of_their_own(reader: &mut Reader<'_>) {
             "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
              offsets of consumer groups have no exact counterpart there",
         );
+        if let Some(entry) = reader.entry("tributary.offsets")
+            && entry.value.trim() == "preserve"
+        {
+            reader.refuse(
+                entry,
+                "where records are spread over other partitions (topic.preserve.partitions=false) none keeps its offset",
+                Some("leave one of both out".to_owned()),
+            );
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod again;
 mod asides;
 mod orders;
 mod owning;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
@@ -164,9 +166,9 @@ impl Core {
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
             max_message_bytes: None,
+            levels: Levels::default(),
             guessed_limit: None,
             renumber: None,
-            mean_batch: u32::MAX,
             pace: Pace::default(),
             skipped_up_to: -1,
             refused_records: Default::default(),
@@ -409,6 +411,7 @@ impl Core {
                 ground,
             } => {
                 partition.end = Some((end, now));
+                partition.levels = self.settings.levels_over(ground.levels);
                 let asked = self.settings.offsets.placement;
                 partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);

@@ -4,12 +4,13 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod again;
 mod owning;
 mod placing;
 mod settings;
 mod storing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,10 +102,8 @@ pub struct Handle {
 impl Handle {
     /// Takes partitions in. `false` when the data plane has stopped.
     pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
-        self.commands
-            .send(Command::Assign(assignments))
-            .await
-            .is_ok()
+        let command = Command::Assign(assignments);
+        self.commands.send(command).await.is_ok()
     }
 
     /// Stops the partitions of a source topic; what was read of them is written first. `false` when
@@ -132,6 +131,7 @@ enum Command {
     Assign(Vec<Assignment>),
     Halt(TopicName, Stop),
     LookAgain(TopicName),
+    BeginAgain(BTreeSet<TopicPartition>),
 }
 
 enum Event {
@@ -310,6 +310,7 @@ impl DataPlane {
             }
             Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
             Command::LookAgain(topic) => self.core.look_again(&topic),
+            Command::BeginAgain(partitions) => self.core.begin_again(&partitions),
         }
     }
 

@@ -176,6 +176,17 @@ impl SendState {
         (Destination(self.end), self.acknowledged_sequence)
     }
 
+    /// Time of the oldest record that is here, in milliseconds since 1970.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        let sent = self.in_flight.iter().map(|sent| &sent.batch);
+        let queued = self.queue.iter().filter_map(|item| match item {
+            Item::Batch(batch) => Some(batch),
+            Item::Gap(_) => None,
+        });
+        let first = sent.chain(queued).find(|batch| !batch.is_filler())?;
+        Some(first.batch.header().base_timestamp())
+    }
+
     /// Whether everything has been acknowledged.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.in_flight.is_empty()

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::send_state::SendState;
 
 /// Where a partition is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +36,8 @@ pub struct PartitionStatus {
     pub position: Option<i64>,
     /// Newest reading of the source's last stable offset, and its time.
     pub end: Option<(i64, Instant)>,
+    /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
     /// Sums since the start of this process.
     pub totals: Totals,
 }
@@ -94,6 +97,7 @@ fn status(partition: &Partition) -> PartitionStatus {
         state,
         position: partition.settled(),
         end: partition.end,
+        oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,
     }
 }

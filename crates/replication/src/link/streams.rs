@@ -235,8 +235,12 @@ impl Follower {
 
     /// `false` when the data plane has stopped.
     async fn follow(&mut self, round: &Round) -> bool {
-        if round.trouble.is_none() {
-            self.first.get_or_insert_with(|| round.selected.clone());
+        if round.trouble.is_none() && self.first.is_none() {
+            let partitions = |topic: &str| round.selected.get(&TopicName::from(topic)).copied();
+            for unmet in self.beginnings.start.unmet(partitions) {
+                tracing::warn!("{unmet}");
+            }
+            self.first = Some(round.selected.clone());
         }
         let found = self.first.as_ref().unwrap_or(&round.selected);
         let new = assignments(

@@ -94,6 +94,7 @@ mod tests {
             destination_start: 0,
             destination_end: 7,
             max_message_bytes: None,
+            levels: Default::default(),
             at_time: None,
             topic: Topic::UNKNOWN,
         };

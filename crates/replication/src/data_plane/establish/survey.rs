@@ -12,6 +12,7 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
 use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 
 use super::adoption::Adoption;
@@ -304,6 +305,7 @@ impl<'a> Survey<'a> {
             destination_start,
             destination_end,
             max_message_bytes: settings.and_then(|settings| settings.max_message_bytes),
+            levels: settings.map_or_else(Levels::default, |settings| settings.levels),
             at_time: None,
             topic: settings.map_or(Topic::UNKNOWN, |settings| settings.topic),
         }

@@ -27,6 +27,7 @@ fn readings() -> Readings {
     Readings {
         max_message_bytes: None,
         at_time: Some(70),
+        levels: Default::default(),
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),

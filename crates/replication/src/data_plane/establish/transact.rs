@@ -144,6 +144,7 @@ mod tests {
     fn readings(destination: (i64, i64)) -> Readings {
         Readings {
             max_message_bytes: None,
+            levels: Default::default(),
             at_time: None,
             log_start: 0,
             end: 1000,

@@ -41,6 +41,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         on_refused: link.on_refused,
         on_gap: link.on_gap,
         on_recreate: link.on_recreate,
+        levels: link.produce.levels,
         offsets: link.offsets,
         grants: Grants::of(&link.destination),
         settle: link.produce.request_timeout.min(SETTLE),

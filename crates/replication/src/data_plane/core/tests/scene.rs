@@ -93,6 +93,7 @@ pub(super) fn settings() -> Settings {
         on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
+        levels: config::link::CompressionLevels::default(),
         offsets: OffsetSettings::default(),
         grants: Default::default(),
         settle: Duration::from_secs(5),

@@ -81,6 +81,7 @@ struct Kept {
 
 pub(super) struct Life {
     random: SmallRng,
+    restarts: SmallRng,
     plant: Plant,
     now: Instant,
     core: Core,
@@ -199,12 +200,14 @@ impl Life {
             on_refused,
             on_gap,
             on_recreate: OnRecreate::Stop,
+            levels: Default::default(),
             offsets: Default::default(),
             grants: Default::default(),
             settle: Duration::from_secs(5),
         };
         let mut life = Self {
             random,
+            restarts: SmallRng::seed_from_u64(!seed),
             plant,
             now: Instant::now(),
             core: Core::new(settings),
@@ -456,6 +459,11 @@ impl Life {
         if self.places {
             // Longer than a request lives behind its connection.
             self.land_all();
+        }
+        // Somebody restarts a task. Dice of their own keep all other lives as they were.
+        if self.plant == Plant::Nothing && self.restarts.random_bool(0.3) {
+            let at = self.restarts.random_range(0..self.sources.len());
+            self.core.begin_again(&[source(at)].into());
         }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);

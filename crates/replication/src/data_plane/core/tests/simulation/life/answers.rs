@@ -211,6 +211,7 @@ impl Life {
             destination_start: 0,
             destination_end: destination.end,
             at_time: None,
+            levels: Default::default(),
             topic: crate::placement::Topic::UNKNOWN,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };

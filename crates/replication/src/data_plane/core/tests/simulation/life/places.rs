@@ -136,6 +136,7 @@ impl Life {
             destination_start: 0,
             destination_end: log.end,
             at_time: None,
+            levels: Default::default(),
             topic: Topic {
                 deletes: false,
                 ..Topic::UNKNOWN
