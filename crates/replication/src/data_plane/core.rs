@@ -151,7 +151,6 @@ impl Core {
             levels: Levels::default(),
             guessed_limit: None,
             renumber: None,
-            mean_batch: u32::MAX,
             pace: Pace::default(),
             skipped_up_to: -1,
             refused_records: Default::default(),
