@@ -54,6 +54,20 @@ pub struct LinkConfig {
     pub accept_lost_origins: bool,
     /// `tributary.offsets…`, `tributary.on.foreign.writes`.
     pub offsets: OffsetSettings,
+    /// `tributary.health…`.
+    pub health: HealthSettings,
+    /// `exactly.once.support=required`: records and positions are written in transactions.
+    pub transactions: Option<TransactionSettings>,
+}
+
+/// How transactions are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransactionSettings {
+    /// `transaction.boundary.interval.ms`, where `transaction.boundary=interval`; `None` for `poll`: what was read together
+    /// ends together.
+    pub interval: Option<Duration>,
+    /// `transaction.timeout.ms`: a transaction that is open for so long is taken back by its coordinator.
+    pub timeout: Duration,
 }
 
 impl LinkConfig {
@@ -471,6 +485,24 @@ impl Default for ProduceSettings {
             max_in_flight: 5,
             request_timeout: Duration::from_secs(30),
             levels: CompressionLevels::default(),
+        }
+    }
+}
+
+/// What counts as healthy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HealthSettings {
+    /// `tributary.health.stall.ms`: a longer standstill of a partition is one.
+    pub stall: Duration,
+    /// `tributary.health.lag.seconds`: more lag is too much.
+    pub objective: Duration,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            stall: Duration::from_secs(20),
+            objective: Duration::from_secs(60),
         }
     }
 }

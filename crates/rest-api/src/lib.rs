@@ -27,4 +27,4 @@ mod server;
 
 pub use auth::{AuthProblem, Users};
 pub use openapi::document as openapi_document;
-pub use server::{Bound, RestError, RestOptions};
+pub use server::{Address, Bound, RestError, RestOptions};

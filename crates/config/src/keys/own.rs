@@ -155,7 +155,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.health.lag.seconds",
         Number(0, INT),
         Some("60"),
-        NotYet("health is not rated"),
+        Implemented,
         "lag from which a link counts as degraded",
     )
     .low(),
@@ -164,7 +164,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.health.stall.ms",
         Number(1, INT),
         Some("20000"),
-        NotYet("health is not rated"),
+        Implemented,
         "standstill from which a partition counts as stalled",
     )
     .low(),

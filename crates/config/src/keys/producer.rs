@@ -101,8 +101,8 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         "transaction.timeout.ms",
         Number(1, INT),
         Some("60000"),
-        NotYet("no transactions are used"),
-        "limit of a transaction",
+        Implemented,
+        "with exactly.once.support=required: a transaction that is open for so long is taken back",
     )
     .low(),
     key(

@@ -4,8 +4,8 @@ use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::keys::Scope;
 use crate::link::{
-    CompressionLevels, FetchSettings, OffsetSettings, Offsets, OnForeignWrites, OnRefused,
-    ProduceSettings, StartGroup,
+    CompressionLevels, FetchSettings, HealthSettings, OffsetSettings, Offsets, OnForeignWrites,
+    OnRefused, ProduceSettings, StartGroup,
 };
 use crate::provenance::Provenance;
 use crate::rename::{MAX_TOPIC_NAME, check_name};
@@ -14,7 +14,7 @@ use crate::resolve::reader::Reader;
 /// With more requests under way an idempotent producer does not keep order.
 const MOST_IN_FLIGHT: usize = 5;
 
-fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
+pub(super) fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
     prefixes
         .iter()
         .map(|prefix| format!("{prefix}{name}"))
@@ -29,6 +29,19 @@ pub(super) fn on_refused(reader: &mut Reader<'_>) -> OnRefused {
         Some(_) => OnRefused::Stop,
         None if reader.text("errors.tolerance") == Some("all") => OnRefused::Skip,
         None => OnRefused::Stop,
+    }
+}
+
+/// What counts as healthy.
+pub(super) fn health(reader: &Reader<'_>) -> HealthSettings {
+    let defaults = HealthSettings::default();
+    HealthSettings {
+        stall: reader
+            .millis("tributary.health.stall.ms")
+            .unwrap_or(defaults.stall),
+        objective: reader
+            .seconds("tributary.health.lag.seconds")
+            .unwrap_or(defaults.objective),
     }
 }
 

@@ -17,6 +17,7 @@ mod ask;
 mod evidence;
 mod preserve;
 mod survey;
+mod transact;
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,6 +33,8 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings};
 pub(super) use self::survey::Survey;
+#[cfg(test)]
+pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
@@ -332,6 +335,7 @@ pub(super) fn first_position(
         producer,
         sequence: 0,
         placement: Placement::Mapped,
+        transactional: order.transaction.is_some(),
     }
 }
 

@@ -178,19 +178,6 @@ pub(crate) fn route(
     routed
 }
 
-impl Rules {
-    /// Whether a batch belongs to this stream, by its producer.
-    fn takes(&self, info: &BatchInfo) -> Result<bool, Blocked> {
-        match self.origins.decide(info.producer_id) {
-            Decision::Take => Ok(true),
-            Decision::Leave => Ok(false),
-            Decision::Lost(reason) => {
-                Err(Blocked::new(info.base_offset, Cause::OriginLost, reason))
-            }
-        }
-    }
-}
-
 /// Whether there are as many batches as merging needs, and those of the front are tiny on average. Only so many are
 /// looked at.
 fn are_many_and_tiny(records: &Bytes, rules: &Rules) -> bool {
@@ -211,6 +198,19 @@ fn are_many_and_tiny(records: &Bytes, rules: &Rules) -> bool {
         }
     }
     count == least && bytes < below
+}
+
+impl Rules {
+    /// Whether a batch belongs to this stream, by its producer.
+    fn takes(&self, info: &BatchInfo) -> Result<bool, Blocked> {
+        match self.origins.decide(info.producer_id) {
+            Decision::Take => Ok(true),
+            Decision::Leave => Ok(false),
+            Decision::Lost(reason) => {
+                Err(Blocked::new(info.base_offset, Cause::OriginLost, reason))
+            }
+        }
+    }
 }
 
 impl Routed {

@@ -153,6 +153,8 @@ pub(crate) struct EstablishOrder {
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
+    /// Who will write it in transactions; `None` where there are none.
+    pub(crate) transaction: Option<ProducerIdentity>,
 }
 
 impl EstablishOrder {
@@ -162,6 +164,7 @@ impl EstablishOrder {
         index: Index,
         partition: &Partition,
         destination_id: TopicId,
+        transaction: Option<ProducerIdentity>,
     ) -> Self {
         Self {
             index,
@@ -181,6 +184,7 @@ impl EstablishOrder {
             first: partition.life == 0,
             store_first: partition.store_first,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+            transaction,
         }
     }
 }
@@ -277,4 +281,6 @@ pub(crate) enum Filled {
 pub(crate) struct TrimOrder {
     pub(crate) node: NodeId,
     pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
+    /// Whether the topic, one alone, is only compacted: its cleanup policy is another one for the moment.
+    pub(crate) compacted: bool,
 }

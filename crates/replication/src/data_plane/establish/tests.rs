@@ -18,6 +18,7 @@ fn position() -> Position {
         producer: PRODUCER,
         sequence: 10,
         placement: Placement::Mapped,
+        transactional: false,
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         on_gap,
         offsets: Default::default(),
         leaves_out: false,
+        transaction: None,
         first: false,
         store_first: false,
         doubt: None,

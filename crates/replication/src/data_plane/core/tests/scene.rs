@@ -126,6 +126,7 @@ pub(super) fn position(offset: i64, end: i64, sequence: i32) -> Position {
         producer: ProducerIdentity { id: 7, epoch: 0 },
         sequence,
         placement: Default::default(),
+        transactional: false,
     }
 }
 

@@ -28,6 +28,7 @@ fn position() -> Position {
         producer: DATA,
         sequence: 10,
         placement: Placement::Preserved(preserved()),
+        transactional: false,
     }
 }
 

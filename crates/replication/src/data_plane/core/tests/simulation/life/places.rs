@@ -100,6 +100,9 @@ impl Life {
         while !self.late.is_empty() {
             self.land_late();
         }
+        while !self.late_commits.is_empty() {
+            self.land_commit();
+        }
         for order in std::mem::take(&mut self.late_fills) {
             self.write_markers(&order);
         }
