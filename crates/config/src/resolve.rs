@@ -23,6 +23,7 @@ mod rest;
 mod security;
 mod start;
 mod topics;
+mod transactions;
 mod transforms;
 mod worker;
 

@@ -28,6 +28,7 @@ pub mod offsets;
 pub mod produce_lane;
 mod security;
 pub mod topic_log;
+pub mod transactions;
 
 pub use buffer::{Buffers, Reservation};
 pub use cluster::Cluster;

@@ -16,6 +16,14 @@ const KEEP: &str = "TRIBUTARY_TEST_KEEP";
 /// How many topics tests with many topics make.
 const TOPICS: &str = "TRIBUTARY_TEST_TOPICS";
 
+/// How many minutes tests of random kills run.
+const MINUTES: &str = "TRIBUTARY_TEST_MINUTES";
+
+/// How many minutes were asked for, if any number was.
+pub(crate) fn minutes() -> Option<u64> {
+    std::env::var(MINUTES).ok()?.parse().ok()
+}
+
 /// How many links tests with many links make.
 const LINKS: &str = "TRIBUTARY_TEST_LINKS";
 

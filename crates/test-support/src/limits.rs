@@ -50,6 +50,13 @@ pub fn topics(usual: usize) -> usize {
     crate::environment::topics().unwrap_or(usual)
 }
 
+/// How long tests of random kills go on, where `TRIBUTARY_TEST_MINUTES` asks for a long run; nothing for the short form. A
+/// long run also takes the pairs of versions that the short one leaves out.
+#[must_use]
+pub fn long_run() -> Option<Duration> {
+    crate::environment::minutes().map(|minutes| Duration::from_secs(60 * minutes))
+}
+
 /// How many links a test with many links makes: `TRIBUTARY_TEST_LINKS`, or `usual`.
 #[must_use]
 pub fn links(usual: usize) -> usize {

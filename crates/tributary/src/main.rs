@@ -3,6 +3,7 @@
 
 mod cli;
 mod duration;
+mod java_options;
 mod link_host;
 mod output;
 mod overlap;

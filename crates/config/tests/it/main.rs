@@ -7,6 +7,7 @@ mod listeners;
 mod mirror;
 mod right;
 mod security;
+mod security_aws;
 mod transforms;
 mod wrong;
 mod wrong_more;

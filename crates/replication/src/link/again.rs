@@ -14,8 +14,8 @@ impl LinkHandle {
         if partitions.is_empty() {
             return;
         }
-        let others = self.others.borrow().clone();
-        for data in others.iter().chain([&self.data]) {
+        let others = self.heard.others.borrow().clone();
+        for data in others.iter().chain([&self.heard.local]) {
             // `false` means that it has ended with the link.
             let _ = data.begin_again(partitions.clone()).await;
         }

@@ -311,6 +311,7 @@ mod tests {
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
                 placement: Default::default(),
+                transactional: false,
             },
             segments: Vec::new(),
             spread: None,

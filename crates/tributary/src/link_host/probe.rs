@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::State;
+use replication::health::Lag;
 use replication::link::LinkHandle;
 use worker_group::host::{LinkReport, Pending, Probe, Standing};
-use worker_group::view::Replication;
+use worker_group::view::{LagDetail, Replication};
 
 /// Things that are told at most.
 const TOLD: usize = 5;
@@ -78,6 +79,11 @@ impl Probe for LinkProbe {
         if status.round.number == 0 || status.data.partitions.len() < status.assigned {
             sums.lag = None;
         }
+        let health = &status.health;
+        sums.health = health.rating.name();
+        sums.health_reason.clone_from(&health.reason);
+        sums.lag_detail = Some(detail(&health.lag));
+        sums.states.clone_from(&health.states);
         report.replication = sums;
         report
     }
@@ -91,5 +97,17 @@ impl Probe for LinkProbe {
         });
         let partitions: BTreeSet<TopicPartition> = partitions.collect();
         Box::pin(async move { handle.begin_again(partitions).await })
+    }
+}
+
+/// A lag as it is shown.
+pub(super) fn detail(lag: &Lag) -> LagDetail {
+    LagDetail {
+        known: lag.known,
+        records: lag.records,
+        seconds: lag.seconds,
+        bytes: lag.bytes,
+        seconds_basis: lag.basis.name(),
+        age_seconds: lag.age.map(|age| age.as_secs_f64()),
     }
 }
