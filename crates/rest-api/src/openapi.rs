@@ -253,6 +253,7 @@ fn schemas() -> Value {
     let text = || json!({"type": "string"});
     let maybe = || json!({"type": ["string", "null"]});
     let number = || json!({"type": "integer"});
+    let maybe_number = || json!({"type": ["integer", "null"]});
     let boolean = || json!({"type": "boolean"});
     let list = |schema: Value| json!({"type": "array", "items": schema});
     let choice = |values: &[&str]| json!({"type": "string", "enum": values});
@@ -277,15 +278,14 @@ fn schemas() -> Value {
         "TaskState": object(&[("id", number()), ("state", choice(&states)), ("worker_id", text()), ("trace?", text())]),
         "Replication": object(&[
             ("partitions", number()), ("running", number()), ("starting", number()), ("waiting", number()),
-            ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("trouble", list(text())),
+            ("stopped", number()), ("lag", maybe_number()),
             ("health", choice(&["HEALTHY", "CATCHING_UP", "DEGRADED", "FAILED", "UNKNOWN", ""])), ("health_reason", text()),
-            ("lag_detail", json!({"oneOf": [{"type": "null"}, reference("Lag")]})),
-            ("states", json!({"type": "object", "additionalProperties": number()})),
+            ("lag_detail", json!({"oneOf": [reference("LagDetail"), {"type": "null"}]})),
+            ("states", json!({"type": "object", "additionalProperties": number()})), ("trouble", list(text())),
         ]),
-        "Lag": object(&[
-            ("known", boolean()), ("records", json!({"type": ["integer", "null"]})), ("seconds", json!({"type": "number"})),
-            ("bytes", number()), ("seconds_basis", choice(&["observed", "timestamp", "since-start", "stale"])),
-            ("age_seconds", json!({"type": ["number", "null"]})),
+        "LagDetail": object(&[
+            ("known", boolean()), ("records", maybe_number()), ("seconds", json!({"type": "number"})), ("bytes", number()),
+            ("seconds_basis", text()), ("age_seconds", json!({"type": ["number", "null"]})),
         ]),
         "Resume": object(&[
             ("action?", choice(&["resume", "skip-record", "continue", "append", "recopy"])), ("expected_offset?", number()),
@@ -294,9 +294,9 @@ fn schemas() -> Value {
         "Partition": object(&[
             ("topic", text()), ("partition", number()), ("destination_topic", text()), ("state", text()),
             ("verdict", choice(&["PASS", "WARN", "UNKNOWN", "FAIL"])), ("reason", maybe()), ("since_seconds", json!({"type": "number"})),
-            ("no_progress_seconds", json!({"type": "number"})), ("source_start_offset", json!({"type": ["integer", "null"]})),
-            ("source_end_offset", json!({"type": ["integer", "null"]})), ("acked_offset", json!({"type": ["integer", "null"]})),
-            ("destination_end_offset", json!({"type": ["integer", "null"]})), ("lag", reference("Lag")), ("answers", list(text())),
+            ("no_progress_seconds", json!({"type": "number"})), ("source_start_offset", maybe_number()),
+            ("source_end_offset", maybe_number()), ("acked_offset", maybe_number()),
+            ("destination_end_offset", maybe_number()), ("lag", reference("LagDetail")), ("answers", list(text())),
             ("help", maybe()),
         ]),
         "ConnectorStateInfo": object(&[
