@@ -38,7 +38,10 @@ use crate::position_store::{
 };
 
 mod assign;
+mod part;
 mod streams;
+
+pub use part::LinkPart;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -155,6 +158,7 @@ impl LinkHandle {
 #[derive(Debug)]
 pub struct Link {
     rules: Rules,
+    part: LinkPart,
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
@@ -187,6 +191,21 @@ impl Link {
         buffers: Buffers,
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
+        Self::start_part(config, LinkPart::Whole, worker, file, buffers, scope).await
+    }
+
+    /// As [`Link::start`], of a part of the link.
+    ///
+    /// # Errors
+    /// As [`Link::start`].
+    pub async fn start_part(
+        config: LinkConfig,
+        part: LinkPart,
+        worker: &WorkerConfig,
+        file: Option<FileStore>,
+        buffers: Buffers,
+        scope: &Scope,
+    ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
         let source = Cluster::new(config.source.clone(), "source");
         let destination = Cluster::new(config.destination.clone(), "destination");
@@ -203,8 +222,13 @@ impl Link {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
             (_, file) => file,
         };
-        let acls = open_acls(&config, worker, file.clone(), &source, &destination);
-        let acls = Box::pin(acls).await?;
+        let acls = match part.changes_topics() {
+            true => {
+                let opening = open_acls(&config, worker, file.clone(), &source, &destination);
+                Box::pin(opening).await?
+            }
+            false => None,
+        };
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
         let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
@@ -245,6 +269,7 @@ impl Link {
         Ok((
             Self {
                 rules,
+                part,
                 source,
                 destination,
                 stored,
@@ -283,7 +308,10 @@ impl Link {
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
-        let sync = sync.remembering(self.memory);
+        let sync = match self.part.changes_topics() {
+            true => sync.remembering(self.memory),
+            false => sync.only_looking(),
+        };
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -303,7 +331,13 @@ impl Link {
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
-            Follower::new(self.data, self.stored, self.beginnings, self.changes),
+            Follower::new(
+                self.data,
+                self.stored,
+                self.beginnings,
+                self.changes,
+                self.part,
+            ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
         );

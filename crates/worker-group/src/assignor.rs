@@ -157,6 +157,17 @@ impl Work {
     }
 }
 
+impl std::fmt::Display for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} connectors, {} tasks",
+            self.connectors.len(),
+            self.tasks.len()
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,6 @@ use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG, SHORT};
 
-const NO_GROUP: &str = "workers do not form groups yet; each runs the links it is given";
 const NO_HEALTH: &str = "health is not rated";
 /// What is said about converters of a worker that would change bytes, if a link used them.
 pub(crate) const CONVERTER_NOTICE: &str = "bytes pass through, whatever the worker's converter is";
@@ -27,7 +26,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "group.id",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "workers of one id share their links",
     )
     .high(),
@@ -79,7 +78,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.topic",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "topic that holds configurations",
     ),
     key(
@@ -87,7 +86,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.replication.factor",
         Number(-1, SHORT),
         Some("3"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its replicas",
     )
     .low(),
@@ -96,7 +95,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.*",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "further settings of that topic",
     ),
     key(
@@ -104,7 +103,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.topic",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "topic that holds status",
     ),
     key(
@@ -112,7 +111,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.replication.factor",
         Number(-1, SHORT),
         Some("3"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its replicas",
     )
     .low(),
@@ -121,7 +120,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.partitions",
         Number(-1, INT),
         Some("5"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its partitions",
     )
     .low(),
@@ -130,7 +129,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.*",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "further settings of that topic",
     ),
     key(
@@ -180,7 +179,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "connect.protocol",
         OneOf(&["eager", "compatible", "sessioned"]),
         Some("sessioned"),
-        NotYet(NO_GROUP),
+        Implemented,
         "protocol of the group",
     )
     .low(),
@@ -189,7 +188,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "session.timeout.ms",
         Number(1, INT),
         Some("10000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "session of the group",
     )
     .low(),
@@ -198,7 +197,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "heartbeat.interval.ms",
         Number(1, INT),
         Some("3000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "heartbeat of the group",
     )
     .low(),
@@ -207,7 +206,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rebalance.timeout.ms",
         Number(1, INT),
         Some("60000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "rebalance of the group",
     )
     .low(),
@@ -216,7 +215,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "scheduled.rebalance.max.delay.ms",
         Number(0, INT),
         Some("300000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "wait for a departed worker",
     )
     .low(),
@@ -225,7 +224,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.sync.timeout.ms",
         Number(0, INT),
         Some("3000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "time to catch up",
     )
     .low(),
@@ -234,7 +233,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.unsync.backoff.ms",
         Number(0, INT),
         Some("300000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "pause after that failed",
     )
     .low(),
@@ -243,7 +242,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.generation.algorithm",
         OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -252,7 +251,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.signature.algorithm",
         OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -261,7 +260,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.verification.algorithms",
         List,
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -270,7 +269,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.size",
         Number(1, INT),
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "bits of the key",
     )
     .low(),
@@ -279,7 +278,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.ttl.ms",
         Number(0, INT),
         Some("3600000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "life of the key",
     )
     .low(),

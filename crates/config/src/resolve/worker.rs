@@ -2,6 +2,7 @@
 
 use crate::keys::worker::CONVERTER_NOTICE;
 use crate::resolve::client::client;
+use crate::resolve::group::group;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
 use crate::resolve::rest::rest;
@@ -38,6 +39,7 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
         topic_tracking: reader.boolean("topic.tracking.enable").unwrap_or(true),
         topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
         rest: rest(reader),
+        group: group(reader),
         group_id: reader.text("group.id").map(str::to_owned),
         offsets: defaults.offsets,
     })

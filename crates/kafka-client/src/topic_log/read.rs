@@ -11,12 +11,9 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
 
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
-
-/// Bytes of one fetch while reading the topic.
-const FETCH_BYTES: i32 = 1024 * 1024;
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -128,7 +125,7 @@ impl TopicLog {
         }
     }
 
-    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+    pub(super) fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
         TopicLogError::Unreadable {
             topic: self.topic.clone(),
             partition,

@@ -15,7 +15,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
-use super::{LinkError, follow, key_style, open_store};
+use super::{LinkError, LinkPart, follow, key_style, open_store};
 use crate::data_plane::{DataPlane, Handle, Options};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
@@ -142,6 +142,8 @@ pub(super) struct Follower {
     stored: StoredLink,
     beginnings: Beginnings,
     changes: RecordChanges,
+    part: LinkPart,
+    /// Partitions that were given to the data plane, and those that are copied elsewhere.
     assigned: HashSet<TopicPartition>,
     /// How many parts of partitions the data plane was given.
     count: usize,
@@ -156,16 +158,31 @@ impl Follower {
         stored: StoredLink,
         beginnings: Beginnings,
         changes: RecordChanges,
+        part: LinkPart,
     ) -> Self {
         Self {
             data,
             stored,
             beginnings,
             changes,
+            part,
             assigned: HashSet::new(),
             count: 0,
             first: None,
             halted: BTreeSet::new(),
+        }
+    }
+
+    /// Takes what others copy for given.
+    fn leave_out(&mut self, round: &Round) {
+        if matches!(self.part, LinkPart::Whole) {
+            return;
+        }
+        for copy in &round.copies {
+            let numbers = 0..copy.partitions;
+            let all = numbers.map(|number| TopicPartition::new(copy.source.clone(), number));
+            let part = &self.part;
+            self.assigned.extend(all.filter(|source| !part.has(source)));
         }
     }
 
@@ -174,6 +191,7 @@ impl Follower {
         if round.trouble.is_none() {
             self.first.get_or_insert_with(|| round.selected.clone());
         }
+        self.leave_out(round);
         let found = self.first.as_ref().unwrap_or(&round.selected);
         let new = assignments(
             round,
@@ -290,8 +308,9 @@ impl Streams {
             );
             self.handles
                 .send_modify(|handles| handles.push(handle.clone()));
-            let changes = self.local.changes.clone();
-            let follower = Follower::new(handle, stored, Beginnings::default(), changes);
+            let (changes, part) = (self.local.changes.clone(), self.local.part.clone());
+            let beginnings = Beginnings::default();
+            let follower = Follower::new(handle, stored, beginnings, changes, part);
             self.thirds.insert(origin, follower);
         }
     }

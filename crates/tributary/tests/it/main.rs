@@ -21,6 +21,7 @@ mod connect_worker;
 mod damage;
 mod encoded_batches;
 mod fidelity;
+mod group;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

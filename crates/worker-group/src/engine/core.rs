@@ -18,7 +18,7 @@ use crate::Config;
 use crate::config_record::ConfigRecord;
 use crate::config_state::{ConfigState, task_records};
 use crate::deal::ranges;
-use crate::host::{Host, LinkFailure, LinkStart, OffsetChange, Probe, Started, trace};
+use crate::host::{Host, LinkFailure, LinkStart, OffsetChange, Part, Probe, Started, trace};
 use crate::loggers::Loggers;
 use crate::refusal::Refusal;
 use crate::restart::{RestartPlan, RestartRequest};
@@ -400,6 +400,7 @@ impl Core {
         let start = LinkStart {
             name: name.to_owned(),
             config: config.clone(),
+            part: Part::Whole,
         };
         let run = self.host.run(start, Started(started), scope.stop_signal());
         let (events, link_name) = (self.events.clone(), name.to_owned());

@@ -12,11 +12,13 @@ use tokio::time::timeout;
 
 use super::core::Core;
 use super::{Command, EngineOptions, Stage};
+use crate::herder::{GroupHandle, GroupView};
 use crate::host::{Host, OffsetChange};
 use crate::offset_change;
 use crate::plugin::{self, Plugin, PluginInfo};
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
+use crate::signing::Signature;
 use crate::state::TargetState;
 use crate::validate::{self, ConfigInfos, ConfigKeyInfo};
 use crate::view::{
@@ -25,7 +27,7 @@ use crate::view::{
 use crate::{Config, GivenConfig};
 
 /// How long a request may take.
-const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// How long the worker may take to say that it is well.
 const HEALTH_LIMIT: Duration = Duration::from_secs(10);
 /// How often a patch is tried when others write the same configuration.
@@ -60,6 +62,8 @@ pub struct Handle {
     worker: Arc<WorkerConfig>,
     variables: Option<Variables>,
     version: &'static str,
+    /// Who is asked, where the worker is one of several.
+    group: Option<GroupHandle>,
 }
 
 impl fmt::Debug for Handle {
@@ -81,7 +85,82 @@ impl Handle {
             worker: Arc::new(options.worker.clone()),
             variables: options.variables.clone(),
             version: options.version,
+            group: None,
         }
+    }
+
+    /// A handle of a worker that is one of several.
+    pub(crate) fn of_group(
+        group: GroupHandle,
+        stage: watch::Receiver<Stage>,
+        host: Arc<dyn Host>,
+        worker: WorkerConfig,
+        variables: Option<Variables>,
+        version: &'static str,
+    ) -> Self {
+        Self {
+            // Nobody serves it.
+            commands: mpsc::channel(1).0,
+            stage,
+            host,
+            worker: Arc::new(worker),
+            variables,
+            version,
+            group: Some(group),
+        }
+    }
+
+    /// The worker's group, as it sees it; nothing for a worker alone.
+    pub async fn group(&self) -> Option<GroupView> {
+        match &self.group {
+            Some(group) => group.view().await.ok(),
+            None => None,
+        }
+    }
+
+    /// Whether the worker is one of several.
+    #[must_use]
+    pub fn is_grouped(&self) -> bool {
+        self.group.is_some()
+    }
+
+    /// Takes task configurations from another worker of the group.
+    ///
+    /// # Errors
+    /// It does not come from one, or they cannot be taken.
+    pub async fn put_tasks(
+        &self,
+        name: String,
+        signature: Signature,
+        body: bytes::Bytes,
+    ) -> Result<(), Refusal> {
+        let Some(group) = &self.group else {
+            return Err(Refusal::internal(
+                "Kafka Connect in standalone mode does not support externally setting task configurations.",
+            ));
+        };
+        group.check(signature, body.clone()).await?;
+        let tasks: Vec<Config> = serde_json::from_slice(&body).map_err(|error| {
+            Refusal::bad(format!("the body is not a list of configurations: {error}"))
+        })?;
+        group.put_tasks(name, tasks).await
+    }
+
+    /// Fences older writers of a connector, for another worker of the group.
+    ///
+    /// # Errors
+    /// Always: what writes here needs no transactions, and so no fence of them.
+    pub async fn fence(&self, name: String, signature: Signature) -> Result<(), Refusal> {
+        let Some(group) = &self.group else {
+            return Err(Refusal::internal(
+                "Kafka Connect in standalone mode does not support exactly-once source connectors.",
+            ));
+        };
+        group.check(signature, bytes::Bytes::new()).await?;
+        group.config(name).await?;
+        Err(Refusal::internal(
+            "exactly.once.source.support is not enabled on this worker",
+        ))
     }
 
     /// Has `request` done by the engine, and waits for the answer.
@@ -121,7 +200,13 @@ impl Handle {
         if self.stage.borrow().ended.is_none() {
             return Health::Starting(self.stage_summary());
         }
-        match timeout(HEALTH_LIMIT, self.ask(|_| ())).await {
+        let asked = async {
+            match &self.group {
+                Some(group) => group.health().await,
+                None => self.ask(|_| ()).await,
+            }
+        };
+        match timeout(HEALTH_LIMIT, asked).await {
             Ok(Ok(())) => Health::Healthy,
             Ok(Err(_)) | Err(_) => Health::Unhealthy(self.stage_summary()),
         }
@@ -152,6 +237,9 @@ impl Handle {
     /// # Errors
     /// Only when the worker ends or hangs; this holds for all reading.
     pub async fn names(&self) -> Result<Vec<String>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.names().await;
+        }
         self.ask(|core| core.names()).await
     }
 
@@ -164,6 +252,9 @@ impl Handle {
         status: bool,
         info: bool,
     ) -> Result<BTreeMap<String, Expanded>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.expanded(status, info).await;
+        }
         self.ask(move |core| core.expanded(status, info)).await
     }
 
@@ -172,6 +263,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn info(&self, name: String) -> Result<ConnectorInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.info(name).await;
+        }
         self.ask(move |core| core.info(&name)).await?
     }
 
@@ -180,6 +274,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn config(&self, name: String) -> Result<Config, Refusal> {
+        if let Some(group) = &self.group {
+            return group.config(name).await;
+        }
         self.ask(move |core| core.config(&name)).await?
     }
 
@@ -188,6 +285,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn state(&self, name: String) -> Result<ConnectorStateInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.state(name).await;
+        }
         self.ask(move |core| core.state(&name)).await?
     }
 
@@ -196,6 +296,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn tasks(&self, name: String) -> Result<Vec<TaskInfo>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.tasks(name).await;
+        }
         self.ask(move |core| core.tasks(&name)).await?
     }
 
@@ -204,6 +307,9 @@ impl Handle {
     /// # Errors
     /// There is no such task.
     pub async fn task_state(&self, name: String, task: u32) -> Result<TaskState, Refusal> {
+        if let Some(group) = &self.group {
+            return group.task_state(name, task).await;
+        }
         self.ask(move |core| core.task_state(&name, task)).await?
     }
 
@@ -214,6 +320,9 @@ impl Handle {
     pub async fn topics(&self, name: String) -> Result<Vec<String>, Refusal> {
         if !self.worker.topic_tracking {
             return Err(Refusal::new(Kind::Forbidden, "Topic tracking is disabled."));
+        }
+        if let Some(group) = &self.group {
+            return group.topics(name).await;
         }
         self.ask(move |core| core.topics(&name)).await
     }
@@ -229,6 +338,9 @@ impl Handle {
         if !self.worker.topic_tracking_reset {
             let text = "Topic tracking reset is disabled.";
             return Err(Refusal::new(Kind::Forbidden, text));
+        }
+        if let Some(group) = &self.group {
+            return group.reset_topics(name).await;
         }
         self.ask(move |core| core.reset_topics(&name)).await
     }
@@ -324,6 +436,9 @@ impl Handle {
         initial: Option<TargetState>,
     ) -> Result<ConnectorInfo, Refusal> {
         let config = self.checked(&name, config)?;
+        if let Some(group) = &self.group {
+            return group.create(name, config, initial).await;
+        }
         self.ask(move |core| core.create(&name, config, initial))
             .await?
     }
@@ -348,7 +463,10 @@ impl Handle {
     /// It cannot be used.
     pub async fn write(&self, name: String, config: GivenConfig) -> Result<WriteOutcome, Refusal> {
         let config = self.checked(&name, config)?;
-        let (info, created) = self.ask(move |core| core.write(&name, config)).await?;
+        let (info, created) = match &self.group {
+            Some(group) => group.put(name, config).await?,
+            None => self.ask(move |core| core.write(&name, config)).await?,
+        };
         Ok(WriteOutcome { info, created })
     }
 
@@ -371,16 +489,18 @@ impl Handle {
             }
             let config = self.checked(&name, merged)?;
             let target = name.clone();
-            let written = self
-                .ask(move |core| core.replace(&target, &before, config))
-                .await??;
+            let written = match &self.group {
+                Some(group) => group.replace(target, &before, config).await?,
+                None => {
+                    self.ask(move |core| core.replace(&target, &before, config))
+                        .await??
+                }
+            };
             if let Some(info) = written {
                 return Ok(info);
             }
         }
-        let text = "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent \
-                    config change)";
-        Err(Refusal::new(Kind::Conflict, text))
+        Err(Refusal::stale())
     }
 
     /// Takes a connector away. Its positions stay.
@@ -388,6 +508,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn delete(&self, name: String) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.delete(name).await;
+        }
         self.ask(move |core| core.delete(&name)).await?
     }
 
@@ -396,6 +519,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn set_target(&self, name: String, target: TargetState) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.set_target(name, target).await;
+        }
         self.ask(move |core| core.set_target(&name, target)).await?
     }
 
@@ -408,6 +534,9 @@ impl Handle {
         name: String,
         request: RestartRequest,
     ) -> Result<ConnectorStateInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.restart(name, request).await;
+        }
         self.ask(move |core| core.restart(&name, request)).await?
     }
 
@@ -416,6 +545,9 @@ impl Handle {
     /// # Errors
     /// There is no such task.
     pub async fn restart_task(&self, name: String, task: u32) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.restart_task(name, task).await;
+        }
         self.ask(move |core| core.restart_task(&name, task)).await?
     }
 
@@ -464,6 +596,11 @@ impl Handle {
         change: OffsetChange,
         role: Option<plugin::Role>,
     ) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group
+                .change_offsets(self.host.as_ref(), name, change, role)
+                .await;
+        }
         let (reply, outcome) = oneshot::channel();
         self.ask(move |core| {
             // The state is judged before the shape, as Connect does.
@@ -496,6 +633,9 @@ impl Handle {
     /// # Errors
     /// As [`Handle::names`].
     pub async fn loggers(&self) -> Result<BTreeMap<String, LoggerLevel>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.loggers().await;
+        }
         self.ask(|core| core.loggers.all()).await
     }
 
@@ -504,6 +644,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn logger(&self, name: String) -> Result<LoggerLevel, Refusal> {
+        if let Some(group) = &self.group {
+            return group.logger(name).await;
+        }
         self.ask(move |core| core.loggers.get(&name)).await?
     }
 
@@ -512,8 +655,24 @@ impl Handle {
     /// # Errors
     /// There is no such level.
     pub async fn set_logger(&self, name: String, level: String) -> Result<Vec<String>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.set_logger(name, level).await;
+        }
         self.ask(move |core| core.loggers.set(&name, &level))
             .await?
+    }
+}
+
+impl Handle {
+    /// Sets a logger and those below it on every worker.
+    ///
+    /// # Errors
+    /// There is no such level, or the others cannot be told.
+    pub async fn set_all_loggers(&self, name: String, level: String) -> Result<(), Refusal> {
+        match &self.group {
+            Some(group) => group.set_all_loggers(name, level).await,
+            None => self.set_logger(name, level).await.map(drop),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! (`tests/it/java_assignor.rs`).
 
 use super::*;
+use crate::assignor::TaskKey;
 
 /// A group, followed through its rounds.
 struct Group {

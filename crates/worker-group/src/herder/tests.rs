@@ -1,0 +1,1 @@
+//! A herder whose topics, coordinator and links are played.
