@@ -222,13 +222,8 @@ impl Link {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
             (_, file) => file,
         };
-        let acls = match part.changes_topics() {
-            true => {
-                let opening = open_acls(&config, worker, file.clone(), &source, &destination);
-                Box::pin(opening).await?
-            }
-            false => None,
-        };
+        let acls = open_acls(&part, &config, worker, file.clone(), &source, &destination);
+        let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
         let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
@@ -548,13 +543,15 @@ pub async fn open_store(
 /// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
 /// the keys differ, so neither waits for the other.
 async fn open_acls(
+    part: &LinkPart,
     config: &LinkConfig,
     worker: &WorkerConfig,
     file: Option<FileStore>,
     source: &Cluster,
     destination: &Cluster,
 ) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
-    let Some(settings) = config.topics.acls.clone() else {
+    let wanted = config.topics.acls.clone();
+    let Some(settings) = wanted.filter(|_| part.changes_topics()) else {
         return Ok(None);
     };
     let store = open_store(worker, file, destination).await?;

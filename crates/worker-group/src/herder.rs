@@ -170,52 +170,19 @@ impl Herder {
         let (commands, received) = mpsc::channel(QUEUE);
         let (events, reported) = mpsc::channel(QUEUE);
         let group = &options.group;
-        let store = |topic: &::config::group::StorageTopic, key, purpose, single| StoreOptions {
-            topic: topic.clone(),
-            key,
-            purpose,
-            single,
-        };
         let stored = scope.child("stores");
-        let config_topic = store(
-            &group.config_topic,
-            "config.storage.topic",
-            "connector configurations",
-            true,
-        );
-        let configs = follow(
-            &options.cluster,
-            &config_topic,
-            &events,
-            Event::Configs,
-            &stored,
-        )
-        .await?;
-        let status_topic = store(
-            &group.status_topic,
-            "status.storage.topic",
-            "connector and task statuses",
-            false,
-        );
-        let statuses = follow(
-            &options.cluster,
-            &status_topic,
-            &events,
-            Event::Statuses,
-            &stored,
-        )
-        .await?;
+        let [config_topic, status_topic] = topics(group);
+        let cluster = &options.cluster;
+        let configs = follow(cluster, &config_topic, &events, Event::Configs, &stored).await?;
+        let statuses = follow(cluster, &status_topic, &events, Event::Statuses, &stored).await?;
         let (writer, status_writer) = StatusWriter::new(statuses.clone());
-        stored.spawn(
-            "statuses",
-            OnFailure::Report,
-            writer.run(stored.stop_signal()),
-        );
+        let stop = stored.stop_signal();
+        stored.spawn("statuses", OnFailure::Report, writer.run(stop));
         let (orders, ordered) = mpsc::channel(4);
         let (member_events, member) = mpsc::channel(16);
         let (alive, lives) = watch::channel(None);
         let client = GroupClient::new(
-            options.cluster.clone(),
+            cluster.clone(),
             GroupSettings {
                 group: group.id.clone(),
                 protocol_type: PROTOCOL_TYPE,
@@ -223,27 +190,11 @@ impl Herder {
                 rebalance_timeout: group.rebalance_timeout,
             },
         );
-        let membership = Member::new(
-            client,
-            group.heartbeat_interval,
-            ordered,
-            member_events,
-            alive,
-        );
-        stored.spawn(
-            "membership",
-            OnFailure::Report,
-            membership.run(stored.stop_signal()),
-        );
-        let (both, starting) = ((configs.clone(), statuses), events.clone());
-        stored.spawn("startup", OnFailure::Report, async move {
-            let read = match both.0.read_to_end(STARTUP).await {
-                Ok(()) => both.1.read_to_end(STARTUP).await,
-                error => error,
-            };
-            // The herder is gone only when the worker ends.
-            drop(starting.send(Event::Read(read)).await);
-        });
+        let beat = group.heartbeat_interval;
+        let membership = Member::new(client, beat, ordered, member_events, alive);
+        let stop = stored.stop_signal();
+        stored.spawn("membership", OnFailure::Report, membership.run(stop));
+        read_at_start(&stored, [configs.clone(), statuses], events.clone());
         let stage = watch::Sender::new(Stage::begun(
             "initializing and reading to the end of internal topics",
         ));
@@ -256,14 +207,7 @@ impl Herder {
             submit: Arc::clone(&options.submit),
         };
         let group_handle = GroupHandle::new(commands, configs, status_writer, stage.subscribe());
-        let handle = Handle::of_group(
-            group_handle,
-            stage.subscribe(),
-            Arc::clone(&options.host),
-            options.worker.clone(),
-            options.variables.clone(),
-            options.version,
-        );
+        let handle = Handle::of_group(group_handle, stage.subscribe(), &options);
         let core = Core::new(options, links, stage, stored, scope.child("links"));
         let herder = Self {
             core,
@@ -324,6 +268,38 @@ impl Herder {
         self.member.close();
         self.core.shut_down().await;
     }
+}
+
+/// Reads everything that is there at the start.
+fn read_at_start(scope: &Scope, stores: [StoreHandle; 2], events: mpsc::Sender<Event>) {
+    scope.spawn("startup", OnFailure::Report, async move {
+        let mut read = Ok(());
+        for store in stores {
+            if read.is_ok() {
+                read = store.read_to_end(STARTUP).await;
+            }
+        }
+        // The herder is gone only when the worker ends.
+        drop(events.send(Event::Read(read)).await);
+    });
+}
+
+/// The topics of configurations and of statuses.
+fn topics(group: &GroupConfig) -> [StoreOptions; 2] {
+    [
+        StoreOptions {
+            topic: group.config_topic.clone(),
+            key: "config.storage.topic",
+            purpose: "connector configurations",
+            single: true,
+        },
+        StoreOptions {
+            topic: group.status_topic.clone(),
+            key: "status.storage.topic",
+            purpose: "connector and task statuses",
+            single: false,
+        },
+    ]
 }
 
 /// Opens a topic twice, to be read on and to be written, and begins to read it.

@@ -1,5 +1,7 @@
 //! How the engine is asked. Cheap to clone; methods, no channels shown.
 
+mod grouped;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +14,12 @@ use tokio::time::timeout;
 
 use super::core::Core;
 use super::{Command, EngineOptions, Stage};
-use crate::herder::{GroupHandle, GroupView};
+use crate::herder::GroupHandle;
 use crate::host::{Host, OffsetChange};
 use crate::offset_change;
 use crate::plugin::{self, Plugin, PluginInfo};
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
-use crate::signing::Signature;
 use crate::state::TargetState;
 use crate::validate::{self, ConfigInfos, ConfigKeyInfo};
 use crate::view::{
@@ -87,80 +88,6 @@ impl Handle {
             version: options.version,
             group: None,
         }
-    }
-
-    /// A handle of a worker that is one of several.
-    pub(crate) fn of_group(
-        group: GroupHandle,
-        stage: watch::Receiver<Stage>,
-        host: Arc<dyn Host>,
-        worker: WorkerConfig,
-        variables: Option<Variables>,
-        version: &'static str,
-    ) -> Self {
-        Self {
-            // Nobody serves it.
-            commands: mpsc::channel(1).0,
-            stage,
-            host,
-            worker: Arc::new(worker),
-            variables,
-            version,
-            group: Some(group),
-        }
-    }
-
-    /// The worker's group, as it sees it; nothing for a worker alone.
-    pub async fn group(&self) -> Option<GroupView> {
-        match &self.group {
-            Some(group) => group.view().await.ok(),
-            None => None,
-        }
-    }
-
-    /// Whether the worker is one of several.
-    #[must_use]
-    pub fn is_grouped(&self) -> bool {
-        self.group.is_some()
-    }
-
-    /// Takes task configurations from another worker of the group.
-    ///
-    /// # Errors
-    /// It does not come from one, or they cannot be taken.
-    pub async fn put_tasks(
-        &self,
-        name: String,
-        signature: Signature,
-        body: bytes::Bytes,
-    ) -> Result<(), Refusal> {
-        let Some(group) = &self.group else {
-            return Err(Refusal::internal(
-                "Kafka Connect in standalone mode does not support externally setting task configurations.",
-            ));
-        };
-        group.check(signature, body.clone()).await?;
-        let tasks: Vec<Config> = serde_json::from_slice(&body).map_err(|error| {
-            Refusal::bad(format!("the body is not a list of configurations: {error}"))
-        })?;
-        group.put_tasks(name, tasks).await
-    }
-
-    /// Fences older writers of a connector, for another worker of the group.
-    ///
-    /// # Errors
-    /// Always: what writes here needs no transactions, and so no fence of them.
-    pub async fn fence(&self, name: String, signature: Signature) -> Result<(), Refusal> {
-        let Some(group) = &self.group else {
-            return Err(Refusal::internal(
-                "Kafka Connect in standalone mode does not support exactly-once source connectors.",
-            ));
-        };
-        group.check(signature, bytes::Bytes::new()).await?;
-        group.config(name).await?;
-        Err(Refusal::internal(
-            "exactly.once.source.support is not enabled on this worker",
-        ))
     }
 
     /// Has `request` done by the engine, and waits for the answer.
@@ -660,19 +587,6 @@ impl Handle {
         }
         self.ask(move |core| core.loggers.set(&name, &level))
             .await?
-    }
-}
-
-impl Handle {
-    /// Sets a logger and those below it on every worker.
-    ///
-    /// # Errors
-    /// There is no such level, or the others cannot be told.
-    pub async fn set_all_loggers(&self, name: String, level: String) -> Result<(), Refusal> {
-        match &self.group {
-            Some(group) => group.set_all_loggers(name, level).await,
-            None => self.set_logger(name, level).await.map(drop),
-        }
     }
 }
 

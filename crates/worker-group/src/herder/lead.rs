@@ -54,6 +54,13 @@ pub(super) struct PendingLead {
     pub(super) reply: oneshot::Sender<Assignments>,
 }
 
+/// What all members are told alike.
+struct OfAll {
+    error: AssignmentError,
+    config_offset: i64,
+    delay_ms: i32,
+}
+
 impl Leading {
     pub(super) fn new(max_delay: i32) -> Self {
         Self {
@@ -126,15 +133,14 @@ impl Core {
         states: &[(String, WorkerState)],
         offset: i64,
     ) -> Assignments {
-        let empty = |_: &str| (Work::default(), Work::default());
-        self.encode(
-            pending,
-            states,
-            AssignmentError::ConfigMismatch,
-            offset,
-            0,
-            empty,
-        )
+        let all = OfAll {
+            error: AssignmentError::ConfigMismatch,
+            config_offset: offset,
+            delay_ms: 0,
+        };
+        self.encode(pending, states, &all, |_| {
+            (Work::default(), Work::default())
+        })
     }
 
     fn configured(&self) -> Work {
@@ -197,33 +203,35 @@ impl Core {
                 (member.clone(), (state.url.clone(), all.without(&[&back])))
             })
             .collect();
-        let offset = self.config_offset;
+        let all = OfAll {
+            error: AssignmentError::None,
+            config_offset: self.config_offset,
+            delay_ms: delay,
+        };
         let of = |member: &str| {
             let given = given.get(member).cloned().unwrap_or_default();
             (given, revoked.get(member).cloned().unwrap_or_default())
         };
-        self.encode(pending, states, AssignmentError::None, offset, delay, of)
+        self.encode(pending, states, &all, of)
     }
 
     fn encode(
         &self,
         pending: &PendingLead,
         states: &[(String, WorkerState)],
-        error: AssignmentError,
-        config_offset: i64,
-        delay_ms: i32,
+        all: &OfAll,
         of: impl Fn(&str) -> (Work, Work),
     ) -> Assignments {
         let assignments = states.iter().filter_map(|(member, _)| {
             let (given, back) = of(member);
             let assignment = Assignment {
-                error,
+                error: all.error,
                 leader: pending.member_id.clone(),
                 leader_url: self.url.clone(),
-                config_offset,
+                config_offset: all.config_offset,
                 assigned: given.to_wire(),
                 revoked: back.to_wire(),
-                delay_ms,
+                delay_ms: all.delay_ms,
             };
             match assignment.encode(pending.protocol) {
                 Ok(bytes) => Some((member.clone(), bytes)),

@@ -145,8 +145,7 @@ impl Core {
                 written.map_err(|refusal| refusal.to_string())
             }));
         }
-        let body =
-            Value::from_iter(tasks.into_iter().map(|task| Value::from_iter(task))).to_string();
+        let body = Value::from_iter(tasks.into_iter().map(Value::from_iter)).to_string();
         let headers = match (&self.key, self.is_signing()) {
             (Some(key), true) => key
                 .headers(&self.group.signing.algorithm, body.as_bytes())?
