@@ -30,10 +30,16 @@ pub struct WorkerConfig {
     pub group_id: Option<String>,
     /// The group, where it and its topics are named.
     pub group: Option<GroupConfig>,
+    /// `exactly.once.source.support=enabled`: links may ask for transactions.
+    pub exactly_once: bool,
     /// `topic.tracking.enable`: topics that a link has written to are listed.
     pub topic_tracking: bool,
     /// `topic.tracking.allow.reset`: that list may be emptied.
     pub topic_tracking_reset: bool,
+    /// `tributary.health.interval.ms`: how often ends of logs are read.
+    pub health_interval: Duration,
+    /// `tributary.health.evidence.max.age.ms`: older readings say nothing.
+    pub health_max_age: Duration,
     /// The HTTP listener.
     pub rest: RestConfig,
 }
@@ -68,8 +74,11 @@ impl WorkerConfig {
             buffer_memory: 134_217_728,
             group_id: None,
             group: None,
+            exactly_once: false,
             topic_tracking: true,
             topic_tracking_reset: true,
+            health_interval: Duration::from_secs(2),
+            health_max_age: Duration::from_secs(20),
             rest: RestConfig::default(),
         }
     }

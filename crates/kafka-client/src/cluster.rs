@@ -38,6 +38,8 @@ pub enum Use {
     Group,
     /// Signs of life of a member of a group, while it joins too.
     Heartbeat,
+    /// Beginning and ending of transactions: a coordinator may hold answers back.
+    Transactions,
 }
 
 impl Use {
@@ -50,6 +52,7 @@ impl Use {
             Self::Tail => "tail",
             Self::Group => "group",
             Self::Heartbeat => "heartbeat",
+            Self::Transactions => "transactions",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Asking for offsets of many partitions: one request per leader, an answer per partition.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
@@ -27,6 +28,30 @@ pub async fn list_offsets(
     at: i64,
     isolation_level: IsolationLevel,
 ) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
+    let limit = cluster.config().request_timeout;
+    list_offsets_within(
+        cluster,
+        leader,
+        use_,
+        partitions,
+        (at, isolation_level),
+        limit,
+    )
+    .await
+}
+
+/// As [`list_offsets`], with a time limit of its own.
+///
+/// # Errors
+/// As [`list_offsets`].
+pub async fn list_offsets_within(
+    cluster: &Cluster,
+    leader: NodeId,
+    use_: Use,
+    partitions: &[TopicPartition],
+    (at, isolation_level): (i64, IsolationLevel),
+    limit: Duration,
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
     let mut topics: BTreeMap<TopicName, Vec<ListOffsetsPartition>> = BTreeMap::new();
     for partition in partitions {
         topics
@@ -47,14 +72,13 @@ pub async fn list_offsets(
             (name, partitions)
         })
         .collect();
-    let timeout_ms =
-        i32::try_from(cluster.config().request_timeout.as_millis()).unwrap_or(i32::MAX);
+    let timeout_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     let request = ListOffsetsRequest {
         isolation_level,
         topics,
         timeout_ms,
     };
-    let answer = cluster.call(leader, use_, &request).await?;
+    let answer = cluster.call_within(leader, use_, &request, limit).await?;
     Ok(answer
         .topics
         .into_iter()

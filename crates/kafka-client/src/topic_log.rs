@@ -33,6 +33,7 @@ pub use tail::{Ends, TailRecord};
 
 /// Bytes of one fetch while reading the topic.
 const FETCH_BYTES: i32 = 1024 * 1024;
+pub use write::TransactionalWriteError;
 
 /// How the topic is made if it is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

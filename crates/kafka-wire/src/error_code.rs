@@ -138,6 +138,10 @@ impl ErrorCode {
             | Self::INVALID_TOPIC_EXCEPTION
             | Self::UNSUPPORTED_VERSION => ProduceOutcome::NotAppended,
 
+            // The partition is taken into the transaction before the append, which has to wait while the last one is
+            // being ended (KIP-890).
+            Self::CONCURRENT_TRANSACTIONS => ProduceOutcome::NotAppended,
+
             // The leader counts its in-sync replicas before it appends; too few *afterwards* has
             // its own code, below.
             Self::NOT_ENOUGH_REPLICAS => ProduceOutcome::NotAppended,

@@ -4,11 +4,13 @@
 //! ```text
 //!   metadata_sync   topics and partitions of the destination follow the source   observe → plan → apply
 //!   data_plane      fetch → route → pipe → send → progress
+//!   health          ends of logs, read on a path of its own, compared with how far copying has come
 //!   link            puts the rooms together; they do not know each other
 //!   verify          reads both sides and proves the copy, or says where it differs
 //! ```
 
 pub mod data_plane;
+pub mod health;
 pub mod heartbeat;
 pub mod link;
 pub mod link_memory;

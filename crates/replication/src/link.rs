@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, OnRefused};
 use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
 use kafka_client::topic_log::TopicShape;
+use kafka_client::transactions::TransactionError;
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
@@ -26,21 +27,26 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::data_plane::{DataPlane, Handle, Snapshot, Stop};
+use crate::data_plane::{DataPlane, Handle, Stop};
+use crate::health::Health;
 use crate::link::assign::{Beginnings, RecordChanges};
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
-use crate::metadata_sync::acl::{AclHandle, AclOptions, AclStatus, AclSync, AclTopics};
+use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
 use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
+mod again;
 mod assign;
+mod handle;
+mod health;
 mod part;
 mod streams;
 
+pub use handle::{LinkHandle, LinkStatus};
 pub use part::LinkPart;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
@@ -102,56 +108,12 @@ pub enum LinkError {
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The transactional id cannot be had.
+    #[error("destination: {0}")]
+    Transactions(#[from] TransactionError),
     /// Copies of other links cannot be told from other records.
     #[error("copies cannot be kept from going in circles: {0}")]
     Origins(String),
-}
-
-/// What is known of a running link.
-#[derive(Clone, Debug)]
-pub struct LinkStatus {
-    /// Id of the cluster it writes to, where that has one.
-    pub destination: Option<Arc<str>>,
-    /// The newest round over topics.
-    pub round: Arc<Round>,
-    /// Partitions handed to the data plane.
-    pub assigned: usize,
-    /// The newest snapshot of the data plane.
-    pub data: Arc<Snapshot>,
-}
-
-/// Handle to a running link; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct LinkHandle {
-    destination: Option<Arc<str>>,
-    rounds: watch::Receiver<(Arc<Round>, usize)>,
-    data: Handle,
-    others: watch::Receiver<Vec<Handle>>,
-    acls: Option<AclHandle>,
-}
-
-impl LinkHandle {
-    /// What the copying of access rights is doing; `None` where it is switched off.
-    #[must_use]
-    pub fn acls(&self) -> Option<Arc<AclStatus>> {
-        self.acls.as_ref().map(AclHandle::status)
-    }
-
-    /// What is known now.
-    #[must_use]
-    pub fn status(&self) -> LinkStatus {
-        let (round, assigned) = self.rounds.borrow().clone();
-        let mut data = self.data.status();
-        for other in self.others.borrow().iter() {
-            Arc::make_mut(&mut data).add(&other.status());
-        }
-        LinkStatus {
-            destination: self.destination.clone(),
-            round,
-            assigned,
-            data,
-        }
-    }
 }
 
 /// A link that has passed its checks and can run.
@@ -173,6 +135,7 @@ pub struct Link {
     maker: StreamMaker,
     others: watch::Sender<Vec<Handle>>,
     rounds: watch::Sender<(Arc<Round>, usize)>,
+    health: Health,
     acls: Option<(Box<AclSync>, AclHandle)>,
     scope: Scope,
 }
@@ -207,14 +170,7 @@ impl Link {
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
-        let source = Cluster::new(config.source.clone(), "source");
-        let destination = Cluster::new(config.destination.clone(), "destination");
-        check(&source).await.map_err(LinkError::Source)?;
-        check(&destination).await.map_err(LinkError::Destination)?;
-        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
-            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
-            return Err(LinkError::SameCluster(id));
-        }
+        let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
@@ -248,18 +204,22 @@ impl Link {
             buffers,
             topics_in_doubt: Arc::clone(&look),
             origins: None,
+            part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
         let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
-        let handle = LinkHandle {
-            destination: destination.cluster_id().map(Arc::from),
-            rounds: seen,
-            data: data.clone(),
-            others: further,
-            acls: acls.as_ref().map(|(_, handle)| handle.clone()),
-        };
+        let heard = health::Heard::new(data.clone(), further, seen);
+        let (health, found) = health::of(&config, worker, heard.clone(), &scope);
+        let acl = acls.as_ref();
+        let handle = LinkHandle::new(
+            destination.cluster_id(),
+            heard,
+            found,
+            acl,
+            Arc::clone(&look),
+        );
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -281,6 +241,7 @@ impl Link {
                 maker,
                 others,
                 rounds,
+                health,
                 acls,
                 scope,
             },
@@ -318,11 +279,12 @@ impl Link {
             .await;
         });
         let (acls, acl_topics) = self.acls.unzip();
-        // In a scope that is not watched: a fault in it must not end the copying of data.
-        let rights = self.scope.child("rights");
+        // In a scope that is not watched: a fault in what runs there must not end the copying of data.
+        let beside = self.scope.child("beside");
         if let Some(acls) = acls {
-            rights.spawn("access rights", OnFailure::Report, acls.run());
+            beside.spawn("access rights", OnFailure::Report, acls.run());
         }
+        beside.spawn("health", OnFailure::Report, self.health.run(stop.clone()));
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
@@ -354,8 +316,8 @@ impl Link {
         // They were asked to stop when the first one was, and store their positions as it does.
         let report = streams.stop(STREAMS_END).await;
         tracing::debug!(?report, "streams stopped");
-        let report = rights.stop(Duration::ZERO).await;
-        tracing::debug!(?report, "access rights stopped");
+        let report = beside.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "what ran beside stopped");
         let report = rooms.stop(Duration::ZERO).await;
         tracing::debug!(?report, "link stopped");
         let report = self.scope.stop(Duration::ZERO).await;
@@ -436,10 +398,13 @@ pub fn key_style(config: &LinkConfig) -> KeyStyle {
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
-    let reserved = match &worker.offsets {
-        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone(), REGISTRY.to_owned()]),
-        OffsetStorage::File(_) => BTreeSet::from([REGISTRY.to_owned()]),
-    };
+    let mut reserved = BTreeSet::from([REGISTRY.to_owned()]);
+    if let OffsetStorage::Topic { name, .. } = &worker.offsets {
+        reserved.insert(name.clone());
+    }
+    if config.on_refused == OnRefused::Quarantine {
+        reserved.insert(config.quarantine_topic.clone());
+    }
     Rules {
         settings: config.topics.clone(),
         on_recreate: config.on_recreate,
@@ -500,6 +465,19 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     }
     let missing: Vec<String> = missing.into_iter().collect();
     Err(LinkError::Listed(missing.join(", ")))
+}
+
+/// Both clusters, which answer and are not one.
+async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+    let source = Cluster::new(config.source.clone(), "source");
+    let destination = Cluster::new(config.destination.clone(), "destination");
+    check(&source).await.map_err(LinkError::Source)?;
+    check(&destination).await.map_err(LinkError::Destination)?;
+    if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+        let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+        return Err(LinkError::SameCluster(id));
+    }
+    Ok((source, destination))
 }
 
 /// A cluster that answers and speaks what copying needs.

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
 pub(crate) struct Gate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) surface: Surface,
+    /// Whether it speaks TLS.
+    pub(crate) https: bool,
 }
 
 /// Answers any request.
@@ -113,6 +115,7 @@ impl Gate {
             query: Query::parse(parts.uri.query().unwrap_or("")),
             headers,
             body,
+            https: self.https,
             hide_secrets: shared.hide_secrets,
         };
         endpoint::answer(&shared.handle, asked).await

@@ -26,8 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::ending::Ending;
 use self::launcher::Launcher;
-use crate::output;
-use crate::telemetry;
+use crate::{java_options, output, telemetry};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -294,6 +293,10 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    if let Err(problem) = java_options::hand_over() {
+        output::error(&problem);
+        return Exit::Error.into();
+    }
     if let Some((launcher, arguments)) = launcher::launched() {
         if Launcher::refuses_daemon(&arguments) {
             output::error(

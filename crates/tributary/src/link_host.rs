@@ -274,9 +274,10 @@ fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
     match part {
         Part::Whole => (name.to_owned(), LinkPart::Whole),
         Part::Connector => (format!("{name} topics"), LinkPart::Topics),
-        Part::Task { number, partitions } => {
-            (format!("{name}-{number}"), LinkPart::partitions(partitions))
-        }
+        Part::Task { number, partitions } => (
+            format!("{name}-{number}"),
+            LinkPart::partitions(*number, partitions),
+        ),
     }
 }
 
@@ -360,7 +361,8 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::Store(_)
         | LinkError::Group { .. }
         | LinkError::NoClusterId(_)
-        | LinkError::Origins(_) => CONNECT,
+        | LinkError::Origins(_)
+        | LinkError::Transactions(_) => CONNECT,
     }
 }
 

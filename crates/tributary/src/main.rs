@@ -4,6 +4,7 @@
 mod cli;
 mod distributed;
 mod duration;
+mod java_options;
 mod link_host;
 mod output;
 mod overlap;

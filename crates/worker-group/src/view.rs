@@ -1,6 +1,8 @@
 //! What is shown of connectors: the shapes of Connect's REST contract, members in its order. Members of our own come
 //! last.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,7 +59,7 @@ pub struct TaskState {
 }
 
 /// How the copying fares, which Connect's states do not say.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Replication {
     /// Partitions of the link.
     pub partitions: usize,
@@ -71,12 +73,37 @@ pub struct Replication {
     pub stopped: usize,
     /// Source records that are not copied yet; nothing where it is not known of every partition.
     pub lag: Option<i64>,
+    /// How it fares, in one word: `HEALTHY`, `CATCHING_UP`, `DEGRADED`, `FAILED` or `UNKNOWN`.
+    pub health: &'static str,
+    /// The sentence that decided that.
+    pub health_reason: String,
+    /// What is not copied yet, as an independent reading of the source says.
+    pub lag_detail: Option<LagDetail>,
+    /// How many partitions are in which state.
+    pub states: BTreeMap<&'static str, usize>,
     /// What is wrong, the first few things.
     pub trouble: Vec<String>,
 }
 
+/// What of something is not copied yet.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct LagDetail {
+    /// Whether the ends at the source were read recently; otherwise the numbers are lower bounds.
+    pub known: bool,
+    /// Source offsets.
+    pub records: Option<i64>,
+    /// For how long the oldest of them has been readable.
+    pub seconds: f64,
+    /// Their size, estimated.
+    pub bytes: u64,
+    /// What the seconds rest on: `observed`, `timestamp`, `since-start` or `stale`.
+    pub seconds_basis: &'static str,
+    /// Seconds since the newest reading.
+    pub age_seconds: Option<f64>,
+}
+
 /// The state of a connector and of its tasks.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ConnectorStateInfo {
     /// The name.
     pub name: String,
@@ -102,7 +129,7 @@ pub struct TaskInfo {
 }
 
 /// The parts of a connector in a list.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Expanded {
     /// With `expand=status`.
     #[serde(skip_serializing_if = "Option::is_none")]

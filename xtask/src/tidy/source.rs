@@ -18,7 +18,7 @@ const EMPTY_NAMES: &[&str] = &[
 ];
 
 /// Rooms of `replication` that do not know each other: `link` puts them together.
-const ROOMS: &[&str] = &["data_plane", "metadata_sync", "offset_sync"];
+const ROOMS: &[&str] = &["data_plane", "health", "metadata_sync", "offset_sync"];
 
 /// What would be I/O or a clock inside a pure crate.
 const IMPURE_PATHS: &[&str] = &[

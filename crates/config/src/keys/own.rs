@@ -130,7 +130,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Number(0, INT),
         Some("16384"),
         Implemented,
-        "mean batch size below which lagging partitions are merged",
+        "mean batch size below which many batches that wait, or arrive together, are merged",
     )
     .low(),
     key(
@@ -155,7 +155,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.health.lag.seconds",
         Number(0, INT),
         Some("60"),
-        NotYet("health is not rated"),
+        Implemented,
         "lag from which a link counts as degraded",
     )
     .low(),
@@ -164,7 +164,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.health.stall.ms",
         Number(1, INT),
         Some("20000"),
-        NotYet("health is not rated"),
+        Implemented,
         "standstill from which a partition counts as stalled",
     )
     .low(),

@@ -6,7 +6,6 @@ use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG, SHORT};
 
-const NO_HEALTH: &str = "health is not rated";
 /// What is said about converters of a worker that would change bytes, if a link used them.
 pub(crate) const CONVERTER_NOTICE: &str = "bytes pass through, whatever the worker's converter is";
 
@@ -170,8 +169,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "exactly.once.source.support",
         OneOf(&["disabled", "preparing", "enabled"]),
         Some("disabled"),
-        NotYet("no transactions are used"),
-        "Connect's exactly-once mode",
+        Implemented,
+        "enabled: links may ask for transactions (exactly.once.support=required)",
     )
     .low(),
     key(
@@ -445,11 +444,20 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
-        "tributary.health.*",
-        Text,
-        None,
-        NotYet(NO_HEALTH),
-        "rating of health",
+        "tributary.health.interval.ms",
+        Number(100, INT),
+        Some("2000"),
+        Implemented,
+        "how often ends of logs are read to find out health and lag",
+    )
+    .low(),
+    key(
+        Worker,
+        "tributary.health.evidence.max.age.ms",
+        Number(1000, INT),
+        Some("20000"),
+        Implemented,
+        "age from which a reading of the source's end says nothing any more, and what rests on it is unknown",
     )
     .low(),
     key(

@@ -38,9 +38,16 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .unwrap_or(defaults.buffer_memory),
         topic_tracking: reader.boolean("topic.tracking.enable").unwrap_or(true),
         topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
+        health_interval: reader
+            .millis("tributary.health.interval.ms")
+            .unwrap_or(defaults.health_interval),
+        health_max_age: reader
+            .millis("tributary.health.evidence.max.age.ms")
+            .unwrap_or(defaults.health_max_age),
         rest: rest(reader),
         group: group(reader),
         group_id: reader.text("group.id").map(str::to_owned),
+        exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
 }

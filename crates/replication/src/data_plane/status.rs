@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::partition::{Partition, Phase, Stop, Totals};
+use super::send_state::SendState;
 
 /// Where a partition is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,10 +32,12 @@ pub struct PartitionStatus {
     pub destination: TopicPartition,
     /// Where it is in its life.
     pub state: State,
-    /// Next source offset that is not acknowledged; `None` before it is known.
+    /// Next source offset that is not acknowledged, or not committed; `None` before it is known.
     pub position: Option<i64>,
     /// Newest reading of the source's last stable offset, and its time.
     pub end: Option<(i64, Instant)>,
+    /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
     /// Sums since the start of this process.
     pub totals: Totals,
 }
@@ -92,11 +95,9 @@ fn status(partition: &Partition) -> PartitionStatus {
         source: partition.source.clone(),
         destination: partition.destination.clone(),
         state,
-        position: partition
-            .position
-            .as_ref()
-            .map(|position| position.offset.0),
+        position: partition.settled(),
         end: partition.end,
+        oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,
     }
 }

@@ -89,6 +89,13 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     let preview = match preview(&source, &destination, &rules).await {
         Ok(mut preview) => {
             look_at_offsets(link, &source, &destination, &mut preview).await;
+            let partitions = |topic: &str| {
+                let mut rows = preview.rows.iter();
+                let row = rows.find(|row| row.selected && row.source.as_str() == topic)?;
+                row.partitions
+            };
+            let unmet = link.start.unmet(partitions);
+            preview.notices.extend(unmet);
             preview
         }
         Err(error) => {

@@ -246,7 +246,11 @@ async fn plain(cluster: &KafkaCluster, topic: &str) {
 }
 
 /// A connector of MirrorMaker 2, as both take it.
-fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> serde_json::Value {
+pub(crate) fn mirrored(
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    topic: &str,
+) -> serde_json::Value {
     json!({
         "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
         "source.cluster.alias": "A",
@@ -262,7 +266,7 @@ fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> s
 }
 
 /// Asks a process of Java to end, and waits until it has.
-async fn end(pid: u32, gone: impl Fn() -> bool) {
+pub(crate) async fn end(pid: u32, gone: impl Fn() -> bool) {
     let pid = pid.to_string();
     let asked = tokio::process::Command::new("kill")
         .args(["-TERM", &pid])

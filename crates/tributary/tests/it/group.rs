@@ -230,114 +230,32 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     let refused = other.settled("POST", "/connectors", Some(&body)).await;
     assert_eq!(refused.status, 409);
     assert_eq!(refused.error(), "Connector a->b already exists");
-    one.shared_by("a%2D%3Eb", 2, &[one.id(), other.id()]).await;
+    one.shared_by(LINK, 2, &[one.id(), other.id()]).await;
     for member in members {
-        expect(member.client.get("/connectors/a%2D%3Eb").await, 200);
-        expect(member.client.get("/health").await, 200);
-        let config = member
-            .client
-            .get("/connectors/a%2D%3Eb/config")
-            .await
-            .json();
-        assert_eq!(config["name"], "a->b");
-        for task in 0..2 {
-            let path = format!("/connectors/a%2D%3Eb/tasks/{task}/restart");
-            expect(member.settled("POST", &path, None).await, 204);
-        }
-        expect(
-            member
-                .settled("POST", "/connectors/a%2D%3Eb/restart", None)
-                .await,
-            204,
-        );
-        let all = "/connectors/a%2D%3Eb/restart?includeTasks=true&onlyFailed=false";
-        let answer = expect(member.settled("POST", all, None).await, 202).json();
-        assert_eq!(answer["tasks"][1]["state"], "RESTARTING", "{answer}");
+        restarts(member).await;
     }
-    // Exactly one of them leads, and the other one says so when it must not pass a request on.
-    let mut leaders = 0;
-    for member in members {
-        let path = "/connectors/nope?forward=false";
-        let answer = member.client.delete(path).await;
-        match answer.status {
-            404 => leaders += 1,
-            409 => assert_eq!(
-                answer.error(),
-                "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
-            ),
-            _ => panic!("{answer:?}"),
-        }
-        assert_eq!(
-            member
-                .settled("DELETE", "/connectors/nope", None)
-                .await
-                .error(),
-            "Connector nope not found"
-        );
-    }
-    assert_eq!(leaders, 1);
-    // Requests between workers are signed.
-    for member in members {
-        let answer = member
-            .client
-            .post("/connectors/a%2D%3Eb/tasks", Some("[]"))
-            .await;
-        assert_eq!(
-            (answer.status, answer.error().as_str()),
-            (400, "Internal request missing required signature")
-        );
-        let headers = [
-            ("X-Connect-Authorization", "AAAA"),
-            ("X-Connect-Request-Signature-Algorithm", "HmacSHA256"),
-        ];
-        let answer = member
-            .client
-            .with("PUT", "/connectors/a%2D%3Eb/fence", &headers, None)
-            .await;
-        assert_eq!(
-            (answer.status, answer.error().as_str()),
-            (403, "Internal request contained invalid signature.")
-        );
-    }
-    // A level for all workers, and one that is wrong.
+    only_the_leader_deletes(members).await;
+    requests_between_workers_are_signed(members).await;
+    // A level for all workers.
     let level = r#"{"level":"debug"}"#;
-    expect(
-        one.client
-            .put("/admin/loggers/kafka_client?scope=cluster", Some(level))
-            .await,
-        204,
-    );
-    let set = async || match other.client.get("/admin/loggers/kafka_client").await.json()["level"]
-        .as_str()
-    {
-        Some("DEBUG") => Ok(()),
-        level => Err(format!("{level:?}")),
+    let path = "/admin/loggers/kafka_client?scope=cluster";
+    expect(one.client.put(path, Some(level)).await, 204);
+    let set = async || {
+        let logger = other.client.get("/admin/loggers/kafka_client").await.json();
+        match logger["level"].as_str() {
+            Some("DEBUG") => Ok(()),
+            level => Err(format!("{level:?}")),
+        }
     };
     eventually("the level on the other worker", COPIED, set)
         .await
         .expect("told");
-    expect(
-        other
-            .settled("PUT", "/connectors/a%2D%3Eb/stop", None)
-            .await,
-        204,
-    );
-    expect(
-        one.settled("DELETE", "/connectors/a%2D%3Eb/offsets", None)
-            .await,
-        200,
-    );
-    expect(
-        one.settled("DELETE", "/connectors/a%2D%3Eb", None).await,
-        204,
-    );
+    let path = |end: &str| format!("/connectors/{LINK}{end}");
+    expect(other.settled("PUT", &path("/stop"), None).await, 204);
+    expect(one.settled("DELETE", &path("/offsets"), None).await, 200);
+    expect(one.settled("DELETE", &path(""), None).await, 204);
     for member in members {
-        let gone = async || match member
-            .client
-            .get("/connectors/a%2D%3Eb/status")
-            .await
-            .status
-        {
+        let gone = async || match member.client.get(&path("/status")).await.status {
             404 => Ok(()),
             status => Err(status),
         };
@@ -348,6 +266,68 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     for member in members {
         member.process.terminate().expect("it runs");
         let ended = member.process.wait(COPIED).await.expect("it ends");
-        assert_eq!(ended.code(), Some(0), "{}", member.process.lines().tail(60));
+        let log = member.process.lines().tail(60);
+        assert_eq!(ended.code(), Some(0), "{log}");
+    }
+}
+
+/// `a->b`, in a path.
+const LINK: &str = "a%2D%3Eb";
+
+async fn restarts(member: &Member) {
+    let path = |end: &str| format!("/connectors/{LINK}{end}");
+    expect(member.client.get(&path("")).await, 200);
+    expect(member.client.get("/health").await, 200);
+    let config = member.client.get(&path("/config")).await.json();
+    assert_eq!(config["name"], "a->b");
+    for task in 0..2 {
+        let restart = path(&format!("/tasks/{task}/restart"));
+        expect(member.settled("POST", &restart, None).await, 204);
+    }
+    expect(member.settled("POST", &path("/restart"), None).await, 204);
+    let all = path("/restart?includeTasks=true&onlyFailed=false");
+    let answer = expect(member.settled("POST", &all, None).await, 202).json();
+    assert_eq!(answer["tasks"][1]["state"], "RESTARTING", "{answer}");
+}
+
+/// The other one says so when it must not pass a request on.
+async fn only_the_leader_deletes(members: [&Member; 2]) {
+    let mut leaders = 0;
+    for member in members {
+        let answer = member.client.delete("/connectors/nope?forward=false").await;
+        match answer.status {
+            404 => leaders += 1,
+            409 => assert_eq!(
+                answer.error(),
+                "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+            ),
+            _ => panic!("{answer:?}"),
+        }
+        let answer = member.settled("DELETE", "/connectors/nope", None).await;
+        assert_eq!(answer.error(), "Connector nope not found");
+    }
+    assert_eq!(leaders, 1);
+}
+
+async fn requests_between_workers_are_signed(members: [&Member; 2]) {
+    for member in members {
+        let path = format!("/connectors/{LINK}/tasks");
+        let answer = member.client.post(&path, Some("[]")).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            answer.error(),
+            "Internal request missing required signature"
+        );
+        let headers = [
+            ("X-Connect-Authorization", "AAAA"),
+            ("X-Connect-Request-Signature-Algorithm", "HmacSHA256"),
+        ];
+        let path = format!("/connectors/{LINK}/fence");
+        let answer = member.client.with("PUT", &path, &headers, None).await;
+        assert_eq!(answer.status, 403);
+        assert_eq!(
+            answer.error(),
+            "Internal request contained invalid signature."
+        );
     }
 }

@@ -41,6 +41,15 @@ pub(crate) async fn pair(
         .expect("shared clusters")
 }
 
+/// The same from the second version to the default one and the other way round, both at once: each of them is the source
+/// once, and once the destination.
+pub(crate) async fn both_directions(
+    test: impl AsyncFn(&'static KafkaCluster, &'static KafkaCluster),
+) {
+    let (old, new) = pair(OLD, NEW).await;
+    tokio::join!(test(old, new), test(new, old));
+}
+
 /// A bootstrap list as it is in real life.
 pub(crate) fn bootstrap(cluster: &KafkaCluster) -> String {
     format!("{DEAD},{}", cluster.proxied_bootstrap())

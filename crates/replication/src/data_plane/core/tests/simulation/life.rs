@@ -3,6 +3,7 @@
 mod answers;
 mod compare;
 mod places;
+mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::data_plane::core::{
 };
 use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
+use crate::data_plane::transaction::{Step, StepOutcome};
 use crate::offset_map::Segment;
 use crate::position::Position;
 use crate::position_store::StoreEntry;
@@ -41,6 +43,10 @@ pub(super) enum Plant {
     MarkersAgain,
     /// After a doubt the destination's end is read once.
     OneReading,
+    /// A partition that begins anew goes on behind what it had read before.
+    ForgetRewind,
+    /// What is sent again has the epoch that a broker refused.
+    KeepEpoch,
 }
 
 /// Sent and not answered, with the answer once the broker has it.
@@ -63,6 +69,8 @@ struct Open {
     lanes: BTreeMap<NodeId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
     fills: Vec<places::Fill>,
+    /// With the outcome, once the coordinator has decided.
+    step: Option<(Step, Option<StepOutcome>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +81,7 @@ struct Kept {
 
 pub(super) struct Life {
     random: SmallRng,
+    restarts: SmallRng,
     plant: Plant,
     now: Instant,
     core: Core,
@@ -85,6 +94,9 @@ pub(super) struct Life {
     /// Requests of ended connections that a broker has already taken up.
     late: Vec<(NodeId, ProduceRequest)>,
     late_fills: Vec<FillOrder>,
+    late_commits: Vec<transactions::LateCommit>,
+    /// Where batches and positions are written in transactions.
+    coordinator: Option<transactions::Coordinator>,
     /// Whether records keep their offsets, and whether brokers forget who wrote.
     places: bool,
     forgets: bool,
@@ -99,6 +111,7 @@ pub(super) struct Life {
 /// What happened in a life.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
+    pub(super) steps: u64,
     pub(super) crashes: u64,
     pub(super) cuts: u64,
     /// Batches that were found in the destination's log.
@@ -121,6 +134,7 @@ pub(super) struct Tally {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.landed += other.landed;
@@ -186,12 +200,14 @@ impl Life {
             on_refused,
             on_gap,
             on_recreate: OnRecreate::Stop,
+            levels: Default::default(),
             offsets: Default::default(),
             grants: Default::default(),
             settle: Duration::from_secs(5),
         };
         let mut life = Self {
             random,
+            restarts: SmallRng::seed_from_u64(!seed),
             plant,
             now: Instant::now(),
             core: Core::new(settings),
@@ -202,6 +218,8 @@ impl Life {
             kept: vec![Kept::default(); partitions],
             late: Vec::new(),
             late_fills: Vec::new(),
+            late_commits: Vec::new(),
+            coordinator: None,
             places: false,
             forgets: false,
             next_producer: 1,
@@ -255,6 +273,7 @@ impl Life {
         for _ in 0..steps {
             self.hand_out();
             self.step();
+            self.tally.steps += 1;
             if let Some(found) = self.found.take() {
                 return Err(found);
             }
@@ -300,8 +319,10 @@ impl Life {
             }
             self.open.fetches.insert(node, order);
         }
+        self.take_step();
         while let Some((node, tag, request)) = self.core.next_produce() {
             self.check_request(&request);
+            self.check_announced(&request);
             let answer = None;
             let lane = self.open.lanes.entry(node).or_default();
             lane.push_back(Sent {
@@ -319,6 +340,7 @@ impl Life {
             self.open.establish.extend(orders);
         }
         self.open.establish.sort_by_key(|(order, _)| order.index);
+        self.take_step();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -346,12 +368,14 @@ impl Life {
             }
             15..33 => self.answer_fetch(),
             33..48 => {
+                self.execute_step();
                 self.execute_fill();
                 for _ in 0..self.random.random_range(1..5) {
                     self.execute();
                 }
             }
             48..62 => {
+                self.answer_step();
                 self.answer_fill();
                 for _ in 0..self.random.random_range(1..5) {
                     self.answer_call();
@@ -376,12 +400,18 @@ impl Life {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
             2 if self.forgets => self.destinations[at].forget(),
-            2 if self.random.random_bool(0.5) => self.destinations[at].fence(),
+            2 if self.coordinator.is_none() && self.random.random_bool(0.5) => {
+                self.destinations[at].fence();
+            }
             2 if self.places => {}
+            2 if self.coordinator.is_some() && self.random.random_bool(0.5) => self.cut_step(),
             2 => self.destinations[at].write_foreign(),
             3 if self.places => self.cut_fill(),
             3..6 => self.cut(),
-            6 => self.land_late(),
+            6 => {
+                self.land_commit();
+                self.land_late();
+            }
             7 => {
                 if let Some(node) = self.some_fetch() {
                     self.open.fetches.remove(&node);
@@ -430,12 +460,21 @@ impl Life {
             // Longer than a request lives behind its connection.
             self.land_all();
         }
+        // Somebody restarts a task. Dice of their own keep all other lives as they were.
+        if self.plant == Plant::Nothing && self.restarts.random_bool(0.3) {
+            let at = self.restarts.random_range(0..self.sources.len());
+            self.core.begin_again(&[source(at)].into());
+        }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);
         self.core.on_time(self.now);
     }
 
     fn store(&mut self, all: bool) {
+        if self.coordinator.is_some() {
+            self.core.flush_transaction();
+            return;
+        }
         let mut entries = self.core.take_positions(all);
         for entry in &mut entries {
             if self.plant == Plant::StoreAhead {
@@ -499,11 +538,13 @@ impl Life {
             }
         }
         self.crash_fills();
+        self.crash_step();
         self.land_before_cleaning();
         self.tally.crashes += 1;
         self.count_totals();
         self.open = Open::default();
         self.core = Core::new(self.core.settings.clone());
+        self.begin_transacting();
         self.assign();
     }
 
@@ -538,7 +579,9 @@ impl Life {
             self.answer_fetch();
             self.execute_faithfully();
             self.execute_fill();
+            self.execute_step();
             self.answer_call();
+            self.answer_step();
             self.answer_fill();
             self.stored();
             self.pass_time();
@@ -559,7 +602,8 @@ impl Life {
                 matches!(status.state, State::Stopped(_))
                     || status.position >= Some(log.last_batch_end())
             });
-            if done && !self.core.has_open_calls() && !self.core.is_storing() {
+            let settled = self.core.is_settled() && self.open.step.is_none();
+            if done && settled && !self.core.has_open_calls() && !self.core.is_storing() {
                 return Ok(());
             }
         }

@@ -1,0 +1,90 @@
+//! Tells the room that finds out health what the data planes of a link say of their partitions.
+
+use std::sync::Arc;
+
+use config::link::LinkConfig;
+use config::worker::WorkerConfig;
+use lifecycle::Scope;
+use tokio::sync::watch;
+
+use crate::data_plane::{Handle, PartitionStatus, Snapshot, State};
+use crate::health::{Condition, Health, HealthHandle, HealthOptions, Reported};
+use crate::metadata_sync::Round;
+
+/// What is listened to.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    pub(super) local: Handle,
+    pub(super) others: watch::Receiver<Vec<Handle>>,
+    pub(super) rounds: watch::Receiver<(Arc<Round>, usize)>,
+}
+
+impl Heard {
+    pub(super) fn new(
+        local: Handle,
+        others: watch::Receiver<Vec<Handle>>,
+        rounds: watch::Receiver<(Arc<Round>, usize)>,
+    ) -> Self {
+        Self {
+            local,
+            others,
+            rounds,
+        }
+    }
+
+    fn look(&self) -> (Vec<Reported>, Option<String>) {
+        let mut reported = Vec::new();
+        let mut trouble = self.rounds.borrow().0.trouble.clone();
+        let mut add = |stream: usize, snapshot: &Snapshot| {
+            let partitions = snapshot.partitions.iter();
+            reported.extend(partitions.map(|partition| told(stream, partition)));
+            trouble = trouble.take().or_else(|| snapshot.store_trouble.clone());
+        };
+        add(0, &self.local.status());
+        for (number, other) in self.others.borrow().iter().enumerate() {
+            add(number + 1, &other.status());
+        }
+        (reported, trouble)
+    }
+}
+
+fn told(stream: usize, partition: &PartitionStatus) -> Reported {
+    let condition = match &partition.state {
+        State::Starting => Condition::Starting,
+        State::Running => Condition::Active,
+        State::Waiting(trouble) => Condition::Retrying(trouble.clone()),
+        State::Stopped(stop) => Condition::Stopped {
+            state: stop.state,
+            reason: stop.reason.clone(),
+        },
+    };
+    Reported {
+        source: partition.source.clone(),
+        destination: partition.destination.clone(),
+        stream,
+        condition,
+        progress: partition.position,
+        copied: (partition.totals.records, partition.totals.bytes),
+        oldest_ms: partition.oldest_ms,
+    }
+}
+
+/// Health of a link, to be run beside it.
+pub(super) fn of(
+    config: &LinkConfig,
+    worker: &WorkerConfig,
+    heard: Heard,
+    scope: &Scope,
+) -> (Health, HealthHandle) {
+    let options = HealthOptions {
+        link: config.name.clone(),
+        source: config.source.clone(),
+        destination: config.destination.clone(),
+        interval: worker.health_interval,
+        max_age: worker.health_max_age,
+        stall: config.health.stall,
+        objective: config.health.objective,
+        look: Box::new(move || heard.look()),
+    };
+    Health::new(options, scope)
+}
