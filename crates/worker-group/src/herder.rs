@@ -22,8 +22,6 @@ mod instances;
 mod lead;
 mod shares;
 mod show;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

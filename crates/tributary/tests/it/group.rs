@@ -52,6 +52,23 @@ impl Group {
         Self { name, lines }
     }
 
+    /// The group's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Starts a worker that ends by itself; what it said.
+    pub(crate) async fn fails(&self) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("worker.properties");
+        std::fs::write(&file, &self.lines).expect("written");
+        let arguments = ["distributed".to_owned(), file.display().to_string()];
+        let process = program(&arguments);
+        let ended = process.wait(COPIED).await.expect("it ends");
+        assert_eq!(ended.code(), Some(1));
+        process.text(test_support::managed_process::Stream::Error)
+    }
+
     /// Starts one more worker.
     pub(crate) async fn member(&self) -> Member {
         let folder = tempfile::tempdir().expect("a folder");
@@ -78,7 +95,7 @@ impl Member {
     }
 
     /// What it says of its group.
-    async fn group(&self) -> Value {
+    pub(crate) async fn group(&self) -> Value {
         self.client.get("/").await.json()["tributary_group"].clone()
     }
 

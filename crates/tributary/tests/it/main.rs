@@ -26,6 +26,7 @@ mod damage;
 mod encoded_batches;
 mod fidelity;
 mod group;
+mod group_faults;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

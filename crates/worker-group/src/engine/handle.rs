@@ -278,7 +278,7 @@ impl Handle {
         let Some(class) = config.get("connector.class").and_then(Option::as_deref) else {
             return Err(Refusal::bad(format!(
                 "Connector config {} contains no connector type",
-                java_config(config)
+                validate::java_map(config)
             )));
         };
         plugin::find(class.trim())
@@ -588,21 +588,4 @@ impl Handle {
         self.ask(move |core| core.loggers.set(&name, &level))
             .await?
     }
-}
-
-/// A configuration as Java prints a map.
-fn java_config(config: &GivenConfig) -> String {
-    let entries: Vec<String> = config
-        .iter()
-        .map(|(key, value)| {
-            let secret = config::key::holds_secret(key);
-            let value = match value.as_deref() {
-                Some(_) if secret => "[hidden]",
-                Some(value) => value,
-                None => "null",
-            };
-            format!("{key}={value}")
-        })
-        .collect();
-    format!("{{{}}}", entries.join(", "))
 }

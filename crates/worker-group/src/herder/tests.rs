@@ -1,1 +1,0 @@
-//! A herder whose topics, coordinator and links are played.
