@@ -27,6 +27,8 @@ mod encoded_batches;
 mod fault_brokers;
 mod fault_states;
 mod fidelity;
+mod group;
+mod group_faults;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

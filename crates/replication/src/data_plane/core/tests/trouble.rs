@@ -393,27 +393,6 @@ fn a_source_leader_that_moved_is_compared_before_it_is_read() {
 }
 
 #[test]
-fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader() {
-    let mut scene = Scene::running();
-    let place = |node, epoch| Place {
-        leader: Leader {
-            node: NodeId(node),
-            epoch,
-        },
-        topic_id: SOURCE_ID,
-    };
-    for (node, epoch) in [(2, 5), (1, 4)] {
-        scene.places.insert(source(0), place(node, epoch));
-        scene.core.look_again(&"s".into());
-        scene.pass_and_settle();
-        scene.pass_and_settle();
-        let leader = scene.partition(0).leader.expect("looked up");
-        assert_eq!((leader.node, leader.epoch), (NodeId(2), 5));
-        assert!(scene.is_running(0));
-    }
-}
-
-#[test]
 fn a_fetch_that_is_refused_again_and_again_is_asked_once_per_look_up() {
     let mut scene = Scene::with(settings(), 2);
     for _ in 0..5 {
