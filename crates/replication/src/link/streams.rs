@@ -104,7 +104,11 @@ impl StreamMaker {
                 }
             }
         };
-        let mut stored = store.load(&config.name, style.clone()).await?;
+        let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        let ownership = ownership.map(|ownership| {
+            let has_predecessor = ownership.has_predecessor(&texts);
+            (ownership, has_predecessor)
+        });
         let writes = self.part.task().is_some();
         if writes && transactions.is_none() && were_transactional(&stored) {
             // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.

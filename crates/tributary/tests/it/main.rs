@@ -34,6 +34,7 @@ mod matrix;
 mod memory;
 mod mirror_maker;
 mod obstacle;
+mod odd_topics;
 mod offsets;
 mod offsets_choice;
 mod offsets_faults;
