@@ -21,7 +21,7 @@ use super::{LinkError, LinkPart, follow, key_style, open_store};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
-use crate::position_store::{FileStore, StoredLink};
+use crate::position_store::{FileStore, Ownership, StoredLink};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
@@ -78,6 +78,15 @@ impl StreamMaker {
         origins.map(Some).map_err(LinkError::Origins)
     }
 
+    /// The claim of what this process copies of a stream; nothing where it writes no records.
+    async fn claim(&self, stream: &str) -> Result<Option<Ownership>, LinkError> {
+        let Some(name) = self.part.name(stream) else {
+            return Ok(None);
+        };
+        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        Ok(store.claim(&name).await?)
+    }
+
     /// A data plane for a stream. Its producers of before are registered then.
     pub(super) async fn make(
         &self,
@@ -96,17 +105,13 @@ impl StreamMaker {
         let transactions = self.transactions(stream).await?;
         let ownership = match transactions {
             Some(_) => None,
-            None => {
-                let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
-                match self.part.name(&config.name) {
-                    Some(name) => store.claim(&name).await?,
-                    None => None,
-                }
-            }
+            None => self.claim(&config.name).await?,
         };
         let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        // Partitions of a task may come from a task of another number, whose claim has another name.
+        let is_part = !matches!(self.part, LinkPart::Whole);
         let ownership = ownership.map(|ownership| {
-            let has_predecessor = ownership.has_predecessor(&texts);
+            let has_predecessor = is_part || ownership.has_predecessor(&texts);
             (ownership, has_predecessor)
         });
         let writes = self.part.task().is_some();
