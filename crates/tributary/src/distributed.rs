@@ -76,6 +76,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         return None;
     };
     let rest = Rest::open(&worker.rest).await?;
+    if rest.is_reached_by_tls() {
+        output::error(
+            "workers of a group pass requests on to each other over http, and this one would be known by https only: add \
+             a listener for http, which other workers reach, or set rest.advertised.listener=http",
+        );
+        return None;
+    }
     let worker_id = rest.worker_id();
     let host = LinkHost::new(
         worker.clone(),

@@ -69,6 +69,13 @@ impl Rest {
         format!("{host}:{}", config.advertised_port.unwrap_or(port))
     }
 
+    /// Whether other workers would have to speak TLS to this one.
+    pub(crate) fn is_reached_by_tls(&self) -> bool {
+        let mut own = self.bound.addresses().iter().filter(|one| !one.admin);
+        let is_plain = own.any(|one| !one.https);
+        self.config.advertised_https.unwrap_or(!is_plain)
+    }
+
     /// Says where it listens, and whether that is a danger.
     pub(crate) fn announce(&self) {
         for address in self.bound.addresses() {

@@ -232,7 +232,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.unsync.backoff.ms",
         Number(0, INT),
         Some("300000"),
-        Implemented,
+        NotYet("a worker that is behind stays in the group and keeps reading"),
         "pause after that failed",
     )
     .low(),
