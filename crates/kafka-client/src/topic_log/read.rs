@@ -18,12 +18,9 @@ use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
 
 use super::write::partition_of;
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
-
-/// Bytes of one fetch while reading the topic.
-const FETCH_BYTES: i32 = 1024 * 1024;
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -187,7 +184,7 @@ impl TopicLog {
         }
     }
 
-    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+    pub(super) fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
         TopicLogError::Unreadable {
             topic: self.topic.clone(),
             partition,
