@@ -517,7 +517,7 @@ mod tests {
             .position(|line| line == "ATTENTION")
             .expect("attention");
         for line in &lines[..end - 1] {
-            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(line.chars().count() <= columns::WIDTH, "{line}");
         }
         assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
         assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);
