@@ -312,7 +312,9 @@ mod tests {
         assert_eq!(with(ProduceOutcome::Appended), [0]);
         assert_eq!(
             with(ProduceOutcome::NotAppended),
-            [2, 10, 17, 18, 19, 21, 29, 31, 32, 35, 43, 49, 53, 76, 87]
+            [
+                2, 10, 17, 18, 19, 21, 29, 31, 32, 35, 43, 49, 51, 53, 76, 87
+            ]
         );
         assert_eq!(with(ProduceOutcome::OutOfStep), [45, 46, 47, 48, 59, 90]);
     }

@@ -321,6 +321,12 @@ fn cost(padding: i64, facts: &Facts) -> String {
 mod tests {
     use super::*;
 
+    const ONLY_COMPACTED: Topic = Topic {
+        compacted: true,
+        deletes: false,
+        refuses_old: false,
+    };
+
     fn facts() -> Facts {
         Facts {
             shared: false,
@@ -468,10 +474,7 @@ mod tests {
             ),
             (
                 Facts {
-                    topic: Topic {
-                        compacted: true,
-                        ..Topic::default()
-                    },
+                    topic: ONLY_COMPACTED,
                     rights: Rights {
                         alter_configs: Some(false),
                         ..rights

@@ -242,6 +242,7 @@ fn schemas() -> Value {
     let text = || json!({"type": "string"});
     let maybe = || json!({"type": ["string", "null"]});
     let number = || json!({"type": "integer"});
+    let maybe_number = || json!({"type": ["integer", "null"]});
     let boolean = || json!({"type": "boolean"});
     let list = |schema: Value| json!({"type": "array", "items": schema});
     let choice = |values: &[&str]| json!({"type": "string", "enum": values});
@@ -266,7 +267,14 @@ fn schemas() -> Value {
         "TaskState": object(&[("id", number()), ("state", choice(&states)), ("worker_id", text()), ("trace?", text())]),
         "Replication": object(&[
             ("partitions", number()), ("running", number()), ("starting", number()), ("waiting", number()),
-            ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("trouble", list(text())),
+            ("stopped", number()), ("lag", maybe_number()),
+            ("health", choice(&["HEALTHY", "CATCHING_UP", "DEGRADED", "FAILED", "UNKNOWN", ""])), ("health_reason", text()),
+            ("lag_detail", json!({"oneOf": [reference("LagDetail"), {"type": "null"}]})),
+            ("states", json!({"type": "object", "additionalProperties": number()})), ("trouble", list(text())),
+        ]),
+        "LagDetail": object(&[
+            ("known", boolean()), ("records", maybe_number()), ("seconds", json!({"type": "number"})), ("bytes", number()),
+            ("seconds_basis", text()), ("age_seconds", json!({"type": ["number", "null"]})),
         ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),

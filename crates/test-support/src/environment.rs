@@ -45,6 +45,15 @@ pub(crate) fn seconds() -> Option<usize> {
     number(SECONDS)
 }
 
+/// The program to test in place of the one that Cargo has built with the tests, from the workspace's root.
+const PROGRAM: &str = "TRIBUTARY_TEST_PROGRAM";
+
+/// The program that is to be tested, if one was named.
+pub(crate) fn tested_program() -> Option<PathBuf> {
+    let path = std::env::var_os(PROGRAM).filter(|path| !path.is_empty())?;
+    Some(workspace_root()?.join(path))
+}
+
 fn number(name: &str) -> Option<usize> {
     std::env::var(name).ok()?.parse().ok()
 }

@@ -68,3 +68,10 @@ pub fn links(usual: usize) -> usize {
 pub fn seconds(usual: usize) -> usize {
     crate::environment::seconds().unwrap_or(usual)
 }
+
+/// The program that is tested: `TRIBUTARY_TEST_PROGRAM`, from the workspace's root, for figures of a release build, or the
+/// one that was built with the tests.
+#[must_use]
+pub fn program(built: &std::path::Path) -> std::path::PathBuf {
+    crate::environment::tested_program().unwrap_or_else(|| built.to_owned())
+}

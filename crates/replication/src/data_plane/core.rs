@@ -347,8 +347,8 @@ impl Core {
         if !reads {
             return;
         }
-        let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
-        if !usable || !self.owner.is_sure() {
+        let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
+        if !sound || !self.owner.is_sure() {
             // It is looked at again when it is known what is stored, and whose it is.
             if !self.stop_if_fenced(located.index) {
                 self.stop_if_lost(located.index);

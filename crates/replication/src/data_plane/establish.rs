@@ -13,6 +13,7 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
+mod adoption;
 mod ask;
 mod evidence;
 mod preserve;

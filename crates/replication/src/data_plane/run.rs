@@ -58,6 +58,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
 const PAUSED: Duration = Duration::from_secs(4);
+/// One after which it is asked whether another one has.
+const BRIEFLY_PAUSED: Duration = Duration::from_millis(1500);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -86,8 +88,8 @@ pub struct Options {
     pub shared: bool,
     /// How it writes in transactions, where it does.
     pub transactions: Option<Transactions>,
-    /// The claim of this process, where there is one.
-    pub ownership: Option<Ownership>,
+    /// The claim of this process, where there is one, and whether the process before it may not have noticed yet.
+    pub ownership: Option<(Ownership, bool)>,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -203,8 +205,8 @@ impl DataPlane {
             transactions: options.transactions,
         };
         let store = keeper.start(&mut core, &events, &scope);
-        let question = options.ownership.map(|ownership| {
-            core.guard();
+        let question = options.ownership.map(|(ownership, has_predecessor)| {
+            core.guard(has_predecessor);
             owning::start(ownership, &events, &scope)
         });
         let plane = Self {
@@ -264,8 +266,11 @@ impl DataPlane {
         let mut looked = Instant::now();
         let outcome = loop {
             let now = Instant::now();
-            if now.saturating_duration_since(looked) > PAUSED {
+            let pause = now.saturating_duration_since(looked);
+            if pause > PAUSED {
                 self.core.was_paused(now);
+            } else if pause > BRIEFLY_PAUSED {
+                self.core.doubt_ownership();
             }
             looked = now;
             self.hand_out();
@@ -335,6 +340,7 @@ impl DataPlane {
             );
         }
         self.publish();
+        self.release().await;
         // Nothing of the rest is worth waiting for: connections are simply closed.
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "data plane stopped");

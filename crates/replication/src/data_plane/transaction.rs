@@ -92,7 +92,8 @@ pub(crate) struct Transaction {
     announcing: Vec<TopicPartition>,
     announced: HashSet<TopicPartition>,
     to_announce: BTreeSet<TopicPartition>,
-    /// Whether a batch of it was acknowledged.
+    /// Whether a batch of it was sent, and whether one was acknowledged.
+    sent: bool,
     written: bool,
     /// Positions alone are to be stored.
     flush: bool,
@@ -108,6 +109,7 @@ impl Transaction {
             announcing: Vec::new(),
             announced: HashSet::new(),
             to_announce: BTreeSet::new(),
+            sent: false,
             written: false,
             flush: false,
             backoff: Backoff::seeded(Duration::from_millis(50), Duration::from_secs(5)),
@@ -124,9 +126,17 @@ impl Transaction {
         (self.plan.id.clone(), self.plan.version)
     }
 
-    /// Whether batches may be sent and partitions may begin.
+    /// Whether batches may be sent.
     pub(crate) fn is_usable(&self) -> bool {
         matches!(self.state, State::Idle | State::Open(_))
+    }
+
+    /// Whether partitions may begin: positions in memory are, or will be, what is stored.
+    pub(crate) fn is_sound(&self) -> bool {
+        match self.state {
+            State::Idle | State::Open(_) | State::Ending | State::Committing => true,
+            State::Spoilt { .. } | State::Renewing | State::Fenced(_) => false,
+        }
     }
 
     /// Why nothing is written any more.
@@ -155,6 +165,7 @@ impl Transaction {
             self.to_announce.insert(partition.clone());
             return false;
         }
+        self.sent = true;
         true
     }
 
@@ -203,7 +214,10 @@ impl Transaction {
     /// What is due. `drained` says that every batch that was sent has been answered, `waited_for` that a partition cannot
     /// go on before its position is stored.
     pub(crate) fn due(&mut self, now: Instant, drained: bool, waited_for: bool) -> Option<Due> {
-        if let State::Open(ends @ None) = &mut self.state {
+        if let State::Open(ends) = &mut self.state
+            // Announcing may take longer than a transaction does.
+            && (ends.is_none() || !self.sent)
+        {
             *ends = Some(now + self.plan.interval);
         }
         if self.busy {
@@ -290,6 +304,7 @@ impl Transaction {
         self.state = State::Idle;
         self.announced.clear();
         self.to_announce.clear();
+        self.sent = false;
         self.written = false;
         self.plan.writer = writer;
     }

@@ -100,7 +100,11 @@ impl StreamMaker {
                 store.claim(&config.name).await?
             }
         };
-        let mut stored = store.load(&config.name, style.clone()).await?;
+        let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        let ownership = ownership.map(|ownership| {
+            let has_predecessor = ownership.has_predecessor(&texts);
+            (ownership, has_predecessor)
+        });
         if transactions.is_none() && were_transactional(&stored) {
             // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.
             let mut before = self.transactional_producer(stream, Duration::from_secs(60));

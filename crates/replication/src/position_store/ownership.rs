@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ["<link>",{"owner":"process"}]   {"format":1,"process":"9f86d081884c7d65","since":1790000000000}
+//!                                  {"format":1,"process":"9f86d081884c7d65","released":true}   at an orderly end
 //! ```
 //!
 //! Whoever starts a link writes the record before it reads positions, and looks now and then whether a later one stands behind it.
@@ -13,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError};
 use serde_json::{Value, json};
+
+use super::StoredText;
 
 /// Version of the stored form.
 const FORMAT: u64 = 1;
@@ -51,6 +54,27 @@ impl Ownership {
         })
     }
 
+    /// Whether another process may still be writing, as far as the records of the store tell, of which the last of a key counts.
+    #[must_use]
+    pub fn has_predecessor(&self, texts: &[StoredText]) -> bool {
+        let claims = texts.iter().filter(|(key, _)| key.as_bytes() == self.key);
+        let others = claims.filter_map(|(_, value)| {
+            let claim = claim_of(value.as_deref()?.as_bytes())?;
+            (claim.process != self.process).then_some(claim)
+        });
+        others.last().is_some_and(|last| !last.released)
+    }
+
+    /// Gives the link back.
+    ///
+    /// # Errors
+    /// When that cannot be written; it is missed by nobody for long.
+    pub async fn release(&mut self, limit: Duration) -> Result<(), TopicLogError> {
+        let value = json!({"format": FORMAT, "process": self.process, "released": true});
+        let record: KeyValue = (self.key.clone(), Some(Bytes::from(value.to_string())));
+        self.log.write(std::slice::from_ref(&record), limit).await
+    }
+
     /// The process that has taken over since, if one has.
     ///
     /// # Errors
@@ -60,7 +84,10 @@ impl Ownership {
         let (records, end) = read.await?;
         let claims = records.iter().filter(|(key, _)| *key == self.key);
         let claims: Vec<String> = claims
-            .filter_map(|(_, value)| process_of(value.as_deref()?))
+            .filter_map(|(_, value)| claim_of(value.as_deref()?))
+            // What an earlier process gives back late was its own.
+            .filter(|claim| !claim.released)
+            .map(|claim| claim.process)
             .collect();
         self.seen = end;
         Ok(later(&self.process, &claims))
@@ -72,9 +99,17 @@ fn later(own: &str, claims: &[String]) -> Option<String> {
     claims.last().filter(|last| *last != own).cloned()
 }
 
-fn process_of(value: &[u8]) -> Option<String> {
+struct Claim {
+    process: String,
+    released: bool,
+}
+
+fn claim_of(value: &[u8]) -> Option<Claim> {
     let value: Value = serde_json::from_slice(value).ok()?;
-    Some(value.get("process")?.as_str()?.to_owned())
+    Some(Claim {
+        process: value.get("process")?.as_str()?.to_owned(),
+        released: value.get("released").is_some(),
+    })
 }
 
 #[cfg(test)]

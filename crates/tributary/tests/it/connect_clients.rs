@@ -31,7 +31,9 @@ async fn installed(libraries: Libraries) -> PathBuf {
 
 /// Runs a client to its end; what it said is shown where it failed.
 async fn succeeds(name: &str, program: PathBuf, arguments: &[String], worker: &Worker) -> String {
-    let spec = ProcessSpec::new(name, program).arguments(arguments);
+    let mut spec = ProcessSpec::new(name, program).arguments(arguments);
+    // Some keep notes where they run.
+    spec.directory = Some(worker.folder.path().to_owned());
     let process = ManagedProcess::start(spec).expect("it starts");
     let status = process.wait(LIMIT).await;
     let said = [Stream::Output, Stream::Error].map(|stream| process.lines().text(stream));

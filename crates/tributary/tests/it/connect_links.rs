@@ -74,6 +74,20 @@ async fn pause_resume_stop_and_restart_act_at_once_and_lose_nothing() {
         wait_for_offsets(&copy, EACH as i64 * (2 + round as i64)).await;
     }
     println!("slowest change of state: {slowest:.2} s");
+    // A task begins again in place: the link goes on.
+    let starts = || {
+        let log = worker.log();
+        let lines = log.lines();
+        lines
+            .filter(|line| line.contains("started") && line.contains("steered"))
+            .count()
+    };
+    let before = starts();
+    let restarted = client.post("/connectors/steered/tasks/0/restart", None);
+    expect(restarted.await, 204);
+    fill(source, &topic, 5).await;
+    wait_for_offsets(&copy, EACH as i64 * 6).await;
+    assert_eq!(starts(), before, "{}", worker.log());
     let verdict = compared(&committed(source, &topic), &copy).await;
     assert!(verdict.is_equal(), "{verdict:?}");
     // The tasks share the partitions.

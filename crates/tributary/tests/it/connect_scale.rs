@@ -1,6 +1,12 @@
 //! Many links in one worker, and one link with many topics: how long they take to start, what they weigh, and how fast
-//! the lists of the API are meanwhile. Every run does a small form; the figures of the large one are in
-//! docs/benchmark-results, with the command that makes them.
+//! the lists of the API are meanwhile. Every run does a small form. The large one, whose figures are in
+//! docs/benchmark-results:
+//!
+//! ```text
+//! cargo build --release -p tributary
+//! TRIBUTARY_TEST_PROGRAM=target/release/tributary TRIBUTARY_TEST_LINKS=1000 TRIBUTARY_TEST_TOPICS=5000 \
+//!   cargo test -p tributary --test it -- connect_scale --nocapture --test-threads 1
+//! ```
 
 use std::time::Duration;
 
@@ -15,9 +21,9 @@ use crate::connect_worker::{Worker, expect};
 use crate::support::{NEW, OLD, bootstrap, pair, unique};
 use crate::topics::send;
 
-/// A thousand is a matter of minutes: `TRIBUTARY_TEST_LINKS=1000`.
+/// Without `TRIBUTARY_TEST_LINKS`.
 const LINKS: usize = 25;
-/// Five thousand in the large form: `TRIBUTARY_TEST_TOPICS=5000`.
+/// Without `TRIBUTARY_TEST_TOPICS`.
 const TOPICS: usize = 200;
 /// How many topics have records.
 const FILLED: usize = 10;

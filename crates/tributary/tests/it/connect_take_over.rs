@@ -58,8 +58,10 @@ async fn keys(cluster: &KafkaCluster, topic: &str, connector: &str) -> BTreeSet<
     let all = records.values().flatten();
     let keys = all.filter_map(|record| String::from_utf8(record.key.clone()?.to_vec()).ok());
     let own = format!("[\"{connector}\",{{");
-    keys.filter(|key| key.starts_with(&own) && key.contains("\"topic\""))
-        .collect()
+    keys.filter(|key| {
+        key.starts_with(&own) && key.contains("\"topic\"") && !key.contains("\"runs\"")
+    })
+    .collect()
 }
 
 /// A worker that keeps positions in a topic.

@@ -1,7 +1,7 @@
 //! Listeners with TLS, asked by curl: who is trusted gets in, who has to show a certificate and has none does not, and
 //! certificates that are replaced hold for the next connection.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use test_support::certificates::{Authority, STORE_PASSWORD, StoreForm, key_store};
@@ -55,139 +55,167 @@ fn secure(worker: &Worker) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn listeners_with_tls_let_in_whom_they_know_and_take_new_certificates() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = folder.path().to_owned();
-    let servers = Authority::new("servers").expect("an authority");
-    let clients = Authority::new("clients").expect("an authority");
-    let strangers = Authority::new("strangers").expect("an authority");
-    let issue = |authority: &Authority, name: &str| {
-        let issued = authority.issue(name, &["127.0.0.1", "localhost"]);
-        issued.expect("a certificate").pem()
-    };
-    let known = write(&at, "servers.pem", servers.certificate());
-    let later = write(&at, "strangers.pem", strangers.certificate());
-    let trusted = write(&at, "clients.pem", clients.certificate());
-    let own = write(&at, "worker.pem", &issue(&servers, "worker"));
-    let ours = write(&at, "ann.pem", &issue(&clients, "ann"));
-    let foreign = write(&at, "eve.pem", &issue(&strangers, "eve"));
-    let text = format!(
-        "listeners=http://127.0.0.1:0,https://127.0.0.1:0\nadmin.listeners=https://127.0.0.1:0\n\
-         rest.advertised.listener=https\nrest.advertised.host.name=worker.example\n\
-         bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename={}\n\
-         listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
-         listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\nssl.truststore.location={trusted}\n\
-         ssl.client.auth=requested\n",
-        at.join("positions").display()
-    );
-    let worker = Worker::of_files(folder, &text, &[]).await;
-    let [main, admin] = secure(&worker).try_into().expect("two listeners");
-    let url = format!("https://{main}/connectors");
+/// A worker with two listeners with TLS, and what its callers show and trust.
+struct Scene {
+    worker: Worker,
+    folder: PathBuf,
+    /// Addresses of the listener for clients, which have to show a certificate, and of that for administration, where
+    /// they may.
+    main: String,
+    admin: String,
+    strangers: Authority,
+    /// Files: who issued the worker's certificate, who issues the next, a client's, a stranger's.
+    known: String,
+    later: String,
+    ours: String,
+    foreign: String,
+}
 
-    let in_order = curl(&["--cacert", &known, "--cert", &ours, &url]).await;
-    assert_eq!(in_order.status, 200, "{in_order:?}");
-    for (name, arguments) in [
-        ("no certificate", vec!["--cacert", &known, &url]),
-        (
-            "a stranger's",
-            vec!["--cacert", &known, "--cert", &foreign, &url],
-        ),
-        (
-            "an unknown server",
-            vec!["--cacert", &later, "--cert", &ours, &url],
-        ),
-        (
-            "the oldest TLS",
-            vec![
-                "--cacert",
-                &known,
-                "--cert",
-                &ours,
-                "--tls-max",
-                "1.1",
-                &url,
-            ],
-        ),
-    ] {
-        let refused = curl(&arguments).await;
-        assert!(
-            refused.status == 0 && refused.code != Some(0),
-            "{name}: {refused:?}"
+fn issue(authority: &Authority, name: &str) -> String {
+    let issued = authority.issue(name, &["127.0.0.1", "localhost"]);
+    issued.expect("a certificate").pem()
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path().to_owned();
+        let [servers, clients, strangers] = ["servers", "clients", "strangers"]
+            .map(|name| Authority::new(name).expect("an authority"));
+        let trusted = write(&at, "clients.pem", clients.certificate());
+        let own = write(&at, "worker.pem", &issue(&servers, "worker"));
+        let text = format!(
+            "listeners=http://127.0.0.1:0,https://127.0.0.1:0\nadmin.listeners=https://127.0.0.1:0\n\
+             rest.advertised.listener=https\nrest.advertised.host.name=worker.example\n\
+             bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename={}\n\
+             listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
+             listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\nssl.truststore.location={trusted}\n\
+             ssl.client.auth=requested\n",
+            at.join("positions").display()
+        );
+        let worker = Worker::of_files(folder, &text, &[]).await;
+        let [main, admin] = secure(&worker).try_into().expect("two listeners");
+        Self {
+            worker,
+            main,
+            admin,
+            known: write(&at, "servers.pem", servers.certificate()),
+            later: write(&at, "strangers.pem", strangers.certificate()),
+            ours: write(&at, "ann.pem", &issue(&clients, "ann")),
+            foreign: write(&at, "eve.pem", &issue(&strangers, "eve")),
+            strangers,
+            folder: at,
+        }
+    }
+
+    /// What curl is told that trusts the worker, and shows this certificate.
+    fn with<'a>(&'a self, certificate: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let shown = ["--cacert", &self.known, "--cert", certificate];
+        [&shown, more].concat()
+    }
+
+    async fn lets_in_whom_it_knows(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        for more in [vec![&*url], vec!["--tls-max", "1.2", &url]] {
+            let said = curl(&self.with(&self.ours, &more)).await;
+            assert_eq!(said.status, 200, "{said:?}");
+        }
+        let other = ["--cacert", &self.later, "--cert", &self.ours, &url];
+        for (name, arguments) in [
+            ("no certificate", vec!["--cacert", &self.known, &url]),
+            ("a stranger's", self.with(&self.foreign, &[&url])),
+            ("an unknown server", other.to_vec()),
+            (
+                "the oldest TLS",
+                self.with(&self.ours, &["--tls-max", "1.1", &url]),
+            ),
+        ] {
+            let refused = curl(&arguments).await;
+            assert!(
+                refused.status == 0 && refused.code != Some(0),
+                "{name}: {refused:?}"
+            );
+        }
+        // Plain HTTP on it is no request, and does it no harm.
+        let plain = curl(&[&format!("http://{}/connectors", self.main)]).await;
+        assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
+    }
+
+    /// A place is told as it was asked for, and the worker by the listener that is advertised.
+    async fn tells_where_things_are(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        let body = r#"{"name":"c","config":{"connector.class":"MirrorSource","source.cluster.alias":"A","topics":"t",
+                       "source.cluster.bootstrap.servers":"127.0.0.1:2"},"initial_state":"PAUSED"}"#;
+        let json = "Content-Type: application/json";
+        let request = ["--header", json, "--data", body, &url];
+        let made = curl(&self.with(&self.ours, &request)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        assert!(made.text.contains(&format!("{url}/c")), "{made:?}");
+        let status = self.worker.client.get("/connectors/c/status").await.json();
+        let (_, port) = self.main.rsplit_once(':').expect("a port");
+        assert_eq!(
+            status["connector"]["worker_id"],
+            format!("worker.example:{port}")
         );
     }
-    let old = curl(&[
-        "--cacert",
-        &known,
-        "--cert",
-        &ours,
-        "--tls-max",
-        "1.2",
-        &url,
-    ])
-    .await;
-    assert_eq!(old.status, 200, "{old:?}");
 
-    // A place is told as it was asked for, and the worker by the listener that is advertised.
-    let body = r#"{"name":"c","config":{"connector.class":"MirrorSource","source.cluster.alias":"A","topics":"t",
-                   "source.cluster.bootstrap.servers":"127.0.0.1:2"},"initial_state":"PAUSED"}"#;
-    let json = "Content-Type: application/json";
-    let made = curl(&[
-        "--cacert", &known, "--cert", &ours, "--header", json, "--data", body, &url,
-    ])
-    .await;
-    assert_eq!(made.status, 201, "{made:?}");
-    assert!(
-        made.text.contains(&format!("https://{main}/connectors/c")),
-        "{made:?}"
-    );
-    let status = worker.client.get("/connectors/c/status").await.json();
-    let (_, port) = main.rsplit_once(':').expect("a port");
-    assert_eq!(
-        status["connector"]["worker_id"],
-        format!("worker.example:{port}")
-    );
-
-    // Administration has its own listener, with the worker's TLS: a certificate may be missing, not be a stranger's.
-    let loggers = format!("https://{admin}/admin/loggers");
-    for (arguments, status) in [
-        (vec!["--cacert", &known, &loggers], 200),
-        (vec!["--cacert", &known, "--cert", &ours, &loggers], 200),
-        (vec!["--cacert", &known, "--cert", &foreign, &loggers], 0),
-    ] {
-        let said = curl(&arguments).await;
-        assert_eq!(said.status, status, "{arguments:?}: {said:?}");
-    }
-    let elsewhere = curl(&["--cacert", &known, &format!("https://{admin}/connectors")]).await;
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
-    assert_eq!(worker.client.get("/admin/loggers").await.status, 404);
-
-    // Plain HTTP on it is no request, and does it no harm.
-    let plain = curl(&[&format!("http://{main}/connectors")]).await;
-    assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
-
-    write(&at, "worker.pem", &issue(&strangers, "worker"));
-    let renewed = async || {
-        let said = curl(&["--cacert", &later, "--cert", &ours, &url]).await;
-        if said.status == 200 {
-            Ok(())
-        } else {
-            Err(said)
+    /// Administration has its own listener, with the worker's TLS: a certificate may be missing, not be a stranger's.
+    async fn is_administered_elsewhere(&self) {
+        let loggers = format!("https://{}/admin/loggers", self.admin);
+        for (arguments, status) in [
+            (vec!["--cacert", &self.known, &loggers], 200),
+            (self.with(&self.ours, &[&loggers]), 200),
+            (self.with(&self.foreign, &[&loggers]), 0),
+        ] {
+            let said = curl(&arguments).await;
+            assert_eq!(said.status, status, "{arguments:?}: {said:?}");
         }
-    };
-    let shown = eventually("the new certificate", SOON, renewed).await;
-    shown.unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
-    // One that cannot be read changes nothing.
-    write(&at, "worker.pem", "-----BEGIN CERTIFICATE-----\nhalf");
-    let said = async || {
-        let log = worker.log();
-        let found = log.contains("cannot be used, the former ones stay");
-        found.then_some(()).ok_or(log)
-    };
-    eventually("the warning", SOON, said)
-        .await
-        .expect("it is said");
-    renewed().await.expect("the former one stays");
+        let elsewhere = format!("https://{}/connectors", self.admin);
+        let elsewhere = curl(&["--cacert", &self.known, &elsewhere]).await;
+        assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+        let loggers = self.worker.client.get("/admin/loggers").await;
+        assert_eq!(loggers.status, 404);
+    }
+
+    async fn takes_new_certificates(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        let fresh = issue(&self.strangers, "worker");
+        write(&self.folder, "worker.pem", &fresh);
+        let renewed = async || {
+            let said = curl(&["--cacert", &self.later, "--cert", &self.ours, &url]).await;
+            if said.status == 200 {
+                Ok(())
+            } else {
+                Err(said)
+            }
+        };
+        let shown = eventually("the new certificate", SOON, renewed).await;
+        shown.unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
+        // One that cannot be read changes nothing.
+        write(
+            &self.folder,
+            "worker.pem",
+            "-----BEGIN CERTIFICATE-----\nhalf",
+        );
+        let said = async || {
+            let log = self.worker.log();
+            let found = log.contains("cannot be used, the former ones stay");
+            found.then_some(()).ok_or(log)
+        };
+        eventually("the warning", SOON, said)
+            .await
+            .expect("it is said");
+        renewed().await.expect("the former one stays");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_with_tls_let_in_whom_they_know_and_take_new_certificates() {
+    let scene = Scene::new().await;
+    scene.lets_in_whom_it_knows().await;
+    scene.tells_where_things_are().await;
+    scene.is_administered_elsewhere().await;
+    scene.takes_new_certificates().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use test_support::judge::{self, Place, Verdict};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
+use test_support::limits;
 use test_support::managed_process::Stream;
 use test_support::raw;
 use test_support::shared;
@@ -191,8 +192,8 @@ impl Replicate {
 
 /// Starts the program.
 pub(crate) fn program(arguments: &[String]) -> TributaryProcess {
-    TributaryProcess::start(Path::new(env!("CARGO_BIN_EXE_tributary")), arguments)
-        .expect("the program starts")
+    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+    TributaryProcess::start(&program, arguments).expect("the program starts")
 }
 
 /// A run that has ended.

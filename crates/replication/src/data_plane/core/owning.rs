@@ -15,6 +15,8 @@ pub(super) struct Owner {
     doubt: Option<u64>,
     /// Who has taken over.
     lost: Option<String>,
+    /// Whether a former owner may still write, because it has not looked yet.
+    beside: bool,
 }
 
 impl Owner {
@@ -25,13 +27,14 @@ impl Owner {
 }
 
 impl Core {
-    /// There is a claim from now on.
-    pub(crate) fn guard(&mut self) {
+    /// There is a claim from now on. A former owner may not have noticed it yet.
+    pub(crate) fn guard(&mut self, has_predecessor: bool) {
         self.owner.guarded = true;
+        self.owner.beside = has_predecessor;
     }
 
     /// Another process may have taken over.
-    pub(super) fn doubt_ownership(&mut self) {
+    pub(crate) fn doubt_ownership(&mut self) {
         if self.owner.guarded && self.owner.lost.is_none() {
             self.owner.asked += 1;
             self.owner.doubt = Some(self.owner.asked);
@@ -64,8 +67,16 @@ impl Core {
         }
     }
 
-    /// All positions are stored again: a former owner may have put older ones over them before it noticed.
-    pub(crate) fn store_all_again(&mut self) {
+    /// Whether a former owner may write yet. What is not recognised when it comes again, as markers are not, has to wait.
+    pub(super) fn is_beside_another(&self) -> bool {
+        self.owner.beside
+    }
+
+    /// Former owners have noticed by now. All positions are stored again: one may have put older ones over them before.
+    pub(crate) fn has_settled(&mut self) {
+        if !std::mem::take(&mut self.owner.beside) {
+            return;
+        }
         for (index, partition) in &mut self.partitions {
             if partition.position.is_some() && matches!(partition.phase, Phase::Running) {
                 partition.position_changed = true;

@@ -88,7 +88,7 @@ impl Core {
 
     /// Gaps to be filled by some broker that is not filling any.
     pub(crate) fn next_fill(&mut self) -> Option<FillOrder> {
-        if self.gaps.is_empty() {
+        if self.gaps.is_empty() || self.is_beside_another() || !self.owner.is_sure() {
             return None;
         }
         let mut order: Option<FillOrder> = None;

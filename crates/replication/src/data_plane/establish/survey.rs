@@ -15,15 +15,15 @@ use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 
+use super::adoption::Adoption;
 use super::ask::{new_producer, topic_settings};
-use super::evidence::{Written, batches, is_delivered};
-use super::preserve::{self, Comparison, Ending};
+use super::evidence::{batches, is_delivered};
+use super::preserve::{self, Ending};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
 };
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
-use crate::origin::registrations;
 use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
 use crate::position::{Placement, Position, Preserved};
 use crate::side::Source;
@@ -422,7 +422,8 @@ impl<'a> Survey<'a> {
         readings: Readings,
     ) -> Result<bool, String> {
         let end = readings.destination_end;
-        if order.doubt.is_some() || !order.first || end < readings.log_start {
+        let is_there = (readings.log_start..=readings.end).contains(&end);
+        if order.doubt.is_some() || !order.first || !is_there {
             return Ok(false);
         }
         if end == readings.end {
@@ -448,74 +449,6 @@ impl<'a> Survey<'a> {
              missing: {}",
             self.grants.command("Read", Some(topic))
         )
-    }
-
-    /// Whether what the destination holds is a copy of this source, to be gone on with. That it looks like one is not enough:
-    /// another cluster may hold the same records at the same offsets, and then both copies are wanted.
-    async fn adopted(
-        &self,
-        order: &EstablishOrder,
-        readings: Readings,
-    ) -> Result<Adoption, String> {
-        let last = self.last(order, readings).await?;
-        let producer = last.as_ref().map_or(-1, |batch| batch.info().producer_id);
-        let written = Written {
-            last,
-            ..Written::default()
-        };
-        let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
-        if equal == 0 || differs.is_some() {
-            return Ok(Adoption::NoCopy);
-        }
-        let registered = registrations(self.destination).await.map_err(|error| {
-            format!(
-                "destination: who wrote to {} cannot be found out: {error}",
-                order.destination
-            )
-        })?;
-        let origin = registered
-            .into_iter()
-            .rfind(|(id, _)| *id == producer)
-            .map(|(_, origin)| origin);
-        let asked_for = order.offsets.placement == Offsets::Preserve;
-        Ok(whose(readings, origin, self.source.cluster_id(), asked_for))
-    }
-}
-
-/// What stands in a destination partition that has no position.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Adoption {
-    /// Other records than the source's.
-    NoCopy,
-    /// A copy of this source, for this reason.
-    Ours(String),
-    /// What looks like one, and is not, or may not be.
-    Others(String),
-}
-
-/// Whose records a log ends with that look like the source's. `asked_for` says that they are to be taken for its own where
-/// nobody knows.
-fn whose(
-    readings: Readings,
-    origin: Option<String>,
-    source: Option<String>,
-    asked_for: bool,
-) -> Adoption {
-    let (start, end) = (readings.destination_start, readings.destination_end);
-    let ours = format!("the destination ends at offset {end} with the source's own records");
-    let holds = format!(
-        "the destination partition is not empty: it holds offsets [{start}, {end}), with records like the source's"
-    );
-    match (origin, source) {
-        (Some(origin), Some(source)) if origin == source => Adoption::Ours(ours),
-        (Some(origin), _) => Adoption::Others(format!(
-            "{holds}, which were copied from another cluster ({origin})"
-        )),
-        (None, _) if asked_for => Adoption::Ours(ours),
-        (None, _) => Adoption::Others(format!(
-            "{holds}, but it is not registered that they were copied from there; tributary.offsets=preserve takes them for \
-             its own"
-        )),
     }
 }
 
@@ -583,34 +516,4 @@ async fn may_write_markers(
     let mut outcomes = producers.flat_map(|p| p.topics).flat_map(|(_, p)| p);
     let error = outcomes.next()?.error;
     Some(error != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copy_of_another_cluster_is_not_taken_for_an_own_one() {
-        let readings = Readings {
-            log_start: 0,
-            end: 9,
-            epoch_end: None,
-            destination_start: 0,
-            destination_end: 7,
-            max_message_bytes: None,
-            levels: Default::default(),
-            at_time: None,
-            topic: Topic::UNKNOWN,
-        };
-        let is_ours = |origin: Option<&str>, asked_for| {
-            let origin = origin.map(str::to_owned);
-            let adoption = whose(readings, origin, Some("west".to_owned()), asked_for);
-            matches!(adoption, Adoption::Ours(_))
-        };
-        assert!(is_ours(Some("west"), false));
-        for asked_for in [false, true] {
-            assert!(!is_ours(Some("east"), asked_for));
-            assert_eq!(is_ours(None, asked_for), asked_for);
-        }
-    }
 }

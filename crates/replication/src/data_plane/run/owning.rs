@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use lifecycle::{OnFailure, Scope};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{DataPlane, Event, send};
 use crate::position_store::Ownership;
 
 /// How often it is looked whether another process has taken over.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 /// Pause after a look that failed.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Looks after which positions are stored again: a former owner has looked at least once by then.
-const SETTLED: u32 = 3;
+/// Time after which a former owner that runs has looked, and found that it is not the owner any more.
+const SETTLED: Duration = Duration::from_secs(5);
+/// The question that is none: the link is given back.
+const RELEASE: u64 = u64::MAX;
+/// How long that may take.
+const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 
 /// What a look found.
 pub(super) enum Look {
@@ -22,6 +26,8 @@ pub(super) enum Look {
     Owner(u64, Option<String>),
     /// Former owners know by now that they are not any more.
     Settled,
+    /// The link is given back.
+    Released,
 }
 
 /// Starts the task. Questions are numbers that rise.
@@ -33,13 +39,21 @@ pub(super) fn start(
     let (question, mut asked) = watch::channel(0);
     let events = events.clone();
     scope.spawn("ownership", OnFailure::StopScope, async move {
-        let mut looks = 0;
+        let (begun, mut settled, mut lost) = (Instant::now(), false, false);
         loop {
             // Without a question it is looked all the same. Nobody is left to ask when the loop has ended.
             if let Ok(Err(_)) = timeout(LOOK, asked.changed()).await {
                 return;
             }
             let number = *asked.borrow_and_update();
+            if number == RELEASE {
+                // What another one has taken over is not this one's to give.
+                if !lost && let Err(error) = ownership.release(RELEASE_LIMIT).await {
+                    tracing::debug!("the link is not given back: {error}");
+                }
+                send(&events, Event::Owner(Look::Released)).await;
+                return;
+            }
             let found = loop {
                 match ownership.successor().await {
                     Ok(found) => break found,
@@ -49,9 +63,10 @@ pub(super) fn start(
                     }
                 }
             };
+            lost |= found.is_some();
             send(&events, Event::Owner(Look::Owner(number, found))).await;
-            looks += 1;
-            if looks == SETTLED {
+            if !settled && begun.elapsed() > SETTLED {
+                settled = true;
                 send(&events, Event::Owner(Look::Settled)).await;
             }
         }
@@ -75,7 +90,26 @@ impl DataPlane {
     pub(super) fn apply_look(&mut self, look: Look) {
         match look {
             Look::Owner(question, successor) => self.core.on_owner(question, successor),
-            Look::Settled => self.core.store_all_again(),
+            Look::Settled => self.core.has_settled(),
+            Look::Released => {}
+        }
+    }
+
+    /// Gives the link back, so that the next process does not have to wait for this one.
+    pub(super) async fn release(&mut self) {
+        let Some(question) = &self.question else {
+            return;
+        };
+        question.send_replace(RELEASE);
+        let released = timeout(2 * RELEASE_LIMIT, async {
+            while let Some(event) = self.incoming.recv().await {
+                if matches!(event, Event::Owner(Look::Released)) {
+                    break;
+                }
+            }
+        });
+        if released.await.is_err() {
+            tracing::debug!("the link was not given back in time");
         }
     }
 }

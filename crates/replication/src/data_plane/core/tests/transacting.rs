@@ -44,7 +44,10 @@ fn step(scene: &mut Scene) -> Option<Step> {
     scene.core.next_step(scene.now)
 }
 
+/// The transaction ends, at its boundary.
 fn commit(scene: &mut Scene) -> Vec<StoreEntry> {
+    assert!(step(scene).is_none(), "the boundary is not reached");
+    scene.now += INTERVAL;
     match step(scene) {
         Some(Step::Commit(entries)) => entries,
         other => panic!("a commit is due: {other:?}"),
@@ -64,9 +67,8 @@ fn stored(entries: &[StoreEntry]) -> StoredLink {
 
 fn is_transactional(sent: &Sent) -> bool {
     let batches = sent.request.topics.iter().flat_map(|t| &t.partitions);
-    let all = batches
-        .map(|p| BatchHeader::new(&p.header).attributes().is_transactional())
-        .all(|is| is);
+    let mut headers = batches.map(|p| BatchHeader::new(&p.header));
+    let all = headers.all(|header| header.attributes().is_transactional());
     all && sent.request.transactional_id.is_some()
 }
 
@@ -97,7 +99,9 @@ fn a_transaction_ends_at_its_boundary_when_all_is_answered_and_positions_go_with
     scene.fetched(1, 0, &[batch(0, 2)]);
     assert!(scene.send().is_empty(), "it belongs to the next one");
     scene.answer(&sent[0], Ok(100));
-    let entries = commit(&mut scene);
+    let Some(Step::Commit(entries)) = step(&mut scene) else {
+        panic!("all is answered, and the boundary is passed");
+    };
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].position.offset.0, 3);
     assert!(entries[0].position.transactional);
@@ -113,7 +117,6 @@ fn an_answer_that_does_not_come_takes_everything_back_to_what_is_stored() {
     scene.fetched(0, 0, &[batch(0, 3)]);
     let first = scene.send();
     scene.answer(&first[0], Ok(100));
-    scene.now += INTERVAL;
     let committed = stored(&commit(&mut scene));
     scene.core.on_step(StepOutcome::Committed(writer(1)));
 
@@ -163,7 +166,6 @@ fn a_batch_that_is_refused_before_it_was_appended_spoils_nothing() {
             .on_answer(sent.tag, &response(sent, outcome), now);
     }
     assert!(scene.stop_of(0).is_some(), "its records are refused");
-    scene.now += INTERVAL;
     let entries = commit(&mut scene);
     assert_eq!(entries.len(), 1, "{entries:?}");
     assert_eq!(entries[0].partition, source(1));
