@@ -450,6 +450,7 @@ mod tests {
 
     use replication::metadata_sync::SettingChange;
 
+    use super::columns::WIDTH;
     use super::*;
 
     fn row(name: &str, steps: Vec<Step>, problems: Vec<Problem>) -> Row {
