@@ -1,7 +1,7 @@
 //! Listeners with TLS, asked by curl: who is trusted gets in, who has to show a certificate and has none does not, and
 //! certificates that are replaced hold for the next connection.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use test_support::certificates::{Authority, STORE_PASSWORD, StoreForm, key_store};
@@ -55,139 +55,158 @@ fn secure(worker: &Worker) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn listeners_with_tls_let_in_whom_they_know_and_take_new_certificates() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = folder.path().to_owned();
-    let servers = Authority::new("servers").expect("an authority");
-    let clients = Authority::new("clients").expect("an authority");
-    let strangers = Authority::new("strangers").expect("an authority");
-    let issue = |authority: &Authority, name: &str| {
-        let issued = authority.issue(name, &["127.0.0.1", "localhost"]);
-        issued.expect("a certificate").pem()
-    };
-    let known = write(&at, "servers.pem", servers.certificate());
-    let later = write(&at, "strangers.pem", strangers.certificate());
-    let trusted = write(&at, "clients.pem", clients.certificate());
-    let own = write(&at, "worker.pem", &issue(&servers, "worker"));
-    let ours = write(&at, "ann.pem", &issue(&clients, "ann"));
-    let foreign = write(&at, "eve.pem", &issue(&strangers, "eve"));
-    let text = format!(
-        "listeners=http://127.0.0.1:0,https://127.0.0.1:0\nadmin.listeners=https://127.0.0.1:0\n\
-         rest.advertised.listener=https\nrest.advertised.host.name=worker.example\n\
-         bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename={}\n\
-         listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
-         listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\nssl.truststore.location={trusted}\n\
-         ssl.client.auth=requested\n",
-        at.join("positions").display()
-    );
-    let worker = Worker::of_files(folder, &text, &[]).await;
-    let [main, admin] = secure(&worker).try_into().expect("two listeners");
-    let url = format!("https://{main}/connectors");
+/// A worker with listeners of all kinds, and certificates of those who may and may not get in.
+struct Served {
+    worker: Worker,
+    folder: PathBuf,
+    strangers: Authority,
+    /// Who signs the worker's certificate, and who does later.
+    known: String,
+    later: String,
+    ours: String,
+    foreign: String,
+    main: String,
+    admin: String,
+}
 
-    let in_order = curl(&["--cacert", &known, "--cert", &ours, &url]).await;
+fn issue(authority: &Authority, name: &str) -> String {
+    let issued = authority.issue(name, &["127.0.0.1", "localhost"]);
+    issued.expect("a certificate").pem()
+}
+
+impl Served {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path().to_owned();
+        let servers = Authority::new("servers").expect("an authority");
+        let clients = Authority::new("clients").expect("an authority");
+        let strangers = Authority::new("strangers").expect("an authority");
+        let trusted = write(&at, "clients.pem", clients.certificate());
+        let own = write(&at, "worker.pem", &issue(&servers, "worker"));
+        let text = format!(
+            "listeners=http://127.0.0.1:0,https://127.0.0.1:0\nadmin.listeners=https://127.0.0.1:0\n\
+             rest.advertised.listener=https\nrest.advertised.host.name=worker.example\n\
+             bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename={}\n\
+             listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
+             listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\n\
+             ssl.truststore.location={trusted}\nssl.client.auth=requested\n",
+            at.join("positions").display()
+        );
+        let worker = Worker::of_files(folder, &text, &[]).await;
+        let [main, admin] = secure(&worker).try_into().expect("two listeners");
+        Self {
+            known: write(&at, "servers.pem", servers.certificate()),
+            later: write(&at, "strangers.pem", strangers.certificate()),
+            ours: write(&at, "ann.pem", &issue(&clients, "ann")),
+            foreign: write(&at, "eve.pem", &issue(&strangers, "eve")),
+            worker,
+            folder: at,
+            strangers,
+            main,
+            admin,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("https://{}/connectors", self.main)
+    }
+
+    /// Asks as somebody who may get in.
+    async fn ask(&self, trusting: &str, more: &[&str]) -> Said {
+        let url = self.url();
+        let who = ["--cacert", trusting, "--cert", &self.ours];
+        curl(&[&who, more, &[url.as_str()]].concat()).await
+    }
+
+    /// Waits until the worker shows a certificate of the later authority.
+    async fn shows_another_certificate(&self) {
+        let renewed = async || {
+            let said = self.ask(&self.later, &[]).await;
+            if said.status == 200 {
+                Ok(())
+            } else {
+                Err(said)
+            }
+        };
+        let shown = eventually("the new certificate", SOON, renewed).await;
+        shown.unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_with_tls_let_in_whom_they_know() {
+    let served = Served::new().await;
+    let (known, url) = (served.known.as_str(), served.url());
+    let in_order = served.ask(known, &[]).await;
     assert_eq!(in_order.status, 200, "{in_order:?}");
-    for (name, arguments) in [
-        ("no certificate", vec!["--cacert", &known, &url]),
+    let old = served.ask(known, &["--tls-max", "1.2"]).await;
+    assert_eq!(old.status, 200, "{old:?}");
+    let foreign = served.foreign.as_str();
+    for (name, said) in [
+        ("no certificate", curl(&["--cacert", known, &url]).await),
         (
             "a stranger's",
-            vec!["--cacert", &known, "--cert", &foreign, &url],
+            curl(&["--cacert", known, "--cert", foreign, &url]).await,
         ),
-        (
-            "an unknown server",
-            vec!["--cacert", &later, "--cert", &ours, &url],
-        ),
-        (
-            "the oldest TLS",
-            vec![
-                "--cacert",
-                &known,
-                "--cert",
-                &ours,
-                "--tls-max",
-                "1.1",
-                &url,
-            ],
-        ),
+        ("an unknown server", served.ask(&served.later, &[]).await),
+        ("old TLS", served.ask(known, &["--tls-max", "1.1"]).await),
     ] {
-        let refused = curl(&arguments).await;
-        assert!(
-            refused.status == 0 && refused.code != Some(0),
-            "{name}: {refused:?}"
-        );
+        assert!(said.status == 0 && said.code != Some(0), "{name}: {said:?}");
     }
-    let old = curl(&[
-        "--cacert",
-        &known,
-        "--cert",
-        &ours,
-        "--tls-max",
-        "1.2",
-        &url,
-    ])
-    .await;
-    assert_eq!(old.status, 200, "{old:?}");
-
     // A place is told as it was asked for, and the worker by the listener that is advertised.
     let body = r#"{"name":"c","config":{"connector.class":"MirrorSource","source.cluster.alias":"A","topics":"t",
                    "source.cluster.bootstrap.servers":"127.0.0.1:2"},"initial_state":"PAUSED"}"#;
     let json = "Content-Type: application/json";
-    let made = curl(&[
-        "--cacert", &known, "--cert", &ours, "--header", json, "--data", body, &url,
-    ])
-    .await;
+    let made = served.ask(known, &["--header", json, "--data", body]).await;
     assert_eq!(made.status, 201, "{made:?}");
-    assert!(
-        made.text.contains(&format!("https://{main}/connectors/c")),
-        "{made:?}"
-    );
-    let status = worker.client.get("/connectors/c/status").await.json();
-    let (_, port) = main.rsplit_once(':').expect("a port");
+    let place = format!("https://{}/connectors/c", served.main);
+    assert!(made.text.contains(&place), "{made:?}");
+    let status = served.worker.client.get("/connectors/c/status").await;
+    let (_, port) = served.main.rsplit_once(':').expect("a port");
     assert_eq!(
-        status["connector"]["worker_id"],
+        status.json()["connector"]["worker_id"],
         format!("worker.example:{port}")
     );
-
-    // Administration has its own listener, with the worker's TLS: a certificate may be missing, not be a stranger's.
-    let loggers = format!("https://{admin}/admin/loggers");
-    for (arguments, status) in [
-        (vec!["--cacert", &known, &loggers], 200),
-        (vec!["--cacert", &known, "--cert", &ours, &loggers], 200),
-        (vec!["--cacert", &known, "--cert", &foreign, &loggers], 0),
-    ] {
-        let said = curl(&arguments).await;
-        assert_eq!(said.status, status, "{arguments:?}: {said:?}");
-    }
-    let elsewhere = curl(&["--cacert", &known, &format!("https://{admin}/connectors")]).await;
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
-    assert_eq!(worker.client.get("/admin/loggers").await.status, 404);
-
     // Plain HTTP on it is no request, and does it no harm.
-    let plain = curl(&[&format!("http://{main}/connectors")]).await;
+    let plain = curl(&[&format!("http://{}/connectors", served.main)]).await;
     assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
+}
 
-    write(&at, "worker.pem", &issue(&strangers, "worker"));
-    let renewed = async || {
-        let said = curl(&["--cacert", &later, "--cert", &ours, &url]).await;
-        if said.status == 200 {
-            Ok(())
-        } else {
-            Err(said)
-        }
-    };
-    let shown = eventually("the new certificate", SOON, renewed).await;
-    shown.unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
+#[tokio::test(flavor = "multi_thread")]
+async fn administration_has_listeners_of_its_own_and_new_certificates_hold_at_once() {
+    let served = Served::new().await;
+    let (known, admin) = (served.known.as_str(), &served.admin);
+    // With the worker's TLS: a certificate may be missing, and must not be a stranger's.
+    let loggers = format!("https://{admin}/admin/loggers");
+    let (ours, foreign) = (served.ours.as_str(), served.foreign.as_str());
+    for (more, status) in [
+        (&[][..], 200),
+        (&["--cert", ours][..], 200),
+        (&["--cert", foreign][..], 0),
+    ] {
+        let said = curl(&[&["--cacert", known], more, &[&loggers]].concat()).await;
+        assert_eq!(said.status, status, "{more:?}: {said:?}");
+    }
+    let elsewhere = format!("https://{admin}/connectors");
+    let elsewhere = curl(&["--cacert", known, &elsewhere]).await;
+    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+    let here = served.worker.client.get("/admin/loggers").await;
+    assert_eq!(here.status, 404);
+
+    let own = issue(&served.strangers, "worker");
+    write(&served.folder, "worker.pem", &own);
+    served.shows_another_certificate().await;
     // One that cannot be read changes nothing.
-    write(&at, "worker.pem", "-----BEGIN CERTIFICATE-----\nhalf");
+    let half = "-----BEGIN CERTIFICATE-----\nhalf";
+    write(&served.folder, "worker.pem", half);
     let said = async || {
-        let log = worker.log();
+        let log = served.worker.log();
         let found = log.contains("cannot be used, the former ones stay");
         found.then_some(()).ok_or(log)
     };
-    eventually("the warning", SOON, said)
-        .await
-        .expect("it is said");
-    renewed().await.expect("the former one stays");
+    let said = eventually("the warning", SOON, said).await;
+    said.expect("it is said");
+    served.shows_another_certificate().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
