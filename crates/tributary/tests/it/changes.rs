@@ -156,7 +156,13 @@ async fn both_directions_between_the_same_names_end_with_every_record_once() {
             (0..10).map(|n| record(n % 2, Some(name), Some(&n.to_string()), i64::from(n)));
         send(cluster, &topic, Codec::Lz4, records.collect()).await;
     }
-    let marks = ["--set", "provenance.header.enable=true"];
+    // Where nothing tells the links' producers, the header alone has to.
+    let marks = [
+        "--set",
+        "provenance.header.enable=true",
+        "--set",
+        "tributary.loop.prevention=off",
+    ];
     let there = Replicate::new(west, east, &topic).with(&marks);
     let back = Replicate::new(east, west, &topic).with(&marks);
     there.until_caught_up().await.ended_with(0);

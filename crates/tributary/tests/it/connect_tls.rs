@@ -55,18 +55,20 @@ fn secure(worker: &Worker) -> Vec<String> {
         .collect()
 }
 
-/// A worker with listeners of all kinds, and certificates of those who may and may not get in.
-struct Served {
+/// A worker with two listeners with TLS, and what its callers show and trust.
+struct Scene {
     worker: Worker,
     folder: PathBuf,
+    /// Addresses of the listener for clients, which have to show a certificate, and of that for administration, where
+    /// they may.
+    main: String,
+    admin: String,
     strangers: Authority,
-    /// Who signs the worker's certificate, and who does later.
+    /// Files: who issued the worker's certificate, who issues the next, a client's, a stranger's.
     known: String,
     later: String,
     ours: String,
     foreign: String,
-    main: String,
-    admin: String,
 }
 
 fn issue(authority: &Authority, name: &str) -> String {
@@ -74,13 +76,12 @@ fn issue(authority: &Authority, name: &str) -> String {
     issued.expect("a certificate").pem()
 }
 
-impl Served {
+impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path().to_owned();
-        let servers = Authority::new("servers").expect("an authority");
-        let clients = Authority::new("clients").expect("an authority");
-        let strangers = Authority::new("strangers").expect("an authority");
+        let [servers, clients, strangers] = ["servers", "clients", "strangers"]
+            .map(|name| Authority::new(name).expect("an authority"));
         let trusted = write(&at, "clients.pem", clients.certificate());
         let own = write(&at, "worker.pem", &issue(&servers, "worker"));
         let text = format!(
@@ -88,40 +89,100 @@ impl Served {
              rest.advertised.listener=https\nrest.advertised.host.name=worker.example\n\
              bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename={}\n\
              listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
-             listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\n\
-             ssl.truststore.location={trusted}\nssl.client.auth=requested\n",
+             listeners.https.ssl.client.auth=required\nssl.keystore.location={own}\nssl.truststore.location={trusted}\n\
+             ssl.client.auth=requested\n",
             at.join("positions").display()
         );
         let worker = Worker::of_files(folder, &text, &[]).await;
         let [main, admin] = secure(&worker).try_into().expect("two listeners");
         Self {
+            worker,
+            main,
+            admin,
             known: write(&at, "servers.pem", servers.certificate()),
             later: write(&at, "strangers.pem", strangers.certificate()),
             ours: write(&at, "ann.pem", &issue(&clients, "ann")),
             foreign: write(&at, "eve.pem", &issue(&strangers, "eve")),
-            worker,
-            folder: at,
             strangers,
-            main,
-            admin,
+            folder: at,
         }
     }
 
-    fn url(&self) -> String {
-        format!("https://{}/connectors", self.main)
+    /// What curl is told that trusts the worker, and shows this certificate.
+    fn with<'a>(&'a self, certificate: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let shown = ["--cacert", &self.known, "--cert", certificate];
+        [&shown, more].concat()
     }
 
-    /// Asks as somebody who may get in.
-    async fn ask(&self, trusting: &str, more: &[&str]) -> Said {
-        let url = self.url();
-        let who = ["--cacert", trusting, "--cert", &self.ours];
-        curl(&[&who, more, &[url.as_str()]].concat()).await
+    async fn lets_in_whom_it_knows(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        for more in [vec![&*url], vec!["--tls-max", "1.2", &url]] {
+            let said = curl(&self.with(&self.ours, &more)).await;
+            assert_eq!(said.status, 200, "{said:?}");
+        }
+        let other = ["--cacert", &self.later, "--cert", &self.ours, &url];
+        for (name, arguments) in [
+            ("no certificate", vec!["--cacert", &self.known, &url]),
+            ("a stranger's", self.with(&self.foreign, &[&url])),
+            ("an unknown server", other.to_vec()),
+            (
+                "the oldest TLS",
+                self.with(&self.ours, &["--tls-max", "1.1", &url]),
+            ),
+        ] {
+            let refused = curl(&arguments).await;
+            assert!(
+                refused.status == 0 && refused.code != Some(0),
+                "{name}: {refused:?}"
+            );
+        }
+        // Plain HTTP on it is no request, and does it no harm.
+        let plain = curl(&[&format!("http://{}/connectors", self.main)]).await;
+        assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
     }
 
-    /// Waits until the worker shows a certificate of the later authority.
-    async fn shows_another_certificate(&self) {
+    /// A place is told as it was asked for, and the worker by the listener that is advertised.
+    async fn tells_where_things_are(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        let body = r#"{"name":"c","config":{"connector.class":"MirrorSource","source.cluster.alias":"A","topics":"t",
+                       "source.cluster.bootstrap.servers":"127.0.0.1:2"},"initial_state":"PAUSED"}"#;
+        let json = "Content-Type: application/json";
+        let request = ["--header", json, "--data", body, &url];
+        let made = curl(&self.with(&self.ours, &request)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        assert!(made.text.contains(&format!("{url}/c")), "{made:?}");
+        let status = self.worker.client.get("/connectors/c/status").await.json();
+        let (_, port) = self.main.rsplit_once(':').expect("a port");
+        assert_eq!(
+            status["connector"]["worker_id"],
+            format!("worker.example:{port}")
+        );
+    }
+
+    /// Administration has its own listener, with the worker's TLS: a certificate may be missing, not be a stranger's.
+    async fn is_administered_elsewhere(&self) {
+        let loggers = format!("https://{}/admin/loggers", self.admin);
+        for (arguments, status) in [
+            (vec!["--cacert", &self.known, &loggers], 200),
+            (self.with(&self.ours, &[&loggers]), 200),
+            (self.with(&self.foreign, &[&loggers]), 0),
+        ] {
+            let said = curl(&arguments).await;
+            assert_eq!(said.status, status, "{arguments:?}: {said:?}");
+        }
+        let elsewhere = format!("https://{}/connectors", self.admin);
+        let elsewhere = curl(&["--cacert", &self.known, &elsewhere]).await;
+        assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+        let loggers = self.worker.client.get("/admin/loggers").await;
+        assert_eq!(loggers.status, 404);
+    }
+
+    async fn takes_new_certificates(&self) {
+        let url = format!("https://{}/connectors", self.main);
+        let fresh = issue(&self.strangers, "worker");
+        write(&self.folder, "worker.pem", &fresh);
         let renewed = async || {
-            let said = self.ask(&self.later, &[]).await;
+            let said = curl(&["--cacert", &self.later, "--cert", &self.ours, &url]).await;
             if said.status == 200 {
                 Ok(())
             } else {
@@ -130,83 +191,31 @@ impl Served {
         };
         let shown = eventually("the new certificate", SOON, renewed).await;
         shown.unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
+        // One that cannot be read changes nothing.
+        write(
+            &self.folder,
+            "worker.pem",
+            "-----BEGIN CERTIFICATE-----\nhalf",
+        );
+        let said = async || {
+            let log = self.worker.log();
+            let found = log.contains("cannot be used, the former ones stay");
+            found.then_some(()).ok_or(log)
+        };
+        eventually("the warning", SOON, said)
+            .await
+            .expect("it is said");
+        renewed().await.expect("the former one stays");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listeners_with_tls_let_in_whom_they_know() {
-    let served = Served::new().await;
-    let (known, url) = (served.known.as_str(), served.url());
-    let in_order = served.ask(known, &[]).await;
-    assert_eq!(in_order.status, 200, "{in_order:?}");
-    let old = served.ask(known, &["--tls-max", "1.2"]).await;
-    assert_eq!(old.status, 200, "{old:?}");
-    let foreign = served.foreign.as_str();
-    for (name, said) in [
-        ("no certificate", curl(&["--cacert", known, &url]).await),
-        (
-            "a stranger's",
-            curl(&["--cacert", known, "--cert", foreign, &url]).await,
-        ),
-        ("an unknown server", served.ask(&served.later, &[]).await),
-        ("old TLS", served.ask(known, &["--tls-max", "1.1"]).await),
-    ] {
-        assert!(said.status == 0 && said.code != Some(0), "{name}: {said:?}");
-    }
-    // A place is told as it was asked for, and the worker by the listener that is advertised.
-    let body = r#"{"name":"c","config":{"connector.class":"MirrorSource","source.cluster.alias":"A","topics":"t",
-                   "source.cluster.bootstrap.servers":"127.0.0.1:2"},"initial_state":"PAUSED"}"#;
-    let json = "Content-Type: application/json";
-    let made = served.ask(known, &["--header", json, "--data", body]).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    let place = format!("https://{}/connectors/c", served.main);
-    assert!(made.text.contains(&place), "{made:?}");
-    let status = served.worker.client.get("/connectors/c/status").await;
-    let (_, port) = served.main.rsplit_once(':').expect("a port");
-    assert_eq!(
-        status.json()["connector"]["worker_id"],
-        format!("worker.example:{port}")
-    );
-    // Plain HTTP on it is no request, and does it no harm.
-    let plain = curl(&[&format!("http://{}/connectors", served.main)]).await;
-    assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn administration_has_listeners_of_its_own_and_new_certificates_hold_at_once() {
-    let served = Served::new().await;
-    let (known, admin) = (served.known.as_str(), &served.admin);
-    // With the worker's TLS: a certificate may be missing, and must not be a stranger's.
-    let loggers = format!("https://{admin}/admin/loggers");
-    let (ours, foreign) = (served.ours.as_str(), served.foreign.as_str());
-    for (more, status) in [
-        (&[][..], 200),
-        (&["--cert", ours][..], 200),
-        (&["--cert", foreign][..], 0),
-    ] {
-        let said = curl(&[&["--cacert", known], more, &[&loggers]].concat()).await;
-        assert_eq!(said.status, status, "{more:?}: {said:?}");
-    }
-    let elsewhere = format!("https://{admin}/connectors");
-    let elsewhere = curl(&["--cacert", known, &elsewhere]).await;
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
-    let here = served.worker.client.get("/admin/loggers").await;
-    assert_eq!(here.status, 404);
-
-    let own = issue(&served.strangers, "worker");
-    write(&served.folder, "worker.pem", &own);
-    served.shows_another_certificate().await;
-    // One that cannot be read changes nothing.
-    let half = "-----BEGIN CERTIFICATE-----\nhalf";
-    write(&served.folder, "worker.pem", half);
-    let said = async || {
-        let log = served.worker.log();
-        let found = log.contains("cannot be used, the former ones stay");
-        found.then_some(()).ok_or(log)
-    };
-    let said = eventually("the warning", SOON, said).await;
-    said.expect("it is said");
-    served.shows_another_certificate().await;
+async fn listeners_with_tls_let_in_whom_they_know_and_take_new_certificates() {
+    let scene = Scene::new().await;
+    scene.lets_in_whom_it_knows().await;
+    scene.tells_where_things_are().await;
+    scene.is_administered_elsewhere().await;
+    scene.takes_new_certificates().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

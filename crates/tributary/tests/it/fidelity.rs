@@ -3,12 +3,11 @@
 use test_support::judge;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
-use test_support::raw;
 use test_support::workload::{Codec, Generator, Load, Mode, Produced, Shape};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, both_directions, committed, compared, new_topic, pair, stored,
-    transactions, unique,
+    COPIED, NEW, OLD, Replicate, batches, both_directions, committed, compared, new_topic, pair,
+    stored, transactions, unique,
 };
 
 const PARTITIONS: i32 = 3;
@@ -129,12 +128,6 @@ async fn what_the_newest_broker_holds_is_in_a_4_3_cluster_unchanged() {
     let source = newest.start().await.expect("it starts");
     let (_, destination) = pair(NEW, NEW).await;
     copies_are_equal(&source, destination, "${topic}", 4_443).await;
-}
-
-/// How many batches partition 0 holds.
-async fn batches(cluster: &KafkaCluster, topic: &str) -> usize {
-    let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;
-    raw::whole_batches(&bytes.expect("a fetch")).len()
 }
 
 #[tokio::test]

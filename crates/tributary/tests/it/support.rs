@@ -14,6 +14,7 @@ use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
 use test_support::limits;
 use test_support::managed_process::Stream;
+use test_support::raw;
 use test_support::shared;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
@@ -292,6 +293,12 @@ pub(crate) async fn offsets(place: &Place) -> i64 {
     judge::watermarks(place).await.map_or(0, |marks| {
         marks.values().map(|marks| marks.end - marks.start).sum()
     })
+}
+
+/// How many batches partition 0 holds.
+pub(crate) async fn batches(cluster: &KafkaCluster, topic: &str) -> usize {
+    let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;
+    raw::whole_batches(&bytes.expect("a fetch")).len()
 }
 
 /// Kafka's own `kafka-acls`, with the arguments of a command that a program printed or a test wrote.

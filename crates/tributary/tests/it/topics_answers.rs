@@ -452,32 +452,35 @@ fn unknown_in(frame: &mut [u8], topic: &str) {
 async fn answers_that_do_not_know_a_topic_for_a_moment_are_no_proof_that_it_was_deleted() {
     let clusters = destinations().await;
     let [old, new] = clusters.as_ref().expect("two clusters");
-    for (source, destination) in [(old, new), (new, old)] {
-        let topic = unique("for-a-moment");
-        new_topic(source, &topic, 1, &[]).await;
-        send(source, &topic, 1, 20).await;
-        let program = Replicate::new(source, destination, &topic).start();
-        let copy = stored(destination, &topic);
-        wait_for_offsets(&copy, 20).await;
-        for side in [source, destination] {
-            let name = topic.clone();
-            let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass).times(4);
-            let rule = rule.edit(move |frame| unknown_in(frame, &name));
-            let mut stale = side.proxy(0).on_frame(rule);
-            assert!(stale.wait(4, COPIED).await, "looked at some times");
-            send(source, &topic, 1, 20).await;
-        }
-        wait_for_offsets(&copy, 60).await;
-        judge::wait_until_equal(&committed(source, &topic), &copy, COPIED)
-            .await
-            .unwrap_or_else(|error| panic!("{error}\n{}", program.text(Stream::Error)));
-        let log = program.text(Stream::Error);
-        for state in ["source-deleted", "destination-deleted", "recreated"] {
-            assert!(!log.contains(state), "{log}");
-        }
-        program.terminate().expect("it runs");
-        program.wait(COPIED).await.expect("it ends");
-        source.proxy(0).heal().await;
-        destination.proxy(0).heal().await;
+    tokio::join!(for_a_moment(old, new), for_a_moment(new, old));
+    for cluster in [old, new] {
+        cluster.proxy(0).heal().await;
     }
+}
+
+async fn for_a_moment(source: &KafkaCluster, destination: &KafkaCluster) {
+    let topic = unique("for-a-moment");
+    new_topic(source, &topic, 1, &[]).await;
+    send(source, &topic, 1, 20).await;
+    let program = Replicate::new(source, destination, &topic).start();
+    let copy = stored(destination, &topic);
+    wait_for_offsets(&copy, 20).await;
+    for side in [source, destination] {
+        let name = topic.clone();
+        let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass).times(4);
+        let rule = rule.edit(move |frame| unknown_in(frame, &name));
+        let mut stale = side.proxy(0).on_frame(rule);
+        assert!(stale.wait(2, COPIED).await, "looked at more than once");
+        send(source, &topic, 1, 20).await;
+    }
+    wait_for_offsets(&copy, 60).await;
+    judge::wait_until_equal(&committed(source, &topic), &copy, COPIED)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.text(Stream::Error)));
+    let log = program.text(Stream::Error);
+    for state in ["source-deleted", "destination-deleted", "recreated"] {
+        assert!(!log.contains(state), "{log}");
+    }
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
 }

@@ -7,7 +7,7 @@ use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
 use test_support::judge::Place;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
-use test_support::limits::RECOVER;
+use test_support::limits::{RECOVER, long_run};
 use test_support::managed_process::Stream;
 use test_support::workload::{Codec, Generator, Load, RunningLoad, Shape};
 
@@ -19,7 +19,8 @@ use crate::support::{
 };
 
 const SEED: u64 = 618;
-const KILLS: usize = 20;
+/// Kills of a usual run, and of a long one.
+const KILLS: [usize; 2] = [10, 20];
 /// Kafka's numbers of the APIs.
 const PRODUCE: i16 = 0;
 const INIT_PRODUCER_ID: i16 = 22;
@@ -61,7 +62,8 @@ async fn ends_equal(
 async fn killed(link: &Replicate, copy: &Place) {
     let mut moments = Moments(SEED);
     let (mut moved, mut before) = (0, 0);
-    for _ in 0..KILLS {
+    let kills = KILLS[usize::from(long_run().is_some())];
+    for _ in 0..kills {
         let program = link.start();
         // sleeps because the moment is the test: nothing is waited for.
         tokio::time::sleep(moments.next(150, 2_500)).await;
@@ -75,8 +77,8 @@ async fn killed(link: &Replicate, copy: &Place) {
         moved += usize::from(now > before);
         before = now;
     }
-    println!("{KILLS} kills, {moved} of them after progress, seed {SEED}");
-    assert!(moved >= KILLS / 3, "most kills interrupt a running copy");
+    println!("{kills} kills, {moved} of them after progress, seed {SEED}");
+    assert!(moved >= kills / 3, "most kills interrupt a running copy");
 }
 
 async fn kills_leave_every_record_once(versions: (KafkaVersion, KafkaVersion)) {
@@ -89,12 +91,12 @@ async fn kills_leave_every_record_once(versions: (KafkaVersion, KafkaVersion)) {
 }
 
 #[tokio::test]
-async fn twenty_kills_of_a_transactional_link_leave_every_record_once() {
+async fn kills_of_a_transactional_link_leave_every_record_once() {
     kills_leave_every_record_once((NEW, NEW)).await;
 }
 
 #[tokio::test]
-async fn twenty_kills_of_a_transactional_link_to_an_older_broker_leave_every_record_once() {
+async fn kills_of_a_transactional_link_to_an_older_broker_leave_every_record_once() {
     kills_leave_every_record_once((NEW, OLD)).await;
 }
 

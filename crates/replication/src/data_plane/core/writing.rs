@@ -306,23 +306,13 @@ impl Core {
     }
 
     fn take_answer(&mut self, index: Index, tag: u64, answer: &ProducedPartition, now: Instant) {
-        let send = self.partitions.get(&index).and_then(|p| p.send.as_ref());
-        let awaited = send.is_some_and(|send| send.awaits(tag));
-        self.spoil_by(answer.error, awaited);
-        if awaited && answer.error.class() == ErrorClass::ProducerState {
-            // As if somebody else wrote under this name.
-            self.doubt_ownership();
-        }
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        let Some(send) = partition.send.as_mut().filter(|_| awaited) else {
-            return;
+        let send = partition.send.as_mut().filter(|send| send.awaits(tag));
+        let Some(send) = send.filter(|_| answer.error == ErrorCode::NONE) else {
+            return self.take_other_answer(index, tag, answer, now);
         };
-        if answer.error != ErrorCode::NONE {
-            self.refused(index, tag, answer, now);
-            return;
-        }
         match send.acknowledge(tag, answer.base_offset) {
             Some(Ok(done)) => {
                 if let Some(transaction) = &mut self.transaction {
@@ -367,6 +357,27 @@ impl Core {
                 self.in_doubt(index, tag, why, now);
             }
         }
+    }
+
+    /// Takes a refusal, or an answer that nobody awaits any more.
+    fn take_other_answer(
+        &mut self,
+        index: Index,
+        tag: u64,
+        answer: &ProducedPartition,
+        now: Instant,
+    ) {
+        let send = self.partitions.get(&index).and_then(|p| p.send.as_ref());
+        let awaited = send.is_some_and(|send| send.awaits(tag));
+        self.spoil_by(answer.error, awaited);
+        if !awaited {
+            return;
+        }
+        if answer.error.class() == ErrorClass::ProducerState {
+            // As if somebody else wrote under this name.
+            self.doubt_ownership();
+        }
+        self.refused(index, tag, answer, now);
     }
 
     fn in_doubt(&mut self, index: Index, tag: u64, why: &str, now: Instant) {

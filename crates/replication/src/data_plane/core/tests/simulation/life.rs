@@ -2,6 +2,7 @@
 
 mod answers;
 mod compare;
+mod kept;
 mod places;
 mod transactions;
 
@@ -27,7 +28,6 @@ use crate::data_plane::transaction::{Step, StepOutcome};
 use crate::offset_map::Segment;
 use crate::position::Position;
 use crate::position_store::StoreEntry;
-use crate::side::Source;
 
 /// A fault in the glue around the core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -468,94 +468,6 @@ impl Life {
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);
         self.core.on_time(self.now);
-    }
-
-    fn store(&mut self, all: bool) {
-        if self.coordinator.is_some() {
-            self.core.flush_transaction();
-            return;
-        }
-        let mut entries = self.core.take_positions(all);
-        for entry in &mut entries {
-            if self.plant == Plant::StoreAhead {
-                let partition = &self.core.partitions[&number(&entry.partition)];
-                entry.position.offset = Source(partition.next_fetch);
-            }
-            self.check_position(entry);
-        }
-        if !entries.is_empty() {
-            self.open.store = Some(entries);
-        }
-    }
-
-    /// Everything before a position is in the destination's log, before the end that it names.
-    fn check_position(&mut self, entry: &StoreEntry) {
-        let index = number(&entry.partition);
-        let position = &entry.position;
-        let there = &self.destinations[self.to[index]].places;
-        let missing = self
-            .wanted(index)
-            .take_while(|offset| *offset < position.offset.0)
-            .find(|offset| {
-                let at = there.get(&(index, *offset));
-                at.is_none_or(|at| *at >= position.destination_end.0)
-            });
-        if let Some(offset) = missing {
-            self.found = Some(format!(
-                "position {position:?} of {index} is stored, but source offset {offset} is not there"
-            ));
-        }
-    }
-
-    fn stored(&mut self) {
-        if let Some(entries) = self.open.store.take() {
-            for entry in entries {
-                self.keep(entry);
-            }
-            self.core.on_stored();
-        }
-    }
-
-    fn keep(&mut self, entry: StoreEntry) {
-        let kept = &mut self.kept[number(&entry.partition)];
-        kept.position = Some(entry.position);
-        for segment in entry.segments {
-            kept.segments.insert(segment.number, segment);
-        }
-    }
-
-    /// The process ends. What was being stored may be, for each partition.
-    fn crash(&mut self) {
-        for entry in self.open.store.take().unwrap_or_default() {
-            if self.random.random_bool(0.5) {
-                self.keep(entry);
-            }
-        }
-        for (node, lane) in std::mem::take(&mut self.open.lanes) {
-            let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
-            if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.5)) {
-                self.late.push((node, sent.request));
-            }
-        }
-        self.crash_fills();
-        self.crash_step();
-        self.land_before_cleaning();
-        self.tally.crashes += 1;
-        self.count_totals();
-        self.open = Open::default();
-        self.core = Core::new(self.core.settings.clone());
-        self.begin_transacting();
-        self.assign();
-    }
-
-    /// A request that outlives its connection and lands behind what was read of the log: a known window.
-    /// Where the same records are sent again it is closed by their sequence numbers; where others are,
-    /// because the source was cleaned or records are left out, no life is to meet it.
-    fn land_before_cleaning(&mut self) {
-        let skips = self.core.settings.on_refused == OnRefused::Skip;
-        while (self.cleans || skips) && !self.late.is_empty() {
-            self.land_late();
-        }
     }
 
     fn count_totals(&mut self) {
