@@ -29,6 +29,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::KerberosCenter,
     Tool::KerberosAdministration,
     Tool::KerberosTools,
+    Tool::Promtool,
 ];
 
 /// What `cargo xtask bench` needs.

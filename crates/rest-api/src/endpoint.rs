@@ -75,7 +75,10 @@ fn done(status: StatusCode) -> Answer {
 /// Answers a request.
 pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
     let answered = match asked.target.endpoint {
-        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi => worker(handle, &asked).await,
+        // Metrics are answered at the gate, which counts what they are about.
+        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi | Endpoint::Metrics => {
+            worker(handle, &asked).await
+        }
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }

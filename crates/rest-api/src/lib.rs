@@ -19,6 +19,7 @@ mod cors;
 mod endpoint;
 mod gate;
 mod headers;
+mod metered;
 mod openapi;
 mod query;
 mod request;
@@ -26,5 +27,6 @@ mod route;
 mod server;
 
 pub use auth::{AuthProblem, Users};
+pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
 pub use server::{Bound, RestError, RestOptions};

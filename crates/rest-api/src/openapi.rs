@@ -84,7 +84,11 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     for (status, description, schema) in answers(endpoint, method) {
         let mut response = json!({"description": description});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": schema}});
+            let kind = match endpoint {
+                Endpoint::Metrics => "text/plain",
+                _ => "application/json",
+            };
+            response["content"] = json!({kind: {"schema": schema}});
         }
         responses.insert(status.to_owned(), response);
     }
@@ -140,6 +144,14 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("500", "It does not answer", one("Health")),
         ],
         (Endpoint::OpenApi, _) => vec![("200", "This document", Some(json!({"type": "object"})))],
+        (Endpoint::Metrics, _) => {
+            let text = json!({"type": "string"});
+            vec![(
+                "200",
+                "Series; as OpenMetrics where that is accepted",
+                Some(text),
+            )]
+        }
         (Endpoint::Connectors, "GET") => {
             let expanded = map("Expanded").expect("a schema");
             vec![(

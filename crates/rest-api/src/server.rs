@@ -19,6 +19,7 @@ use worker_group::Handle;
 use crate::auth::Users;
 use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
+use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
 
 /// Connections at the same time; more wait in the system's queue.
@@ -57,6 +58,8 @@ pub struct RestOptions {
     pub users: Option<Users>,
     /// The settings.
     pub config: RestConfig,
+    /// What is measured besides the requests themselves.
+    pub metrics: MetricsSource,
 }
 
 /// Addresses that are being listened at.
@@ -154,6 +157,7 @@ impl Bound {
             handle,
             users,
             config,
+            metrics,
         } = options;
         let shared = Arc::new(Shared {
             handle,
@@ -162,6 +166,8 @@ impl Bound {
             rules: config.headers,
             hide_secrets: config.hide_secrets,
             room: Semaphore::new(AT_ONCE),
+            metrics,
+            requests: Requests::default(),
         });
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let connections = Arc::new(scope.child("connections"));

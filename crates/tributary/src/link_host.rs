@@ -56,13 +56,21 @@ struct Shared {
     variables: Option<Variables>,
     prepared: BTreeMap<String, Prepared>,
     /// Links that run, or ran last, by name.
-    running: watch::Sender<BTreeMap<String, LinkHandle>>,
+    running: watch::Sender<BTreeMap<String, Running>>,
     /// Files that hold positions; links that keep theirs in one share it.
     files: watch::Sender<Vec<(PathBuf, FileStore)>>,
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
     scope: Arc<Scope>,
+}
+
+/// A link that runs, or ran last.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) handle: LinkHandle,
+    /// What its records take.
+    pub(crate) buffers: Buffers,
 }
 
 /// A link that ended the process.
@@ -101,8 +109,13 @@ impl LinkHost {
         let running = self.shared.running.borrow();
         let handles = running.iter();
         handles
-            .map(|(name, handle)| (name.clone(), handle.clone()))
+            .map(|(name, running)| (name.clone(), running.handle.clone()))
             .collect()
+    }
+
+    /// All links that have started.
+    pub(crate) fn running(&self) -> BTreeMap<String, Running> {
+        self.shared.running.borrow().clone()
     }
 
     /// Asks the worker's cluster for its id until it answers.
@@ -207,7 +220,7 @@ impl LinkHost {
         let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
-        let starting = Box::pin(Link::start(link, &worker, file, buffers, &scope));
+        let starting = Box::pin(Link::start(link, &worker, file, buffers.clone(), &scope));
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
             Some(Ok(started)) => started,
@@ -219,7 +232,7 @@ impl LinkHost {
         };
         started.with(Box::new(LinkProbe(handle.clone())));
         self.shared.running.send_modify(|running| {
-            running.insert(name.clone(), handle);
+            running.insert(name.clone(), Running { handle, buffers });
         });
         let ended = Box::pin(link.run(stop.clone())).await;
         // At the end of the process its last figures are still wanted.

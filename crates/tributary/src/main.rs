@@ -5,6 +5,7 @@ mod cli;
 mod duration;
 mod java_options;
 mod link_host;
+mod metrics;
 mod output;
 mod overlap;
 mod progress;

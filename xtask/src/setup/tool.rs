@@ -22,6 +22,8 @@ pub(crate) enum Tool {
     KerberosCenter,
     KerberosAdministration,
     KerberosTools,
+    /// Prometheus' tool: reads what is measured, and tests the alert rules.
+    Promtool,
 }
 
 /// What asking a tool for its version gave.
@@ -45,7 +47,8 @@ impl Tool {
             | Self::CppCompiler
             | Self::KerberosCenter
             | Self::KerberosAdministration
-            | Self::KerberosTools => 0,
+            | Self::KerberosTools
+            | Self::Promtool => 0,
         }
     }
 
@@ -61,6 +64,7 @@ impl Tool {
             Self::Make => ("make".into(), "--version"),
             Self::CCompiler => ("cc".into(), "--version"),
             Self::CppCompiler => ("c++".into(), "--version"),
+            Self::Promtool => ("promtool".into(), "--version"),
             Self::KerberosCenter | Self::KerberosAdministration | Self::KerberosTools => {
                 return Found::Nothing;
             }
@@ -146,6 +150,7 @@ impl fmt::Display for Tool {
             Self::KerberosCenter => "Kerberos key distribution center (krb5kdc)",
             Self::KerberosAdministration => "Kerberos administration (kadmin.local)",
             Self::KerberosTools => "Kerberos tools (kinit)",
+            Self::Promtool => "Prometheus (promtool)",
         })
     }
 }

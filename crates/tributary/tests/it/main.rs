@@ -26,6 +26,7 @@ mod kill;
 mod kill_awkward;
 mod matrix;
 mod memory;
+mod metrics;
 mod mirror_maker;
 mod obstacle;
 mod offsets;
