@@ -27,6 +27,8 @@ pub struct WorkerConfig {
     pub buffer_memory: usize,
     /// `group.id`, in distributed mode.
     pub group_id: Option<String>,
+    /// `exactly.once.source.support=enabled`: links may ask for transactions.
+    pub exactly_once: bool,
     /// `topic.tracking.enable`: topics that a link has written to are listed.
     pub topic_tracking: bool,
     /// `topic.tracking.allow.reset`: that list may be emptied.
@@ -70,6 +72,7 @@ impl WorkerConfig {
             shutdown_timeout: Duration::from_secs(5),
             buffer_memory: 134_217_728,
             group_id: None,
+            exactly_once: false,
             topic_tracking: true,
             topic_tracking_reset: true,
             metrics_partition_limit: 5_000,

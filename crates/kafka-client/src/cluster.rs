@@ -32,6 +32,8 @@ pub enum Use {
     Watch,
     /// Reading and writing of compacted topics that hold our own state.
     Store,
+    /// Beginning and ending of transactions: a coordinator may hold answers back.
+    Transactions,
 }
 
 impl Use {
@@ -41,6 +43,7 @@ impl Use {
             Self::Admin => "admin",
             Self::Watch => "watch",
             Self::Store => "store",
+            Self::Transactions => "transactions",
         }
     }
 }

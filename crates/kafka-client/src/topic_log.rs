@@ -28,6 +28,7 @@ use crate::cluster::{Cluster, Use};
 use crate::error::ClientError;
 
 pub use error::TopicLogError;
+pub use write::TransactionalWriteError;
 
 /// How the topic is made if it is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, OnRefused};
 use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
 use kafka_client::topic_log::TopicShape;
+use kafka_client::transactions::TransactionError;
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
@@ -38,6 +39,7 @@ use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
+mod again;
 mod assign;
 mod handle;
 mod health;
@@ -104,6 +106,9 @@ pub enum LinkError {
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The transactional id cannot be had.
+    #[error("destination: {0}")]
+    Transactions(#[from] TransactionError),
     /// Copies of other links cannot be told from other records.
     #[error("copies cannot be kept from going in circles: {0}")]
     Origins(String),
@@ -147,14 +152,7 @@ impl Link {
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
-        let source = Cluster::new(config.source.clone(), "source");
-        let destination = Cluster::new(config.destination.clone(), "destination");
-        check(&source).await.map_err(LinkError::Source)?;
-        check(&destination).await.map_err(LinkError::Destination)?;
-        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
-            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
-            return Err(LinkError::SameCluster(id));
-        }
+        let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
@@ -195,7 +193,14 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let handle = LinkHandle::new(destination.cluster_id(), heard, found, acls.as_ref());
+        let acl = acls.as_ref();
+        let handle = LinkHandle::new(
+            destination.cluster_id(),
+            heard,
+            found,
+            acl,
+            Arc::clone(&look),
+        );
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -364,10 +369,13 @@ pub fn key_style(config: &LinkConfig) -> KeyStyle {
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
-    let reserved = match &worker.offsets {
-        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone(), REGISTRY.to_owned()]),
-        OffsetStorage::File(_) => BTreeSet::from([REGISTRY.to_owned()]),
-    };
+    let mut reserved = BTreeSet::from([REGISTRY.to_owned()]);
+    if let OffsetStorage::Topic { name, .. } = &worker.offsets {
+        reserved.insert(name.clone());
+    }
+    if config.on_refused == OnRefused::Quarantine {
+        reserved.insert(config.quarantine_topic.clone());
+    }
     Rules {
         settings: config.topics.clone(),
         on_recreate: config.on_recreate,
@@ -428,6 +436,19 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     }
     let missing: Vec<String> = missing.into_iter().collect();
     Err(LinkError::Listed(missing.join(", ")))
+}
+
+/// Both clusters, which answer and are not one.
+async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+    let source = Cluster::new(config.source.clone(), "source");
+    let destination = Cluster::new(config.destination.clone(), "destination");
+    check(&source).await.map_err(LinkError::Source)?;
+    check(&destination).await.map_err(LinkError::Destination)?;
+    if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+        let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+        return Err(LinkError::SameCluster(id));
+    }
+    Ok((source, destination))
 }
 
 /// A cluster that answers and speaks what copying needs.

@@ -18,6 +18,7 @@ use crate::openapi;
 use crate::query::{Query, encode};
 use crate::request;
 use crate::route::{Endpoint, Target};
+use crate::server::scheme;
 
 /// Clients take the API's features from this version.
 const CONNECT_VERSION: &str = "3.9.0";
@@ -30,6 +31,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) query: Query,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether it came with TLS.
+    pub(crate) https: bool,
     pub(crate) hide_secrets: bool,
 }
 
@@ -175,7 +178,8 @@ fn created(asked: &Asked<'_>, info: ConnectorInfo) -> Response<Body> {
     let host = host
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost");
-    let place = format!("http://{host}/connectors/{}", encode(&info.name));
+    let scheme = scheme(asked.https);
+    let place = format!("{scheme}://{host}/connectors/{}", encode(&info.name));
     answer::with_location(
         answer::json(StatusCode::CREATED, &asked.shown(info)),
         &place,

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
 pub(crate) struct Gate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) surface: Surface,
+    /// Whether it speaks TLS.
+    pub(crate) https: bool,
 }
 
 /// Answers any request.
@@ -125,6 +127,7 @@ impl Gate {
             query: Query::parse(parts.uri.query().unwrap_or("")),
             headers,
             body,
+            https: self.https,
             hide_secrets: shared.hide_secrets,
         };
         endpoint::answer(&shared.handle, asked).await

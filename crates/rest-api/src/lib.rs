@@ -29,4 +29,4 @@ mod server;
 pub use auth::{AuthProblem, Users};
 pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
-pub use server::{Bound, RestError, RestOptions};
+pub use server::{Address, Bound, RestError, RestOptions};

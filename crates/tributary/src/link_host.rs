@@ -330,7 +330,8 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::Store(_)
         | LinkError::Group { .. }
         | LinkError::NoClusterId(_)
-        | LinkError::Origins(_) => CONNECT,
+        | LinkError::Origins(_)
+        | LinkError::Transactions(_) => CONNECT,
     }
 }
 

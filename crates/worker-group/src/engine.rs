@@ -9,10 +9,12 @@
 //! Requests are functions over [`Core`], run one after the other; none of them waits. What takes time (a link that
 //! starts or ends, positions that are written) is a task that reports an event.
 
+mod again;
 mod core;
 mod handle;
 mod link_state;
 mod reconcile;
+mod running;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,8 @@ pub struct EngineOptions {
     pub loggers: Loggers,
     /// The version of the program.
     pub version: &'static str,
+    /// Whether failed tasks are begun again by themselves, where the configuration does not say otherwise.
+    pub retries_tasks: bool,
 }
 
 impl fmt::Debug for EngineOptions {

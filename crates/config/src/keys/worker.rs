@@ -170,8 +170,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "exactly.once.source.support",
         OneOf(&["disabled", "preparing", "enabled"]),
         Some("disabled"),
-        NotYet("no transactions are used"),
-        "Connect's exactly-once mode",
+        Implemented,
+        "enabled: links may ask for transactions (exactly.once.support=required)",
     )
     .low(),
     key(

@@ -48,6 +48,7 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .unwrap_or(defaults.health_max_age),
         rest: rest(reader),
         group_id: reader.text("group.id").map(str::to_owned),
+        exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
 }

@@ -3,6 +3,7 @@
 mod any_text;
 mod java_patterns;
 mod known_keys;
+mod listeners;
 mod mirror;
 mod right;
 mod security;

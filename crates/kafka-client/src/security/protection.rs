@@ -26,7 +26,7 @@ use super::{aws_profile, aws_roles, kerberos, pem, token};
 use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -505,10 +505,14 @@ pub(super) async fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// What TLS settings name, as it is in their files now, with a sum of the files that differs when they do.
+pub(super) async fn tls_material(settings: &TlsSettings) -> Result<(Material, [u8; 32]), String> {
+    let files = Files::read(&Security::Tls(Box::new(settings.clone()))).await?;
+    Ok((files.material(settings)?, files.fingerprint()))
+}
+
 /// TLS as settings say, for once.
 pub(super) async fn load_tls(settings: &TlsSettings) -> Result<Arc<rustls::ClientConfig>, String> {
-    let security = Security::Tls(Box::new(settings.clone()));
-    let files = Files::read(&security).await?;
-    let material = files.material(settings)?;
+    let (material, _) = tls_material(settings).await?;
     Ok(Arc::new(client_config(settings, material)?))
 }

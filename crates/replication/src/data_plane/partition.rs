@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::record::Levels;
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::change::Changes;
-use super::core::Settings;
+use super::core::{Committed, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
@@ -155,6 +156,8 @@ pub(crate) struct Partition {
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
+    /// How hard codecs work on what is encoded anew.
+    pub(crate) levels: Levels,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
     /// Source offsets of records that are left out, because the destination refused them.
@@ -163,8 +166,6 @@ pub(crate) struct Partition {
     pub(crate) skipped_up_to: i64,
     /// How fast the destination takes its records.
     pub(crate) pace: Pace,
-    /// Mean size of the source's batches of late; the largest number before there are any.
-    pub(crate) mean_batch: u32,
     /// Offset of a batch that the destination refused without a reason.
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
@@ -184,6 +185,10 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
+    /// Whether what is being found out about it began before it was taken back to what is stored.
+    pub(crate) outdated: bool,
+    /// What of it counts, where it is written in transactions.
+    pub(crate) committed: Committed,
     pub(crate) totals: Totals,
 }
 
@@ -230,11 +235,9 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
-            merge_below: if self.merges(settings) {
-                settings.merge_below
-            } else {
-                0
-            },
+            levels: self.levels,
+            merge_below: settings.merge_below,
+            merge_from: self.merge_from(settings),
             renumber: self.renumber,
             skip_too_large: settings.on_refused == OnRefused::Skip,
             quarantine: settings.on_refused == OnRefused::Quarantine,
@@ -245,27 +248,14 @@ impl Partition {
         }
     }
 
-    /// Whether tiny batches are merged: only while so many wait that one per request is what holds the
-    /// partition up. What arrives one by one is passed on as it is, and so is what has to be compared with
+    /// How many batches an answer needs for tiny ones to be merged: one per request would then hold the
+    /// partition up, as it does where so many wait already. What arrives one by one is passed on as it is, and so is what has to be compared with
     /// the destination: that may have been passed on as it was.
-    fn merges(&self, settings: &Settings) -> bool {
+    fn merge_from(&self, settings: &Settings) -> Option<usize> {
         let waiting = self.send.as_ref().map_or(0, SendState::waiting);
-        self.mean_batch < settings.merge_below
-            && waiting >= settings.merge_from
-            && self.recovery.is_over()
-            && self.end.is_some_and(|(end, _)| end > self.next_fetch)
-    }
-
-    /// Follows the mean size of the source's batches: the newest answer counts as much as all before.
-    pub(crate) fn note_sizes(&mut self, batches: usize, bytes: usize) {
-        if let Some(mean) = bytes.checked_div(batches) {
-            let mean = u32::try_from(mean).unwrap_or(u32::MAX);
-            self.mean_batch = if self.mean_batch == u32::MAX {
-                mean
-            } else {
-                self.mean_batch / 2 + mean / 2
-            };
-        }
+        let wait = waiting >= settings.merge_from;
+        let merges = settings.merge_below > 0 && self.recovery.is_over();
+        merges.then_some(if wait { 0 } else { settings.merge_from })
     }
 
     /// Counts records that came back; that there is another way in a circle is said once.
@@ -354,14 +344,27 @@ impl Partition {
         self.phase = Phase::Stopped(stop);
     }
 
-    /// Begins at `position`, of which `landed` is already at the destination.
-    pub(crate) fn begin(&mut self, position: Position, landed: Vec<Landed>) {
+    /// Begins at `position`, of which `landed` is already at the destination; written in transactions by `writer`, where
+    /// there are any.
+    pub(crate) fn begin(
+        &mut self,
+        position: Position,
+        landed: Vec<Landed>,
+        writer: Option<ProducerIdentity>,
+    ) {
         let offsets: i64 = landed.iter().map(|l| l.offsets).sum();
         let end = landed.last().map_or(position.destination_end, |last| {
             Destination(last.base.0 + last.offsets)
         });
         let sequence = advance_sequence(position.sequence, offsets);
-        let send = SendState::new(position.producer, sequence, end);
+        let send = match writer {
+            None => SendState::new(position.producer, sequence, end),
+            Some(writer) => {
+                let goes_on = position.transactional && position.producer == writer;
+                let sequence = if goes_on { position.sequence } else { 0 };
+                SendState::new(writer, sequence, end).transacting()
+            }
+        };
         self.begun_at = position.offset.0;
         self.next_fetch = position.offset.0;
         self.send = Some(match position.placement {
@@ -373,9 +376,12 @@ impl Partition {
                 send.preserving()
             }
         });
+        if writer.is_some() && self.committed.kept.is_none() {
+            self.committed.kept = Some((position.offset.0, self.totals));
+        }
         self.placing.pending = None;
         self.life += 1;
-        self.recovery = Recovery::new(landed);
+        self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {
             self.recovery.go_by_numbers();
         }
@@ -486,6 +492,7 @@ impl Partition {
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
         let batch = &done.batch;
         let preserved = self.preserved().is_some();
+        let writer = self.send.as_ref().map(SendState::writer);
         if !preserved {
             batch.each_run(done.base.0, |run| self.map.append(run));
         }
@@ -500,6 +507,10 @@ impl Partition {
             position.leader_epoch = batch.leader_epoch;
             position.destination_end = Destination(end);
             position.sequence = done.sequence;
+            if let Some((producer, true)) = writer {
+                position.producer = producer;
+                position.transactional = true;
+            }
             self.position_changed = true;
         }
         self.count_pending(batch.leader_epoch);

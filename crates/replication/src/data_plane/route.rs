@@ -19,6 +19,9 @@ use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
 use crate::origin::Decision;
 
+/// Who has written a batch that names nobody.
+const NO_PRODUCER: i64 = -1;
+
 /// Why reading cannot go on.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocked {
@@ -112,11 +115,10 @@ pub(crate) struct Routed {
     pub(crate) skipped: Vec<(i64, String)>,
     /// Whether offsets are missing: a cleaner has been there.
     pub(crate) has_holes: bool,
-    /// Batches that were read, and their bytes.
-    pub(crate) read_batches: usize,
-    pub(crate) read_bytes: usize,
     /// Where the next record can be written without copies of it in front, where holes are filled with them.
     pub(crate) filled: i64,
+    /// Whether tiny batches are merged.
+    merges: bool,
     tiny: Tiny,
     /// Behind the last entry of those that are gathered, in an old format or changed, and its leader epoch.
     old_end: i64,
@@ -135,14 +137,13 @@ pub(crate) fn route(
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
     let mut routed = Routed::nothing(wanted);
+    routed.merges = are_many_and_tiny(&records, rules);
     let pending = rules.place.as_ref().and_then(|place| place.pending);
     routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
-                routed.read_batches += 1;
-                routed.read_bytes += batch.bytes().len();
                 if rules.changes.is_empty() {
                     routed
                         .release(&mut old, rules, decoder)
@@ -177,6 +178,41 @@ pub(crate) fn route(
     routed
 }
 
+/// Whether there are as many batches as merging needs, and those of the front are tiny on average. Only so many are
+/// looked at.
+fn are_many_and_tiny(records: &Bytes, rules: &Rules) -> bool {
+    let Some(least) = rules.merge_from.map(|from| from.max(2)) else {
+        return false;
+    };
+    // More bytes than this are not tiny, however many batches follow.
+    let below = least.saturating_mul(rules.merge_below as usize);
+    let (mut count, mut bytes) = (0, 0);
+    for entry in Batches::new(records.clone()) {
+        let Ok(Entry::Batch(batch)) = entry else {
+            break;
+        };
+        count += 1;
+        bytes += batch.bytes().len();
+        if count == least || bytes >= below {
+            break;
+        }
+    }
+    count == least && bytes < below
+}
+
+impl Rules {
+    /// Whether a batch belongs to this stream, by its producer.
+    fn takes(&self, info: &BatchInfo) -> Result<bool, Blocked> {
+        match self.origins.decide(info.producer_id) {
+            Decision::Take => Ok(true),
+            Decision::Leave => Ok(false),
+            Decision::Lost(reason) => {
+                Err(Blocked::new(info.base_offset, Cause::OriginLost, reason))
+            }
+        }
+    }
+}
+
 impl Routed {
     /// Nothing was read from `next` on.
     pub(crate) fn nothing(next: i64) -> Self {
@@ -198,6 +234,11 @@ impl Routed {
         rules: &Rules,
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
+        // Nothing in an old format is a copy: no link writes it.
+        if rules.origins.decide(NO_PRODUCER) == Decision::Leave {
+            (self.old_end, self.old_epoch) = (entry.offset.saturating_add(1), -1);
+            return Ok(());
+        }
         let mut made = Vec::new();
         let done = decoder.gather(entry, wanted, rules, old, &mut made);
         self.skipped.append(&mut decoder.take_skipped());
@@ -278,15 +319,9 @@ impl Routed {
                 return Ok(());
             }
         }
-        match rules.origins.decide(info.producer_id) {
-            Decision::Take => {}
-            Decision::Leave => {
-                self.pass_over(&info);
-                return Ok(());
-            }
-            Decision::Lost(reason) => {
-                return Err(Blocked::new(info.base_offset, Cause::OriginLost, reason));
-            }
+        if !rules.takes(&info)? {
+            self.pass_over(&info);
+            return Ok(());
         }
         let limits = PassLimits {
             max_message_bytes: rules.max_message_bytes,
@@ -337,6 +372,9 @@ impl Routed {
     /// Passes a batch on as it is, or with its neighbours.
     fn pass(&mut self, batch: RawBatch, rules: &Rules, decoder: &mut Decoder) {
         let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
+        if !self.merges {
+            return self.take(PipedBatch::untouched(batch));
+        }
         let again = match self.tiny.add(batch, rules) {
             Ok(()) => None,
             Err(batch) => {
@@ -362,7 +400,7 @@ impl Routed {
             Some(place) if place.copies => decoder.fill(batch, self.filled, self.next, rules),
             Some(place) if place.runs => decoder
                 .reshape(batch, reason, self.next, rules)
-                .and_then(|made| decoder.by_runs(made)),
+                .and_then(|made| decoder.by_runs(made, rules)),
             _ => decoder.reshape(batch, reason, self.next, rules),
         };
         // Nothing of a batch that cannot be used has been left out.

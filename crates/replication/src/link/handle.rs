@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::health::Heard;
 use crate::data_plane::Snapshot;
 use crate::health::{HealthHandle, LinkHealth};
@@ -27,9 +29,10 @@ pub struct LinkStatus {
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
     destination: Option<Arc<str>>,
-    heard: Heard,
+    pub(super) heard: Heard,
     health: HealthHandle,
     acls: Option<AclHandle>,
+    pub(super) look: Arc<Notify>,
 }
 
 impl LinkHandle {
@@ -38,12 +41,14 @@ impl LinkHandle {
         heard: Heard,
         health: HealthHandle,
         acls: Option<&(Box<AclSync>, AclHandle)>,
+        look: Arc<Notify>,
     ) -> Self {
         Self {
             destination: destination.map(Arc::from),
             heard,
             health,
             acls: acls.map(|(_, handle)| handle.clone()),
+            look,
         }
     }
 

@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::link::{LinkConfig, LoopPrevention, Offsets};
 use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::transactions::TransactionalProducer;
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
@@ -16,13 +18,16 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
 use super::{LinkError, follow, key_style, open_store};
-use crate::data_plane::{DataPlane, Handle, Options};
+use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
 use crate::position_store::{FileStore, StoredLink};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
+
+/// `transaction.boundary=poll`: how long a transaction takes in batches.
+const READ_TOGETHER: Duration = Duration::from_millis(100);
 
 /// Everything that a stream is made from.
 #[derive(Debug)]
@@ -85,7 +90,27 @@ impl StreamMaker {
             config.offsets.placement = Offsets::Map;
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
-        let stored = store.load(&config.name, key_style(&config)).await?;
+        let style = key_style(&config);
+        // Before positions are read: whoever wrote them does not write any more, or will notice.
+        let transactions = self.transactions(stream).await?;
+        let ownership = match transactions {
+            Some(_) => None,
+            None => {
+                let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+                store.claim(&config.name).await?
+            }
+        };
+        let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        let ownership = ownership.map(|ownership| {
+            let has_predecessor = ownership.has_predecessor(&texts);
+            (ownership, has_predecessor)
+        });
+        if transactions.is_none() && were_transactional(&stored) {
+            // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.
+            let mut before = self.transactional_producer(stream, Duration::from_secs(60));
+            before.init(false).await?;
+            stored = store.load(&config.name, style).await?;
+        }
         let registrar = match (&self.origins, self.ids()) {
             (Some(_), Some((source_id, _))) => {
                 let origin = match stream {
@@ -109,6 +134,8 @@ impl StreamMaker {
                     .values()
                     .filter_map(|stored| stored.position.as_ref());
                 let known = known.map(|position| position.producer.id);
+                let writer = transactions.as_ref().and_then(|t| t.producer.identity());
+                let known = known.chain(writer.map(|writer| writer.id));
                 registrar
                     .register(known)
                     .await
@@ -130,10 +157,47 @@ impl StreamMaker {
                 .map(|origins| origins.of(stream.clone())),
             registrar,
             shared: matches!(stream, Stream::Of(_)),
+            transactions,
+            ownership,
         };
         let (plane, handle) = DataPlane::new(&config, options, scope);
         Ok((plane, handle, stored))
     }
+}
+
+impl StreamMaker {
+    /// The transactional producer of a stream, which nobody else has from now on; nothing where there are no transactions.
+    /// Positions are read after that.
+    async fn transactions(&self, stream: &Stream) -> Result<Option<Transactions>, LinkError> {
+        let Some(settings) = self.config.transactions else {
+            return Ok(None);
+        };
+        let mut producer = self.transactional_producer(stream, settings.timeout);
+        producer.init(false).await?;
+        let longest = settings.timeout / 3;
+        Ok(Some(Transactions {
+            producer,
+            style: key_style(&self.config),
+            interval: settings.interval.unwrap_or(READ_TOGETHER).min(longest),
+        }))
+    }
+
+    fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
+        let group = self.worker.group_id.as_deref().unwrap_or("tributary");
+        let mut id = format!("{group}-{}-0", self.config.name);
+        if let Stream::Of(origin) = stream {
+            id = format!("{id}@{origin}");
+        }
+        TransactionalProducer::new(self.destination.clone(), id, timeout)
+    }
+}
+
+/// Whether positions were stored in transactions.
+fn were_transactional(stored: &StoredLink) -> bool {
+    let mut positions = stored
+        .values()
+        .filter_map(|stored| stored.position.as_ref());
+    positions.any(|position| position.transactional)
 }
 
 /// Tells one data plane what rounds over topics found.
@@ -171,8 +235,12 @@ impl Follower {
 
     /// `false` when the data plane has stopped.
     async fn follow(&mut self, round: &Round) -> bool {
-        if round.trouble.is_none() {
-            self.first.get_or_insert_with(|| round.selected.clone());
+        if round.trouble.is_none() && self.first.is_none() {
+            let partitions = |topic: &str| round.selected.get(&TopicName::from(topic)).copied();
+            for unmet in self.beginnings.start.unmet(partitions) {
+                tracing::warn!("{unmet}");
+            }
+            self.first = Some(round.selected.clone());
         }
         let found = self.first.as_ref().unwrap_or(&round.selected);
         let new = assignments(
@@ -283,7 +351,7 @@ impl Streams {
                 OnFailure::StopScope,
                 async move {
                     let ended = Box::pin(plane.run(stop)).await;
-                    let report = scope.stop(std::time::Duration::ZERO).await;
+                    let report = scope.stop(Duration::ZERO).await;
                     tracing::debug!(?report, "stream ended");
                     ended
                 },

@@ -232,8 +232,10 @@ impl MetadataSync {
         round.problems = plan.problems;
         for step in plan.steps.iter().filter(|step| step.is_waited_for()) {
             if let Some(refused) = self.refused.get(step.topic()) {
-                let problem = Problem::new(step.source(), refused.state, &refused.reason);
-                round.problems.push(problem);
+                let sources = Plan::sources(step, &seen, &self.rules).into_iter();
+                let problems =
+                    sources.map(|source| Problem::new(&source, refused.state, &refused.reason));
+                round.problems.extend(problems);
             }
         }
         round.problems.extend(self.kept(notes, seen.settings_due));

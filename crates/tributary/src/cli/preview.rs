@@ -16,14 +16,13 @@ use serde_json::{Value, json};
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::progress::{cut, size};
 use crate::{output, settings, variables};
+use columns::{aligned, fit};
 
+mod columns;
 mod rights;
 
 /// Widest cells of the first three columns.
 const CELLS: [usize; 3] = [24, 18, 24];
-/// Widest table, and the least of it that is left for notes.
-const WIDTH: usize = 100;
-const NOTE: usize = 12;
 
 /// What of a preview is shown, and how.
 #[derive(Clone, Debug)]
@@ -92,6 +91,11 @@ pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -
     let preview = match preview(&source, &destination, &rules).await {
         Ok(mut preview) => {
             look_at_offsets(link, &source, &destination, &mut preview).await;
+            let unmet = link.start.unmet(|topic| {
+                let mut rows = preview.rows.iter().filter(|row| row.selected);
+                rows.find(|row| row.source.as_str() == topic)?.partitions
+            });
+            preview.notices.extend(unmet);
             preview
         }
         Err(error) => {
@@ -272,43 +276,6 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
         lines.extend(attention);
     }
     lines
-}
-
-/// Cuts notes to what the other columns leave.
-fn fit(rows: &mut [[String; 6]]) {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count() + 2);
-        cells.max().unwrap_or(0)
-    };
-    let others: usize = (0..5).map(width).sum();
-    for row in rows {
-        row[5] = cut(&row[5], WIDTH.saturating_sub(others).max(NOTE));
-    }
-}
-
-fn aligned(rows: &[[String; 6]]) -> Vec<String> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    rows.iter()
-        .map(|row| {
-            let cells = row
-                .iter()
-                .zip(widths)
-                .enumerate()
-                .map(|(number, (cell, width))| {
-                    // Numbers to the right.
-                    if number == 3 {
-                        format!("{cell:>width$}")
-                    } else {
-                        format!("{cell:<width$}")
-                    }
-                });
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 /// Sums over all rows, shown or not.
@@ -552,7 +519,7 @@ mod tests {
             .position(|line| line == "ATTENTION")
             .expect("attention");
         for line in &lines[..end - 1] {
-            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(line.chars().count() <= columns::WIDTH, "{line}");
         }
         assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
         assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);

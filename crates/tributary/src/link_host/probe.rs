@@ -1,9 +1,12 @@
 //! How a running link fares, in the words of the worker's engine.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::State;
 use replication::health::Lag;
 use replication::link::LinkHandle;
-use worker_group::host::{LinkReport, Probe, Standing};
+use worker_group::host::{LinkReport, Pending, Probe, Standing};
 use worker_group::view::{LagDetail, Replication};
 
 /// Things that are told at most.
@@ -83,6 +86,17 @@ impl Probe for LinkProbe {
         sums.states.clone_from(&health.states);
         report.replication = sums;
         report
+    }
+
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        let handle = self.0.clone();
+        let partitions = partitions.into_iter().flat_map(|(topic, numbers)| {
+            let topic = TopicName::from(topic.as_str());
+            let numbers = numbers.into_iter();
+            numbers.map(move |number| TopicPartition::new(topic.clone(), number))
+        });
+        let partitions: BTreeSet<TopicPartition> = partitions.collect();
+        Box::pin(async move { handle.begin_again(partitions).await })
     }
 }
 

@@ -62,9 +62,11 @@ impl Core {
             .as_ref()
             .map(|report| link.task_failures(report))
             .unwrap_or_default();
+        let now = Instant::now();
         let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         let tasks = (0..count).map(|id| {
             let (state, trace) = match failures.get(&id) {
+                Some(_) if link.standing.is_begun_again(id, now) => (State::Restarting, None),
                 Some(trace) => (State::Failed, Some(trace.clone())),
                 None => (state, trace.clone()),
             };

@@ -250,6 +250,7 @@ fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
 fn merging() -> Rules {
     Rules {
         merge_below: 1000,
+        merge_from: Some(0),
         ..Rules::default()
     }
 }
@@ -273,6 +274,28 @@ fn tiny_batches_that_cannot_be_merged_pass_as_they_are_and_none_is_passed_over()
     // Nor does anything of them get into the next partition's answer.
     let other = route(plain(70, 1), Vec::new(), 70, &Rules::default(), decoder);
     check(&other, &[(70, 71)], 71);
+}
+
+#[test]
+fn batches_are_merged_where_an_answer_has_many_and_those_in_front_are_tiny() {
+    let sent = [plain(0, 1), plain(1, 1), plain(2, 1)];
+    let merged = |from: Option<usize>, below: u32| {
+        let rules = Rules {
+            merge_below: below,
+            merge_from: from,
+            ..Rules::default()
+        };
+        let decoder = &mut Decoder::default();
+        let routed = route(sent.concat().into(), Vec::new(), 0, &rules, decoder);
+        assert_eq!(routed.next, 3);
+        routed.batches.len() == 1
+    };
+    let mean = u32::try_from(sent[0].len()).expect("small");
+    assert!(merged(Some(0), mean + 1));
+    assert!(merged(Some(3), mean + 1));
+    assert!(!merged(Some(4), mean + 1), "too few to hold it up");
+    assert!(!merged(Some(3), mean), "not tiny");
+    assert!(!merged(None, mean + 1));
 }
 
 #[test]
@@ -507,6 +530,49 @@ fn what_is_too_large_alone_is_not_passed_over_and_can_be_set_aside() {
             assert_eq!((blocked.offset, blocked.cause), (4, Cause::Refused));
             let aside = blocked.aside.map(|batch| batch.info().records);
             assert_eq!(aside, quarantine.then_some(1));
+        }
+    }
+}
+
+#[test]
+fn each_batch_belongs_to_one_stream_also_where_records_are_changed_or_in_an_old_format() {
+    use crate::origin::OriginRule;
+    use config::transform::{RecordAction, RecordStep};
+    let mark = RecordStep {
+        condition: None,
+        action: RecordAction::InsertHeader {
+            key: "from".to_owned(),
+            value: b"west".to_vec(),
+        },
+    };
+    let marked = Changes {
+        steps: vec![mark],
+        ..Changes::default()
+    };
+    let by = |base, id| {
+        let producer = ProducerIdentity { id, epoch: 0 };
+        builder(base, 2).producer(producer, 0).build()
+    };
+    let sent = [by(0, 7), by(2, 8), plain(4, 2), legacy(6)].concat();
+    for changes in [Changes::default(), marked] {
+        for (local, written) in [(true, &[2, 3, 4, 5][..]), (false, &[0, 1])] {
+            let rules = Rules {
+                changes: changes.clone().into(),
+                origins: OriginRule::of(&[7], local),
+                ..Rules::default()
+            };
+            let sent = Bytes::from(sent.clone());
+            let routed = route(sent, Vec::new(), 0, &rules, &mut Decoder::default());
+            let mut offsets = Vec::new();
+            for piped in &routed.batches {
+                piped.each_run(0, |run| {
+                    offsets.extend(run.source.0..run.source.0 + run.length);
+                });
+            }
+            assert_eq!(offsets, written, "{changes:?}");
+            // The entry in the old format is damaged, which is for the stream to say whose it is.
+            assert_eq!(routed.blocked.is_some(), local, "{routed:?}");
+            assert_eq!(routed.next, if local { 6 } else { 7 });
         }
     }
 }
