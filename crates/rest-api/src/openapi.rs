@@ -87,11 +87,13 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     for (status, description, schema) in answers(endpoint, method) {
         let mut response = json!({"description": description});
         if let Some(schema) = schema {
-            let kind = match endpoint {
-                Endpoint::Metrics => "text/plain",
-                _ => "application/json",
+            let kinds: &[&str] = match endpoint {
+                Endpoint::Metrics => &["text/plain", "application/openmetrics-text"],
+                _ => &["application/json"],
             };
-            response["content"] = json!({kind: {"schema": schema}});
+            for kind in kinds {
+                response["content"][*kind] = json!({"schema": schema});
+            }
         }
         responses.insert(status.to_owned(), response);
     }

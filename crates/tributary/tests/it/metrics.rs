@@ -8,11 +8,13 @@ use std::process::Command;
 
 use metrics::{Kind, catalogue};
 use serde_json::Value;
+use test_support::client_libraries::{self, Libraries};
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::managed_process::{ManagedProcess, ProcessSpec};
 use test_support::workload::{Generator, Load, Shape};
 
+use crate::connect_clients::{file, installed, succeeds};
 use crate::connect_http::{Answer, Client};
 use crate::connect_worker::{SOON, Worker, expect, free_port};
 use crate::support::{NEW, OLD, new_topic, pair, stored, unique, wait_for_offsets};
@@ -163,6 +165,18 @@ async fn is_openmetrics_where_that_is_accepted(worker: &Worker) {
         answer
             .body
             .contains("# UNIT tributary_lag_seconds seconds\n")
+    );
+    let path = worker.folder.path().join("openmetrics");
+    std::fs::write(&path, &answer.body).expect("written");
+    let libraries = installed(Libraries::Python).await;
+    let arguments = [
+        file("openmetrics.py").display().to_string(),
+        path.display().to_string(),
+    ];
+    let python = client_libraries::python(&libraries);
+    println!(
+        "{}",
+        succeeds("strict parser", python, &arguments, worker).await
     );
 }
 
