@@ -16,6 +16,7 @@ mod acls;
 mod classify;
 mod client;
 mod data;
+mod group;
 mod link;
 mod mirrors;
 mod reader;

@@ -24,6 +24,7 @@ pub mod committed;
 pub mod connection;
 pub mod error;
 pub mod fetch_session;
+pub mod group;
 pub mod offsets;
 pub mod produce_lane;
 mod security;

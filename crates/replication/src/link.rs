@@ -43,9 +43,11 @@ mod again;
 mod assign;
 mod handle;
 mod health;
+mod part;
 mod streams;
 
 pub use handle::{LinkHandle, LinkStatus};
+pub use part::LinkPart;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -118,6 +120,7 @@ pub enum LinkError {
 #[derive(Debug)]
 pub struct Link {
     rules: Rules,
+    part: LinkPart,
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
@@ -151,6 +154,21 @@ impl Link {
         buffers: Buffers,
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
+        Self::start_part(config, LinkPart::Whole, worker, file, buffers, scope).await
+    }
+
+    /// As [`Link::start`], of a part of the link.
+    ///
+    /// # Errors
+    /// As [`Link::start`].
+    pub async fn start_part(
+        config: LinkConfig,
+        part: LinkPart,
+        worker: &WorkerConfig,
+        file: Option<FileStore>,
+        buffers: Buffers,
+        scope: &Scope,
+    ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
         let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
@@ -160,7 +178,7 @@ impl Link {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
             (_, file) => file,
         };
-        let acls = open_acls(&config, worker, file.clone(), &source, &destination);
+        let acls = open_acls(&part, &config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
@@ -186,6 +204,7 @@ impl Link {
             buffers,
             topics_in_doubt: Arc::clone(&look),
             origins: None,
+            part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
         let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
@@ -205,6 +224,7 @@ impl Link {
         Ok((
             Self {
                 rules,
+                part,
                 source,
                 destination,
                 stored,
@@ -244,7 +264,10 @@ impl Link {
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
-        let sync = sync.remembering(self.memory);
+        let sync = match self.part.changes_topics() {
+            true => sync.remembering(self.memory),
+            false => sync.only_looking(),
+        };
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -265,7 +288,13 @@ impl Link {
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
-            Follower::new(self.data, self.stored, self.beginnings, self.changes),
+            Follower::new(
+                self.data,
+                self.stored,
+                self.beginnings,
+                self.changes,
+                self.part,
+            ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
         );
@@ -492,13 +521,15 @@ pub async fn open_store(
 /// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
 /// the keys differ, so neither waits for the other.
 async fn open_acls(
+    part: &LinkPart,
     config: &LinkConfig,
     worker: &WorkerConfig,
     file: Option<FileStore>,
     source: &Cluster,
     destination: &Cluster,
 ) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
-    let Some(settings) = config.topics.acls.clone() else {
+    let wanted = config.topics.acls.clone();
+    let Some(settings) = wanted.filter(|_| part.changes_topics()) else {
         return Ok(None);
     };
     let store = open_store(worker, file, destination).await?;

@@ -124,6 +124,7 @@ impl Gate {
         let asked = Asked {
             method,
             target,
+            uri: &parts.uri,
             query: Query::parse(parts.uri.query().unwrap_or("")),
             headers,
             body,

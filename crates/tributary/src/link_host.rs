@@ -16,11 +16,11 @@ use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
-use replication::link::{Link, LinkError, LinkHandle};
+use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use tokio::sync::{mpsc, watch};
 use worker_group::host::{
-    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Pending, Probe, Started,
+    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
 };
 use worker_group::plugin::{self, Role};
 use worker_group::view::SourceOffset;
@@ -65,9 +65,13 @@ struct Shared {
     scope: Arc<Scope>,
 }
 
-/// A link that runs, or ran last.
+/// A link, or a part of one, that runs, or ran last.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
+    /// The link's name.
+    pub(crate) link: String,
+    /// Whether it copies records; one part of a link in a group only looks after topics.
+    pub(crate) copies: bool,
     pub(crate) handle: LinkHandle,
     /// What its records take.
     pub(crate) buffers: Buffers,
@@ -206,11 +210,15 @@ impl LinkHost {
         started: Started,
         stop: StopSignal,
     ) -> Result<(), LinkFailure> {
-        let LinkStart { name, config } = start;
+        let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
         let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
+            // The connector only says that there is one task.
+            Role::MirrorHeartbeat if part == Part::Connector => {
+                return idle(started, &stop, "heartbeats are written by the task").await;
+            }
             Role::MirrorHeartbeat => return self.heartbeats(&config, link, started, &stop).await,
             Role::MirrorSource | Role::Replicator | Role::Own => {}
         }
@@ -220,7 +228,10 @@ impl LinkHost {
         let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
-        let starting = Box::pin(Link::start(link, &worker, file, buffers.clone(), &scope));
+        let (key, part) = part_of(&name, &part);
+        let copies = !matches!(part, LinkPart::Topics);
+        let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
+        let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
             Some(Ok(started)) => started,
@@ -231,16 +242,15 @@ impl LinkHost {
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));
-        self.shared.running.send_modify(|running| {
-            running.insert(name.clone(), Running { handle, buffers });
-        });
+        let running = Running {
+            link: name,
+            copies,
+            handle,
+            buffers,
+        };
+        let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
-        // At the end of the process its last figures are still wanted.
-        if !scope.stop_signal().is_requested() {
-            self.shared.running.send_modify(|running| {
-                running.remove(&name);
-            });
-        }
+        drop(shown);
         match ended {
             Ok(()) => Ok(()),
             Err(failure) => {
@@ -283,6 +293,47 @@ impl LinkHost {
     }
 }
 
+/// The part of a link, and the key that its handle is kept under.
+fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
+    match part {
+        Part::Whole => (name.to_owned(), LinkPart::Whole),
+        Part::Connector => (format!("{name} topics"), LinkPart::Topics),
+        Part::Task { number, partitions } => (
+            format!("{name}-{number}"),
+            LinkPart::partitions(*number, partitions),
+        ),
+    }
+}
+
+/// A link's handle, kept as long as its future is; also where that is cut off.
+struct Shown {
+    shared: Arc<Shared>,
+    key: String,
+}
+
+impl Shown {
+    fn new(shared: &Arc<Shared>, key: String, part: Running) -> Self {
+        shared.running.send_modify(|running| {
+            running.insert(key.clone(), part);
+        });
+        Self {
+            shared: Arc::clone(shared),
+            key,
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // At the end of the process its last figures are still wanted.
+        if !self.shared.scope.stop_signal().is_requested() {
+            self.shared.running.send_modify(|running| {
+                running.remove(&self.key);
+            });
+        }
+    }
+}
+
 fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, String> {
     if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
         return Ok(store.clone());
@@ -300,7 +351,11 @@ struct Words(Vec<String>);
 
 impl Probe for Words {
     fn look(&self) -> LinkReport {
-        let mut report = LinkReport::default();
+        let mut report = LinkReport {
+            // One task, without partitions.
+            selected: Some(BTreeMap::new()),
+            ..LinkReport::default()
+        };
         report.replication.trouble.clone_from(&self.0);
         report
     }

@@ -2,6 +2,7 @@
 //! `tributary`: the program. It parses the command line, sets up logging, and hands over to `cli`.
 
 mod cli;
+mod distributed;
 mod duration;
 mod java_options;
 mod link_host;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Page, catalogue};
+use replication::link::LinkStatus;
 use rest_api::MetricsSource;
 use worker_group::Handle;
 
@@ -50,27 +51,30 @@ impl Metrics {
         // An engine that has ended has nothing to show; the process still has.
         let shown = self.handle.expanded(true, true).await.unwrap_or_default();
         let running = self.host.running();
-        let statuses: BTreeMap<&str, _> = running
-            .iter()
-            .map(|(name, running)| (name.as_str(), running.handle.status()))
-            .collect();
-        let partitions: usize = statuses.values().map(|s| s.data.partitions.len()).sum();
+        let mut statuses: BTreeMap<&str, Vec<(bool, LinkStatus)>> = BTreeMap::new();
+        for part in running.values() {
+            let parts = statuses.entry(part.link.as_str()).or_default();
+            parts.push((part.copies, part.handle.status()));
+        }
+        let parts = statuses.values().flatten();
+        let partitions: usize = parts.map(|(_, part)| part.data.partitions.len()).sum();
         let limited = partitions > self.partition_limit;
-        let mut tasks = 0;
+        let mut assigned = (0, 0);
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|name, _| shown.contains_key(name));
         for (name, one) in &shown {
-            tasks += one.status.as_ref().map_or(0, |status| status.tasks.len());
             let link = Link::new(name, one);
-            link.add_states(&mut page, one);
-            if let Some(status) = statuses.get(name.as_str()) {
+            let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id);
+            assigned = (assigned.0 + connectors, assigned.1 + tasks);
+            let parts = statuses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            if let Some(share) = links::joined(parts) {
                 let counts = counted.entry(name.clone()).or_default();
-                counts.look(&status.data.partitions);
-                link.add_running(&mut page, status, counts, limited);
+                counts.look(&share.data.partitions);
+                link.add_running(&mut page, &share, counts, limited);
             }
         }
         drop(counted);
-        self.add_worker(&mut page, &running, (shown.len(), tasks), limited);
+        self.add_worker(&mut page, &running, assigned, limited);
         process::add_to(&mut page);
         page
     }

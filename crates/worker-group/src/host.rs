@@ -21,6 +21,25 @@ pub struct LinkStart {
     pub name: String,
     /// Its configuration.
     pub config: Config,
+    /// How much of it.
+    pub part: Part,
+}
+
+/// How much of a link a worker runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What is there once: topics, partitions and settings of the copies, and what tasks are dealt from. No records.
+    Connector,
+    /// The records of one task's partitions, and nothing else.
+    Task {
+        /// Its number.
+        number: u32,
+        /// Its partitions, by source topic.
+        partitions: BTreeMap<String, Vec<i32>>,
+    },
 }
 
 /// Why a link ended by itself.
@@ -73,6 +92,8 @@ pub struct LinkReport {
     pub topics: BTreeMap<String, TopicLoad>,
     /// Partitions that stand.
     pub standing: Vec<Standing>,
+    /// All source topics that are to be copied, with the number of their partitions; nothing until that is known.
+    pub selected: Option<BTreeMap<String, i32>>,
     /// Destination topics with the number of records written to each since the link started.
     pub written: BTreeMap<String, u64>,
 }

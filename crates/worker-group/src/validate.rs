@@ -432,5 +432,22 @@ fn group(group: Group) -> &'static str {
     }
 }
 
+/// A configuration as Java prints a map.
+pub(crate) fn java_map(config: &GivenConfig) -> String {
+    let entries: Vec<String> = config
+        .iter()
+        .map(|(key, value)| {
+            let secret = holds_secret(key);
+            let value = match value.as_deref() {
+                Some(_) if secret => "[hidden]",
+                Some(value) => value,
+                None => "null",
+            };
+            format!("{key}={value}")
+        })
+        .collect();
+    format!("{{{}}}", entries.join(", "))
+}
+
 #[cfg(test)]
 mod tests;

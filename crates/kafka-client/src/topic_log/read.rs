@@ -17,12 +17,10 @@ use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::{Instant, sleep};
 
 use super::write::partition_of;
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
 
-/// Bytes of one fetch while reading the topic.
-const FETCH_BYTES: i32 = 1024 * 1024;
 /// Pause while somebody's transaction is open.
 const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
@@ -191,7 +189,7 @@ impl TopicLog {
         }
     }
 
-    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+    pub(super) fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
         TopicLogError::Unreadable {
             topic: self.topic.clone(),
             partition,

@@ -17,11 +17,11 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
-use super::{LinkError, follow, key_style, open_store};
+use super::{LinkError, LinkPart, follow, key_style, open_store};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
-use crate::position_store::{FileStore, StoredLink};
+use crate::position_store::{FileStore, Ownership, StoredLink};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
@@ -40,6 +40,7 @@ pub(super) struct StreamMaker {
     pub(super) buffers: Buffers,
     pub(super) topics_in_doubt: Arc<Notify>,
     pub(super) origins: Option<Origins>,
+    pub(super) part: LinkPart,
 }
 
 impl StreamMaker {
@@ -77,6 +78,15 @@ impl StreamMaker {
         origins.map(Some).map_err(LinkError::Origins)
     }
 
+    /// The claim of what this process copies of a stream; nothing where it writes no records.
+    async fn claim(&self, stream: &str) -> Result<Option<Ownership>, LinkError> {
+        let Some(name) = self.part.name(stream) else {
+            return Ok(None);
+        };
+        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        Ok(store.claim(&name).await?)
+    }
+
     /// A data plane for a stream. Its producers of before are registered then.
     pub(super) async fn make(
         &self,
@@ -95,17 +105,17 @@ impl StreamMaker {
         let transactions = self.transactions(stream).await?;
         let ownership = match transactions {
             Some(_) => None,
-            None => {
-                let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
-                store.claim(&config.name).await?
-            }
+            None => self.claim(&config.name).await?,
         };
         let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        // Partitions of a task may come from a task of another number, whose claim has another name.
+        let is_part = !matches!(self.part, LinkPart::Whole);
         let ownership = ownership.map(|ownership| {
-            let has_predecessor = ownership.has_predecessor(&texts);
+            let has_predecessor = is_part || ownership.has_predecessor(&texts);
             (ownership, has_predecessor)
         });
-        if transactions.is_none() && were_transactional(&stored) {
+        let writes = self.part.task().is_some();
+        if writes && transactions.is_none() && were_transactional(&stored) {
             // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.
             let mut before = self.transactional_producer(stream, Duration::from_secs(60));
             before.init(false).await?;
@@ -169,7 +179,8 @@ impl StreamMaker {
     /// The transactional producer of a stream, which nobody else has from now on; nothing where there are no transactions.
     /// Positions are read after that.
     async fn transactions(&self, stream: &Stream) -> Result<Option<Transactions>, LinkError> {
-        let Some(settings) = self.config.transactions else {
+        let settings = self.config.transactions;
+        let Some(settings) = settings.filter(|_| self.part.task().is_some()) else {
             return Ok(None);
         };
         let mut producer = self.transactional_producer(stream, settings.timeout);
@@ -184,7 +195,8 @@ impl StreamMaker {
 
     fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
         let group = self.worker.group_id.as_deref().unwrap_or("tributary");
-        let mut id = format!("{group}-{}-0", self.config.name);
+        let task = self.part.task().unwrap_or(0);
+        let mut id = format!("{group}-{}-{task}", self.config.name);
         if let Stream::Of(origin) = stream {
             id = format!("{id}@{origin}");
         }
@@ -206,6 +218,8 @@ pub(super) struct Follower {
     stored: StoredLink,
     beginnings: Beginnings,
     changes: RecordChanges,
+    part: LinkPart,
+    /// Partitions that were given to the data plane, and those that are copied elsewhere.
     assigned: HashSet<TopicPartition>,
     /// How many parts of partitions the data plane was given.
     count: usize,
@@ -220,16 +234,31 @@ impl Follower {
         stored: StoredLink,
         beginnings: Beginnings,
         changes: RecordChanges,
+        part: LinkPart,
     ) -> Self {
         Self {
             data,
             stored,
             beginnings,
             changes,
+            part,
             assigned: HashSet::new(),
             count: 0,
             first: None,
             halted: BTreeSet::new(),
+        }
+    }
+
+    /// Takes what others copy for given.
+    fn leave_out(&mut self, round: &Round) {
+        if matches!(self.part, LinkPart::Whole) {
+            return;
+        }
+        for copy in &round.copies {
+            let numbers = 0..copy.partitions;
+            let all = numbers.map(|number| TopicPartition::new(copy.source.clone(), number));
+            let part = &self.part;
+            self.assigned.extend(all.filter(|source| !part.has(source)));
         }
     }
 
@@ -242,6 +271,7 @@ impl Follower {
             }
             self.first = Some(round.selected.clone());
         }
+        self.leave_out(round);
         let found = self.first.as_ref().unwrap_or(&round.selected);
         let new = assignments(
             round,
@@ -358,8 +388,9 @@ impl Streams {
             );
             self.handles
                 .send_modify(|handles| handles.push(handle.clone()));
-            let changes = self.local.changes.clone();
-            let follower = Follower::new(handle, stored, Beginnings::default(), changes);
+            let (changes, part) = (self.local.changes.clone(), self.local.part.clone());
+            let beginnings = Beginnings::default();
+            let follower = Follower::new(handle, stored, beginnings, changes, part);
             self.thirds.insert(origin, follower);
         }
     }

@@ -75,6 +75,11 @@ impl Probe for LinkProbe {
                 problem.sentence()
             ));
         }
+        if status.round.number > 0 && status.round.trouble.is_none() {
+            let selected = status.round.selected.iter();
+            let selected = selected.map(|(topic, partitions)| (topic.to_string(), *partitions));
+            report.selected = Some(selected.collect());
+        }
         // Before the first round nothing is known.
         if status.round.number == 0 || status.data.partitions.len() < status.assigned {
             sums.lag = None;

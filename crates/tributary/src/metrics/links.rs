@@ -1,15 +1,16 @@
 //! The series of links, topics and partitions, from what links say of themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::catalogue::{self, Measured};
 use metrics::{Page, Value};
 use replication::data_plane::DecodeReason;
-use replication::health::{Lag, LinkHealth, PartitionHealth};
+use replication::health::{Lag, LinkHealth, PartitionHealth, Rating};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
-use worker_group::view::Expanded;
+use worker_group::view::{Expanded, TaskState};
 
 use super::counted::{LinkCounts, Named};
 
@@ -77,9 +78,28 @@ impl Link {
         labels
     }
 
-    /// States in Connect's sense.
-    pub(super) fn add_states(&self, page: &mut Page, shown: &Expanded) {
-        let Some(status) = &shown.status else { return };
+    /// States in Connect's sense: of a task where it is, of the link where its connector is. In a group all others leave
+    /// them out, so that sums are right. Returns how many connectors and tasks are here.
+    pub(super) fn add_states(
+        &self,
+        page: &mut Page,
+        shown: &Expanded,
+        worker_id: &str,
+    ) -> (usize, usize) {
+        let Some(status) = &shown.status else {
+            return (0, 0);
+        };
+        let mine = |task: &&TaskState| task.worker_id == worker_id;
+        for task in status.tasks.iter().filter(mine) {
+            let state = task.state.as_str().to_lowercase();
+            let number = task.id.to_string();
+            let labels = self.labels([&number]);
+            page.add_states(&catalogue::TASK_STATE, &labels, &STATES, &state);
+        }
+        let tasks = status.tasks.iter().filter(mine).count();
+        if status.connector.worker_id != worker_id {
+            return (0, tasks);
+        }
         let connector = status.connector.state.as_str().to_lowercase();
         let labels = self.labels([]);
         page.add_states(&catalogue::LINK_STATE, &labels, &STATES, &connector);
@@ -89,9 +109,6 @@ impl Link {
             .collect();
         for task in &status.tasks {
             let state = task.state.as_str().to_lowercase();
-            let number = task.id.to_string();
-            let labels = self.labels([&number]);
-            page.add_states(&catalogue::TASK_STATE, &labels, &STATES, &state);
             *counts.entry(state).or_default() += 1;
         }
         for (state, count) in &counts {
@@ -101,6 +118,7 @@ impl Link {
         if matches!(&*connector, "paused" | "stopped") {
             page.add_states(&catalogue::LINK_HEALTH, &labels, &HEALTH, &connector);
         }
+        (1, tasks)
     }
 
     /// Everything about a link that runs.
@@ -326,6 +344,45 @@ fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
         one.again(partition);
     }
     shares
+}
+
+/// What parts of one link say together; of a part that copies nothing, only what it says of topics.
+pub(super) fn joined(parts: &[(bool, LinkStatus)]) -> Option<LinkStatus> {
+    let (_, first) = parts.iter().find(|(copies, _)| *copies)?;
+    let mut all = first.clone();
+    let others = parts.iter().filter(|(copies, _)| *copies).skip(1);
+    for (_, part) in others {
+        let data = Arc::make_mut(&mut all.data);
+        data.partitions.extend(part.data.partitions.iter().cloned());
+        let health = Arc::make_mut(&mut all.health);
+        let more = &part.health;
+        health.at = health.at.min(more.at);
+        health.rating = worse(health.rating, more.rating);
+        health.lag = health.lag.with(&more.lag);
+        for (state, count) in &more.states {
+            *health.states.entry(*state).or_default() += count;
+        }
+        health.partitions.extend(more.partitions.iter().cloned());
+    }
+    if let Some((_, topics)) = parts.iter().find(|(copies, _)| !copies) {
+        all.round = Arc::clone(&topics.round);
+    }
+    Some(all)
+}
+
+fn worse(one: Rating, other: Rating) -> Rating {
+    let order = |rating: &Rating| match rating {
+        Rating::Healthy => 0,
+        Rating::CatchingUp => 1,
+        Rating::Degraded => 2,
+        Rating::Unknown => 3,
+        Rating::Failed => 4,
+    };
+    if order(&one) >= order(&other) {
+        one
+    } else {
+        other
+    }
 }
 
 fn since(at: Instant) -> Duration {

@@ -25,6 +25,8 @@ mod connect_worker;
 mod damage;
 mod encoded_batches;
 mod fidelity;
+mod group;
+mod group_faults;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

@@ -211,7 +211,7 @@ fn loads(report: &LinkReport) -> BTreeMap<Partition, f64> {
     loads
 }
 
-fn trace_of(standing: &[&Standing]) -> String {
+pub(super) fn trace_of(standing: &[&Standing]) -> String {
     let named = standing.iter().take(NAMED);
     let mut text: Vec<String> = named
         .map(|one| format!("{}-{} stands: {}", one.topic, one.partition, one.reason))

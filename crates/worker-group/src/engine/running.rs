@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::core::{Core, Event};
 use super::link_state::Instance;
 use super::reconcile::{Action, Runs, Wanted, reconcile};
-use crate::host::{LinkFailure, LinkStart, Started, trace};
+use crate::host::{LinkFailure, LinkStart, Part, Started, trace};
 use crate::state::TargetState;
 
 impl Core {
@@ -52,6 +52,7 @@ impl Core {
         let start = LinkStart {
             name: name.to_owned(),
             config: config.clone(),
+            part: Part::Whole,
         };
         let run = self.host.run(start, Started(started), scope.stop_signal());
         let (events, link_name) = (self.events.clone(), name.to_owned());
