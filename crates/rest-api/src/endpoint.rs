@@ -86,7 +86,10 @@ fn done(status: StatusCode) -> Answer {
 pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
     let again = handle.is_grouped().then(|| asked.again());
     let answered = match asked.target.endpoint {
-        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi => worker(handle, &asked).await,
+        // Metrics are answered at the gate, which counts what they are about.
+        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi | Endpoint::Metrics => {
+            worker(handle, &asked).await
+        }
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use config::rest::HeaderRule;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use worker_group::Handle;
 
 use crate::answer;
@@ -14,6 +15,7 @@ use crate::auth::{Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
 use crate::headers;
+use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) hide_secrets: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
+    pub(crate) metrics: MetricsSource,
+    pub(crate) requests: Requests,
 }
 
 /// What one listener needs.
@@ -51,6 +55,7 @@ pub(crate) struct Gate {
 
 /// Answers any request.
 pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response<Body> {
+    let begin = Instant::now();
     let (parts, body) = request.into_parts();
     let preflight = Cors::is_preflight(&parts.method, &parts.headers);
     let shared = &gate.shared;
@@ -63,6 +68,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
         cors.mark(&parts.headers, preflight, &mut response);
     }
     headers::apply(&shared.rules, &mut response);
+    let endpoint = route::route(parts.uri.path()).map(|target| target.endpoint);
+    let status = response.status().as_u16();
+    shared
+        .requests
+        .count(&parts.method, endpoint.ok(), status, begin.elapsed());
     response
 }
 
@@ -100,6 +110,9 @@ impl Gate {
         };
         if !methods.contains(&known) {
             return answer::wrong_method(&methods);
+        }
+        if target.endpoint == Endpoint::Metrics {
+            return shared.metrics.answer(headers, &shared.requests).await;
         }
         if !request::takes_json(headers) {
             return answer::plain_error(StatusCode::NOT_ACCEPTABLE);

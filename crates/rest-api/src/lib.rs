@@ -19,6 +19,7 @@ mod endpoint;
 mod forward;
 mod gate;
 mod headers;
+mod metered;
 mod openapi;
 mod query;
 mod request;
@@ -27,5 +28,6 @@ mod server;
 
 pub use auth::{AuthProblem, Users};
 pub use forward::submit;
+pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
 pub use server::{Address, Bound, RestError, RestOptions};

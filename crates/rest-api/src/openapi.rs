@@ -87,7 +87,13 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     for (status, description, schema) in answers(endpoint, method) {
         let mut response = json!({"description": description});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": schema}});
+            let kinds: &[&str] = match endpoint {
+                Endpoint::Metrics => &["text/plain", "application/openmetrics-text"],
+                _ => &["application/json"],
+            };
+            for kind in kinds {
+                response["content"][*kind] = json!({"schema": schema});
+            }
         }
         responses.insert(status.to_owned(), response);
     }
@@ -172,6 +178,14 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("500", "It does not answer", one("Health")),
         ],
         (Endpoint::OpenApi, _) => vec![("200", "This document", Some(json!({"type": "object"})))],
+        (Endpoint::Metrics, _) => {
+            let text = json!({"type": "string"});
+            vec![(
+                "200",
+                "Series; as OpenMetrics where that is accepted",
+                Some(text),
+            )]
+        }
         (Endpoint::Connectors, "GET") => {
             let expanded = map("Expanded").expect("a schema");
             vec![(

@@ -24,6 +24,7 @@ use worker_group::Handle;
 use crate::auth::Users;
 use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
+use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
 
 /// Connections at the same time; more wait in the system's queue.
@@ -95,6 +96,8 @@ pub struct RestOptions {
     pub users: Option<Users>,
     /// The settings.
     pub config: RestConfig,
+    /// What is measured besides the requests themselves.
+    pub metrics: MetricsSource,
 }
 
 /// Addresses that are being listened at.
@@ -216,6 +219,7 @@ impl Bound {
             handle,
             users,
             config,
+            metrics,
         } = options;
         let shared = Arc::new(Shared {
             handle,
@@ -224,6 +228,8 @@ impl Bound {
             rules: config.headers,
             hide_secrets: config.hide_secrets,
             room: Semaphore::new(AT_ONCE),
+            metrics,
+            requests: Requests::default(),
         });
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let connections = Arc::new(scope.child("connections"));

@@ -13,6 +13,7 @@ use worker_group::{Herder, HerderOptions, Submit};
 
 use crate::cli::Exit;
 use crate::link_host::LinkHost;
+use crate::metrics::Metrics;
 use crate::rest::Rest;
 use crate::{output, shutdown, telemetry};
 
@@ -91,11 +92,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         None,
         Arc::clone(scope),
     );
+    let measured = host.clone();
+    let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
     let submit: Submit = Arc::new(|submission| Box::pin(rest_api::submit(submission)));
     let root = level.split(',').next().unwrap_or("info");
     let options = HerderOptions {
         url: format!("http://{worker_id}/"),
-        worker_id,
+        worker_id: worker_id.clone(),
         cluster: Cluster::new(bootstrap, "worker"),
         group,
         host: Arc::new(host.clone()),
@@ -123,6 +126,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         let _ = stop.unless_requested(host.find_cluster_id()).await;
     });
     rest.announce();
-    rest.serve(handle, scope);
+    let metrics = Metrics {
+        handle: handle.clone(),
+        host: measured,
+        worker_id,
+        partition_limit,
+        buffer_limit,
+    };
+    rest.serve(handle, metrics.source(), scope);
     Some(())
 }

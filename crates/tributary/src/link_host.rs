@@ -56,13 +56,25 @@ struct Shared {
     variables: Option<Variables>,
     prepared: BTreeMap<String, Prepared>,
     /// Links that run, or ran last, by name.
-    running: watch::Sender<BTreeMap<String, LinkHandle>>,
+    running: watch::Sender<BTreeMap<String, Running>>,
     /// Files that hold positions; links that keep theirs in one share it.
     files: watch::Sender<Vec<(PathBuf, FileStore)>>,
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
     scope: Arc<Scope>,
+}
+
+/// A link, or a part of one, that runs, or ran last.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// The link's name.
+    pub(crate) link: String,
+    /// Whether it copies records; one part of a link in a group only looks after topics.
+    pub(crate) copies: bool,
+    pub(crate) handle: LinkHandle,
+    /// What its records take.
+    pub(crate) buffers: Buffers,
 }
 
 /// A link that ended the process.
@@ -101,8 +113,13 @@ impl LinkHost {
         let running = self.shared.running.borrow();
         let handles = running.iter();
         handles
-            .map(|(name, handle)| (name.clone(), handle.clone()))
+            .map(|(name, running)| (name.clone(), running.handle.clone()))
             .collect()
+    }
+
+    /// All links that have started.
+    pub(crate) fn running(&self) -> BTreeMap<String, Running> {
+        self.shared.running.borrow().clone()
     }
 
     /// Asks the worker's cluster for its id until it answers.
@@ -212,7 +229,8 @@ impl LinkHost {
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
         let (key, part) = part_of(&name, &part);
-        let starting = Link::start_part(link, part, &worker, file, buffers, &scope);
+        let copies = !matches!(part, LinkPart::Topics);
+        let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
         let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
@@ -224,7 +242,13 @@ impl LinkHost {
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));
-        let shown = Shown::new(&self.shared, key, handle);
+        let running = Running {
+            link: name,
+            copies,
+            handle,
+            buffers,
+        };
+        let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
         drop(shown);
         match ended {
@@ -288,9 +312,9 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(shared: &Arc<Shared>, key: String, handle: LinkHandle) -> Self {
+    fn new(shared: &Arc<Shared>, key: String, part: Running) -> Self {
         shared.running.send_modify(|running| {
-            running.insert(key.clone(), handle);
+            running.insert(key.clone(), part);
         });
         Self {
             shared: Arc::clone(shared),

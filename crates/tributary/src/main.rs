@@ -6,6 +6,7 @@ mod distributed;
 mod duration;
 mod java_options;
 mod link_host;
+mod metrics;
 mod output;
 mod overlap;
 mod progress;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::rest::{ClientAuth, ListenerTls, RestConfig};
 use lifecycle::{OnFailure, Scope};
-use rest_api::{Bound, RestOptions, Users};
+use rest_api::{Bound, MetricsSource, RestOptions, Users};
 use worker_group::Handle;
 
 use crate::output;
@@ -109,11 +109,12 @@ impl Rest {
     }
 
     /// Serves until the scope is asked to stop.
-    pub(crate) fn serve(self, handle: Handle, scope: &Scope) {
+    pub(crate) fn serve(self, handle: Handle, metrics: MetricsSource, scope: &Scope) {
         let options = RestOptions {
             handle,
             users: self.users,
             config: self.config,
+            metrics,
         };
         let stop = scope.stop_signal();
         let serving = self.bound.serve(options, scope.child("rest"), stop);

@@ -34,7 +34,7 @@ impl Sources for Process {
 }
 
 /// The providers of a worker; problems are printed.
-pub(crate) fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
+fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
     match Variables::of_worker(Arc::new(Process), worker) {
         Ok(variables) => Some(variables),
         Err(problems) => {
@@ -44,4 +44,11 @@ pub(crate) fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
             None
         }
     }
+}
+
+/// Gives a worker's configuration its own providers; problems are printed.
+pub(crate) fn give_own(worker: &mut RawConfig, what: &str) -> Option<Variables> {
+    let variables = of_worker(worker, what)?;
+    worker.set_variables(variables.clone());
+    Some(variables)
 }

@@ -498,10 +498,19 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
+        "tributary.metrics.partition.limit",
+        Number(0, INT),
+        Some("5000"),
+        Implemented,
+        "with more partitions in a worker, metrics of single ones are left out",
+    )
+    .low(),
+    key(
+        Worker,
         "tributary.metrics.*",
         Text,
         None,
-        NotYet("metrics are not exported"),
+        NotYet("no other set of names, and no other listener"),
         "metrics",
     )
     .low(),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::progress::{cut, size};
-use crate::{output, settings};
+use crate::{output, settings, variables};
 use columns::{aligned, fit};
 
 mod columns;
@@ -66,16 +66,19 @@ pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig,
             .map_err(|problem| output::error(&problem))
             .ok()
     };
-    let worker = match worker {
-        Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
+    let (mut of_worker, what) = match worker {
+        Some(path) => (read(path)?, path.display().to_string()),
         None => {
             let mut raw = RawConfig::new();
             // Nothing is stored; without it a worker is not complete.
             raw.set_flag("default", "offset.storage.file.filename", "positions");
-            settings::worker(&raw, "default")?
+            (raw, "default".to_owned())
         }
     };
-    let raw = read(link)?;
+    let variables = variables::give_own(&mut of_worker, &what)?;
+    let worker = settings::worker(&of_worker, &what)?;
+    let mut raw = read(link)?;
+    raw.set_variables(variables);
     let link = settings::link(&raw, &worker, &link.display().to_string())?;
     Some((link, worker))
 }

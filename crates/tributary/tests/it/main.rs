@@ -32,6 +32,7 @@ mod kill;
 mod kill_awkward;
 mod matrix;
 mod memory;
+mod metrics;
 mod mirror_maker;
 mod obstacle;
 mod odd_topics;
