@@ -20,7 +20,7 @@ use crate::auth::Users;
 use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::request::AT_ONCE;
-use crate::v1::{Api, Observer};
+use crate::v1::{Api, Identity, Observer};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -159,16 +159,16 @@ impl Bound {
             users,
             config,
         } = options;
-        let (observer, watcher) = Observer::new(handle.clone());
-        let observing = observer.run(scope.stop_signal());
+        let identity = Identity {
+            worker_id,
+            started_at: SystemTime::now(),
+        };
+        let (observer, watcher) = Observer::new(handle.clone(), identity.clone());
+        let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
-            api: Api {
-                worker_id,
-                started_at: SystemTime::now(),
-                watcher,
-            },
+            api: Api { identity, watcher },
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,

@@ -25,10 +25,11 @@ fn operation(row: &Row) -> Value {
     } else {
         "200"
     };
-    let answer = json!({
-        "description": row.summary,
-        "content": {"application/json": {"schema": reference(row.schema)}},
-    });
+    let mut answer = json!({"description": row.summary});
+    answer["content"] = match resource {
+        Resource::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
+        _ => json!({"application/json": {"schema": reference(row.schema)}}),
+    };
     let mut operation = json!({
         "operationId": format!("{}Api{resource:?}", row.method.to_ascii_lowercase()),
         "summary": row.summary,
@@ -60,6 +61,10 @@ fn parameters(row: &Row) -> Vec<Value> {
     let text = || json!({"type": "string"});
     if row.resource == Resource::LinkHealth {
         return vec![query("as", json!({"type": "string", "enum": ["status"]}))];
+    }
+    if row.resource == Resource::Events {
+        let last = json!({"name": "Last-Event-ID", "in": "header", "schema": text()});
+        return vec![query("channels", text()), query("link", text()), last];
     }
     if !row.schema.ends_with("List") || row.method != "GET" {
         return Vec::new();

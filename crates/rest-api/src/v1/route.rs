@@ -27,6 +27,7 @@ pub(crate) enum Resource {
     Activity,
     Preview,
     Explain,
+    Events,
 }
 
 /// Who may ask.
@@ -91,7 +92,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 21] = [
+pub(crate) const ROWS: [Row; 22] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -111,6 +112,7 @@ pub(crate) const ROWS: [Row; 21] = [
     get("/api/v1/workers/{worker}", Resource::Worker, "Worker", "One worker"),
     get("/api/v1/rebalances", Resource::Rebalances, "RebalanceList", "Past and running rebalances"),
     get("/api/v1/activity", Resource::Activity, "ActivityList", "What was done and what happened, the newest first"),
+    get("/api/v1/events", Resource::Events, "Event", "What changes, as a stream of server-sent events"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];
@@ -166,7 +168,11 @@ fn matched(pattern: &str, parts: &[&str]) -> Result<Option<Names>, NoRoute> {
         };
         // A colon in a name arrives as %3A; a bare one begins a verb.
         let (variable, verb) = variable.split_once('}').unwrap_or((variable, ""));
-        let (name, asked) = part.rsplit_once(':').unwrap_or((part, ""));
+        // Workers have no verbs, and a colon in each name.
+        let (name, asked) = match variable {
+            "worker" => (*part, ""),
+            _ => part.rsplit_once(':').unwrap_or((part, "")),
+        };
         if asked != verb.trim_start_matches(':') {
             return Ok(None);
         }

@@ -10,6 +10,7 @@
 
 mod acls;
 mod api;
+mod api_cli;
 mod bad_input;
 mod both_ways;
 mod changes;
