@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, the ones against real Kafka included.
 //!
 //! ```text
-//! set-up check → Kafka's jars → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets → cargo-deny
+//! set-up check → Kafka's jars → clients → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets → cargo-deny
 //! ```
 //! Cheap steps come first; the first failure ends the run. Each step says that it began and how long it took. The one
 //! step that may not take place, cargo-deny where it is not installed, says so and is named again in the last line.
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::fuzz::{self, FuzzOptions};
-use crate::{docs, kafka, output, setup, tidy};
+use crate::{clients, docs, kafka, output, setup, tidy};
 
 /// Without it the judge, a program of this crate, would be left out.
 const JUDGE: &str = "xtask/judge";
@@ -109,6 +109,9 @@ impl Run<'_> {
         })?;
         self.step("Kafka's jars", |_| {
             kafka::fetch(&KafkaVersion::ALL).map(|()| Outcome::Done)
+        })?;
+        self.step("other people's clients", |_| {
+            clients::fetch().map(|()| Outcome::Done)
         })
     }
 

@@ -32,6 +32,14 @@ pub enum Use {
     Watch,
     /// Reading and writing of compacted topics that hold our own state.
     Store,
+    /// Waiting for what comes to such a topic.
+    Tail,
+    /// Joining a group: the answer comes when all members have.
+    Group,
+    /// Signs of life of a member of a group, while it joins too.
+    Heartbeat,
+    /// Beginning and ending of transactions: a coordinator may hold answers back.
+    Transactions,
 }
 
 impl Use {
@@ -41,6 +49,10 @@ impl Use {
             Self::Admin => "admin",
             Self::Watch => "watch",
             Self::Store => "store",
+            Self::Tail => "tail",
+            Self::Group => "group",
+            Self::Heartbeat => "heartbeat",
+            Self::Transactions => "transactions",
         }
     }
 }

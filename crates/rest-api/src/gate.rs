@@ -47,6 +47,8 @@ pub(crate) struct Shared {
 pub(crate) struct Gate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) surface: Surface,
+    /// Whether it speaks TLS.
+    pub(crate) https: bool,
 }
 
 /// Answers any request.
@@ -115,9 +117,11 @@ impl Gate {
         let asked = Asked {
             method,
             target,
+            uri: &parts.uri,
             query: Query::parse(parts.uri.query().unwrap_or("")),
             headers,
             body,
+            https: self.https,
             hide_secrets: shared.hide_secrets || !caller.is_admin(),
         };
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());

@@ -178,7 +178,7 @@ impl Api {
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Result<Value, Refusal> {
-        let views = gather::links(handle).await?;
+        let views = gather::links(handle, &self.identity.worker_id).await?;
         let me = self.identity.now(handle);
         let seen = self.watcher.seen();
         match asked.resource {
@@ -219,7 +219,7 @@ impl Api {
         now: SystemTime,
     ) -> Result<Value, Refusal> {
         let names = &asked.names;
-        let view = gather::link(handle, &names.link).await?;
+        let view = gather::link(handle, &self.identity.worker_id, &names.link).await?;
         let seen = self.watcher.seen();
         let rates = seen.rates.get(&names.link);
         let topic = Some(names.topic.as_str());

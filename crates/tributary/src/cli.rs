@@ -5,6 +5,7 @@
 
 mod ask;
 mod config_check;
+mod distributed;
 mod ending;
 mod launcher;
 mod listen;
@@ -26,8 +27,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::ending::Ending;
 use self::launcher::Launcher;
-use crate::output;
-use crate::telemetry;
+use crate::{java_options, output, telemetry};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,12 +152,8 @@ enum Command {
     Replicator(replicator::ReplicatorArgs),
     /// Show what would be taken over of a Connect, MirrorMaker 2 or Replicator group
     TakeOver(take_over::TakeOverArgs),
-    /// Workers that share links: not there yet
-    #[command(hide = true)]
-    Distributed {
-        /// The worker's properties file
-        worker: PathBuf,
-    },
+    /// Run one of several workers that share their links, as connect-distributed does
+    Distributed(distributed::DistributedArgs),
     /// Compare both sides record by record, and explain every difference
     Verify(Box<verify::VerifyArgs>),
     /// Say what is wrong with configuration files, without contacting anything
@@ -331,6 +327,10 @@ pub(crate) struct StandaloneArgs {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    if let Err(problem) = java_options::hand_over() {
+        output::error(&problem);
+        return Exit::Error.into();
+    }
     if let Some((launcher, arguments)) = launcher::launched() {
         if Launcher::refuses_daemon(&arguments) {
             output::error(
@@ -391,14 +391,7 @@ fn execute(cli: Cli) -> Exit {
             Command::MirrorMaker(args) => mirror_maker::run(args, level).await,
             Command::Replicator(args) => replicator::run(args, level).await,
             Command::TakeOver(args) => take_over::run(args).await,
-            Command::Distributed { worker } => {
-                output::error(&format!(
-                    "{}: workers do not form groups yet; tributary standalone runs one worker with the same REST API, \
-                     whose links come from files or by requests and are not kept when it ends",
-                    worker.display()
-                ));
-                Exit::Usage
-            }
+            Command::Distributed(args) => distributed::run(args, level).await,
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),

@@ -17,13 +17,13 @@ use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
-use replication::link::{Link, LinkError, LinkHandle};
+use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
-    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Pending, Probe, Started,
+    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
 };
 use worker_group::plugin::{self, Role};
 use worker_group::view::SourceOffset;
@@ -197,11 +197,15 @@ impl LinkHost {
         started: Started,
         stop: StopSignal,
     ) -> Result<(), LinkFailure> {
-        let LinkStart { name, config } = start;
+        let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
         let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
+            // The connector only says that there is one task.
+            Role::MirrorHeartbeat if part == Part::Connector => {
+                return idle(started, &stop, "heartbeats are written by the task").await;
+            }
             Role::MirrorHeartbeat => return self.heartbeats(&config, link, started, &stop).await,
             Role::MirrorSource | Role::Replicator | Role::Own => {}
         }
@@ -211,7 +215,9 @@ impl LinkHost {
         let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
-        let starting = Box::pin(Link::start(link, &worker, file, buffers, &scope));
+        let (key, part) = part_of(&name, &part);
+        let starting = Link::start_part(link, part, &worker, file, buffers, &scope);
+        let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
             Some(Ok(started)) => started,
@@ -222,16 +228,9 @@ impl LinkHost {
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));
-        self.shared.running.send_modify(|running| {
-            running.insert(name.clone(), handle);
-        });
+        let shown = Shown::new(&self.shared, key, handle);
         let ended = Box::pin(link.run(stop.clone())).await;
-        // At the end of the process its last figures are still wanted.
-        if !scope.stop_signal().is_requested() {
-            self.shared.running.send_modify(|running| {
-                running.remove(&name);
-            });
-        }
+        drop(shown);
         match ended {
             Ok(()) => Ok(()),
             Err(failure) => {
@@ -274,6 +273,60 @@ impl LinkHost {
     }
 }
 
+/// The part of a link, and the key that its handle is kept under.
+/// Whether something that runs under this key is a link or a part of it.
+fn is_part_of(key: &str, name: &str) -> bool {
+    let Some(rest) = key.strip_prefix(name) else {
+        return false;
+    };
+    let task = rest.strip_prefix('-');
+    rest.is_empty()
+        || rest == " topics"
+        || task.is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|one| one.is_ascii_digit())
+        })
+}
+
+fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
+    match part {
+        Part::Whole => (name.to_owned(), LinkPart::Whole),
+        Part::Connector => (format!("{name} topics"), LinkPart::Topics),
+        Part::Task { number, partitions } => (
+            format!("{name}-{number}"),
+            LinkPart::partitions(*number, partitions),
+        ),
+    }
+}
+
+/// A link's handle, kept as long as its future is; also where that is cut off.
+struct Shown {
+    shared: Arc<Shared>,
+    key: String,
+}
+
+impl Shown {
+    fn new(shared: &Arc<Shared>, key: String, handle: LinkHandle) -> Self {
+        shared.running.send_modify(|running| {
+            running.insert(key.clone(), handle);
+        });
+        Self {
+            shared: Arc::clone(shared),
+            key,
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // At the end of the process its last figures are still wanted.
+        if !self.shared.scope.stop_signal().is_requested() {
+            self.shared.running.send_modify(|running| {
+                running.remove(&self.key);
+            });
+        }
+    }
+}
+
 fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, String> {
     if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
         return Ok(store.clone());
@@ -291,7 +344,11 @@ struct Words(Vec<String>);
 
 impl Probe for Words {
     fn look(&self) -> LinkReport {
-        let mut report = LinkReport::default();
+        let mut report = LinkReport {
+            // One task, without partitions.
+            selected: Some(BTreeMap::new()),
+            ..LinkReport::default()
+        };
         report.replication.trouble.clone_from(&self.0);
         report
     }
@@ -321,7 +378,8 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::Store(_)
         | LinkError::Group { .. }
         | LinkError::NoClusterId(_)
-        | LinkError::Origins(_) => CONNECT,
+        | LinkError::Origins(_)
+        | LinkError::Transactions(_) => CONNECT,
     }
 }
 
@@ -355,8 +413,12 @@ impl Host for LinkHost {
     }
 
     fn detail(&self, name: &str) -> Option<LinkDetail> {
-        let handle = self.shared.running.borrow().get(name).cloned();
-        handle.map(|handle| detail::of(&handle))
+        let parts: Vec<LinkHandle> = {
+            let running = self.shared.running.borrow();
+            let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
+            of_link.map(|(_, handle)| handle.clone()).collect()
+        };
+        detail::together(parts.iter().map(detail::of))
     }
 
     fn preview(
@@ -380,10 +442,8 @@ impl Host for LinkHost {
 
     fn refresh(&self, name: &str) -> bool {
         let running = self.shared.running.borrow();
-        let handle = running.get(name);
-        if let Some(handle) = handle {
-            handle.refresh();
-        }
-        handle.is_some()
+        let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
+        // Each part takes it for itself; that of tasks has no topics to look at.
+        of_link.map(|(_, handle)| handle.refresh()).count() > 0
     }
 }

@@ -3,7 +3,9 @@
 
 mod asking;
 mod cli;
+mod distributed;
 mod duration;
+mod java_options;
 mod link_host;
 mod output;
 mod overlap;

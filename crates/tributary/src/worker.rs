@@ -71,7 +71,8 @@ pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
     let grace = grace.unwrap_or_default();
     let count = plan.links.len();
     let (fatal, mut failed) = mpsc::channel(1);
-    let Some(host) = Box::pin(start(plan, fatal, &scope)).await else {
+    let ends = options.until_caught_up.is_some();
+    let Some(host) = Box::pin(start(plan, fatal, ends, &scope)).await else {
         let report = scope.stop(grace + END).await;
         tracing::debug!(?report, "stopped during start");
         return Exit::NotStarted;
@@ -123,7 +124,12 @@ fn summarise(handles: &[(String, LinkHandle)], options: RunOptions) {
 }
 
 /// Starts the engine and hands it its links; problems are printed.
-async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> Option<LinkHost> {
+async fn start(
+    plan: Plan,
+    fatal: mpsc::Sender<Failed>,
+    ends: bool,
+    scope: &Arc<Scope>,
+) -> Option<LinkHost> {
     let Plan {
         mut worker,
         variables,
@@ -163,6 +169,8 @@ async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> O
         variables,
         loggers: Loggers::new(root, Box::new(telemetry::set_levels)),
         version: env!("CARGO_PKG_VERSION"),
+        // What stands when everything else is copied is the result of a run that ends.
+        retries_tasks: !ends,
     };
     let (engine, handle) = Engine::new(engine, scope);
     scope.spawn(

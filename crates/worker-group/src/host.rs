@@ -23,6 +23,25 @@ pub struct LinkStart {
     pub name: String,
     /// Its configuration.
     pub config: Config,
+    /// How much of it.
+    pub part: Part,
+}
+
+/// How much of a link a worker runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What is there once: topics, partitions and settings of the copies, and what tasks are dealt from. No records.
+    Connector,
+    /// The records of one task's partitions, and nothing else.
+    Task {
+        /// Its number.
+        number: u32,
+        /// Its partitions, by source topic.
+        partitions: BTreeMap<String, Vec<i32>>,
+    },
 }
 
 /// Why a link ended by itself.
@@ -75,6 +94,8 @@ pub struct LinkReport {
     pub topics: BTreeMap<String, TopicLoad>,
     /// Partitions that stand.
     pub standing: Vec<Standing>,
+    /// All source topics that are to be copied, with the number of their partitions; nothing until that is known.
+    pub selected: Option<BTreeMap<String, i32>>,
     /// Destination topics with the number of records written to each since the link started.
     pub written: BTreeMap<String, u64>,
 }
@@ -92,6 +113,13 @@ pub struct TopicLoad {
 pub trait Probe: Send + Sync {
     /// How it fares now.
     fn look(&self) -> LinkReport;
+
+    /// Looks at the topics at once, and begins these partitions of source topics again, those that stand too, while all
+    /// others go on. It is done when the future ends.
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        drop(partitions);
+        Box::pin(async {})
+    }
 }
 
 /// Given to a link that is being started, to say that it has.

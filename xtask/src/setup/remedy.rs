@@ -67,6 +67,8 @@ pub(super) fn debian_packages(missing: &[Shortfall]) -> Vec<&'static str> {
             Tool::Java => &["default-jdk-headless"],
             Tool::Maven => &["maven"],
             Tool::Npm => &["nodejs", "npm"],
+            Tool::Python => &["python3", "python3-venv"],
+            Tool::Curl => &["curl"],
             Tool::Make => &["make"],
             Tool::CCompiler => &["gcc", "libc6-dev"],
             Tool::CppCompiler => &["g++"],
@@ -108,6 +110,12 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
             }
             if has(Tool::Npm) {
                 packages.push(npm);
+            }
+            if has(Tool::Python) {
+                packages.push("python3");
+            }
+            if has(Tool::Curl) {
+                packages.push("curl");
             }
             if compilers && !compiler.is_empty() {
                 packages.push(compiler);

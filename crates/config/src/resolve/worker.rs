@@ -2,6 +2,7 @@
 
 use crate::keys::worker::CONVERTER_NOTICE;
 use crate::resolve::client::client;
+use crate::resolve::group::group;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
 use crate::resolve::rest::rest;
@@ -44,7 +45,9 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .millis("tributary.health.evidence.max.age.ms")
             .unwrap_or(defaults.health_max_age),
         rest: rest(reader),
+        group: group(reader),
         group_id: reader.text("group.id").map(str::to_owned),
+        exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
 }

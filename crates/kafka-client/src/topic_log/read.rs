@@ -1,22 +1,28 @@
 //! Reading: every partition from beginning to end, as both are when it begins.
+//!
+//! What transactions have taken back is left out. One that was open when the end was read is waited for: whether
+//! its records count is not known before.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
+use kafka_wire::batch::{
+    AbortedFilter, Batches, Entry, RawBatch, RecordsError, Verdict, control_type, records,
+};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::write::partition_of;
+use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
 
-/// Bytes of one fetch while reading the topic.
-const FETCH_BYTES: i32 = 1024 * 1024;
+/// Pause while somebody's transaction is open.
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -29,8 +35,8 @@ impl TopicLog {
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
             loop {
-                let error = match self.read_partition(partition).await {
-                    Ok(records) => {
+                let error = match self.read_partition(partition, None, deadline).await {
+                    Ok((records, _)) => {
                         found.extend(records);
                         break;
                     }
@@ -49,9 +55,51 @@ impl TopicLog {
         Ok(found)
     }
 
-    async fn read_partition(&self, partition: PartitionId) -> Result<Vec<KeyValue>, TopicLogError> {
+    /// The records in the partition of a key, from an offset on, and where they end; from where the partition ends now, without
+    /// an offset.
+    ///
+    /// # Errors
+    /// When they cannot be read within `limit`.
+    pub async fn read_beside(
+        &mut self,
+        key: &[u8],
+        from: Option<i64>,
+        limit: Duration,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let deadline = Instant::now() + limit;
+        let count = u32::try_from(self.leaders.len()).unwrap_or(1).max(1);
+        let partition = partition_of(key, count);
+        let mut backoff = self.backoff();
+        loop {
+            let read = match from {
+                Some(_) => self.read_partition(partition, from, deadline).await,
+                None => self.end_of(partition).await.map(|end| (Vec::new(), end)),
+            };
+            let error = match read {
+                Ok(read) => return Ok(read),
+                Err(error @ TopicLogError::Unreadable { .. }) => return Err(error),
+                Err(error) => error,
+            };
+            self.pause_until(deadline, limit, "read to its end", &error, &mut backoff)
+                .await?;
+            drop(self.find_leaders().await);
+        }
+    }
+
+    async fn end_of(&self, partition: PartitionId) -> Result<i64, TopicLogError> {
         let leader = self.leader(partition)?;
-        let mut offset = self.offset(leader, partition, EARLIEST).await?;
+        self.offset(leader, partition, LATEST).await
+    }
+
+    async fn read_partition(
+        &self,
+        partition: PartitionId,
+        from: Option<i64>,
+        deadline: Instant,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let leader = self.leader(partition)?;
+        let start = self.offset(leader, partition, EARLIEST).await?;
+        let mut offset = from.unwrap_or(start).max(start);
         let end = self.offset(leader, partition, LATEST).await?;
         let mut found = Vec::new();
         while offset < end {
@@ -62,6 +110,8 @@ impl TopicLog {
                 .and_then(FetchedPartition::without_error)
                 .map_err(|code| self.refused("Fetch", code, None))?;
             let before = offset;
+            let stable = fetched.last_stable_offset;
+            let mut filter = AbortedFilter::new(fetched.aborted);
             for entry in Batches::new(fetched.records) {
                 let batch = match entry {
                     Ok(Entry::Batch(batch)) => batch,
@@ -71,15 +121,23 @@ impl TopicLog {
                     Err(error) => return Err(self.unreadable(partition, error)),
                 };
                 offset = offset.max(batch.info().next_offset());
-                if !batch.header().is_control() {
+                let control = match batch.header().is_control() {
+                    true => control_type(&batch).ok().flatten(),
+                    false => None,
+                };
+                if filter.on_batch(batch.info(), control) == Verdict::Deliver {
                     self.take(partition, &batch, &mut found)?;
                 }
             }
             if offset == before {
+                if (0..=offset).contains(&stable) && Instant::now() + OPEN_PAUSE < deadline {
+                    sleep(OPEN_PAUSE).await;
+                    continue;
+                }
                 return Err(self.unreadable(partition, "the broker sends nothing below the end"));
             }
         }
-        Ok(found)
+        Ok((found, offset))
     }
 
     fn take(
@@ -101,7 +159,10 @@ impl TopicLog {
     }
 
     fn fetch(&self, partition: PartitionId, offset: i64) -> FetchRequest {
-        FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
+        FetchRequest {
+            isolation_level: IsolationLevel::ReadCommitted,
+            ..FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
+        }
     }
 
     async fn offset(
@@ -128,7 +189,7 @@ impl TopicLog {
         }
     }
 
-    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+    pub(super) fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
         TopicLogError::Unreadable {
             topic: self.topic.clone(),
             partition,

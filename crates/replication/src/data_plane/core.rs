@@ -15,13 +15,18 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod again;
 mod asides;
 mod orders;
+mod owning;
 mod placing;
 mod reading;
 mod recreated;
+mod said;
+mod storing;
 #[cfg(test)]
 mod tests;
+mod transacting;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +34,7 @@ use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
@@ -39,8 +45,8 @@ use super::partition::{Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
 use super::route::{Blocked, Cause};
 use super::send_state::SendState;
+use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
-use crate::position_store::StoreEntry;
 use crate::spread::Spread;
 
 pub(crate) use asides::AsideOrder;
@@ -53,6 +59,7 @@ pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
+pub(crate) use transacting::Committed;
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
 
@@ -81,8 +88,16 @@ pub(crate) struct Core {
     filling: BTreeSet<NodeId>,
     /// Partitions whose log start may have to be moved.
     to_trim: BTreeSet<Index>,
+    /// The first partition whose topic has another cleanup policy for the moment.
+    borrowing: Option<Index>,
+    /// What was found out about offsets, and is to be said.
+    said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Whether the link is still this process's.
+    owner: owning::Owner,
+    /// Where batches and positions are written in transactions.
+    transaction: Option<Transaction>,
 }
 
 impl Core {
@@ -107,7 +122,11 @@ impl Core {
             gaps: BTreeSet::new(),
             filling: BTreeSet::new(),
             to_trim: BTreeSet::new(),
+            borrowing: None,
+            said: said::Said::default(),
             topics_in_doubt: false,
+            owner: owning::Owner::default(),
+            transaction: None,
         }
     }
 
@@ -147,6 +166,7 @@ impl Core {
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
             max_message_bytes: None,
+            levels: Levels::default(),
             guessed_limit: None,
             renumber: None,
             pace: Pace::default(),
@@ -160,6 +180,8 @@ impl Core {
             placing: Placing::default(),
             doubt: None,
             store_first: false,
+            outdated: false,
+            committed: Committed::default(),
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);
@@ -222,7 +244,9 @@ impl Core {
         let timer = self.timers.first().map(|(at, _)| *at);
         let reader = self.readers.values().filter_map(Reader::due).min();
         let writer = self.writers.values().filter_map(Writer::due).min();
-        timer.into_iter().chain(reader).chain(writer).min()
+        let transaction = self.transaction.as_ref().and_then(Transaction::timer);
+        let writes = writer.into_iter().chain(transaction);
+        timer.into_iter().chain(reader).chain(writes).min()
     }
 
     /// Does what is due.
@@ -323,6 +347,14 @@ impl Core {
         if !reads {
             return;
         }
+        let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
+        if !sound || !self.owner.is_sure() {
+            // It is looked at again when it is known what is stored, and whose it is.
+            if !self.stop_if_fenced(located.index) {
+                self.stop_if_lost(located.index);
+            }
+            return;
+        }
         partition.destination_leader = Some(destination.leader.node);
         if let Some(stop) = recreated(partition, &source, &destination) {
             match self.settings.on_recreate {
@@ -336,6 +368,7 @@ impl Core {
             located.index,
             partition,
             destination.topic_id,
+            self.transaction.as_ref().map(Transaction::writer),
         );
         partition.establishing = true;
         self.to_establish
@@ -362,6 +395,11 @@ impl Core {
             return;
         };
         partition.establishing = false;
+        if std::mem::take(&mut partition.outdated) {
+            self.to_locate.insert(index);
+            return;
+        }
+        let writer = self.transaction.as_ref().map(Transaction::writer);
         match outcome {
             Established::Ready {
                 position,
@@ -373,13 +411,15 @@ impl Core {
                 ground,
             } => {
                 partition.end = Some((end, now));
-                partition.stand_on(ground, &position, self.settings.offsets.placement);
+                partition.levels = self.settings.levels_over(ground.levels);
+                let asked = self.settings.offsets.placement;
+                partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 if repeated > 0 {
                     partition.report_repeated(repeated, position.offset.0);
                 }
-                partition.begin(position, landed);
+                partition.begin(position, landed, writer);
                 if self.settings.on_refused != OnRefused::Stop {
                     // Which records were left out before a restart is not known any more.
                     partition.recovery.distrust_numbers();
@@ -461,73 +501,6 @@ impl Core {
             let at = now + partition.backoff.next_delay();
             partition.timer = Some(at);
             self.timers.insert((at, index));
-        }
-    }
-
-    /// Positions that changed since they were taken last, unless some are being stored. With `all`
-    /// unset, only those that a partition waits for.
-    pub(crate) fn take_positions(&mut self, all: bool) -> Vec<StoreEntry> {
-        if !self.storing.is_empty() {
-            return Vec::new();
-        }
-        let mut entries = Vec::new();
-        let mut kept = BTreeSet::new();
-        for index in std::mem::take(&mut self.changed) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if !all && !matches!(partition.phase, Phase::Storing) {
-                kept.insert(index);
-                continue;
-            }
-            let Some(position) = partition
-                .position
-                .clone()
-                .filter(|_| partition.position_changed)
-            else {
-                continue;
-            };
-            partition.position_changed = false;
-            self.storing.push(index);
-            entries.push(StoreEntry {
-                link: self.settings.link.clone(),
-                partition: partition.source.clone(),
-                destination: partition.destination.topic.clone(),
-                spread: partition.changes.spread,
-                position,
-                segments: partition.map.take_changed(),
-            });
-        }
-        self.changed = kept;
-        entries
-    }
-
-    /// Whether a partition waits for its position to be stored.
-    pub(crate) fn waits_for_store(&self) -> bool {
-        self.storing.is_empty()
-            && self.changed.iter().any(|index| {
-                self.partitions
-                    .get(index)
-                    .is_some_and(|p| matches!(p.phase, Phase::Storing))
-            })
-    }
-
-    /// Whether positions have been handed out and not yet reported as stored.
-    pub(crate) fn is_storing(&self) -> bool {
-        !self.storing.is_empty()
-    }
-
-    /// The positions taken last are stored.
-    pub(crate) fn on_stored(&mut self) {
-        for index in std::mem::take(&mut self.storing) {
-            let waits = self
-                .partitions
-                .get(&index)
-                .is_some_and(|p| matches!(p.phase, Phase::Storing));
-            // One that began anew meanwhile has another position to store first.
-            if waits && !self.changed.contains(&index) {
-                self.run(index);
-            }
         }
     }
 

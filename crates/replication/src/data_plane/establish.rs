@@ -13,10 +13,12 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
+mod adoption;
 mod ask;
 mod evidence;
 mod preserve;
 mod survey;
+mod transact;
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,10 +29,13 @@ use kafka_client::{ClientError, Cluster};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings};
 pub(super) use self::survey::Survey;
+#[cfg(test)]
+pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
@@ -54,6 +59,8 @@ pub(super) struct Readings {
     pub(super) destination_end: i64,
     /// The destination topic's `max.message.bytes`, where it may be read.
     pub(super) max_message_bytes: Option<u32>,
+    /// Its levels of compression, where they may be read.
+    pub(super) levels: Levels,
     /// Offset of the first record at or behind the time to start at, where there is one.
     pub(super) at_time: Option<i64>,
     /// What the destination topic is.
@@ -68,6 +75,7 @@ impl Readings {
             deletes: self.topic.deletes,
             source_start: self.log_start,
             destination_start: self.destination_start,
+            levels: self.levels,
             reason: String::new(),
         }
     }
@@ -181,6 +189,9 @@ pub(crate) async fn establish(
                 max_message_bytes: settings
                     .get(&order.destination.topic)
                     .and_then(|settings| settings.max_message_bytes),
+                levels: settings
+                    .get(&order.destination.topic)
+                    .map_or_else(Levels::default, |settings| settings.levels),
                 topic: settings
                     .get(&order.destination.topic)
                     .map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
@@ -325,6 +336,7 @@ pub(super) fn first_position(
         producer,
         sequence: 0,
         placement: Placement::Mapped,
+        transactional: order.transaction.is_some(),
     }
 }
 

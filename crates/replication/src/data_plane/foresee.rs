@@ -114,6 +114,7 @@ fn order_of(
         first: true,
         store_first: false,
         doubt: None,
+        transaction: None,
     };
     let begins_somewhere = !matches!(order.start, StartPosition::Time(_) | StartPosition::Nowhere);
     begins_somewhere.then_some(((source.leader.node, to), order, destination.is_some()))

@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::record::Levels;
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::change::Changes;
-use super::core::Settings;
+use super::core::{Committed, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
@@ -155,6 +156,8 @@ pub(crate) struct Partition {
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
+    /// How hard codecs work on what is encoded anew.
+    pub(crate) levels: Levels,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
     /// Source offsets of records that are left out, because the destination refused them.
@@ -182,6 +185,10 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
+    /// Whether what is being found out about it began before it was taken back to what is stored.
+    pub(crate) outdated: bool,
+    /// What of it counts, where it is written in transactions.
+    pub(crate) committed: Committed,
     pub(crate) totals: Totals,
 }
 
@@ -228,6 +235,7 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
+            levels: self.levels,
             merge_below: settings.merge_below,
             merge_from: self.merge_from(settings),
             renumber: self.renumber,
@@ -336,14 +344,27 @@ impl Partition {
         self.phase = Phase::Stopped(stop);
     }
 
-    /// Begins at `position`, of which `landed` is already at the destination.
-    pub(crate) fn begin(&mut self, position: Position, landed: Vec<Landed>) {
+    /// Begins at `position`, of which `landed` is already at the destination; written in transactions by `writer`, where
+    /// there are any.
+    pub(crate) fn begin(
+        &mut self,
+        position: Position,
+        landed: Vec<Landed>,
+        writer: Option<ProducerIdentity>,
+    ) {
         let offsets: i64 = landed.iter().map(|l| l.offsets).sum();
         let end = landed.last().map_or(position.destination_end, |last| {
             Destination(last.base.0 + last.offsets)
         });
         let sequence = advance_sequence(position.sequence, offsets);
-        let send = SendState::new(position.producer, sequence, end);
+        let send = match writer {
+            None => SendState::new(position.producer, sequence, end),
+            Some(writer) => {
+                let goes_on = position.transactional && position.producer == writer;
+                let sequence = if goes_on { position.sequence } else { 0 };
+                SendState::new(writer, sequence, end).transacting()
+            }
+        };
         self.begun_at = position.offset.0;
         self.next_fetch = position.offset.0;
         self.send = Some(match position.placement {
@@ -355,9 +376,12 @@ impl Partition {
                 send.preserving()
             }
         });
+        if writer.is_some() && self.committed.kept.is_none() {
+            self.committed.kept = Some((position.offset.0, self.totals));
+        }
         self.placing.pending = None;
         self.life += 1;
-        self.recovery = Recovery::new(landed);
+        self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {
             self.recovery.go_by_numbers();
         }
@@ -468,6 +492,7 @@ impl Partition {
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
         let batch = &done.batch;
         let preserved = self.preserved().is_some();
+        let writer = self.send.as_ref().map(SendState::writer);
         if !preserved {
             batch.each_run(done.base.0, |run| self.map.append(run));
         }
@@ -482,6 +507,10 @@ impl Partition {
             position.leader_epoch = batch.leader_epoch;
             position.destination_end = Destination(end);
             position.sequence = done.sequence;
+            if let Some((producer, true)) = writer {
+                position.producer = producer;
+                position.transactional = true;
+            }
             self.position_changed = true;
         }
         self.count_pending(batch.leader_epoch);

@@ -4,9 +4,13 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod again;
+mod owning;
 mod placing;
+mod settings;
+mod storing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +27,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::core::{
-    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
-    Settings, Watched,
+    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located, Watched,
 };
 use super::establish::establish;
 use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
@@ -32,34 +35,31 @@ use super::locate::locate;
 use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
+use super::transact::Transactions;
+use super::transaction::StepOutcome;
 use crate::origin::{Origins, Registrar};
-use crate::placement::Grants;
-use crate::position_store::service::{self, StoreEvent};
-use crate::position_store::{PositionStore, StoreEntry};
+use crate::position_store::service::StoreEvent;
+use crate::position_store::{Ownership, PositionStore};
+
+use owning::Look;
+use storing::{Keeper, StoreLane};
 
 /// Events that may wait for the loop.
 const EVENTS: usize = 256;
 /// Calls a lane may hold: as many as the core leaves open.
 const OPEN_CALLS: usize = super::core::OPEN_CALLS;
-/// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
-const MERGE_FROM: usize = 32;
-/// Bytes of one partition in memory above which it is not fetched.
-const PARTITION_ROOM: usize = 4 * 1024 * 1024;
-/// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
-const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
 /// How often the source's ends are read.
 const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the snapshot is made.
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest wait for a request that may still be carried out after its connection has ended: below what
-/// recovery may take.
-const SETTLE: Duration = Duration::from_secs(5);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
 const PAUSED: Duration = Duration::from_secs(4);
+/// One after which it is asked whether another one has.
+const BRIEFLY_PAUSED: Duration = Duration::from_millis(1500);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -86,6 +86,10 @@ pub struct Options {
     pub registrar: Option<Registrar>,
     /// Whether other streams of the link write to the same partitions.
     pub shared: bool,
+    /// How it writes in transactions, where it does.
+    pub transactions: Option<Transactions>,
+    /// The claim of this process, where there is one, and whether the process before it may not have noticed yet.
+    pub ownership: Option<(Ownership, bool)>,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -98,10 +102,8 @@ pub struct Handle {
 impl Handle {
     /// Takes partitions in. `false` when the data plane has stopped.
     pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
-        self.commands
-            .send(Command::Assign(assignments))
-            .await
-            .is_ok()
+        let command = Command::Assign(assignments);
+        self.commands.send(command).await.is_ok()
     }
 
     /// Stops the partitions of a source topic; what was read of them is written first. `false` when
@@ -129,6 +131,7 @@ enum Command {
     Assign(Vec<Assignment>),
     Halt(TopicName, Stop),
     LookAgain(TopicName),
+    BeginAgain(BTreeSet<TopicPartition>),
 }
 
 enum Event {
@@ -137,6 +140,8 @@ enum Event {
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
+    Step(StepOutcome),
+    Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
     Filled(NodeId, Vec<(FillGap, Filled)>),
@@ -165,7 +170,9 @@ pub struct DataPlane {
     /// Each with its number: the last word of a former lane says nothing about its successor.
     lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
     next_lane: u64,
-    store: mpsc::Sender<Vec<StoreEntry>>,
+    store: StoreLane,
+    /// Asks whose the link is, where there is a claim.
+    question: Option<watch::Sender<u64>>,
     store_trouble: Option<String>,
     open_end_readings: usize,
     watching: bool,
@@ -186,19 +193,21 @@ impl DataPlane {
         let scope = scope.child("data");
         let (events, incoming) = mpsc::channel(EVENTS);
         let (command, commands) = mpsc::channel(16);
-        let (store, entries) = mpsc::channel(1);
-        let mut settings = settings(link, options.buffers.limit());
+        let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
-        let core = Core::new(settings);
+        let mut core = Core::new(settings);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
-        let report = events.clone();
-        let (kept, registrar) = (options.store, options.registrar);
-        scope.spawn("positions", OnFailure::StopScope, async move {
-            service::run(kept, registrar, entries, |event| {
-                send(&report, Event::Store(event))
-            })
-            .await;
+        let keeper = Keeper {
+            link: link.name.clone(),
+            store: options.store,
+            registrar: options.registrar,
+            transactions: options.transactions,
+        };
+        let store = keeper.start(&mut core, &events, &scope);
+        let question = options.ownership.map(|(ownership, has_predecessor)| {
+            core.guard(has_predecessor);
+            owning::start(ownership, &events, &scope)
         });
         let plane = Self {
             core,
@@ -224,6 +233,7 @@ impl DataPlane {
             lanes: HashMap::new(),
             next_lane: 0,
             store,
+            question,
             store_trouble: None,
             open_end_readings: 0,
             watching: false,
@@ -256,8 +266,11 @@ impl DataPlane {
         let mut looked = Instant::now();
         let outcome = loop {
             let now = Instant::now();
-            if now.saturating_duration_since(looked) > PAUSED {
+            let pause = now.saturating_duration_since(looked);
+            if pause > PAUSED {
                 self.core.was_paused(now);
+            } else if pause > BRIEFLY_PAUSED {
+                self.core.doubt_ownership();
             }
             looked = now;
             self.hand_out();
@@ -297,6 +310,7 @@ impl DataPlane {
             }
             Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
             Command::LookAgain(topic) => self.core.look_again(&topic),
+            Command::BeginAgain(partitions) => self.core.begin_again(&partitions),
         }
     }
 
@@ -314,30 +328,19 @@ impl DataPlane {
                 "stopped with requests on their way; what landed is found at the next start"
             );
         }
-        let flushed = timeout(FLUSH_LIMIT, async {
-            loop {
-                if !self.core.is_storing() {
-                    self.store(true);
-                }
-                if !self.core.is_storing() {
-                    break;
-                }
-                match self.incoming.recv().await {
-                    Some(event) => self.apply(event),
-                    None => break,
-                }
-            }
-        });
+        let flushed = timeout(FLUSH_LIMIT, self.store_the_last());
         if flushed.await.is_err() {
             tracing::warn!(
-                "positions could not be stored in time{}; what was written since is found at the next start",
+                "positions could not be stored in time{}; {}",
                 self.store_trouble
                     .as_ref()
                     .map(|t| format!(" ({t})"))
-                    .unwrap_or_default()
+                    .unwrap_or_default(),
+                self.unstored()
             );
         }
         self.publish();
+        self.release().await;
         // Nothing of the rest is worth waiting for: connections are simply closed.
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "data plane stopped");
@@ -383,8 +386,10 @@ impl DataPlane {
                 tracing::error!("{trouble}");
                 self.store_trouble = Some(trouble);
             }
+            Event::Step(outcome) => self.apply_step(outcome),
+            Event::Owner(look) => self.apply_look(look),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
-            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);
@@ -465,19 +470,13 @@ impl DataPlane {
                 });
         }
         self.hand_out_placing();
+        self.hand_out_steps();
+        self.hand_out_question();
         if self.core.waits_for_store() {
             self.store(false);
         }
         if self.core.take_topics_in_doubt() {
             self.topics_in_doubt.notify_one();
-        }
-    }
-
-    fn store(&mut self, all: bool) {
-        let entries = self.core.take_positions(all);
-        // The channel has room: the core gives nothing out before the last was stored.
-        if !entries.is_empty() && self.store.try_send(entries).is_err() {
-            self.store_trouble = Some("the store has ended".to_owned());
         }
     }
 
@@ -559,6 +558,7 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
+        self.core.say();
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }
@@ -567,34 +567,4 @@ impl DataPlane {
 async fn send(events: &mpsc::Sender<Event>, event: Event) {
     // The loop has ended: nobody is left who could use it.
     drop(events.send(event).await);
-}
-
-fn settings(link: &LinkConfig, memory: usize) -> Settings {
-    // An eighth of the memory per answer leaves room for several, and for what is queued.
-    let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
-    let max_fetch_bytes = link
-        .fetch
-        .max_bytes
-        .min(i32::try_from(share).unwrap_or(i32::MAX));
-    Settings {
-        link: link.name.clone(),
-        check_crcs: link.fetch.check_crcs,
-        keep_append_time: link.keep_append_time,
-        merge_below: link.merge_below,
-        merge_from: MERGE_FROM,
-        max_partition_bytes: link.fetch.max_partition_bytes,
-        max_fetch_bytes,
-        max_wait: link.fetch.max_wait,
-        max_request_bytes: link.produce.max_request_size,
-        max_in_flight: link.produce.max_in_flight,
-        partition_room: PARTITION_ROOM.min(memory / 4),
-        retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.may_share_partitions(),
-        on_refused: link.on_refused,
-        on_gap: link.on_gap,
-        on_recreate: link.on_recreate,
-        offsets: link.offsets,
-        grants: Grants::of(&link.destination),
-        settle: link.produce.request_timeout.min(SETTLE),
-    }
 }

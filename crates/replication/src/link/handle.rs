@@ -44,10 +44,10 @@ pub struct LinkHandle {
     clusters: [Cluster; 2],
     /// The destination's id, as it was when the link started.
     destination: Option<Arc<str>>,
-    look: Arc<Notify>,
-    heard: Heard,
+    pub(super) heard: Heard,
     health: HealthHandle,
     acls: Option<AclHandle>,
+    pub(super) look: Arc<Notify>,
 }
 
 impl LinkHandle {

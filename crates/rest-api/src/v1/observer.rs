@@ -166,7 +166,8 @@ impl Observer {
                     if !is_due && !self.hub.is_heard() {
                         continue;
                     }
-                    let Some(looked) = stop.unless_requested(gather::links(&self.handle)).await else {
+                    let gathering = gather::links(&self.handle, &self.identity.worker_id);
+                    let Some(looked) = stop.unless_requested(gathering).await else {
                         return;
                     };
                     // An engine that does not answer shows itself in every answer.

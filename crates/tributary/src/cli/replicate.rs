@@ -136,6 +136,7 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
     }
     let mut worker_raw = RawConfig::new();
     worker_raw.set_flag("--to", "bootstrap.servers", args.to);
+    worker_raw.set_flag("default", "exactly.once.source.support", "enabled");
     let overlaid = sides(args, &mut raw, &mut worker_raw)
         .and_then(|()| settings::overlay(&mut raw, "--set", args.set))
         .and_then(|()| settings::overlay(&mut worker_raw, "--override", args.overrides));

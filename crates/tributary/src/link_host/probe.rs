@@ -1,9 +1,12 @@
 //! How a running link fares, in the words of the worker's engine.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::State;
 use replication::health::Lag;
 use replication::link::LinkHandle;
-use worker_group::host::{LinkReport, Probe, Standing};
+use worker_group::host::{LinkReport, Pending, Probe, Standing};
 use worker_group::view::{LagDetail, Replication};
 
 /// Things that are told at most.
@@ -72,6 +75,11 @@ impl Probe for LinkProbe {
                 problem.sentence()
             ));
         }
+        if status.round.number > 0 && status.round.trouble.is_none() {
+            let selected = status.round.selected.iter();
+            let selected = selected.map(|(topic, partitions)| (topic.to_string(), *partitions));
+            report.selected = Some(selected.collect());
+        }
         // Before the first round nothing is known.
         if status.round.number == 0 || status.data.partitions.len() < status.assigned {
             sums.lag = None;
@@ -83,6 +91,17 @@ impl Probe for LinkProbe {
         sums.states.clone_from(&health.states);
         report.replication = sums;
         report
+    }
+
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        let handle = self.0.clone();
+        let partitions = partitions.into_iter().flat_map(|(topic, numbers)| {
+            let topic = TopicName::from(topic.as_str());
+            let numbers = numbers.into_iter();
+            numbers.map(move |number| TopicPartition::new(topic.clone(), number))
+        });
+        let partitions: BTreeSet<TopicPartition> = partitions.collect();
+        Box::pin(async move { handle.begin_again(partitions).await })
     }
 }
 

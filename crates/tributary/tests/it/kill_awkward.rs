@@ -7,12 +7,11 @@ use test_support::eventually::eventually;
 use test_support::judge::{self, ReadRecord};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::managed_process::Stream;
-use test_support::raw;
 use test_support::workload::{Codec, GeneratedRecord, Generator, Load, RunningLoad, Shape};
 
 use crate::kill::Moments;
 use crate::support::{
-    COPIED, NEW, Replicate, committed, compared, new_topic, pair, shaken, stored, unique,
+    COPIED, NEW, Replicate, batches, committed, compared, new_topic, pair, shaken, stored, unique,
 };
 
 const SEED: u64 = 6_001;
@@ -74,12 +73,6 @@ async fn all_is_there(
     }
     println!("  {duplicates} twice, {twice} reported, seed {SEED}");
     assert!(duplicates <= twice, "{duplicates} twice, {twice} reported");
-}
-
-/// How many batches partition 0 holds.
-async fn batches(cluster: &KafkaCluster, topic: &str) -> usize {
-    let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;
-    raw::whole_batches(&bytes.expect("a fetch")).len()
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Core {
         let tasks = 0..u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         Ok(ConnectorInfo {
             name: name.to_owned(),
-            kind: kind(&config),
+            kind: plugin::kind(&config),
             config,
             tasks: tasks
                 .map(|task| TaskId {
@@ -62,9 +62,11 @@ impl Core {
             .as_ref()
             .map(|report| link.task_failures(report))
             .unwrap_or_default();
+        let now = Instant::now();
         let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         let tasks = (0..count).map(|id| {
             let (state, trace) = match failures.get(&id) {
+                Some(_) if link.standing.is_begun_again(id, now) => (State::Restarting, None),
                 Some(trace) => (State::Failed, Some(trace.clone())),
                 None => (state, trace.clone()),
             };
@@ -83,7 +85,7 @@ impl Core {
                 trace: trace.clone(),
             },
             tasks: tasks.collect(),
-            kind: kind(config),
+            kind: plugin::kind(config),
             tributary: report.map(|report| report.replication),
         })
     }
@@ -122,13 +124,5 @@ impl Core {
         if let Some(link) = self.links.get_mut(name) {
             link.topics.clear();
         }
-    }
-}
-
-fn kind(config: &Config) -> &'static str {
-    let class = config.get("connector.class").map_or("", String::as_str);
-    match plugin::find(class.trim()) {
-        Some(_) => "source",
-        None => "unknown",
     }
 }

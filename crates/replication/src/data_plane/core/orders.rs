@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
+use config::link::{
+    CompressionLevels, OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition,
+};
+use kafka_wire::batch::Codec;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::change::Changes;
@@ -50,12 +54,31 @@ pub(crate) struct Settings {
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.
     pub(crate) on_recreate: OnRecreate,
+    /// Levels of compression that hold instead of the destination topic's.
+    pub(crate) levels: CompressionLevels,
     /// Which offsets records get.
     pub(crate) offsets: OffsetSettings,
     /// Who may be given rights at the destination.
     pub(crate) grants: Grants,
     /// How long a request may be carried out after its connection has ended.
     pub(crate) settle: Duration,
+}
+
+impl Settings {
+    /// The levels of a destination topic, except where the link has its own.
+    pub(crate) fn levels_over(&self, topic: Levels) -> Levels {
+        let own = self.levels;
+        [
+            (Codec::Gzip, own.gzip),
+            (Codec::Lz4, own.lz4),
+            (Codec::Zstd, own.zstd),
+        ]
+        .into_iter()
+        .fold(topic, |levels, (codec, level)| {
+            let own = level.and_then(|level| levels.with(codec, level).ok());
+            own.unwrap_or(levels)
+        })
+    }
 }
 
 /// A partition to copy.
@@ -130,6 +153,8 @@ pub(crate) struct EstablishOrder {
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
+    /// Who will write it in transactions; `None` where there are none.
+    pub(crate) transaction: Option<ProducerIdentity>,
 }
 
 impl EstablishOrder {
@@ -139,6 +164,7 @@ impl EstablishOrder {
         index: Index,
         partition: &Partition,
         destination_id: TopicId,
+        transaction: Option<ProducerIdentity>,
     ) -> Self {
         Self {
             index,
@@ -158,6 +184,7 @@ impl EstablishOrder {
             first: partition.life == 0,
             store_first: partition.store_first,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+            transaction,
         }
     }
 }
@@ -201,7 +228,7 @@ pub(crate) enum Established {
     CannotPlace(Stop),
 }
 
-/// What establishing found out about the offsets of a partition.
+/// What establishing found out about a partition and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Ground {
     /// Whether the destination's cleaner takes the topic.
@@ -210,6 +237,8 @@ pub(crate) struct Ground {
     pub(crate) deletes: bool,
     pub(crate) source_start: i64,
     pub(crate) destination_start: i64,
+    /// The destination topic's levels of compression.
+    pub(crate) levels: Levels,
     /// Why its offsets are mapped, or how they came to be preserved.
     pub(crate) reason: String,
 }
@@ -252,4 +281,6 @@ pub(crate) enum Filled {
 pub(crate) struct TrimOrder {
     pub(crate) node: NodeId,
     pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
+    /// Whether the topic, one alone, is only compacted: its cleanup policy is another one for the moment.
+    pub(crate) compacted: bool,
 }

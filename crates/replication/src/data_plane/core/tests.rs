@@ -5,4 +5,5 @@ mod halting;
 mod left_out;
 mod scene;
 mod simulation;
+mod transacting;
 mod trouble;

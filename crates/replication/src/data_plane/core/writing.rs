@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::super::partition::{Phase, Stop};
 use super::super::piped::PipedBatch;
+use super::super::transaction::Transaction;
 use super::{Core, Index};
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
@@ -92,6 +93,10 @@ impl Core {
 
     /// The next request for some broker that takes one.
     pub(crate) fn next_produce(&mut self) -> Option<(NodeId, u64, ProduceRequest)> {
+        let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
+        if !usable || !self.owner.is_sure() {
+            return None;
+        }
         let nodes: Vec<NodeId> = self
             .writers
             .iter()
@@ -145,6 +150,11 @@ impl Core {
                 }
                 continue;
             }
+            let transaction = self.transaction.as_mut();
+            if transaction.is_some_and(|transaction| !transaction.takes(&partition.destination)) {
+                later.push_back(index);
+                continue;
+            }
             let Some((header, payload, time)) =
                 partition.send.as_mut().and_then(|send| send.send(tag))
             else {
@@ -186,7 +196,7 @@ impl Core {
         Some(ProduceRequest {
             acks: -1,
             timeout_ms: 0,
-            transactional_id: None,
+            transactional_id: self.transaction.as_ref().map(Transaction::named),
             topics,
         })
     }
@@ -220,8 +230,10 @@ impl Core {
             match found {
                 Some(answer) => self.take_answer(index, tag, answer, now),
                 None => {
+                    let why = "the answer does not name the partition";
+                    self.spoil(why);
                     self.doubt(index, time, now);
-                    self.in_doubt(index, tag, "the answer does not name the partition", now);
+                    self.in_doubt(index, tag, why, now);
                 }
             }
             self.after_call(index, now);
@@ -241,6 +253,7 @@ impl Core {
             let Some(call) = self.end_call(*tag) else {
                 continue;
             };
+            self.spoil(&error);
             for (_, index, time) in call.partitions {
                 self.doubt(index, time, now);
                 self.in_doubt(index, *tag, &error, now);
@@ -296,15 +309,15 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        let Some(send) = partition.send.as_mut().filter(|send| send.awaits(tag)) else {
-            return;
+        let send = partition.send.as_mut().filter(|send| send.awaits(tag));
+        let Some(send) = send.filter(|_| answer.error == ErrorCode::NONE) else {
+            return self.take_other_answer(index, tag, answer, now);
         };
-        if answer.error != ErrorCode::NONE {
-            self.refused(index, tag, answer, now);
-            return;
-        }
         match send.acknowledge(tag, answer.base_offset) {
             Some(Ok(done)) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.has_written();
+                }
                 partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
                 partition.pad(&mut self.filler);
@@ -321,6 +334,7 @@ impl Core {
                 self.displaced(index, displaced, now);
             }
             Some(Err(displaced)) => {
+                let why = "a batch is not where the log was known to end";
                 let offset = partition.position.as_ref().map(|p| p.offset.0);
                 let reason = format!(
                     "destination partition {} answered offset {} where its log was known to end at {}: \
@@ -335,9 +349,35 @@ impl Core {
                         reason,
                     },
                 );
+                self.spoil(why);
             }
-            None => self.in_doubt(index, tag, "answers came out of order", now),
+            None => {
+                let why = "answers came out of order";
+                self.spoil(why);
+                self.in_doubt(index, tag, why, now);
+            }
         }
+    }
+
+    /// Takes a refusal, or an answer that nobody awaits any more.
+    fn take_other_answer(
+        &mut self,
+        index: Index,
+        tag: u64,
+        answer: &ProducedPartition,
+        now: Instant,
+    ) {
+        let send = self.partitions.get(&index).and_then(|p| p.send.as_ref());
+        let awaited = send.is_some_and(|send| send.awaits(tag));
+        self.spoil_by(answer.error, awaited);
+        if !awaited {
+            return;
+        }
+        if answer.error.class() == ErrorClass::ProducerState {
+            // As if somebody else wrote under this name.
+            self.doubt_ownership();
+        }
+        self.refused(index, tag, answer, now);
     }
 
     fn in_doubt(&mut self, index: Index, tag: u64, why: &str, now: Instant) {

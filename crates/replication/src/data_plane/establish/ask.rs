@@ -13,6 +13,7 @@ use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest,
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
@@ -116,6 +117,8 @@ pub(super) async fn offsets_at_time(
 pub(super) struct TopicSettings {
     /// The largest batch it takes.
     pub(super) max_message_bytes: Option<u32>,
+    /// How hard its broker lets codecs work.
+    pub(super) levels: Levels,
     pub(super) topic: Topic,
 }
 
@@ -136,8 +139,10 @@ pub(super) async fn topic_settings(
                 name: topic.to_string(),
                 keys: Some(
                     [MAX_MESSAGE_BYTES, CLEANUP_POLICY, OLDEST]
+                        .into_iter()
                         .map(str::to_owned)
-                        .to_vec(),
+                        .chain(Levels::CODECS.map(|(codec, _)| level_of(codec)))
+                        .collect(),
                 ),
             })
             .collect();
@@ -158,6 +163,7 @@ pub(super) async fn topic_settings(
             let oldest = value(OLDEST).and_then(|text| text.parse().ok());
             let found = TopicSettings {
                 max_message_bytes: value(MAX_MESSAGE_BYTES).and_then(|text| text.parse().ok()),
+                levels: levels(value),
                 topic: Topic {
                     compacted: policies.contains(&"compact"),
                     deletes: policies.contains(&"delete"),
@@ -168,6 +174,23 @@ pub(super) async fn topic_settings(
         }
     }
     settings
+}
+
+/// The setting of a topic that says how hard a codec works (KIP-390). Brokers before 3.8 do not have it.
+fn level_of(codec: &str) -> String {
+    format!("compression.{codec}.level")
+}
+
+fn levels<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Levels {
+    Levels::CODECS
+        .into_iter()
+        .fold(Levels::default(), |levels, (name, codec)| {
+            let level = value(&level_of(name)).and_then(|text| text.parse().ok());
+            // A level that is unknown here, as a later Kafka may have it, is none.
+            level
+                .and_then(|level| levels.with(codec, level).ok())
+                .unwrap_or(levels)
+        })
 }
 
 pub(super) enum Tail {

@@ -22,7 +22,8 @@ impl Partition {
     pub(super) fn is_padding(&self) -> bool {
         let placed = self.send.as_ref().and_then(SendState::placed);
         let padding = self.preserved().map(|preserved| preserved.padding);
-        placed.is_some_and(|placed| padding.is_some_and(|padding| placed < padding))
+        let fills = placed.is_some_and(|placed| padding.is_some_and(|padding| placed < padding));
+        fills || self.borrows()
     }
 
     /// Queues some filler, while the log has to be filled.

@@ -93,6 +93,7 @@ pub(super) fn settings() -> Settings {
         on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
+        levels: config::link::CompressionLevels::default(),
         offsets: OffsetSettings::default(),
         grants: Default::default(),
         settle: Duration::from_secs(5),
@@ -125,6 +126,7 @@ pub(super) fn position(offset: i64, end: i64, sequence: i32) -> Position {
         producer: ProducerIdentity { id: 7, epoch: 0 },
         sequence,
         placement: Default::default(),
+        transactional: false,
     }
 }
 
