@@ -280,6 +280,9 @@ fn schemas() -> Value {
             ("known", boolean()), ("records", maybe_number()), ("seconds", json!({"type": "number"})), ("bytes", number()),
             ("seconds_basis", text()), ("age_seconds", json!({"type": ["number", "null"]})),
         ]),
+        "Resume": object(&[
+            ("action?", choice(&["resume", "skip-record", "continue", "append", "recopy"])), ("expected_offset?", number()),
+        ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),
             ("type", kind()), ("tributary?", reference("Replication")),

@@ -103,7 +103,7 @@ impl Api {
         if csv && value["items"].is_array() {
             return answer::csv(list::csv(&value));
         }
-        let status = if resource == Resource::Refresh {
+        let status = if resource.is_change() {
             StatusCode::ACCEPTED
         } else {
             StatusCode::OK
@@ -152,6 +152,8 @@ impl Api {
             Resource::Explain => explained(&asked.body, now),
             Resource::Preview => preview(handle, &asked).await,
             Resource::Refresh => self.refresh(handle, asked).await,
+            Resource::PartitionResume => self.resume(handle, asked).await,
+            Resource::TopicResume => self.resume_topic(handle, asked).await,
             Resource::Overview
             | Resource::Links
             | Resource::Clusters
@@ -275,6 +277,45 @@ impl Api {
         }))
     }
 
+    async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names {
+            link,
+            topic,
+            partition,
+            ..
+        } = asked.names;
+        let number = u32::try_from(partition).unwrap_or(u32::MAX);
+        let resume = request::resume(&asked.body, topic.clone(), number)?;
+        let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
+        handle.resume_partition(link.clone(), resume).await?;
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("partition/{link}/{topic}/{partition}")))
+    }
+
+    /// The same answer to every partition of a topic that stands.
+    async fn resume_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names { link, topic, .. } = asked.names;
+        let view = gather::link(handle, &self.identity.worker_id, &link).await?;
+        let all = view.partitions().iter();
+        let stand = all.filter(|one| one.topic == topic && !one.answers.is_empty());
+        let numbers: Vec<u32> = stand
+            .filter_map(|one| u32::try_from(one.partition).ok())
+            .collect();
+        if numbers.is_empty() {
+            let text = format!("no partition of {topic} stands");
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        for number in &numbers {
+            let resume = request::resume(&asked.body, topic.clone(), *number)?;
+            handle.resume_partition(link.clone(), resume).await?;
+        }
+        let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("topic/{link}/{topic}")))
+    }
+
     /// Takes down what somebody did to a link.
     pub(crate) async fn record(
         &self,
@@ -295,6 +336,10 @@ impl Api {
         };
         self.watcher.record(entry).await;
     }
+}
+
+fn resumed(object: &str) -> Value {
+    json!({"schema": "tributary/v1/Result", "object": object, "action": "resumed", "dry_run": false})
 }
 
 fn missing(text: &str) -> Refusal {

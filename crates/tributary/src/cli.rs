@@ -127,7 +127,7 @@ enum Command {
     /// Let links stand still
     Pause(ask::SteerArgs),
     /// Let links go on
-    Resume(ask::SteerArgs),
+    Resume(ask::ResumeArgs),
     /// Let links stand still without tasks, so that positions can be changed
     Stop(ask::SteerArgs),
     /// Begin links anew
@@ -379,7 +379,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Apply(args) => ask::apply(args).await,
             Command::Delete(args) => ask::delete(args).await,
             Command::Pause(args) => ask::steer(ask::Steer::Pause, args).await,
-            Command::Resume(args) => ask::steer(ask::Steer::Resume, args).await,
+            Command::Resume(args) => ask::resume(args).await,
             Command::Stop(args) => ask::steer(ask::Steer::Stop, args).await,
             Command::Restart(args) => ask::restart(args).await,
             Command::Topics(verb) => ask::topics(verb).await,

@@ -44,11 +44,12 @@ fn operation(row: &Row) -> Value {
     let body = match resource {
         Resource::Preview => Some("PreviewRequest"),
         Resource::Explain => Some("ExplainRequest"),
+        Resource::PartitionResume | Resource::TopicResume => Some("Resume"),
         _ => None,
     };
     if let Some(name) = body {
         let content = json!({"application/json": {"schema": reference(name)}});
-        operation["requestBody"] = json!({"required": true, "content": content});
+        operation["requestBody"] = json!({"required": name != "Resume", "content": content});
     }
     if resource == Resource::LinkHealth {
         operation["responses"]["503"] = operation["responses"]["200"].clone();
@@ -295,7 +296,7 @@ fn link_shapes() -> Vec<(&'static str, Value)> {
             ("records_total", whole()), ("bytes_total", whole()), ("lag", reference("LinkLag")),
             ("last_record_timestamp", maybe_time()), ("source_leader", maybe_whole()), ("destination_leader", maybe_whole()),
             ("task", maybe_whole()), ("worker_id", maybe_text()), ("error", maybe(reference("PartitionError"))),
-            ("gap", maybe(reference("Gap"))),
+            ("gap", maybe(reference("Gap"))), ("answers", list(text())), ("help", maybe_text()),
         ])),
         ("Task", named("Task", &[
             ("link", text()), ("task", whole()), ("state", choice(&STATES)), ("worker_id", text()), ("since", maybe_time()),

@@ -20,6 +20,8 @@ pub(crate) enum Resource {
     Tasks,
     Config,
     Refresh,
+    PartitionResume,
+    TopicResume,
     Clusters,
     Workers,
     Worker,
@@ -28,6 +30,16 @@ pub(crate) enum Resource {
     Preview,
     Explain,
     Events,
+}
+
+impl Resource {
+    /// Whether asking for it changes something.
+    pub(crate) fn is_change(self) -> bool {
+        matches!(
+            self,
+            Self::Refresh | Self::PartitionResume | Self::TopicResume
+        )
+    }
 }
 
 /// Who may ask.
@@ -92,7 +104,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 22] = [
+pub(crate) const ROWS: [Row; 24] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -107,6 +119,8 @@ pub(crate) const ROWS: [Row; 22] = [
     get("/api/v1/links/{link}/tasks", Resource::Tasks, "TaskList", "Its tasks"),
     get("/api/v1/links/{link}/config", Resource::Config, "LinkConfig", "Every key of its configuration, and what becomes of it"),
     post("/api/v1/links/{link}:refresh", Resource::Refresh, Need::Admin, "Result", "Look at its topics now"),
+    post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
+    post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),
     get("/api/v1/clusters", Resource::Clusters, "ClusterList", "Clusters that links read or write"),
     get("/api/v1/workers", Resource::Workers, "WorkerList", "Workers of the group"),
     get("/api/v1/workers/{worker}", Resource::Worker, "Worker", "One worker"),

@@ -4,6 +4,7 @@ mod change;
 mod explain;
 mod lag;
 mod list;
+mod resume;
 mod status;
 mod steer;
 mod table;
@@ -19,6 +20,7 @@ pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
 pub(super) use self::explain::ExplainArgs;
 pub(super) use self::lag::LagArgs;
 pub(super) use self::list::{DescribeArgs, GetArgs};
+pub(super) use self::resume::ResumeArgs;
 pub(super) use self::status::{StatusArgs, TopArgs};
 pub(super) use self::steer::{RestartArgs, SteerArgs, TopicsVerb};
 use super::Exit;
@@ -30,6 +32,7 @@ pub(super) use self::{
     explain::explain,
     lag::lag,
     list::{describe, get},
+    resume::resume,
     status::{status, top},
     steer::{Steer, restart, steer, topics},
 };
@@ -39,7 +42,7 @@ pub(super) use self::{
 #[command(next_help_heading = "Worker and output")]
 pub(super) struct Reach {
     /// Addresses of workers, tried in order [default: TRIBUTARY_URL, or http://localhost:8083]
-    #[arg(long, value_name = "URL[,URL]")]
+    #[arg(long, alias = "worker", value_name = "URL[,URL]")]
     url: Option<String>,
 
     /// User for Basic authentication [default: TRIBUTARY_USER]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth};
+use replication::data_plane::{Answer, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
 use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
@@ -184,6 +185,8 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        answers: Vec::new(),
+        help: None,
     };
     // One that was assigned a moment ago was not looked at yet.
     if let Some(health) = health {
@@ -196,6 +199,12 @@ fn partition(
         detail.source_start = health.source_start;
         detail.source_end = health.source_end;
         detail.destination_end = health.destination_end;
+        let stands = health.verdict == Verdict::Fail && health.state != "stalled";
+        if stands {
+            let answers = Answer::possible(health.state).iter();
+            detail.answers = answers.map(|answer| answer.name()).collect();
+        }
+        detail.help = (health.verdict != Verdict::Pass).then(|| page(health.state));
     }
     detail
 }

@@ -26,6 +26,8 @@ mod connect_tls;
 mod connect_worker;
 mod damage;
 mod encoded_batches;
+mod fault_brokers;
+mod fault_states;
 mod fidelity;
 mod group;
 mod group_faults;
