@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::core::Core;
 use super::{Command, EngineOptions, Stage};
 use crate::herder::GroupHandle;
-use crate::host::{Host, NotResumed, OffsetChange, Resume};
+use crate::host::{Host, OffsetChange};
 use crate::offset_change;
 use crate::plugin::{self, Plugin, PluginInfo};
 use crate::refusal::{Kind, Refusal};
@@ -241,21 +241,6 @@ impl Handle {
             return group.task_state(name, task).await;
         }
         self.ask(move |core| core.task_state(&name, task)).await?
-    }
-
-    /// Lets one partition go on that stands; nothing else is touched.
-    ///
-    /// # Errors
-    /// It does not stand, or not so as is believed.
-    pub async fn resume_partition(&self, name: String, resume: Resume) -> Result<(), Refusal> {
-        let begun = self
-            .ask(move |core| core.resume_partition(&name, resume))
-            .await??;
-        begun.await.map_err(|not| match not {
-            NotResumed::Unknown(text) => Refusal::new(Kind::NotFound, text),
-            NotResumed::Conflict(text) => Refusal::new(Kind::Conflict, text),
-            NotResumed::Invalid(text) => Refusal::bad(text),
-        })
     }
 
     /// Topics it has written to.
