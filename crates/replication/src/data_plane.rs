@@ -36,7 +36,7 @@ mod transact;
 mod transaction;
 
 pub use change::{Changes, Origin};
-pub use core::Assignment;
+pub use core::{Answer, Assignment, NotResumed};
 pub use foresee::{Candidate, foresee};
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use config::rest::{AdminListeners, Listener, ListenerTls, RestConfig};
@@ -26,6 +26,7 @@ use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
+use crate::v1::{Api, Identity, Observer};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -92,6 +93,8 @@ pub(crate) fn scheme(https: bool) -> &'static str {
 pub struct RestOptions {
     /// The worker.
     pub handle: Handle,
+    /// `host:port` under which it is known.
+    pub worker_id: String,
     /// Who may ask; nothing lets everybody.
     pub users: Option<Users>,
     /// The settings.
@@ -217,12 +220,21 @@ impl Bound {
     pub async fn serve(self, options: RestOptions, scope: Scope, stop: StopSignal) {
         let RestOptions {
             handle,
+            worker_id,
             users,
             config,
             metrics,
         } = options;
+        let identity = Identity {
+            worker_id,
+            started_at: SystemTime::now(),
+        };
+        let (observer, watcher) = Observer::new(handle.clone(), identity.clone());
+        let observing = observer.run(stop.clone());
+        scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
+            api: Api { identity, watcher },
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,

@@ -1,5 +1,6 @@
 //! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
 
+mod detail;
 mod positions;
 mod probe;
 
@@ -18,7 +19,9 @@ use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
 use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
     Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
 };
@@ -27,6 +30,7 @@ use worker_group::view::SourceOffset;
 use worker_group::{Config, validate};
 
 use self::probe::LinkProbe;
+use crate::preview_document;
 
 /// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
 const LEAST_MEMORY: usize = 4 * 1024 * 1024;
@@ -294,6 +298,19 @@ impl LinkHost {
 }
 
 /// The part of a link, and the key that its handle is kept under.
+/// Whether something that runs under this key is a link or a part of it.
+fn is_part_of(key: &str, name: &str) -> bool {
+    let Some(rest) = key.strip_prefix(name) else {
+        return false;
+    };
+    let task = rest.strip_prefix('-');
+    rest.is_empty()
+        || rest == " topics"
+        || task.is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|one| one.is_ascii_digit())
+        })
+}
+
 fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
     match part {
         Part::Whole => (name.to_owned(), LinkPart::Whole),
@@ -417,5 +434,40 @@ impl Host for LinkHost {
 
     fn cluster_id(&self) -> Option<String> {
         self.shared.cluster_id.get().cloned()
+    }
+
+    fn detail(&self, name: &str) -> Option<LinkDetail> {
+        let parts: Vec<LinkHandle> = {
+            let running = self.shared.running.borrow();
+            let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
+            of_link.map(|(_, handle)| handle.clone()).collect()
+        };
+        detail::together(parts.iter().map(detail::of))
+    }
+
+    fn preview(
+        &self,
+        name: String,
+        config: Config,
+        options: PreviewOptions,
+    ) -> Pending<Result<Value, String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false)?;
+            let tasks = config
+                .get("tasks.max")
+                .and_then(|text| text.trim().parse().ok());
+            let previewed = Box::pin(preview_document::look(&link, &worker)).await?;
+            let document =
+                preview_document::document(&previewed, &link, tasks, options.rate, |_| true);
+            Ok(document)
+        })
+    }
+
+    fn refresh(&self, name: &str) -> bool {
+        let running = self.shared.running.borrow();
+        let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
+        // Each part takes it for itself; that of tasks has no topics to look at.
+        of_link.map(|(_, handle)| handle.refresh()).count() > 0
     }
 }

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 //! `tributary`: the program. It parses the command line, sets up logging, and hands over to `cli`.
 
+mod asking;
 mod cli;
 mod distributed;
 mod duration;
@@ -9,6 +10,7 @@ mod link_host;
 mod metrics;
 mod output;
 mod overlap;
+mod preview_document;
 mod progress;
 mod rest;
 mod settings;

@@ -6,9 +6,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use lifecycle::StopSignal;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::Config;
+use crate::detail::{LinkDetail, PreviewOptions};
 use crate::view::{Replication, SourceOffset};
 
 /// A future of the host.
@@ -107,10 +109,40 @@ pub struct TopicLoad {
     pub bytes: u64,
 }
 
+/// One partition that is to go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resume {
+    /// Source topic.
+    pub topic: String,
+    /// Source partition.
+    pub partition: i32,
+    /// What is said to what it stands for: `resume`, `skip-record`, `continue`, `append` or `recopy`.
+    pub action: String,
+    /// The offset at which it is believed to stand.
+    pub expected_offset: Option<i64>,
+}
+
+/// Why a partition was not resumed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotResumed {
+    /// There is no such partition.
+    Unknown(String),
+    /// It is in another state than was believed.
+    Conflict(String),
+    /// There is no such action.
+    Invalid(String),
+}
+
 /// Looks at a running link. Cheap, never waits.
 pub trait Probe: Send + Sync {
     /// How it fares now.
     fn look(&self) -> LinkReport;
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
+        let text = format!("{}-{} is not copied", resume.topic, resume.partition);
+        Box::pin(std::future::ready(Err(NotResumed::Unknown(text))))
+    }
 
     /// Looks at the topics at once, and begins these partitions of source topics again, those that stand too, while all
     /// others go on. It is done when the future ends.
@@ -169,4 +201,26 @@ pub trait Host: Send + Sync + 'static {
 
     /// The id of the worker's own cluster, once it is known.
     fn cluster_id(&self) -> Option<String>;
+
+    /// What is known of a link that runs here; nothing of any other. Cheap, never waits.
+    fn detail(&self, _name: &str) -> Option<LinkDetail> {
+        None
+    }
+
+    /// What a link of this configuration would do, as the document that is shown; what is wrong otherwise.
+    fn preview(
+        &self,
+        _name: String,
+        _config: Config,
+        _options: PreviewOptions,
+    ) -> Pending<Result<Value, String>> {
+        Box::pin(std::future::ready(Err(
+            "this worker cannot look at clusters".to_owned(),
+        )))
+    }
+
+    /// Lets a running link look at its topics now. Whether it runs here.
+    fn refresh(&self, _name: &str) -> bool {
+        false
+    }
 }

@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("metrics", 1),
     ("kafka-wire", 1),
     ("config", 1),
+    ("explain", 1),
     ("kafka-client", 2),
     ("test-support", 2),
     ("replication", 3),
@@ -17,7 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Crates that do no I/O and ask no clock.
-pub(super) const PURE: &[&str] = &["kafka-wire", "config", "metrics"];
+pub(super) const PURE: &[&str] = &["kafka-wire", "config", "explain", "metrics"];
 
 /// What a pure crate cannot need.
 const IMPURE_DEPENDENCIES: &[&str] = &[

@@ -20,6 +20,8 @@ use crate::transactions::{TransactionError, TransactionalProducer};
 /// Bytes of keys and values in one batch, well below the default `max.message.bytes` of a topic.
 const BATCH_BYTES: usize = 512 * 1024;
 
+/// How long a broker may take. Writing the same key again is harmless, and the leader may have moved.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Before there is an identity; brokers refuse it.
 const NOBODY: ProducerIdentity = ProducerIdentity { id: -1, epoch: -1 };
 
@@ -147,7 +149,11 @@ impl TopicLog {
                 transactional_id: transaction.cloned(),
                 ..self.produce(&batches)
             };
-            match self.client(self.cluster.call(leader, Use::Store, &request).await) {
+            let limit = ANSWER.min(self.cluster.config().request_timeout);
+            let asked = self
+                .cluster
+                .call_within(leader, Use::Store, &request, limit);
+            match self.client(asked.await) {
                 Err(error) => {
                     failed.extend(batches);
                     last = Some(error);

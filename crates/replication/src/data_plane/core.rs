@@ -23,6 +23,7 @@ mod placing;
 mod reading;
 mod recreated;
 mod said;
+mod standing;
 mod storing;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::record::Levels;
-use kafka_wire::types::{NodeId, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
@@ -43,7 +44,6 @@ use super::decode::Decoder;
 use super::pace::Pace;
 use super::partition::{Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
-use super::route::{Blocked, Cause};
 use super::send_state::SendState;
 use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
@@ -59,6 +59,7 @@ pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
+pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
@@ -94,6 +95,12 @@ pub(crate) struct Core {
     said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Bytes in memory for each destination broker.
+    held: HashMap<NodeId, usize>,
+    /// Partitions that are not read because such a broker has its share.
+    starved: HashMap<NodeId, BTreeSet<Index>>,
+    /// Brokers that owe answers, and whose partitions are led by others now.
+    to_cut: BTreeSet<NodeId>,
     /// Whether the link is still this process's.
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
@@ -125,6 +132,9 @@ impl Core {
             borrowing: None,
             said: said::Said::default(),
             topics_in_doubt: false,
+            held: HashMap::new(),
+            starved: HashMap::new(),
+            to_cut: BTreeSet::new(),
             owner: owning::Owner::default(),
             transaction: None,
         }
@@ -161,6 +171,9 @@ impl Core {
             recovery: Default::default(),
             blocked: None,
             halted: None,
+            held: None,
+            accepts_gap: false,
+            skip_to: None,
             map: assignment
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
@@ -174,6 +187,7 @@ impl Core {
             refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,
+            sent_epoch: None,
             readings: 0,
             refused: None,
             queued_for_send: false,
@@ -192,53 +206,6 @@ impl Core {
         index
     }
 
-    /// Stops a topic's partitions; what was read of them is written first.
-    pub(crate) fn halt(&mut self, topic: &TopicName, stop: &Stop) {
-        for index in self.of_topic(topic) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if partition.halted.is_some() || matches!(partition.phase, Phase::Stopped(_)) {
-                continue;
-            }
-            let stop = Stop {
-                offset: partition.position.as_ref().map(|p| p.offset.0),
-                ..stop.clone()
-            };
-            partition.halted = Some(stop.clone());
-            let writes = partition.send.as_ref().is_some_and(|send| !send.is_empty());
-            if writes && matches!(partition.phase, Phase::Running) {
-                let next = partition.next_fetch;
-                let blocked = Blocked::new(next, Cause::CannotPass, stop.reason);
-                partition.blocked.get_or_insert(blocked);
-                self.touch_reader(index);
-            } else {
-                self.stop(index, stop);
-            }
-        }
-    }
-
-    /// Looks at a topic's partitions again: those that were halted begin anew, those that run compare
-    /// the topics' ids with what they were.
-    pub(crate) fn look_again(&mut self, topic: &TopicName) {
-        for index in self.of_topic(topic) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if partition.halted.take().is_some() {
-                partition.restart();
-            }
-            self.to_locate.insert(index);
-        }
-    }
-
-    fn of_topic(&self, topic: &TopicName) -> Vec<Index> {
-        let all = self.partitions.iter();
-        all.filter(|(_, partition)| partition.source.topic == *topic)
-            .map(|(index, _)| *index)
-            .collect()
-    }
-
     /// When something is due by time alone.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
@@ -251,9 +218,7 @@ impl Core {
 
     /// Does what is due.
     pub(crate) fn on_time(&mut self, now: Instant) {
-        for writer in self.writers.values_mut() {
-            writer.on_time(now);
-        }
+        self.suspect(now);
         while let Some(&(at, index)) = self.timers.first().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, index));
             if let Some(partition) = self.partitions.get_mut(&index) {
@@ -313,25 +278,40 @@ impl Core {
             }
         };
         let before = partition.read_from();
-        partition.leader = Some(source.leader);
+        let led = partition.leader;
+        // Brokers that lag behind tell of former leaders; those are not gone back to.
+        let same_topic =
+            !differs(partition.source_id, source.topic_id) && !source.topic_id.is_zero();
+        if !led.is_some_and(|led| same_topic && led.epoch > source.leader.epoch) {
+            partition.leader = Some(source.leader);
+        }
         if partition.follower.is_some() && before != Some(source.leader.node) {
             partition.follower = None;
         }
         if matches!(partition.phase, Phase::Running) {
-            let moved = partition.destination_leader != Some(destination.leader.node);
+            let former = partition.destination_leader;
+            let moved = former != Some(destination.leader.node);
+            // The new leader's log may be another one: it is compared before anything is read from it.
+            let led_anew =
+                led.is_some_and(|led| Some(led.epoch) != partition.leader.map(|l| l.epoch));
             let remade = differs(partition.source_id, source.topic_id)
                 || partition
                     .position
                     .as_ref()
                     .is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
-            if moved || remade {
+            if moved || remade || led_anew {
                 // What is on its way to the former leader may or may not be there.
                 let reason = if remade {
                     "the topic was created anew"
+                } else if moved {
+                    "its leader at the destination moved"
                 } else {
-                    "its leader moved"
+                    "its leader at the source moved"
                 };
                 self.restart(located.index, reason.to_owned(), now);
+                if let Some(former) = former.filter(|_| moved) {
+                    self.leave(former, now);
+                }
             } else {
                 partition.unreadable = false;
                 self.touch_reader(located.index);
@@ -416,6 +396,7 @@ impl Core {
                 partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
+                partition.accepts_gap = false;
                 if repeated > 0 {
                     partition.report_repeated(repeated, position.offset.0);
                 }
@@ -464,7 +445,7 @@ impl Core {
                 destination = %partition.destination,
                 state = stop.state,
                 offset = stop.offset,
-                "partition stopped: {}", stop.reason
+                "partition stopped: {} ({})", stop.reason, crate::help::page(stop.state)
             );
             partition.stop(stop);
             self.touch_reader(index);

@@ -113,6 +113,8 @@ fn order_of(
         leaves_out: link.on_refused != OnRefused::Stop,
         first: true,
         store_first: false,
+        source_epoch: -1,
+        sent_epoch: None,
         doubt: None,
         transaction: None,
     };

@@ -153,6 +153,12 @@ pub(crate) struct Partition {
     pub(crate) blocked: Option<Blocked>,
     /// Why it is to stop, or has stopped, although nothing is wrong with its data.
     pub(crate) halted: Option<Stop>,
+    /// What was counted of it last, for which destination broker.
+    pub(crate) held: Option<(NodeId, usize)>,
+    /// Whether it goes on behind what is missing at the source, because an operator said so.
+    pub(crate) accepts_gap: bool,
+    /// Where reading goes on although the destination's log ends before it.
+    pub(crate) skip_to: Option<i64>,
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
@@ -174,6 +180,8 @@ pub(crate) struct Partition {
     pub(crate) open_calls: u32,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,
+    /// The newest leader epoch among what was sent, of the topic as it is.
+    pub(crate) sent_epoch: Option<i32>,
     /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
     /// Offset of the last batch that was refused, and how often in a row.
@@ -301,6 +309,9 @@ impl Partition {
 
     /// Leaves `Running`, if it was there; what was in memory is dropped.
     pub(crate) fn restart(&mut self) {
+        if !self.recovery.is_over() {
+            self.sent_epoch = None;
+        }
         self.phase = Phase::Starting;
         self.send = None;
         self.recovery = Recovery::default();
@@ -332,6 +343,7 @@ impl Partition {
     pub(crate) fn begin_anew(&mut self, why: &Stop) {
         tracing::warn!(partition = %self.source, state = why.state, "copied anew: {}", why.reason);
         self.position = None;
+        self.sent_epoch = None;
         self.start = StartPosition::Earliest;
         self.map.begin_anew();
     }
@@ -376,6 +388,8 @@ impl Partition {
                 send.preserving()
             }
         });
+        self.skip_to = self.skip_to.filter(|next| *next > self.next_fetch);
+        self.next_fetch = self.skip_to.unwrap_or(self.next_fetch);
         if writer.is_some() && self.committed.kept.is_none() {
             self.committed.kept = Some((position.offset.0, self.totals));
         }
@@ -460,8 +474,12 @@ impl Partition {
             return false;
         };
         let offset = piped.first_offset();
+        let epoch = piped.leader_epoch;
         match send.push(piped) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.note_epoch(epoch);
+                true
+            }
             Err(unplaceable) => {
                 self.block(offset, unplaceable);
                 false
@@ -469,10 +487,20 @@ impl Partition {
         }
     }
 
+    /// Something of this leader epoch counts as copied from now on. As long as something has landed that was not compared,
+    /// that may be of a newer one.
+    pub(super) fn note_epoch(&mut self, epoch: i32) {
+        if !self.recovery.is_over() {
+            return;
+        }
+        self.sent_epoch = self.sent_epoch.max(Some(epoch).filter(|epoch| *epoch >= 0));
+    }
+
     /// Counts dropped records as read. `leader_epoch` is that of the last batch read.
     pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
+        self.note_epoch(leader_epoch);
         let attached = self.recovery.pass_over(next, leader_epoch)
             || self
                 .send

@@ -27,6 +27,8 @@ const NO_PRODUCER: i64 = -1;
 pub(crate) struct Blocked {
     /// Offset of the batch or record.
     pub(crate) offset: i64,
+    /// Behind what cannot be used.
+    pub(crate) behind: i64,
     /// What kind of trouble it is.
     pub(crate) cause: Cause,
     /// What is wrong with it, for an operator.
@@ -72,6 +74,7 @@ impl Blocked {
     pub(super) fn new(offset: i64, cause: Cause, reason: impl ToString) -> Self {
         Self {
             offset,
+            behind: offset + 1,
             cause,
             reason: reason.to_string(),
             aside: None,
@@ -142,6 +145,10 @@ pub(crate) fn route(
     routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
+        let behind = match &entry {
+            Ok(Entry::Batch(batch)) => batch.info().next_offset(),
+            Ok(Entry::Legacy(_)) | Err(_) => 0,
+        };
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
                 if rules.changes.is_empty() {
@@ -162,7 +169,11 @@ pub(crate) fn route(
                 Err(Blocked::new(routed.next, Cause::CannotPass, reason))
             }
         };
-        if let Err(blocked) = done {
+        if let Err(mut blocked) = done {
+            // A record is refused alone; damage is a whole batch's.
+            if blocked.cause != Cause::Refused {
+                blocked.behind = blocked.behind.max(behind);
+            }
             // What was gathered, and turned out not to be usable, is not passed over.
             routed.old_end = routed.old_end.min(blocked.offset);
             routed.blocked = Some(blocked);

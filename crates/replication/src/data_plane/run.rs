@@ -5,6 +5,7 @@
 //! reports.
 
 mod again;
+mod connections;
 mod owning;
 mod placing;
 mod settings;
@@ -15,22 +16,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
-use kafka_client::cluster::Use;
-use kafka_client::offsets::list_offsets;
-use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
+use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
 use kafka_client::{Buffers, ClientError, Cluster};
-use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use self::connections::Lane;
 use super::core::{
-    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located, Watched,
+    Answer, AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
+    NotResumed, Watched,
 };
 use super::establish::establish;
-use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
+use super::fetcher::FetchEvent;
 use super::locate::locate;
 use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
@@ -46,8 +45,6 @@ use storing::{Keeper, StoreLane};
 
 /// Events that may wait for the loop.
 const EVENTS: usize = 256;
-/// Calls a lane may hold: as many as the core leaves open.
-const OPEN_CALLS: usize = super::core::OPEN_CALLS;
 /// How often the source's ends are read.
 const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the snapshot is made.
@@ -118,6 +115,23 @@ impl Handle {
         self.commands.send(Command::LookAgain(topic)).await.is_ok()
     }
 
+    /// Lets a partition go on that stands.
+    ///
+    /// # Errors
+    /// It was not resumed, and why.
+    pub async fn resume(
+        &self,
+        source: TopicPartition,
+        answer: Answer,
+        expected: Option<i64>,
+    ) -> Result<(), NotResumed> {
+        let (reply, outcome) = oneshot::channel();
+        let command = Command::Resume(source, answer, expected, reply);
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| NotResumed::Stopping)?;
+        outcome.await.unwrap_or(Err(NotResumed::Stopping))
+    }
+
     /// The newest snapshot.
     #[must_use]
     pub fn status(&self) -> Arc<Snapshot> {
@@ -131,6 +145,12 @@ enum Command {
     Assign(Vec<Assignment>),
     Halt(TopicName, Stop),
     LookAgain(TopicName),
+    Resume(
+        TopicPartition,
+        Answer,
+        Option<i64>,
+        oneshot::Sender<Result<(), NotResumed>>,
+    ),
     BeginAgain(BTreeSet<TopicPartition>),
 }
 
@@ -143,7 +163,11 @@ enum Event {
     Step(StepOutcome),
     Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
-    Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+    Ends(
+        NodeId,
+        Instant,
+        Result<Vec<(TopicPartition, i64)>, ClientError>,
+    ),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
@@ -167,14 +191,14 @@ pub struct DataPlane {
     incoming: mpsc::Receiver<Event>,
     commands: mpsc::Receiver<Command>,
     fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
-    /// Each with its number: the last word of a former lane says nothing about its successor.
-    lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
+    lanes: HashMap<NodeId, Lane>,
     next_lane: u64,
     store: StoreLane,
     /// Asks whose the link is, where there is a claim.
     question: Option<watch::Sender<u64>>,
     store_trouble: Option<String>,
-    open_end_readings: usize,
+    /// Brokers that owe an answer about ends.
+    reading_ends: BTreeSet<NodeId>,
     watching: bool,
     watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
@@ -235,7 +259,7 @@ impl DataPlane {
             store,
             question,
             store_trouble: None,
-            open_end_readings: 0,
+            reading_ends: BTreeSet::new(),
             watching: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
@@ -310,6 +334,10 @@ impl DataPlane {
             }
             Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
             Command::LookAgain(topic) => self.core.look_again(&topic),
+            Command::Resume(source, answer, expected, reply) => {
+                // Whoever asked may have gone.
+                drop(reply.send(self.core.resume(&source, answer, expected)));
+            }
             Command::BeginAgain(partitions) => self.core.begin_again(&partitions),
         }
     }
@@ -366,7 +394,7 @@ impl DataPlane {
                 self.core.on_answer(tag, &response, now);
             }
             Event::Produce(node, number, ProduceEvent::Ended { error, unanswered }) => {
-                if self.lanes.get(&node).is_some_and(|(n, _)| *n == number) {
+                if self.lanes.get(&node).is_some_and(|l| l.number == number) {
                     self.lanes.remove(&node);
                 }
                 self.lane_ended(node, &error, &unanswered, now);
@@ -394,8 +422,8 @@ impl DataPlane {
                 self.watching = false;
                 self.core.on_watched(&watched, now);
             }
-            Event::Ends(read_at, result) => {
-                self.open_end_readings = self.open_end_readings.saturating_sub(1);
+            Event::Ends(node, read_at, result) => {
+                self.reading_ends.remove(&node);
                 match result {
                     Ok(ends) => self.core.on_ends(&ends, read_at),
                     Err(error) => tracing::debug!("source ends cannot be read: {error}"),
@@ -431,7 +459,14 @@ impl DataPlane {
                     .on_fetch_failed(node, &format!("its reader has ended ({error})"), now);
             }
         }
-        while let Some((node, tag, mut request)) = self.core.next_produce() {
+        for node in self.core.take_cut() {
+            tracing::warn!(
+                broker = node.0,
+                "the destination's broker answers nothing, and others lead its partitions now: its connection is given up"
+            );
+            self.lanes.remove(&node);
+        }
+        while let Some((node, tag, mut request)) = self.core.next_produce(now) {
             let limit = self.produce.request_timeout.as_millis();
             request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
             if self
@@ -477,83 +512,6 @@ impl DataPlane {
         }
         if self.core.take_topics_in_doubt() {
             self.topics_in_doubt.notify_one();
-        }
-    }
-
-    fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetchOrder> {
-        self.fetchers.entry(node).or_insert_with(|| {
-            let (orders, queue) = mpsc::channel(1);
-            let options = FetcherOptions {
-                node,
-                min_bytes: self.fetch.min_bytes,
-                rack: self.rack.clone(),
-                origins: self.origins.clone(),
-            };
-            let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
-            let events = self.events.clone();
-            self.scope
-                .spawn(format!("fetch {node}"), OnFailure::StopScope, async move {
-                    fetcher
-                        .run(queue, |event| send(&events, Event::Fetch(node, event)))
-                        .await;
-                });
-            orders
-        })
-    }
-
-    fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
-        let (_, calls) = self.lanes.entry(node).or_insert_with(|| {
-            let number = self.next_lane;
-            self.next_lane += 1;
-            let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
-            let cluster = self.destination.clone();
-            let events = self.events.clone();
-            // The broker may use all of its own time before it answers.
-            let limit = self.produce.request_timeout + Duration::from_secs(2);
-            self.scope.spawn(
-                format!("produce {node}"),
-                OnFailure::StopScope,
-                async move {
-                    let emit = |event| send(&events, Event::Produce(node, number, event));
-                    match cluster.connect(node).await {
-                        Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
-                        Err(error) => {
-                            queue.close();
-                            let mut unanswered = Vec::new();
-                            while let Ok(call) = queue.try_recv() {
-                                unanswered.push(call.tag);
-                            }
-                            emit(ProduceEvent::Ended { error, unanswered }).await;
-                        }
-                    }
-                },
-            );
-            (number, calls)
-        });
-        calls
-    }
-
-    fn read_ends(&mut self) {
-        if self.open_end_readings > 0 {
-            return;
-        }
-        for (node, partitions) in self.core.by_source_leader() {
-            self.open_end_readings += 1;
-            let (source, events) = (self.source.clone(), self.events.clone());
-            self.scope
-                .spawn(format!("ends {node}"), OnFailure::StopScope, async move {
-                    let read_at = Instant::now();
-                    let level = IsolationLevel::ReadCommitted;
-                    let answer =
-                        list_offsets(&source, node, Use::Watch, &partitions, LATEST, level).await;
-                    let ends = answer.map(|answers| {
-                        answers
-                            .into_iter()
-                            .filter_map(|(p, end)| Some((p, end.ok()?)))
-                            .collect()
-                    });
-                    send(&events, Event::Ends(read_at, ends)).await;
-                });
         }
     }
 

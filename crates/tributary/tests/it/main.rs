@@ -9,6 +9,8 @@
 )]
 
 mod acls;
+mod api;
+mod api_cli;
 mod bad_input;
 mod both_ways;
 mod changes;
@@ -24,6 +26,8 @@ mod connect_tls;
 mod connect_worker;
 mod damage;
 mod encoded_batches;
+mod fault_brokers;
+mod fault_states;
 mod fidelity;
 mod group;
 mod group_faults;

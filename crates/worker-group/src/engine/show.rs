@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::link_state::connector_state;
 use crate::Config;
-use crate::host::LinkReport;
+use crate::host::{LinkReport, NotResumed, Pending, Probe, Resume};
 use crate::plugin;
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 use crate::state::State;
 use crate::view::{
     ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskId, TaskInfo, TaskState,
@@ -110,6 +110,31 @@ impl Core {
             }
         }
         all
+    }
+
+    fn running(&self, name: &str) -> Result<&dyn Probe, Refusal> {
+        if self.configs.config(name).is_none() {
+            return Err(Refusal::connector_not_found(name));
+        }
+        let instance = self.instances.get(name).filter(|one| !one.ending);
+        let probe = instance.and_then(|instance| instance.probe.as_deref());
+        probe.ok_or_else(|| {
+            Refusal::new(
+                Kind::Conflict,
+                format!(
+                    "Connector {name} does not run, so that nothing is known of its partitions"
+                ),
+            )
+        })
+    }
+
+    /// Begins to resume a partition of a running link.
+    pub(super) fn resume_partition(
+        &self,
+        name: &str,
+        resume: Resume,
+    ) -> Result<Pending<Result<(), NotResumed>>, Refusal> {
+        Ok(self.running(name)?.resume(resume))
     }
 
     /// Topics that were written to; none for a connector that is not there.

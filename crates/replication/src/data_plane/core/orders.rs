@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     /// Bytes of one partition in memory above which it is not fetched.
     pub(crate) partition_room: usize,
+    /// Bytes that all records in memory may have.
+    pub(crate) memory: usize,
     /// First and longest pause after trouble.
     pub(crate) retry: (Duration, Duration),
     /// Whether several source partitions share a destination partition (merged topics).
@@ -150,6 +152,10 @@ pub(crate) struct EstablishOrder {
     pub(crate) first: bool,
     /// Whether the position has to be stored before anything is written, whatever is found.
     pub(crate) store_first: bool,
+    /// The epoch of the source's leader, as it was looked up; −1 where that is not known.
+    pub(crate) source_epoch: i32,
+    /// The newest leader epoch among what this process has sent, if it has sent anything.
+    pub(crate) sent_epoch: Option<i32>,
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
@@ -178,11 +184,16 @@ impl EstablishOrder {
             readings: partition.readings,
             shared: settings.shared,
             changed: !partition.changes.is_empty(),
-            on_gap: settings.on_gap,
+            on_gap: match partition.accepts_gap {
+                true => OnGap::Continue,
+                false => settings.on_gap,
+            },
             offsets: settings.offsets,
             leaves_out: settings.on_refused != OnRefused::Stop,
             first: partition.life == 0,
             store_first: partition.store_first,
+            source_epoch: partition.leader.map_or(-1, |leader| leader.epoch),
+            sent_epoch: partition.sent_epoch,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
             transaction,
         }
@@ -190,6 +201,22 @@ impl EstablishOrder {
 }
 
 impl EstablishOrder {
+    /// The newest leader epoch of what was copied, as far as it is known.
+    pub(crate) fn copied_epoch(&self) -> Option<i32> {
+        let stored = self.position.as_ref()?.leader_epoch;
+        let newest = self.sent_epoch.unwrap_or(-1).max(stored);
+        (newest >= 0).then_some(newest)
+    }
+
+    /// Up to which source offset that epoch says something. What an earlier process has written behind its stored
+    /// position may be of a newer one.
+    pub(crate) fn covered(&self, stored: i64, reached: i64) -> i64 {
+        match self.sent_epoch {
+            Some(_) => reached.max(stored),
+            None => stored,
+        }
+    }
+
     /// Whether it has no position and is to begin at a time.
     pub(crate) fn begins_at_time(&self) -> bool {
         self.position.is_none() && matches!(self.start, StartPosition::Time(_))

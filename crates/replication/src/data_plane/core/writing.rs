@@ -1,7 +1,7 @@
 //! The writing half of [`Core`]: which batches go into the next Produce request of a broker, and what
 //! its answers change.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use config::link::OnRefused;
@@ -23,6 +23,13 @@ use super::{Core, Index};
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
 
+/// How long a broker may leave a request unanswered before it is looked up whether it still leads.
+const SUSPECT: Duration = Duration::from_secs(3);
+/// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
+const SILENT: Duration = Duration::from_secs(5);
+/// How often that is looked up then.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
 /// A batch that a smaller one helps against.
 const TOO_LARGE: [ErrorCode; 2] = [
     ErrorCode::MESSAGE_TOO_LARGE,
@@ -41,19 +48,46 @@ pub(super) struct Writer {
     /// Partitions with something to send, in turn.
     ready: VecDeque<Index>,
     open: usize,
+    /// When each of them was sent, oldest first.
+    sent: VecDeque<(u64, Instant)>,
+    /// When leaders were looked up last because of a request without an answer.
+    looked: Option<Instant>,
     /// A quota: the broker does not read from the connection before this.
     throttled_until: Option<Instant>,
 }
 
 impl Writer {
-    /// When the quota's pause ends.
+    /// When the quota's pause ends, or a request has waited too long for its answer.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.throttled_until
+        let suspect = self.sent.front().map(|(_, sent)| {
+            let looked = self.looked.map(|looked| looked + LOOK_AGAIN);
+            looked.map_or(*sent + SUSPECT, |looked| looked.max(*sent + SUSPECT))
+        });
+        self.throttled_until.into_iter().chain(suspect).min()
     }
 
-    /// Ends the pause if it is over.
-    pub(super) fn on_time(&mut self, now: Instant) {
+    /// Whether a request has waited so long that its broker may have stopped leading.
+    fn is_suspect(&self, now: Instant) -> bool {
+        self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
+    }
+
+    /// For how long the oldest request has waited for its answer.
+    fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let (_, sent) = self.sent.front()?;
+        Some(now.saturating_duration_since(*sent))
+    }
+
+    /// Ends the pause if it is over. Whether leaders have to be looked up, because there is no answer.
+    pub(super) fn on_time(&mut self, now: Instant) -> bool {
         self.throttled_until = self.throttled_until.filter(|until| *until > now);
+        let again = self
+            .looked
+            .is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_AGAIN);
+        let looks = again && self.is_suspect(now);
+        if looks {
+            self.looked = Some(now);
+        }
+        looks
     }
 }
 
@@ -92,7 +126,7 @@ impl Core {
     }
 
     /// The next request for some broker that takes one.
-    pub(crate) fn next_produce(&mut self) -> Option<(NodeId, u64, ProduceRequest)> {
+    pub(crate) fn next_produce(&mut self, now: Instant) -> Option<(NodeId, u64, ProduceRequest)> {
         let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
         if !usable || !self.owner.is_sure() {
             return None;
@@ -111,6 +145,9 @@ impl Core {
             let tag = self.next_tag;
             let request = self.fill(node, tag)?;
             self.next_tag += 1;
+            if let Some(writer) = self.writers.get_mut(&node) {
+                writer.sent.push_back((tag, now));
+            }
             Some((node, tag, request))
         })
     }
@@ -269,6 +306,56 @@ impl Core {
         self.to_locate.extend(waiting);
     }
 
+    /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
+    pub(super) fn suspect(&mut self, now: Instant) {
+        let writers = self.writers.iter_mut();
+        let silent: BTreeSet<NodeId> = writers
+            .filter_map(|(node, writer)| writer.on_time(now).then_some(*node))
+            .collect();
+        if silent.is_empty() {
+            return;
+        }
+        let calls = self.calls.values();
+        let named = calls.filter(|call| silent.contains(&call.node));
+        let waiting = named.flat_map(|call| call.partitions.iter().map(|(_, index, _)| *index));
+        self.to_locate.extend(waiting.collect::<Vec<_>>());
+        for node in silent {
+            self.let_go(node, now);
+        }
+    }
+
+    /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.
+    fn let_go(&mut self, node: NodeId, now: Instant) {
+        let alone = self.writers.len() < 2;
+        let silent = self.writers.get(&node).and_then(|w| w.silent_for(now));
+        let Some(silent) = silent.filter(|silent| !alone && *silent >= SILENT) else {
+            return;
+        };
+        let partitions = self.partitions.iter();
+        let queued: Vec<Index> = partitions
+            .filter(|(_, p)| p.destination_leader == Some(node))
+            .filter(|(_, p)| p.send.as_ref().is_some_and(|send| !send.is_empty()))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in queued {
+            let seconds = silent.as_secs();
+            let trouble = format!("destination: broker {node} has not answered for {seconds} s");
+            self.restart(index, trouble, now);
+        }
+    }
+
+    /// A partition has left this broker, which does not answer: nothing that it still owes is waited for.
+    pub(super) fn leave(&mut self, node: NodeId, now: Instant) {
+        if self.writers.get(&node).is_some_and(|w| w.is_suspect(now)) {
+            self.to_cut.insert(node);
+        }
+    }
+
+    /// Brokers whose connection for writing is to be given up.
+    pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
+        std::mem::take(&mut self.to_cut)
+    }
+
     fn destination_id(&self, index: Index) -> TopicId {
         let position = self
             .partitions
@@ -283,6 +370,10 @@ impl Core {
         let call = self.calls.remove(&tag)?;
         if let Some(writer) = self.writers.get_mut(&call.node) {
             writer.open = writer.open.saturating_sub(1);
+            writer.sent.retain(|(sent, _)| *sent != tag);
+            if writer.sent.is_empty() {
+                writer.looked = None;
+            }
         }
         for (_, index, _) in &call.partitions {
             if let Some(partition) = self.partitions.get_mut(index) {

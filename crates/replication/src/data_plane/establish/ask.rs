@@ -1,6 +1,7 @@
 //! What the brokers are asked before a partition begins: one request for many partitions where that can be.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use config::link::StartPosition;
 use kafka_client::Cluster;
@@ -34,6 +35,14 @@ const CLEANUP_POLICY: &str = "cleanup.policy";
 /// The setting of a topic that bounds how old records are.
 const OLDEST: &str = "message.timestamp.before.max.ms";
 
+/// How long a leader may take to tell offsets; leadership may move meanwhile, and it is looked up again then.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// That limit, or a shorter one that is configured.
+pub(super) fn within(cluster: &Cluster) -> Duration {
+    ANSWER.min(cluster.config().request_timeout)
+}
+
 pub(super) fn pick(
     side: &str,
     answers: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
@@ -57,10 +66,10 @@ pub(super) async fn epoch_ends(
     source: &Cluster,
     leader: NodeId,
     orders: &[EstablishOrder],
-) -> Result<HashMap<TopicPartition, i64>, kafka_client::ClientError> {
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError> {
     let mut topics: HashMap<_, Vec<EpochQuery>> = HashMap::new();
     for order in orders {
-        let Some(position) = order.position.as_ref().filter(|p| p.leader_epoch >= 0) else {
+        let Some(epoch) = order.copied_epoch() else {
             continue;
         };
         topics
@@ -68,8 +77,8 @@ pub(super) async fn epoch_ends(
             .or_default()
             .push(EpochQuery {
                 partition: order.source.partition,
-                current_leader_epoch: -1,
-                leader_epoch: position.leader_epoch,
+                current_leader_epoch: order.source_epoch,
+                leader_epoch: epoch,
             });
     }
     if topics.is_empty() {
@@ -78,7 +87,9 @@ pub(super) async fn epoch_ends(
     let request = OffsetForLeaderEpochRequest {
         topics: topics.into_iter().collect(),
     };
-    let answer = source.call(leader, Use::Metadata, &request).await?;
+    let limit = within(source);
+    let asked = source.call_within(leader, Use::Metadata, &request, limit);
+    let answer = asked.await?;
     Ok(answer
         .topics
         .into_iter()
@@ -86,8 +97,12 @@ pub(super) async fn epoch_ends(
             ends.into_iter()
                 .map(move |p| (TopicPartition::new(topic.clone(), p.partition), p))
         })
-        .filter(|(_, p)| p.error == ErrorCode::NONE && p.end_offset >= 0)
-        .map(|(partition, p)| (partition, p.end_offset))
+        // A log that knows no epochs says nothing.
+        .filter(|(_, p)| p.error != ErrorCode::NONE || p.end_offset >= 0)
+        .map(|(partition, p)| match p.error {
+            ErrorCode::NONE => (partition, Ok(p.end_offset)),
+            code => (partition, Err(code)),
+        })
         .collect())
 }
 

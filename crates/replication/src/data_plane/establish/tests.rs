@@ -61,6 +61,8 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         transaction: None,
         first: false,
         store_first: false,
+        source_epoch: -1,
+        sent_epoch: None,
         doubt: None,
     }
 }

@@ -61,6 +61,7 @@ impl Partition {
         };
         self.totals.control += routed.dropped.control;
         self.totals.aborted += routed.dropped.aborted;
+        self.note_epoch(routed.leader_epoch);
         let Some(send) = &mut self.send else { return };
         let filled = match self.placing.compacted {
             true => routed.filled,

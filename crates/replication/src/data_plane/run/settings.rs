@@ -36,6 +36,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_request_bytes: link.produce.max_request_size,
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
+        memory,
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
         shared: link.may_share_partitions(),
         on_refused: link.on_refused,

@@ -77,7 +77,8 @@ fn nothing_is_lost_doubled_or_displaced_whatever_happens() {
     println!("{all:?}");
     // Lives in which nothing happens prove nothing.
     let eventful = all.crashes > LIVES / 10
-        && all.cuts > LIVES / 2
+        // A partition whose leader moved has nothing on its way that could be cut.
+        && all.cuts > LIVES / 3
         && all.raised_epochs > LIVES / 10
         && all.landed > LIVES
         && all.records > 20 * LIVES

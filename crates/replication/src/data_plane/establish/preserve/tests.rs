@@ -186,6 +186,10 @@ fn what_the_source_has_lost_or_taken_back_is_named() {
     };
     assert_eq!(
         outcome(&order(), cut, &nothing),
+        "stop source-truncated at Some(35)"
+    );
+    assert_eq!(
+        outcome(&goes_on, cut, &nothing),
         "source-truncated at Some(35)"
     );
 }

@@ -195,6 +195,7 @@ impl Life {
             max_wait: Duration::from_millis(500),
             max_request_bytes: random.random_range(1..600),
             max_in_flight: random.random_range(1..6),
+            memory: 1 << 30,
             partition_room: random.random_range(1..2000),
             retry: (Duration::from_millis(100), Duration::from_secs(5)),
             on_refused,
@@ -320,7 +321,7 @@ impl Life {
             self.open.fetches.insert(node, order);
         }
         self.take_step();
-        while let Some((node, tag, request)) = self.core.next_produce() {
+        while let Some((node, tag, request)) = self.core.next_produce(self.now) {
             self.check_request(&request);
             self.check_announced(&request);
             let answer = None;

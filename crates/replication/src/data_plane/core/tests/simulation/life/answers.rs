@@ -203,7 +203,7 @@ impl Life {
     fn establish_mapped(&mut self, order: &EstablishOrder) -> Established {
         let source = &self.sources[number(&order.source)];
         let destination = &self.destinations[number(&order.destination)];
-        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let epoch = order.copied_epoch().unwrap_or(-1);
         let readings = Readings {
             log_start: source.start,
             end: source.end,

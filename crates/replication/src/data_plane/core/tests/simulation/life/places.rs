@@ -128,7 +128,7 @@ impl Life {
         let index = number(&order.source);
         let source = &self.sources[index];
         let log = &self.destinations[index];
-        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let epoch = order.copied_epoch().unwrap_or(-1);
         let readings = Readings {
             log_start: source.start,
             end: source.end,
