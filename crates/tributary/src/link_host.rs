@@ -440,7 +440,7 @@ impl Host for LinkHost {
         let parts: Vec<LinkHandle> = {
             let running = self.shared.running.borrow();
             let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
-            of_link.map(|(_, handle)| handle.clone()).collect()
+            of_link.map(|(_, part)| part.handle.clone()).collect()
         };
         detail::together(parts.iter().map(detail::of))
     }
@@ -468,6 +468,6 @@ impl Host for LinkHost {
         let running = self.shared.running.borrow();
         let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
         // Each part takes it for itself; that of tasks has no topics to look at.
-        of_link.map(|(_, handle)| handle.refresh()).count() > 0
+        of_link.map(|(_, part)| part.handle.refresh()).count() > 0
     }
 }

@@ -34,7 +34,7 @@ impl Sources for Process {
 }
 
 /// The providers of a worker; problems are printed.
-fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
+pub(crate) fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
     match Variables::of_worker(Arc::new(Process), worker) {
         Ok(variables) => Some(variables),
         Err(problems) => {
