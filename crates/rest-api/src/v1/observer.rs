@@ -204,12 +204,12 @@ impl Observer {
             let rates = self.counters.get(&view.name).map(Counters::rates);
             if self.hub.is_wanted(Channel::Links, name) {
                 let row = shape::link(view, rates.as_ref(), default.as_deref());
-                self.offer(Channel::Links, "link", view, view.name.clone(), &row, now);
+                self.offer((Channel::Links, "link"), view, view.name.clone(), &row, now);
             }
             if self.hub.is_wanted(Channel::Tasks, name) {
                 for row in shape::task_rows(view) {
                     let key = format!("{}/{}", view.name, row["task"]);
-                    self.offer(Channel::Tasks, "task", view, key, &row, now);
+                    self.offer((Channel::Tasks, "task"), view, key, &row, now);
                 }
             }
             if self.hub.is_wanted(Channel::Topics, name) {
@@ -235,8 +235,7 @@ impl Observer {
 
     fn offer(
         &mut self,
-        channel: Channel,
-        event: &'static str,
+        (channel, event): (Channel, &'static str),
         view: &LinkView,
         key: String,
         row: &Value,
@@ -323,7 +322,7 @@ impl Observer {
             for row in rows.into_iter().flatten() {
                 let is_one =
                     |one: &&(String, i32)| row["topic"] == *one.0 && row["partition"] == one.1;
-                if partitions.iter().any(|one| is_one(one)) {
+                if partitions.iter().any(is_one) {
                     let (hub, now) = (&mut self.hub, Instant::now());
                     hub.happened(Channel::Topics, "partition", Some(&view.name), &row, now);
                 }

@@ -291,7 +291,6 @@ mod tests {
 
     use replication::metadata_sync::{Condition, Problem, SettingChange};
 
-    use super::columns::WIDTH;
     use super::*;
 
     fn row(name: &str, steps: Vec<Step>, problems: Vec<Problem>) -> Row {
