@@ -298,19 +298,6 @@ impl LinkHost {
 }
 
 /// The part of a link, and the key that its handle is kept under.
-/// Whether something that runs under this key is a link or a part of it.
-fn is_part_of(key: &str, name: &str) -> bool {
-    let Some(rest) = key.strip_prefix(name) else {
-        return false;
-    };
-    let task = rest.strip_prefix('-');
-    rest.is_empty()
-        || rest == " topics"
-        || task.is_some_and(|number| {
-            !number.is_empty() && number.bytes().all(|one| one.is_ascii_digit())
-        })
-}
-
 fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
     match part {
         Part::Whole => (name.to_owned(), LinkPart::Whole),
@@ -439,8 +426,8 @@ impl Host for LinkHost {
     fn detail(&self, name: &str) -> Option<LinkDetail> {
         let parts: Vec<LinkHandle> = {
             let running = self.shared.running.borrow();
-            let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
-            of_link.map(|(_, part)| part.handle.clone()).collect()
+            let of_link = running.values().filter(|one| one.link == name);
+            of_link.map(|one| one.handle.clone()).collect()
         };
         detail::together(parts.iter().map(detail::of))
     }
@@ -466,8 +453,8 @@ impl Host for LinkHost {
 
     fn refresh(&self, name: &str) -> bool {
         let running = self.shared.running.borrow();
-        let of_link = running.iter().filter(|(key, _)| is_part_of(key, name));
+        let of_link = running.values().filter(|one| one.link == name);
         // Each part takes it for itself; that of tasks has no topics to look at.
-        of_link.map(|(_, part)| part.handle.refresh()).count() > 0
+        of_link.map(|one| one.handle.refresh()).count() > 0
     }
 }
