@@ -110,12 +110,14 @@ impl Material {
     pub(super) fn accepted(&self, stream: TcpStream) -> Result<Box<dyn Stream>> {
         let chain = CertificateDer::from_pem_file(self.own()).attempting("read a certificate")?;
         let key = PrivateKeyDer::from_pem_file(self.own()).attempting("read a key")?;
-        let config = ServerConfig::builder_with_provider(provider())
+        let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .attempting("set TLS up")?
             .with_no_client_auth()
             .with_single_cert(vec![chain], key)
             .attempting("set TLS up")?;
+        // Nobody reads them at the other end: the connection would end with a reset.
+        config.send_tls13_tickets = 0;
         let connection = ServerConnection::new(Arc::new(config)).attempting("set TLS up")?;
         Ok(Box::new(StreamOwned::new(connection, stream)))
     }

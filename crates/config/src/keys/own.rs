@@ -130,7 +130,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Number(0, INT),
         Some("16384"),
         Implemented,
-        "mean batch size below which lagging partitions are merged",
+        "mean batch size below which many batches that wait, or arrive together, are merged",
     )
     .low(),
     key(

@@ -149,7 +149,6 @@ impl Core {
             max_message_bytes: None,
             guessed_limit: None,
             renumber: None,
-            mean_batch: u32::MAX,
             pace: Pace::default(),
             skipped_up_to: -1,
             refused_records: Default::default(),

@@ -60,8 +60,10 @@ pub(crate) struct Rules {
     pub(crate) max_message_bytes: Option<u32>,
     /// Whether that is only a guess: a single record above it is tried all the same.
     pub(crate) limit_is_guessed: bool,
-    /// Neighbouring batches smaller than this are merged; 0 where none are.
+    /// Neighbouring batches smaller than this are merged, in answers whose batches are smaller on average.
     pub(crate) merge_below: u32,
+    /// How many batches an answer needs to have for that; `None` where none are merged.
+    pub(crate) merge_from: Option<usize>,
     /// The batch at this offset is encoded anew although it could pass: the destination did not take it.
     pub(crate) renumber: Option<i64>,
     /// Leave out single records that are too large.

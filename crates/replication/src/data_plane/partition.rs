@@ -163,8 +163,6 @@ pub(crate) struct Partition {
     pub(crate) skipped_up_to: i64,
     /// How fast the destination takes its records.
     pub(crate) pace: Pace,
-    /// Mean size of the source's batches of late; the largest number before there are any.
-    pub(crate) mean_batch: u32,
     /// Offset of a batch that the destination refused without a reason.
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
@@ -230,11 +228,8 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
-            merge_below: if self.merges(settings) {
-                settings.merge_below
-            } else {
-                0
-            },
+            merge_below: settings.merge_below,
+            merge_from: self.merge_from(settings),
             renumber: self.renumber,
             skip_too_large: settings.on_refused == OnRefused::Skip,
             quarantine: settings.on_refused == OnRefused::Quarantine,
@@ -245,27 +240,14 @@ impl Partition {
         }
     }
 
-    /// Whether tiny batches are merged: only while so many wait that one per request is what holds the
-    /// partition up. What arrives one by one is passed on as it is, and so is what has to be compared with
+    /// How many batches an answer needs for tiny ones to be merged: one per request would then hold the
+    /// partition up, as it does where so many wait already. What arrives one by one is passed on as it is, and so is what has to be compared with
     /// the destination: that may have been passed on as it was.
-    fn merges(&self, settings: &Settings) -> bool {
+    fn merge_from(&self, settings: &Settings) -> Option<usize> {
         let waiting = self.send.as_ref().map_or(0, SendState::waiting);
-        self.mean_batch < settings.merge_below
-            && waiting >= settings.merge_from
-            && self.recovery.is_over()
-            && self.end.is_some_and(|(end, _)| end > self.next_fetch)
-    }
-
-    /// Follows the mean size of the source's batches: the newest answer counts as much as all before.
-    pub(crate) fn note_sizes(&mut self, batches: usize, bytes: usize) {
-        if let Some(mean) = bytes.checked_div(batches) {
-            let mean = u32::try_from(mean).unwrap_or(u32::MAX);
-            self.mean_batch = if self.mean_batch == u32::MAX {
-                mean
-            } else {
-                self.mean_batch / 2 + mean / 2
-            };
-        }
+        let wait = waiting >= settings.merge_from;
+        let merges = settings.merge_below > 0 && self.recovery.is_over();
+        merges.then_some(if wait { 0 } else { settings.merge_from })
     }
 
     /// Counts records that came back; that there is another way in a circle is said once.

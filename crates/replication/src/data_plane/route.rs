@@ -112,11 +112,10 @@ pub(crate) struct Routed {
     pub(crate) skipped: Vec<(i64, String)>,
     /// Whether offsets are missing: a cleaner has been there.
     pub(crate) has_holes: bool,
-    /// Batches that were read, and their bytes.
-    pub(crate) read_batches: usize,
-    pub(crate) read_bytes: usize,
     /// Where the next record can be written without copies of it in front, where holes are filled with them.
     pub(crate) filled: i64,
+    /// Whether tiny batches are merged.
+    merges: bool,
     tiny: Tiny,
     /// Behind the last entry of those that are gathered, in an old format or changed, and its leader epoch.
     old_end: i64,
@@ -135,14 +134,13 @@ pub(crate) fn route(
 ) -> Routed {
     let mut filter = AbortedFilter::new(aborted);
     let mut routed = Routed::nothing(wanted);
+    routed.merges = are_many_and_tiny(&records, rules);
     let pending = rules.place.as_ref().and_then(|place| place.pending);
     routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
-                routed.read_batches += 1;
-                routed.read_bytes += batch.bytes().len();
                 if rules.changes.is_empty() {
                     routed
                         .release(&mut old, rules, decoder)
@@ -175,6 +173,28 @@ pub(crate) fn route(
         routed.blocked = Some(blocked);
     }
     routed
+}
+
+/// Whether there are as many batches as merging needs, and those of the front are tiny on average. Only so many are
+/// looked at.
+fn are_many_and_tiny(records: &Bytes, rules: &Rules) -> bool {
+    let Some(least) = rules.merge_from.map(|from| from.max(2)) else {
+        return false;
+    };
+    // More bytes than this are not tiny, however many batches follow.
+    let below = least.saturating_mul(rules.merge_below as usize);
+    let (mut count, mut bytes) = (0, 0);
+    for entry in Batches::new(records.clone()) {
+        let Ok(Entry::Batch(batch)) = entry else {
+            break;
+        };
+        count += 1;
+        bytes += batch.bytes().len();
+        if count == least || bytes >= below {
+            break;
+        }
+    }
+    count == least && bytes < below
 }
 
 impl Routed {
@@ -337,6 +357,9 @@ impl Routed {
     /// Passes a batch on as it is, or with its neighbours.
     fn pass(&mut self, batch: RawBatch, rules: &Rules, decoder: &mut Decoder) {
         let (next, leader_epoch) = (batch.info().next_offset(), batch.info().leader_epoch);
+        if !self.merges {
+            return self.take(PipedBatch::untouched(batch));
+        }
         let again = match self.tiny.add(batch, rules) {
             Ok(()) => None,
             Err(batch) => {

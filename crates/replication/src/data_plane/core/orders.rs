@@ -24,9 +24,9 @@ pub(crate) struct Settings {
     pub(crate) check_crcs: bool,
     /// Records get the append times of the source.
     pub(crate) keep_append_time: bool,
-    /// Batches of a lagging partition are merged where their mean size is below this; 0 for never.
+    /// Batches are merged where their mean size in an answer is below this; 0 for never.
     pub(crate) merge_below: u32,
-    /// Batches of a partition that have to wait before any are merged.
+    /// Batches of a partition that have to wait, or that an answer needs to have, before any are merged.
     pub(crate) merge_from: usize,
     /// Bytes of one partition in one fetch answer.
     pub(crate) max_partition_bytes: i32,

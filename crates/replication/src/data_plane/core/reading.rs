@@ -241,7 +241,6 @@ impl Core {
             partition.totals.skipped += 1;
         }
         partition.note_returned(routed.returned);
-        partition.note_sizes(routed.read_batches, routed.read_bytes);
         if routed.has_holes {
             partition.recovery.distrust_numbers();
         }

@@ -250,6 +250,7 @@ fn any_bytes_are_judged_without_panic_and_reading_never_goes_back() {
 fn merging() -> Rules {
     Rules {
         merge_below: 1000,
+        merge_from: Some(0),
         ..Rules::default()
     }
 }
@@ -273,6 +274,28 @@ fn tiny_batches_that_cannot_be_merged_pass_as_they_are_and_none_is_passed_over()
     // Nor does anything of them get into the next partition's answer.
     let other = route(plain(70, 1), Vec::new(), 70, &Rules::default(), decoder);
     check(&other, &[(70, 71)], 71);
+}
+
+#[test]
+fn batches_are_merged_where_an_answer_has_many_and_those_in_front_are_tiny() {
+    let sent = [plain(0, 1), plain(1, 1), plain(2, 1)];
+    let merged = |from: Option<usize>, below: u32| {
+        let rules = Rules {
+            merge_below: below,
+            merge_from: from,
+            ..Rules::default()
+        };
+        let decoder = &mut Decoder::default();
+        let routed = route(sent.concat().into(), Vec::new(), 0, &rules, decoder);
+        assert_eq!(routed.next, 3);
+        routed.batches.len() == 1
+    };
+    let mean = u32::try_from(sent[0].len()).expect("small");
+    assert!(merged(Some(0), mean + 1));
+    assert!(merged(Some(3), mean + 1));
+    assert!(!merged(Some(4), mean + 1), "too few to hold it up");
+    assert!(!merged(Some(3), mean), "not tiny");
+    assert!(!merged(None, mean + 1));
 }
 
 #[test]

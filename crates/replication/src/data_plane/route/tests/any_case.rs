@@ -303,7 +303,8 @@ proptest! {
         for changes in changes(case.change) {
             let rules = Rules {
                 max_message_bytes: case.limit,
-                merge_below: if case.merge { 16_384 } else { 0 },
+                merge_below: 16_384,
+                merge_from: case.merge.then_some(0),
                 keep_append_time: case.keep_append_time,
                 refused: Arc::clone(&refused),
                 renumber: second.filter(|_| case.renumber),
