@@ -24,6 +24,7 @@ mod query;
 mod request;
 mod route;
 mod server;
+mod ui;
 
 pub use auth::{AuthProblem, Users};
 pub use openapi::document as openapi_document;

@@ -7,7 +7,7 @@ use crate::key::{ConfigKey, key};
 
 const NO_TLS: &str = "the HTTP listener does not speak TLS yet";
 const NO_REST: &str = "workers do not call each other yet";
-const NO_UI: &str = "there are no web pages yet";
+const NO_UI: &str = "the control center keeps no history and shows no records yet";
 
 /// Keys of the HTTP listener.
 pub(super) const KEYS: &[ConfigKey] = &[
@@ -137,12 +137,21 @@ pub(super) const KEYS: &[ConfigKey] = &[
     )
     .low(),
     key(
+        Rest,
+        "tributary.ui.enable",
+        Boolean,
+        Some("true"),
+        Implemented,
+        "serve the control center below /ui/",
+    )
+    .low(),
+    key(
         Worker,
         "tributary.ui.*",
         Text,
         None,
         NotYet(NO_UI),
-        "web pages",
+        "history and records in the control center",
     )
     .low(),
     key(
