@@ -43,7 +43,7 @@ mod handle;
 mod health;
 mod streams;
 
-pub use handle::{LinkHandle, LinkStatus};
+pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -195,7 +195,8 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let handle = LinkHandle::new(destination.cluster_id(), heard, found, acls.as_ref());
+        let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
+        let handle = LinkHandle::new(from, to, looking, heard, found, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {

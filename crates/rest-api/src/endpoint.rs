@@ -192,6 +192,25 @@ async fn list(handle: &Handle, asked: &Asked<'_>) -> Answer {
     ok(&all)
 }
 
+/// Whether secrets are shown as `[hidden]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masked(pub(crate) bool);
+
+impl Masked {
+    /// The configuration as it is shown.
+    pub(crate) fn config(self, mut config: Config) -> Config {
+        if self.0 {
+            for (key, value) in &mut config {
+                // A variable is no secret.
+                if holds_secret(key) && !value.contains("${") {
+                    HIDDEN.clone_into(value);
+                }
+            }
+        }
+        config
+    }
+}
+
 impl Asked<'_> {
     /// The configuration of the body. Where secrets are hidden, `[hidden]` stands for what is stored.
     async fn given(&self, handle: &Handle, name: &str) -> Result<GivenConfig, Refusal> {
@@ -210,16 +229,8 @@ impl Asked<'_> {
         Ok(given)
     }
 
-    fn masked(&self, mut config: Config) -> Config {
-        if self.hide_secrets {
-            for (key, value) in &mut config {
-                // A variable is no secret.
-                if holds_secret(key) && !value.contains("${") {
-                    HIDDEN.clone_into(value);
-                }
-            }
-        }
-        config
+    fn masked(&self, config: Config) -> Config {
+        Masked(self.hide_secrets).config(config)
     }
 
     fn shown(&self, mut info: ConnectorInfo) -> ConnectorInfo {

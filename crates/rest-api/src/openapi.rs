@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::route::{Endpoint, ROWS};
+use crate::v1;
 
 /// The document, OpenAPI 3.1. `version` is that of the program.
 #[must_use]
@@ -20,17 +21,20 @@ pub fn document(version: &str) -> Value {
         }
         paths.insert(row.path.to_owned(), Value::Object(item));
     }
+    let mut all = schemas();
+    let members = all.as_object_mut().expect("schemas by name");
+    v1::openapi::add(&mut paths, members);
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Tributary",
             "version": version,
-            "description": "Kafka Connect's REST API, served by a Tributary worker.",
+            "description": "Kafka Connect's REST API, served by a Tributary worker, and below /api/v1 what that does not say: health, lag, topics, partitions, previews, explanations.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
         "components": {
-            "schemas": schemas(),
+            "schemas": all,
             "responses": {
                 "Error": {
                     "description": "The request was not done",
@@ -46,15 +50,15 @@ pub fn document(version: &str) -> Value {
     })
 }
 
-fn reference(name: &str) -> Value {
+pub(crate) fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn path_parameters(path: &str) -> Vec<Value> {
+pub(crate) fn path_parameters(path: &str) -> Vec<Value> {
     path.split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .filter_map(|part| Some(part.strip_prefix('{')?.split_once('}')?.0))
         .map(|name| {
-            let schema = if name == "task" {
+            let schema = if ["task", "partition"].contains(&name) {
                 json!({"type": "integer", "minimum": 0})
             } else {
                 json!({"type": "string", "minLength": 1})
@@ -193,7 +197,7 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
 }
 
 /// An object with these members, of which those without a question mark are always there.
-fn object(members: &[(&str, Value)]) -> Value {
+pub(crate) fn object(members: &[(&str, Value)]) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, schema) in members {
@@ -234,7 +238,9 @@ fn schemas() -> Value {
         "TaskState": object(&[("id", number()), ("state", choice(&states)), ("worker_id", text()), ("trace?", text())]),
         "Replication": object(&[
             ("partitions", number()), ("running", number()), ("starting", number()), ("waiting", number()),
-            ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("trouble", list(text())),
+            ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("health", text()), ("health_reason", text()),
+            ("lag_detail", json!({"type": ["object", "null"]})),
+            ("states", json!({"type": "object", "additionalProperties": number()})), ("trouble", list(text())),
         ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),
@@ -291,9 +297,11 @@ mod tests {
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {
         let document = document("1.2.3");
+        let distinct = v1::route::ROWS.iter().map(|row| row.path);
+        let distinct: std::collections::BTreeSet<&str> = distinct.collect();
         assert_eq!(
             document["paths"].as_object().map(Map::len),
-            Some(ROWS.len())
+            Some(ROWS.len() + distinct.len())
         );
         let mut all = Vec::new();
         references(&document, &mut all);

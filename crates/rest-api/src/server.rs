@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use config::rest::{AdminListeners, Listener, RestConfig};
@@ -20,6 +20,7 @@ use crate::auth::Users;
 use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::request::AT_ONCE;
+use crate::v1::{Api, Observer};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -53,6 +54,8 @@ pub enum RestError {
 pub struct RestOptions {
     /// The worker.
     pub handle: Handle,
+    /// `host:port` under which it is known.
+    pub worker_id: String,
     /// Who may ask; nothing lets everybody.
     pub users: Option<Users>,
     /// The settings.
@@ -152,11 +155,20 @@ impl Bound {
     pub async fn serve(self, options: RestOptions, scope: Scope, stop: StopSignal) {
         let RestOptions {
             handle,
+            worker_id,
             users,
             config,
         } = options;
+        let (observer, watcher) = Observer::new(handle.clone());
+        let observing = observer.run(scope.stop_signal());
+        scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
+            api: Api {
+                worker_id,
+                started_at: SystemTime::now(),
+                watcher,
+            },
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,

@@ -1,5 +1,6 @@
 //! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
 
+mod detail;
 mod positions;
 mod probe;
 
@@ -18,7 +19,9 @@ use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
 use replication::link::{Link, LinkError, LinkHandle};
 use replication::position_store::FileStore;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
     Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Pending, Probe, Started,
 };
@@ -27,6 +30,7 @@ use worker_group::view::SourceOffset;
 use worker_group::{Config, validate};
 
 use self::probe::LinkProbe;
+use crate::preview_document;
 
 /// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
 const LEAST_MEMORY: usize = 4 * 1024 * 1024;
@@ -348,5 +352,38 @@ impl Host for LinkHost {
 
     fn cluster_id(&self) -> Option<String> {
         self.shared.cluster_id.get().cloned()
+    }
+
+    fn detail(&self, name: &str) -> Option<LinkDetail> {
+        let handle = self.shared.running.borrow().get(name).cloned();
+        handle.map(|handle| detail::of(&handle))
+    }
+
+    fn preview(
+        &self,
+        name: String,
+        config: Config,
+        options: PreviewOptions,
+    ) -> Pending<Result<Value, String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false)?;
+            let tasks = config
+                .get("tasks.max")
+                .and_then(|text| text.trim().parse().ok());
+            let previewed = Box::pin(preview_document::look(&link, &worker)).await?;
+            let document =
+                preview_document::document(&previewed, &link, tasks, options.rate, |_| true);
+            Ok(document)
+        })
+    }
+
+    fn refresh(&self, name: &str) -> bool {
+        let running = self.shared.running.borrow();
+        let handle = running.get(name);
+        if let Some(handle) = handle {
+            handle.refresh();
+        }
+        handle.is_some()
     }
 }

@@ -6,6 +6,7 @@ mod duration;
 mod link_host;
 mod output;
 mod overlap;
+mod preview_document;
 mod progress;
 mod rest;
 mod settings;

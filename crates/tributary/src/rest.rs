@@ -78,6 +78,7 @@ impl Rest {
     pub(crate) fn serve(self, handle: Handle, scope: &Scope) {
         let options = RestOptions {
             handle,
+            worker_id: self.worker_id(),
             users: self.users,
             config: self.config,
         };

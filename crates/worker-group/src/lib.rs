@@ -17,6 +17,7 @@
 pub mod config_record;
 pub mod config_state;
 pub mod deal;
+pub mod detail;
 pub mod engine;
 pub mod host;
 pub mod loggers;

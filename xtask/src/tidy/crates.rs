@@ -7,6 +7,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lifecycle", 1),
     ("kafka-wire", 1),
     ("config", 1),
+    ("explain", 1),
     ("kafka-client", 2),
     ("test-support", 2),
     ("replication", 3),
@@ -16,7 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Crates that do no I/O and ask no clock.
-pub(super) const PURE: &[&str] = &["kafka-wire", "config"];
+pub(super) const PURE: &[&str] = &["kafka-wire", "config", "explain"];
 
 /// What a pure crate cannot need.
 const IMPURE_DEPENDENCIES: &[&str] = &[

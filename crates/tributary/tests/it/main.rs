@@ -9,6 +9,7 @@
 )]
 
 mod acls;
+mod api;
 mod bad_input;
 mod both_ways;
 mod changes;

@@ -35,9 +35,16 @@ impl Preview {
 
 /// What a row of the JSON form says.
 fn row<'a>(document: &'a Value, topic: &str) -> &'a Value {
-    let rows = document["topics"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["source"] == topic);
+    let rows = document["rows"].as_array().expect("rows");
+    let row = rows.iter().find(|row| row["topic"] == topic);
     row.unwrap_or_else(|| panic!("{topic} in {document}"))
+}
+
+/// The planned value of a setting.
+fn setting<'a>(row: &'a Value, key: &str) -> &'a Value {
+    let settings = row["settings"].as_array().expect("settings");
+    let setting = settings.iter().find(|setting| setting["key"] == key);
+    &setting.unwrap_or_else(|| panic!("{key} in {row}"))["planned"]
 }
 
 /// The document of the first test.
@@ -45,14 +52,19 @@ fn shows_every_topic(document: &Value, prefix: &str) {
     let name = |end: &str| format!("{prefix}.{end}");
     let new = row(document, &name("new"));
     assert_eq!(new["action"], "create");
-    assert_eq!(new["destination"], format!("to.{}", name("new")));
+    assert_eq!(new["destination_topic"], format!("to.{}", name("new")));
     assert_eq!(
-        (&new["partitions"], &new["replication_factor"]),
+        (
+            &new["partitions"]["planned"],
+            &new["replication_factor"]["planned"]
+        ),
         (&Value::from(3), &Value::from(1))
     );
-    assert_eq!(new["configs"]["retention.bytes"], "77777777");
+    assert_eq!(setting(new, "retention.bytes"), "77777777");
     assert!(
-        new["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000),
+        new["retained_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > 10_000),
         "{new}"
     );
     assert!(
@@ -63,12 +75,12 @@ fn shows_every_topic(document: &Value, prefix: &str) {
     );
     // Pinned, because the destination could have another default.
     let same = row(document, &name("same"));
-    assert_eq!(same["configs"]["message.timestamp.type"], "CreateTime");
+    assert_eq!(setting(same, "message.timestamp.type"), "CreateTime");
     assert_eq!(row(document, &name("grown"))["action"], "grow");
     let left = row(document, &name("left.out"));
     assert_eq!(
-        (&left["selected"], &left["destination"]),
-        (&Value::from(false), &Value::Null)
+        (&left["decision"], &left["destination_topic"]),
+        (&Value::from("excluded"), &Value::Null)
     );
     // Nothing is written yet, and which offsets its records will get is known.
     assert_eq!(new["offsets"]["outlook"], "preserved", "{new}");
@@ -78,7 +90,8 @@ fn shows_every_topic(document: &Value, prefix: &str) {
         (&totals["topics"], &totals["partitions"]),
         (&Value::from(3), &Value::from(9))
     );
-    assert!(totals["seconds"].as_u64().is_some(), "{totals}");
+    let estimate = &document["estimate"];
+    assert!(estimate["seconds"].as_u64().is_some(), "{estimate}");
 }
 
 #[tokio::test]

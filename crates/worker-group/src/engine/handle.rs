@@ -1,5 +1,7 @@
 //! How the engine is asked. Cheap to clone; methods, no channels shown.
 
+mod detail;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use crate::view::{
     ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, SourceOffset, TaskInfo, TaskState,
 };
 use crate::{Config, GivenConfig};
+
+pub use detail::is_link;
 
 /// How long a request may take.
 const LIMIT: Duration = Duration::from_secs(90);

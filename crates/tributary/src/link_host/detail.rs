@@ -1,0 +1,150 @@
+//! Everything that is known of a running link, in the words of those who show it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
+
+use kafka_wire::types::TopicPartition;
+use replication::data_plane::{PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth};
+use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
+use tokio::time::Instant;
+use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
+
+use super::probe;
+
+/// What is known of a link now.
+pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
+    let status = handle.status();
+    let clock = Clock::now();
+    let health = &status.health;
+    let [source, destination] = handle.clusters().map(cluster);
+    let round = &status.round;
+    let trouble = round.trouble.iter().chain(&status.data.store_trouble);
+    LinkDetail {
+        at: clock.time,
+        evaluated_at: clock.of(health.at),
+        health: health.rating.name(),
+        reason: health.reason.clone(),
+        lag: probe::detail(&health.lag),
+        source,
+        destination,
+        topics: topics(&status),
+        excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
+        trouble: trouble.cloned().collect(),
+        topics_at: round.at.map(|at| clock.of(at)),
+        partitions: partitions(&status, clock),
+    }
+}
+
+/// Joins moments of the runtime's clock with those of the wall.
+#[derive(Clone, Copy)]
+struct Clock {
+    time: SystemTime,
+    instant: Instant,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self {
+            time: SystemTime::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    fn of(self, at: Instant) -> SystemTime {
+        let ago = self.instant.saturating_duration_since(at);
+        self.time.checked_sub(ago).unwrap_or(self.time)
+    }
+}
+
+fn cluster(seen: ClusterSeen) -> ClusterDetail {
+    let servers = seen.bootstrap.iter().map(ToString::to_string);
+    ClusterDetail {
+        id: seen.id,
+        bootstrap: servers.collect::<Vec<_>>().join(","),
+        brokers: seen.brokers,
+    }
+}
+
+fn topics(status: &LinkStatus) -> BTreeMap<String, TopicDetail> {
+    let mut topics: BTreeMap<String, TopicDetail> = BTreeMap::new();
+    for (topic, partitions) in &status.round.selected {
+        topics.entry(topic.to_string()).or_default().partitions = Some(*partitions);
+    }
+    for copy in &status.round.copies {
+        let topic = topics.entry(copy.source.to_string()).or_default();
+        topic.partitions = Some(copy.partitions);
+        topic.destination = Some(copy.destination.to_string());
+    }
+    for problem in &status.round.problems {
+        let topic = topics.entry(problem.topic.to_string()).or_default();
+        let known = topic.problem.as_ref();
+        // What keeps records back comes before what is only to be known.
+        if known.is_none_or(|known| problem.is_blocking() && !known.blocking) {
+            topic.problem = Some(TopicProblem {
+                state: problem.state.name(),
+                blocking: problem.is_blocking(),
+                reason: problem.sentence(),
+            });
+        }
+    }
+    topics
+}
+
+fn partitions(status: &LinkStatus, clock: Clock) -> Vec<PartitionDetail> {
+    type Key<'a> = (&'a TopicPartition, &'a TopicPartition);
+    let found: HashMap<Key<'_>, &PartitionHealth> = status
+        .health
+        .partitions
+        .iter()
+        .map(|partition| ((&partition.source, &partition.destination), partition))
+        .collect();
+    let reported = status.data.partitions.iter();
+    reported
+        .map(|reported| {
+            let health = found.get(&(&reported.source, &reported.destination));
+            partition(reported, health.copied(), clock)
+        })
+        .collect()
+}
+
+fn partition(
+    reported: &PartitionStatus,
+    health: Option<&PartitionHealth>,
+    clock: Clock,
+) -> PartitionDetail {
+    let mut detail = PartitionDetail {
+        topic: reported.source.topic.to_string(),
+        partition: reported.source.partition,
+        destination: reported.destination.topic.to_string(),
+        state: "starting",
+        since: clock.time,
+        reason: None,
+        verdict: "UNKNOWN",
+        lag: probe::detail(&LinkHealth::unknown().lag),
+        no_progress: 0.0,
+        acked: reported.position,
+        stands_at: match &reported.state {
+            State::Stopped(stop) => stop.offset,
+            State::Starting | State::Running | State::Waiting(_) => None,
+        },
+        source_start: None,
+        source_end: None,
+        destination_end: None,
+        records: reported.totals.records,
+        bytes: reported.totals.bytes,
+    };
+    // One that was assigned a moment ago was not looked at yet.
+    if let Some(health) = health {
+        detail.state = health.state;
+        detail.since = clock.of(health.since);
+        detail.reason.clone_from(&health.reason);
+        detail.verdict = health.verdict.name();
+        detail.lag = probe::detail(&health.lag);
+        detail.no_progress = health.no_progress.as_secs_f64();
+        detail.source_start = health.source_start;
+        detail.source_end = health.source_end;
+        detail.destination_end = health.destination_end;
+    }
+    detail
+}
