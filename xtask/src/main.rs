@@ -20,6 +20,7 @@ mod output;
 mod setup;
 mod test;
 mod tidy;
+mod ui;
 mod workspace;
 
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ enum Verb {
     },
     /// Hostile bytes for every reader of them, from the kept corpus on
     Fuzz(fuzz::FuzzOptions),
+    /// Check and build the control center: ui/src into ui/dist, which the program embeds
+    Ui(ui::UiOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Apache Kafka for tests and by hand
@@ -90,6 +93,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Ci => test::run(&root, &[]),
         Verb::Docs { check } => docs::run(&root, check),
         Verb::Fuzz(options) => fuzz::run(&root, &options),
+        Verb::Ui(options) => ui::run(&root, &options),
         Verb::Tidy => tidy::run(&root),
         Verb::Kafka(verb) => kafka::run(&verb),
     }
