@@ -19,6 +19,7 @@ use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
+use crate::ui;
 use crate::v1::{self, Api};
 
 /// Which requests a listener answers.
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) cors: Option<Cors>,
     pub(crate) rules: Vec<HeaderRule>,
     pub(crate) hide_secrets: bool,
+    /// Whether the control center is served.
+    pub(crate) ui: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
     pub(crate) metrics: MetricsSource,
@@ -85,6 +88,13 @@ impl Gate {
         }
         let shared = &self.shared;
         let (method, headers) = (&parts.method, &parts.headers);
+        // Before it is asked who it is: the page that asks for credentials needs none.
+        if shared.ui
+            && self.surface != Surface::AdminOnly
+            && let Some(response) = ui::answer(method, parts.uri.path(), headers)
+        {
+            return response;
+        }
         let target = route::route(parts.uri.path());
         let endpoint = target.as_ref().ok().map(|target| target.endpoint);
         // A browser asks without credentials whether it may ask.

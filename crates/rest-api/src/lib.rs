@@ -26,6 +26,7 @@ mod query;
 mod request;
 mod route;
 mod server;
+mod ui;
 mod v1;
 
 pub use auth::{AuthProblem, Users};

@@ -239,6 +239,7 @@ impl Bound {
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,
             hide_secrets: config.hide_secrets,
+            ui: !config.without_ui,
             room: Semaphore::new(AT_ONCE),
             metrics,
             requests: Requests::default(),
