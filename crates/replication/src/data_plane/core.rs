@@ -23,6 +23,7 @@ mod placing;
 mod reading;
 mod recreated;
 mod said;
+mod silent;
 mod standing;
 mod storing;
 #[cfg(test)]
@@ -42,7 +43,7 @@ use tokio::time::Instant;
 
 use super::decode::Decoder;
 use super::pace::Pace;
-use super::partition::{Partition, Phase, Stop, Totals};
+use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
 use super::send_state::SendState;
 use super::transaction::Transaction;
@@ -289,34 +290,7 @@ impl Core {
             partition.follower = None;
         }
         if matches!(partition.phase, Phase::Running) {
-            let former = partition.destination_leader;
-            let moved = former != Some(destination.leader.node);
-            // The new leader's log may be another one: it is compared before anything is read from it.
-            let led_anew =
-                led.is_some_and(|led| Some(led.epoch) != partition.leader.map(|l| l.epoch));
-            let remade = differs(partition.source_id, source.topic_id)
-                || partition
-                    .position
-                    .as_ref()
-                    .is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
-            if moved || remade || led_anew {
-                // What is on its way to the former leader may or may not be there.
-                let reason = if remade {
-                    "the topic was created anew"
-                } else if moved {
-                    "its leader at the destination moved"
-                } else {
-                    "its leader at the source moved"
-                };
-                self.restart(located.index, reason.to_owned(), now);
-                if let Some(former) = former.filter(|_| moved) {
-                    self.leave(former, now);
-                }
-            } else {
-                partition.unreadable = false;
-                self.touch_reader(located.index);
-            }
-            return;
+            return self.follow_leaders(located.index, led, &source, &destination, now);
         }
         // One reading at a time, and none while a call could still change what is read: the partition
         // may have been running when the look-up began.
@@ -359,6 +333,41 @@ impl Core {
             ))
             .or_default()
             .push(order);
+    }
+
+    /// A running partition begins anew where its leaders or topics are others than before. `led` is who led at the source.
+    fn follow_leaders(
+        &mut self,
+        index: Index,
+        led: Option<Leader>,
+        source: &Place,
+        destination: &Place,
+        now: Instant,
+    ) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let former = partition.destination_leader;
+        let moved = former != Some(destination.leader.node);
+        // The new leader's log may be another one: it is compared before anything is read from it.
+        let led_anew = led.is_some_and(|led| Some(led.epoch) != partition.leader.map(|l| l.epoch));
+        let stored = partition.position.as_ref();
+        let remade = differs(partition.source_id, source.topic_id)
+            || stored.is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
+        let reason = match (remade, moved, led_anew) {
+            (true, ..) => "the topic was created anew",
+            (_, true, _) => "its leader at the destination moved",
+            (.., true) => "its leader at the source moved",
+            _ => {
+                partition.unreadable = false;
+                return self.touch_reader(index);
+            }
+        };
+        // What is on its way to the former leader may or may not be there.
+        self.restart(index, reason.to_owned(), now);
+        if let Some(former) = former.filter(|_| moved) {
+            self.leave(former, now);
+        }
     }
 
     /// Groups of partitions with the same two leaders, to be compared with both logs.

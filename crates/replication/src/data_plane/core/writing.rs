@@ -1,7 +1,7 @@
 //! The writing half of [`Core`]: which batches go into the next Produce request of a broker, and what
 //! its answers change.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use config::link::OnRefused;
@@ -25,8 +25,6 @@ pub(crate) const OPEN_CALLS: usize = 5;
 
 /// How long a broker may leave a request unanswered before it is looked up whether it still leads.
 const SUSPECT: Duration = Duration::from_secs(3);
-/// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
-const SILENT: Duration = Duration::from_secs(5);
 /// How often that is looked up then.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -67,12 +65,12 @@ impl Writer {
     }
 
     /// Whether a request has waited so long that its broker may have stopped leading.
-    fn is_suspect(&self, now: Instant) -> bool {
+    pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
     }
 
     /// For how long the oldest request has waited for its answer.
-    fn silent_for(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
         let (_, sent) = self.sent.front()?;
         Some(now.saturating_duration_since(*sent))
     }
@@ -94,9 +92,9 @@ impl Writer {
 /// A Produce request without an answer.
 #[derive(Debug)]
 pub(super) struct Call {
-    node: NodeId,
+    pub(super) node: NodeId,
     /// With the newest time of the batch's records.
-    partitions: Vec<(TopicPartition, Index, i64)>,
+    pub(super) partitions: Vec<(TopicPartition, Index, i64)>,
 }
 
 impl Core {
@@ -304,56 +302,6 @@ impl Core {
             .map(|w| w.ready.clone())
             .unwrap_or_default();
         self.to_locate.extend(waiting);
-    }
-
-    /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
-    pub(super) fn suspect(&mut self, now: Instant) {
-        let writers = self.writers.iter_mut();
-        let silent: BTreeSet<NodeId> = writers
-            .filter_map(|(node, writer)| writer.on_time(now).then_some(*node))
-            .collect();
-        if silent.is_empty() {
-            return;
-        }
-        let calls = self.calls.values();
-        let named = calls.filter(|call| silent.contains(&call.node));
-        let waiting = named.flat_map(|call| call.partitions.iter().map(|(_, index, _)| *index));
-        self.to_locate.extend(waiting.collect::<Vec<_>>());
-        for node in silent {
-            self.let_go(node, now);
-        }
-    }
-
-    /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.
-    fn let_go(&mut self, node: NodeId, now: Instant) {
-        let alone = self.writers.len() < 2;
-        let silent = self.writers.get(&node).and_then(|w| w.silent_for(now));
-        let Some(silent) = silent.filter(|silent| !alone && *silent >= SILENT) else {
-            return;
-        };
-        let partitions = self.partitions.iter();
-        let queued: Vec<Index> = partitions
-            .filter(|(_, p)| p.destination_leader == Some(node))
-            .filter(|(_, p)| p.send.as_ref().is_some_and(|send| !send.is_empty()))
-            .map(|(index, _)| *index)
-            .collect();
-        for index in queued {
-            let seconds = silent.as_secs();
-            let trouble = format!("destination: broker {node} has not answered for {seconds} s");
-            self.restart(index, trouble, now);
-        }
-    }
-
-    /// A partition has left this broker, which does not answer: nothing that it still owes is waited for.
-    pub(super) fn leave(&mut self, node: NodeId, now: Instant) {
-        if self.writers.get(&node).is_some_and(|w| w.is_suspect(now)) {
-            self.to_cut.insert(node);
-        }
-    }
-
-    /// Brokers whose connection for writing is to be given up.
-    pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
-        std::mem::take(&mut self.to_cut)
     }
 
     fn destination_id(&self, index: Index) -> TopicId {

@@ -224,30 +224,8 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
         What::Activity => "activity",
     };
     if !args.what.is_of_links() {
-        let mut document = all(workers, &with(format!("/api/v1/{word}"))).await?;
-        if !args.names.is_empty() {
-            for name in &args.names {
-                let found = items(&document)
-                    .iter()
-                    .any(|row| args.what.name(row).ends_with(&format!("/{name}")));
-                if !found {
-                    return Err(missing(format!("there is no {word} of the name {name}")));
-                }
-            }
-            let named = |row: &Value| {
-                args.names
-                    .iter()
-                    .any(|name| args.what.name(row).ends_with(&format!("/{name}")))
-            };
-            let rows: Vec<Value> = items(&document)
-                .iter()
-                .filter(|row| named(row))
-                .cloned()
-                .collect();
-            document["total"] = json!(rows.len());
-            document["items"] = Value::Array(rows);
-        }
-        return Ok(document);
+        let document = all(workers, &with(format!("/api/v1/{word}"))).await?;
+        return named(args, word, document);
     }
     let mut names = args.names.clone();
     if names.is_empty() {
@@ -285,6 +263,24 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
     }
     Ok(whole
         .unwrap_or_else(|| json!({"items": [], "total": 0, "next_cursor": null, "incomplete": []})))
+}
+
+/// Only what was asked for by its name, where anything was.
+fn named(args: &GetArgs, word: &str, mut document: Value) -> Result<Value, Failure> {
+    if args.names.is_empty() {
+        return Ok(document);
+    }
+    let is = |row: &Value, name: &String| args.what.name(row).ends_with(&format!("/{name}"));
+    let rows = items(&document);
+    let unknown = |name: &&String| !rows.iter().any(|row| is(row, name));
+    if let Some(name) = args.names.iter().find(unknown) {
+        return Err(missing(format!("there is no {word} of the name {name}")));
+    }
+    let wanted = |row: &&Value| args.names.iter().any(|name| is(row, name));
+    let rows: Vec<Value> = rows.iter().filter(wanted).cloned().collect();
+    document["total"] = json!(rows.len());
+    document["items"] = Value::Array(rows);
+    Ok(document)
 }
 
 fn missing(message: String) -> Failure {

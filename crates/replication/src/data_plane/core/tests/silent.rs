@@ -101,3 +101,26 @@ fn a_slow_broker_has_a_share_of_the_memory_and_its_partitions_go_on_when_it_is_f
     assert!(asked(&scene).contains(&0));
     assert!(asked(&scene).contains(&1));
 }
+
+#[test]
+fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader() {
+    let mut scene = Scene::running();
+    let place = |node, epoch| Place {
+        leader: Leader {
+            node: NodeId(node),
+            epoch,
+        },
+        topic_id: super::scene::SOURCE_ID,
+    };
+    for (node, epoch) in [(2, 5), (1, 4)] {
+        scene
+            .places
+            .insert(super::scene::source(0), place(node, epoch));
+        scene.core.look_again(&"s".into());
+        scene.pass_and_settle();
+        scene.pass_and_settle();
+        let leader = scene.partition(0).leader.expect("looked up");
+        assert_eq!((leader.node, leader.epoch), (NodeId(2), 5));
+        assert!(scene.is_running(0));
+    }
+}
