@@ -145,7 +145,8 @@ fn decision(row: &Row) -> &'static str {
         "unreadable"
     } else if row.selected {
         "match"
-    } else if row.decision.contains("built-in") {
+    } else if row.decision.contains("the built-in list") || row.decision.contains("it is internal")
+    {
         "internal"
     } else if row.decision.contains("excluded") {
         "excluded"
