@@ -145,10 +145,11 @@ fn decision(row: &Row) -> &'static str {
         "unreadable"
     } else if row.selected {
         "match"
+    } else if row.decision.contains("the built-in list") || row.decision.contains("it is internal")
+    {
+        "internal"
     } else if row.decision.contains("excluded") {
         "excluded"
-    } else if row.decision.contains("internal") {
-        "internal"
     } else {
         "not-matched"
     }
@@ -218,7 +219,8 @@ pub(crate) fn object(row: &Row) -> Value {
             "destination": partitions_there(row),
             "planned": row.partitions.filter(|_| is_copied(row)),
         },
-        "replication_factor": {"planned": row.replication_factor},
+        // Below one stands for the destination's default, which is not known.
+        "replication_factor": {"planned": row.replication_factor.filter(|factor| *factor > 0)},
         "settings": settings(row),
         "steps": steps,
         "warnings": row.problems.iter().map(warning).collect::<Vec<_>>(),

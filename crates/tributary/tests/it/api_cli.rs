@@ -134,9 +134,7 @@ async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
             0,
         )
         .await;
-    asker
-        .ends(&["lag", "asked", "--max-records", "-1"], 3)
-        .await;
+    asker.ends(&["lag", "asked", "--max-records=-1"], 3).await;
     asker.ends(&["lag", "asked", "--wait", "1s"], 2).await;
     asker.ends(&["explain", "asked"], 0).await;
     asker.ends(&["explain", "NOT_ENOUGH_REPLICAS"], 0).await;
