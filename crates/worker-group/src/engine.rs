@@ -13,7 +13,8 @@ mod again;
 mod core;
 mod handle;
 mod link_state;
-pub(crate) mod reconcile;
+pub(crate) mod partitions;
+mod reconcile;
 mod running;
 mod show;
 #[cfg(test)]
