@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod clients;
 mod demo;
 mod docs;
 mod duration;
@@ -68,6 +69,8 @@ enum Verb {
     Ui(ui::UiOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
+    /// Install the client libraries that the tests drive a worker with, under target/clients
+    Clients,
     /// Apache Kafka for tests and by hand
     #[command(subcommand)]
     Kafka(kafka::KafkaVerb),
@@ -95,6 +98,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Fuzz(options) => fuzz::run(&root, &options),
         Verb::Ui(options) => ui::run(&root, &options),
         Verb::Tidy => tidy::run(&root),
+        Verb::Clients => clients::run(),
         Verb::Kafka(verb) => kafka::run(&verb),
     }
 }

@@ -29,7 +29,14 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::KerberosCenter,
     Tool::KerberosAdministration,
     Tool::KerberosTools,
+    Tool::Python,
+    Tool::Npm,
+    Tool::Curl,
+    Tool::Promtool,
 ];
+
+/// What `cargo xtask clients` needs.
+pub(crate) const FOR_CLIENTS: &[Tool] = &[Tool::Python, Tool::Npm];
 
 /// What `cargo xtask bench` needs.
 pub(crate) const FOR_BENCH: &[Tool] = &[

@@ -1,13 +1,16 @@
-//! The value of `sasl.jaas.config`: one login module with its options.
+//! The value of `sasl.jaas.config`: one login module with its options. And the same in a file of Java's, where it stands
+//! in a section.
 //!
 //! ```text
 //! <class> (required|requisite|sufficient|optional) (<option>=<value>)* ;
+//! <section> { … };
 //! ```
 //!
 //! Read strictly: what Java's parser takes by accident (a second entry, text after the semicolon) is an error here.
 //! Invariant: no problem contains any of the text beyond the class and the names of options.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::secret::Secret;
 
@@ -45,13 +48,61 @@ impl JaasEntry {
     /// # Errors
     /// It does not follow the grammar.
     pub fn parse(text: &str) -> Result<Self, JaasProblem> {
-        let mut tokens = Tokens {
-            rest: text.chars().collect::<Vec<_>>().into_iter().peekable(),
-        };
-        let module = match tokens.next()? {
-            Some(Token::Word(class)) if is_class(&class) => class,
-            Some(_) => return problem("it has to begin with the class of a login module"),
+        let mut tokens = Tokens::of(text);
+        let entry = match tokens.next()? {
+            Some(first) => Self::read(first, &mut tokens)?,
             None => return problem("it is empty"),
+        };
+        match tokens.next()? {
+            None => Ok(entry),
+            Some(_) => problem(
+                "something follows the semicolon; there can be one login module only, and values with blanks or \
+                 semicolons belong in quotes",
+            ),
+        }
+    }
+
+    /// Reads the one entry of a section of a file; `None` where there is no such section.
+    ///
+    /// # Errors
+    /// The file does not follow the grammar up to the section's end, or the section has several entries.
+    pub fn of_file(text: &str, section: &str) -> Result<Option<Self>, JaasProblem> {
+        let text = without_comments(text);
+        let mut tokens = Tokens::of(&text);
+        while let Some(name) = tokens.next()? {
+            let (Token::Word(name) | Token::Quoted(name)) = name else {
+                return problem("a section has to begin with its name");
+            };
+            if !matches!(tokens.next()?, Some(Token::Open)) {
+                return problem("the name of a section has to be followed by {");
+            }
+            let mut entries = Vec::new();
+            loop {
+                match tokens.next()? {
+                    Some(Token::Close) => break,
+                    Some(first) => entries.push(Self::read(first, &mut tokens)?),
+                    None => return problem("a section is not closed by };"),
+                }
+            }
+            if !matches!(tokens.next()?, Some(Token::End)) {
+                return problem("a section has to end with };");
+            }
+            if name == section {
+                let entry = entries.pop();
+                return match (entry, entries.len()) {
+                    (Some(entry), 0) => Ok(Some(entry)),
+                    _ => problem("the section has to name one login module"),
+                };
+            }
+        }
+        Ok(None)
+    }
+
+    /// An entry whose first token has been taken, to its semicolon.
+    fn read(first: Token, tokens: &mut Tokens) -> Result<Self, JaasProblem> {
+        let module = match first {
+            Token::Word(class) if is_class(&class) => class,
+            _ => return problem("it has to begin with the class of a login module"),
         };
         match tokens.next()? {
             Some(Token::Word(flag)) if is_control_flag(&flag) => {}
@@ -82,14 +133,57 @@ impl JaasEntry {
             }
             options.push((name, Secret::new(value)));
         }
-        match tokens.next()? {
-            None => Ok(Self { module, options }),
-            Some(_) => problem(
-                "something follows the semicolon; there can be one login module only, and values with blanks or \
-                 semicolons belong in quotes",
-            ),
-        }
+        Ok(Self { module, options })
     }
+}
+
+/// The file of `-Djava.security.auth.login.config=` among a Java program's options; the last one holds, as in Java.
+pub(crate) fn file_of(java_options: &str) -> Option<PathBuf> {
+    let named = java_options
+        .split_whitespace()
+        .filter_map(|option| option.strip_prefix("-Djava.security.auth.login.config="))
+        .next_back()?;
+    // A second = means in Java that no other file holds.
+    let named = named.strip_prefix('=').unwrap_or(named);
+    let path = named.strip_prefix("file:").unwrap_or(named);
+    (!path.is_empty()).then(|| path.into())
+}
+
+/// A text with a blank in place of each comment, `// …` and `/* … */`.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut quote) = (text.chars().peekable(), None);
+    while let Some(next) = rest.next() {
+        match (quote, next, rest.peek()) {
+            (Some(_), '\\', Some(_)) => {
+                out.push(next);
+                out.extend(rest.next());
+                continue;
+            }
+            (Some(open), _, _) if next == open => quote = None,
+            (None, '"' | '\'', _) => quote = Some(next),
+            (None, '/', Some('/')) => {
+                while rest.next_if(|c| *c != '\n').is_some() {}
+                out.push(' ');
+                continue;
+            }
+            (None, '/', Some('*')) => {
+                rest.next();
+                let mut before = ' ';
+                for c in rest.by_ref() {
+                    if before == '*' && c == '/' {
+                        break;
+                    }
+                    before = c;
+                }
+                out.push(' ');
+                continue;
+            }
+            _ => {}
+        }
+        out.push(next);
+    }
+    out
 }
 
 fn problem<T>(text: &str) -> Result<T, JaasProblem> {
@@ -134,6 +228,8 @@ enum Token {
     Quoted(String),
     Equals,
     End,
+    Open,
+    Close,
 }
 
 struct Tokens {
@@ -141,6 +237,12 @@ struct Tokens {
 }
 
 impl Tokens {
+    fn of(text: &str) -> Self {
+        Self {
+            rest: text.chars().collect::<Vec<_>>().into_iter().peekable(),
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Token>, JaasProblem> {
         while self.rest.next_if(|c| c.is_whitespace()).is_some() {}
         let Some(first) = self.rest.next() else {
@@ -149,13 +251,14 @@ impl Tokens {
         match first {
             ';' => Ok(Some(Token::End)),
             '=' => Ok(Some(Token::Equals)),
+            '{' => Ok(Some(Token::Open)),
+            '}' => Ok(Some(Token::Close)),
             '"' | '\'' => self.quoted(first).map(Some),
             _ => {
                 let mut word = String::from(first);
-                while let Some(next) = self
-                    .rest
-                    .next_if(|c| !c.is_whitespace() && !matches!(c, ';' | '=' | '"' | '\''))
-                {
+                while let Some(next) = self.rest.next_if(|c| {
+                    !c.is_whitespace() && !matches!(c, ';' | '=' | '{' | '}' | '"' | '\'')
+                }) {
                     word.push(next);
                 }
                 Ok(Some(Token::Word(word)))
@@ -242,5 +345,58 @@ mod tests {
             "M required password=hunter2; N required;",
             "something follows the semicolon",
         );
+    }
+
+    #[test]
+    fn a_section_of_a_file_is_found_among_others_and_comments() {
+        let text = "// Brokers: not for us { }\nKafkaServer {\n  M required user_a=\"}; // no comment\";\n  N optional;\n};\n\
+                    /* Clients\n   with ; and } */ KafkaClient {\n org.example.M required\n username=al // me\n \
+                    password='a/*b*/\\'c';\n};\nClient { Z required; };";
+        let entry = JaasEntry::of_file(text, "KafkaClient").expect("a file");
+        let entry = entry.expect("the section is there");
+        assert_eq!(entry.module, "org.example.M");
+        let option = |name| entry.option(name).map(|value| value.expose().as_str());
+        assert_eq!(option("username"), Some("al"));
+        assert_eq!(option("password"), Some("a/*b*/'c"));
+        assert_eq!(JaasEntry::of_file(text, "Other"), Ok(None));
+        assert_eq!(JaasEntry::of_file("", "KafkaClient"), Ok(None));
+        for (text, expected) in [
+            (
+                "KafkaClient { M required password=hunter2; N required; };",
+                "one login module",
+            ),
+            ("KafkaClient { };", "one login module"),
+            (
+                "KafkaClient { M required password=hunter2; }",
+                "end with };",
+            ),
+            ("KafkaClient { M required password=hunter2;", "not closed"),
+            ("M required password=hunter2;", "followed by {"),
+        ] {
+            let problem = JaasEntry::of_file(text, "KafkaClient")
+                .expect_err(text)
+                .to_string();
+            assert!(problem.contains(expected), "{problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_the_last_one_among_the_options_of_java() {
+        for (options, expected) in [
+            (
+                "-Xmx1g -Djava.security.auth.login.config=/etc/k.jaas -Dx=y",
+                Some("/etc/k.jaas"),
+            ),
+            (
+                "-Djava.security.auth.login.config=/a -Djava.security.auth.login.config==/b",
+                Some("/b"),
+            ),
+            ("-Djava.security.auth.login.config=file:/a", Some("/a")),
+            ("-Djava.security.auth.login.config=", None),
+            ("", None),
+        ] {
+            assert_eq!(file_of(options), expected.map(PathBuf::from), "{options}");
+        }
     }
 }

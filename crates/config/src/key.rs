@@ -222,13 +222,12 @@ impl ConfigKey {
         )
     }
 
-    /// The value as it may be shown.
+    /// The value of `key`, which this row is of, as it may be shown.
     #[must_use]
-    pub fn shown(&self, value: &str) -> String {
-        shown(
-            self.kind == Kind::Password || holds_secret(self.name),
-            value,
-        )
+    pub fn shown(&self, key: &str, value: &str) -> String {
+        // A row may be of a family of keys, some of them secret.
+        let secret = [self.name, key].into_iter().any(holds_secret);
+        shown(self.kind == Kind::Password || secret, value)
     }
 
     pub(crate) fn problem(
@@ -239,7 +238,7 @@ impl ConfigKey {
     ) -> ConfigProblem {
         ConfigProblem {
             key: entry.written().to_owned(),
-            shown: Some(self.shown(entry.value.trim())),
+            shown: Some(self.shown(&entry.key, entry.value.trim())),
             origin: Some(entry.origin.clone()),
             wrong,
             remedy,

@@ -27,6 +27,7 @@ pub(crate) mod worker;
 
 use crate::key::{ConfigKey, Treatment};
 
+pub(crate) use suggest::distance;
 pub use suggest::{known_elsewhere, nearest};
 
 /// Largest value of Java's `int`.

@@ -18,6 +18,7 @@
 
 pub mod address;
 pub mod client;
+pub mod group;
 pub mod jaas;
 pub mod key;
 pub mod keys;

@@ -56,6 +56,18 @@ pub struct LinkConfig {
     pub offsets: OffsetSettings,
     /// `tributary.health…`.
     pub health: HealthSettings,
+    /// `exactly.once.support=required`: records and positions are written in transactions.
+    pub transactions: Option<TransactionSettings>,
+}
+
+/// How transactions are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransactionSettings {
+    /// `transaction.boundary.interval.ms`, where `transaction.boundary=interval`; `None` for `poll`: what was read together
+    /// ends together.
+    pub interval: Option<Duration>,
+    /// `transaction.timeout.ms`: a transaction that is open for so long is taken back by its coordinator.
+    pub timeout: Duration,
 }
 
 impl LinkConfig {
@@ -246,6 +258,19 @@ pub struct ProduceSettings {
     pub max_in_flight: usize,
     /// `request.timeout.ms` of the destination: limit of one produce request and its answer.
     pub request_timeout: Duration,
+    /// `compression.<codec>.level` of batches that are encoded anew.
+    pub levels: CompressionLevels,
+}
+
+/// How hard codecs work on what is encoded anew; without a level as hard as the destination topic says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CompressionLevels {
+    /// −1 for its default, or 1 to 9.
+    pub gzip: Option<i32>,
+    /// 1 to 17.
+    pub lz4: Option<i32>,
+    /// −131072 to 22.
+    pub zstd: Option<i32>,
 }
 
 /// A consumer group of the source.
@@ -290,6 +315,32 @@ impl Start {
     #[must_use]
     pub fn of_topic(&self, topic: &str) -> StartPosition {
         self.topics.get(topic).copied().unwrap_or(self.everywhere)
+    }
+
+    /// Topics and partitions that are named and are not there, in a sentence each: without it everything of what was
+    /// meant would be copied in silence. `partitions` tells how many a topic has that is copied.
+    #[must_use]
+    pub fn unmet(&self, partitions: impl Fn(&str) -> Option<i32>) -> Vec<String> {
+        let topics = self.topics.keys().map(|topic| (topic, None));
+        let single = self.partitions.keys();
+        let single = single.map(|(topic, number)| (topic, Some(*number)));
+        let mut unmet = Vec::new();
+        for (topic, number) in topics.chain(single) {
+            let wrong = match (partitions(topic), number) {
+                (None, _) => format!(
+                    "tributary.start names {topic}, which is none of the topics that are copied"
+                ),
+                (Some(count), Some(number)) if number >= count => format!(
+                    "tributary.start names {topic}:{number}, and the partitions of {topic} are numbered up to {}",
+                    count - 1
+                ),
+                _ => continue,
+            };
+            if !unmet.contains(&wrong) {
+                unmet.push(wrong);
+            }
+        }
+        unmet
     }
 
     /// The offset that was given for a single partition.
@@ -433,6 +484,7 @@ impl Default for ProduceSettings {
             max_request_size: 52_428_800,
             max_in_flight: 5,
             request_timeout: Duration::from_secs(30),
+            levels: CompressionLevels::default(),
         }
     }
 }
@@ -452,5 +504,32 @@ impl Default for HealthSettings {
             stall: Duration::from_secs(20),
             objective: Duration::from_secs(60),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_to_start_at_that_are_not_there_are_told_apart() {
+        let start = Start {
+            topics: BTreeMap::from([
+                ("orders".to_owned(), StartPosition::Latest),
+                ("ordres".to_owned(), StartPosition::Latest),
+            ]),
+            partitions: BTreeMap::from([
+                (("orders".to_owned(), 2), 17),
+                (("orders".to_owned(), 3), 17),
+                (("ordres".to_owned(), 0), 17),
+            ]),
+            ..Start::default()
+        };
+        let unmet = start.unmet(|topic| (topic == "orders").then_some(3));
+        let expected = [
+            "tributary.start names ordres, which is none of the topics that are copied",
+            "tributary.start names orders:3, and the partitions of orders are numbered up to 2",
+        ];
+        assert_eq!(unmet, expected);
     }
 }

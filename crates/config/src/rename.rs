@@ -44,6 +44,9 @@ pub enum FormatProblem {
         "{0:?} cannot stand in a topic name; legal are letters, digits, '.', '_' and '-', and the placeholder ${{topic}}"
     )]
     IllegalCharacter(char),
+    /// No name of a source topic is short enough for it.
+    #[error("with one character for ${{topic}} it has {0} already; a topic name has at most 249")]
+    TooLong(usize),
     /// A constant that is no legal name.
     #[error(transparent)]
     Name(#[from] NameProblem),
@@ -102,6 +105,10 @@ impl RenameFormat {
         let format = Self { literals };
         if format.is_constant() {
             check_name(&format.literals[0])?;
+        }
+        let shortest = format.literals.join("x").len();
+        if shortest > MAX_TOPIC_NAME {
+            return Err(FormatProblem::TooLong(shortest));
         }
         Ok(format)
     }
@@ -248,6 +255,10 @@ mod tests {
             "'/' cannot stand in a topic name; legal are letters, digits, '.', '_' and '-', and the placeholder ${topic}",
         );
         check_refused("..", "a topic cannot be called \"..\"");
+        check_refused(
+            &format!("${{topic}}{}${{topic}}", "y".repeat(248)),
+            "with one character for ${topic} it has 250 already; a topic name has at most 249",
+        );
         check_refused(
             "__consumer_offsets",
             "\"__consumer_offsets\" is used by Kafka itself; nothing is copied into it",

@@ -225,7 +225,7 @@ fn given(
 ) -> Row {
     let value = entry.value.trim();
     let shown = match row {
-        Some(row) => row.shown(value),
+        Some(row) => row.shown(&entry.key, value),
         None => key::shown(holds_secret(&entry.key) || looks_secret(value), value),
     };
     let problem = problems

@@ -16,6 +16,7 @@ mod acls;
 mod classify;
 mod client;
 mod data;
+mod group;
 mod link;
 mod mirrors;
 mod reader;
@@ -23,6 +24,7 @@ mod rest;
 mod security;
 mod start;
 mod topics;
+mod transactions;
 mod transforms;
 mod worker;
 
@@ -38,7 +40,7 @@ pub use link::scope_of;
 pub use mirrors::{Flow, is_mirror_file, resolve_mirrors};
 pub(crate) use mirrors::{mirrors_outcome, mirrors_row};
 use reader::Reader;
-pub(crate) use security::security_now;
+pub(crate) use security::{listener_tls_now, security_now};
 
 /// The settings of a link, in the vocabulary of Replicator, of MirrorMaker 2, or in our own, as `connector.class`
 /// says; without one it is our own. `worker` supplies the destination where the link names none. `name` is required.

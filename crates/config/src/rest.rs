@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::security::{Given, TlsSettings};
+
 /// A place to listen at.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listener {
@@ -11,6 +13,42 @@ pub struct Listener {
     pub host: Option<String>,
     /// The port; 0 lets the system choose.
     pub port: u16,
+}
+
+/// What is asked of those who connect with TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ClientAuth {
+    /// Nothing.
+    #[default]
+    None,
+    /// A certificate, if they have one; it has to be trusted then.
+    Requested,
+    /// A certificate that is trusted.
+    Required,
+}
+
+/// TLS of listeners, which show an identity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenerTls {
+    /// Versions, suites, identity, and whose certificates are believed.
+    pub settings: TlsSettings,
+    /// What clients have to show.
+    pub client_auth: ClientAuth,
+    /// What it was made from.
+    pub(crate) given: Given,
+}
+
+impl ListenerTls {
+    /// The settings as they are now: variables in them may have got other values.
+    ///
+    /// # Errors
+    /// What is wrong, in sentences without values.
+    pub fn now(&self) -> Result<TlsSettings, String> {
+        if self.given.has_variables() {
+            return crate::resolve::listener_tls_now(&self.given);
+        }
+        Ok(self.settings.clone())
+    }
 }
 
 /// What is done to a header of every answer.
@@ -52,6 +90,12 @@ pub struct RestConfig {
     pub listeners: Vec<Listener>,
     /// `admin.listeners`.
     pub admin: AdminListeners,
+    /// `listeners.https.*`, or the worker's `ssl.*`; there where a listener is https.
+    pub tls: Option<ListenerTls>,
+    /// `admin.listeners.https.*`, in the same way.
+    pub admin_tls: Option<ListenerTls>,
+    /// `rest.advertised.listener`: whether the address that others are told is https.
+    pub advertised_https: Option<bool>,
     /// `rest.advertised.host.name`.
     pub advertised_host: Option<String>,
     /// `rest.advertised.port`.

@@ -151,6 +151,16 @@ impl Variables {
         self.sources.environment(name)
     }
 
+    /// The text of a file that has a meaning of its own.
+    pub(crate) fn file(&self, path: &Path) -> Result<String, String> {
+        self.sources.file(path)
+    }
+
+    /// The file in which Java programs would look for login modules.
+    pub(crate) fn jaas_file(&self) -> Option<PathBuf> {
+        crate::jaas::file_of(&self.environment("KAFKA_OPTS")?)
+    }
+
     /// Replaces the variables of a value.
     ///
     /// # Errors

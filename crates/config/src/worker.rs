@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::ClientConfig;
+use crate::group::GroupConfig;
 use crate::rest::RestConfig;
 
 /// Settings of one process.
@@ -27,6 +28,10 @@ pub struct WorkerConfig {
     pub buffer_memory: usize,
     /// `group.id`, in distributed mode.
     pub group_id: Option<String>,
+    /// The group, where it and its topics are named.
+    pub group: Option<GroupConfig>,
+    /// `exactly.once.source.support=enabled`: links may ask for transactions.
+    pub exactly_once: bool,
     /// `topic.tracking.enable`: topics that a link has written to are listed.
     pub topic_tracking: bool,
     /// `topic.tracking.allow.reset`: that list may be emptied.
@@ -35,6 +40,8 @@ pub struct WorkerConfig {
     pub health_interval: Duration,
     /// `tributary.health.evidence.max.age.ms`: older readings say nothing.
     pub health_max_age: Duration,
+    /// `tributary.metrics.partition.limit`: with more partitions single ones have no series.
+    pub metrics_partition_limit: usize,
     /// The HTTP listener.
     pub rest: RestConfig,
 }
@@ -68,8 +75,11 @@ impl WorkerConfig {
             shutdown_timeout: Duration::from_secs(5),
             buffer_memory: 134_217_728,
             group_id: None,
+            group: None,
+            exactly_once: false,
             topic_tracking: true,
             topic_tracking_reset: true,
+            metrics_partition_limit: 5_000,
             health_interval: Duration::from_secs(2),
             health_max_age: Duration::from_secs(20),
             rest: RestConfig::default(),

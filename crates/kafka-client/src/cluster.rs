@@ -32,6 +32,14 @@ pub enum Use {
     Watch,
     /// Reading and writing of compacted topics that hold our own state.
     Store,
+    /// Waiting for what comes to such a topic.
+    Tail,
+    /// Joining a group: the answer comes when all members have.
+    Group,
+    /// Signs of life of a member of a group, while it joins too.
+    Heartbeat,
+    /// Beginning and ending of transactions: a coordinator may hold answers back.
+    Transactions,
 }
 
 impl Use {
@@ -41,6 +49,10 @@ impl Use {
             Self::Admin => "admin",
             Self::Watch => "watch",
             Self::Store => "store",
+            Self::Tail => "tail",
+            Self::Group => "group",
+            Self::Heartbeat => "heartbeat",
+            Self::Transactions => "transactions",
         }
     }
 }
@@ -170,7 +182,8 @@ impl Cluster {
     }
 
     /// Calls whichever broker answers first in the order: the one that answered last, the known
-    /// ones, the bootstrap addresses.
+    /// ones, the bootstrap addresses. One that hangs is not waited for while there are others: each gets a
+    /// little time, then more, and only at last all that a request may take.
     ///
     /// # Errors
     /// `NoBroker` when none could be reached; any other error is the broker's answer.
@@ -178,22 +191,28 @@ impl Cluster {
     where
         R: Request + Clone + Send + Sync + 'static,
     {
+        let candidates = self.candidates();
+        let longest = self.0.dialer.config().request_timeout;
         let mut tried: Vec<ClientError> = Vec::new();
-        for address in self.candidates() {
-            match self
-                .lane(&address, None, use_)
-                .call(request, self.0.dialer.config().request_timeout)
-                .await
-            {
-                Ok(answer) => {
-                    lock(&self.0.book).good = Some(address);
-                    return Ok(answer);
+        for patience in patience(candidates.len(), longest) {
+            tried.clear();
+            for address in &candidates {
+                match self.lane(address, None, use_).call(request, patience).await {
+                    Ok(answer) => {
+                        lock(&self.0.book).good = Some(address.clone());
+                        return Ok(answer);
+                    }
+                    Err(error @ (ClientError::Encode { .. } | ClientError::Unsupported { .. })) => {
+                        return Err(error);
+                    }
+                    Err(ClientError::Stopping) => return Err(ClientError::Stopping),
+                    Err(error) => tried.push(error),
                 }
-                Err(error @ (ClientError::Encode { .. } | ClientError::Unsupported { .. })) => {
-                    return Err(error);
-                }
-                Err(ClientError::Stopping) => return Err(ClientError::Stopping),
-                Err(error) => tried.push(error),
+            }
+            // More patience helps only against silence.
+            let silent = |error: &ClientError| matches!(error, ClientError::Timeout { .. });
+            if !tried.iter().any(silent) {
+                break;
             }
         }
         Err(ClientError::no_broker(&tried))
@@ -319,6 +338,17 @@ impl Cluster {
     }
 }
 
+/// How long a broker is waited for, round after round.
+fn patience(candidates: usize, longest: Duration) -> Vec<Duration> {
+    const FIRST: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(10)];
+    let mut rounds: Vec<Duration> = Vec::new();
+    if candidates > 1 {
+        rounds.extend(FIRST.into_iter().filter(|limit| *limit < longest));
+    }
+    rounds.push(longest);
+    rounds
+}
+
 type View = (Option<String>, BTreeMap<NodeId, HostPort>);
 
 fn is_same(one: &View, other: &View) -> bool {
@@ -331,6 +361,21 @@ fn is_same(one: &View, other: &View) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silent_broker_costs_little_while_there_are_others() {
+        let seconds = |numbers: &[u64]| -> Vec<Duration> {
+            numbers.iter().map(|n| Duration::from_secs(*n)).collect()
+        };
+        let check = |candidates, longest, expected: &[u64]| {
+            let longest = Duration::from_secs(longest);
+            assert_eq!(patience(candidates, longest), seconds(expected));
+        };
+        check(1, 30, &[30]);
+        check(3, 30, &[3, 10, 30]);
+        check(3, 5, &[3, 5]);
+        check(3, 1, &[1]);
+    }
 
     #[test]
     fn clusters_are_told_apart_by_their_ids_and_without_ids_by_their_brokers() {

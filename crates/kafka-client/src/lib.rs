@@ -24,12 +24,15 @@ pub mod committed;
 pub mod connection;
 pub mod error;
 pub mod fetch_session;
+pub mod group;
 pub mod offsets;
 pub mod produce_lane;
 mod security;
 pub mod topic_log;
+pub mod transactions;
 
 pub use buffer::{Buffers, Reservation};
 pub use cluster::Cluster;
 pub use connection::Connection;
 pub use error::ClientError;
+pub use security::ListenerProtection;

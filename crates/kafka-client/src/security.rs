@@ -10,6 +10,8 @@
 //! connection/dial.rs ──▶ tls.rs (handshake) ──▶ sasl.rs (scram.rs) ──▶ requests
 //! ```
 //!
+//! `listener.rs` uses the same files and formats for those who connect to this process.
+//!
 //! Invariants
 //! - What a peer sends before it has proved who it is reserves little memory and costs little time.
 //! - A connection never changes its credentials: when they change, or its session is about to end, it is followed by a
@@ -28,6 +30,7 @@ mod explain;
 mod gssapi;
 mod jks;
 mod kerberos;
+mod listener;
 mod pem;
 mod protection;
 mod sasl;
@@ -35,6 +38,8 @@ mod scram;
 mod store;
 mod tls;
 mod token;
+
+pub use listener::ListenerProtection;
 
 pub(crate) use certificate::described;
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};

@@ -10,6 +10,7 @@
 
 mod error;
 mod read;
+mod tail;
 mod write;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,11 @@ use crate::cluster::{Cluster, Use};
 use crate::error::ClientError;
 
 pub use error::TopicLogError;
+pub use tail::{Ends, TailRecord};
+
+/// Bytes of one fetch while reading the topic.
+const FETCH_BYTES: i32 = 1024 * 1024;
+pub use write::TransactionalWriteError;
 
 /// How the topic is made if it is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +67,20 @@ impl TopicLog {
         shape: TopicShape,
         limit: Duration,
     ) -> Result<Self, TopicLogError> {
+        Self::open_with(cluster, topic, shape, &[], limit).await
+    }
+
+    /// As [`TopicLog::open`]; where the topic has to be made it gets these settings too.
+    ///
+    /// # Errors
+    /// As [`TopicLog::open`].
+    pub async fn open_with(
+        cluster: Cluster,
+        topic: TopicName,
+        shape: TopicShape,
+        settings: &[(String, String)],
+        limit: Duration,
+    ) -> Result<Self, TopicLogError> {
         let deadline = Instant::now() + limit;
         let mut log = Self {
             cluster,
@@ -70,7 +90,7 @@ impl TopicLog {
         };
         let mut backoff = log.backoff();
         loop {
-            let error = match log.find_or_create(shape).await {
+            let error = match log.find_or_create(shape, settings).await {
                 Ok(()) => break,
                 Err(error @ TopicLogError::Refused { code, .. }) if is_final(code) => {
                     return Err(error);
@@ -112,13 +132,21 @@ impl TopicLog {
         &self.topic
     }
 
-    async fn find_or_create(&mut self, shape: TopicShape) -> Result<(), TopicLogError> {
+    async fn find_or_create(
+        &mut self,
+        shape: TopicShape,
+        settings: &[(String, String)],
+    ) -> Result<(), TopicLogError> {
         match self.find_leaders().await {
             Err(TopicLogError::Refused { code, .. })
                 if code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
             found => return found,
         }
         let config = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+        let further = settings
+            .iter()
+            .filter(|(name, _)| name != "cleanup.policy" && name != "compression.type")
+            .map(|(name, value)| config(name, value));
         let brokers = i16::try_from(self.cluster.broker_count())
             .unwrap_or(i16::MAX)
             .max(1);
@@ -128,10 +156,13 @@ impl TopicLog {
                 partitions: shape.partitions,
                 replication_factor: shape.replication_factor.min(brokers),
                 // The codec of our own batches, whatever the broker's default is.
-                configs: vec![
+                configs: [
                     config("cleanup.policy", "compact"),
                     config("compression.type", "producer"),
-                ],
+                ]
+                .into_iter()
+                .chain(further)
+                .collect(),
             }],
             timeout_ms: 30_000,
             validate_only: false,

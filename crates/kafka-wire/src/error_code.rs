@@ -138,6 +138,10 @@ impl ErrorCode {
             | Self::INVALID_TOPIC_EXCEPTION
             | Self::UNSUPPORTED_VERSION => ProduceOutcome::NotAppended,
 
+            // The partition is taken into the transaction before the append, which has to wait while the last one is
+            // being ended (KIP-890).
+            Self::CONCURRENT_TRANSACTIONS => ProduceOutcome::NotAppended,
+
             // The leader counts its in-sync replicas before it appends; too few *afterwards* has
             // its own code, below.
             Self::NOT_ENOUGH_REPLICAS => ProduceOutcome::NotAppended,
@@ -308,7 +312,9 @@ mod tests {
         assert_eq!(with(ProduceOutcome::Appended), [0]);
         assert_eq!(
             with(ProduceOutcome::NotAppended),
-            [2, 10, 17, 18, 19, 21, 29, 31, 32, 35, 43, 49, 53, 76, 87]
+            [
+                2, 10, 17, 18, 19, 21, 29, 31, 32, 35, 43, 49, 51, 53, 76, 87
+            ]
         );
         assert_eq!(with(ProduceOutcome::OutOfStep), [45, 46, 47, 48, 59, 90]);
     }

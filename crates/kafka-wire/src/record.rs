@@ -33,7 +33,9 @@ mod reader;
 mod reshape;
 mod view;
 
-pub use compression::{Compression, Compressor, DecompressError, Decompressor, LevelOutOfRange};
+pub use compression::{
+    Compression, Compressor, DecompressError, Decompressor, LevelOutOfRange, Levels,
+};
 pub use decode::{DecodeError, DecodeProblem, RecordDecoder, Records};
 pub use encode::{BatchEncoder, BatchOptions, EncodeError, Encoded, OffsetRun};
 pub use legacy::LegacyProblem;

@@ -13,6 +13,7 @@
 //! Deliberately absent: which topics there are (`metadata_sync`).
 
 mod aside;
+mod borrow;
 mod change;
 mod core;
 mod decode;
@@ -31,11 +32,14 @@ mod route;
 mod run;
 mod send_state;
 mod status;
+mod transact;
+mod transaction;
 
 pub use change::{Changes, Origin};
-pub use core::Assignment;
+pub use core::{Answer, Assignment, NotResumed};
 pub use foresee::{Candidate, foresee};
 pub use partition::{Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
 pub use status::{PartitionStatus, Snapshot, State};
+pub use transact::Transactions;

@@ -165,7 +165,7 @@ pub struct PartitionHealth {
     /// Where it is written.
     pub destination: TopicPartition,
     /// `active`, `starting`, `retrying`, `stalled`, or the named state in which it stands. Each has a page:
-    /// see [`help`].
+    /// see [`crate::help`].
     pub state: &'static str,
     /// Since when.
     pub since: Instant,
@@ -257,10 +257,4 @@ impl LinkHealth {
 
     /// The worst evidence still counts when this was not evaluated for longer than that: then nothing is known.
     pub const TOO_OLD: Duration = Duration::from_secs(30);
-}
-
-/// The page that says what a state means and what to do.
-#[must_use]
-pub fn help(state: &str) -> String {
-    format!("docs/errors/{state}.md")
 }

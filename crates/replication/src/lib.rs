@@ -12,6 +12,7 @@
 pub mod data_plane;
 pub mod health;
 pub mod heartbeat;
+pub mod help;
 pub mod link;
 pub mod link_memory;
 pub mod metadata_sync;

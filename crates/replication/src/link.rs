@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, OnRefused};
 use config::naming::Naming;
 use config::provenance::Provenance;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::committed::committed_offsets;
 use kafka_client::topic_log::TopicShape;
+use kafka_client::transactions::TransactionError;
 use kafka_client::{Buffers, ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::FetchRequest;
@@ -38,12 +39,15 @@ use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
 
+mod again;
 mod assign;
 mod handle;
 mod health;
+mod part;
 mod streams;
 
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
+pub use part::LinkPart;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -104,6 +108,9 @@ pub enum LinkError {
     /// The stored positions cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The transactional id cannot be had.
+    #[error("destination: {0}")]
+    Transactions(#[from] TransactionError),
     /// Copies of other links cannot be told from other records.
     #[error("copies cannot be kept from going in circles: {0}")]
     Origins(String),
@@ -113,6 +120,7 @@ pub enum LinkError {
 #[derive(Debug)]
 pub struct Link {
     rules: Rules,
+    part: LinkPart,
     source: Cluster,
     destination: Cluster,
     stored: StoredLink,
@@ -146,15 +154,23 @@ impl Link {
         buffers: Buffers,
         scope: &Scope,
     ) -> Result<(Self, LinkHandle), LinkError> {
+        Self::start_part(config, LinkPart::Whole, worker, file, buffers, scope).await
+    }
+
+    /// As [`Link::start`], of a part of the link.
+    ///
+    /// # Errors
+    /// As [`Link::start`].
+    pub async fn start_part(
+        config: LinkConfig,
+        part: LinkPart,
+        worker: &WorkerConfig,
+        file: Option<FileStore>,
+        buffers: Buffers,
+        scope: &Scope,
+    ) -> Result<(Self, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
-        let source = Cluster::new(config.source.clone(), "source");
-        let destination = Cluster::new(config.destination.clone(), "destination");
-        check(&source).await.map_err(LinkError::Source)?;
-        check(&destination).await.map_err(LinkError::Destination)?;
-        if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
-            let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
-            return Err(LinkError::SameCluster(id));
-        }
+        let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
@@ -162,7 +178,7 @@ impl Link {
             (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
             (_, file) => file,
         };
-        let acls = open_acls(&config, worker, file.clone(), &source, &destination);
+        let acls = open_acls(&part, &config, worker, file.clone(), &source, &destination);
         let acls = Box::pin(acls).await?;
         let mut store = open_store(worker, file.clone(), &destination).await?;
         let look = Arc::new(Notify::new());
@@ -188,6 +204,7 @@ impl Link {
             buffers,
             topics_in_doubt: Arc::clone(&look),
             origins: None,
+            part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
         let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
@@ -201,6 +218,7 @@ impl Link {
         Ok((
             Self {
                 rules,
+                part,
                 source,
                 destination,
                 stored,
@@ -240,7 +258,10 @@ impl Link {
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
-        let sync = sync.remembering(self.memory);
+        let sync = match self.part.changes_topics() {
+            true => sync.remembering(self.memory),
+            false => sync.only_looking(),
+        };
         let look = self.look;
         let rooms = self.scope.child("rooms");
         rooms.spawn("topics", OnFailure::StopScope, async move {
@@ -261,7 +282,13 @@ impl Link {
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
-            Follower::new(self.data, self.stored, self.beginnings, self.changes),
+            Follower::new(
+                self.data,
+                self.stored,
+                self.beginnings,
+                self.changes,
+                self.part,
+            ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
         );
@@ -365,10 +392,13 @@ pub fn key_style(config: &LinkConfig) -> KeyStyle {
 /// What holds for the topics of a link whose positions are kept as `worker` says.
 #[must_use]
 pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
-    let reserved = match &worker.offsets {
-        OffsetStorage::Topic { name, .. } => BTreeSet::from([name.clone(), REGISTRY.to_owned()]),
-        OffsetStorage::File(_) => BTreeSet::from([REGISTRY.to_owned()]),
-    };
+    let mut reserved = BTreeSet::from([REGISTRY.to_owned()]);
+    if let OffsetStorage::Topic { name, .. } = &worker.offsets {
+        reserved.insert(name.clone());
+    }
+    if config.on_refused == OnRefused::Quarantine {
+        reserved.insert(config.quarantine_topic.clone());
+    }
     Rules {
         settings: config.topics.clone(),
         on_recreate: config.on_recreate,
@@ -431,6 +461,19 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     Err(LinkError::Listed(missing.join(", ")))
 }
 
+/// Both clusters, which answer and are not one.
+async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+    let source = Cluster::new(config.source.clone(), "source");
+    let destination = Cluster::new(config.destination.clone(), "destination");
+    check(&source).await.map_err(LinkError::Source)?;
+    check(&destination).await.map_err(LinkError::Destination)?;
+    if source.is_same_as(&destination) && config.topics.naming.is_identity_or_mirrors() {
+        let id = source.cluster_id().unwrap_or_else(|| "unknown".to_owned());
+        return Err(LinkError::SameCluster(id));
+    }
+    Ok((source, destination))
+}
+
 /// A cluster that answers and speaks what copying needs.
 async fn check(cluster: &Cluster) -> Result<(), ClientError> {
     cluster.metadata(MetadataTopics::Topics(Vec::new())).await?;
@@ -472,13 +515,15 @@ pub async fn open_store(
 /// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
 /// the keys differ, so neither waits for the other.
 async fn open_acls(
+    part: &LinkPart,
     config: &LinkConfig,
     worker: &WorkerConfig,
     file: Option<FileStore>,
     source: &Cluster,
     destination: &Cluster,
 ) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
-    let Some(settings) = config.topics.acls.clone() else {
+    let wanted = config.topics.acls.clone();
+    let Some(settings) = wanted.filter(|_| part.changes_topics()) else {
         return Ok(None);
     };
     let store = open_store(worker, file, destination).await?;

@@ -49,6 +49,12 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// Whether records are deleted from it by nothing but its cleaner.
+    #[must_use]
+    pub fn is_only_compacted(self) -> bool {
+        self.compacted && !self.deletes
+    }
+
     /// One whose settings may not be read: most are like this.
     pub const UNKNOWN: Self = Self {
         compacted: false,
@@ -64,6 +70,8 @@ pub struct Rights {
     pub read: Option<bool>,
     /// DELETE on the topic.
     pub delete: Option<bool>,
+    /// ALTER_CONFIGS on the topic.
+    pub alter_configs: Option<bool>,
     /// ALTER or CLUSTER_ACTION on the cluster.
     pub alter_cluster: Option<bool>,
 }
@@ -248,10 +256,13 @@ fn obstacle(
             facts.begin, settings.max_padding
         ));
     }
-    if facts.begin > *start && facts.topic.compacted && !facts.topic.deletes {
+    let borrows = facts.begin > *start && facts.topic.is_only_compacted();
+    if borrows && rights.alter_configs == Some(false) {
         return Some(format!(
-            "the source's log begins at {}, and padding cannot be deleted from a topic that is only compacted",
-            facts.begin
+            "the source's log begins at {}, and to delete padding from a topic that is only compacted its cleanup.policy is \
+             changed for the moment, which needs ALTER_CONFIGS on {topic}: {}",
+            facts.begin,
+            grants.command("AlterConfigs", Some(topic))
         ));
     }
     if missing > 0 && facts.topic.refuses_old {
@@ -288,6 +299,12 @@ fn cost(padding: i64, facts: &Facts) -> String {
             bytes / 1000 + 1
         ));
     }
+    if padding > 0 && facts.topic.is_only_compacted() {
+        parts.push(
+            "for that cleanup.policy is compact,delete for a moment, without a limit to retention"
+                .to_owned(),
+        );
+    }
     if facts.has_transactions && !facts.topic.compacted {
         parts.push(
             "offsets of transaction markers and aborted records are used up by markers of 78 bytes"
@@ -303,6 +320,12 @@ fn cost(padding: i64, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ONLY_COMPACTED: Topic = Topic {
+        compacted: true,
+        deletes: false,
+        refuses_old: false,
+    };
 
     fn facts() -> Facts {
         Facts {
@@ -322,6 +345,7 @@ mod tests {
             rights: Rights {
                 read: Some(true),
                 delete: Some(true),
+                alter_configs: Some(true),
                 alter_cluster: Some(true),
             },
         }
@@ -450,13 +474,14 @@ mod tests {
             ),
             (
                 Facts {
-                    topic: Topic {
-                        compacted: true,
-                        ..Topic::default()
+                    topic: ONLY_COMPACTED,
+                    rights: Rights {
+                        alter_configs: Some(false),
+                        ..rights
                     },
                     ..begins
                 },
-                "only compacted",
+                "--operation AlterConfigs --topic 't'",
             ),
         ];
         for (facts, named) in obstacles {

@@ -27,6 +27,8 @@ pub struct Position {
     pub sequence: i32,
     /// Which offsets records get at the destination.
     pub placement: Placement,
+    /// It was stored in a transaction with what was written: nothing of this link lies behind it.
+    pub transactional: bool,
 }
 
 /// Which offsets the records of one partition get at the destination.

@@ -9,6 +9,7 @@
 mod file;
 mod java_file;
 pub mod keys;
+mod ownership;
 pub mod record;
 pub mod service;
 mod topic;
@@ -16,7 +17,8 @@ mod topic;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use kafka_client::topic_log::TopicLogError;
+use kafka_client::topic_log::{TopicLogError, TransactionalWriteError};
+use kafka_client::transactions::TransactionalProducer;
 use kafka_wire::types::{TopicName, TopicPartition};
 use thiserror::Error;
 
@@ -26,6 +28,7 @@ use crate::spread::Spread;
 
 pub use file::FileStore;
 pub use keys::KeyStyle;
+pub use ownership::Ownership;
 pub use topic::TopicStore;
 
 /// What is to be stored of one partition.
@@ -81,6 +84,12 @@ pub enum StoreError {
         /// The operating system's words.
         cause: std::io::Error,
     },
+    /// They cannot be stored within a transaction.
+    #[error("positions cannot be kept in the destination: {0}")]
+    Transaction(#[from] TransactionalWriteError),
+    /// Files take no part in transactions.
+    #[error("positions in a file take no part in transactions: set offset.storage.topic")]
+    NoTransactions,
     /// The file is not one of ours.
     #[error("{path} does not hold Tributary's positions: {cause}")]
     NotOurs {
@@ -130,6 +139,18 @@ impl PositionStore {
         }
     }
 
+    /// Claims a link for this process, before its positions are read. Nothing where they are kept in a file: that is on one
+    /// machine.
+    ///
+    /// # Errors
+    /// When the claim cannot be written.
+    pub async fn claim(self, link: &str) -> Result<Option<Ownership>, StoreError> {
+        match self {
+            Self::File(_) => Ok(None),
+            Self::Topic(store) => Ok(Some(store.claim(link).await?)),
+        }
+    }
+
     /// Stores; on return it is durable.
     ///
     /// # Errors
@@ -138,6 +159,21 @@ impl PositionStore {
         match self {
             Self::File(store) => store.save(entries).await,
             Self::Topic(store) => store.save(entries).await,
+        }
+    }
+
+    /// Stores in the transaction that is open, or begins one with it; it counts when that is committed.
+    ///
+    /// # Errors
+    /// When it is not stored: the transaction cannot be committed then.
+    pub async fn save_in(
+        &mut self,
+        producer: &mut TransactionalProducer,
+        entries: &[StoreEntry],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::File(_) => Err(StoreError::NoTransactions),
+            Self::Topic(store) => store.save_in(producer, entries).await,
         }
     }
 

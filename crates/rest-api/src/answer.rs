@@ -61,7 +61,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> Response<Body> {
         Kind::BadRequest => StatusCode::BAD_REQUEST,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::Conflict => StatusCode::CONFLICT,
+        // Passed on where the request is known.
+        Kind::Conflict | Kind::Elsewhere => StatusCode::CONFLICT,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use bytes::Bytes;
 use config::key::holds_secret;
 use serde::Serialize;
 use worker_group::engine::Health;
+use worker_group::herder::GroupView;
 use worker_group::restart::RestartRequest;
+use worker_group::signing::{ALGORITHM_HEADER, SIGNATURE_HEADER, Signature};
 use worker_group::state::TargetState;
 use worker_group::view::{ConnectorInfo, SourceOffset};
-use worker_group::{Config, GivenConfig, Handle, Refusal};
+use worker_group::{Config, GivenConfig, Handle, Kind, Refusal};
 
 use crate::answer;
+use crate::forward::Again;
 use crate::openapi;
 use crate::query::{Query, encode};
 use crate::request;
 use crate::route::{Endpoint, Target};
+use crate::server::scheme;
 
 /// Clients take the API's features from this version.
 const CONNECT_VERSION: &str = "3.9.0";
@@ -27,9 +31,12 @@ const HIDDEN: &str = "[hidden]";
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
     pub(crate) target: Target,
+    pub(crate) uri: &'a Uri,
     pub(crate) query: Query,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether it came with TLS.
+    pub(crate) https: bool,
     pub(crate) hide_secrets: bool,
 }
 
@@ -39,6 +46,9 @@ struct Root {
     commit: &'static str,
     kafka_cluster_id: Option<String>,
     tributary_version: &'static str,
+    /// The group, of a worker that is one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tributary_group: Option<GroupView>,
 }
 
 #[derive(Serialize)]
@@ -74,8 +84,12 @@ fn done(status: StatusCode) -> Answer {
 
 /// Answers a request.
 pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
+    let again = handle.is_grouped().then(|| asked.again());
     let answered = match asked.target.endpoint {
-        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi => worker(handle, &asked).await,
+        // Metrics are answered at the gate, which counts what they are about.
+        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi | Endpoint::Metrics => {
+            worker(handle, &asked).await
+        }
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }
@@ -92,7 +106,13 @@ pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> 
         | Endpoint::TopicsReset
         | Endpoint::Fence => state(handle, asked).await,
     };
-    answered.unwrap_or_else(|refusal| answer::refusal(&refusal))
+    match (answered, again) {
+        (Ok(answer), _) => answer,
+        (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
+            Box::pin(again.at(&refusal.message)).await
+        }
+        (Err(refusal), _) => answer::refusal(&refusal),
+    }
 }
 
 async fn worker(handle: &Handle, asked: &Asked<'_>) -> Answer {
@@ -129,6 +149,7 @@ async fn worker(handle: &Handle, asked: &Asked<'_>) -> Answer {
             commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
             kafka_cluster_id: handle.cluster_id(),
             tributary_version: handle.version(),
+            tributary_group: handle.group().await,
         }),
     }
 }
@@ -172,7 +193,8 @@ fn created(asked: &Asked<'_>, info: ConnectorInfo) -> Response<Body> {
     let host = host
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost");
-    let place = format!("http://{host}/connectors/{}", encode(&info.name));
+    let scheme = scheme(asked.https);
+    let place = format!("{scheme}://{host}/connectors/{}", encode(&info.name));
     answer::with_location(
         answer::json(StatusCode::CREATED, &asked.shown(info)),
         &place,
@@ -212,6 +234,33 @@ impl Masked {
 }
 
 impl Asked<'_> {
+    /// The same request, for another worker.
+    fn again(&self) -> Again {
+        let target = self.uri.path_and_query();
+        Again {
+            method: self.method.clone(),
+            target: target.map_or("/", |target| target.as_str()).to_owned(),
+            forward: self
+                .query
+                .first("forward")
+                .map(|value| value.eq_ignore_ascii_case("true")),
+            body: self.body.clone(),
+            authorization: self.headers.get(header::AUTHORIZATION).cloned(),
+        }
+    }
+
+    /// What a request between workers is signed with.
+    fn signature(&self) -> Signature {
+        let text = |name: &str| {
+            let value = self.headers.get(name)?;
+            Some(value.to_str().ok()?.to_owned())
+        };
+        Signature {
+            signature: text(SIGNATURE_HEADER),
+            algorithm: text(ALGORITHM_HEADER),
+        }
+    }
+
     /// The configuration of the body. Where secrets are hidden, `[hidden]` stands for what is stored.
     async fn given(&self, handle: &Handle, name: &str) -> Result<GivenConfig, Refusal> {
         let mut given = request::config(&self.body)?;
@@ -282,12 +331,15 @@ async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
             handle.reset_topics(name).await?;
             done(StatusCode::ACCEPTED)
         }
-        Endpoint::Tasks if asked.method == Method::POST => Err(Refusal::internal(
-            "Kafka Connect in standalone mode does not support externally setting task configurations.",
-        )),
-        Endpoint::Fence => Err(Refusal::internal(
-            "Kafka Connect in standalone mode does not support exactly-once source connectors.",
-        )),
+        Endpoint::Tasks if asked.method == Method::POST => {
+            let signature = asked.signature();
+            handle.put_tasks(name, signature, asked.body).await?;
+            done(StatusCode::OK)
+        }
+        Endpoint::Fence => {
+            handle.fence(name, asked.signature()).await?;
+            done(StatusCode::OK)
+        }
         _ => {
             let mut tasks = handle.tasks(name).await?;
             for task in &mut tasks {
@@ -351,12 +403,12 @@ async fn loggers(handle: &Handle, asked: &Asked<'_>) -> Answer {
         (Endpoint::Loggers, _) => ok(&handle.loggers().await?),
         (_, &Method::PUT) => {
             let level = request::level(&asked.body)?;
-            let affected = handle.set_logger(name, level).await?;
             let scope = asked.query.first("scope").unwrap_or("worker");
             if scope.eq_ignore_ascii_case("cluster") {
+                handle.set_all_loggers(name, level).await?;
                 return done(StatusCode::NO_CONTENT);
             }
-            ok(&affected)
+            ok(&handle.set_logger(name, level).await?)
         }
         _ => ok(&handle.logger(name).await?),
     }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use config::rest::HeaderRule;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use worker_group::Handle;
 
 use crate::answer;
@@ -14,6 +15,7 @@ use crate::auth::{Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
 use crate::headers;
+use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
@@ -42,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) ui: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
+    pub(crate) metrics: MetricsSource,
+    pub(crate) requests: Requests,
     pub(crate) api: Api,
 }
 
@@ -50,10 +54,13 @@ pub(crate) struct Shared {
 pub(crate) struct Gate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) surface: Surface,
+    /// Whether it speaks TLS.
+    pub(crate) https: bool,
 }
 
 /// Answers any request.
 pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response<Body> {
+    let begin = Instant::now();
     let (parts, body) = request.into_parts();
     let preflight = Cors::is_preflight(&parts.method, &parts.headers);
     let shared = &gate.shared;
@@ -66,6 +73,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
         cors.mark(&parts.headers, preflight, &mut response);
     }
     headers::apply(&shared.rules, &mut response);
+    let endpoint = route::route(parts.uri.path()).map(|target| target.endpoint);
+    let status = response.status().as_u16();
+    shared
+        .requests
+        .count(&parts.method, endpoint.ok(), status, begin.elapsed());
     response
 }
 
@@ -114,6 +126,9 @@ impl Gate {
         if !methods.contains(&known) {
             return answer::wrong_method(&methods);
         }
+        if target.endpoint == Endpoint::Metrics {
+            return shared.metrics.answer(headers, &shared.requests).await;
+        }
         if !request::takes_json(headers) {
             return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
         }
@@ -125,9 +140,11 @@ impl Gate {
         let asked = Asked {
             method,
             target,
+            uri: &parts.uri,
             query: Query::parse(parts.uri.query().unwrap_or("")),
             headers,
             body,
+            https: self.https,
             hide_secrets: shared.hide_secrets || !caller.is_admin(),
         };
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());

@@ -11,15 +11,16 @@
 //! * What a client sends is bounded before memory is taken for it, in size and in time.
 //! * Nothing is decided here: an endpoint is one call of the handle.
 //!
-//! Deliberately absent: calls to other workers. Where a request has to be done by another worker, `Handle` will say so,
-//! and the place to pass it on is `endpoint::answer`.
+//! Where a request has to be done by another worker, `Handle` says so, and `endpoint::answer` passes it on (`forward`).
 
 mod answer;
 mod auth;
 mod cors;
 mod endpoint;
+mod forward;
 mod gate;
 mod headers;
+mod metered;
 mod openapi;
 mod query;
 mod request;
@@ -29,5 +30,7 @@ mod ui;
 mod v1;
 
 pub use auth::{AuthProblem, Users};
+pub use forward::submit;
+pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
-pub use server::{Bound, RestError, RestOptions};
+pub use server::{Address, Bound, RestError, RestOptions};

@@ -77,8 +77,11 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     if !parameters.is_empty() {
         operation.insert("parameters".into(), Value::Array(parameters));
     }
-    if let Some(schema) = body(endpoint, method) {
-        let content = json!({"application/json": {"schema": schema}});
+    if is_internal(endpoint, method) {
+        operation.insert("x-internal".into(), json!(true));
+    }
+    if let Some((schema, example)) = body(endpoint, method) {
+        let content = json!({"application/json": {"schema": schema, "example": example}});
         operation.insert(
             "requestBody".into(),
             json!({"required": true, "content": content}),
@@ -88,7 +91,13 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     for (status, description, schema) in answers(endpoint, method) {
         let mut response = json!({"description": description});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": schema}});
+            let kinds: &[&str] = match endpoint {
+                Endpoint::Metrics => &["text/plain", "application/openmetrics-text"],
+                _ => &["application/json"],
+            };
+            for kind in kinds {
+                response["content"][*kind] = json!({"schema": schema});
+            }
         }
         responses.insert(status.to_owned(), response);
     }
@@ -117,16 +126,45 @@ fn query_parameters(endpoint: Endpoint, method: &str) -> Vec<Value> {
     }
 }
 
-fn body(endpoint: Endpoint, method: &str) -> Option<Value> {
-    match (endpoint, method) {
-        (Endpoint::Connectors, "POST") => Some(reference("NewConnector")),
-        (Endpoint::Config, "PUT" | "PATCH") | (Endpoint::Validate, _) => {
-            Some(reference("GivenConfig"))
+/// What only workers ask each other.
+fn is_internal(endpoint: Endpoint, method: &str) -> bool {
+    matches!(
+        (endpoint, method),
+        (Endpoint::Tasks, "POST") | (Endpoint::Fence, _)
+    )
+}
+
+/// The schema of a body, and a body.
+fn body(endpoint: Endpoint, method: &str) -> Option<(Value, Value)> {
+    let config = || {
+        json!({
+            "connector.class": "io.confluent.connect.replicator.ReplicatorSourceConnector",
+            "src.kafka.bootstrap.servers": "west-1:9092,west-2:9092",
+            "dest.kafka.bootstrap.servers": "central-1:9092",
+            "topic.regex": "orders.*",
+            "tasks.max": 4,
+        })
+    };
+    let (schema, example) = match (endpoint, method) {
+        (Endpoint::Connectors, "POST") => (
+            "NewConnector",
+            json!({"name": "west-to-central", "config": config(), "initial_state": "RUNNING"}),
+        ),
+        (Endpoint::Config, "PATCH") => {
+            ("GivenConfig", json!({"tasks.max": 8, "topic.regex": null}))
         }
-        (Endpoint::Offsets, "PATCH") => Some(reference("ConnectorOffsets")),
-        (Endpoint::Logger, "PUT") => Some(reference("NewLevel")),
-        _ => None,
-    }
+        (Endpoint::Config, "PUT") | (Endpoint::Validate, _) => ("GivenConfig", config()),
+        (Endpoint::Offsets, "PATCH") => (
+            "ConnectorOffsets",
+            json!({"offsets": [
+                {"partition": {"topic": "orders", "partition": 0}, "offset": {"offset": 42}},
+                {"partition": {"topic": "orders", "partition": 1}, "offset": null},
+            ]}),
+        ),
+        (Endpoint::Logger, "PUT") => ("NewLevel", json!({"level": "DEBUG"})),
+        _ => return None,
+    };
+    Some((reference(schema), example))
 }
 
 type Answers = Vec<(&'static str, &'static str, Option<Value>)>;
@@ -144,6 +182,14 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("500", "It does not answer", one("Health")),
         ],
         (Endpoint::OpenApi, _) => vec![("200", "This document", Some(json!({"type": "object"})))],
+        (Endpoint::Metrics, _) => {
+            let text = json!({"type": "string"});
+            vec![(
+                "200",
+                "Series; as OpenMetrics where that is accepted",
+                Some(text),
+            )]
+        }
         (Endpoint::Connectors, "GET") => {
             let expanded = map("Expanded").expect("a schema");
             vec![(
@@ -214,6 +260,7 @@ fn schemas() -> Value {
     let text = || json!({"type": "string"});
     let maybe = || json!({"type": ["string", "null"]});
     let number = || json!({"type": "integer"});
+    let maybe_number = || json!({"type": ["integer", "null"]});
     let boolean = || json!({"type": "boolean"});
     let list = |schema: Value| json!({"type": "array", "items": schema});
     let choice = |values: &[&str]| json!({"type": "string", "enum": values});
@@ -238,9 +285,17 @@ fn schemas() -> Value {
         "TaskState": object(&[("id", number()), ("state", choice(&states)), ("worker_id", text()), ("trace?", text())]),
         "Replication": object(&[
             ("partitions", number()), ("running", number()), ("starting", number()), ("waiting", number()),
-            ("stopped", number()), ("lag", json!({"type": ["integer", "null"]})), ("health", text()), ("health_reason", text()),
-            ("lag_detail", json!({"type": ["object", "null"]})),
+            ("stopped", number()), ("lag", maybe_number()),
+            ("health", choice(&["HEALTHY", "CATCHING_UP", "DEGRADED", "FAILED", "UNKNOWN", ""])), ("health_reason", text()),
+            ("lag_detail", json!({"oneOf": [reference("LagDetail"), {"type": "null"}]})),
             ("states", json!({"type": "object", "additionalProperties": number()})), ("trouble", list(text())),
+        ]),
+        "LagDetail": object(&[
+            ("known", boolean()), ("records", maybe_number()), ("seconds", json!({"type": "number"})), ("bytes", number()),
+            ("seconds_basis", text()), ("age_seconds", json!({"type": ["number", "null"]})),
+        ]),
+        "Resume": object(&[
+            ("action?", choice(&["resume", "skip-record", "continue", "append", "recopy"])), ("expected_offset?", number()),
         ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use worker_group::host::Resume;
 use worker_group::state::TargetState;
 use worker_group::view::SourceOffset;
 use worker_group::{GivenConfig, Refusal};
@@ -210,6 +211,33 @@ fn source_offset(value: &Value) -> Result<SourceOffset, Refusal> {
         Some(_) => return Err(Refusal::bad("an offset is neither an object nor null")),
     };
     Ok(SourceOffset { partition, offset })
+}
+
+/// `{"action":…,"expected_offset":…}`; no body stands for trying again.
+pub(crate) fn resume(bytes: &[u8], topic: String, partition: u32) -> Result<Resume, Refusal> {
+    let mut given = match bytes.is_empty() {
+        true => GivenConfig::new(),
+        false => config(bytes)?,
+    };
+    let action = given.remove("action").flatten();
+    let expected_offset =
+        match given.remove("expected_offset").flatten() {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| {
+                Refusal::bad(format!("expected_offset {text} is not a whole number"))
+            })?),
+        };
+    if let Some(unknown) = given.keys().next() {
+        let text = format!("the body has a field {unknown}; known are action and expected_offset");
+        return Err(Refusal::bad(text));
+    }
+    Ok(Resume {
+        topic,
+        partition: i32::try_from(partition)
+            .map_err(|_| Refusal::bad("there is no partition of this number"))?,
+        action: action.unwrap_or_else(|| "resume".to_owned()),
+        expected_offset,
+    })
 }
 
 /// `{"level":…}`.

@@ -19,6 +19,7 @@ pub(crate) enum Endpoint {
     Root,
     Health,
     OpenApi,
+    Metrics,
     Connectors,
     Connector,
     Config,
@@ -65,10 +66,11 @@ const fn row(
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 24] = [
+pub(crate) const ROWS: [Row; 25] = [
     row("/", Endpoint::Root, &[("GET", "The worker: version and cluster")]),
     row("/health", Endpoint::Health, &[("GET", "Whether the worker answers")]),
     row("/openapi.json", Endpoint::OpenApi, &[("GET", "This document")]),
+    row("/metrics", Endpoint::Metrics, &[("GET", "What is measured, for Prometheus")]),
     row("/connectors", Endpoint::Connectors, &[("GET", "All connectors"), ("POST", "Create a connector")]),
     row("/connectors/{connector}", Endpoint::Connector, &[("GET", "A connector"), ("DELETE", "Delete a connector; its positions stay")]),
     row("/connectors/{connector}/config", Endpoint::Config, &[("GET", "Its configuration"), ("PUT", "Create it or replace its configuration"), ("PATCH", "Change parts of its configuration; null removes a key")]),
@@ -141,6 +143,12 @@ fn matched(row: &Row, parts: &[&str]) -> Result<Option<Target>, NoRoute> {
         }
     }
     Ok(Some(target))
+}
+
+/// The path of an endpoint, with its names in braces.
+pub(crate) fn template(endpoint: Endpoint) -> &'static str {
+    let row = ROWS.iter().find(|row| row.endpoint == endpoint);
+    row.map_or("", |row| row.path)
 }
 
 /// The methods of an endpoint.

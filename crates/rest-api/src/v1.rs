@@ -4,7 +4,7 @@
 //! ```text
 //!   gate ─▶ route (pure) ─▶ answer ─▶ gather (Handle) ─▶ shape, topic, health, worker (pure) ─▶ list (pure)
 //!                                        ▲ rates, activity
-//!                                     observer: one task that looks at all links
+//!                                     observer: one task that looks at all links ─▶ events: frames for who listens
 //! ```
 //!
 //! Invariants:
@@ -14,6 +14,7 @@
 //! Deliberately absent: answers of other workers. A link that runs elsewhere is UNKNOWN here.
 
 mod attention;
+mod events;
 mod gather;
 mod health;
 mod list;
@@ -38,7 +39,7 @@ use self::gather::LinkView;
 use self::observer::Entry;
 pub(crate) use self::observer::{Observer, Watcher};
 use self::route::{Names, Resource};
-pub(crate) use self::worker::Myself;
+pub(crate) use self::worker::Identity;
 use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
@@ -63,8 +64,7 @@ pub(crate) struct Asked<'a> {
 /// What the API needs besides the handle.
 #[derive(Debug)]
 pub(crate) struct Api {
-    pub(crate) worker_id: String,
-    pub(crate) started_at: SystemTime,
+    pub(crate) identity: Identity,
     pub(crate) watcher: Watcher,
 }
 
@@ -76,12 +76,17 @@ fn wants_csv(headers: &HeaderMap) -> bool {
 
 /// Whether an answer can be given in one of the forms there are.
 pub(crate) fn is_acceptable(headers: &HeaderMap) -> bool {
-    request::takes_json(headers) || wants_csv(headers)
+    let accept = headers.get(header::ACCEPT);
+    let events = accept.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    request::takes_json(headers) || wants_csv(headers) || events
 }
 
 impl Api {
     /// Answers a request.
     pub(crate) async fn answer(&self, handle: &Handle, asked: Asked<'_>) -> Response<Body> {
+        if asked.resource == Resource::Events {
+            return self.listen(&asked).await;
+        }
         let (csv, resource, by_status) = (
             wants_csv(asked.headers),
             asked.resource,
@@ -98,7 +103,7 @@ impl Api {
         if csv && value["items"].is_array() {
             return answer::csv(list::csv(&value));
         }
-        let status = if resource == Resource::Refresh {
+        let status = if resource.is_change() {
             StatusCode::ACCEPTED
         } else {
             StatusCode::OK
@@ -106,12 +111,30 @@ impl Api {
         answer::json(status, &value)
     }
 
+    async fn listen(&self, asked: &Asked<'_>) -> Response<Body> {
+        let filter = events::Filter::of(&asked.query);
+        match self
+            .watcher
+            .listen(filter, events::last_id(asked.headers))
+            .await
+        {
+            Some(frames) => events::stream(frames),
+            None => {
+                let text = format!(
+                    "{} listen already, and no more can; close one",
+                    events::STREAMS
+                );
+                refused(&Refusal::new(Kind::Unavailable, text))
+            }
+        }
+    }
+
     async fn value(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
         let now = SystemTime::now();
         match asked.resource {
             Resource::Info => {
                 let limit = handle.evidence_limit().as_secs_f64();
-                Ok(worker::info(&self.myself(handle), limit, now))
+                Ok(worker::info(&self.identity.now(handle), limit, now))
             }
             Resource::Whoami => Ok(json!({
                 "schema": "tributary/v1/Whoami",
@@ -129,11 +152,15 @@ impl Api {
             Resource::Explain => explained(&asked.body, now),
             Resource::Preview => preview(handle, &asked).await,
             Resource::Refresh => self.refresh(handle, asked).await,
+            Resource::PartitionResume => self.resume(handle, asked).await,
+            Resource::TopicResume => self.resume_topic(handle, asked).await,
             Resource::Overview
             | Resource::Links
             | Resource::Clusters
             | Resource::Workers
-            | Resource::Worker => self.whole(handle, &asked, now).await,
+            | Resource::Worker
+            // Answered before.
+            | Resource::Events => self.whole(handle, &asked, now).await,
             Resource::Link
             | Resource::LinkHealth
             | Resource::LinkTopics
@@ -146,19 +173,6 @@ impl Api {
         }
     }
 
-    fn myself(&self, handle: &Handle) -> Myself {
-        Myself {
-            worker_id: self.worker_id.clone(),
-            version: handle.version(),
-            commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
-            started_at: self.started_at,
-            stage: handle.stage_summary(),
-            group: handle.group_id().map(str::to_owned),
-            buffer_limit: handle.buffer_limit(),
-            default_destination: handle.default_destination(),
-        }
-    }
-
     /// What concerns all links.
     async fn whole(
         &self,
@@ -166,8 +180,8 @@ impl Api {
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Result<Value, Refusal> {
-        let views = gather::links(handle).await?;
-        let me = self.myself(handle);
+        let views = gather::links(handle, &self.identity.worker_id).await?;
+        let me = self.identity.now(handle);
         let seen = self.watcher.seen();
         match asked.resource {
             Resource::Overview => Ok(worker::overview(&me, &views, &seen.rates, now)),
@@ -182,7 +196,7 @@ impl Api {
                 if asked.resource == Resource::Workers {
                     return list::page("WorkerList", vec![row], &asked.query, now);
                 }
-                let is_me = asked.names.worker == self.worker_id;
+                let is_me = asked.names.worker == self.identity.worker_id;
                 is_me
                     .then_some(row)
                     .ok_or_else(|| missing(&format!("there is no worker {}", asked.names.worker)))
@@ -207,7 +221,7 @@ impl Api {
         now: SystemTime,
     ) -> Result<Value, Refusal> {
         let names = &asked.names;
-        let view = gather::link(handle, &names.link).await?;
+        let view = gather::link(handle, &self.identity.worker_id, &names.link).await?;
         let seen = self.watcher.seen();
         let rates = seen.rates.get(&names.link);
         let topic = Some(names.topic.as_str());
@@ -263,6 +277,45 @@ impl Api {
         }))
     }
 
+    async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names {
+            link,
+            topic,
+            partition,
+            ..
+        } = asked.names;
+        let number = u32::try_from(partition).unwrap_or(u32::MAX);
+        let resume = request::resume(&asked.body, topic.clone(), number)?;
+        let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
+        handle.resume_partition(link.clone(), resume).await?;
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("partition/{link}/{topic}/{partition}")))
+    }
+
+    /// The same answer to every partition of a topic that stands.
+    async fn resume_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names { link, topic, .. } = asked.names;
+        let view = gather::link(handle, &self.identity.worker_id, &link).await?;
+        let all = view.partitions().iter();
+        let stand = all.filter(|one| one.topic == topic && !one.answers.is_empty());
+        let numbers: Vec<u32> = stand
+            .filter_map(|one| u32::try_from(one.partition).ok())
+            .collect();
+        if numbers.is_empty() {
+            let text = format!("no partition of {topic} stands");
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        for number in &numbers {
+            let resume = request::resume(&asked.body, topic.clone(), *number)?;
+            handle.resume_partition(link.clone(), resume).await?;
+        }
+        let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("topic/{link}/{topic}")))
+    }
+
     /// Takes down what somebody did to a link.
     pub(crate) async fn record(
         &self,
@@ -283,6 +336,10 @@ impl Api {
         };
         self.watcher.record(entry).await;
     }
+}
+
+fn resumed(object: &str) -> Value {
+    json!({"schema": "tributary/v1/Result", "object": object, "action": "resumed", "dry_run": false})
 }
 
 fn missing(text: &str) -> Refusal {

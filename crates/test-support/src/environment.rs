@@ -16,9 +16,46 @@ const KEEP: &str = "TRIBUTARY_TEST_KEEP";
 /// How many topics tests with many topics make.
 const TOPICS: &str = "TRIBUTARY_TEST_TOPICS";
 
+/// How many minutes tests of random kills run.
+const MINUTES: &str = "TRIBUTARY_TEST_MINUTES";
+
+/// How many minutes were asked for, if any number was.
+pub(crate) fn minutes() -> Option<u64> {
+    std::env::var(MINUTES).ok()?.parse().ok()
+}
+
+/// How many links tests with many links make.
+const LINKS: &str = "TRIBUTARY_TEST_LINKS";
+
+/// For how many seconds tests go on that have no end of their own.
+const SECONDS: &str = "TRIBUTARY_TEST_SECONDS";
+
 /// How many topics were asked for, if any number was.
 pub(crate) fn topics() -> Option<usize> {
-    std::env::var(TOPICS).ok()?.parse().ok()
+    number(TOPICS)
+}
+
+/// How many links were asked for, if any number was.
+pub(crate) fn links() -> Option<usize> {
+    number(LINKS)
+}
+
+/// How many seconds were asked for, if any number was.
+pub(crate) fn seconds() -> Option<usize> {
+    number(SECONDS)
+}
+
+/// The program to test in place of the one that Cargo has built with the tests, from the workspace's root.
+const PROGRAM: &str = "TRIBUTARY_TEST_PROGRAM";
+
+/// The program that is to be tested, if one was named.
+pub(crate) fn tested_program() -> Option<PathBuf> {
+    let path = std::env::var_os(PROGRAM).filter(|path| !path.is_empty())?;
+    Some(workspace_root()?.join(path))
+}
+
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// Whether data and logs of processes stay on disk after their owner is gone.

@@ -178,6 +178,21 @@ pub async fn read_all(place: &Place, limit: Duration) -> Result<Topic, JudgeErro
     blocking(move || read::read_all(&place, limit)).await
 }
 
+/// What a group that has committed these offsets, by partition, has still to read. It commits them, and begins there as
+/// every consumer of that group would.
+///
+/// # Errors
+/// As [`read_all`].
+pub async fn read_the_rest(
+    place: &Place,
+    group: &str,
+    offsets: BTreeMap<i32, i64>,
+    limit: Duration,
+) -> Result<Topic, JudgeError> {
+    let (place, group) = (place.clone(), group.to_owned());
+    blocking(move || read::read_the_rest(&place, &group, &offsets, limit)).await
+}
+
 /// Reads a topic to its present end and keeps count, size and an order-sensitive hash per partition, no records.
 ///
 /// # Errors

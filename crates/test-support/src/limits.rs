@@ -49,3 +49,29 @@ pub const NOTHING_MOVES: Duration = Duration::from_secs(60);
 pub fn topics(usual: usize) -> usize {
     crate::environment::topics().unwrap_or(usual)
 }
+
+/// How long tests of random kills go on, where `TRIBUTARY_TEST_MINUTES` asks for a long run; nothing for the short form. A
+/// long run also takes the pairs of versions that the short one leaves out.
+#[must_use]
+pub fn long_run() -> Option<Duration> {
+    crate::environment::minutes().map(|minutes| Duration::from_secs(60 * minutes))
+}
+
+/// How many links a test with many links makes: `TRIBUTARY_TEST_LINKS`, or `usual`.
+#[must_use]
+pub fn links(usual: usize) -> usize {
+    crate::environment::links().unwrap_or(usual)
+}
+
+/// For how many seconds a test goes on that has no end of its own: `TRIBUTARY_TEST_SECONDS`, or `usual`.
+#[must_use]
+pub fn seconds(usual: usize) -> usize {
+    crate::environment::seconds().unwrap_or(usual)
+}
+
+/// The program that is tested: `TRIBUTARY_TEST_PROGRAM`, from the workspace's root, for figures of a release build, or the
+/// one that was built with the tests.
+#[must_use]
+pub fn program(built: &std::path::Path) -> std::path::PathBuf {
+    crate::environment::tested_program().unwrap_or_else(|| built.to_owned())
+}

@@ -171,7 +171,17 @@ impl TokenEndpoint {
     }
 }
 
-fn acceptor(certificate: &Issued) -> std::io::Result<TlsAcceptor> {
+/// A text in base 64, as the header of a name and a password has it.
+#[must_use]
+pub fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// A server's side of TLS with this certificate, for peers that tests write themselves.
+///
+/// # Errors
+/// When the certificate cannot be used.
+pub fn acceptor(certificate: &Issued) -> std::io::Result<TlsAcceptor> {
     let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes());
     let chain = chain.map_err(std::io::Error::other)?;

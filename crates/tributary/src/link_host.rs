@@ -17,13 +17,13 @@ use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
-use replication::link::{Link, LinkError, LinkHandle};
+use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
-    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Pending, Probe, Started,
+    Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
 };
 use worker_group::plugin::{self, Role};
 use worker_group::view::SourceOffset;
@@ -60,13 +60,25 @@ struct Shared {
     variables: Option<Variables>,
     prepared: BTreeMap<String, Prepared>,
     /// Links that run, or ran last, by name.
-    running: watch::Sender<BTreeMap<String, LinkHandle>>,
+    running: watch::Sender<BTreeMap<String, Running>>,
     /// Files that hold positions; links that keep theirs in one share it.
     files: watch::Sender<Vec<(PathBuf, FileStore)>>,
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
     scope: Arc<Scope>,
+}
+
+/// A link, or a part of one, that runs, or ran last.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// The link's name.
+    pub(crate) link: String,
+    /// Whether it copies records; one part of a link in a group only looks after topics.
+    pub(crate) copies: bool,
+    pub(crate) handle: LinkHandle,
+    /// What its records take.
+    pub(crate) buffers: Buffers,
 }
 
 /// A link that ended the process.
@@ -105,8 +117,13 @@ impl LinkHost {
         let running = self.shared.running.borrow();
         let handles = running.iter();
         handles
-            .map(|(name, handle)| (name.clone(), handle.clone()))
+            .map(|(name, running)| (name.clone(), running.handle.clone()))
             .collect()
+    }
+
+    /// All links that have started.
+    pub(crate) fn running(&self) -> BTreeMap<String, Running> {
+        self.shared.running.borrow().clone()
     }
 
     /// Asks the worker's cluster for its id until it answers.
@@ -197,11 +214,15 @@ impl LinkHost {
         started: Started,
         stop: StopSignal,
     ) -> Result<(), LinkFailure> {
-        let LinkStart { name, config } = start;
+        let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
         let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
+            // The connector only says that there is one task.
+            Role::MirrorHeartbeat if part == Part::Connector => {
+                return idle(started, &stop, "heartbeats are written by the task").await;
+            }
             Role::MirrorHeartbeat => return self.heartbeats(&config, link, started, &stop).await,
             Role::MirrorSource | Role::Replicator | Role::Own => {}
         }
@@ -211,7 +232,10 @@ impl LinkHost {
         let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
-        let starting = Box::pin(Link::start(link, &worker, file, buffers, &scope));
+        let (key, part) = part_of(&name, &part);
+        let copies = !matches!(part, LinkPart::Topics);
+        let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
+        let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
             Some(Ok(started)) => started,
@@ -222,16 +246,15 @@ impl LinkHost {
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));
-        self.shared.running.send_modify(|running| {
-            running.insert(name.clone(), handle);
-        });
+        let running = Running {
+            link: name,
+            copies,
+            handle,
+            buffers,
+        };
+        let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
-        // At the end of the process its last figures are still wanted.
-        if !scope.stop_signal().is_requested() {
-            self.shared.running.send_modify(|running| {
-                running.remove(&name);
-            });
-        }
+        drop(shown);
         match ended {
             Ok(()) => Ok(()),
             Err(failure) => {
@@ -274,6 +297,47 @@ impl LinkHost {
     }
 }
 
+/// The part of a link, and the key that its handle is kept under.
+fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
+    match part {
+        Part::Whole => (name.to_owned(), LinkPart::Whole),
+        Part::Connector => (format!("{name} topics"), LinkPart::Topics),
+        Part::Task { number, partitions } => (
+            format!("{name}-{number}"),
+            LinkPart::partitions(*number, partitions),
+        ),
+    }
+}
+
+/// A link's handle, kept as long as its future is; also where that is cut off.
+struct Shown {
+    shared: Arc<Shared>,
+    key: String,
+}
+
+impl Shown {
+    fn new(shared: &Arc<Shared>, key: String, part: Running) -> Self {
+        shared.running.send_modify(|running| {
+            running.insert(key.clone(), part);
+        });
+        Self {
+            shared: Arc::clone(shared),
+            key,
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // At the end of the process its last figures are still wanted.
+        if !self.shared.scope.stop_signal().is_requested() {
+            self.shared.running.send_modify(|running| {
+                running.remove(&self.key);
+            });
+        }
+    }
+}
+
 fn shared_file(files: &mut Vec<(PathBuf, FileStore)>, path: &Path) -> Result<FileStore, String> {
     if let Some((_, store)) = files.iter().find(|(known, _)| known == path) {
         return Ok(store.clone());
@@ -291,7 +355,11 @@ struct Words(Vec<String>);
 
 impl Probe for Words {
     fn look(&self) -> LinkReport {
-        let mut report = LinkReport::default();
+        let mut report = LinkReport {
+            // One task, without partitions.
+            selected: Some(BTreeMap::new()),
+            ..LinkReport::default()
+        };
         report.replication.trouble.clone_from(&self.0);
         report
     }
@@ -321,7 +389,8 @@ fn class_of(error: &LinkError) -> &'static str {
         LinkError::Store(_)
         | LinkError::Group { .. }
         | LinkError::NoClusterId(_)
-        | LinkError::Origins(_) => CONNECT,
+        | LinkError::Origins(_)
+        | LinkError::Transactions(_) => CONNECT,
     }
 }
 
@@ -355,8 +424,12 @@ impl Host for LinkHost {
     }
 
     fn detail(&self, name: &str) -> Option<LinkDetail> {
-        let handle = self.shared.running.borrow().get(name).cloned();
-        handle.map(|handle| detail::of(&handle))
+        let parts: Vec<LinkHandle> = {
+            let running = self.shared.running.borrow();
+            let of_link = running.values().filter(|one| one.link == name);
+            of_link.map(|one| one.handle.clone()).collect()
+        };
+        detail::together(parts.iter().map(detail::of))
     }
 
     fn preview(
@@ -380,10 +453,8 @@ impl Host for LinkHost {
 
     fn refresh(&self, name: &str) -> bool {
         let running = self.shared.running.borrow();
-        let handle = running.get(name);
-        if let Some(handle) = handle {
-            handle.refresh();
-        }
-        handle.is_some()
+        let of_link = running.values().filter(|one| one.link == name);
+        // Each part takes it for itself; that of tasks has no topics to look at.
+        of_link.map(|one| one.handle.refresh()).count() > 0
     }
 }

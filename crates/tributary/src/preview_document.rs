@@ -37,6 +37,11 @@ pub(crate) async fn look(link: &LinkConfig, worker: &WorkerConfig) -> Result<Pre
     let rules = link::rules(link, worker);
     let mut preview = preview(&source, &destination, &rules).await?;
     look_at_offsets(link, &source, &destination, &mut preview).await;
+    let unmet = link.start.unmet(|topic| {
+        let mut rows = preview.rows.iter().filter(|row| row.selected);
+        rows.find(|row| row.source.as_str() == topic)?.partitions
+    });
+    preview.notices.extend(unmet);
     let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
     Ok(Previewed { preview, rights })
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use config::rest::RestConfig;
+use config::rest::{ClientAuth, ListenerTls, RestConfig};
 use lifecycle::{OnFailure, Scope};
-use rest_api::{Bound, RestOptions, Users};
+use rest_api::{Bound, MetricsSource, RestOptions, Users};
 use worker_group::Handle;
 
 use crate::output;
@@ -43,30 +43,51 @@ impl Rest {
         }
     }
 
-    /// `host:port` under which the worker is known.
+    /// `host:port` under which the worker is known: that of the first listener with the advertised scheme, http where
+    /// that is served and nothing is said.
     pub(crate) fn worker_id(&self) -> String {
-        let address = self.bound.addresses().first();
-        let configured = self.config.listeners.first();
-        let host = self
-            .config
+        let config = &self.config;
+        let own = self.bound.addresses().iter().filter(|one| !one.admin);
+        let own: Vec<_> = own.enumerate().collect();
+        let of = |https: bool| own.iter().find(|(_, address)| address.https == https);
+        let advertised = match config.advertised_https {
+            Some(https) => of(https),
+            None => of(false).or_else(|| of(true)),
+        };
+        let configured = advertised.and_then(|(index, _)| config.listeners.get(*index));
+        let socket = advertised.map(|(_, address)| address.socket);
+        let host = config
             .advertised_host
             .clone()
             .or_else(|| configured?.host.clone())
             .or_else(|| {
-                let ip = address?.ip();
+                let ip = socket?.ip();
                 (!ip.is_unspecified()).then(|| ip.to_string())
             })
             .unwrap_or_else(|| "localhost".to_owned());
-        let port = address.map_or(0, std::net::SocketAddr::port);
-        format!("{host}:{}", self.config.advertised_port.unwrap_or(port))
+        let port = socket.map_or(0, |socket| socket.port());
+        format!("{host}:{}", config.advertised_port.unwrap_or(port))
+    }
+
+    /// Whether other workers would have to speak TLS to this one.
+    pub(crate) fn is_reached_by_tls(&self) -> bool {
+        let mut own = self.bound.addresses().iter().filter(|one| !one.admin);
+        let is_plain = own.any(|one| !one.https);
+        self.config.advertised_https.unwrap_or(!is_plain)
     }
 
     /// Says where it listens, and whether that is a danger.
     pub(crate) fn announce(&self) {
         for address in self.bound.addresses() {
-            tracing::info!("listening at http://{address}");
+            let (scheme, socket) = (address.scheme(), address.socket);
+            let admin = if address.admin {
+                ", for administration"
+            } else {
+                ""
+            };
+            tracing::info!("listening at {scheme}://{socket}{admin}");
         }
-        if self.bound.is_open() && self.users.is_none() {
+        if self.bound.is_open() && self.users.is_none() && !self.asks_for_certificates() {
             tracing::warn!(
                 "anybody who reaches this machine can change links: set listeners to http://127.0.0.1:8083, or \
                  tributary.rest.auth.file to a file with users"
@@ -74,13 +95,27 @@ impl Rest {
         }
     }
 
+    /// Whether nobody gets in without a certificate.
+    fn asks_for_certificates(&self) -> bool {
+        let required = |tls: &Option<ListenerTls>| matches!(tls, Some(tls) if tls.client_auth == ClientAuth::Required);
+        self.bound.addresses().iter().all(|address| {
+            let tls = if address.admin {
+                &self.config.admin_tls
+            } else {
+                &self.config.tls
+            };
+            address.https && required(tls)
+        })
+    }
+
     /// Serves until the scope is asked to stop.
-    pub(crate) fn serve(self, handle: Handle, scope: &Scope) {
+    pub(crate) fn serve(self, handle: Handle, metrics: MetricsSource, scope: &Scope) {
         let options = RestOptions {
             handle,
             worker_id: self.worker_id(),
             users: self.users,
             config: self.config,
+            metrics,
         };
         let stop = scope.stop_signal();
         let serving = self.bound.serve(options, scope.child("rest"), stop);

@@ -21,6 +21,7 @@ use worker_group::{Engine, EngineOptions, Handle};
 
 use crate::cli::Exit;
 use crate::link_host::{Failed, LinkHost, Prepared};
+use crate::metrics::Metrics;
 use crate::overlap::Overlap;
 use crate::progress::{CaughtUp, Progress};
 use crate::rest::Rest;
@@ -71,7 +72,8 @@ pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
     let grace = grace.unwrap_or_default();
     let count = plan.links.len();
     let (fatal, mut failed) = mpsc::channel(1);
-    let Some(host) = Box::pin(start(plan, fatal, &scope)).await else {
+    let ends = options.until_caught_up.is_some();
+    let Some(host) = Box::pin(start(plan, fatal, ends, &scope)).await else {
         let report = scope.stop(grace + END).await;
         tracing::debug!(?report, "stopped during start");
         return Exit::NotStarted;
@@ -123,7 +125,12 @@ fn summarise(handles: &[(String, LinkHandle)], options: RunOptions) {
 }
 
 /// Starts the engine and hands it its links; problems are printed.
-async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> Option<LinkHost> {
+async fn start(
+    plan: Plan,
+    fatal: mpsc::Sender<Failed>,
+    ends: bool,
+    scope: &Arc<Scope>,
+) -> Option<LinkHost> {
     let Plan {
         mut worker,
         variables,
@@ -153,6 +160,7 @@ async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> O
         output::error(&problem);
         return None;
     }
+    let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
     let root = level.split(',').next().unwrap_or("info");
     let engine = EngineOptions {
         worker_id: rest
@@ -163,6 +171,8 @@ async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> O
         variables,
         loggers: Loggers::new(root, Box::new(telemetry::set_levels)),
         version: env!("CARGO_PKG_VERSION"),
+        // What stands when everything else is copied is the result of a run that ends.
+        retries_tasks: !ends,
     };
     let (engine, handle) = Engine::new(engine, scope);
     scope.spawn(
@@ -178,7 +188,14 @@ async fn start(plan: Plan, fatal: mpsc::Sender<Failed>, scope: &Arc<Scope>) -> O
             let _ = stop.unless_requested(finding).await;
         });
         rest.announce();
-        rest.serve(handle.clone(), scope);
+        let metrics = Metrics {
+            handle: handle.clone(),
+            host: host.clone(),
+            worker_id: rest.worker_id(),
+            partition_limit,
+            buffer_limit,
+        };
+        rest.serve(handle.clone(), metrics.source(), scope);
     }
     adopt(&handle, links).await?;
     Some(host)

@@ -15,6 +15,9 @@ pub type Shares = Vec<BTreeMap<String, Vec<i32>>>;
 /// How far above its share a task may be before something is taken from it.
 const TOLERATED: f64 = 1.25;
 
+/// More than any topic has: what others write is not trusted with memory.
+const MOST_PARTITIONS: i64 = 1_000_000;
+
 /// Deals `partitions`, each with its expected load, to at most `most` tasks. There is always one task, and never more
 /// than partitions.
 #[must_use]
@@ -143,6 +146,26 @@ pub fn ranges(share: &BTreeMap<String, Vec<i32>>) -> String {
     text
 }
 
+/// A share from its ranges; nothing where it is not written so.
+#[must_use]
+pub fn parse_ranges(text: &str) -> Option<BTreeMap<String, Vec<i32>>> {
+    let mut share = BTreeMap::new();
+    for part in text.split(';').filter(|part| !part.is_empty()) {
+        let (topic, ranges) = part.rsplit_once(':')?;
+        let mut numbers = Vec::new();
+        for range in ranges.split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (first, last): (i32, i32) = (first.parse().ok()?, last.parse().ok()?);
+            if first < 0 || last < first || i64::from(last) - i64::from(first) > MOST_PARTITIONS {
+                return None;
+            }
+            numbers.extend(first..=last);
+        }
+        share.insert(topic.to_owned(), numbers);
+    }
+    Some(share)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +219,12 @@ mod tests {
             ("p".to_owned(), vec![4]),
         ]);
         assert_eq!(ranges(&share), "orders:0-3,5,7-8;p:4");
+        assert_eq!(parse_ranges(&ranges(&share)), Some(share));
         assert_eq!(ranges(&BTreeMap::new()), "");
+        assert_eq!(parse_ranges(""), Some(BTreeMap::new()));
+        for wrong in ["t", "t:", "t:a", "t:3-1", "t:-1", "t:0-2000000000"] {
+            assert_eq!(parse_ranges(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

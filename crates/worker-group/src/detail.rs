@@ -104,6 +104,10 @@ pub struct PartitionDetail {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// What can be said to it while it stands.
+    pub answers: Vec<&'static str>,
+    /// The page that explains its state, unless all is well.
+    pub help: Option<String>,
 }
 
 /// How a preview is made.

@@ -9,10 +9,12 @@
 //! Requests are functions over [`Core`], run one after the other; none of them waits. What takes time (a link that
 //! starts or ends, positions that are written) is a task that reports an event.
 
+mod again;
 mod core;
 mod handle;
 mod link_state;
-mod reconcile;
+pub(crate) mod reconcile;
+mod running;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use crate::host::Host;
 use crate::loggers::Loggers;
 
 use self::core::{Core, Event};
+pub(crate) use handle::LIMIT;
 pub use handle::{Handle, Health, WriteOutcome, is_link};
 
 /// Requests that may wait for the engine. Each caller has at most one.
@@ -52,6 +55,8 @@ pub struct EngineOptions {
     pub loggers: Loggers,
     /// The version of the program.
     pub version: &'static str,
+    /// Whether failed tasks are begun again by themselves, where the configuration does not say otherwise.
+    pub retries_tasks: bool,
 }
 
 impl fmt::Debug for EngineOptions {
@@ -62,20 +67,45 @@ impl fmt::Debug for EngineOptions {
     }
 }
 
+/// Why a task that runs has failed all the same; nothing where no partition stands.
+pub(crate) fn standing_trace(standing: &[crate::host::Standing]) -> Option<String> {
+    let all: Vec<_> = standing.iter().collect();
+    (!all.is_empty()).then(|| link_state::trace_of(&all))
+}
+
 /// A request, with where its answer goes.
 type Command = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// What the engine is doing; said where a request runs into its time limit.
 #[derive(Clone, Debug)]
-struct Stage {
+pub(crate) struct Stage {
     text: String,
     began: SystemTime,
     ended: Option<SystemTime>,
 }
 
 impl Stage {
+    /// Something that is being done since now.
+    pub(crate) fn begun(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            began: SystemTime::now(),
+            ended: None,
+        }
+    }
+
+    /// Something that was done at once.
+    pub(crate) fn done(text: String) -> Self {
+        let now = SystemTime::now();
+        Self {
+            text,
+            began: now,
+            ended: Some(now),
+        }
+    }
+
     /// The sentence that Connect says about it.
-    fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let Self { text, began, ended } = self;
         let began = instant(*began);
         match ended {

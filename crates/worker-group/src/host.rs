@@ -23,6 +23,25 @@ pub struct LinkStart {
     pub name: String,
     /// Its configuration.
     pub config: Config,
+    /// How much of it.
+    pub part: Part,
+}
+
+/// How much of a link a worker runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What is there once: topics, partitions and settings of the copies, and what tasks are dealt from. No records.
+    Connector,
+    /// The records of one task's partitions, and nothing else.
+    Task {
+        /// Its number.
+        number: u32,
+        /// Its partitions, by source topic.
+        partitions: BTreeMap<String, Vec<i32>>,
+    },
 }
 
 /// Why a link ended by itself.
@@ -75,6 +94,8 @@ pub struct LinkReport {
     pub topics: BTreeMap<String, TopicLoad>,
     /// Partitions that stand.
     pub standing: Vec<Standing>,
+    /// All source topics that are to be copied, with the number of their partitions; nothing until that is known.
+    pub selected: Option<BTreeMap<String, i32>>,
     /// Destination topics with the number of records written to each since the link started.
     pub written: BTreeMap<String, u64>,
 }
@@ -88,10 +109,47 @@ pub struct TopicLoad {
     pub bytes: u64,
 }
 
+/// One partition that is to go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resume {
+    /// Source topic.
+    pub topic: String,
+    /// Source partition.
+    pub partition: i32,
+    /// What is said to what it stands for: `resume`, `skip-record`, `continue`, `append` or `recopy`.
+    pub action: String,
+    /// The offset at which it is believed to stand.
+    pub expected_offset: Option<i64>,
+}
+
+/// Why a partition was not resumed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotResumed {
+    /// There is no such partition.
+    Unknown(String),
+    /// It is in another state than was believed.
+    Conflict(String),
+    /// There is no such action.
+    Invalid(String),
+}
+
 /// Looks at a running link. Cheap, never waits.
 pub trait Probe: Send + Sync {
     /// How it fares now.
     fn look(&self) -> LinkReport;
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
+        let text = format!("{}-{} is not copied", resume.topic, resume.partition);
+        Box::pin(std::future::ready(Err(NotResumed::Unknown(text))))
+    }
+
+    /// Looks at the topics at once, and begins these partitions of source topics again, those that stand too, while all
+    /// others go on. It is done when the future ends.
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        drop(partitions);
+        Box::pin(async {})
+    }
 }
 
 /// Given to a link that is being started, to say that it has.

@@ -14,25 +14,31 @@
 //!
 //! Deliberately absent: HTTP (`rest-api`), and how a link is run (the program joins this crate and `replication`).
 
+pub mod assignor;
 pub mod config_record;
 pub mod config_state;
 pub mod deal;
 pub mod detail;
 pub mod engine;
+pub mod herder;
 pub mod host;
 pub mod loggers;
+mod membership;
 pub mod offset_change;
 pub mod plugin;
 pub mod refusal;
 pub mod restart;
+pub mod signing;
 pub mod state;
 pub mod status_record;
+pub mod stores;
 pub mod validate;
 pub mod view;
 
 use std::collections::BTreeMap;
 
 pub use engine::{Engine, EngineOptions, Handle};
+pub use herder::{Herder, HerderOptions, Submission, Submit};
 pub use refusal::{Kind, Refusal};
 
 /// A configuration as it is kept: keys and values as given.

@@ -91,12 +91,8 @@ impl Loggers {
     /// # Errors
     /// There is no such level.
     pub fn set(&mut self, name: &str, level: &str) -> Result<Vec<String>, Refusal> {
+        check(level)?;
         let level = level.to_ascii_uppercase();
-        if !LEVELS.iter().any(|(known, _)| *known == level) {
-            // 404 is what Connect answers.
-            let message = format!("invalid log level '{}'.", level.to_ascii_lowercase());
-            return Err(Refusal::new(Kind::NotFound, message));
-        }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| {
@@ -143,6 +139,22 @@ impl Loggers {
         }
         text
     }
+}
+
+/// Whether there is such a level.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn check(level: &str) -> Result<(), Refusal> {
+    if LEVELS
+        .iter()
+        .any(|(known, _)| known.eq_ignore_ascii_case(level))
+    {
+        return Ok(());
+    }
+    // 404 is what Connect answers.
+    let message = format!("invalid log level '{}'.", level.to_ascii_lowercase());
+    Err(Refusal::new(Kind::NotFound, message))
 }
 
 /// Whether `name` is `above` or stands below it.

@@ -105,6 +105,16 @@ pub fn find(name: &str) -> Option<&'static Plugin> {
     ALL.iter().find(|plugin| plugin.is_called(name))
 }
 
+/// The type that Connect shows of a connector with this configuration.
+#[must_use]
+pub(crate) fn kind(config: &crate::Config) -> &'static str {
+    let class = config.get("connector.class").map_or("", String::as_str);
+    match find(class.trim()) {
+        Some(_) => "source",
+        None => "unknown",
+    }
+}
+
 /// Whether a name is that of a plugin that is no connector.
 #[must_use]
 pub fn is_converter(name: &str) -> bool {

@@ -19,6 +19,8 @@ pub enum Kind {
     Unavailable,
     /// A fault on this side.
     Internal,
+    /// Another worker has to do it; the message is its URL.
+    Elsewhere,
 }
 
 /// A request that was not done.
@@ -119,6 +121,48 @@ impl Refusal {
              above list of errors at the endpoint `/connector-plugins/{{connectorType}}/config/validate`",
             errors.len()
         ))
+    }
+
+    /// Another worker has to do it.
+    #[must_use]
+    pub fn elsewhere(url: &str) -> Self {
+        Self::new(Kind::Elsewhere, url)
+    }
+
+    /// Nobody is known who could do it.
+    #[must_use]
+    pub fn no_leader() -> Self {
+        Self::new(
+            Kind::Conflict,
+            "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.",
+        )
+    }
+
+    /// It cannot be done while something else is going on.
+    #[must_use]
+    pub fn conflicting() -> Self {
+        Self::new(
+            Kind::Conflict,
+            "Cannot complete request because of a conflicting operation (e.g. worker rebalance)",
+        )
+    }
+
+    /// What is known may not be the newest.
+    #[must_use]
+    pub fn stale() -> Self {
+        Self::new(
+            Kind::Conflict,
+            "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config \
+             change)",
+        )
+    }
+
+    /// The config topic could not be written.
+    #[must_use]
+    pub fn not_written() -> Self {
+        Self::internal(
+            "Failed to write to config topic; this may be due to a transient error and the request can be safely retried",
+        )
     }
 
     /// The worker is going away.

@@ -242,7 +242,7 @@ fn problems(
     variables: Option<&Variables>,
 ) -> BTreeMap<String, Vec<String>> {
     let mut errors: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (key, error) in framework_problems(config) {
+    for (key, error) in framework_problems(config, worker) {
         errors.entry(key.to_owned()).or_default().push(error);
     }
     let name = config.get("name").map_or("", String::as_str);
@@ -259,7 +259,7 @@ fn problems(
 }
 
 /// What Connect itself checks, in its words.
-fn framework_problems(config: &Config) -> Vec<(&'static str, String)> {
+fn framework_problems(config: &Config, worker: &WorkerConfig) -> Vec<(&'static str, String)> {
     let mut errors = Vec::new();
     let mut invalid = |key: &'static str, value: &str, why: &str| {
         errors.push((
@@ -294,10 +294,8 @@ fn framework_problems(config: &Config) -> Vec<(&'static str, String)> {
             invalid(key, &shown, "Duplicate alias provided.");
         }
     }
-    if config
-        .get("exactly.once.support")
-        .is_some_and(|value| value == "required")
-    {
+    let required = config.get("exactly.once.support");
+    if !worker.exactly_once && required.is_some_and(|value| value == "required") {
         let text = "This worker does not have exactly-once source support enabled.";
         errors.push(("exactly.once.support", text.to_owned()));
     }
@@ -432,6 +430,23 @@ fn group(group: Group) -> &'static str {
         Group::Rest => "REST",
         Group::Compatibility => "Compatibility",
     }
+}
+
+/// A configuration as Java prints a map.
+pub(crate) fn java_map(config: &GivenConfig) -> String {
+    let entries: Vec<String> = config
+        .iter()
+        .map(|(key, value)| {
+            let secret = holds_secret(key);
+            let value = match value.as_deref() {
+                Some(_) if secret => "[hidden]",
+                Some(value) => value,
+                None => "null",
+            };
+            format!("{key}={value}")
+        })
+        .collect();
+    format!("{{{}}}", entries.join(", "))
 }
 
 #[cfg(test)]

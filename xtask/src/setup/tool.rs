@@ -11,8 +11,12 @@ pub(crate) enum Tool {
     Java,
     /// Resolves Kafka's jars by their coordinates.
     Maven,
-    /// Fetches the demo's public data.
+    /// Fetches the demo's public data, and clients of the REST API.
     Npm,
+    /// Runs clients of the REST API, in an environment of their own.
+    Python,
+    /// Asks the REST API, with and without TLS.
+    Curl,
     /// Builds librdkafka, the judge.
     Make,
     CCompiler,
@@ -22,6 +26,8 @@ pub(crate) enum Tool {
     KerberosCenter,
     KerberosAdministration,
     KerberosTools,
+    /// Prometheus' tool: reads what is measured, and tests the alert rules.
+    Promtool,
 }
 
 /// What asking a tool for its version gave.
@@ -40,12 +46,15 @@ impl Tool {
             Self::Java => 17,
             Self::Maven => 3,
             Self::Npm => 7,
+            Self::Python => 3,
             Self::Make
             | Self::CCompiler
             | Self::CppCompiler
             | Self::KerberosCenter
             | Self::KerberosAdministration
-            | Self::KerberosTools => 0,
+            | Self::KerberosTools
+            | Self::Curl
+            | Self::Promtool => 0,
         }
     }
 
@@ -58,9 +67,13 @@ impl Tool {
             Self::Java => (java(), "-version"),
             Self::Maven => ("mvn".into(), "--version"),
             Self::Npm => ("npm".into(), "--version"),
+            // Debian's Python comes without what makes an environment.
+            Self::Python => return python(),
+            Self::Curl => ("curl".into(), "--version"),
             Self::Make => ("make".into(), "--version"),
             Self::CCompiler => ("cc".into(), "--version"),
             Self::CppCompiler => ("c++".into(), "--version"),
+            Self::Promtool => ("promtool".into(), "--version"),
             Self::KerberosCenter | Self::KerberosAdministration | Self::KerberosTools => {
                 return Found::Nothing;
             }
@@ -110,6 +123,22 @@ impl Tool {
     }
 }
 
+/// Python, if it can make an environment with an installer in it.
+fn python() -> Found {
+    let asked = Command::new("python3")
+        .args([
+            "-c",
+            "import venv, ensurepip, platform; print(platform.python_version())",
+        ])
+        .output();
+    match asked {
+        Ok(output) if output.status.success() => {
+            Found::Printed(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(_) | Err(_) => Found::Nothing,
+    }
+}
+
 /// Looks where the tests look.
 fn look_for(program: &str) -> Found {
     let places = test_support::kdc::PLACES.iter();
@@ -140,12 +169,15 @@ impl fmt::Display for Tool {
             Self::Java => "JDK",
             Self::Maven => "Maven",
             Self::Npm => "npm (Node.js)",
+            Self::Python => "Python (python3, with venv)",
+            Self::Curl => "curl",
             Self::Make => "make",
             Self::CCompiler => "C compiler (cc)",
             Self::CppCompiler => "C++ compiler (c++)",
             Self::KerberosCenter => "Kerberos key distribution center (krb5kdc)",
             Self::KerberosAdministration => "Kerberos administration (kadmin.local)",
             Self::KerberosTools => "Kerberos tools (kinit)",
+            Self::Promtool => "Prometheus (promtool)",
         })
     }
 }

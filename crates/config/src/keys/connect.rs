@@ -221,15 +221,15 @@ pub(super) const KEYS: &[ConfigKey] = &[
         OneOf(&["requested", "required"]),
         Some("requested"),
         Implemented,
-        "required is refused where it cannot be guaranteed",
+        "required: records and positions are written in transactions, and older writers are fenced; offsets are mapped then",
     ),
     key(
         Link,
         "transaction.boundary",
         OneOf(&["poll", "interval"]),
         Some("poll"),
-        NotYet("no transactions are used"),
-        "when transactions are committed",
+        Implemented,
+        "when transactions are committed: poll is after 100 ms",
     )
     .low(),
     key(
@@ -237,8 +237,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "transaction.boundary.interval.ms",
         Number(1, LONG),
         None,
-        NotYet("no transactions are used"),
-        "interval of such commits",
+        Implemented,
+        "interval of commits; unset it is offset.flush.interval.ms; at most a third of transaction.timeout.ms is used",
     )
     .low(),
     key(

@@ -56,8 +56,8 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         "compression.gzip.level",
         Number(-1, 9),
         None,
-        NotYet("batches pass as they are"),
-        "level of that",
+        Implemented,
+        "level of gzip in batches that are encoded anew; without it the destination topic's",
     )
     .low(),
     key(
@@ -65,8 +65,8 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         "compression.lz4.level",
         Number(1, 17),
         None,
-        NotYet("batches pass as they are"),
-        "level of that",
+        Implemented,
+        "level of lz4 in batches that are encoded anew; without it the destination topic's; all are its fast one",
     )
     .low(),
     key(
@@ -74,8 +74,8 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         "compression.zstd.level",
         Number(-131_072, 22),
         None,
-        NotYet("batches pass as they are"),
-        "level of that",
+        Implemented,
+        "level of zstd in batches that are encoded anew; without it the destination topic's",
     )
     .low(),
     key(
@@ -101,8 +101,8 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         "transaction.timeout.ms",
         Number(1, INT),
         Some("60000"),
-        NotYet("no transactions are used"),
-        "limit of a transaction",
+        Implemented,
+        "with exactly.once.support=required: a transaction that is open for so long is taken back",
     )
     .low(),
     key(

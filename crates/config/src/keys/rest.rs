@@ -5,8 +5,6 @@ use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
 use crate::key::Treatment::{Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 
-const NO_TLS: &str = "the HTTP listener does not speak TLS yet";
-const NO_REST: &str = "workers do not call each other yet";
 const NO_UI: &str = "the control center keeps no history and shows no records yet";
 
 /// Keys of the HTTP listener.
@@ -24,8 +22,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "listeners.https.*",
         Text,
         None,
-        NotYet(NO_TLS),
-        "TLS of the listener",
+        Implemented,
+        "TLS of the listeners: ssl.* behind it; one of them replaces all of the worker's own ssl.*",
     )
     .low(),
     key(
@@ -49,10 +47,10 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key(
         Rest,
         "rest.advertised.listener",
-        Text,
+        OneOf(&["http", "https"]),
         None,
-        NotYet(NO_REST),
-        "address that other workers see",
+        Implemented,
+        "scheme of the address by which others know this worker; unset: http where that is served",
     )
     .low(),
     key(
@@ -60,8 +58,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.host.name",
         Text,
         None,
-        NotYet("listeners says where to listen"),
-        "removed in Kafka 3.0; listeners",
+        Implemented,
+        "removed in Kafka 3.0; holds where listeners is not given",
     )
     .low(),
     key(
@@ -69,8 +67,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rest.port",
         Number(0, 65535),
         None,
-        NotYet("listeners says where to listen"),
-        "removed in Kafka 3.0; listeners",
+        Implemented,
+        "removed in Kafka 3.0; holds where listeners is not given",
     )
     .low(),
     key(
@@ -87,8 +85,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "admin.listeners.https.*",
         Text,
         None,
-        NotYet(NO_TLS),
-        "TLS of that",
+        Implemented,
+        "TLS of those, in the same way",
     )
     .low(),
     key(
@@ -96,8 +94,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "ssl.client.auth",
         OneOf(&["none", "requested", "required"]),
         Some("none"),
-        NotYet(NO_TLS),
-        "client certificates",
+        Implemented,
+        "certificates of those who connect: not asked for, believed where they are trusted, or required",
     )
     .low(),
     key(

@@ -2,11 +2,9 @@
 
 use crate::key::Group::Security;
 use crate::key::Kind::{Boolean, Class, ClassOf, Fraction, List, Number, OneOf, Password, Text};
-use crate::key::Treatment::{Ignored, Implemented, NotYet, Rejected};
+use crate::key::Treatment::{Ignored, Implemented, Rejected};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
-
-const NO_AWS_TOKENS: &str = "tokens are not obtained from AWS yet";
 
 const MECHANISMS: &[&str] = &[
     "PLAIN",
@@ -471,17 +469,17 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.audience",
         Text,
         None,
-        NotYet(NO_AWS_TOKENS),
-        "token of AWS",
+        Implemented,
+        "whom a token of AWS is for; set, tokens come from AWS",
     )
     .low(),
     key(
         Security,
         "sasl.oauthbearer.aws.iam.webidentitytoken.duration.seconds",
-        Number(0, INT),
+        Number(60, 3_600),
         Some("300"),
-        NotYet(NO_AWS_TOKENS),
-        "token of AWS",
+        Implemented,
+        "its life, within what AWS allows",
     )
     .low(),
     key(
@@ -489,17 +487,17 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.region",
         Text,
         None,
-        NotYet(NO_AWS_TOKENS),
-        "token of AWS",
+        Implemented,
+        "whose token service; unset: that of AWS_REGION",
     )
     .low(),
     key(
         Security,
         "sasl.oauthbearer.aws.iam.webidentitytoken.signing.algorithm",
-        Text,
-        None,
-        NotYet(NO_AWS_TOKENS),
-        "token of AWS",
+        OneOf(&["ES384", "RS256"]),
+        Some("ES384"),
+        Implemented,
+        "how AWS signs it",
     )
     .low(),
     key(
@@ -507,8 +505,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "sasl.oauthbearer.aws.iam.webidentitytoken.tags",
         Text,
         None,
-        NotYet(NO_AWS_TOKENS),
-        "token of AWS",
+        Implemented,
+        "claims that AWS adds: name=value,name=value",
     )
     .low(),
 ];

@@ -94,7 +94,7 @@ fn last_two_words(name: &str) -> Option<&str> {
 }
 
 /// How many characters have to be inserted, removed or replaced.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (line, a) in one.chars().enumerate() {

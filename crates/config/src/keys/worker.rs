@@ -6,7 +6,6 @@ use crate::key::Treatment::{Ignored, Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG, SHORT};
 
-const NO_GROUP: &str = "workers do not form groups yet; each runs the links it is given";
 /// What is said about converters of a worker that would change bytes, if a link used them.
 pub(crate) const CONVERTER_NOTICE: &str = "bytes pass through, whatever the worker's converter is";
 
@@ -26,7 +25,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "group.id",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "workers of one id share their links",
     )
     .high(),
@@ -78,7 +77,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.topic",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "topic that holds configurations",
     ),
     key(
@@ -86,7 +85,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.replication.factor",
         Number(-1, SHORT),
         Some("3"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its replicas",
     )
     .low(),
@@ -95,7 +94,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "config.storage.*",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "further settings of that topic",
     ),
     key(
@@ -103,7 +102,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.topic",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "topic that holds status",
     ),
     key(
@@ -111,7 +110,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.replication.factor",
         Number(-1, SHORT),
         Some("3"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its replicas",
     )
     .low(),
@@ -120,7 +119,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.partitions",
         Number(-1, INT),
         Some("5"),
-        NotYet(NO_GROUP),
+        Implemented,
         "its partitions",
     )
     .low(),
@@ -129,7 +128,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "status.storage.*",
         Text,
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "further settings of that topic",
     ),
     key(
@@ -170,8 +169,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "exactly.once.source.support",
         OneOf(&["disabled", "preparing", "enabled"]),
         Some("disabled"),
-        NotYet("no transactions are used"),
-        "Connect's exactly-once mode",
+        Implemented,
+        "enabled: links may ask for transactions (exactly.once.support=required)",
     )
     .low(),
     key(
@@ -179,7 +178,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "connect.protocol",
         OneOf(&["eager", "compatible", "sessioned"]),
         Some("sessioned"),
-        NotYet(NO_GROUP),
+        Implemented,
         "protocol of the group",
     )
     .low(),
@@ -188,7 +187,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "session.timeout.ms",
         Number(1, INT),
         Some("10000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "session of the group",
     )
     .low(),
@@ -197,7 +196,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "heartbeat.interval.ms",
         Number(1, INT),
         Some("3000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "heartbeat of the group",
     )
     .low(),
@@ -206,7 +205,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "rebalance.timeout.ms",
         Number(1, INT),
         Some("60000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "rebalance of the group",
     )
     .low(),
@@ -215,7 +214,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "scheduled.rebalance.max.delay.ms",
         Number(0, INT),
         Some("300000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "wait for a departed worker",
     )
     .low(),
@@ -224,7 +223,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.sync.timeout.ms",
         Number(0, INT),
         Some("3000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "time to catch up",
     )
     .low(),
@@ -233,7 +232,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.unsync.backoff.ms",
         Number(0, INT),
         Some("300000"),
-        NotYet(NO_GROUP),
+        NotYet("a worker that is behind stays in the group and keeps reading"),
         "pause after that failed",
     )
     .low(),
@@ -242,7 +241,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.generation.algorithm",
         OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -251,7 +250,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.signature.algorithm",
         OneOf(&["HmacSHA256", "HmacSHA384", "HmacSHA512"]),
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -260,7 +259,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.verification.algorithms",
         List,
         Some("HmacSHA256"),
-        NotYet(NO_GROUP),
+        Implemented,
         "signing of requests between workers",
     )
     .low(),
@@ -269,7 +268,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.size",
         Number(1, INT),
         None,
-        NotYet(NO_GROUP),
+        Implemented,
         "bits of the key",
     )
     .low(),
@@ -278,7 +277,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "inter.worker.key.ttl.ms",
         Number(0, INT),
         Some("3600000"),
-        NotYet(NO_GROUP),
+        Implemented,
         "life of the key",
     )
     .low(),
@@ -499,10 +498,19 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
+        "tributary.metrics.partition.limit",
+        Number(0, INT),
+        Some("5000"),
+        Implemented,
+        "with more partitions in a worker, metrics of single ones are left out",
+    )
+    .low(),
+    key(
+        Worker,
         "tributary.metrics.*",
         Text,
         None,
-        NotYet("metrics are not exported"),
+        NotYet("no other set of names, and no other listener"),
         "metrics",
     )
     .low(),

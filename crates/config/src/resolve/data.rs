@@ -4,8 +4,8 @@ use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::keys::Scope;
 use crate::link::{
-    FetchSettings, HealthSettings, OffsetSettings, Offsets, OnForeignWrites, OnRefused,
-    ProduceSettings, StartGroup,
+    CompressionLevels, FetchSettings, HealthSettings, OffsetSettings, Offsets, OnForeignWrites,
+    OnRefused, ProduceSettings, StartGroup,
 };
 use crate::provenance::Provenance;
 use crate::rename::{MAX_TOPIC_NAME, check_name};
@@ -14,7 +14,7 @@ use crate::resolve::reader::Reader;
 /// With more requests under way an idempotent producer does not keep order.
 const MOST_IN_FLIGHT: usize = 5;
 
-fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
+pub(super) fn behind(prefixes: &[&str], name: &str) -> Vec<String> {
     prefixes
         .iter()
         .map(|prefix| format!("{prefix}{name}"))
@@ -161,5 +161,25 @@ pub(super) fn produce(
         max_in_flight,
         request_timeout: destination
             .map_or(defaults.request_timeout, |client| client.request_timeout),
+        levels: levels(reader, prefixes),
+    }
+}
+
+fn levels(reader: &mut Reader<'_>, prefixes: &[&str]) -> CompressionLevels {
+    let mut level = |codec: &str| {
+        let key = format!("compression.{codec}.level");
+        let entry = reader.first(&behind(prefixes, &key))?;
+        let level = reader.number(&entry.key);
+        if codec == "gzip" && level == Some(0) {
+            let remedy = "choose a number from 1 to 9, or -1 for the default".to_owned();
+            reader.refuse(entry, "gzip has no level 0 in Kafka", Some(remedy));
+            return None;
+        }
+        level
+    };
+    CompressionLevels {
+        gzip: level("gzip"),
+        lz4: level("lz4"),
+        zstd: level("zstd"),
     }
 }

@@ -8,7 +8,7 @@ use crate::raw::{RawConfig, RawEntry};
 use crate::resolve::client::client;
 use crate::resolve::reader::Reader;
 use crate::resolve::start::start;
-use crate::resolve::{data, topics};
+use crate::resolve::{data, topics, transactions};
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
 
@@ -113,7 +113,7 @@ pub(super) fn link(
     connector_class(reader);
     switched_off(reader);
     converters(reader);
-    guarantees(reader);
+    partitions_of_their_own(reader);
     let source = source(reader, prefixes.source);
     let destination = destination(reader, prefixes.destination, worker);
     let topics = topics::topics(reader, selection);
@@ -129,7 +129,8 @@ pub(super) fn link(
     let provenance = data::provenance(reader);
     let quarantine_topic = data::quarantine_topic(reader, name.as_deref());
     let start_group = data::start_group(reader, name.as_deref());
-    Some(LinkConfig {
+    let transactions = transactions::transactions(reader, prefixes.produce, worker);
+    let mut link = LinkConfig {
         name: name?,
         source: source?,
         destination: destination?,
@@ -161,7 +162,10 @@ pub(super) fn link(
         accept_lost_origins: reader.text("tributary.on.origins.lost") == Some("continue"),
         offsets: data::offsets(reader),
         health: data::health(reader),
-    })
+        transactions,
+    };
+    transactions::check(reader, &mut link);
+    Some(link)
 }
 
 fn name(reader: &mut Reader<'_>) -> Option<String> {
@@ -230,17 +234,8 @@ fn converters(reader: &mut Reader<'_>) {
     }
 }
 
-/// Values that promise something this build cannot keep.
-fn guarantees(reader: &mut Reader<'_>) {
-    if reader.text("exactly.once.support") == Some("required")
-        && let Some(entry) = reader.entry("exactly.once.support")
-    {
-        reader.refuse(
-            entry,
-            "exactly-once delivery cannot be guaranteed yet",
-            Some("with requested, records are copied at least once, and duplicates are only possible after a crash".to_owned()),
-        );
-    }
+/// Where records do not keep their partitions.
+fn partitions_of_their_own(reader: &mut Reader<'_>) {
     if reader.boolean("topic.preserve.partitions") == Some(false) {
         let mut keys = prefixes(reader.scope).produce.iter();
         let class = keys.find_map(|prefix| reader.entry(&format!("{prefix}partitioner.class")));
@@ -256,6 +251,15 @@ fn guarantees(reader: &mut Reader<'_>) {
             "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
              offsets of consumer groups have no exact counterpart there",
         );
+        if let Some(entry) = reader.entry("tributary.offsets")
+            && entry.value.trim() == "preserve"
+        {
+            reader.refuse(
+                entry,
+                "where records are spread over other partitions (topic.preserve.partitions=false) none keeps its offset",
+                Some("leave one of both out".to_owned()),
+            );
+        }
     }
 }
 

@@ -75,6 +75,17 @@ impl<'a> Reader<'a> {
             .unwrap_or_default()
     }
 
+    /// Keys below a prefix, without it, with their values.
+    pub(super) fn below(&self, prefix: &str) -> Vec<(String, String)> {
+        let entries = self.raw.entries().iter();
+        entries
+            .filter_map(|entry| {
+                let key = entry.key.strip_prefix(prefix)?;
+                Some((key.to_owned(), entry.value.trim().to_owned()))
+            })
+            .collect()
+    }
+
     /// The first of these keys that is set.
     pub(super) fn first(&self, keys: &[String]) -> Option<&'a RawEntry> {
         keys.iter().find_map(|key| self.entry(key))

@@ -2,7 +2,8 @@
 
 use crate::raw::RawEntry;
 use crate::resolve::reader::Reader;
-use crate::rest::{AdminListeners, HeaderRule, HeaderValue, Listener, RestConfig};
+use crate::resolve::security::of_listeners;
+use crate::rest::{AdminListeners, HeaderRule, HeaderValue, Listener, ListenerTls, RestConfig};
 
 /// Connect's extension for Basic authentication.
 pub(super) const BASIC_EXTENSION: &str =
@@ -21,9 +22,21 @@ pub(super) fn rest(reader: &mut Reader<'_>) -> RestConfig {
         let wrong = "requests are to be authenticated, and it is not said who may ask";
         reader.refuse(entry, wrong, Some(remedy.to_owned()));
     }
+    let mut main = listeners(reader, "listeners");
+    if main.is_empty() {
+        main.extend(former(reader));
+    }
+    let admin = admin(reader);
+    let own = match &admin {
+        AdminListeners::Own(own) => own.as_slice(),
+        AdminListeners::Shared | AdminListeners::Off => &[],
+    };
     RestConfig {
-        listeners: listeners(reader, "listeners"),
-        admin: admin(reader),
+        tls: tls(reader, &main, "listeners.https."),
+        admin_tls: tls(reader, own, "admin.listeners.https."),
+        advertised_https: advertised(reader, &main),
+        listeners: main,
+        admin,
         advertised_host: reader.text("rest.advertised.host.name").map(str::to_owned),
         advertised_port: reader.number("rest.advertised.port"),
         allow_origin: reader
@@ -47,6 +60,40 @@ fn admin(reader: &mut Reader<'_>) -> AdminListeners {
     }
 }
 
+/// Where Connect listened before there were `listeners`.
+fn former(reader: &mut Reader<'_>) -> Option<Listener> {
+    let host = reader.text("rest.host.name").map(str::to_owned);
+    let port = reader.number("rest.port");
+    (host.is_some() || port.is_some()).then(|| Listener {
+        https: false,
+        host,
+        port: port.unwrap_or(PORT),
+    })
+}
+
+fn tls(reader: &mut Reader<'_>, listeners: &[Listener], prefix: &str) -> Option<ListenerTls> {
+    let secure = listeners.iter().any(|listener| listener.https);
+    secure.then(|| of_listeners(reader, prefix)).flatten()
+}
+
+fn advertised(reader: &mut Reader<'_>, listeners: &[Listener]) -> Option<bool> {
+    let entry = reader.entry("rest.advertised.listener")?;
+    let https = entry.value.trim().eq_ignore_ascii_case("https");
+    let served = |listener: &Listener| listener.https == https;
+    // Without listeners there is one of http.
+    if listeners.iter().any(served) || (listeners.is_empty() && !https) {
+        return Some(https);
+    }
+    let wrong = "others would be told an address where nobody listens";
+    refuse(
+        reader,
+        entry,
+        wrong,
+        "name a scheme that listeners has, or leave it out",
+    );
+    None
+}
+
 fn listeners(reader: &mut Reader<'_>, key: &str) -> Vec<Listener> {
     let Some(entry) = reader.entry(key) else {
         return Vec::new();
@@ -54,18 +101,12 @@ fn listeners(reader: &mut Reader<'_>, key: &str) -> Vec<Listener> {
     let mut all = Vec::new();
     for text in entry.value.split(',').map(str::trim) {
         match listener(text) {
-            Some(found) if found.https => refuse(
-                reader,
-                entry,
-                &format!("{text}: TLS is not served yet"),
-                "write http://, on an address that only a proxy with TLS reaches",
-            ),
             Some(found) => all.push(found),
             None => refuse(
                 reader,
                 entry,
                 &format!("{text} is no address to listen at"),
-                "write http://HOST:PORT; without a host it is every address of the machine",
+                "write http://HOST:PORT or https://HOST:PORT; without a host it is every address of the machine",
             ),
         }
     }

@@ -12,6 +12,7 @@ use crate::keys::{is_security, security_row};
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::RawEntry;
 use crate::resolve::reader::Reader;
+use crate::rest::{ClientAuth, ListenerTls};
 use crate::secret::Secret;
 use crate::security::{
     CIPHER_SUITES, Given, Identity, Security, StoreFile, TlsSettings, Trust, is_tls13_suite,
@@ -22,6 +23,9 @@ mod aws;
 mod kerberos;
 mod oauth;
 mod sasl;
+
+/// How a notice begins about keys of TLS that do nothing.
+const PLAIN_TEXT: &str = "connections are made in plain text, because";
 
 /// Puts the security of a client together from the keys behind `prefixes`, the strongest first. Settings of `base`
 /// hold where no key is given, but only for the same brokers: credentials are not shown to others.
@@ -81,14 +85,66 @@ pub(crate) fn security_now(given: &Given) -> Result<Security, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
     let security = builder.security();
-    match (security, builder.problems.as_mut_slice()) {
-        (Some(security), []) => Ok(security),
-        (_, problems) => {
-            super::conceal_entries(entries.values(), problems, &mut []);
-            let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Err(texts.join("; "))
-        }
+    match security {
+        Some(security) if builder.problems.is_empty() => Ok(security),
+        _ => Err(builder.in_words(&entries)),
     }
+}
+
+/// TLS of listeners, from the keys behind `prefix`. As in Connect one of them replaces all of the worker's own.
+pub(super) fn of_listeners(reader: &mut Reader<'_>, prefix: &str) -> Option<ListenerTls> {
+    let all = reader.raw.entries().iter();
+    let own: BTreeMap<String, RawEntry> = all
+        .filter_map(|entry| {
+            Some((
+                entry.key.strip_prefix(prefix)?.to_owned(),
+                entry.as_written(),
+            ))
+        })
+        .collect();
+    let worker = || {
+        let all = reader.raw.entries().iter();
+        let of_tls = all.filter(|entry| entry.key.starts_with("ssl."));
+        of_tls
+            .map(|entry| (entry.key.clone(), entry.as_written()))
+            .collect()
+    };
+    if own.is_empty() {
+        // What was said to have no effect on connections to brokers has one here.
+        let plain =
+            |notice: &Notice| notice.text.starts_with(PLAIN_TEXT) && !notice.text.contains("sasl.");
+        reader.notices.retain(|notice| !plain(notice));
+    }
+    let given = Given {
+        entries: if own.is_empty() { worker() } else { own },
+        variables: reader.raw.variables().cloned(),
+    };
+    let entries = match replaced(&given) {
+        Ok(entries) => entries,
+        // Reported where all variables are replaced.
+        Err(problem) => {
+            reader.problems.push(*problem);
+            return None;
+        }
+    };
+    let mut builder = Builder::new(&entries, given.variables.as_ref());
+    let settings = builder.of_listeners();
+    let client_auth = builder.client_auth();
+    reader.problems.append(&mut builder.problems);
+    reader.notices.append(&mut builder.notices);
+    Some(ListenerTls {
+        settings: settings?,
+        client_auth,
+        given,
+    })
+}
+
+/// The settings as they are now.
+pub(crate) fn listener_tls_now(given: &Given) -> Result<TlsSettings, String> {
+    let entries = replaced(given).map_err(|problem| problem.to_string())?;
+    let mut builder = Builder::new(&entries, given.variables.as_ref());
+    let settings = builder.of_listeners();
+    settings.ok_or_else(|| builder.in_words(&entries))
 }
 
 /// The entries of security, as written, by their names without prefix.
@@ -191,6 +247,13 @@ impl<'a> Builder<'a> {
         self.notices.push(Notice::warn(text));
     }
 
+    /// What is wrong, without values.
+    fn in_words(&mut self, entries: &BTreeMap<String, RawEntry>) -> String {
+        super::conceal_entries(entries.values(), &mut self.problems, &mut []);
+        let texts: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        texts.join("; ")
+    }
+
     /// `None` where something has been reported.
     fn security(&mut self) -> Option<Security> {
         let protocol = self.text("security.protocol").unwrap_or("PLAINTEXT");
@@ -238,7 +301,7 @@ impl<'a> Builder<'a> {
             let protocol = self.full("security.protocol");
             let keys = expected.join(", ");
             self.warn(format!(
-                "connections are made in plain text, because {protocol} is PLAINTEXT or not set: no effect has \
+                "{PLAIN_TEXT} {protocol} is PLAINTEXT or not set: no effect has \
                  {keys}"
             ));
         }
@@ -259,6 +322,52 @@ impl<'a> Builder<'a> {
             identity,
             check_host_name,
         })
+    }
+
+    /// TLS of those who are connected to: they have to show who they are, and dial nobody.
+    fn of_listeners(&mut self) -> Option<TlsSettings> {
+        let before = self.problems.len();
+        let (tls12, tls13) = self.versions();
+        let cipher_suites = self.cipher_suites(tls12, tls13);
+        let trust = self.trust();
+        let identity = self.identity();
+        if identity.is_none() && self.problems.len() == before {
+            self.missing(
+                "ssl.keystore.location",
+                "a listener is https, and it is not said who it is",
+                "set it to a file with the private key and its certificates (PEM, PKCS12 or JKS)",
+            );
+        }
+        (self.problems.len() == before).then_some(TlsSettings {
+            tls12,
+            tls13,
+            cipher_suites,
+            trust,
+            identity,
+            check_host_name: false,
+        })
+    }
+
+    fn client_auth(&mut self) -> ClientAuth {
+        let name = "ssl.client.auth";
+        match self.text(name).unwrap_or("none") {
+            "none" => ClientAuth::None,
+            "requested" => ClientAuth::Requested,
+            "required" => ClientAuth::Required,
+            _ => {
+                // Without a prefix it is judged by its own row.
+                if let Some(entry) = self.entries.get(name).filter(|entry| entry.key != name) {
+                    let wrong = "there is no such choice";
+                    let remedy = "choose one of none, requested, required";
+                    self.problems.push(ConfigProblem {
+                        shown: Some(entry.value.trim().to_owned()),
+                        origin: Some(entry.origin.clone()),
+                        ..ConfigProblem::missing(&entry.key, wrong, remedy)
+                    });
+                }
+                ClientAuth::Required
+            }
+        }
     }
 
     fn versions(&mut self) -> (bool, bool) {

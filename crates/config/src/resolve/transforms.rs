@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::keys::distance;
 use crate::pattern::Pattern;
 use crate::pattern::rewrite::Rewrite;
 use crate::raw::RawEntry;
+use crate::resolve::classify::say_unknown;
 use crate::resolve::reader::Reader;
 use crate::transform::{Action, Condition, Predicate, Step, Transforms};
 
@@ -32,7 +34,82 @@ pub(super) fn transforms(reader: &mut Reader<'_>) -> Transforms {
             predicate(reader, alias);
         }
     }
+    unused(reader, "transforms", own_keys);
+    unused(reader, "predicates", own_keys_of_predicate);
     Transforms { steps }
+}
+
+/// What a transform can be told besides its class, when it holds, and the opposite of that.
+fn own_keys(class: &str) -> Option<&'static [&'static str]> {
+    match simple(class, PACKAGE) {
+        "Filter" => Some(&["type", "predicate", "negate"]),
+        "RegexRouter" => Some(&["type", "predicate", "negate", "regex", "replacement"]),
+        "TimestampRouter" => Some(&[
+            "type",
+            "predicate",
+            "negate",
+            "topic.format",
+            "timestamp.format",
+        ]),
+        "InsertHeader" => Some(&["type", "predicate", "negate", "header", "value.literal"]),
+        "DropHeaders" => Some(&["type", "predicate", "negate", "headers"]),
+        _ => None,
+    }
+}
+
+fn own_keys_of_predicate(class: &str) -> Option<&'static [&'static str]> {
+    match simple(class, PREDICATES) {
+        "TopicNameMatches" => Some(&["type", "pattern"]),
+        "RecordIsTombstone" => Some(&["type"]),
+        "HasHeaderKey" => Some(&["type", "name"]),
+        _ => None,
+    }
+}
+
+/// Says which settings of transforms or predicates nobody reads: a slip of the pen there changes what is copied.
+fn unused(
+    reader: &mut Reader<'_>,
+    kind: &str,
+    own_keys: fn(&str) -> Option<&'static [&'static str]>,
+) {
+    let aliases = reader.list(kind);
+    let mut unlisted = BTreeSet::new();
+    for entry in reader.raw.entries() {
+        let Some(rest) = entry
+            .key
+            .strip_prefix(kind)
+            .and_then(|r| r.strip_prefix('.'))
+        else {
+            continue;
+        };
+        let of = |alias: &&&str| {
+            rest.strip_prefix(**alias)
+                .is_some_and(|r| r.starts_with('.'))
+        };
+        // An alias may have dots itself.
+        let Some(alias) = aliases.iter().filter(of).max_by_key(|alias| alias.len()) else {
+            let alias = rest.split_once('.').map_or(rest, |(alias, _)| alias);
+            unlisted.insert(alias.to_owned());
+            continue;
+        };
+        let class = reader
+            .text(&format!("{kind}.{alias}.type"))
+            .unwrap_or_default();
+        let (Some(known), name) = (own_keys(class), &rest[alias.len() + 1..]) else {
+            continue;
+        };
+        if !known.contains(&name) {
+            let near = known.iter().map(|known| (distance(name, known), known));
+            let near = near.filter(|(far, known)| far * 2 <= known.len()).min();
+            let meant = near.map(|(_, known)| format!("{kind}.{alias}.{known}"));
+            say_unknown(reader, entry, false, meant);
+        }
+    }
+    for alias in unlisted {
+        reader.warn(format!(
+            "{kind}.{alias}.… has no effect: {kind} does not name {alias}"
+        ));
+    }
 }
 
 fn aliases<'a>(reader: &mut Reader<'a>, key: &str) -> Vec<&'a str> {
@@ -135,22 +212,22 @@ fn why_not(class: &str) -> String {
 fn condition(reader: &mut Reader<'_>, alias: &str) -> Option<Option<Condition>> {
     let negated = reader.entry(&format!("transforms.{alias}.negate"));
     let is_negated = match negated.map(|entry| (entry, entry.value.trim())) {
-        None => false,
-        Some((_, text)) if text.eq_ignore_ascii_case("true") => true,
-        Some((_, text)) if text.eq_ignore_ascii_case("false") => false,
+        None => Some(false),
+        Some((_, text)) if text.eq_ignore_ascii_case("true") => Some(true),
+        Some((_, text)) if text.eq_ignore_ascii_case("false") => Some(false),
         Some((entry, _)) => {
             let remedy = "write true or false".to_owned();
             reader.refuse(entry, "it is neither true nor false", Some(remedy));
-            return None;
+            None
         }
     };
     let Some(named) = reader.entry(&format!("transforms.{alias}.predicate")) else {
-        if let Some(entry) = negated.filter(|_| is_negated) {
+        if let Some(entry) = negated.filter(|_| is_negated == Some(true)) {
             let remedy = format!("set transforms.{alias}.predicate");
             reader.refuse(entry, "there is no predicate to be negated", Some(remedy));
             return None;
         }
-        return Some(None);
+        return is_negated.map(|_| None);
     };
     let name = named.value.trim();
     if !reader.list("predicates").contains(&name) {
@@ -162,7 +239,7 @@ fn condition(reader: &mut Reader<'_>, alias: &str) -> Option<Option<Condition>> 
     Some(Some(Condition {
         name: name.to_owned(),
         predicate,
-        negated: is_negated,
+        negated: is_negated?,
     }))
 }
 
@@ -251,11 +328,16 @@ fn timestamp_router(
 
 fn insert_header(reader: &mut Reader<'_>, key: &impl Fn(&str) -> String) -> Option<Action> {
     let header = required(reader, &key("header"), "the new header's key");
-    let value = required(reader, &key("value.literal"), "the new header's value");
+    let literal = key("value.literal");
+    // A header without a value's text is one all the same.
+    let value = match reader.is_given(&literal) {
+        true => Some(reader.text(&literal).unwrap_or_default()),
+        false => required(reader, &literal, "the new header's value").map(|_| ""),
+    };
     let (header, value) = (header?, value?);
     Some(Action::InsertHeader {
         key: header.value.trim().to_owned(),
-        value: value.value.trim().as_bytes().to_vec(),
+        value: value.as_bytes().to_vec(),
     })
 }
 
@@ -266,9 +348,14 @@ fn drop_headers(reader: &mut Reader<'_>, key: &impl Fn(&str) -> String) -> Optio
         "the keys of the headers to leave out",
     )?;
     let keys = headers.value.split(',').map(str::trim);
-    Some(Action::DropHeaders(
-        keys.filter(|key| !key.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    ))
+    let keys: Vec<String> = keys
+        .filter(|key| !key.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if keys.is_empty() {
+        let remedy = "name the keys of the headers to leave out".to_owned();
+        reader.refuse(headers, "it names no header", Some(remedy));
+        return None;
+    }
+    Some(Action::DropHeaders(keys))
 }

@@ -2,6 +2,7 @@
 
 use crate::keys::worker::CONVERTER_NOTICE;
 use crate::resolve::client::client;
+use crate::resolve::group::group;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
 use crate::resolve::rest::rest;
@@ -37,6 +38,9 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .unwrap_or(defaults.buffer_memory),
         topic_tracking: reader.boolean("topic.tracking.enable").unwrap_or(true),
         topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
+        metrics_partition_limit: reader
+            .number("tributary.metrics.partition.limit")
+            .unwrap_or(defaults.metrics_partition_limit),
         health_interval: reader
             .millis("tributary.health.interval.ms")
             .unwrap_or(defaults.health_interval),
@@ -44,7 +48,9 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .millis("tributary.health.evidence.max.age.ms")
             .unwrap_or(defaults.health_max_age),
         rest: rest(reader),
+        group: group(reader),
         group_id: reader.text("group.id").map(str::to_owned),
+        exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
 }

@@ -3,9 +3,11 @@
 mod any_text;
 mod java_patterns;
 mod known_keys;
+mod listeners;
 mod mirror;
 mod right;
 mod security;
+mod security_aws;
 mod transforms;
 mod wrong;
 mod wrong_more;

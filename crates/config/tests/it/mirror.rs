@@ -85,8 +85,6 @@ fn a_file_of_flows_runs_unchanged() {
         notices,
         [
             "accepted without effect: key.converter",
-            "config.storage.replication.factor=1 is accepted, but not implemented yet: workers do not \
-             form groups yet; each runs the links it is given",
             "emit.heartbeats.interval.seconds=5, emit.heartbeats.enabled=true (the default) are accepted, \
              but not implemented yet: heartbeats are not written",
             "emit.checkpoints.interval.seconds=10, emit.checkpoints.enabled=true (the default) are \

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use config::resolve::{resolve_link, resolve_worker};
 use config::security::{
-    Assertion, AwsCredentials, Identity, Mechanism, ScramHash, Security, TicketCache, TokenSource,
-    Trust,
+    Assertion, Identity, Mechanism, ScramHash, Security, TicketCache, TokenSource, Trust,
 };
 use config::{LinkConfig, Notice, RawConfig, Sources, Variables};
 
@@ -304,6 +303,28 @@ fn variables_are_looked_up_again_for_every_new_connection() {
 }
 
 #[test]
+fn clusters_of_a_mirror_maker_file_have_variables_too() {
+    let text = format!(
+        "clusters=west,east\nwest.bootstrap.servers=w:1\neast.bootstrap.servers=e:1\n\
+         west->east.enabled=true\nwest.security.protocol=SASL_SSL\nwest.sasl.mechanism=PLAIN\n\
+         west.sasl.jaas.config={PLAIN} required username=\"a\" password=\"${{env:PASSWORD}}\";\n"
+    );
+    let (mut raw, _) = RawConfig::from_properties("mm2", &text).expect("properties");
+    with_variables(&mut raw);
+    let (flows, _) = config::resolve_mirrors(&raw, None).expect("usable");
+    match flows[0]
+        .link
+        .source
+        .security
+        .sasl()
+        .map(|sasl| &sasl.mechanism)
+    {
+        Some(Mechanism::Plain(credentials)) => assert_eq!(credentials.password.expose(), "hunter2"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn problems_name_variables_and_not_what_they_brought() {
     let mut raw = link(
         "tasks.max=${env:PASSWORD}
@@ -324,75 +345,6 @@ fn problems_name_variables_and_not_what_they_brought() {
         "{all}"
     );
     assert!(!all.contains("hunter2"), "{all}");
-}
-
-struct Environment(&'static [(&'static str, &'static str)]);
-impl Sources for Environment {
-    fn environment(&self, name: &str) -> Option<String> {
-        let found = self.0.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| (*value).to_owned())
-    }
-    fn file(&self, _: &Path) -> Result<String, String> {
-        Err("none".to_owned())
-    }
-}
-
-fn aws(
-    environment: &'static [(&'static str, &'static str)],
-    options: &str,
-) -> Result<AwsCredentials, String> {
-    let mut raw = link(&format!(
-        "src.kafka.security.protocol=SASL_SSL
-         src.kafka.sasl.mechanism=AWS_MSK_IAM
-         src.kafka.sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler
-         src.kafka.sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required {options};"
-    ));
-    raw.set_variables(Variables::new(Arc::new(Environment(environment))));
-    let (link, _) =
-        resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))?;
-    assert!(!format!("{link:?}").contains("hunter2"));
-    match link
-        .source
-        .security
-        .sasl()
-        .map(|sasl| sasl.mechanism.clone())
-    {
-        Some(Mechanism::AwsMskIam(credentials)) => Ok(credentials),
-        other => Err(format!("{other:?}")),
-    }
-}
-
-const AWS_KEYS: &[(&str, &str)] = &[
-    ("AWS_ACCESS_KEY_ID", "A"),
-    ("AWS_SECRET_ACCESS_KEY", "hunter2"),
-    ("AWS_REGION", "eu-west-1"),
-    ("HOME", "/users/me"),
-];
-
-#[test]
-fn aws_credentials_come_from_the_environment_or_a_profile() {
-    assert!(matches!(
-        aws(AWS_KEYS, ""),
-        Ok(AwsCredentials::Keys(keys)) if keys.access_key_id == "A" && keys.region.as_deref() == Some("eu-west-1")
-    ));
-    assert!(matches!(
-        aws(AWS_KEYS, "awsProfileName=\"team\""),
-        Ok(AwsCredentials::Profile(profile))
-            if profile.name == "team" && profile.file == Path::new("/users/me/.aws/credentials")
-                && profile.config_file == Path::new("/users/me/.aws/config") && profile.chosen
-    ));
-    for (environment, options, expected) in [
-        (&[][..], "", "finds no credentials"),
-        (AWS_KEYS, "awsRoleExternalId=\"x\"", "awsRoleArn is missing"),
-        (
-            &[("AWS_ENDPOINT_URL_STS", "sts"), ("HOME", "/")][..],
-            "",
-            "AWS_ENDPOINT_URL_STS is no address",
-        ),
-    ] {
-        let problem = aws(environment, options).expect_err(options);
-        assert!(problem.contains(expected), "{problem}");
-    }
 }
 
 const KERBEROS: &str = "com.sun.security.auth.module.Krb5LoginModule";
@@ -456,36 +408,66 @@ fn tickets_come_from_a_key_table_or_a_cache_and_are_for_one_service() {
     }
 }
 
+/// Java's options and a file of login modules that can change.
+struct Java(Mutex<&'static str>);
+
+impl Sources for Java {
+    fn environment(&self, name: &str) -> Option<String> {
+        let options = "-Xmx1g -Djava.security.auth.login.config=/etc/kafka/client.jaas";
+        (name == "KAFKA_OPTS").then(|| options.to_owned())
+    }
+
+    fn file(&self, path: &Path) -> Result<String, String> {
+        assert_eq!(path, Path::new("/etc/kafka/client.jaas"));
+        match *self.0.lock().expect("no panic") {
+            "" => Err("No such file".to_owned()),
+            text => Ok(text.to_owned()),
+        }
+    }
+}
+
 #[test]
-fn roles_of_aws_are_opened_by_other_credentials_by_tokens_and_by_containers() {
-    let role = aws(
-        AWS_KEYS,
-        "awsRoleArn=\"arn:x\" awsRoleExternalId=\"e\" awsStsRegion=\"us-west-2\"",
-    );
-    assert!(matches!(
-        role,
-        Ok(AwsCredentials::Role { source, role }) if matches!(*source, AwsCredentials::Keys(_)) && role.arn == "arn:x"
-            && role.session_name == "tributary" && role.external_id.as_deref() == Some("e")
-            && role.token_service.host == "sts.us-west-2.amazonaws.com" && role.token_region == "us-west-2"
-            && role.region.as_deref() == Some("eu-west-1")
-    ));
-    let pod = &[
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token"),
-        ("AWS_ROLE_ARN", "arn:pod"),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x"),
-    ];
-    assert!(matches!(
-        aws(pod, ""),
-        Ok(AwsCredentials::WebIdentity { role, token_file }) if role.arn == "arn:pod"
-            && token_file == Path::new("/run/token") && role.token_service.host == "sts.amazonaws.com"
-    ));
-    let task = &[
-        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x"),
-        ("AWS_REGION", "r-1"),
-    ];
-    assert!(matches!(
-        aws(task, ""),
-        Ok(AwsCredentials::Container { endpoint, token: None, .. })
-            if endpoint.host == "169.254.170.2" && endpoint.path == "/v2/x"
-    ));
+fn login_modules_stand_in_javas_file_where_no_key_names_one() {
+    const FILE: &str = "KafkaServer { x.Y required; };\nKafkaClient {\n\
+        org.apache.kafka.common.security.scram.ScramLoginModule required username=al password=hunter2;\n};";
+    let sources = Arc::new(Java(Mutex::new(FILE)));
+    let resolved = |lines: &str| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL\nsrc.kafka.sasl.mechanism=SCRAM-SHA-512\n{lines}"
+        ));
+        raw.set_variables(Variables::new(Arc::<Java>::clone(&sources)));
+        resolve_link(&raw, &no_cluster()).map_err(|problems| format!("{problems:?}"))
+    };
+    let name = |security: &Security| match &security.sasl().expect("given").mechanism {
+        Mechanism::Scram { credentials, .. } => credentials.username.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (link, _) = resolved("").expect("usable");
+    assert_eq!(name(&link.source.security), "al");
+    assert!(!format!("{link:?}").contains("hunter2"));
+    let own =
+        format!("src.kafka.sasl.jaas.config={SCRAM} required username=\"own\" password=\"x\";");
+    let (other, _) = resolved(&own).expect("usable");
+    assert_eq!(name(&other.source.security), "own");
+    assert!(!other.source.given_security.has_variables());
+    // The file is looked at again for new connections.
+    assert!(link.source.given_security.has_variables());
+    *sources.0.lock().expect("no panic") = "KafkaClient { \
+        org.apache.kafka.common.security.scram.ScramLoginModule required username=bo password=hunter2; };";
+    let now = link.source.given_security.resolve().expect("still there");
+    assert_eq!(name(&now), "bo");
+    for (text, expected) in [
+        ("", "it cannot be read: No such file"),
+        ("Other { };", "it has no section KafkaClient"),
+        ("KafkaClient { hunter2 };", "followed by required"),
+    ] {
+        *sources.0.lock().expect("no panic") = text;
+        let problem = resolved("").expect_err(text);
+        assert!(problem.contains(expected), "{problem}");
+        assert!(problem.contains("src.kafka.sasl.jaas.config"), "{problem}");
+        assert!(problem.contains("/etc/kafka/client.jaas"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+        let again = link.source.given_security.resolve().expect_err(text);
+        assert!(again.contains(expected), "{again}");
+    }
 }

@@ -128,8 +128,57 @@ fn what_cannot_be_done_to_bytes_is_refused_with_the_reason() {
             "predicates=p\npredicates.p.type=com.example.Mine",
             "there are TopicNameMatches, RecordIsTombstone and HasHeaderKey",
         ),
+        (
+            "transforms=d\ntransforms.d.type=DropHeaders\ntransforms.d.headers=,",
+            "it names no header",
+        ),
+        // Everything that is wrong is said at once.
+        (
+            "transforms=f\ntransforms.f.type=Filter\ntransforms.f.negate=maybe\ntransforms.f.predicate=p\n\
+             predicates=p\npredicates.p.type=HasHeaderKey",
+            "predicates.p.name",
+        ),
+        (
+            "transforms=f\ntransforms.f.type=Filter\ntransforms.f.negate=maybe\ntransforms.f.predicate=p\n\
+             predicates=p\npredicates.p.type=HasHeaderKey",
+            "it is neither true nor false",
+        ),
     ] {
         check_refused(lines, expected);
+    }
+}
+
+#[test]
+fn settings_that_nobody_reads_are_said_with_what_was_meant() {
+    let mark = "transforms=mark\ntransforms.mark.type=InsertHeader\ntransforms.mark.header=h\n\
+                transforms.mark.value.literal=\n";
+    for (lines, expected) in [
+        (
+            "transforms.mark.predicat=p\n",
+            "transforms.mark.predicat (--set) is unknown and has no effect; did you mean transforms.mark.predicate ?",
+        ),
+        (
+            "transforms.other.type=Filter\n",
+            "transforms.other.… has no effect: transforms does not name other",
+        ),
+        (
+            "predicates.p.type=RecordIsTombstone\n",
+            "predicates.p.… has no effect: predicates does not name p",
+        ),
+        (
+            "predicates=a.b\npredicates.a.b.type=HasHeaderKey\npredicates.a.b.name=x\npredicates.a.b.names=y\n",
+            "predicates.a.b.names (--set) is unknown and has no effect; did you mean predicates.a.b.name ?",
+        ),
+    ] {
+        let (_, notices) = resolved(&link(&format!("{mark}{lines}")));
+        let said: Vec<&String> = notices
+            .iter()
+            .filter(|notice| notice.contains("has no effect"))
+            .collect();
+        assert!(
+            matches!(said[..], [said] if said.contains(expected)),
+            "{notices:?}\n{expected}"
+        );
     }
 }
 

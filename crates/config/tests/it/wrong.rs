@@ -247,8 +247,8 @@ fn what_belongs_to_java_is_refused_with_the_native_way() {
 fn what_is_not_supported_yet_says_so_instead_of_doing_something_else() {
     check(
         "exactly.once.support=required",
-        "exactly.once.support=required (--set): exactly-once delivery cannot be guaranteed yet; with \
-         requested, records are copied at least once, and duplicates are only possible after a crash",
+        "exactly.once.support=required (--set): exactly-once delivery cannot be guaranteed: this worker does not have \
+         exactly-once source support enabled; set exactly.once.source.support=enabled for the worker",
     );
     check(
         "tributary.start=2026-01-01T00:00:00",

@@ -164,6 +164,16 @@ fn settings_of_security_are_checked_before_they_have_an_effect() {
 
 const TOPICS: &[(&str, &str)] = &[
     (
+        "topic.preserve.partitions=false\ntributary.offsets=preserve",
+        "tributary.offsets=preserve (--set): where records are spread over other partitions \
+             (topic.preserve.partitions=false) none keeps its offset; leave one of both out",
+    ),
+    (
+        "producer.override.compression.gzip.level=0",
+        "producer.override.compression.gzip.level=0 (--set): gzip has no level 0 in Kafka; choose a number from 1 to 9, \
+             or -1 for the default",
+    ),
+    (
         "topic.config.sync=on",
         "topic.config.sync=on (--set): it is neither true nor false; write true or false",
     ),

@@ -93,7 +93,14 @@ impl Lane {
             .send(job)
             .await
             .map_err(|_| ClientError::Stopping)?;
-        let (version, body) = answer.await.map_err(|_| ClientError::Stopping)??;
+        // The lane's own limit begins when the request is sent. Behind others that hang nobody waits longer than that.
+        let answered = timeout(limit, answer).await;
+        let answered = answered.map_err(|_| ClientError::Timeout {
+            peer: self.peer.clone(),
+            what: format!("answer {}", R::API),
+            limit,
+        })?;
+        let (version, body) = answered.map_err(|_| ClientError::Stopping)??;
         R::decode(version, body).map_err(|cause| ClientError::Decode {
             peer: self.peer.clone(),
             cause,
@@ -128,6 +135,10 @@ impl Worker {
                 limit,
                 mut reply,
             } = job;
+            // Whoever asked has given up while others were served.
+            if reply.is_closed() {
+                continue;
+            }
             let outcome = tokio::select! {
                 outcome = self.serve(api, own, encode, limit) => outcome,
                 // Nobody waits any more; the connection is in doubt and is dialled anew.

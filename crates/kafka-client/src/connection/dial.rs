@@ -34,6 +34,10 @@ pub use probe::{Looked, Probe, ProbeStep};
 /// Frame cap until the set-up is done, in bytes. Answers to ApiVersions and SASL have a few thousand.
 const SETUP_FRAME_LIMIT: usize = 1024 * 1024;
 
+/// How long sent bytes may stay unacknowledged by the other side's kernel: below what recovery may take.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(9);
+
 /// Makes connections to one cluster.
 #[derive(Debug)]
 pub(crate) struct Dialer {
@@ -327,6 +331,11 @@ async fn connect_to(config: &ClientConfig, address: SocketAddr) -> std::io::Resu
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(30))
         .with_interval(Duration::from_secs(10));
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // A peer that is gone without a word is noticed by what it does not acknowledge; one that only hangs is not, because its
+    // kernel goes on answering.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     Ok(stream)
 }

@@ -1,4 +1,5 @@
-//! Keys of AWS that are given out for a time: roles of the security token service, of a container, of a machine.
+//! Keys of AWS that are given out for a time: roles of the security token service, of a container, of a machine. And
+//! the service's tokens for somebody else than AWS.
 //!
 //! Invariant: of what AWS answers only its code and message are shown, never what it gave.
 
@@ -6,14 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use config::Secret;
-use config::security::{AwsCredentials, AwsKeys, AwsRole, ContainerToken, Endpoint};
+use config::security::{AwsCredentials, AwsKeys, AwsRole, AwsToken, ContainerToken, Endpoint};
 use hyper::Method;
 use serde_json::Value;
 
 use super::aws::{Post, sign};
-use super::date;
 use super::endpoint::{self, Limits, NoAnswer, Question, Refused, host_of};
 use super::protection::read_file;
+use super::{date, token};
 
 /// AWS answers within moments, or not at all.
 const LIMITS: Limits<'static> = Limits {
@@ -24,6 +25,11 @@ const LIMITS: Limits<'static> = Limits {
 const VERSION: &str = "2011-06-15";
 /// Life of a role's keys that is asked for, in seconds; what every role allows.
 const LIFE: &str = "3600";
+
+/// What is to be checked where a role is refused.
+const OF_ROLES: &str = "the role's trust policy";
+/// The same for tokens.
+const OF_TOKENS: &str = "that outbound identity federation is enabled in the account, that sts:GetWebIdentityToken is allowed";
 
 /// Keys for a time.
 #[derive(Clone, Debug)]
@@ -76,21 +82,9 @@ pub(super) async fn obtain(
             let opener = Box::pin(obtain(source, now)).await?;
             let external = role.external_id.clone().map(|id| ("ExternalId", id));
             let more: Vec<(&str, String)> = external.into_iter().collect();
-            let mut question = Question::form(&fields("AssumeRole", role, &more));
-            let seconds = now
-                .duration_since(UNIX_EPOCH)
-                .map_err(|_| "this machine's clock is wrong")?
-                .as_secs();
-            let host = host_of(&role.token_service);
-            let post = Post {
-                host: &host,
-                path: &role.token_service.path,
-                content_type: "application/x-www-form-urlencoded",
-                body: &question.body,
-                region: &role.token_region,
-                service: "sts",
-            };
-            question.headers.extend(sign(&post, &opener.keys, seconds));
+            let place = (&role.token_service, role.token_region.as_str());
+            let form = fields("AssumeRole", role, &more);
+            let question = signed(&form, place, &opener.keys, now)?;
             assume(role, question, now).await
         }
         AwsCredentials::Container {
@@ -108,14 +102,73 @@ pub(super) async fn obtain(
                 }
                 None => {}
             }
-            let from = format!("the container's credentials at {endpoint}");
-            let answer = ask(endpoint, question, &from).await?;
+            let from = format!("keys for the container's credentials at {endpoint}");
+            let answer = ask(endpoint, question, &from, OF_ROLES).await?;
             of_document(&answer, region.as_ref(), now).ok_or_else(|| unreadable(&from))
         }
         AwsCredentials::Instance { endpoint, region } => {
             instance(endpoint, region.as_ref(), now).await
         }
     }
+}
+
+/// A form for the token service in the name of these keys.
+fn signed(
+    form: &[(&str, String)],
+    (service, region): (&Endpoint, &str),
+    keys: &AwsKeys,
+    now: SystemTime,
+) -> Result<Question, String> {
+    let mut question = Question::form(form);
+    let seconds = now
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| "this machine's clock is wrong")?
+        .as_secs();
+    let host = host_of(service);
+    let post = Post {
+        host: &host,
+        path: &service.path,
+        content_type: "application/x-www-form-urlencoded",
+        body: &question.body,
+        region,
+        service: "sts",
+    };
+    let headers = sign(&post, keys, seconds);
+    question.headers.extend(headers);
+    Ok(question)
+}
+
+/// A token that tells somebody else who these keys belong to.
+pub(super) async fn token(
+    wanted: &AwsToken,
+    keys: &AwsKeys,
+    now: SystemTime,
+) -> Result<token::Token, String> {
+    let mut form = vec![
+        ("Action", "GetWebIdentityToken".to_owned()),
+        ("Version", VERSION.to_owned()),
+        ("Audience.member.1", wanted.audience.clone()),
+        ("DurationSeconds", wanted.duration.as_secs().to_string()),
+        ("SigningAlgorithm", wanted.algorithm.clone()),
+    ];
+    let tags: Vec<(String, &String)> = (1..)
+        .zip(&wanted.tags)
+        .flat_map(|(place, (name, value))| {
+            let key = |part| format!("Tags.member.{place}.{part}");
+            [(key("Key"), name), (key("Value"), value)]
+        })
+        .collect();
+    form.extend(
+        tags.iter()
+            .map(|(key, value)| (key.as_str(), (*value).clone())),
+    );
+    let service = &wanted.token_service;
+    let question = signed(&form, (service, &wanted.token_region), keys, now)?;
+    let from = format!("token for {} at {service}", wanted.audience);
+    let answer = ask(service, question, &from, OF_TOKENS).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let text = element(&answer, "WebIdentityToken").ok_or_else(|| unreadable(&from))?;
+    token::Token::new(text, now, Some(wanted.duration))
 }
 
 async fn text_of(path: &std::path::Path) -> Result<String, String> {
@@ -138,17 +191,17 @@ fn fields<'a>(action: &str, role: &AwsRole, more: &[(&'a str, String)]) -> Vec<(
 }
 
 async fn assume(role: &AwsRole, question: Question, now: SystemTime) -> Result<Session, String> {
-    let from = format!("the role {} at {}", role.arn, role.token_service);
-    let answer = ask(&role.token_service, question, &from).await?;
+    let from = format!("keys for the role {} at {}", role.arn, role.token_service);
+    let answer = ask(&role.token_service, question, &from, OF_ROLES).await?;
     of_xml(&String::from_utf8_lossy(&answer), role.region.as_ref(), now)
         .ok_or_else(|| unreadable(&from))
 }
 
 fn unreadable(from: &str) -> String {
-    format!("AWS gives no keys for {from}: its answer cannot be read")
+    format!("AWS gives no {from}: its answer cannot be read")
 }
 
-async fn ask(at: &Endpoint, question: Question, from: &str) -> Result<Bytes, String> {
+async fn ask(at: &Endpoint, question: Question, from: &str, remedy: &str) -> Result<Bytes, String> {
     let answer = endpoint::ask(&LIMITS, at, question).await;
     answer.map_err(|problem| {
         let problem = match problem {
@@ -169,11 +222,11 @@ async fn ask(at: &Endpoint, question: Question, from: &str) -> Result<Bytes, Str
                 } else {
                     format!("it answers {status}: {words}")
                 };
-                format!("{said}; check the role's trust policy, the credentials and this machine's clock")
+                format!("{said}; check {remedy}, the credentials and this machine's clock")
             }
             trouble @ NoAnswer::Trouble(_) => trouble.in_words(),
         };
-        format!("AWS gives no keys for {from}: {problem}")
+        format!("AWS gives no {from}: {problem}")
     })
 }
 
@@ -184,7 +237,7 @@ async fn instance(
     now: SystemTime,
 ) -> Result<Session, String> {
     let from = format!(
-        "this machine's role at {endpoint}, the last place of AWS's chain (nothing is in the environment, and no profile)"
+        "keys for this machine's role at {endpoint}, the last place of AWS's chain (nothing is in the environment, and no profile)"
     );
     let at = |path: String| Endpoint {
         path,
@@ -196,18 +249,24 @@ async fn instance(
         "x-aws-ec2-metadata-token-ttl-seconds",
         "300".to_owned().into(),
     );
-    let token = ask(&at("/latest/api/token".to_owned()), question, &from).await?;
+    let token = ask(
+        &at("/latest/api/token".to_owned()),
+        question,
+        &from,
+        OF_ROLES,
+    )
+    .await?;
     let token: Secret<String> = String::from_utf8_lossy(&token).trim().to_owned().into();
     let list = "/latest/meta-data/iam/security-credentials/";
     let with_token = || Question::get().with("x-aws-ec2-metadata-token", token.clone());
-    let names = ask(&at(list.to_owned()), with_token(), &from).await?;
+    let names = ask(&at(list.to_owned()), with_token(), &from, OF_ROLES).await?;
     let names = String::from_utf8_lossy(&names).into_owned();
     let role = names.lines().next().unwrap_or("").trim();
     let legal = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
     if role.is_empty() || !role.chars().all(legal) {
         return Err(unreadable(&from));
     }
-    let answer = ask(&at(format!("{list}{role}")), with_token(), &from).await?;
+    let answer = ask(&at(format!("{list}{role}")), with_token(), &from, OF_ROLES).await?;
     of_document(&answer, region, now).ok_or_else(|| unreadable(&from))
 }
 

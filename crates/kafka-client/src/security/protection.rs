@@ -26,7 +26,7 @@ use super::{aws_profile, aws_roles, kerberos, pem, token};
 use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -130,9 +130,11 @@ impl Protection {
                     }
                     _ => None,
                 },
-                aws: match &loaded.aws {
-                    Some(credentials) => Some(self.role(credentials).await.map_err(unusable)?),
-                    None => None,
+                aws: match (mechanism, &loaded.aws) {
+                    (Mechanism::AwsMskIam(_), Some(credentials)) => {
+                        Some(self.role(credentials).await.map_err(unusable)?)
+                    }
+                    _ => None,
                 },
                 kerberos: match mechanism {
                     Mechanism::Gssapi(settings) => {
@@ -245,12 +247,18 @@ impl Protection {
         if let Some(token) = self.state().token.clone().filter(fresh) {
             return Ok(token);
         }
+        // Before its turn: keys of AWS are fetched in turns as well.
+        let aws = match &loaded.aws {
+            Some(credentials) => Some(self.role(credentials).await?),
+            None => None,
+        };
         let _turn = self.fetching.acquire().await;
         let former = self.state().token.clone();
         if let Some(token) = former.clone().filter(fresh) {
             return Ok(token);
         }
-        match (token::fetch(oauth, SystemTime::now()).await, former) {
+        let fetched = token::fetch(oauth, aws.as_ref(), SystemTime::now()).await;
+        match (fetched, former) {
             (Ok(token), _) => {
                 self.state().token = Some(token.clone());
                 Ok(token)
@@ -374,8 +382,7 @@ impl Files {
     }
 
     fn aws(&self, security: &Security) -> Result<Option<AwsCredentials>, String> {
-        let Some(Mechanism::AwsMskIam(credentials)) = security.sasl().map(|sasl| &sasl.mechanism)
-        else {
+        let Some(credentials) = aws_credentials(security) else {
             return Ok(None);
         };
         let resolve = |profile: &AwsProfile| {
@@ -441,9 +448,17 @@ fn token_source(security: &Security) -> Option<&TokenSource> {
     }
 }
 
+/// Who we are at AWS, where that is of use.
+fn aws_credentials(security: &Security) -> Option<&AwsCredentials> {
+    match (&security.sasl()?.mechanism, token_source(security)) {
+        (Mechanism::AwsMskIam(credentials), _) => Some(credentials),
+        (_, Some(TokenSource::Aws(token))) => Some(&token.credentials),
+        _ => None,
+    }
+}
+
 fn aws_files(security: &Security) -> Vec<&Path> {
-    let Some(Mechanism::AwsMskIam(credentials)) = security.sasl().map(|sasl| &sasl.mechanism)
-    else {
+    let Some(credentials) = aws_credentials(security) else {
         return Vec::new();
     };
     let profile = match credentials {
@@ -490,10 +505,14 @@ pub(super) async fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// What TLS settings name, as it is in their files now, with a sum of the files that differs when they do.
+pub(super) async fn tls_material(settings: &TlsSettings) -> Result<(Material, [u8; 32]), String> {
+    let files = Files::read(&Security::Tls(Box::new(settings.clone()))).await?;
+    Ok((files.material(settings)?, files.fingerprint()))
+}
+
 /// TLS as settings say, for once.
 pub(super) async fn load_tls(settings: &TlsSettings) -> Result<Arc<rustls::ClientConfig>, String> {
-    let security = Security::Tls(Box::new(settings.clone()));
-    let files = Files::read(&security).await?;
-    let material = files.material(settings)?;
+    let (material, _) = tls_material(settings).await?;
     Ok(Arc::new(client_config(settings, material)?))
 }

@@ -41,6 +41,30 @@ pub(super) fn client_config(
     material: Material,
 ) -> Result<ClientConfig, String> {
     let provider = Arc::new(provider(settings));
+    let versions = versions(settings, &provider);
+    let verifier = Verifier {
+        trusted: material.trusted.clone().unwrap_or_default(),
+        roots: roots(material.trusted)?,
+        check_host_name: settings.check_host_name,
+        provider: Arc::clone(&provider),
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)
+        .map_err(no_version)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    match material.identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some(KeyAndChain { key, chain }) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(unusable_key),
+    }
+}
+
+pub(super) fn versions(
+    settings: &TlsSettings,
+    provider: &CryptoProvider,
+) -> Vec<&'static SupportedProtocolVersion> {
     let mut versions: Vec<&'static SupportedProtocolVersion> = Vec::new();
     if settings.tls13 {
         versions.push(&rustls::version::TLS13);
@@ -53,33 +77,23 @@ pub(super) fn client_config(
         let suites = &provider.cipher_suites;
         suites.iter().any(|suite| suite.version() == *version)
     });
-    let verifier = Verifier {
-        trusted: material.trusted.clone().unwrap_or_default(),
-        roots: roots(material.trusted)?,
-        check_host_name: settings.check_host_name,
-        provider: Arc::clone(&provider),
-    };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&versions)
-        .map_err(|error| format!("no version of TLS is left: {error}"))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    match material.identity {
-        None => Ok(builder.with_no_client_auth()),
-        Some(KeyAndChain { key, chain }) => {
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| match error {
-                    Error::InconsistentKeys(_) => {
-                        "the private key does not belong to the certificate".to_owned()
-                    }
-                    error => format!("the private key cannot be used: {error}"),
-                })
+    versions
+}
+
+pub(super) fn no_version(error: Error) -> String {
+    format!("no version of TLS is left: {error}")
+}
+
+pub(super) fn unusable_key(error: Error) -> String {
+    match error {
+        Error::InconsistentKeys(_) => {
+            "the private key does not belong to the certificate".to_owned()
         }
+        error => format!("the private key cannot be used: {error}"),
     }
 }
 
-fn provider(settings: &TlsSettings) -> CryptoProvider {
+pub(super) fn provider(settings: &TlsSettings) -> CryptoProvider {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     if !settings.cipher_suites.is_empty() {
         provider.cipher_suites.retain(|suite| {
@@ -95,7 +109,9 @@ fn provider(settings: &TlsSettings) -> CryptoProvider {
     provider
 }
 
-fn roots(trusted: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore, String> {
+pub(super) fn roots(
+    trusted: Option<Vec<CertificateDer<'static>>>,
+) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if let Some(trusted) = trusted {
         for certificate in trusted {
@@ -114,7 +130,7 @@ fn roots(trusted: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore,
     Ok(roots)
 }
 
-fn is_own_authority(error: &OtherError) -> bool {
+pub(super) fn is_own_authority(error: &OtherError) -> bool {
     error.0.to_string() == "CaUsedAsEndEntity"
 }
 

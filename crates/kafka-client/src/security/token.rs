@@ -8,13 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use config::Secret;
-use config::security::{Endpoint, OAuth, Refresh, TokenSource};
+use config::security::{AwsKeys, Endpoint, OAuth, Refresh, TokenSource};
 use rand::RngExt as _;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::endpoint::{Limits, Question};
-use super::{assertion, endpoint};
+use super::{assertion, aws_roles, endpoint};
 
 /// Longest token that is used, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -122,12 +122,23 @@ fn whole_seconds(seconds: f64) -> Option<u64> {
     (0.0..1e12).contains(&seconds).then_some(seconds as u64)
 }
 
-/// Obtains a token over the network. Tokens in files are read with all other files.
-pub(super) async fn fetch(oauth: &OAuth, now: SystemTime) -> Result<Token, String> {
+/// Obtains a token over the network. Tokens in files are read with all other files. `aws`: who we are at AWS, where
+/// tokens come from there.
+pub(super) async fn fetch(
+    oauth: &OAuth,
+    aws: Option<&AwsKeys>,
+    now: SystemTime,
+) -> Result<Token, String> {
     let mut form: Vec<(&str, String)> = Vec::new();
     let mut basic = None;
     let (at, scope) = match &oauth.source {
         TokenSource::File(_) => return Err("the token file has not been read".to_owned()),
+        TokenSource::Aws(wanted) => {
+            let keys = aws.ok_or("there are no keys of AWS")?;
+            return aws_roles::token(wanted, keys, now)
+                .await?
+                .with(&oauth.claims);
+        }
         TokenSource::ClientCredentials {
             endpoint,
             client_id,

@@ -1,9 +1,15 @@
 //! Reading: every partition from beginning to end, as both are when it begins.
+//!
+//! Records of transactions count from their commit on: what was taken back is left out, and so is what is still open. Nobody is
+//! waited for. Whoever has to know about transactions of its own ends them first.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_wire::batch::{Batches, Entry, RawBatch, RecordsError, records};
+use kafka_wire::batch::{
+    Batches, ControlType, Entry, RawBatch, RecordsError, control_type, records,
+};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
@@ -11,12 +17,10 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
 
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::write::partition_of;
+use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
-
-/// Bytes of one fetch while reading the topic.
-const FETCH_BYTES: i32 = 1024 * 1024;
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -29,8 +33,8 @@ impl TopicLog {
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
             loop {
-                let error = match self.read_partition(partition).await {
-                    Ok(records) => {
+                let error = match self.read_partition(partition, None).await {
+                    Ok((records, _)) => {
                         found.extend(records);
                         break;
                     }
@@ -49,11 +53,54 @@ impl TopicLog {
         Ok(found)
     }
 
-    async fn read_partition(&self, partition: PartitionId) -> Result<Vec<KeyValue>, TopicLogError> {
+    /// The records in the partition of a key, from an offset on, and where they end; from where the partition ends now, without
+    /// an offset.
+    ///
+    /// # Errors
+    /// When they cannot be read within `limit`.
+    pub async fn read_beside(
+        &mut self,
+        key: &[u8],
+        from: Option<i64>,
+        limit: Duration,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let deadline = Instant::now() + limit;
+        let count = u32::try_from(self.leaders.len()).unwrap_or(1).max(1);
+        let partition = partition_of(key, count);
+        let mut backoff = self.backoff();
+        loop {
+            let read = match from {
+                Some(_) => self.read_partition(partition, from).await,
+                None => self.end_of(partition).await.map(|end| (Vec::new(), end)),
+            };
+            let error = match read {
+                Ok(read) => return Ok(read),
+                Err(error @ TopicLogError::Unreadable { .. }) => return Err(error),
+                Err(error) => error,
+            };
+            self.pause_until(deadline, limit, "read to its end", &error, &mut backoff)
+                .await?;
+            drop(self.find_leaders().await);
+        }
+    }
+
+    async fn end_of(&self, partition: PartitionId) -> Result<i64, TopicLogError> {
         let leader = self.leader(partition)?;
-        let mut offset = self.offset(leader, partition, EARLIEST).await?;
+        self.offset(leader, partition, LATEST).await
+    }
+
+    async fn read_partition(
+        &self,
+        partition: PartitionId,
+        from: Option<i64>,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let leader = self.leader(partition)?;
+        let start = self.offset(leader, partition, EARLIEST).await?;
+        let mut offset = from.unwrap_or(start).max(start);
         let end = self.offset(leader, partition, LATEST).await?;
         let mut found = Vec::new();
+        // Of transactions that have not ended yet, by producer.
+        let mut open: HashMap<i64, Vec<KeyValue>> = HashMap::new();
         while offset < end {
             let request = self.fetch(partition, offset);
             let answer = self.client(self.cluster.call(leader, Use::Store, &request).await)?;
@@ -71,7 +118,16 @@ impl TopicLog {
                     Err(error) => return Err(self.unreadable(partition, error)),
                 };
                 offset = offset.max(batch.info().next_offset());
-                if !batch.header().is_control() {
+                let producer = batch.info().producer_id;
+                if batch.header().is_control() {
+                    let ended = open.remove(&producer);
+                    if let Ok(Some(ControlType::Commit)) = control_type(&batch) {
+                        found.extend(ended.into_iter().flatten());
+                    }
+                } else if batch.info().attributes.is_transactional() {
+                    let records = open.entry(producer).or_default();
+                    self.take(partition, &batch, records)?;
+                } else {
                     self.take(partition, &batch, &mut found)?;
                 }
             }
@@ -79,7 +135,7 @@ impl TopicLog {
                 return Err(self.unreadable(partition, "the broker sends nothing below the end"));
             }
         }
-        Ok(found)
+        Ok((found, offset))
     }
 
     fn take(
@@ -128,7 +184,7 @@ impl TopicLog {
         }
     }
 
-    fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
+    pub(super) fn unreadable(&self, partition: PartitionId, cause: impl ToString) -> TopicLogError {
         TopicLogError::Unreadable {
             topic: self.topic.clone(),
             partition,

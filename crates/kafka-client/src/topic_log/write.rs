@@ -1,20 +1,40 @@
-//! Writing: each key to the partition that Kafka's Java clients choose, in rounds until all is written.
+//! Writing: each key to the partition that Kafka's Java clients choose, in rounds until all is written, or once and within a
+//! transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_wire::batch::{BatchBuilder, BuiltRecord, HEADER_SIZE};
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::TransactionVersion;
 use kafka_wire::message::produce::{ProducePartition, ProduceRequest, ProduceTopic};
-use kafka_wire::types::{NodeId, PartitionId};
+use kafka_wire::types::{NodeId, PartitionId, ProducerIdentity, TopicPartition};
+use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
+use crate::transactions::{TransactionError, TransactionalProducer};
 
 /// Bytes of keys and values in one batch, well below the default `max.message.bytes` of a topic.
 const BATCH_BYTES: usize = 512 * 1024;
+
+/// How long a broker may take. Writing the same key again is harmless, and the leader may have moved.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Before there is an identity; brokers refuse it.
+const NOBODY: ProducerIdentity = ProducerIdentity { id: -1, epoch: -1 };
+
+/// Why records could not be written within a transaction.
+#[derive(Debug, Error)]
+pub enum TransactionalWriteError {
+    /// The transaction could not take them in.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// The topic could not.
+    #[error(transparent)]
+    Topic(#[from] TopicLogError),
+}
 
 impl TopicLog {
     /// Writes records; returns when all in-sync replicas have them.
@@ -27,29 +47,13 @@ impl TopicLog {
         limit: Duration,
     ) -> Result<(), TopicLogError> {
         let deadline = Instant::now() + limit;
-        let count = u32::try_from(self.leaders.len()).unwrap_or(1).max(1);
-        let mut by_partition: BTreeMap<PartitionId, Vec<&KeyValue>> = BTreeMap::new();
-        for record in records {
-            by_partition
-                .entry(partition_of(&record.0, count))
-                .or_default()
-                .push(record);
-        }
-        let mut pending: Vec<(PartitionId, Bytes)> = by_partition
-            .into_iter()
-            .flat_map(|(partition, records)| {
-                batches(&records)
-                    .into_iter()
-                    .map(|batch| (partition, build(batch)))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let mut pending = self.batches_of(records, |_, builder, _| builder.build());
         let mut backoff = self.backoff();
         while !pending.is_empty() {
             let mut last = None;
             let mut left = Vec::new();
             for round in rounds(pending) {
-                let (failed, error) = self.write_round(round).await;
+                let (failed, error) = self.write_round(round, None).await;
                 left.extend(failed);
                 last = error.or(last);
             }
@@ -67,10 +71,64 @@ impl TopicLog {
         Ok(())
     }
 
+    /// Writes records within the transaction that is open, or begins with them. They count when it is committed.
+    ///
+    /// # Errors
+    /// When they are not written, or that is not known: the transaction cannot be committed then.
+    pub async fn write_in(
+        &mut self,
+        producer: &mut TransactionalProducer,
+        records: &[KeyValue],
+    ) -> Result<(), TransactionalWriteError> {
+        let identity = producer.identity().unwrap_or(NOBODY);
+        let place = |partition| TopicPartition::new(self.topic.clone(), partition);
+        let pending = self.batches_of(records, |partition, builder, count| {
+            let sequence = producer.sequence(&place(partition), count);
+            builder.producer(identity, sequence).transactional().build()
+        });
+        let partitions: BTreeSet<PartitionId> = pending.iter().map(|(p, _)| *p).collect();
+        let partitions: Vec<_> = partitions.into_iter().map(place).collect();
+        producer.announce(&partitions).await?;
+        let id = (producer.id().to_owned(), producer.version());
+        for round in rounds(pending) {
+            if let (_, Some(error)) = self.write_round(round, Some(&id)).await {
+                // So that the next attempt begins with what is known then.
+                drop(self.find_leaders().await);
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Records as batches, each for the partition of its keys.
+    fn batches_of(
+        &self,
+        records: &[KeyValue],
+        mut build: impl FnMut(PartitionId, BatchBuilder, i32) -> Bytes,
+    ) -> Vec<(PartitionId, Bytes)> {
+        let count = u32::try_from(self.leaders.len()).unwrap_or(1).max(1);
+        let mut by_partition: BTreeMap<PartitionId, Vec<&KeyValue>> = BTreeMap::new();
+        for record in records {
+            by_partition
+                .entry(partition_of(&record.0, count))
+                .or_default()
+                .push(record);
+        }
+        let mut made = Vec::new();
+        for (partition, records) in by_partition {
+            for batch in batches(&records) {
+                let count = i32::try_from(batch.len()).unwrap_or(i32::MAX);
+                made.push((partition, build(partition, builder(batch), count)));
+            }
+        }
+        made
+    }
+
     /// Writes at most one batch per partition, and returns what has to be written again and why.
     async fn write_round(
         &self,
         round: Vec<(PartitionId, Bytes)>,
+        transaction: Option<&(String, TransactionVersion)>,
     ) -> (Vec<(PartitionId, Bytes)>, Option<TopicLogError>) {
         let mut by_leader: HashMap<Option<NodeId>, Vec<(PartitionId, Bytes)>> = HashMap::new();
         for (partition, batch) in round {
@@ -87,8 +145,15 @@ impl TopicLog {
                 last = Some(self.refused("Metadata", ErrorCode::LEADER_NOT_AVAILABLE, None));
                 continue;
             };
-            let request = self.produce(&batches);
-            match self.client(self.cluster.call(leader, Use::Store, &request).await) {
+            let request = ProduceRequest {
+                transactional_id: transaction.cloned(),
+                ..self.produce(&batches)
+            };
+            let limit = ANSWER.min(self.cluster.config().request_timeout);
+            let asked = self
+                .cluster
+                .call_within(leader, Use::Store, &request, limit);
+            match self.client(asked.await) {
                 Err(error) => {
                     failed.extend(batches);
                     last = Some(error);
@@ -175,7 +240,7 @@ fn rounds(pending: Vec<(PartitionId, Bytes)>) -> Vec<Vec<(PartitionId, Bytes)>> 
     rounds
 }
 
-fn build(records: &[&KeyValue]) -> Bytes {
+fn builder(records: &[&KeyValue]) -> BatchBuilder {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| {
@@ -189,11 +254,11 @@ fn build(records: &[&KeyValue]) -> Bytes {
             ..BuiltRecord::default()
         });
     }
-    builder.build()
+    builder
 }
 
 /// The partition that Kafka's default partitioner gives a key: murmur2, its sign bit dropped.
-fn partition_of(key: &[u8], partitions: u32) -> PartitionId {
+pub(super) fn partition_of(key: &[u8], partitions: u32) -> PartitionId {
     i32::try_from((murmur2(key) & 0x7fff_ffff) % partitions).expect("31 bits")
 }
 

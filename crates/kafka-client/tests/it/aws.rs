@@ -2,11 +2,12 @@
 //! a request is signed with.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use config::client::{ClientConfig, HostPort};
 use config::security::{
-    AwsCredentials, AwsKeys, AwsProfile, AwsRole, AwsServices, ContainerToken, Endpoint, Mechanism,
-    SaslSettings, Security,
+    AwsCredentials, AwsKeys, AwsProfile, AwsRole, AwsServices, AwsToken, ContainerToken, Endpoint,
+    LoginRetry, Mechanism, OAuth, Refresh, SaslSettings, Security, TokenSource,
 };
 use kafka_client::{ClientError, Connection};
 use test_support::fake_broker::{FakeBroker, Reply};
@@ -135,10 +136,12 @@ async fn amazon() -> FakeBroker {
 }
 
 async fn opened(peer: &HostPort, credentials: AwsCredentials) -> Result<Connection, ClientError> {
+    with(peer, Mechanism::AwsMskIam(credentials)).await
+}
+
+async fn with(peer: &HostPort, mechanism: Mechanism) -> Result<Connection, ClientError> {
     let config = ClientConfig {
-        security: Security::SaslPlaintext(Box::new(SaslSettings {
-            mechanism: Mechanism::AwsMskIam(credentials),
-        })),
+        security: Security::SaslPlaintext(Box::new(SaslSettings { mechanism })),
         ..peer::config(vec![peer.clone()])
     };
     in_time(Connection::open(&config, peer, None)).await
@@ -267,6 +270,101 @@ async fn containers_and_machines_have_keys_of_their_own() {
             .expect("the keys are right");
     }
     assert_eq!(aws.seen().len(), 4);
+}
+
+/// A mechanism whose tokens come from there, in the name of a role.
+fn with_tokens_of(aws: &FakeAws) -> Mechanism {
+    Mechanism::OAuthBearer(Box::new(OAuth {
+        source: TokenSource::Aws(Box::new(AwsToken {
+            credentials: AwsCredentials::Role {
+                source: Box::new(AwsCredentials::Keys(own_keys())),
+                role: aws.role(),
+            },
+            audience: "https://brokers.example".to_owned(),
+            duration: Duration::from_secs(300),
+            algorithm: "ES384".to_owned(),
+            tags: vec![("team".to_owned(), "a b".to_owned())],
+            token_service: aws.at("/"),
+            token_region: "eu-west-1".to_owned(),
+        })),
+        extensions: Vec::new(),
+        tls: None,
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(5),
+        refresh: Refresh::default(),
+        retry: LoginRetry::default(),
+        claims: Vec::new(),
+    }))
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_of_aws_is_shown_a_token_of_aws() {
+    const TOKEN: &str = "e30.e30.c2ln";
+    let aws = FakeAws::start(|request| {
+        if request.contains("Action=GetWebIdentityToken") {
+            let end = end(true);
+            let token = format!(
+                "<GetWebIdentityTokenResponse><GetWebIdentityTokenResult><WebIdentityToken>{TOKEN}</WebIdentityToken>\
+                 <Expiration>{end}</Expiration></GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
+            );
+            (200, token)
+        } else {
+            (200, of_service(true))
+        }
+    })
+    .await;
+    let peer = broker(|request| match request.api_key {
+        SASL_HANDSHAKE => shook_hands(&["OAUTHBEARER"]),
+        SASL_AUTHENTICATE => {
+            let sent = String::from_utf8(token(request)).expect("a text");
+            match sent.contains(&format!("auth=Bearer {TOKEN}\u{1}")) {
+                true => stepped(b"", 900_000),
+                false => Reply::Close,
+            }
+        }
+        _ => Reply::Close,
+    })
+    .await;
+    with(&address(&peer), with_tokens_of(&aws))
+        .await
+        .expect("the token is right");
+    let seen = aws.seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    for says in [
+        "Audience.member.1=https%3A%2F%2Fbrokers.example&DurationSeconds=300&SigningAlgorithm=ES384",
+        "Tags.member.1.Key=team&Tags.member.1.Value=a+b",
+        &format!("AWS4-HMAC-SHA256 Credential={GIVEN}/"),
+        "/eu-west-1/sts/aws4_request",
+        "x-amz-security-token: session/+=",
+    ] {
+        assert!(seen[1].contains(says), "{says} is not in\n{}", seen[1]);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_aws_does_not_give_is_named_with_what_to_check() {
+    let body = "<ErrorResponse><Error><Code>OutboundWebIdentityFederationDisabled</Code><Message>it is disabled\
+                </Message></Error></ErrorResponse>";
+    let aws = FakeAws::start(
+        move |request| match request.contains("Action=AssumeRole&") {
+            true => (200, of_service(true)),
+            false => (403, body.to_owned()),
+        },
+    )
+    .await;
+    let peer = amazon().await;
+    let refused = with(&address(&peer), with_tokens_of(&aws))
+        .await
+        .expect_err("no token");
+    let text = format!("{refused} {refused:?}");
+    for says in [
+        "AWS gives no token for https://brokers.example at http://127.0.0.1",
+        "it answers 403: OutboundWebIdentityFederationDisabled, it is disabled",
+        "check that outbound identity federation is enabled",
+    ] {
+        assert!(text.contains(says), "{text}");
+    }
+    assert!(!text.contains("hunter"), "{text}");
 }
 
 #[tokio::test]

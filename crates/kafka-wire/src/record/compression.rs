@@ -26,7 +26,7 @@ mod zstd;
 
 use std::fmt;
 
-pub use level::{Compression, LevelOutOfRange};
+pub use level::{Compression, LevelOutOfRange, Levels};
 
 use self::output::Output;
 use crate::batch::Codec;

@@ -15,13 +15,20 @@
 //! - A partition is established anew only when every Produce call that names it has been answered or
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
+mod again;
 mod asides;
 mod orders;
+mod owning;
 mod placing;
 mod reading;
 mod recreated;
+mod said;
+mod silent;
+mod standing;
+mod storing;
 #[cfg(test)]
 mod tests;
+mod transacting;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,18 +36,18 @@ use std::sync::Arc;
 
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::types::{NodeId, TopicName, TopicPartition};
+use kafka_wire::record::Levels;
+use kafka_wire::types::{NodeId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::decode::Decoder;
 use super::pace::Pace;
-use super::partition::{Partition, Phase, Stop, Totals};
+use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
-use super::route::{Blocked, Cause};
 use super::send_state::SendState;
+use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
-use crate::position_store::StoreEntry;
 use crate::spread::Spread;
 
 pub(crate) use asides::AsideOrder;
@@ -53,6 +60,8 @@ pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition};
 use recreated::{differs, recreated};
+pub use standing::{Answer, NotResumed};
+pub(crate) use transacting::Committed;
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
 
@@ -81,8 +90,22 @@ pub(crate) struct Core {
     filling: BTreeSet<NodeId>,
     /// Partitions whose log start may have to be moved.
     to_trim: BTreeSet<Index>,
+    /// The first partition whose topic has another cleanup policy for the moment.
+    borrowing: Option<Index>,
+    /// What was found out about offsets, and is to be said.
+    said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Bytes in memory for each destination broker.
+    held: HashMap<NodeId, usize>,
+    /// Partitions that are not read because such a broker has its share.
+    starved: HashMap<NodeId, BTreeSet<Index>>,
+    /// Brokers that owe answers, and whose partitions are led by others now.
+    to_cut: BTreeSet<NodeId>,
+    /// Whether the link is still this process's.
+    owner: owning::Owner,
+    /// Where batches and positions are written in transactions.
+    transaction: Option<Transaction>,
 }
 
 impl Core {
@@ -107,7 +130,14 @@ impl Core {
             gaps: BTreeSet::new(),
             filling: BTreeSet::new(),
             to_trim: BTreeSet::new(),
+            borrowing: None,
+            said: said::Said::default(),
             topics_in_doubt: false,
+            held: HashMap::new(),
+            starved: HashMap::new(),
+            to_cut: BTreeSet::new(),
+            owner: owning::Owner::default(),
+            transaction: None,
         }
     }
 
@@ -142,11 +172,15 @@ impl Core {
             recovery: Default::default(),
             blocked: None,
             halted: None,
+            held: None,
+            accepts_gap: false,
+            skip_to: None,
             map: assignment
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
             max_message_bytes: None,
+            levels: Levels::default(),
             guessed_limit: None,
             renumber: None,
             pace: Pace::default(),
@@ -154,12 +188,15 @@ impl Core {
             refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,
+            sent_epoch: None,
             readings: 0,
             refused: None,
             queued_for_send: false,
             placing: Placing::default(),
             doubt: None,
             store_first: false,
+            outdated: false,
+            committed: Committed::default(),
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);
@@ -170,66 +207,19 @@ impl Core {
         index
     }
 
-    /// Stops a topic's partitions; what was read of them is written first.
-    pub(crate) fn halt(&mut self, topic: &TopicName, stop: &Stop) {
-        for index in self.of_topic(topic) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if partition.halted.is_some() || matches!(partition.phase, Phase::Stopped(_)) {
-                continue;
-            }
-            let stop = Stop {
-                offset: partition.position.as_ref().map(|p| p.offset.0),
-                ..stop.clone()
-            };
-            partition.halted = Some(stop.clone());
-            let writes = partition.send.as_ref().is_some_and(|send| !send.is_empty());
-            if writes && matches!(partition.phase, Phase::Running) {
-                let next = partition.next_fetch;
-                let blocked = Blocked::new(next, Cause::CannotPass, stop.reason);
-                partition.blocked.get_or_insert(blocked);
-                self.touch_reader(index);
-            } else {
-                self.stop(index, stop);
-            }
-        }
-    }
-
-    /// Looks at a topic's partitions again: those that were halted begin anew, those that run compare
-    /// the topics' ids with what they were.
-    pub(crate) fn look_again(&mut self, topic: &TopicName) {
-        for index in self.of_topic(topic) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if partition.halted.take().is_some() {
-                partition.restart();
-            }
-            self.to_locate.insert(index);
-        }
-    }
-
-    fn of_topic(&self, topic: &TopicName) -> Vec<Index> {
-        let all = self.partitions.iter();
-        all.filter(|(_, partition)| partition.source.topic == *topic)
-            .map(|(index, _)| *index)
-            .collect()
-    }
-
     /// When something is due by time alone.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
         let reader = self.readers.values().filter_map(Reader::due).min();
         let writer = self.writers.values().filter_map(Writer::due).min();
-        timer.into_iter().chain(reader).chain(writer).min()
+        let transaction = self.transaction.as_ref().and_then(Transaction::timer);
+        let writes = writer.into_iter().chain(transaction);
+        timer.into_iter().chain(reader).chain(writes).min()
     }
 
     /// Does what is due.
     pub(crate) fn on_time(&mut self, now: Instant) {
-        for writer in self.writers.values_mut() {
-            writer.on_time(now);
-        }
+        self.suspect(now);
         while let Some(&(at, index)) = self.timers.first().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, index));
             if let Some(partition) = self.partitions.get_mut(&index) {
@@ -289,30 +279,18 @@ impl Core {
             }
         };
         let before = partition.read_from();
-        partition.leader = Some(source.leader);
+        let led = partition.leader;
+        // Brokers that lag behind tell of former leaders; those are not gone back to.
+        let same_topic =
+            !differs(partition.source_id, source.topic_id) && !source.topic_id.is_zero();
+        if !led.is_some_and(|led| same_topic && led.epoch > source.leader.epoch) {
+            partition.leader = Some(source.leader);
+        }
         if partition.follower.is_some() && before != Some(source.leader.node) {
             partition.follower = None;
         }
         if matches!(partition.phase, Phase::Running) {
-            let moved = partition.destination_leader != Some(destination.leader.node);
-            let remade = differs(partition.source_id, source.topic_id)
-                || partition
-                    .position
-                    .as_ref()
-                    .is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
-            if moved || remade {
-                // What is on its way to the former leader may or may not be there.
-                let reason = if remade {
-                    "the topic was created anew"
-                } else {
-                    "its leader moved"
-                };
-                self.restart(located.index, reason.to_owned(), now);
-            } else {
-                partition.unreadable = false;
-                self.touch_reader(located.index);
-            }
-            return;
+            return self.follow_leaders(located.index, led, &source, &destination, now);
         }
         // One reading at a time, and none while a call could still change what is read: the partition
         // may have been running when the look-up began.
@@ -321,6 +299,14 @@ impl Core {
             && !partition.establishing
             && !partition.setting_aside;
         if !reads {
+            return;
+        }
+        let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
+        if !sound || !self.owner.is_sure() {
+            // It is looked at again when it is known what is stored, and whose it is.
+            if !self.stop_if_fenced(located.index) {
+                self.stop_if_lost(located.index);
+            }
             return;
         }
         partition.destination_leader = Some(destination.leader.node);
@@ -336,6 +322,7 @@ impl Core {
             located.index,
             partition,
             destination.topic_id,
+            self.transaction.as_ref().map(Transaction::writer),
         );
         partition.establishing = true;
         self.to_establish
@@ -346,6 +333,41 @@ impl Core {
             ))
             .or_default()
             .push(order);
+    }
+
+    /// A running partition begins anew where its leaders or topics are others than before. `led` is who led at the source.
+    fn follow_leaders(
+        &mut self,
+        index: Index,
+        led: Option<Leader>,
+        source: &Place,
+        destination: &Place,
+        now: Instant,
+    ) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let former = partition.destination_leader;
+        let moved = former != Some(destination.leader.node);
+        // The new leader's log may be another one: it is compared before anything is read from it.
+        let led_anew = led.is_some_and(|led| Some(led.epoch) != partition.leader.map(|l| l.epoch));
+        let stored = partition.position.as_ref();
+        let remade = differs(partition.source_id, source.topic_id)
+            || stored.is_some_and(|p| differs(p.destination_topic_id.0, destination.topic_id));
+        let reason = match (remade, moved, led_anew) {
+            (true, ..) => "the topic was created anew",
+            (_, true, _) => "its leader at the destination moved",
+            (.., true) => "its leader at the source moved",
+            _ => {
+                partition.unreadable = false;
+                return self.touch_reader(index);
+            }
+        };
+        // What is on its way to the former leader may or may not be there.
+        self.restart(index, reason.to_owned(), now);
+        if let Some(former) = former.filter(|_| moved) {
+            self.leave(former, now);
+        }
     }
 
     /// Groups of partitions with the same two leaders, to be compared with both logs.
@@ -362,6 +384,11 @@ impl Core {
             return;
         };
         partition.establishing = false;
+        if std::mem::take(&mut partition.outdated) {
+            self.to_locate.insert(index);
+            return;
+        }
+        let writer = self.transaction.as_ref().map(Transaction::writer);
         match outcome {
             Established::Ready {
                 position,
@@ -373,13 +400,16 @@ impl Core {
                 ground,
             } => {
                 partition.end = Some((end, now));
-                partition.stand_on(ground, &position, self.settings.offsets.placement);
+                partition.levels = self.settings.levels_over(ground.levels);
+                let asked = self.settings.offsets.placement;
+                partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
+                partition.accepts_gap = false;
                 if repeated > 0 {
                     partition.report_repeated(repeated, position.offset.0);
                 }
-                partition.begin(position, landed);
+                partition.begin(position, landed, writer);
                 if self.settings.on_refused != OnRefused::Stop {
                     // Which records were left out before a restart is not known any more.
                     partition.recovery.distrust_numbers();
@@ -424,7 +454,7 @@ impl Core {
                 destination = %partition.destination,
                 state = stop.state,
                 offset = stop.offset,
-                "partition stopped: {}", stop.reason
+                "partition stopped: {} ({})", stop.reason, crate::help::page(stop.state)
             );
             partition.stop(stop);
             self.touch_reader(index);
@@ -461,73 +491,6 @@ impl Core {
             let at = now + partition.backoff.next_delay();
             partition.timer = Some(at);
             self.timers.insert((at, index));
-        }
-    }
-
-    /// Positions that changed since they were taken last, unless some are being stored. With `all`
-    /// unset, only those that a partition waits for.
-    pub(crate) fn take_positions(&mut self, all: bool) -> Vec<StoreEntry> {
-        if !self.storing.is_empty() {
-            return Vec::new();
-        }
-        let mut entries = Vec::new();
-        let mut kept = BTreeSet::new();
-        for index in std::mem::take(&mut self.changed) {
-            let Some(partition) = self.partitions.get_mut(&index) else {
-                continue;
-            };
-            if !all && !matches!(partition.phase, Phase::Storing) {
-                kept.insert(index);
-                continue;
-            }
-            let Some(position) = partition
-                .position
-                .clone()
-                .filter(|_| partition.position_changed)
-            else {
-                continue;
-            };
-            partition.position_changed = false;
-            self.storing.push(index);
-            entries.push(StoreEntry {
-                link: self.settings.link.clone(),
-                partition: partition.source.clone(),
-                destination: partition.destination.topic.clone(),
-                spread: partition.changes.spread,
-                position,
-                segments: partition.map.take_changed(),
-            });
-        }
-        self.changed = kept;
-        entries
-    }
-
-    /// Whether a partition waits for its position to be stored.
-    pub(crate) fn waits_for_store(&self) -> bool {
-        self.storing.is_empty()
-            && self.changed.iter().any(|index| {
-                self.partitions
-                    .get(index)
-                    .is_some_and(|p| matches!(p.phase, Phase::Storing))
-            })
-    }
-
-    /// Whether positions have been handed out and not yet reported as stored.
-    pub(crate) fn is_storing(&self) -> bool {
-        !self.storing.is_empty()
-    }
-
-    /// The positions taken last are stored.
-    pub(crate) fn on_stored(&mut self) {
-        for index in std::mem::take(&mut self.storing) {
-            let waits = self
-                .partitions
-                .get(&index)
-                .is_some_and(|p| matches!(p.phase, Phase::Storing));
-            // One that began anew meanwhile has another position to store first.
-            if waits && !self.changed.contains(&index) {
-                self.run(index);
-            }
         }
     }
 

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use kafka_wire::batch::{Codec, LegacyEntry, Obstacle, RawBatch};
 use kafka_wire::record::{
-    BatchEncoder, BatchOptions, Compression, DecodeError, Encoded, HeaderBuffer, OffsetRun, Record,
-    RecordDecoder, Records, ReshapeError, SplitFailure, Splitter, merge,
+    BatchEncoder, BatchOptions, Compression, DecodeError, Encoded, HeaderBuffer, Levels, OffsetRun,
+    Record, RecordDecoder, Records, ReshapeError, SplitFailure, Splitter, merge,
 };
 
 use super::change::{Changed, Changes};
@@ -60,6 +60,8 @@ pub(crate) struct Rules {
     pub(crate) max_message_bytes: Option<u32>,
     /// Whether that is only a guess: a single record above it is tried all the same.
     pub(crate) limit_is_guessed: bool,
+    /// How hard codecs work on what is encoded anew.
+    pub(crate) levels: Levels,
     /// Neighbouring batches smaller than this are merged, in answers whose batches are smaller on average.
     pub(crate) merge_below: u32,
     /// How many batches an answer needs to have for that; `None` where none are merged.
@@ -90,6 +92,11 @@ impl Rules {
     /// Uncompressed bytes of records that fit into it: what is compressed can become a little larger by it.
     fn largest_content(&self) -> usize {
         self.largest_batch() / 16 * 15
+    }
+
+    /// How a batch with this codec is encoded anew.
+    fn options(&self, codec: Codec) -> BatchOptions {
+        options(self.levels, codec)
     }
 
     /// The records of a batch, with the times that their copies get: those of the batches beside it that pass
@@ -177,7 +184,7 @@ impl Decoder {
         let base = info.base_offset;
         let limit = rules.largest_batch();
         let records = rules.records(decoder, batch)?;
-        let options = options(batch.header().codec());
+        let options = rules.options(batch.header().codec());
         let wanted = |record: &Record<'_>| {
             record.offset() >= from && !rules.refused.contains(&record.offset())
         };
@@ -219,12 +226,14 @@ impl Decoder {
         Ok(piped.collect())
     }
 
-    /// One batch of the first `count` records of some batches, and one of the rest of the last of them.
+    /// One batch of the first `count` records of some batches, and one of the rest of the last of them; the first as
+    /// it is encoded with these levels.
     pub(super) fn join(
         &mut self,
         pieces: &[PipedBatch],
         count: i64,
         codec: Codec,
+        levels: Levels,
     ) -> Result<(PipedBatch, Option<PipedBatch>), Blocked> {
         let Self {
             decoder, encoder, ..
@@ -262,7 +271,7 @@ impl Decoder {
         }
         let finish = |encoder: &mut BatchEncoder, codec, runs: Vec<OffsetRun>| {
             let first = runs.first().map_or(0, |run| run.offset);
-            let made = encoder.finish(&options(codec));
+            let made = encoder.finish(&options(levels, codec));
             let made = made.map_err(|error| unusable(first, error.into()))?;
             Ok(Encoded {
                 batch: made.batch,
@@ -301,7 +310,7 @@ impl Decoder {
             ..
         } = tiny;
         if let [first, _, ..] = batches.as_slice() {
-            let options = options(first.header().codec());
+            let options = rules.options(first.header().codec());
             let merged = merge(decoder, encoder, &batches, &options, MERGED_UNCOMPRESSED);
             let limit = rules.largest_batch();
             let merged = merged.ok().filter(|made| made.batch.bytes().len() <= limit);
@@ -472,7 +481,7 @@ impl Gathered {
         }
         let alone = encoder.count() == 1;
         let made = encoder
-            .finish(&options(self.codec))
+            .finish(&rules.options(self.codec))
             .map_err(|error| unusable(0, error.into()))?;
         let (first, size) = (
             made.runs.first().map_or(0, |run| run.offset),
@@ -534,9 +543,9 @@ fn end_of(run: &OffsetRun) -> i64 {
     run.offset + i64::from(run.length)
 }
 
-fn options(codec: Codec) -> BatchOptions {
+fn options(levels: Levels, codec: Codec) -> BatchOptions {
     // An unknown codec is an obstacle of its own, and never gets here.
-    BatchOptions::new(Compression::new(codec).unwrap_or(Compression::NONE))
+    BatchOptions::new(levels.of(codec).unwrap_or(Compression::NONE))
 }
 
 /// Attribute bits 0–2 of a message: byte 17, behind offset, size, checksum and magic.

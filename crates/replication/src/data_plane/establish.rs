@@ -13,24 +13,31 @@
 //!
 //! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
 
+mod adoption;
 mod ask;
 mod evidence;
 mod preserve;
 mod survey;
+mod transact;
 
 use std::collections::{HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_client::offsets::{OffsetAnswer, list_offsets_within};
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
-use self::ask::{Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings};
+use self::ask::{
+    Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings, within,
+};
 pub(super) use self::survey::Survey;
+#[cfg(test)]
+pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
 use super::partition::Stop;
 use super::recovery::Landed;
@@ -54,6 +61,8 @@ pub(super) struct Readings {
     pub(super) destination_end: i64,
     /// The destination topic's `max.message.bytes`, where it may be read.
     pub(super) max_message_bytes: Option<u32>,
+    /// Its levels of compression, where they may be read.
+    pub(super) levels: Levels,
     /// Offset of the first record at or behind the time to start at, where there is one.
     pub(super) at_time: Option<i64>,
     /// What the destination topic is.
@@ -68,6 +77,7 @@ impl Readings {
             deletes: self.topic.deletes,
             source_start: self.log_start,
             destination_start: self.destination_start,
+            levels: self.levels,
             reason: String::new(),
         }
     }
@@ -151,11 +161,11 @@ pub(crate) async fn establish(
         IsolationLevel::ReadUncommitted,
     );
     let (starts, ends, epochs, destination_starts, destination_ends, settings, times) = tokio::join!(
-        list_offsets(source, from, Use::Metadata, &sources, EARLIEST, committed),
-        list_offsets(source, from, Use::Metadata, &sources, LATEST, committed),
+        offsets(source, from, &sources, (EARLIEST, committed)),
+        offsets(source, from, &sources, (LATEST, committed)),
         epoch_ends(source, from, &orders),
-        list_offsets(destination, to, Use::Metadata, &destinations, EARLIEST, all),
-        list_offsets(destination, to, Use::Metadata, &destinations, LATEST, all),
+        offsets(destination, to, &destinations, (EARLIEST, all)),
+        offsets(destination, to, &destinations, (LATEST, all)),
         topic_settings(destination, &destinations),
         offsets_at_time(source, from, &orders),
     );
@@ -167,11 +177,7 @@ pub(crate) async fn establish(
             Ok(Readings {
                 log_start: pick("source", &starts, &order.source)?,
                 end: pick("source", &ends, &order.source)?,
-                epoch_end: epochs
-                    .as_ref()
-                    .map_err(|e| format!("source: {e}"))?
-                    .get(&order.source)
-                    .copied(),
+                epoch_end: epoch_end(&epochs, &order.source)?,
                 destination_start: pick("destination", &destination_starts, &order.destination)?,
                 destination_end: pick("destination", &destination_ends, &order.destination)?,
                 at_time: match order.begins_at_time() {
@@ -181,6 +187,9 @@ pub(crate) async fn establish(
                 max_message_bytes: settings
                     .get(&order.destination.topic)
                     .and_then(|settings| settings.max_message_bytes),
+                levels: settings
+                    .get(&order.destination.topic)
+                    .map_or_else(Levels::default, |settings| settings.levels),
                 topic: settings
                     .get(&order.destination.topic)
                     .map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
@@ -193,6 +202,34 @@ pub(crate) async fn establish(
         outcomes.push((order.index, outcome));
     }
     outcomes
+}
+
+async fn offsets(
+    cluster: &Cluster,
+    leader: NodeId,
+    partitions: &[TopicPartition],
+    asked: (i64, IsolationLevel),
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
+    let limit = within(cluster);
+    list_offsets_within(cluster, leader, Use::Metadata, partitions, asked, limit).await
+}
+
+/// Where the source's log ends for what was copied, if it knows. A leader that will not say is asked again: nothing is read
+/// from one that was not compared.
+fn epoch_end(
+    epochs: &Result<HashMap<TopicPartition, OffsetAnswer>, ClientError>,
+    partition: &TopicPartition,
+) -> Result<Option<i64>, String> {
+    let epochs = epochs
+        .as_ref()
+        .map_err(|error| format!("source: {error}"))?;
+    match epochs.get(partition).copied() {
+        Some(Err(code)) => Err(format!(
+            "source: OffsetForLeaderEpoch of {partition} answered {code}"
+        )),
+        Some(Ok(end)) => Ok(Some(end)),
+        None => Ok(None),
+    }
 }
 
 /// A partition whose records get the next free offsets, for this reason.
@@ -325,6 +362,7 @@ pub(super) fn first_position(
         producer,
         sequence: 0,
         placement: Placement::Mapped,
+        transactional: order.transaction.is_some(),
     }
 }
 
@@ -367,7 +405,7 @@ pub(super) fn decide(
     } else {
         readings
             .epoch_end
-            .filter(|end| *end < position.offset.0)
+            .filter(|end| *end < order.covered(position.offset.0, reached))
             .map(|end| {
                 (
                     "source-truncated",

@@ -4,10 +4,11 @@
 //! the partition reads its log before it goes on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::list_offsets;
+use kafka_client::offsets::{list_offsets, list_offsets_within};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::delete_records::DeleteRecordsRequest;
@@ -17,13 +18,20 @@ use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 
 use super::core::{FillGap, FillOrder, Filled, Index, TrimOrder, Watched};
 
+/// How long a broker may take to write markers; its leadership may have moved.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long it may take to tell offsets.
+const READING: Duration = Duration::from_secs(3);
+
 /// Fills gaps of partitions with the same leader in one request, and reads where their logs end then.
 pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGap, Filled)> {
     let FillOrder { node, gaps } = order;
     let request = WriteTxnMarkersRequest {
         markers: gaps.iter().flat_map(markers).collect(),
     };
-    let answer = match destination.call(node, Use::Admin, &request).await {
+    let limit = ANSWER.min(destination.config().request_timeout);
+    let asked = destination.call_within(node, Use::Admin, &request, limit);
+    let answer = match asked.await {
         Ok(answer) => answer,
         Err(error) => {
             let trouble = format!("destination: {error}");
@@ -174,7 +182,8 @@ async fn offsets(
     let mut offsets = Vec::new();
     let all = IsolationLevel::ReadUncommitted;
     for (node, partitions) in by_leader {
-        match list_offsets(cluster, *node, Use::Watch, partitions, at, all).await {
+        let asked = (at, all);
+        match list_offsets_within(cluster, *node, Use::Watch, partitions, asked, READING).await {
             Ok(answers) => {
                 offsets.extend(
                     answers

@@ -113,7 +113,10 @@ fn order_of(
         leaves_out: link.on_refused != OnRefused::Stop,
         first: true,
         store_first: false,
+        source_epoch: -1,
+        sent_epoch: None,
         doubt: None,
+        transaction: None,
     };
     let begins_somewhere = !matches!(order.start, StartPosition::Time(_) | StartPosition::Nowhere);
     begins_somewhere.then_some(((source.leader.node, to), order, destination.is_some()))

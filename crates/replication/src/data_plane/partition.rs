@@ -23,12 +23,13 @@ use std::time::Duration;
 
 use config::link::{OnRefused, StartPosition};
 use kafka_client::fetch_session::Wanted;
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::record::Levels;
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::change::Changes;
-use super::core::Settings;
+use super::core::{Committed, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::{DecodeReason, PipedBatch};
@@ -152,9 +153,17 @@ pub(crate) struct Partition {
     pub(crate) blocked: Option<Blocked>,
     /// Why it is to stop, or has stopped, although nothing is wrong with its data.
     pub(crate) halted: Option<Stop>,
+    /// What was counted of it last, for which destination broker.
+    pub(crate) held: Option<(NodeId, usize)>,
+    /// Whether it goes on behind what is missing at the source, because an operator said so.
+    pub(crate) accepts_gap: bool,
+    /// Where reading goes on although the destination's log ends before it.
+    pub(crate) skip_to: Option<i64>,
     pub(crate) map: OffsetMap,
     /// The destination topic's `max.message.bytes`, where known.
     pub(crate) max_message_bytes: Option<u32>,
+    /// How hard codecs work on what is encoded anew.
+    pub(crate) levels: Levels,
     /// Half of what was refused as too large although the limit, as far as it may be read, allows it.
     pub(crate) guessed_limit: Option<u32>,
     /// Source offsets of records that are left out, because the destination refused them.
@@ -171,6 +180,8 @@ pub(crate) struct Partition {
     pub(crate) open_calls: u32,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,
+    /// The newest leader epoch among what was sent, of the topic as it is.
+    pub(crate) sent_epoch: Option<i32>,
     /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
     /// Offset of the last batch that was refused, and how often in a row.
@@ -182,6 +193,10 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
+    /// Whether what is being found out about it began before it was taken back to what is stored.
+    pub(crate) outdated: bool,
+    /// What of it counts, where it is written in transactions.
+    pub(crate) committed: Committed,
     pub(crate) totals: Totals,
 }
 
@@ -228,6 +243,7 @@ impl Partition {
                 .flatten()
                 .min(),
             limit_is_guessed: self.guessed_limit.is_some(),
+            levels: self.levels,
             merge_below: settings.merge_below,
             merge_from: self.merge_from(settings),
             renumber: self.renumber,
@@ -293,6 +309,9 @@ impl Partition {
 
     /// Leaves `Running`, if it was there; what was in memory is dropped.
     pub(crate) fn restart(&mut self) {
+        if !self.recovery.is_over() {
+            self.sent_epoch = None;
+        }
         self.phase = Phase::Starting;
         self.send = None;
         self.recovery = Recovery::default();
@@ -324,6 +343,7 @@ impl Partition {
     pub(crate) fn begin_anew(&mut self, why: &Stop) {
         tracing::warn!(partition = %self.source, state = why.state, "copied anew: {}", why.reason);
         self.position = None;
+        self.sent_epoch = None;
         self.start = StartPosition::Earliest;
         self.map.begin_anew();
     }
@@ -336,14 +356,27 @@ impl Partition {
         self.phase = Phase::Stopped(stop);
     }
 
-    /// Begins at `position`, of which `landed` is already at the destination.
-    pub(crate) fn begin(&mut self, position: Position, landed: Vec<Landed>) {
+    /// Begins at `position`, of which `landed` is already at the destination; written in transactions by `writer`, where
+    /// there are any.
+    pub(crate) fn begin(
+        &mut self,
+        position: Position,
+        landed: Vec<Landed>,
+        writer: Option<ProducerIdentity>,
+    ) {
         let offsets: i64 = landed.iter().map(|l| l.offsets).sum();
         let end = landed.last().map_or(position.destination_end, |last| {
             Destination(last.base.0 + last.offsets)
         });
         let sequence = advance_sequence(position.sequence, offsets);
-        let send = SendState::new(position.producer, sequence, end);
+        let send = match writer {
+            None => SendState::new(position.producer, sequence, end),
+            Some(writer) => {
+                let goes_on = position.transactional && position.producer == writer;
+                let sequence = if goes_on { position.sequence } else { 0 };
+                SendState::new(writer, sequence, end).transacting()
+            }
+        };
         self.begun_at = position.offset.0;
         self.next_fetch = position.offset.0;
         self.send = Some(match position.placement {
@@ -355,9 +388,14 @@ impl Partition {
                 send.preserving()
             }
         });
+        self.skip_to = self.skip_to.filter(|next| *next > self.next_fetch);
+        self.next_fetch = self.skip_to.unwrap_or(self.next_fetch);
+        if writer.is_some() && self.committed.kept.is_none() {
+            self.committed.kept = Some((position.offset.0, self.totals));
+        }
         self.placing.pending = None;
         self.life += 1;
-        self.recovery = Recovery::new(landed);
+        self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {
             self.recovery.go_by_numbers();
         }
@@ -436,8 +474,12 @@ impl Partition {
             return false;
         };
         let offset = piped.first_offset();
+        let epoch = piped.leader_epoch;
         match send.push(piped) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.note_epoch(epoch);
+                true
+            }
             Err(unplaceable) => {
                 self.block(offset, unplaceable);
                 false
@@ -445,10 +487,20 @@ impl Partition {
         }
     }
 
+    /// Something of this leader epoch counts as copied from now on. As long as something has landed that was not compared,
+    /// that may be of a newer one.
+    pub(super) fn note_epoch(&mut self, epoch: i32) {
+        if !self.recovery.is_over() {
+            return;
+        }
+        self.sent_epoch = self.sent_epoch.max(Some(epoch).filter(|epoch| *epoch >= 0));
+    }
+
     /// Counts dropped records as read. `leader_epoch` is that of the last batch read.
     pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
+        self.note_epoch(leader_epoch);
         let attached = self.recovery.pass_over(next, leader_epoch)
             || self
                 .send
@@ -468,6 +520,7 @@ impl Partition {
     pub(crate) fn acknowledged(&mut self, done: &Acknowledged) {
         let batch = &done.batch;
         let preserved = self.preserved().is_some();
+        let writer = self.send.as_ref().map(SendState::writer);
         if !preserved {
             batch.each_run(done.base.0, |run| self.map.append(run));
         }
@@ -482,6 +535,10 @@ impl Partition {
             position.leader_epoch = batch.leader_epoch;
             position.destination_end = Destination(end);
             position.sequence = done.sequence;
+            if let Some((producer, true)) = writer {
+                position.producer = producer;
+                position.transactional = true;
+            }
             self.position_changed = true;
         }
         self.count_pending(batch.leader_epoch);

@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 
 use kafka_wire::batch::{BatchHeader, BatchInfo, Codec, Identity, RawBatch, rewrite_header};
+use kafka_wire::record::Levels;
 use kafka_wire::types::ProducerIdentity;
 
 use super::decode::Decoder;
@@ -42,6 +43,8 @@ pub(crate) struct Recovery {
     thinned: bool,
     /// Whether what is read again differs from what landed although it is the same.
     by_numbers: bool,
+    /// How hard codecs worked on what was encoded anew.
+    levels: Levels,
 }
 
 /// Records that were read again and are at the destination.
@@ -70,12 +73,14 @@ pub(crate) struct Outcome {
 }
 
 impl Recovery {
-    pub(crate) fn new(landed: Vec<Landed>) -> Self {
+    /// What is encoded anew for a comparison is encoded with these levels, or with the usual ones.
+    pub(crate) fn new(landed: Vec<Landed>, levels: Levels) -> Self {
         Self {
             landed: landed.into(),
             gathered: Vec::new(),
             thinned: false,
             by_numbers: false,
+            levels,
         }
     }
 
@@ -126,7 +131,7 @@ impl Recovery {
                 numbers: !self.thinned,
                 changed: self.by_numbers,
             };
-            match compared(&first, &self.gathered, trust, decoder) {
+            match compared(&first, &self.gathered, trust, self.levels, decoder) {
                 Some((found, rest)) => {
                     self.landed.pop_front();
                     self.gathered.clear();
@@ -225,6 +230,7 @@ fn compared(
     landed: &Landed,
     pieces: &[PipedBatch],
     trust: Trust,
+    levels: Levels,
     decoder: &mut Decoder,
 ) -> Option<(Found, Option<PipedBatch>)> {
     let stored = landed.batch.as_ref()?;
@@ -239,8 +245,15 @@ fn compared(
     };
     // Also a batch that passes as it is may have been encoded anew when it was sent.
     let anew = |decoder: &mut Decoder| {
-        let joined = decoder.join(pieces, landed.offsets, stored.attributes.codec());
-        joined.ok().filter(|(batch, _)| is_copy(batch))
+        let codec = stored.attributes.codec();
+        let usual = Levels::default();
+        // Who has just changed the levels has batches of both kinds.
+        let differ = levels.of(codec) != usual.of(codec);
+        let mut tried = std::iter::once(levels).chain(differ.then_some(usual));
+        tried.find_map(|levels| {
+            let joined = decoder.join(pieces, landed.offsets, codec, levels);
+            joined.ok().filter(|(batch, _)| is_copy(batch))
+        })
     };
     let (candidate, rest) = as_it_is.or_else(|| anew(decoder))?;
     let mut runs = Vec::new();

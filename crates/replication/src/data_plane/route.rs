@@ -19,11 +19,16 @@ use super::decode::{Decoder, Gathered, Returned, Rules, Tiny, reason};
 use super::piped::{DecodeReason, PipedBatch};
 use crate::origin::Decision;
 
+/// Who has written a batch that names nobody.
+const NO_PRODUCER: i64 = -1;
+
 /// Why reading cannot go on.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocked {
     /// Offset of the batch or record.
     pub(crate) offset: i64,
+    /// Behind what cannot be used.
+    pub(crate) behind: i64,
     /// What kind of trouble it is.
     pub(crate) cause: Cause,
     /// What is wrong with it, for an operator.
@@ -69,6 +74,7 @@ impl Blocked {
     pub(super) fn new(offset: i64, cause: Cause, reason: impl ToString) -> Self {
         Self {
             offset,
+            behind: offset + 1,
             cause,
             reason: reason.to_string(),
             aside: None,
@@ -139,6 +145,10 @@ pub(crate) fn route(
     routed.filled = pending.map_or(wanted, |pending| pending.min(wanted));
     let mut old = Gathered::default();
     for entry in Batches::new(records) {
+        let behind = match &entry {
+            Ok(Entry::Batch(batch)) => batch.info().next_offset(),
+            Ok(Entry::Legacy(_)) | Err(_) => 0,
+        };
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
                 if rules.changes.is_empty() {
@@ -159,7 +169,11 @@ pub(crate) fn route(
                 Err(Blocked::new(routed.next, Cause::CannotPass, reason))
             }
         };
-        if let Err(blocked) = done {
+        if let Err(mut blocked) = done {
+            // A record is refused alone; damage is a whole batch's.
+            if blocked.cause != Cause::Refused {
+                blocked.behind = blocked.behind.max(behind);
+            }
             // What was gathered, and turned out not to be usable, is not passed over.
             routed.old_end = routed.old_end.min(blocked.offset);
             routed.blocked = Some(blocked);
@@ -197,6 +211,19 @@ fn are_many_and_tiny(records: &Bytes, rules: &Rules) -> bool {
     count == least && bytes < below
 }
 
+impl Rules {
+    /// Whether a batch belongs to this stream, by its producer.
+    fn takes(&self, info: &BatchInfo) -> Result<bool, Blocked> {
+        match self.origins.decide(info.producer_id) {
+            Decision::Take => Ok(true),
+            Decision::Leave => Ok(false),
+            Decision::Lost(reason) => {
+                Err(Blocked::new(info.base_offset, Cause::OriginLost, reason))
+            }
+        }
+    }
+}
+
 impl Routed {
     /// Nothing was read from `next` on.
     pub(crate) fn nothing(next: i64) -> Self {
@@ -218,6 +245,11 @@ impl Routed {
         rules: &Rules,
         decoder: &mut Decoder,
     ) -> Result<(), Blocked> {
+        // Nothing in an old format is a copy: no link writes it.
+        if rules.origins.decide(NO_PRODUCER) == Decision::Leave {
+            (self.old_end, self.old_epoch) = (entry.offset.saturating_add(1), -1);
+            return Ok(());
+        }
         let mut made = Vec::new();
         let done = decoder.gather(entry, wanted, rules, old, &mut made);
         self.skipped.append(&mut decoder.take_skipped());
@@ -298,15 +330,9 @@ impl Routed {
                 return Ok(());
             }
         }
-        match rules.origins.decide(info.producer_id) {
-            Decision::Take => {}
-            Decision::Leave => {
-                self.pass_over(&info);
-                return Ok(());
-            }
-            Decision::Lost(reason) => {
-                return Err(Blocked::new(info.base_offset, Cause::OriginLost, reason));
-            }
+        if !rules.takes(&info)? {
+            self.pass_over(&info);
+            return Ok(());
         }
         let limits = PassLimits {
             max_message_bytes: rules.max_message_bytes,
@@ -385,7 +411,7 @@ impl Routed {
             Some(place) if place.copies => decoder.fill(batch, self.filled, self.next, rules),
             Some(place) if place.runs => decoder
                 .reshape(batch, reason, self.next, rules)
-                .and_then(|made| decoder.by_runs(made)),
+                .and_then(|made| decoder.by_runs(made, rules)),
             _ => decoder.reshape(batch, reason, self.next, rules),
         };
         // Nothing of a batch that cannot be used has been left out.

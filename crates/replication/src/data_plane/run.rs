@@ -4,62 +4,59 @@
 //! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
 //! reports.
 
+mod again;
+mod connections;
+mod owning;
 mod placing;
+mod settings;
+mod storing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
-use kafka_client::cluster::Use;
-use kafka_client::offsets::list_offsets;
-use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
+use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
 use kafka_client::{Buffers, ClientError, Cluster};
-use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use self::connections::Lane;
 use super::core::{
-    AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
-    Settings, Watched,
+    Answer, AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
+    NotResumed, Watched,
 };
 use super::establish::establish;
-use super::fetcher::{FetchEvent, Fetcher, FetcherOptions};
+use super::fetcher::FetchEvent;
 use super::locate::locate;
 use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
+use super::transact::Transactions;
+use super::transaction::StepOutcome;
 use crate::origin::{Origins, Registrar};
-use crate::placement::Grants;
-use crate::position_store::service::{self, StoreEvent};
-use crate::position_store::{PositionStore, StoreEntry};
+use crate::position_store::service::StoreEvent;
+use crate::position_store::{Ownership, PositionStore};
+
+use owning::Look;
+use storing::{Keeper, StoreLane};
 
 /// Events that may wait for the loop.
 const EVENTS: usize = 256;
-/// Calls a lane may hold: as many as the core leaves open.
-const OPEN_CALLS: usize = super::core::OPEN_CALLS;
-/// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
-const MERGE_FROM: usize = 32;
-/// Bytes of one partition in memory above which it is not fetched.
-const PARTITION_ROOM: usize = 4 * 1024 * 1024;
-/// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
-const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
 /// How often the source's ends are read.
 const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the snapshot is made.
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest wait for a request that may still be carried out after its connection has ended: below what
-/// recovery may take.
-const SETTLE: Duration = Duration::from_secs(5);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
 const PAUSED: Duration = Duration::from_secs(4);
+/// One after which it is asked whether another one has.
+const BRIEFLY_PAUSED: Duration = Duration::from_millis(1500);
 /// How long a stop waits for answers to what is on its way.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a stop may take to store positions.
@@ -86,6 +83,10 @@ pub struct Options {
     pub registrar: Option<Registrar>,
     /// Whether other streams of the link write to the same partitions.
     pub shared: bool,
+    /// How it writes in transactions, where it does.
+    pub transactions: Option<Transactions>,
+    /// The claim of this process, where there is one, and whether the process before it may not have noticed yet.
+    pub ownership: Option<(Ownership, bool)>,
 }
 
 /// Handle to a running data plane; cheap to clone.
@@ -98,10 +99,8 @@ pub struct Handle {
 impl Handle {
     /// Takes partitions in. `false` when the data plane has stopped.
     pub async fn assign(&self, assignments: Vec<Assignment>) -> bool {
-        self.commands
-            .send(Command::Assign(assignments))
-            .await
-            .is_ok()
+        let command = Command::Assign(assignments);
+        self.commands.send(command).await.is_ok()
     }
 
     /// Stops the partitions of a source topic; what was read of them is written first. `false` when
@@ -114,6 +113,23 @@ impl Handle {
     /// are; those that were halted begin anew. `false` when the data plane has stopped.
     pub async fn look_again(&self, topic: TopicName) -> bool {
         self.commands.send(Command::LookAgain(topic)).await.is_ok()
+    }
+
+    /// Lets a partition go on that stands.
+    ///
+    /// # Errors
+    /// It was not resumed, and why.
+    pub async fn resume(
+        &self,
+        source: TopicPartition,
+        answer: Answer,
+        expected: Option<i64>,
+    ) -> Result<(), NotResumed> {
+        let (reply, outcome) = oneshot::channel();
+        let command = Command::Resume(source, answer, expected, reply);
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| NotResumed::Stopping)?;
+        outcome.await.unwrap_or(Err(NotResumed::Stopping))
     }
 
     /// The newest snapshot.
@@ -129,6 +145,13 @@ enum Command {
     Assign(Vec<Assignment>),
     Halt(TopicName, Stop),
     LookAgain(TopicName),
+    Resume(
+        TopicPartition,
+        Answer,
+        Option<i64>,
+        oneshot::Sender<Result<(), NotResumed>>,
+    ),
+    BeginAgain(BTreeSet<TopicPartition>),
 }
 
 enum Event {
@@ -137,8 +160,14 @@ enum Event {
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
+    Step(StepOutcome),
+    Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
-    Ends(Instant, Result<Vec<(TopicPartition, i64)>, ClientError>),
+    Ends(
+        NodeId,
+        Instant,
+        Result<Vec<(TopicPartition, i64)>, ClientError>,
+    ),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
@@ -162,12 +191,14 @@ pub struct DataPlane {
     incoming: mpsc::Receiver<Event>,
     commands: mpsc::Receiver<Command>,
     fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
-    /// Each with its number: the last word of a former lane says nothing about its successor.
-    lanes: HashMap<NodeId, (u64, mpsc::Sender<ProduceCall>)>,
+    lanes: HashMap<NodeId, Lane>,
     next_lane: u64,
-    store: mpsc::Sender<Vec<StoreEntry>>,
+    store: StoreLane,
+    /// Asks whose the link is, where there is a claim.
+    question: Option<watch::Sender<u64>>,
     store_trouble: Option<String>,
-    open_end_readings: usize,
+    /// Brokers that owe an answer about ends.
+    reading_ends: BTreeSet<NodeId>,
     watching: bool,
     watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
@@ -186,19 +217,21 @@ impl DataPlane {
         let scope = scope.child("data");
         let (events, incoming) = mpsc::channel(EVENTS);
         let (command, commands) = mpsc::channel(16);
-        let (store, entries) = mpsc::channel(1);
-        let mut settings = settings(link, options.buffers.limit());
+        let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
-        let core = Core::new(settings);
+        let mut core = Core::new(settings);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
-        let report = events.clone();
-        let (kept, registrar) = (options.store, options.registrar);
-        scope.spawn("positions", OnFailure::StopScope, async move {
-            service::run(kept, registrar, entries, |event| {
-                send(&report, Event::Store(event))
-            })
-            .await;
+        let keeper = Keeper {
+            link: link.name.clone(),
+            store: options.store,
+            registrar: options.registrar,
+            transactions: options.transactions,
+        };
+        let store = keeper.start(&mut core, &events, &scope);
+        let question = options.ownership.map(|(ownership, has_predecessor)| {
+            core.guard(has_predecessor);
+            owning::start(ownership, &events, &scope)
         });
         let plane = Self {
             core,
@@ -224,8 +257,9 @@ impl DataPlane {
             lanes: HashMap::new(),
             next_lane: 0,
             store,
+            question,
             store_trouble: None,
-            open_end_readings: 0,
+            reading_ends: BTreeSet::new(),
             watching: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
@@ -256,8 +290,11 @@ impl DataPlane {
         let mut looked = Instant::now();
         let outcome = loop {
             let now = Instant::now();
-            if now.saturating_duration_since(looked) > PAUSED {
+            let pause = now.saturating_duration_since(looked);
+            if pause > PAUSED {
                 self.core.was_paused(now);
+            } else if pause > BRIEFLY_PAUSED {
+                self.core.doubt_ownership();
             }
             looked = now;
             self.hand_out();
@@ -297,6 +334,11 @@ impl DataPlane {
             }
             Command::Halt(topic, stop) => self.core.halt(&topic, &stop),
             Command::LookAgain(topic) => self.core.look_again(&topic),
+            Command::Resume(source, answer, expected, reply) => {
+                // Whoever asked may have gone.
+                drop(reply.send(self.core.resume(&source, answer, expected)));
+            }
+            Command::BeginAgain(partitions) => self.core.begin_again(&partitions),
         }
     }
 
@@ -314,30 +356,19 @@ impl DataPlane {
                 "stopped with requests on their way; what landed is found at the next start"
             );
         }
-        let flushed = timeout(FLUSH_LIMIT, async {
-            loop {
-                if !self.core.is_storing() {
-                    self.store(true);
-                }
-                if !self.core.is_storing() {
-                    break;
-                }
-                match self.incoming.recv().await {
-                    Some(event) => self.apply(event),
-                    None => break,
-                }
-            }
-        });
+        let flushed = timeout(FLUSH_LIMIT, self.store_the_last());
         if flushed.await.is_err() {
             tracing::warn!(
-                "positions could not be stored in time{}; what was written since is found at the next start",
+                "positions could not be stored in time{}; {}",
                 self.store_trouble
                     .as_ref()
                     .map(|t| format!(" ({t})"))
-                    .unwrap_or_default()
+                    .unwrap_or_default(),
+                self.unstored()
             );
         }
         self.publish();
+        self.release().await;
         // Nothing of the rest is worth waiting for: connections are simply closed.
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "data plane stopped");
@@ -363,7 +394,7 @@ impl DataPlane {
                 self.core.on_answer(tag, &response, now);
             }
             Event::Produce(node, number, ProduceEvent::Ended { error, unanswered }) => {
-                if self.lanes.get(&node).is_some_and(|(n, _)| *n == number) {
+                if self.lanes.get(&node).is_some_and(|l| l.number == number) {
                     self.lanes.remove(&node);
                 }
                 self.lane_ended(node, &error, &unanswered, now);
@@ -383,14 +414,16 @@ impl DataPlane {
                 tracing::error!("{trouble}");
                 self.store_trouble = Some(trouble);
             }
+            Event::Step(outcome) => self.apply_step(outcome),
+            Event::Owner(look) => self.apply_look(look),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
-            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes),
+            Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);
             }
-            Event::Ends(read_at, result) => {
-                self.open_end_readings = self.open_end_readings.saturating_sub(1);
+            Event::Ends(node, read_at, result) => {
+                self.reading_ends.remove(&node);
                 match result {
                     Ok(ends) => self.core.on_ends(&ends, read_at),
                     Err(error) => tracing::debug!("source ends cannot be read: {error}"),
@@ -426,7 +459,14 @@ impl DataPlane {
                     .on_fetch_failed(node, &format!("its reader has ended ({error})"), now);
             }
         }
-        while let Some((node, tag, mut request)) = self.core.next_produce() {
+        for node in self.core.take_cut() {
+            tracing::warn!(
+                broker = node.0,
+                "the destination's broker answers nothing, and others lead its partitions now: its connection is given up"
+            );
+            self.lanes.remove(&node);
+        }
+        while let Some((node, tag, mut request)) = self.core.next_produce(now) {
             let limit = self.produce.request_timeout.as_millis();
             request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
             if self
@@ -465,6 +505,8 @@ impl DataPlane {
                 });
         }
         self.hand_out_placing();
+        self.hand_out_steps();
+        self.hand_out_question();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -473,92 +515,8 @@ impl DataPlane {
         }
     }
 
-    fn store(&mut self, all: bool) {
-        let entries = self.core.take_positions(all);
-        // The channel has room: the core gives nothing out before the last was stored.
-        if !entries.is_empty() && self.store.try_send(entries).is_err() {
-            self.store_trouble = Some("the store has ended".to_owned());
-        }
-    }
-
-    fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetchOrder> {
-        self.fetchers.entry(node).or_insert_with(|| {
-            let (orders, queue) = mpsc::channel(1);
-            let options = FetcherOptions {
-                node,
-                min_bytes: self.fetch.min_bytes,
-                rack: self.rack.clone(),
-                origins: self.origins.clone(),
-            };
-            let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
-            let events = self.events.clone();
-            self.scope
-                .spawn(format!("fetch {node}"), OnFailure::StopScope, async move {
-                    fetcher
-                        .run(queue, |event| send(&events, Event::Fetch(node, event)))
-                        .await;
-                });
-            orders
-        })
-    }
-
-    fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
-        let (_, calls) = self.lanes.entry(node).or_insert_with(|| {
-            let number = self.next_lane;
-            self.next_lane += 1;
-            let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
-            let cluster = self.destination.clone();
-            let events = self.events.clone();
-            // The broker may use all of its own time before it answers.
-            let limit = self.produce.request_timeout + Duration::from_secs(2);
-            self.scope.spawn(
-                format!("produce {node}"),
-                OnFailure::StopScope,
-                async move {
-                    let emit = |event| send(&events, Event::Produce(node, number, event));
-                    match cluster.connect(node).await {
-                        Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
-                        Err(error) => {
-                            queue.close();
-                            let mut unanswered = Vec::new();
-                            while let Ok(call) = queue.try_recv() {
-                                unanswered.push(call.tag);
-                            }
-                            emit(ProduceEvent::Ended { error, unanswered }).await;
-                        }
-                    }
-                },
-            );
-            (number, calls)
-        });
-        calls
-    }
-
-    fn read_ends(&mut self) {
-        if self.open_end_readings > 0 {
-            return;
-        }
-        for (node, partitions) in self.core.by_source_leader() {
-            self.open_end_readings += 1;
-            let (source, events) = (self.source.clone(), self.events.clone());
-            self.scope
-                .spawn(format!("ends {node}"), OnFailure::StopScope, async move {
-                    let read_at = Instant::now();
-                    let level = IsolationLevel::ReadCommitted;
-                    let answer =
-                        list_offsets(&source, node, Use::Watch, &partitions, LATEST, level).await;
-                    let ends = answer.map(|answers| {
-                        answers
-                            .into_iter()
-                            .filter_map(|(p, end)| Some((p, end.ok()?)))
-                            .collect()
-                    });
-                    send(&events, Event::Ends(read_at, ends)).await;
-                });
-        }
-    }
-
     fn publish(&mut self) {
+        self.core.say();
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }
@@ -567,34 +525,4 @@ impl DataPlane {
 async fn send(events: &mpsc::Sender<Event>, event: Event) {
     // The loop has ended: nobody is left who could use it.
     drop(events.send(event).await);
-}
-
-fn settings(link: &LinkConfig, memory: usize) -> Settings {
-    // An eighth of the memory per answer leaves room for several, and for what is queued.
-    let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
-    let max_fetch_bytes = link
-        .fetch
-        .max_bytes
-        .min(i32::try_from(share).unwrap_or(i32::MAX));
-    Settings {
-        link: link.name.clone(),
-        check_crcs: link.fetch.check_crcs,
-        keep_append_time: link.keep_append_time,
-        merge_below: link.merge_below,
-        merge_from: MERGE_FROM,
-        max_partition_bytes: link.fetch.max_partition_bytes,
-        max_fetch_bytes,
-        max_wait: link.fetch.max_wait,
-        max_request_bytes: link.produce.max_request_size,
-        max_in_flight: link.produce.max_in_flight,
-        partition_room: PARTITION_ROOM.min(memory / 4),
-        retry: (Duration::from_millis(100), Duration::from_secs(5)),
-        shared: link.may_share_partitions(),
-        on_refused: link.on_refused,
-        on_gap: link.on_gap,
-        on_recreate: link.on_recreate,
-        offsets: link.offsets,
-        grants: Grants::of(&link.destination),
-        settle: link.produce.request_timeout.min(SETTLE),
-    }
 }

@@ -104,6 +104,8 @@ pub(crate) struct SendState {
     placed: Option<i64>,
     /// Whether the gap in front is being filled.
     filling: bool,
+    /// Whether batches belong to transactions.
+    transactional: bool,
 }
 
 impl SendState {
@@ -120,6 +122,29 @@ impl SendState {
             proven: false,
             placed: None,
             filling: false,
+            transactional: false,
+        }
+    }
+
+    /// Writes in transactions.
+    pub(crate) fn transacting(self) -> Self {
+        Self {
+            transactional: true,
+            ..self
+        }
+    }
+
+    /// Under which name batches are sent, and whether in transactions.
+    pub(crate) fn writer(&self) -> (ProducerIdentity, bool) {
+        (self.producer, self.transactional)
+    }
+
+    /// The next transaction has another identity, whose sequence numbers begin anew. Nothing is on its way then.
+    pub(crate) fn renew(&mut self, producer: ProducerIdentity) {
+        if self.producer != producer {
+            self.producer = producer;
+            self.next_sequence = 0;
+            self.acknowledged_sequence = 0;
         }
     }
 
@@ -252,7 +277,7 @@ impl SendState {
             }
         };
         let identity = Identity::new(self.producer, self.next_sequence);
-        let header = rewrite_header(batch.batch.header_bytes(), identity, false);
+        let header = rewrite_header(batch.batch.header_bytes(), identity, self.transactional);
         let payload = batch.batch.payload();
         let time = batch.batch.header().max_timestamp();
         self.next_sequence = advance_sequence(self.next_sequence, batch.offsets());

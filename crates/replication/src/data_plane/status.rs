@@ -32,7 +32,7 @@ pub struct PartitionStatus {
     pub destination: TopicPartition,
     /// Where it is in its life.
     pub state: State,
-    /// Next source offset that is not acknowledged; `None` before it is known.
+    /// Next source offset that is not acknowledged, or not committed; `None` before it is known.
     pub position: Option<i64>,
     /// Newest reading of the source's last stable offset, and its time.
     pub end: Option<(i64, Instant)>,
@@ -95,10 +95,7 @@ fn status(partition: &Partition) -> PartitionStatus {
         source: partition.source.clone(),
         destination: partition.destination.clone(),
         state,
-        position: partition
-            .position
-            .as_ref()
-            .map(|position| position.offset.0),
+        position: partition.settled(),
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,

@@ -480,7 +480,7 @@ fn say(link: &str, before: &str, health: &super::PartitionHealth) {
             state = health.state,
             "{} ({})",
             health.reason.as_deref().unwrap_or(""),
-            super::help(health.state)
+            crate::help::page(health.state)
         );
     } else if own.contains(&before) {
         tracing::info!(link, partition = %health.source, state = health.state, "no longer {before}");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use config::client::HostPort;
 use kafka_client::Cluster;
+use kafka_wire::types::TopicPartition;
 use tokio::sync::Notify;
 
 use super::health::Heard;
-use crate::data_plane::Snapshot;
+use crate::data_plane::{Answer, NotResumed, Snapshot};
 use crate::health::{HealthHandle, LinkHealth};
 use crate::metadata_sync::Round;
 use crate::metadata_sync::acl::{AclHandle, AclStatus, AclSync};
@@ -44,10 +45,10 @@ pub struct LinkHandle {
     clusters: [Cluster; 2],
     /// The destination's id, as it was when the link started.
     destination: Option<Arc<str>>,
-    look: Arc<Notify>,
-    heard: Heard,
+    pub(super) heard: Heard,
     health: HealthHandle,
     acls: Option<AclHandle>,
+    pub(super) look: Arc<Notify>,
 }
 
 impl LinkHandle {
@@ -88,6 +89,31 @@ impl LinkHandle {
     /// Has topics looked at now, before it is due.
     pub fn refresh(&self) {
         self.look.notify_one();
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    ///
+    /// # Errors
+    /// It was not resumed, and why.
+    pub async fn resume(
+        &self,
+        source: TopicPartition,
+        answer: Answer,
+        expected: Option<i64>,
+    ) -> Result<(), NotResumed> {
+        let others = self.heard.others.borrow().clone();
+        let mut outcome = Err(NotResumed::Unknown);
+        for stream in std::iter::once(&self.heard.local).chain(&others) {
+            let resumed = stream.resume(source.clone(), answer, expected).await;
+            // That of the stream which stands counts.
+            if !matches!(resumed, Err(NotResumed::Unknown | NotResumed::Runs)) {
+                return resumed;
+            }
+            if outcome == Err(NotResumed::Unknown) {
+                outcome = resumed;
+            }
+        }
+        outcome
     }
 
     /// What is known now.

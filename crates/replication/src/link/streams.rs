@@ -6,23 +6,28 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::link::{LinkConfig, LoopPrevention, Offsets};
 use config::worker::{OffsetStorage, WorkerConfig};
+use kafka_client::transactions::TransactionalProducer;
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
-use super::{LinkError, follow, key_style, open_store};
-use crate::data_plane::{DataPlane, Handle, Options};
+use super::{LinkError, LinkPart, follow, key_style, open_store};
+use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
-use crate::position_store::{FileStore, StoredLink};
+use crate::position_store::{FileStore, Ownership, StoredLink};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
+
+/// `transaction.boundary=poll`: how long a transaction takes in batches.
+const READ_TOGETHER: Duration = Duration::from_millis(100);
 
 /// Everything that a stream is made from.
 #[derive(Debug)]
@@ -35,6 +40,7 @@ pub(super) struct StreamMaker {
     pub(super) buffers: Buffers,
     pub(super) topics_in_doubt: Arc<Notify>,
     pub(super) origins: Option<Origins>,
+    pub(super) part: LinkPart,
 }
 
 impl StreamMaker {
@@ -72,6 +78,15 @@ impl StreamMaker {
         origins.map(Some).map_err(LinkError::Origins)
     }
 
+    /// The claim of what this process copies of a stream; nothing where it writes no records.
+    async fn claim(&self, stream: &str) -> Result<Option<Ownership>, LinkError> {
+        let Some(name) = self.part.name(stream) else {
+            return Ok(None);
+        };
+        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        Ok(store.claim(&name).await?)
+    }
+
     /// A data plane for a stream. Its producers of before are registered then.
     pub(super) async fn make(
         &self,
@@ -85,7 +100,27 @@ impl StreamMaker {
             config.offsets.placement = Offsets::Map;
         }
         let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
-        let stored = store.load(&config.name, key_style(&config)).await?;
+        let style = key_style(&config);
+        // Before positions are read: whoever wrote them does not write any more, or will notice.
+        let transactions = self.transactions(stream).await?;
+        let ownership = match transactions {
+            Some(_) => None,
+            None => self.claim(&config.name).await?,
+        };
+        let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
+        // Partitions of a task may come from a task of another number, whose claim has another name.
+        let is_part = !matches!(self.part, LinkPart::Whole);
+        let ownership = ownership.map(|ownership| {
+            let has_predecessor = is_part || ownership.has_predecessor(&texts);
+            (ownership, has_predecessor)
+        });
+        let writes = self.part.task().is_some();
+        if writes && transactions.is_none() && were_transactional(&stored) {
+            // Whoever wrote in transactions before cannot commit any more; then what is stored is what counts.
+            let mut before = self.transactional_producer(stream, Duration::from_secs(60));
+            before.init(false).await?;
+            stored = store.load(&config.name, style).await?;
+        }
         let registrar = match (&self.origins, self.ids()) {
             (Some(_), Some((source_id, _))) => {
                 let origin = match stream {
@@ -109,6 +144,8 @@ impl StreamMaker {
                     .values()
                     .filter_map(|stored| stored.position.as_ref());
                 let known = known.map(|position| position.producer.id);
+                let writer = transactions.as_ref().and_then(|t| t.producer.identity());
+                let known = known.chain(writer.map(|writer| writer.id));
                 registrar
                     .register(known)
                     .await
@@ -130,10 +167,49 @@ impl StreamMaker {
                 .map(|origins| origins.of(stream.clone())),
             registrar,
             shared: matches!(stream, Stream::Of(_)),
+            transactions,
+            ownership,
         };
         let (plane, handle) = DataPlane::new(&config, options, scope);
         Ok((plane, handle, stored))
     }
+}
+
+impl StreamMaker {
+    /// The transactional producer of a stream, which nobody else has from now on; nothing where there are no transactions.
+    /// Positions are read after that.
+    async fn transactions(&self, stream: &Stream) -> Result<Option<Transactions>, LinkError> {
+        let settings = self.config.transactions;
+        let Some(settings) = settings.filter(|_| self.part.task().is_some()) else {
+            return Ok(None);
+        };
+        let mut producer = self.transactional_producer(stream, settings.timeout);
+        producer.init(false).await?;
+        let longest = settings.timeout / 3;
+        Ok(Some(Transactions {
+            producer,
+            style: key_style(&self.config),
+            interval: settings.interval.unwrap_or(READ_TOGETHER).min(longest),
+        }))
+    }
+
+    fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
+        let group = self.worker.group_id.as_deref().unwrap_or("tributary");
+        let task = self.part.task().unwrap_or(0);
+        let mut id = format!("{group}-{}-{task}", self.config.name);
+        if let Stream::Of(origin) = stream {
+            id = format!("{id}@{origin}");
+        }
+        TransactionalProducer::new(self.destination.clone(), id, timeout)
+    }
+}
+
+/// Whether positions were stored in transactions.
+fn were_transactional(stored: &StoredLink) -> bool {
+    let mut positions = stored
+        .values()
+        .filter_map(|stored| stored.position.as_ref());
+    positions.any(|position| position.transactional)
 }
 
 /// Tells one data plane what rounds over topics found.
@@ -142,6 +218,8 @@ pub(super) struct Follower {
     stored: StoredLink,
     beginnings: Beginnings,
     changes: RecordChanges,
+    part: LinkPart,
+    /// Partitions that were given to the data plane, and those that are copied elsewhere.
     assigned: HashSet<TopicPartition>,
     /// How many parts of partitions the data plane was given.
     count: usize,
@@ -156,12 +234,14 @@ impl Follower {
         stored: StoredLink,
         beginnings: Beginnings,
         changes: RecordChanges,
+        part: LinkPart,
     ) -> Self {
         Self {
             data,
             stored,
             beginnings,
             changes,
+            part,
             assigned: HashSet::new(),
             count: 0,
             first: None,
@@ -169,11 +249,29 @@ impl Follower {
         }
     }
 
+    /// Takes what others copy for given.
+    fn leave_out(&mut self, round: &Round) {
+        if matches!(self.part, LinkPart::Whole) {
+            return;
+        }
+        for copy in &round.copies {
+            let numbers = 0..copy.partitions;
+            let all = numbers.map(|number| TopicPartition::new(copy.source.clone(), number));
+            let part = &self.part;
+            self.assigned.extend(all.filter(|source| !part.has(source)));
+        }
+    }
+
     /// `false` when the data plane has stopped.
     async fn follow(&mut self, round: &Round) -> bool {
-        if round.trouble.is_none() {
-            self.first.get_or_insert_with(|| round.selected.clone());
+        if round.trouble.is_none() && self.first.is_none() {
+            let partitions = |topic: &str| round.selected.get(&TopicName::from(topic)).copied();
+            for unmet in self.beginnings.start.unmet(partitions) {
+                tracing::warn!("{unmet}");
+            }
+            self.first = Some(round.selected.clone());
         }
+        self.leave_out(round);
         let found = self.first.as_ref().unwrap_or(&round.selected);
         let new = assignments(
             round,
@@ -283,15 +381,16 @@ impl Streams {
                 OnFailure::StopScope,
                 async move {
                     let ended = Box::pin(plane.run(stop)).await;
-                    let report = scope.stop(std::time::Duration::ZERO).await;
+                    let report = scope.stop(Duration::ZERO).await;
                     tracing::debug!(?report, "stream ended");
                     ended
                 },
             );
             self.handles
                 .send_modify(|handles| handles.push(handle.clone()));
-            let changes = self.local.changes.clone();
-            let follower = Follower::new(handle, stored, Beginnings::default(), changes);
+            let (changes, part) = (self.local.changes.clone(), self.local.part.clone());
+            let beginnings = Beginnings::default();
+            let follower = Follower::new(handle, stored, beginnings, changes, part);
             self.thirds.insert(origin, follower);
         }
     }

@@ -54,6 +54,8 @@ pub enum Condition {
     TimestampsReplaced,
     /// The source has larger batches than its copy takes.
     BatchesTooLarge,
+    /// Old records of its copy are not treated like those of the source.
+    CleanupDiffers,
     /// It holds the state of another program of the same cluster.
     SystemTopic,
 }
@@ -85,6 +87,7 @@ impl Condition {
             Self::SettingsNotFollowed => "settings-not-followed",
             Self::TimestampsReplaced => "timestamps-replaced",
             Self::BatchesTooLarge => "batches-too-large",
+            Self::CleanupDiffers => "cleanup-differs",
             Self::SystemTopic => "system-topic",
         }
     }
@@ -116,6 +119,7 @@ impl Condition {
             | Self::SettingsNotFollowed
             | Self::TimestampsReplaced
             | Self::BatchesTooLarge
+            | Self::CleanupDiffers
             | Self::SystemTopic => false,
         }
     }
@@ -165,6 +169,7 @@ impl Condition {
             }
             Self::TimestampsReplaced => "set message.timestamp.type=CreateTime on the copy",
             Self::BatchesTooLarge => "raise max.message.bytes of the copy",
+            Self::CleanupDiffers => "set cleanup.policy on the copy, or let it be followed",
             Self::SystemTopic => "exclude it unless that is what you want",
         }
     }

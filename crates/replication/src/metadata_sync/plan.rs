@@ -107,6 +107,19 @@ impl Plan {
         plan
     }
 
+    /// The source topics that a step is for: the one it names, and all that are merged with that.
+    pub(super) fn sources(step: &Step, seen: &Observation, rules: &Rules) -> Vec<TopicName> {
+        let naming = &rules.settings.naming;
+        let same = |name: &&TopicName| {
+            let copy = naming.apply(name.as_str());
+            copy.is_ok_and(|copy| copy == step.topic().as_str())
+        };
+        match naming.may_merge() {
+            true => seen.source.keys().filter(same).cloned().collect(),
+            false => vec![step.source().clone()],
+        }
+    }
+
     fn absent(&mut self, topic: &TopicName, code: ErrorCode, seen: &Observation, known: &History) {
         let (state, reason) = match code {
             ErrorCode::TOPIC_AUTHORIZATION_FAILED => (
@@ -391,7 +404,7 @@ impl Planner<'_> {
         let own = self.history.own.get(copy);
         let changes = difference(&wanted, to, settings, own);
         let (changes, refused) = without_refused(changes, copy, self.history);
-        self.note(name, effects(from, to, &wanted));
+        self.note(name, effects(from, to, &changes));
         self.note(name, wanted.notes);
         self.note(name, refused);
         self.plan.notices.extend(wanted.notices);

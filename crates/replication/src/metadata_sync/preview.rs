@@ -103,7 +103,7 @@ pub async fn preview(
     let plan = Plan::new(&seen, &History::default(), rules);
     let report = apply(destination, &plan.steps, Mode::Check).await;
     let bytes = retained(source, &seen).await;
-    let mut preview = rows(&seen, &plan, report.applied, &rules.settings);
+    let mut preview = rows(&seen, &plan, report.applied, rules);
     preview.notices.extend(decoding(&rules.settings));
     match bytes {
         Ok(bytes) => {
@@ -126,16 +126,11 @@ fn decoding(settings: &TopicSettings) -> Vec<String> {
     transforms.into_iter().chain(spread).collect()
 }
 
-fn rows(
-    seen: &Observation,
-    plan: &Plan,
-    applied: Vec<Applied>,
-    settings: &TopicSettings,
-) -> Preview {
+fn rows(seen: &Observation, plan: &Plan, applied: Vec<Applied>, rules: &Rules) -> Preview {
     let mut rows: BTreeMap<TopicName, Row> = BTreeMap::new();
     let names = seen.source.keys().chain(seen.absent.keys());
     for name in names.chain(&seen.unselected) {
-        rows.insert(name.clone(), row(name, seen, settings));
+        rows.insert(name.clone(), row(name, seen, &rules.settings));
     }
     for problem in plan.problems.iter().chain(&plan.notes) {
         if let Some(row) = rows.get_mut(&problem.topic) {
@@ -143,6 +138,19 @@ fn rows(
         }
     }
     for applied in applied {
+        let problem = match applied.outcome {
+            Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
+            Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
+            Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
+            Outcome::Refused(state, reason) => Some((state, reason)),
+        };
+        if let Some((state, reason)) = problem {
+            for source in Plan::sources(&applied.step, seen, rules) {
+                if let Some(row) = rows.get_mut(&source) {
+                    row.problems.push(Problem::new(&source, state, &reason));
+                }
+            }
+        }
         let Some(row) = rows.get_mut(applied.step.source()) else {
             continue;
         };
@@ -156,15 +164,6 @@ fn rows(
             let reason = refusal(change, reason);
             let problem = Problem::new(&row.source, Condition::SettingRefused, reason);
             row.problems.push(problem);
-        }
-        let problem = match applied.outcome {
-            Outcome::Done | Outcome::Existed | Outcome::Throttled(_) => None,
-            Outcome::Again(reason) => Some((Condition::DestinationPending, reason)),
-            Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
-            Outcome::Refused(state, reason) => Some((state, reason)),
-        };
-        if let Some((state, reason)) = problem {
-            row.problems.push(Problem::new(&row.source, state, reason));
         }
         row.steps.push(applied.step);
     }

@@ -92,6 +92,8 @@ pub struct MetadataSync {
     memory: Option<LinkMemory>,
     /// Whether it could not, and that was said.
     forgetful: bool,
+    /// Another process makes the changes.
+    only_looks: bool,
 }
 
 impl MetadataSync {
@@ -117,7 +119,15 @@ impl MetadataSync {
             fixed_settings: None,
             memory: None,
             forgetful: false,
+            only_looks: false,
         }
+    }
+
+    /// As before, and nothing is changed: another process does that, and what it has made is found here.
+    #[must_use]
+    pub fn only_looking(mut self) -> Self {
+        self.only_looks = true;
+        self
     }
 
     /// As before, and what is done is remembered in `memory`.
@@ -134,7 +144,8 @@ impl MetadataSync {
         F: Future<Output = ()>,
     {
         let mut backoff = Backoff::seeded(RETRY.0, RETRY.1);
-        self.settings_at = self.rules.settings.config_sync.map(|_| Instant::now());
+        let compares = self.rules.settings.config_sync.filter(|_| !self.only_looks);
+        self.settings_at = compares.map(|_| Instant::now());
         loop {
             let (round, again) = self.round().await;
             let failed = round.trouble.is_some();
@@ -205,7 +216,7 @@ impl MetadataSync {
         let due: Vec<Step> = plan
             .steps
             .iter()
-            .filter(|step| self.is_due(step, now))
+            .filter(|step| !self.only_looks && self.is_due(step, now))
             .cloned()
             .collect();
         for step in &due {
@@ -229,11 +240,15 @@ impl MetadataSync {
             .iter()
             .filter(|step| step.is_waited_for() && !self.refused.contains_key(step.topic()))
             .count();
+        // What another process makes is looked for soon.
+        again |= self.only_looks && round.pending > 0;
         round.problems = plan.problems;
         for step in plan.steps.iter().filter(|step| step.is_waited_for()) {
             if let Some(refused) = self.refused.get(step.topic()) {
-                let problem = Problem::new(step.source(), refused.state, &refused.reason);
-                round.problems.push(problem);
+                let sources = Plan::sources(step, &seen, &self.rules).into_iter();
+                let problems =
+                    sources.map(|source| Problem::new(&source, refused.state, &refused.reason));
+                round.problems.extend(problems);
             }
         }
         round.problems.extend(self.kept(notes, seen.settings_due));

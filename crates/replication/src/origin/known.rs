@@ -58,6 +58,17 @@ pub struct OriginRule {
 }
 
 impl OriginRule {
+    /// The rule of a stream where these producers are known to be copies.
+    #[cfg(test)]
+    pub(crate) fn of(copies: &[i64], local: bool) -> Self {
+        let copies = Arc::new(copies.iter().copied().collect());
+        let take = match local {
+            true => Take::AllBut(copies),
+            false => Take::Only(copies),
+        };
+        Self { take, lost: None }
+    }
+
     /// What becomes of a batch with this producer; negative for none.
     #[must_use]
     pub fn decide(&self, producer: i64) -> Decision<'_> {

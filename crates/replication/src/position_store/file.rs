@@ -4,8 +4,9 @@
 //! topic. It is replaced as a whole: written beside, synced, renamed, and the folder synced, so that
 //! after a crash it is the old one or the new one.
 //!
-//! Several links of a process share the file through one [`FileStore`] each; what the others wrote is
-//! read again under a lock before writing.
+//! Several links of a process share the file through clones of one [`FileStore`]. They take turns in writing it, and whoever
+//! writes does so for all that wait: a thousand links that store something in the same second cause a few writes, not a
+//! thousand.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::java_file;
-use super::keys::{KeyStyle, Keys};
+use super::keys::{Foreign, KeyStyle, Keys};
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// Version of the file's format.
@@ -26,10 +27,19 @@ const FORMAT: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: Arc<PathBuf>,
-    /// Held while the file is replaced: its purpose is that the links take turns.
-    content: Arc<Mutex<BTreeMap<String, Value>>>,
+    content: Arc<Mutex<Content>>,
+    /// What the file holds, by its version. Held while the file is replaced: its purpose is that the links take turns.
+    on_disk: Arc<Mutex<u64>>,
     /// Of the link that this clone is for.
     keys: Keys,
+}
+
+/// What the file holds, or will hold.
+#[derive(Debug, Default)]
+struct Content {
+    entries: BTreeMap<String, Value>,
+    /// Counts changes.
+    version: u64,
 }
 
 impl FileStore {
@@ -64,10 +74,14 @@ impl FileStore {
     /// # Errors
     /// As there.
     pub fn look(path: &Path) -> Result<Self, StoreError> {
-        let content = Self::read(path)?;
+        let content = Content {
+            entries: Self::read(path)?,
+            version: 0,
+        };
         Ok(Self {
             path: Arc::new(path.to_owned()),
             content: Arc::new(Mutex::new(content)),
+            on_disk: Arc::new(Mutex::new(0)),
             keys: Keys::default(),
         })
     }
@@ -94,7 +108,11 @@ impl FileStore {
     ) -> Result<StoredLink, StoreError> {
         self.keys = Keys::new(style);
         let mut known = StoredLink::new();
-        for (key, value) in self.content.lock().await.iter() {
+        let foreign = Foreign::to(link);
+        for (key, value) in &self.content.lock().await.entries {
+            if foreign.is(key) {
+                continue;
+            }
             let value = value.to_string();
             let read = self
                 .keys
@@ -109,7 +127,7 @@ impl FileStore {
 
     pub(super) async fn load_texts(&self) -> Vec<StoredText> {
         let content = self.content.lock().await;
-        let texts = content.iter();
+        let texts = content.entries.iter();
         texts
             .map(|(key, value)| (key.clone(), Some(value.to_string())))
             .collect()
@@ -122,23 +140,44 @@ impl FileStore {
     }
 
     pub(super) async fn save_texts(&self, texts: &[StoredText]) -> Result<(), StoreError> {
-        let mut content = self.content.lock().await;
-        for (key, value) in texts {
-            match value {
-                Some(value) => {
-                    let value = serde_json::from_str(value).expect("what is stored is JSON");
-                    content.insert(key.clone(), value);
-                }
-                None => drop(content.remove(key)),
-            }
+        let version = self.put(texts).await;
+        let mut on_disk = self.on_disk.lock().await;
+        if *on_disk >= version {
+            // Whoever had the turn before has written this too.
+            return Ok(());
         }
-        let (path, copy) = (Arc::clone(&self.path), content.clone());
+        let (path, copy, newest) = {
+            let content = self.content.lock().await;
+            (
+                Arc::clone(&self.path),
+                content.entries.clone(),
+                content.version,
+            )
+        };
         let written = tokio::task::spawn_blocking(move || replace(&path, &copy)).await;
         let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|cause| StoreError::File {
             path: self.path.to_path_buf(),
             cause,
-        })
+        })?;
+        *on_disk = newest;
+        Ok(())
+    }
+
+    /// The version that has them.
+    async fn put(&self, texts: &[StoredText]) -> u64 {
+        let mut content = self.content.lock().await;
+        for (key, value) in texts {
+            match value {
+                Some(value) => {
+                    let value = serde_json::from_str(value).expect("what is stored is JSON");
+                    content.entries.insert(key.clone(), value);
+                }
+                None => drop(content.entries.remove(key)),
+            }
+        }
+        content.version += 1;
+        content.version
     }
 }
 
@@ -237,6 +276,7 @@ mod tests {
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
                 placement: Default::default(),
+                transactional: false,
             },
             segments: Vec::new(),
         }
@@ -280,6 +320,57 @@ mod tests {
         let texts = again.load_texts().await;
         assert_eq!(texts.len(), 2);
         assert!(texts.contains(&made[0]));
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_the_file_writes_it_for_all_that_wait() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("positions");
+        let store = FileStore::open(&path).expect("a new file");
+        let links: Vec<String> = (0..20).map(|number| format!("link-{number}")).collect();
+        let saving = links.iter().map(|link| {
+            let (store, entry) = (store.clone(), entry(link, 7));
+            async move { store.save(&[entry]).await.expect("stored") }
+        });
+        let mut saving: Vec<_> = saving.map(Box::pin).collect();
+        // All wait before any write is through.
+        for save in &mut saving {
+            let polled = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(save.as_mut().poll(context).is_ready())
+            });
+            assert!(!polled.await, "it waits");
+        }
+        for (save, expected) in saving.into_iter().zip([1, 20, 20]) {
+            save.await;
+            let read = FileStore::read(&path).expect("ours");
+            assert_eq!(
+                read.len(),
+                expected,
+                "the second write is for all that wait"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn links_whose_names_begin_alike_or_have_to_be_escaped_find_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("positions");
+        let store = FileStore::open(&path).expect("a new file");
+        let links = ["a", "ab", "a\"b", "ä", "a\\"];
+        for (offset, link) in (1..).zip(links) {
+            store.save(&[entry(link, offset)]).await.expect("stored");
+        }
+        for (offset, link) in (1..).zip(links) {
+            let stored = store
+                .clone()
+                .load(link, KeyStyle::Plain)
+                .await
+                .expect("ours");
+            let position = stored[&TopicPartition::new("t".into(), 0)]
+                .position
+                .as_ref();
+            assert_eq!(position.map(|p| p.offset), Some(Source(offset)), "{link}");
+        }
     }
 
     #[test]

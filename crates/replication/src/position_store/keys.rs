@@ -41,6 +41,28 @@ pub(crate) struct Keys {
     known: HashMap<TopicPartition, String>,
 }
 
+/// Knows keys that are certainly of other links by how they begin, so that a thousand links need not read each other's.
+pub(super) struct Foreign {
+    own: String,
+    dedicated: String,
+}
+
+impl Foreign {
+    pub(super) fn to(link: &str) -> Self {
+        let begin = |name: &str| format!("[{}", Value::from(name));
+        Self {
+            own: begin(link),
+            dedicated: begin(DEDICATED),
+        }
+    }
+
+    /// Keys with blanks or escapes, as others may have written them, are left to those who read them properly.
+    pub(super) fn is(&self, key: &str) -> bool {
+        let plain = key.starts_with("[\"") && !key.contains('\\');
+        plain && !key.starts_with(&self.own) && !key.starts_with(&self.dedicated)
+    }
+}
+
 /// A key, understood.
 #[derive(Debug)]
 struct Key {
@@ -289,6 +311,7 @@ mod tests {
                 producer: ProducerIdentity { id: 1, epoch: 0 },
                 sequence: 0,
                 placement: Default::default(),
+                transactional: false,
             },
             segments: Vec::new(),
             spread: None,

@@ -23,6 +23,8 @@ use crate::spread::Spread;
 
 /// The word for a partition whose records have the source's offsets; without one they are mapped.
 const PRESERVED: &str = "preserved";
+/// Marks a position that was stored in a transaction.
+const TRANSACTIONAL: &str = "transactional";
 
 /// A key and its value, as text.
 pub type TextRecord = (String, String);
@@ -92,6 +94,9 @@ fn position(entry: &StoreEntry) -> String {
         value["marker.epoch"] = preserved.marker.epoch.into();
         value["marker.coordinator.epoch"] = preserved.coordinator_epoch.into();
         value["padding"] = preserved.padding.into();
+    }
+    if position.transactional {
+        value[TRANSACTIONAL] = true.into();
     }
     value.to_string()
 }
@@ -215,6 +220,7 @@ fn parse_position(value: &Map<String, Value>) -> Option<Position> {
             Some(word) if word == PRESERVED => Placement::Preserved(parse_preserved(value)?),
             Some(_) => return None,
         },
+        transactional: value.get(TRANSACTIONAL) == Some(&Value::Bool(true)),
     })
 }
 
@@ -271,6 +277,7 @@ mod tests {
                     coordinator_epoch: 4,
                     padding: 33,
                 }),
+                transactional: true,
             },
             segments: vec![Segment {
                 number: 2,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_client::Cluster;
 use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
+use kafka_client::transactions::TransactionalProducer;
 
 use super::keys::{KeyStyle, Keys};
+use super::ownership::Ownership;
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
@@ -45,6 +47,10 @@ impl TopicStore {
         Ok(log.map(|log| Self { log, keys }))
     }
 
+    pub(super) async fn claim(self, link: &str) -> Result<Ownership, StoreError> {
+        Ok(Ownership::claim(self.log, link).await?)
+    }
+
     pub(super) async fn load(
         &mut self,
         link: &str,
@@ -73,12 +79,24 @@ impl TopicStore {
     }
 
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
-        let records: Vec<_> = entries
-            .iter()
-            .flat_map(|entry| self.keys.encode(entry))
-            .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
-            .collect();
+        let records = self.records(entries);
         Ok(self.log.write(&records, LIMIT).await?)
+    }
+
+    pub(super) async fn save_in(
+        &mut self,
+        producer: &mut TransactionalProducer,
+        entries: &[StoreEntry],
+    ) -> Result<(), StoreError> {
+        let records = self.records(entries);
+        Ok(self.log.write_in(producer, &records).await?)
+    }
+
+    fn records(&mut self, entries: &[StoreEntry]) -> Vec<KeyValue> {
+        let records = entries.iter().flat_map(|entry| self.keys.encode(entry));
+        records
+            .map(|(key, value)| (Bytes::from(key), Some(Bytes::from(value))))
+            .collect()
     }
 
     pub(super) async fn load_texts(&mut self) -> Result<Vec<StoredText>, StoreError> {

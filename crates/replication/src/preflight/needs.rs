@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use config::link::{LinkConfig, Offsets, OnRefused};
+use config::link::{LinkConfig, LoopPrevention, Offsets, OnRefused};
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::types::TopicName;
 
 use super::Topics;
 use crate::metadata_sync::acl::Side;
+use crate::origin::REGISTRY;
 
 /// What a right is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -95,6 +96,19 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
         let alter = vec![(AclOperation::Alter, Needed::Always, purpose)];
         add(&mut needs, Side::Destination, Resource::Cluster, alter);
     }
+    // Elsewhere a link goes on without it.
+    if config.loops == LoopPrevention::Required {
+        let name = TopicName::from(REGISTRY);
+        let purpose = "seeing which records are copies";
+        let read = vec![(AclOperation::Read, Needed::Always, purpose)];
+        add(&mut needs, Side::Source, topic(&name), read);
+        add(
+            &mut needs,
+            Side::Destination,
+            topic(&name),
+            REGISTERING.to_vec(),
+        );
+    }
     if settings.acls.is_some() {
         let describe = (
             AclOperation::Describe,
@@ -139,6 +153,26 @@ const POSITIONS: [Wanted; 4] = [
         AclOperation::DescribeConfigs,
         Needed::Always,
         "seeing that the topic of positions is compacted",
+    ),
+];
+
+/// On the registry of what links have written.
+const REGISTERING: [Wanted; 4] = [
+    (
+        AclOperation::Create,
+        Needed::Missing,
+        "creating the registry of copies",
+    ),
+    (AclOperation::Write, Needed::Always, "registering copies"),
+    (
+        AclOperation::Read,
+        Needed::Always,
+        "knowing what is registered",
+    ),
+    (
+        AclOperation::DescribeConfigs,
+        Needed::Always,
+        "seeing that the registry is compacted",
     ),
 ];
 
@@ -259,6 +293,15 @@ mod tests {
             "destination CREATE topic q",
             "source DESCRIBE group g",
         ];
+        let known = [
+            "source READ topic tributary.origins.internal",
+            "destination CREATE topic tributary.origins.internal",
+            "destination WRITE topic tributary.origins.internal",
+            "destination READ topic tributary.origins.internal",
+            "destination DESCRIBE_CONFIGS topic tributary.origins.internal",
+        ];
+        let required = [&all[..7], &known].concat();
+        check("tributary.loop.prevention=required\n", &required);
         let all = [&all[..7], &aside].concat();
         let settings = "tributary.on.refused=quarantine\ntributary.quarantine.topic=q\n";
         let begin = "src.consumer.group.id=g\noffset.start=consumer\n";

@@ -20,13 +20,15 @@ pub(crate) struct LinkView {
     pub(crate) state: ConnectorStateInfo,
     /// Nothing while it does not run on this worker.
     pub(crate) detail: Option<LinkDetail>,
+    /// Tasks on other workers, of which nothing is known here.
+    elsewhere: usize,
     /// Which task has which partition.
     owners: HashMap<(String, i32), u32>,
     pub(crate) at: SystemTime,
 }
 
-/// All links.
-pub(crate) async fn links(handle: &Handle) -> Result<Vec<LinkView>, Refusal> {
+/// All links, as the worker `here` sees them.
+pub(crate) async fn links(handle: &Handle, here: &str) -> Result<Vec<LinkView>, Refusal> {
     let all = handle.expanded(true, true).await?;
     let mut views = Vec::with_capacity(all.len());
     for (name, one) in all {
@@ -36,30 +38,37 @@ pub(crate) async fn links(handle: &Handle) -> Result<Vec<LinkView>, Refusal> {
         if is_link(&info.config) {
             // One that was deleted a moment ago has no tasks.
             let tasks = handle.tasks(name.clone()).await.unwrap_or_default();
-            views.push(view(handle, name, info.config, state, &tasks));
+            views.push(view((handle, here), name, info.config, state, &tasks));
         }
     }
     Ok(views)
 }
 
 /// One link.
-pub(crate) async fn link(handle: &Handle, name: &str) -> Result<LinkView, Refusal> {
+pub(crate) async fn link(handle: &Handle, here: &str, name: &str) -> Result<LinkView, Refusal> {
     let config = handle.config(name.to_owned()).await?;
     let state = handle.state(name.to_owned()).await?;
     let tasks = handle.tasks(name.to_owned()).await?;
-    Ok(view(handle, name.to_owned(), config, state, &tasks))
+    Ok(view((handle, here), name.to_owned(), config, state, &tasks))
 }
 
 fn view(
-    handle: &Handle,
+    (handle, here): (&Handle, &str),
     name: String,
     config: Config,
     state: ConnectorStateInfo,
     tasks: &[TaskInfo],
 ) -> LinkView {
     let runs = matches!(state.connector.state, State::Running);
-    let detail = handle.detail(&name).filter(|_| runs);
+    let mut detail = handle.detail(&name).filter(|_| runs);
+    let elsewhere = state.tasks.iter().filter(|task| task.worker_id != here);
+    let elsewhere = elsewhere.count();
+    if let Some(detail) = detail.as_mut().filter(|_| elsewhere > 0) {
+        // Of a part of it: a lower bound.
+        detail.lag.known = false;
+    }
     LinkView {
+        elsewhere,
         detail,
         name,
         config,
@@ -104,6 +113,14 @@ impl LinkView {
                 if age.is_ok_and(|age| age > EVALUATED) {
                     let text = "its health was not found out for longer than 30 s";
                     return ("UNKNOWN", text.to_owned());
+                }
+                if self.elsewhere > 0 && detail.health != "FAILED" {
+                    let text = format!(
+                        "{} of {} tasks run on other workers, and are not known here",
+                        self.elsewhere,
+                        self.state.tasks.len()
+                    );
+                    return ("UNKNOWN", text);
                 }
                 (detail.health, detail.reason.clone())
             }

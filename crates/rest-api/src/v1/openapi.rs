@@ -25,10 +25,11 @@ fn operation(row: &Row) -> Value {
     } else {
         "200"
     };
-    let answer = json!({
-        "description": row.summary,
-        "content": {"application/json": {"schema": reference(row.schema)}},
-    });
+    let mut answer = json!({"description": row.summary});
+    answer["content"] = match resource {
+        Resource::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
+        _ => json!({"application/json": {"schema": reference(row.schema)}}),
+    };
     let mut operation = json!({
         "operationId": format!("{}Api{resource:?}", row.method.to_ascii_lowercase()),
         "summary": row.summary,
@@ -43,11 +44,12 @@ fn operation(row: &Row) -> Value {
     let body = match resource {
         Resource::Preview => Some("PreviewRequest"),
         Resource::Explain => Some("ExplainRequest"),
+        Resource::PartitionResume | Resource::TopicResume => Some("Resume"),
         _ => None,
     };
     if let Some(name) = body {
         let content = json!({"application/json": {"schema": reference(name)}});
-        operation["requestBody"] = json!({"required": true, "content": content});
+        operation["requestBody"] = json!({"required": name != "Resume", "content": content});
     }
     if resource == Resource::LinkHealth {
         operation["responses"]["503"] = operation["responses"]["200"].clone();
@@ -60,6 +62,10 @@ fn parameters(row: &Row) -> Vec<Value> {
     let text = || json!({"type": "string"});
     if row.resource == Resource::LinkHealth {
         return vec![query("as", json!({"type": "string", "enum": ["status"]}))];
+    }
+    if row.resource == Resource::Events {
+        let last = json!({"name": "Last-Event-ID", "in": "header", "schema": text()});
+        return vec![query("channels", text()), query("link", text()), last];
     }
     if !row.schema.ends_with("List") || row.method != "GET" {
         return Vec::new();
@@ -290,7 +296,7 @@ fn link_shapes() -> Vec<(&'static str, Value)> {
             ("records_total", whole()), ("bytes_total", whole()), ("lag", reference("LinkLag")),
             ("last_record_timestamp", maybe_time()), ("source_leader", maybe_whole()), ("destination_leader", maybe_whole()),
             ("task", maybe_whole()), ("worker_id", maybe_text()), ("error", maybe(reference("PartitionError"))),
-            ("gap", maybe(reference("Gap"))),
+            ("gap", maybe(reference("Gap"))), ("answers", list(text())), ("help", maybe_text()),
         ])),
         ("Task", named("Task", &[
             ("link", text()), ("task", whole()), ("state", choice(&STATES)), ("worker_id", text()), ("since", maybe_time()),

@@ -20,6 +20,8 @@ pub(crate) enum Resource {
     Tasks,
     Config,
     Refresh,
+    PartitionResume,
+    TopicResume,
     Clusters,
     Workers,
     Worker,
@@ -27,6 +29,17 @@ pub(crate) enum Resource {
     Activity,
     Preview,
     Explain,
+    Events,
+}
+
+impl Resource {
+    /// Whether asking for it changes something.
+    pub(crate) fn is_change(self) -> bool {
+        matches!(
+            self,
+            Self::Refresh | Self::PartitionResume | Self::TopicResume
+        )
+    }
 }
 
 /// Who may ask.
@@ -91,7 +104,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 21] = [
+pub(crate) const ROWS: [Row; 24] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -106,11 +119,14 @@ pub(crate) const ROWS: [Row; 21] = [
     get("/api/v1/links/{link}/tasks", Resource::Tasks, "TaskList", "Its tasks"),
     get("/api/v1/links/{link}/config", Resource::Config, "LinkConfig", "Every key of its configuration, and what becomes of it"),
     post("/api/v1/links/{link}:refresh", Resource::Refresh, Need::Admin, "Result", "Look at its topics now"),
+    post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
+    post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),
     get("/api/v1/clusters", Resource::Clusters, "ClusterList", "Clusters that links read or write"),
     get("/api/v1/workers", Resource::Workers, "WorkerList", "Workers of the group"),
     get("/api/v1/workers/{worker}", Resource::Worker, "Worker", "One worker"),
     get("/api/v1/rebalances", Resource::Rebalances, "RebalanceList", "Past and running rebalances"),
     get("/api/v1/activity", Resource::Activity, "ActivityList", "What was done and what happened, the newest first"),
+    get("/api/v1/events", Resource::Events, "Event", "What changes, as a stream of server-sent events"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];
@@ -166,7 +182,11 @@ fn matched(pattern: &str, parts: &[&str]) -> Result<Option<Names>, NoRoute> {
         };
         // A colon in a name arrives as %3A; a bare one begins a verb.
         let (variable, verb) = variable.split_once('}').unwrap_or((variable, ""));
-        let (name, asked) = part.rsplit_once(':').unwrap_or((part, ""));
+        // Workers have no verbs, and a colon in each name.
+        let (name, asked) = match variable {
+            "worker" => (*part, ""),
+            _ => part.rsplit_once(':').unwrap_or((part, "")),
+        };
         if asked != verb.trim_start_matches(':') {
             return Ok(None);
         }

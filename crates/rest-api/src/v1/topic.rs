@@ -11,17 +11,16 @@ use super::gather::LinkView;
 use super::rates::LinkRates;
 use super::shape::{catch_up, lag, no_lag};
 
-/// States in which the two sides do not fit together, with what can be said to each.
-const GAPS: [(&str, &[&str]); 9] = [
-    ("source-gap", &["continue", "recopy"]),
-    ("source-truncated", &["continue", "recopy"]),
-    ("source-recreated", &["append", "forget"]),
-    ("source-deleted", &["forget"]),
-    ("destination-behind", &["recopy"]),
-    ("destination-recreated", &["recopy"]),
-    ("destination-deleted", &["recopy"]),
-    ("destination-foreign-writes", &["resume", "recopy"]),
-    ("foreign-writes", &["resume", "recopy"]),
+/// States in which the two sides do not fit together.
+const GAPS: [&str; 8] = [
+    "source-gap",
+    "source-truncated",
+    "source-recreated",
+    "source-deleted",
+    "destination-behind",
+    "destination-recreated",
+    "destination-deleted",
+    "destination-foreign-writes",
 ];
 
 /// How bad a verdict is; the worst last.
@@ -181,8 +180,8 @@ fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
             "explanation": explanation,
         })
     });
-    let gap = GAPS.iter().find(|(state, _)| *state == partition.state);
-    let gap = gap.map(|(kind, answers)| {
+    let kind = partition.state;
+    let gap = GAPS.contains(&kind).then(|| {
         let policy = if kind.ends_with("gap") || kind.ends_with("truncated") {
             "tributary.on.gap"
         } else {
@@ -193,7 +192,7 @@ fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
             "from_offset": partition.acked,
             "to_offset": partition.source_start,
             "policy": view.config.get(policy).map_or("stop", String::as_str),
-            "answers": answers,
+            "answers": partition.answers,
         })
     });
     json!({
@@ -222,6 +221,8 @@ fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
         "worker_id": view.worker_of(task),
         "error": error,
         "gap": gap,
+        "answers": partition.answers,
+        "help": partition.help,
         "as_of": instant(view.at),
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use worker_group::Handle;
 use worker_group::detail::instant;
 use worker_group::state::State;
 
@@ -15,6 +16,30 @@ use super::topic;
 
 /// Rows of the overview's attention list.
 const ATTENTION: usize = 100;
+
+/// What a worker is for as long as it runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// `host:port` under which it is known.
+    pub(crate) worker_id: String,
+    pub(crate) started_at: SystemTime,
+}
+
+impl Identity {
+    /// What is known of it now.
+    pub(crate) fn now(&self, handle: &Handle) -> Myself {
+        Myself {
+            worker_id: self.worker_id.clone(),
+            version: handle.version(),
+            commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
+            started_at: self.started_at,
+            stage: handle.stage_summary(),
+            group: handle.group_id().map(str::to_owned),
+            buffer_limit: handle.buffer_limit(),
+            default_destination: handle.default_destination(),
+        }
+    }
+}
 
 /// What is known of the worker itself.
 #[derive(Clone, Debug)]
@@ -40,7 +65,7 @@ pub(crate) fn info(me: &Myself, evidence_limit: f64, now: SystemTime) -> Value {
         "mode": if me.group.is_some() { "distributed" } else { "standalone" },
         "started_at": instant(me.started_at),
         "evidence_max_age_seconds": evidence_limit,
-        "features": ["links", "preview", "explain", "activity"],
+        "features": ["links", "preview", "explain", "activity", "events"],
         "as_of": instant(now),
     })
 }

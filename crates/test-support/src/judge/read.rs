@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -15,6 +15,8 @@ use super::{Isolation, JudgeError, Place, Watermarks};
 /// How long brokers may take for one answer about metadata or offsets.
 const ANSWER: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
+/// The judge's own group, which commits nothing.
+const GROUP: &str = "tributary-judge";
 
 /// One record as an independent reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(super) fn for_each(
     limit: Duration,
     mut see: impl FnMut(&BorrowedMessage<'_>),
 ) -> Result<Vec<i32>, JudgeError> {
-    let consumer = consumer(place)?;
+    let consumer = consumer(place, GROUP)?;
     let partitions = partitions(&consumer, place)?;
     let mut assignment = TopicPartitionList::new();
     for partition in &partitions {
@@ -68,10 +70,51 @@ pub(super) fn for_each(
             .add_partition_offset(&place.topic, *partition, Offset::Offset(start))
             .map_err(|source| place.failed("assign", source))?;
     }
+    to_the_end(&consumer, place, &assignment, limit, &mut see)?;
+    Ok(partitions)
+}
+
+/// Reads what a group that has committed these offsets has still to read, by partition. The group is another one each time.
+pub(super) fn read_the_rest(
+    place: &Place,
+    group: &str,
+    offsets: &BTreeMap<i32, i64>,
+    limit: Duration,
+) -> Result<Topic, JudgeError> {
+    let failed = |what| move |source| place.failed(what, source);
+    let consumer = consumer(place, group)?;
+    let (mut committed, mut stored) = (TopicPartitionList::new(), TopicPartitionList::new());
+    let mut records = Topic::new();
+    for (partition, offset) in offsets {
+        committed
+            .add_partition_offset(&place.topic, *partition, Offset::Offset(*offset))
+            .and_then(|()| stored.add_partition_offset(&place.topic, *partition, Offset::Stored))
+            .map_err(failed("assign"))?;
+        records.insert(*partition, Vec::new());
+    }
     consumer
-        .assign(&assignment)
+        .commit(&committed, CommitMode::Sync)
+        .map_err(failed("commit offsets of"))?;
+    to_the_end(&consumer, place, &stored, limit, &mut |message| {
+        let partition = records.entry(message.partition()).or_default();
+        partition.push(record(message));
+    })?;
+    Ok(records)
+}
+
+/// Gives every record up to the present ends of what is assigned to `see`.
+fn to_the_end(
+    consumer: &BaseConsumer,
+    place: &Place,
+    assignment: &TopicPartitionList,
+    limit: Duration,
+    see: &mut impl FnMut(&BorrowedMessage<'_>),
+) -> Result<(), JudgeError> {
+    consumer
+        .assign(assignment)
         .map_err(|source| place.failed("assign", source))?;
-    let mut open: BTreeSet<i32> = partitions.iter().copied().collect();
+    let assigned = assignment.elements();
+    let mut open: BTreeSet<i32> = assigned.iter().map(|element| element.partition()).collect();
     let end = Instant::now() + limit;
     let mut read = 0;
     let mut last = "none".to_owned();
@@ -105,11 +148,11 @@ pub(super) fn for_each(
             });
         }
     }
-    Ok(partitions)
+    Ok(())
 }
 
 pub(super) fn watermarks(place: &Place) -> Result<BTreeMap<i32, Watermarks>, JudgeError> {
-    let consumer = consumer(place)?;
+    let consumer = consumer(place, GROUP)?;
     let mut marks = BTreeMap::new();
     for partition in partitions(&consumer, place)? {
         marks.insert(partition, marks_of(&consumer, place, partition)?);
@@ -142,14 +185,14 @@ fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
-fn consumer(place: &Place) -> Result<BaseConsumer, JudgeError> {
+fn consumer(place: &Place, group: &str) -> Result<BaseConsumer, JudgeError> {
     let isolation = match place.isolation {
         Isolation::Committed => "read_committed",
         Isolation::Uncommitted => "read_uncommitted",
     };
     ClientConfig::new()
         .set("bootstrap.servers", &place.bootstrap)
-        .set("group.id", "tributary-judge")
+        .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")

@@ -12,13 +12,13 @@ use serde_json::json;
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::preview_document::{self, Totals, action, is_cycle, object, rights, totals};
 use crate::progress::{cut, size};
-use crate::{output, settings};
+use crate::{output, settings, variables};
+use columns::{aligned, fit};
+
+mod columns;
 
 /// Widest cells of the first three columns.
 const CELLS: [usize; 3] = [24, 18, 24];
-/// Widest table, and the least of it that is left for notes.
-const WIDTH: usize = 100;
-const NOTE: usize = 12;
 
 /// What of a preview is shown, and how.
 #[derive(Clone, Debug)]
@@ -62,16 +62,19 @@ pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig,
             .map_err(|problem| output::error(&problem))
             .ok()
     };
-    let worker = match worker {
-        Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
+    let (mut of_worker, what) = match worker {
+        Some(path) => (read(path)?, path.display().to_string()),
         None => {
             let mut raw = RawConfig::new();
             // Nothing is stored; without it a worker is not complete.
             raw.set_flag("default", "offset.storage.file.filename", "positions");
-            settings::worker(&raw, "default")?
+            (raw, "default".to_owned())
         }
     };
-    let raw = read(link)?;
+    let variables = variables::give_own(&mut of_worker, &what)?;
+    let worker = settings::worker(&of_worker, &what)?;
+    let mut raw = read(link)?;
+    raw.set_variables(variables);
     let link = settings::link(&raw, &worker, &link.display().to_string())?;
     Some((link, worker))
 }
@@ -210,43 +213,6 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
         lines.extend(attention);
     }
     lines
-}
-
-/// Cuts notes to what the other columns leave.
-fn fit(rows: &mut [[String; 6]]) {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count() + 2);
-        cells.max().unwrap_or(0)
-    };
-    let others: usize = (0..5).map(width).sum();
-    for row in rows {
-        row[5] = cut(&row[5], WIDTH.saturating_sub(others).max(NOTE));
-    }
-}
-
-fn aligned(rows: &[[String; 6]]) -> Vec<String> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    rows.iter()
-        .map(|row| {
-            let cells = row
-                .iter()
-                .zip(widths)
-                .enumerate()
-                .map(|(number, (cell, width))| {
-                    // Numbers to the right.
-                    if number == 3 {
-                        format!("{cell:>width$}")
-                    } else {
-                        format!("{cell:<width$}")
-                    }
-                });
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 /// The line of sums.
@@ -391,7 +357,7 @@ mod tests {
             .position(|line| line == "ATTENTION")
             .expect("attention");
         for line in &lines[..end - 1] {
-            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(line.chars().count() <= columns::WIDTH, "{line}");
         }
         assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
         assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);

@@ -136,6 +136,7 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
     }
     let mut worker_raw = RawConfig::new();
     worker_raw.set_flag("--to", "bootstrap.servers", args.to);
+    worker_raw.set_flag("default", "exactly.once.source.support", "enabled");
     let overlaid = sides(args, &mut raw, &mut worker_raw)
         .and_then(|()| settings::overlay(&mut raw, "--set", args.set))
         .and_then(|()| settings::overlay(&mut worker_raw, "--override", args.overrides));
@@ -143,9 +144,8 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
         output::error(&problem);
         return None;
     }
-    let variables = variables::of_worker(&worker_raw, "--override")?;
-    raw.set_variables(variables.clone());
-    worker_raw.set_variables(variables);
+    let variables = variables::give_own(&mut worker_raw, "--override")?;
+    raw.set_variables(variables);
     let keeps_elsewhere = ["offset.storage.topic", "offset.storage.file.filename"]
         .iter()
         .any(|key| worker_raw.get(key).is_some());

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth};
+use replication::data_plane::{Answer, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
 use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
@@ -33,6 +34,57 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         trouble: trouble.cloned().collect(),
         topics_at: round.at.map(|at| clock.of(at)),
         partitions: partitions(&status, clock),
+    }
+}
+
+/// What is known of a link from its parts that run here; nothing where none does.
+pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<LinkDetail> {
+    let mut whole = parts.next()?;
+    for part in parts {
+        let is_worse = badness(part.health) > badness(whole.health);
+        // Where one part fails and another does not, something is still copied.
+        let mixed = [part.health, whole.health].contains(&"FAILED") && part.health != whole.health;
+        if is_worse {
+            whole.health = part.health;
+            whole.reason = part.reason;
+        }
+        if mixed {
+            whole.health = "DEGRADED";
+        }
+        whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
+        whole.lag.known &= part.lag.known;
+        whole.lag.records = match (whole.lag.records, part.lag.records) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        whole.lag.bytes = whole.lag.bytes.saturating_add(part.lag.bytes);
+        if part.lag.seconds > whole.lag.seconds {
+            whole.lag.seconds = part.lag.seconds;
+            whole.lag.seconds_basis = part.lag.seconds_basis;
+        }
+        let ages = (whole.lag.age_seconds, part.lag.age_seconds);
+        whole.lag.age_seconds = match ages {
+            (Some(one), Some(two)) => Some(one.max(two)),
+            (one, two) => one.or(two),
+        };
+        for (name, topic) in part.topics {
+            whole.topics.entry(name).or_insert(topic);
+        }
+        whole.excluded = whole.excluded.max(part.excluded);
+        whole.topics_at = whole.topics_at.max(part.topics_at);
+        whole.trouble.extend(part.trouble);
+        whole.partitions.extend(part.partitions);
+    }
+    Some(whole)
+}
+
+fn badness(health: &str) -> u8 {
+    match health {
+        "HEALTHY" => 0,
+        "CATCHING_UP" => 1,
+        "DEGRADED" => 2,
+        "UNKNOWN" => 3,
+        _ => 4,
     }
 }
 
@@ -133,6 +185,8 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        answers: Vec::new(),
+        help: None,
     };
     // One that was assigned a moment ago was not looked at yet.
     if let Some(health) = health {
@@ -145,6 +199,12 @@ fn partition(
         detail.source_start = health.source_start;
         detail.source_end = health.source_end;
         detail.destination_end = health.destination_end;
+        let stands = health.verdict == Verdict::Fail && health.state != "stalled";
+        if stands {
+            let answers = Answer::possible(health.state).iter();
+            detail.answers = answers.map(|answer| answer.name()).collect();
+        }
+        detail.help = (health.verdict != Verdict::Pass).then(|| page(health.state));
     }
     detail
 }

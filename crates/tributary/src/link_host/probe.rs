@@ -1,9 +1,13 @@
 //! How a running link fares, in the words of the worker's engine.
 
-use replication::data_plane::State;
+use std::collections::{BTreeMap, BTreeSet};
+
+use kafka_wire::types::{TopicName, TopicPartition};
+use replication::data_plane::{self, Answer, State};
 use replication::health::Lag;
+use replication::help::page;
 use replication::link::LinkHandle;
-use worker_group::host::{LinkReport, Probe, Standing};
+use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
 use worker_group::view::{LagDetail, Replication};
 
 /// Things that are told at most.
@@ -43,10 +47,11 @@ impl Probe for LinkProbe {
                         topic: partition.source.topic.to_string(),
                         partition: partition.source.partition,
                         reason: format!(
-                            "{}{}: {}",
+                            "{}{}: {} ({})",
                             stop.state,
                             at.unwrap_or_default(),
-                            stop.reason
+                            stop.reason,
+                            page(stop.state)
                         ),
                     });
                 }
@@ -72,6 +77,11 @@ impl Probe for LinkProbe {
                 problem.sentence()
             ));
         }
+        if status.round.number > 0 && status.round.trouble.is_none() {
+            let selected = status.round.selected.iter();
+            let selected = selected.map(|(topic, partitions)| (topic.to_string(), *partitions));
+            report.selected = Some(selected.collect());
+        }
         // Before the first round nothing is known.
         if status.round.number == 0 || status.data.partitions.len() < status.assigned {
             sums.lag = None;
@@ -83,6 +93,40 @@ impl Probe for LinkProbe {
         sums.states.clone_from(&health.states);
         report.replication = sums;
         report
+    }
+
+    fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
+        let handle = self.0.clone();
+        Box::pin(async move {
+            let Some(answer) = Answer::of(&resume.action) else {
+                let known: Vec<&str> = Answer::ALL.iter().map(|(name, _)| *name).collect();
+                return Err(NotResumed::Invalid(format!(
+                    "there is no action {}; there are: {}",
+                    resume.action,
+                    known.join(", ")
+                )));
+            };
+            let source = TopicPartition::new(resume.topic.as_str().into(), resume.partition);
+            let resumed = handle.resume(source, answer, resume.expected_offset).await;
+            resumed.map_err(|not| {
+                let text = format!("{}-{}: {not}", resume.topic, resume.partition);
+                match not {
+                    data_plane::NotResumed::Unknown => NotResumed::Unknown(text),
+                    _ => NotResumed::Conflict(text),
+                }
+            })
+        })
+    }
+
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        let handle = self.0.clone();
+        let partitions = partitions.into_iter().flat_map(|(topic, numbers)| {
+            let topic = TopicName::from(topic.as_str());
+            let numbers = numbers.into_iter();
+            numbers.map(move |number| TopicPartition::new(topic.clone(), number))
+        });
+        let partitions: BTreeSet<TopicPartition> = partitions.collect();
+        Box::pin(async move { handle.begin_again(partitions).await })
     }
 }
 

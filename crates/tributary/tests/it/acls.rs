@@ -213,8 +213,8 @@ async fn send(cluster: &KafkaCluster, topic: &str, count: usize) {
 
 #[tokio::test]
 async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_back() {
-    let new = || KafkaCluster::builder().version(NEW);
-    let [source, destination] = two_clusters(new(), new()).await;
+    let version = |version| KafkaCluster::builder().version(version);
+    let [source, destination] = two_clusters(version(OLD), version(NEW)).await;
     let topic = unique("orders");
     let copy = format!("west.{topic}");
     new_topic(&source, &topic, 1, &[]).await;

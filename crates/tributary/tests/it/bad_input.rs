@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use test_support::fake_broker::{FakeBroker, Reply, Request};
+use test_support::kafka_cluster::KafkaCluster;
 use tokio::time::Instant;
 
-use crate::support::{NEW, Replicate, Run, bootstrap, new_topic, pair, program, unique};
+use crate::support::{
+    NEW, Replicate, Run, bootstrap, both_directions, new_topic, pair, program, unique,
+};
 
 /// Nobody listens on the first ports.
 const NOBODY: &str = "127.0.0.1:1,127.0.0.1:2";
@@ -171,7 +174,10 @@ async fn a_regular_expression_that_is_none_is_refused_with_the_place() {
 
 #[tokio::test]
 async fn nothing_selected_is_not_ready_and_a_wild_card_is_explained() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(nothing_selected).await;
+}
+
+async fn nothing_selected(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("wild.orders");
     new_topic(source, &topic, 1, &[]).await;
     let begin = Instant::now();
@@ -192,7 +198,10 @@ async fn nothing_selected_is_not_ready_and_a_wild_card_is_explained() {
 
 #[tokio::test]
 async fn one_cluster_on_both_sides_is_refused_by_its_id() {
-    let (cluster, _) = pair(NEW, NEW).await;
+    both_directions(async |cluster, _| on_both_sides(cluster).await).await;
+}
+
+async fn on_both_sides(cluster: &KafkaCluster) {
     let again = cluster.bootstrap().replace("127.0.0.1", "localhost");
     for name in [&[][..], &["--name", "loop"]] {
         let command = Replicate::between(&cluster.proxied_bootstrap(), &again, "orders").with(name);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use test_support::eventually::eventually;
 use test_support::judge::{self, ReadRecord};
 use test_support::kafka_cluster::KafkaCluster;
+use test_support::limits::long_run;
 use test_support::shared;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{self, Codec, GeneratedRecord, Load, Mode, RunningLoad};
@@ -72,6 +73,10 @@ impl<'a> Scene<'a> {
 
     /// A link from each cluster to the next, and for two clusters back.
     fn links(&self) -> Vec<Replicate> {
+        self.links_with("tributary.offsets=map")
+    }
+
+    fn links_with(&self, setting: &str) -> Vec<Replicate> {
         let next = |number: usize| self.clusters[(number + 1) % self.clusters.len()];
         let links = self.clusters.iter().enumerate();
         links
@@ -80,7 +85,7 @@ impl<'a> Scene<'a> {
                     "--set",
                     "tributary.loop.prevention=required",
                     "--set",
-                    "tributary.offsets=map",
+                    setting,
                 ])
             })
             .collect()
@@ -160,10 +165,13 @@ async fn is_proved(scene: &Scene<'_>, links: &[Replicate]) {
     }
 }
 
-/// Starts all links, and kills one or another at random moments; each is started again at once.
+/// Starts all links, and kills one or another at random moments; each is started again at once. So many times, or for as long
+/// as was asked for.
 async fn killed_at_random(links: &[Replicate], kills: u64, moments: &mut Moments) {
     let mut running: Vec<_> = links.iter().map(Replicate::start).collect();
-    for kill in 0..kills {
+    let begun = tokio::time::Instant::now();
+    let goes_on = |kill| long_run().map_or(kill < kills, |longest| begun.elapsed() < longest);
+    for kill in (0_u64..).take_while(|kill| goes_on(*kill)) {
         let after = moments.next(500, 3_000);
         // sleeps because the moment is the test: nothing is waited for.
         tokio::time::sleep(after).await;
@@ -202,6 +210,22 @@ async fn links_in_both_directions_copy_each_record_once_however_often_they_are_k
     // Nothing comes back later either.
     caught_up(&links).await;
     scene.all_is_everywhere_once(records).await;
+}
+
+#[tokio::test]
+async fn links_in_both_directions_that_begin_at_equal_offsets_copy_each_record_once() {
+    let (one, two) = pair(NEW, OLD).await;
+    for setting in ["tributary.offsets=auto", "exactly.once.support=required"] {
+        let mut scene = Scene::new("both-auto", vec![one, two]).await;
+        let links = scene.links_with(setting);
+        scene.produce();
+        killed_at_random(&links, 4, &mut Moments(SEED + 2)).await;
+        let records = scene.end().await;
+        caught_up(&links).await;
+        caught_up(&links).await;
+        println!("{setting}");
+        scene.all_is_everywhere_once(records).await;
+    }
 }
 
 #[tokio::test]

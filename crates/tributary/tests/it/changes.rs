@@ -8,7 +8,8 @@ use test_support::tools::{CONSOLE_PRODUCER, KafkaTools};
 use test_support::workload::{Codec, GeneratedRecord, Load};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, Run, new_topic, pair, stored, unique, wait_for_offsets,
+    COPIED, NEW, OLD, Replicate, Run, both_directions, new_topic, pair, stored, unique,
+    wait_for_offsets,
 };
 
 const PROVENANCE: &str = "tributary-provenance";
@@ -155,7 +156,13 @@ async fn both_directions_between_the_same_names_end_with_every_record_once() {
             (0..10).map(|n| record(n % 2, Some(name), Some(&n.to_string()), i64::from(n)));
         send(cluster, &topic, Codec::Lz4, records.collect()).await;
     }
-    let marks = ["--set", "provenance.header.enable=true"];
+    // Where nothing tells the links' producers, the header alone has to.
+    let marks = [
+        "--set",
+        "provenance.header.enable=true",
+        "--set",
+        "tributary.loop.prevention=off",
+    ];
     let there = Replicate::new(west, east, &topic).with(&marks);
     let back = Replicate::new(east, west, &topic).with(&marks);
     there.until_caught_up().await.ended_with(0);
@@ -255,7 +262,10 @@ async fn java_partitions(
 
 #[tokio::test]
 async fn records_are_spread_by_their_keys_as_javas_partitioner_says_and_once_after_kills() {
-    let (source, destination) = pair(OLD, NEW).await;
+    both_directions(spread).await;
+}
+
+async fn spread(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("spread");
     new_topic(source, &topic, 3, &[]).await;
     new_topic(destination, &topic, 5, &[]).await;
@@ -279,7 +289,7 @@ async fn records_are_spread_by_their_keys_as_javas_partitioner_says_and_once_aft
     load(6_000, Codec::None).await;
     let run = link.until_caught_up().await.ended_with(0);
     // The destination grows; keys stay where they are.
-    let kafka = KafkaTools::for_version(NEW).expect("jars");
+    let kafka = KafkaTools::for_version(destination.version()).expect("jars");
     let bootstrap = destination.bootstrap();
     let alter = [
         "--bootstrap-server",
@@ -301,7 +311,11 @@ async fn records_are_spread_by_their_keys_as_javas_partitioner_says_and_once_aft
         "it is said: {grown}"
     );
 
-    let expected = java_partitions(destination, &keys, 5).await;
+    let java = match destination.version() {
+        NEW => destination,
+        _ => source,
+    };
+    let expected = java_partitions(java, &keys, 5).await;
     let here = read(destination, &topic).await;
     spread_as_expected(&here, &expected);
     println!("{run}");
@@ -400,4 +414,49 @@ async fn changed_records_are_there_once_after_kills_also_where_they_tell_the_tim
         let mut headers = here[&partition].iter().map(|record| &record.headers);
         assert!(headers.all(|all| all.len() == 2 && all[0].0 == "kept" && all[1].0 == PROVENANCE));
     }
+}
+
+/// What the header of a gzip stream says about how hard its writer has worked.
+async fn gzip_effort(cluster: &KafkaCluster, topic: &str) -> u8 {
+    /// Behind the header of the batch: two bytes of magic, method, flags, time, and then this.
+    const EFFORT: usize = 61 + 8;
+    let bytes = test_support::raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;
+    let bytes = bytes.expect("a batch");
+    assert_eq!(bytes[61..63], [0x1f, 0x8b], "gzip");
+    bytes[EFFORT]
+}
+
+#[tokio::test]
+async fn what_is_encoded_anew_is_compressed_at_the_level_of_the_destination_topic_or_of_the_link() {
+    let (fastest, usual, best) = (4, 0, 2);
+    both_directions(async |source, destination| {
+        let prefix = unique("levels");
+        let name = |end: &str| format!("{prefix}.{end}");
+        let level = ("compression.gzip.level", "1");
+        for (end, settings) in [("fast", &[level][..]), ("usual", &[])] {
+            new_topic(source, &name(end), 1, settings).await;
+            let records = (0..200).map(|n| record(0, Some("k"), Some("a value of some words"), n));
+            send(source, &name(end), Codec::Gzip, records.collect()).await;
+        }
+        let mark = [
+            "transforms=mark",
+            "transforms.mark.type=InsertHeader",
+            "transforms.mark.header=from",
+            "transforms.mark.value.literal=west",
+        ];
+        let mark: Vec<&str> = mark.iter().flat_map(|text| ["--set", *text]).collect();
+        let link = || Replicate::new(source, destination, &format!("{prefix}\\..*")).with(&mark);
+        let run = link().until_caught_up().await;
+        run.ended_with(0).quiet();
+        for (end, effort) in [("fast", fastest), ("usual", usual)] {
+            assert_eq!(gzip_effort(destination, &name(end)).await, effort, "{end}");
+        }
+        let harder = "producer.override.compression.gzip.level=9";
+        let link = link().with(&["--rename", "harder.${topic}", "--set", harder]);
+        let run = link.until_caught_up().await;
+        run.ended_with(0).quiet();
+        let copy = format!("harder.{}", name("fast"));
+        assert_eq!(gzip_effort(destination, &copy).await, best);
+    })
+    .await;
 }

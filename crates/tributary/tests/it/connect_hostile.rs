@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 use crate::connect_http::{Client, parse};
 use crate::connect_worker::{SOON, Worker, expect};
+use crate::support::{NEW, OLD, bootstrap, new_topic, pair, stored, unique, wait_for_offsets};
+use crate::topics::send;
 
 const NOWHERE: &str = "bootstrap.servers=127.0.0.1:1";
 const MIB: u64 = 1024 * 1024;
@@ -61,6 +63,31 @@ fn expected(seq: u64) -> Option<u16> {
         32..=34 | 36 | 38 | 40 | 58 | 60 | 62 | 76 | 78 | 89 | 92 => 200,
         _ => return None,
     })
+}
+
+/// As they were sent, without the keys that connectors require: what would create one is refused with a list of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_configurations_that_lack_required_keys_are_refused_with_their_names() {
+    let worker = Worker::tributary(NOWHERE, &[]).await;
+    let mut refused = 0;
+    for request in recorded() {
+        let text = |key: &str| request[key].as_str().expect("a text").to_owned();
+        let (method, path) = (text("method"), text("path"));
+        let Some(body) = request["body"].as_str() else {
+            continue;
+        };
+        if completed(&method, &path, body) == body {
+            continue;
+        }
+        let answer = worker.client.send(&method, &path, Some(body)).await;
+        let said = expect(answer, 400).error();
+        assert!(
+            said.starts_with("Connector configuration is invalid and contains the following"),
+            "{said}"
+        );
+        refused += 1;
+    }
+    assert!(refused > 5, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,9 +200,21 @@ async fn hostile_requests_get_the_right_code_and_take_no_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_connections_and_slow_bodies_do_not_keep_others_waiting() {
-    let worker = Worker::tributary(NOWHERE, &[]).await;
+async fn a_thousand_connections_and_slow_bodies_keep_neither_others_waiting_nor_links() {
+    let (source, destination) = pair(OLD, NEW).await;
+    let topic = unique("undisturbed");
+    new_topic(source, &topic, 1, &[]).await;
+    let link = format!(
+        "name=undisturbed\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={}\n\
+         topic.whitelist={topic}\n",
+        bootstrap(source)
+    );
+    let lines = format!("bootstrap.servers={}", bootstrap(destination));
+    let worker = Worker::tributary(&lines, &[&link]).await;
     let client = &worker.client;
+    let copy = stored(destination, &topic);
+    send(source, &topic, 1, 100).await;
+    wait_for_offsets(&copy, 100).await;
     let mut idle = Vec::new();
     for _ in 0..1_000 {
         let mut stream = TcpStream::connect(&client.address)
@@ -205,6 +244,10 @@ async fn a_thousand_connections_and_slow_bodies_do_not_keep_others_waiting() {
         "{:?}",
         start.elapsed()
     );
+    send(source, &topic, 1, 100).await;
+    let start = Instant::now();
+    wait_for_offsets(&copy, 200).await;
+    println!("copied after {:.2?}", start.elapsed());
     let mut asking = JoinSet::new();
     for _ in 0..200 {
         let client = client.clone();

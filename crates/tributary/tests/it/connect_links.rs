@@ -74,6 +74,20 @@ async fn pause_resume_stop_and_restart_act_at_once_and_lose_nothing() {
         wait_for_offsets(&copy, EACH as i64 * (2 + round as i64)).await;
     }
     println!("slowest change of state: {slowest:.2} s");
+    // A task begins again in place: the link goes on.
+    let starts = || {
+        let log = worker.log();
+        let lines = log.lines();
+        lines
+            .filter(|line| line.contains("started") && line.contains("steered"))
+            .count()
+    };
+    let before = starts();
+    let restarted = client.post("/connectors/steered/tasks/0/restart", None);
+    expect(restarted.await, 204);
+    fill(source, &topic, 5).await;
+    wait_for_offsets(&copy, EACH as i64 * 6).await;
+    assert_eq!(starts(), before, "{}", worker.log());
     let verdict = compared(&committed(source, &topic), &copy).await;
     assert!(verdict.is_equal(), "{verdict:?}");
     // The tasks share the partitions.
@@ -246,7 +260,11 @@ async fn plain(cluster: &KafkaCluster, topic: &str) {
 }
 
 /// A connector of MirrorMaker 2, as both take it.
-fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> serde_json::Value {
+pub(crate) fn mirrored(
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    topic: &str,
+) -> serde_json::Value {
     json!({
         "connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector",
         "source.cluster.alias": "A",
@@ -262,7 +280,7 @@ fn mirrored(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> s
 }
 
 /// Asks a process of Java to end, and waits until it has.
-async fn end(pid: u32, gone: impl Fn() -> bool) {
+pub(crate) async fn end(pid: u32, gone: impl Fn() -> bool) {
     let pid = pid.to_string();
     let asked = tokio::process::Command::new("kill")
         .args(["-TERM", &pid])

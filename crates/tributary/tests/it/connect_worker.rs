@@ -68,13 +68,35 @@ impl Worker {
     /// A worker of Kafka Connect, standalone, with connectors of MirrorMaker 2 in its class path.
     pub(crate) async fn connect(version: KafkaVersion, bootstrap: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("positions");
+        let lines = format!("offset.storage.file.filename={}", file.display());
+        Self::java(version, "ConnectStandalone", bootstrap, &lines, folder).await
+    }
+
+    /// A worker of Kafka Connect that is one of a group, of one. Its topics begin with the group's name.
+    pub(crate) async fn connect_group(version: KafkaVersion, bootstrap: &str, group: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let topic = |of: &str| {
+            format!("{of}.storage.topic={group}-{of}s\n{of}.storage.replication.factor=1\n")
+        };
+        let lines = ["config", "offset", "status"].map(topic).concat();
+        let lines = format!("group.id={group}\n{lines}");
+        Self::java(version, "ConnectDistributed", bootstrap, &lines, folder).await
+    }
+
+    async fn java(
+        version: KafkaVersion,
+        class: &str,
+        bootstrap: &str,
+        lines: &str,
+        folder: tempfile::TempDir,
+    ) -> Self {
         let port = free_port();
         let text = format!(
-            "bootstrap.servers={bootstrap}\nlisteners=http://127.0.0.1:{port}\n\
-             offset.storage.file.filename={}\noffset.flush.interval.ms=1000\n\
+            "bootstrap.servers={bootstrap}\nlisteners=http://127.0.0.1:{port}\n{lines}\n\
+             offset.flush.interval.ms=1000\n\
              key.converter=org.apache.kafka.connect.converters.ByteArrayConverter\n\
-             value.converter=org.apache.kafka.connect.converters.ByteArrayConverter\n",
-            folder.path().join("positions").display()
+             value.converter=org.apache.kafka.connect.converters.ByteArrayConverter\n"
         );
         let file = folder.path().join("worker.properties");
         std::fs::write(&file, text).expect("written");
@@ -83,7 +105,7 @@ impl Worker {
         let file = file.display().to_string();
         let process = tools
             .start(
-                "org.apache.kafka.connect.cli.ConnectStandalone",
+                &format!("org.apache.kafka.connect.cli.{class}"),
                 &[&file],
                 &log,
             )
@@ -152,7 +174,7 @@ impl Worker {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }

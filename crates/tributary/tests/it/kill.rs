@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use test_support::eventually::eventually_true;
 use test_support::judge::{self, Place};
 use test_support::kafka_cluster::KafkaCluster;
+use test_support::managed_process::Stream;
 use test_support::workload::{Codec, Generator, Load, Mode, Produced, RunningLoad, Shape};
 
+use crate::offsets_faults::mixed_loads;
 use crate::support::{
     COPIED, NEW, Replicate, committed, compared, new_topic, offsets, pair, stored, transactions,
-    unique,
+    unique, wait_for_offsets,
 };
 
 const SEED: u64 = 2_759;
@@ -123,4 +126,54 @@ async fn ten_kills_at_random_moments_lose_nothing_and_repeat_nothing() {
     }
     println!("  {duplicates} duplicates after {KILLS} kills, seed {SEED}");
     assert_eq!(duplicates, 0, "seed {SEED}");
+}
+
+#[tokio::test]
+async fn two_processes_of_one_link_end_with_one_and_leave_every_record_once() {
+    let (source, destination) = pair(NEW, NEW).await;
+    for setting in ["tributary.offsets=map", "tributary.offsets=preserve"] {
+        let prefix = unique("two-processes");
+        let loads = mixed_loads(source, &prefix, true).await;
+        let link = Replicate::new(source, destination, &format!("{prefix}\\..*"))
+            .with(&["--set", setting]);
+        let copy = stored(destination, &loads[0].0);
+        let first = link.start();
+        wait_for_offsets(&copy, 200).await;
+        // At the same time as the first, and then the first wakes beside it.
+        let second = link.start();
+        let limit = COPIED;
+        let stops = async || first.text(Stream::Error).contains("taken-over");
+        let stopped = eventually_true("the first gives way", limit, stops).await;
+        stopped.unwrap_or_else(|error| panic!("{error}\n{}", first.lines().tail(60)));
+        second.suspend().expect("it runs");
+        let third = link.start();
+        let now = offsets(&copy).await;
+        wait_for_offsets(&copy, now + 300).await;
+        second.resume().expect("it is there");
+        let stops = async || second.text(Stream::Error).contains("taken-over");
+        let stopped = eventually_true("the second gives way", limit, stops).await;
+        stopped.unwrap_or_else(|error| panic!("{error}\n{}", second.lines().tail(60)));
+        let now = offsets(&copy).await;
+        wait_for_offsets(&copy, now + 100).await;
+        let said = third.text(Stream::Error);
+        assert!(!said.contains("taken-over"), "{said}");
+        for process in [&first, &second, &third] {
+            process.kill9();
+        }
+        let mut topics = Vec::new();
+        for (topic, load) in loads {
+            load.stop().await.expect("all are acknowledged");
+            topics.push(topic);
+        }
+        let run = link.until_caught_up().await.ended_with(0);
+        for topic in topics {
+            let (from, to) = (committed(source, &topic), committed(destination, &topic));
+            let verdict = compared(&from, &to).await;
+            println!(
+                "  {setting} {topic}: {} records, {} twice",
+                verdict.source, verdict.duplicate
+            );
+            assert!(verdict.is_equal(), "{setting} {topic}: {verdict}\n{run}");
+        }
+    }
 }

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use test_support::eventually::eventually;
 use test_support::judge::{self, Place, ReadRecord};
 use test_support::kafka_cluster::KafkaCluster;
+use test_support::limits::long_run;
 use test_support::raw;
 use test_support::tools::KafkaTools;
-use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Mode, Shape};
+use test_support::workload::{self, Codec, GeneratedRecord, Generator, Load, Mode, Shape};
 
+use crate::kill::Moments;
 use crate::support::{
     COPIED, NEW, OLD, Replicate, Run, committed, new_topic, pair, shaken, transactions, unique,
 };
+use crate::verify::is_proved;
 
 const SEED: u64 = 66;
 
@@ -101,6 +104,7 @@ async fn plain_from_the_middle(source: &KafkaCluster, destination: &KafkaCluster
         judge::watermarks(&from).await.expect("readable")
     );
     assert!(records > 1_000);
+    is_proved((source, destination), &topic, &link).await;
     // The log goes on, and the process anew.
     load(source, &topic, 3, 2_000, Mode::Idempotent).await;
     let run = copied(&link).await;
@@ -123,7 +127,13 @@ async fn a_plain_topic_keeps_its_offsets_between_versions_in_both_directions() {
 
 #[tokio::test]
 async fn a_topic_with_transactions_keeps_its_offsets_when_a_third_of_them_abort() {
-    let (source, destination) = pair(NEW, NEW).await;
+    for (from, to) in [(NEW, NEW), (OLD, NEW), (NEW, OLD)] {
+        let (source, destination) = pair(from, to).await;
+        with_transactions(source, destination).await;
+    }
+}
+
+async fn with_transactions(source: &KafkaCluster, destination: &KafkaCluster) {
     let topic = unique("transactions");
     new_topic(source, &topic, 2, &[]).await;
     load(source, &topic, 2, 3_000, transactions(SEED)).await;
@@ -141,6 +151,7 @@ async fn a_topic_with_transactions_keeps_its_offsets_when_a_third_of_them_abort(
         .expect("readable");
     let seen: usize = uncommitted.values().map(Vec::len).sum();
     assert_eq!(seen, more, "nobody sees markers or aborted records");
+    is_proved((source, destination), &topic, &link).await;
 }
 
 #[tokio::test]
@@ -244,8 +255,10 @@ async fn a_compacted_topic_keeps_its_offsets_and_the_copies_that_fill_its_holes_
         compacted(source, &topic, codec).await;
         let (from, to) = (committed(source, &topic), committed(destination, &topic));
         cleaned(&from).await;
-        let run = copied(&preserving(source, destination, &topic)).await;
+        let link = preserving(source, destination, &topic);
+        let run = copied(&link).await;
         assert!(run.output.contains("decoded: thinned"), "{run}");
+        is_proved((source, destination), &topic, &link).await;
         let (there, here) = (judge::watermarks(&from).await, judge::watermarks(&to).await);
         assert_eq!(there.expect("readable"), here.expect("readable"), "{run}");
         let there = judge::read_all(&from, COPIED).await.expect("readable");
@@ -269,6 +282,97 @@ async fn a_compacted_topic_keeps_its_offsets_and_the_copies_that_fill_its_holes_
         assert_eq!(last_values(&there[&0]), last_values(&here[&0]), "{run}");
         let marks = judge::watermarks(&to).await.expect("readable");
         assert_eq!(marks, judge::watermarks(&from).await.expect("readable"));
+        is_proved((source, destination), &topic, &link).await;
+    }
+}
+
+#[tokio::test]
+async fn a_topic_that_is_only_compacted_keeps_its_offsets_where_its_log_begins_later() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("only-compacted");
+    let settings = [
+        ("cleanup.policy", "compact,delete"),
+        ("retention.ms", "-1"),
+        ("segment.ms", "604800000"),
+    ];
+    new_topic(source, &topic, 2, &settings).await;
+    let keyed = |(n, record): (usize, GeneratedRecord)| GeneratedRecord {
+        key: Some(format!("key {n}").into_bytes()),
+        ..record
+    };
+    let records = |from: usize| {
+        let shape = Shape::mixed(SEED, 2).largest_value(500);
+        (from..).zip(Generator::new(shape)).map(keyed).take(600)
+    };
+    let load = || Load::new(source.bootstrap(), &topic).codec(Codec::Lz4);
+    load().send(records(0)).await.expect("acknowledged");
+    for partition in 0..2 {
+        delete_before(source, &topic, partition, 77).await;
+    }
+    let only = [("cleanup.policy", "compact"), ("retention.ms", "86400000")];
+    let set = workload::set_topic_settings(&source.bootstrap(), &topic, &only).await;
+    set.expect("a policy is changed");
+    let link = preserving(source, destination, &topic);
+    let run = copied(&link).await;
+    assert!(run.error.contains("compact,delete for a moment"), "{run}");
+    let (from, to) = (committed(source, &topic), committed(destination, &topic));
+    let count = equal_with_offsets(&from, &to, &run.to_string()).await;
+    assert!(count > 400, "{count}");
+    let settings = workload::topic_settings(&destination.bootstrap(), &topic).await;
+    let settings = settings.expect("readable");
+    assert_eq!(settings["cleanup.policy"], "compact", "{run}");
+    assert_eq!(settings["retention.ms"], "86400000", "{run}");
+    is_proved((source, destination), &topic, &link).await;
+    load().send(records(1_000)).await.expect("acknowledged");
+    let run = copied(&link).await;
+    equal_with_offsets(&from, &to, &run.to_string()).await;
+}
+
+/// Partitions of topics whose groups change sides, and how often they do: so many offsets at a time.
+const GROUPED: i32 = 50;
+const ROUNDS: u64 = 2;
+
+#[tokio::test]
+async fn a_group_that_changes_sides_at_any_committed_offset_reads_exactly_the_rest() {
+    let (source, destination) = pair(NEW, NEW).await;
+    for mode in [Mode::Idempotent, transactions(SEED)] {
+        let topic = unique("handed-over");
+        new_topic(source, &topic, GROUPED, &[]).await;
+        load(source, &topic, GROUPED, 5_000, mode).await;
+        for partition in 0..5 {
+            delete_before(source, &topic, partition, 17).await;
+        }
+        let link = preserving(source, destination, &topic);
+        let run = copied(&link).await;
+        let (from, to) = (committed(source, &topic), committed(destination, &topic));
+        equal_with_offsets(&from, &to, &run.to_string()).await;
+        let marks = judge::watermarks(&from).await.expect("readable");
+        let mut random = Moments(SEED);
+        let mut read = 0;
+        for round in 0..ROUNDS {
+            let offset = |marks: &judge::Watermarks, random: &mut Moments| {
+                let span = u64::try_from(marks.end - marks.start).expect("in order") + 1;
+                let ahead = random.next(0, span).as_millis();
+                marks.start + i64::try_from(ahead).expect("few")
+            };
+            let offsets: BTreeMap<i32, i64> = marks
+                .iter()
+                .map(|(partition, marks)| (*partition, offset(marks, &mut random)))
+                .collect();
+            let group = format!("{topic}-{round}");
+            let (there, here) = tokio::join!(
+                judge::read_the_rest(&from, &group, offsets.clone(), COPIED),
+                judge::read_the_rest(&to, &group, offsets.clone(), COPIED)
+            );
+            let (there, here) = (there.expect("readable"), here.expect("readable"));
+            assert_eq!(there, here, "from {offsets:?}, seed {SEED}");
+            read += here.values().map(Vec::len).sum::<usize>();
+        }
+        println!(
+            "{} offsets, {read} records, seed {SEED}",
+            ROUNDS * u64::from(GROUPED.unsigned_abs())
+        );
+        assert!(read > 1_000, "{read}");
     }
 }
 
@@ -313,15 +417,25 @@ fn count(batch: &[u8]) -> i32 {
 
 #[tokio::test]
 async fn a_topic_at_offset_one_hundred_million_keeps_its_offsets() {
-    let (source, destination) = pair(NEW, NEW).await;
+    let others = [(OLD, NEW), (NEW, OLD)];
+    let others = others.iter().filter(|_| long_run().is_some());
+    for (from, to) in [(NEW, NEW)].iter().chain(others) {
+        let (source, destination) = pair(*from, *to).await;
+        far(source, destination).await;
+    }
+}
+
+async fn far(source: &KafkaCluster, destination: &KafkaCluster) {
     let topic = unique("far");
     new_topic(source, &topic, 1, &[]).await;
     let far = fill_up_to(source, &topic, 100_000_000).await;
     delete_before(source, &topic, 0, far).await;
     load(source, &topic, 1, 500, Mode::Idempotent).await;
-    let run = copied(&preserving(source, destination, &topic)).await;
+    let link = preserving(source, destination, &topic);
+    let run = copied(&link).await;
     let (from, to) = (committed(source, &topic), committed(destination, &topic));
     let records = equal_with_offsets(&from, &to, &run.to_string()).await;
     println!("{records} records behind offset {far}\n{run}");
     assert_eq!(records, 500);
+    is_proved((source, destination), &topic, &link).await;
 }

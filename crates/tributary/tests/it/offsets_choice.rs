@@ -10,7 +10,7 @@ use test_support::workload::{Generator, Load, Mode, Shape};
 
 use crate::offsets::{delete_before, equal_with_offsets};
 use crate::support::{
-    COPIED, NEW, Replicate, Run, committed, compared, new_topic, offsets, pair, stored,
+    COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, offsets, pair, stored,
     transactions, unique, wait_for_offsets,
 };
 
@@ -204,6 +204,37 @@ async fn a_copy_without_a_position_goes_on_at_its_end_when_it_is_a_copy() {
     let (from, to) = (committed(source, &topic), committed(destination, &topic));
     let records = equal_with_offsets(&from, &to, &run.to_string()).await;
     assert_eq!(records, 800);
+}
+
+#[tokio::test]
+async fn the_same_records_of_two_clusters_are_both_copied_to_one_topic() {
+    let (west, destination) = pair(NEW, NEW).await;
+    let (east, _) = pair(OLD, NEW).await;
+    let topic = unique("alike");
+    for source in [west, east] {
+        new_topic(source, &topic, 1, &[]).await;
+        load(source, &topic, 300, Mode::Plain).await;
+    }
+    let first = Replicate::new(west, destination, &topic);
+    let run = first.until_caught_up().await.ended_with(0).quiet();
+    said(&run, "offsets are preserved");
+    let strict = Replicate::new(east, destination, &topic).with(&PRESERVE);
+    let run = strict.until_caught_up().await.ended_with(3);
+    println!("{}", said(&run, "copied from another cluster"));
+    // The copy of the one is not taken for that of the other.
+    let second = Replicate::new(east, destination, &topic);
+    let run = second.until_caught_up().await.ended_with(0);
+    println!("{}", said(&run, "copied from another cluster"));
+    let copy = stored(destination, &topic);
+    assert_eq!(offsets(&copy).await, 600, "{run}");
+    // Both go on, the first one noticing that it is not alone any more.
+    for source in [west, east] {
+        load(source, &topic, 50, Mode::Plain).await;
+    }
+    for link in [&first, &second] {
+        link.until_caught_up().await.ended_with(0);
+    }
+    assert_eq!(offsets(&copy).await, 700);
 }
 
 #[tokio::test]

@@ -36,7 +36,11 @@ fn fresh(records: Generator) -> impl Iterator<Item = GeneratedRecord> {
 }
 
 /// A plain topic and one with transactions, under load.
-async fn loads(source: &KafkaCluster, prefix: &str, today: bool) -> Vec<(String, RunningLoad)> {
+pub(crate) async fn mixed_loads(
+    source: &KafkaCluster,
+    prefix: &str,
+    today: bool,
+) -> Vec<(String, RunningLoad)> {
     let mut loads = Vec::new();
     for (producer, mode) in (0..).zip([Mode::Idempotent, transactions(SEED)]) {
         let topic = format!("{prefix}.{producer}");
@@ -82,7 +86,7 @@ fn preserving(source: &KafkaCluster, destination: &KafkaCluster, prefix: &str) -
 async fn twenty_kills_at_seeded_moments_leave_every_record_once_and_at_its_offset() {
     let (source, destination) = pair(NEW, NEW).await;
     let prefix = unique("offsets-killed");
-    let loads = loads(source, &prefix, true).await;
+    let loads = mixed_loads(source, &prefix, true).await;
     let link = preserving(source, destination, &prefix);
     let mut moments = Moments(SEED);
     let copy = stored(destination, &loads[0].0);
@@ -112,7 +116,7 @@ async fn lost_answers_to_batches_and_markers_leave_every_record_once_and_at_its_
     let shaken = guard.as_ref().expect("started");
     let both = (&shaken.source, &shaken.destination);
     let prefix = unique("offsets-cut");
-    let loads = loads(both.0, &prefix, false).await;
+    let loads = mixed_loads(both.0, &prefix, false).await;
     let link = preserving(both.0, both.1, &prefix);
     let program = link.start();
     let copy = stored(both.1, &loads[1].0);
@@ -144,7 +148,7 @@ async fn lost_answers_to_batches_and_markers_leave_every_record_once_and_at_its_
 async fn a_zombie_that_wakes_after_its_successor_took_over_writes_nothing_twice() {
     let (source, destination) = pair(NEW, NEW).await;
     let prefix = unique("offsets-zombie");
-    let loads = loads(source, &prefix, true).await;
+    let loads = mixed_loads(source, &prefix, true).await;
     let link = preserving(source, destination, &prefix);
     let copy = stored(destination, &loads[1].0);
     let zombie = link.start();

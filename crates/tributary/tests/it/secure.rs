@@ -18,11 +18,14 @@ use crate::support::{
     COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, stored, unique,
 };
 
+mod hostile;
 mod kerberos;
+mod missing;
 mod oauth;
 mod preflight;
 mod refused;
 mod rotation;
+mod secrets;
 
 const PARTITIONS: i32 = 2;
 const RECORDS: usize = 800;

@@ -42,13 +42,13 @@ fn numbers(from: i64) -> Vec<String> {
 
 #[tokio::test]
 async fn each_topic_begins_where_it_is_told_to() {
-    let (source, destination) = pair(NEW, NEW).await;
+    let (source, destination) = pair(NEW, OLD).await;
     let prefix = unique("begin");
     for name in ["first", "last", "timed", "exact", "otherwise"] {
         ten_records(source, &format!("{prefix}.{name}")).await;
     }
     let start = format!(
-        "{prefix}.first=earliest, {prefix}.last=latest, {prefix}.timed=2026-01-01T00:00:03.500Z, {prefix}.exact:0=7, \
+        "{prefix}.first=earliest, {prefix}.frist=latest, {prefix}.last=latest, {prefix}.timed=2026-01-01T00:00:03.500Z, {prefix}.exact:0=7, \
          2026-01-01T02:00:06+02:00"
     );
     let run = Replicate::new(source, destination, &format!("{prefix}\\..*"))
@@ -56,6 +56,9 @@ async fn each_topic_begins_where_it_is_told_to() {
         .until_caught_up()
         .await
         .ended_with(0);
+    // A slip of the pen would have everything copied in silence.
+    let unmet = format!("tributary.start names {prefix}.frist, which is none of the topics");
+    assert_eq!(run.error.matches(&unmet).count(), 1, "{run}");
     for (name, from) in [
         ("first", 0),
         ("last", 10),

@@ -12,7 +12,9 @@ use std::time::Duration;
 use test_support::judge::{self, Place, Verdict};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
+use test_support::limits;
 use test_support::managed_process::Stream;
+use test_support::raw;
 use test_support::shared;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
@@ -39,6 +41,15 @@ pub(crate) async fn pair(
     shared::pair(source, destination)
         .await
         .expect("shared clusters")
+}
+
+/// The same from the second version to the default one and the other way round, both at once: each of them is the source
+/// once, and once the destination.
+pub(crate) async fn both_directions(
+    test: impl AsyncFn(&'static KafkaCluster, &'static KafkaCluster),
+) {
+    let (old, new) = pair(OLD, NEW).await;
+    tokio::join!(test(old, new), test(new, old));
 }
 
 /// A bootstrap list as it is in real life.
@@ -181,8 +192,8 @@ impl Replicate {
 
 /// Starts the program.
 pub(crate) fn program(arguments: &[String]) -> TributaryProcess {
-    TributaryProcess::start(Path::new(env!("CARGO_BIN_EXE_tributary")), arguments)
-        .expect("the program starts")
+    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+    TributaryProcess::start(&program, arguments).expect("the program starts")
 }
 
 /// A run that has ended.
@@ -282,6 +293,12 @@ pub(crate) async fn offsets(place: &Place) -> i64 {
     judge::watermarks(place).await.map_or(0, |marks| {
         marks.values().map(|marks| marks.end - marks.start).sum()
     })
+}
+
+/// How many batches partition 0 holds.
+pub(crate) async fn batches(cluster: &KafkaCluster, topic: &str) -> usize {
+    let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;
+    raw::whole_batches(&bytes.expect("a fetch")).len()
 }
 
 /// Kafka's own `kafka-acls`, with the arguments of a command that a program printed or a test wrote.

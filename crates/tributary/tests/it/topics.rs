@@ -12,7 +12,8 @@ use test_support::workload::{Codec, Generator, Load, Shape, create_partitions};
 use tokio::time::Instant;
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, committed, compared, new_topic, offsets, pair, stored, unique,
+    COPIED, NEW, OLD, Replicate, both_directions, committed, compared, new_topic, offsets, pair,
+    stored, unique,
 };
 
 const SEED: u64 = 9_981;
@@ -84,7 +85,10 @@ pub(crate) async fn equal(source: &KafkaCluster, destination: &KafkaCluster, top
 
 #[tokio::test]
 async fn a_missing_topic_is_made_with_the_sources_partitions_and_settings() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(made).await;
+}
+
+async fn made(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("made");
     let settings = [
         ("cleanup.policy", "compact,delete"),
@@ -153,13 +157,24 @@ async fn first_record(place: &Place, since: Instant, program: &TributaryProcess)
 
 #[tokio::test]
 async fn topics_and_partitions_that_appear_while_it_runs_are_copied_from_their_first_record() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(appear).await;
+}
+
+async fn appear(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("appears");
     let (early, late) = (format!("{prefix}.early"), format!("{prefix}.late"));
     new_topic(source, &early, 1, &[]).await;
-    send(source, &early, 1, 100).await;
-    let program = Replicate::new(source, destination, &format!("{prefix}\\..*")).start();
-    first_record(&stored(destination, &early), Instant::now(), &program).await;
+    // What appears later begins at its first record also where everything else begins at its end.
+    let program = Replicate::new(source, destination, &format!("{prefix}\\..*"))
+        .with(&["--start", "latest"])
+        .start();
+    let begins = async || {
+        send(source, &early, 1, 1).await;
+        offsets(&stored(destination, &early)).await > 0
+    };
+    test_support::eventually::eventually_true("a first record", COPIED, begins)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
 
     let begin = Instant::now();
     new_topic(source, &late, 3, &[]).await;
@@ -185,12 +200,19 @@ async fn topics_and_partitions_that_appear_while_it_runs_are_copied_from_their_f
     println!(
         "from its creation to the first record copied: topic {topic:?}, partition {partition:?}"
     );
-    for name in [&early, &late] {
-        let (from, to) = (committed(source, name), stored(destination, name));
-        judge::wait_until_equal(&from, &to, COPIED)
-            .await
-            .expect("complete");
-    }
+    let (from, to) = (committed(source, &late), stored(destination, &late));
+    judge::wait_until_equal(&from, &to, COPIED)
+        .await
+        .expect("complete");
+    let ends = async |place: &Place| {
+        let marks = judge::watermarks(place).await.expect("readable");
+        [1, 2].map(|partition| marks[&partition].end)
+    };
+    let grown = ends(&committed(source, &early)).await;
+    let copied = async || ends(&place).await == grown;
+    test_support::eventually::eventually_true("all of the new partitions", COPIED, copied)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
     assert_eq!(described(destination, &early).await.partitions, "3");
     assert!(program.runs().expect("known"), "it goes on");
     program.terminate().expect("it runs");

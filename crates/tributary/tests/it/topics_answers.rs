@@ -25,6 +25,7 @@ use crate::support::{
 };
 use crate::topics::{described, send};
 
+const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
 const CREATE_TOPICS: i16 = 19;
 const ALTER_CONFIGS: i16 = 33;
@@ -32,7 +33,9 @@ const CREATE_PARTITIONS: i16 = 37;
 const INCREMENTAL_ALTER_CONFIGS: i16 = 44;
 
 const REQUEST_TIMED_OUT: i16 = 7;
+const UNKNOWN_TOPIC: i16 = 3;
 const INVALID_PARTITIONS: i16 = 37;
+const INVALID_CONFIG: i16 = 40;
 const NOT_CONTROLLER: i16 = 41;
 const POLICY_VIOLATION: i16 = 44;
 
@@ -205,6 +208,42 @@ async fn a_creation_that_a_policy_refuses_is_said_in_the_brokers_words_and_tried
         assert!(line.text.contains("POLICY_VIOLATION"), "{}", line.text);
         // It was made in truth, as if by somebody else meanwhile: it is used.
         running.complete(destination, &topic).await;
+        running.stop().await;
+        destination.proxy(0).heal().await;
+    }
+}
+
+#[tokio::test]
+async fn a_topic_whose_cleanup_policy_is_refused_is_not_made_with_another_one() {
+    let clusters = destinations().await;
+    for destination in clusters.iter().flatten() {
+        let running = Running::to(destination, &[]).await;
+        let topic = running.name("compacted");
+        let name = topic.clone();
+        let rule = FrameRule::new(Direction::Answers, CREATE_TOPICS, FrameAction::Pass);
+        let answers = destination
+            .proxy(0)
+            .on_frame(rule.times(u32::MAX).edit(move |frame| {
+                if let Some(at) = code_of(frame, &name, behind(CREATE_TOPICS)) {
+                    frame[at..at + 2].copy_from_slice(&INVALID_CONFIG.to_be_bytes());
+                }
+            }));
+        let settings = [
+            ("cleanup.policy", "compact"),
+            ("retention.bytes", "123456789"),
+        ];
+        new_topic(running.source, &topic, 1, &settings).await;
+        send(running.source, &topic, 1, 30).await;
+        let line = running
+            .program
+            .expect_line("state=create-failed", COPIED)
+            .await;
+        let line = line.unwrap_or_else(|error| panic!("{error}\n{}", running.log()));
+        assert!(line.text.contains("INVALID_CONFIG"), "{}", line.text);
+        // The request itself, and one for each setting until the one that cannot be left out.
+        assert!(answers.hits() >= 2, "{}", running.log());
+        let left_out = "refuses the setting cleanup.policy";
+        assert!(!running.log().contains(left_out), "{}", running.log());
         running.stop().await;
         destination.proxy(0).heal().await;
     }
@@ -397,4 +436,51 @@ async fn topics_are_made_and_grown_while_one_broker_after_the_other_is_killed() 
         .expect("it is back");
     }
     program.terminate().expect("it runs");
+}
+
+/// The code of a topic stands in front of its name, which has a byte for its length.
+fn unknown_in(frame: &mut [u8], topic: &str) {
+    let name = topic.as_bytes();
+    let places = 3..frame.len().saturating_sub(name.len());
+    let found = places.filter(|&at| frame[at..].starts_with(name));
+    for at in found.collect::<Vec<_>>() {
+        frame[at - 3..at - 1].copy_from_slice(&UNKNOWN_TOPIC.to_be_bytes());
+    }
+}
+
+#[tokio::test]
+async fn answers_that_do_not_know_a_topic_for_a_moment_are_no_proof_that_it_was_deleted() {
+    let clusters = destinations().await;
+    let [old, new] = clusters.as_ref().expect("two clusters");
+    tokio::join!(for_a_moment(old, new), for_a_moment(new, old));
+    for cluster in [old, new] {
+        cluster.proxy(0).heal().await;
+    }
+}
+
+async fn for_a_moment(source: &KafkaCluster, destination: &KafkaCluster) {
+    let topic = unique("for-a-moment");
+    new_topic(source, &topic, 1, &[]).await;
+    send(source, &topic, 1, 20).await;
+    let program = Replicate::new(source, destination, &topic).start();
+    let copy = stored(destination, &topic);
+    wait_for_offsets(&copy, 20).await;
+    for side in [source, destination] {
+        let name = topic.clone();
+        let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass).times(4);
+        let rule = rule.edit(move |frame| unknown_in(frame, &name));
+        let mut stale = side.proxy(0).on_frame(rule);
+        assert!(stale.wait(2, COPIED).await, "looked at more than once");
+        send(source, &topic, 1, 20).await;
+    }
+    wait_for_offsets(&copy, 60).await;
+    judge::wait_until_equal(&committed(source, &topic), &copy, COPIED)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.text(Stream::Error)));
+    let log = program.text(Stream::Error);
+    for state in ["source-deleted", "destination-deleted", "recreated"] {
+        assert!(!log.contains(state), "{log}");
+    }
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use test_support::eventually::{eventually, eventually_true};
 use test_support::judge;
 use test_support::kafka_cluster::KafkaCluster;
-use test_support::tools::{self, KafkaTools};
+use test_support::kafka_jars::KafkaVersion;
+use test_support::shared;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{delete_topic, topics};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, committed, new_topic, offsets, pair, stored, unique,
+    COPIED, NEW, OLD, Replicate, both_directions, committed, kafka_acls, new_topic, offsets,
+    stored, unique,
 };
 use crate::topics::send;
 
@@ -50,7 +52,10 @@ async fn gone(cluster: &KafkaCluster, topic: &str) {
 
 #[tokio::test]
 async fn deleted_and_recreated_topics_stop_alone_and_wait_for_an_operator() {
-    let (source, destination) = pair(OLD, NEW).await;
+    both_directions(stop).await;
+}
+
+async fn stop(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("stops");
     let name = |end: &str| format!("{prefix}.{end}");
     let (at_source, at_destination, other) = (name("source"), name("destination"), name("other"));
@@ -97,7 +102,10 @@ async fn deleted_and_recreated_topics_stop_alone_and_wait_for_an_operator() {
 
 #[tokio::test]
 async fn deleted_and_recreated_topics_are_copied_anew_where_that_is_asked_for() {
-    let (source, destination) = pair(NEW, OLD).await;
+    both_directions(restart).await;
+}
+
+async fn restart(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("restarts");
     let name = |end: &str| format!("{prefix}.{end}");
     let (at_source, at_destination) = (name("source"), name("destination"));
@@ -134,7 +142,10 @@ async fn deleted_and_recreated_topics_are_copied_anew_where_that_is_asked_for() 
 
 #[tokio::test]
 async fn a_topic_that_is_deselected_keeps_its_position_and_resumes_when_it_is_selected_again() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(deselected).await;
+}
+
+async fn deselected(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("deselected");
     let link = unique("deselected-link");
     let (first, second) = (format!("{prefix}.a"), format!("{prefix}.b"));
@@ -165,14 +176,7 @@ async fn a_topic_that_is_deselected_keeps_its_position_and_resumes_when_it_is_se
 
 /// Kafka's own `kafka-acls`.
 async fn rights(cluster: &KafkaCluster, change: &[&str]) {
-    let kafka = KafkaTools::for_version(cluster.version()).expect("jars");
-    let bootstrap = cluster.bootstrap();
-    let mut arguments = vec!["--bootstrap-server", &bootstrap, "--force"];
-    arguments.extend(change);
-    kafka
-        .run(tools::ACL_COMMAND, &arguments)
-        .await
-        .expect("changed");
+    drop(kafka_acls(cluster, &[&["--force"], change].concat()).await);
 }
 
 /// Forbids an operation on a topic, or allows it again.
@@ -206,16 +210,21 @@ async fn allow(cluster: &KafkaCluster, prefix: &str) {
 
 #[tokio::test]
 async fn unauthorized_topics_are_named_and_nothing_else_stops() {
+    tokio::join!(unauthorized(NEW, OLD), unauthorized(OLD, NEW));
+}
+
+/// A cluster of one version is guarded, and copied to and from one of the other.
+async fn unauthorized(guarded: KafkaVersion, open: KafkaVersion) {
     // Everything is allowed that is not forbidden, so that single topics can be.
     let guarded = KafkaCluster::builder()
         .name("guarded")
-        .version(NEW)
+        .version(guarded)
         .authorizer()
         .property("super.users", "User:nobody")
         .property("allow.everyone.if.no.acl.found", "true")
         .start();
-    let (guarded, (open, _)) = tokio::join!(guarded, pair(OLD, NEW));
-    let guarded = guarded.expect("a cluster");
+    let (guarded, open) = tokio::join!(guarded, shared::cluster(open, 0));
+    let (guarded, open) = (guarded.expect("a cluster"), open.expect("a cluster"));
     let prefix = unique("rights");
     let name = |end: &str| format!("{prefix}.{end}");
     let (free, hidden, settings) = (name("free"), name("hidden"), name("settings"));

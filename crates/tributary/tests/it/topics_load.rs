@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use test_support::judge::{self, Place};
+use test_support::kafka_cluster::KafkaCluster;
 use test_support::limits;
 use test_support::workload::{
     Codec, Generator, Load, Shape, create_partitions, set_topic_settings, topic_settings,
 };
 use tokio::time::Instant;
 
-use crate::support::{COPIED, NEW, OLD, Replicate, committed, new_topic, pair, stored, unique};
+use crate::support::{COPIED, Replicate, both_directions, committed, new_topic, stored, unique};
 use crate::topics::send;
 
 const SEED: u64 = 4_604;
@@ -55,7 +56,10 @@ impl Pauses {
 
 #[tokio::test]
 async fn changes_of_topics_under_load_pause_no_other_partition() {
-    let (source, destination) = pair(OLD, NEW).await;
+    both_directions(under_load).await;
+}
+
+async fn under_load(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("load");
     let name = |end: &str| format!("{prefix}.{end}");
     let (steady, grown) = (name("steady"), name("grown"));

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use test_support::judge;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::managed_process::Stream;
+use test_support::shared;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::topic_settings;
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, Run, bootstrap, committed, loud, new_topic, pair, program, stored,
-    unique, wait_for_offsets,
+    COPIED, NEW, OLD, Replicate, Run, bootstrap, both_directions, committed, loud, new_topic, pair,
+    program, stored, unique, wait_for_offsets,
 };
 use crate::topics::send;
 use crate::topics_settings::{configure, has_settings};
@@ -57,8 +58,11 @@ async fn only_settings_that_the_link_made_are_removed_also_after_a_restart_where
 
 #[tokio::test]
 async fn a_link_whose_addresses_lead_to_another_cluster_than_before_does_not_start() {
-    let (first, destination) = pair(NEW, OLD).await;
-    let (_, second) = pair(NEW, NEW).await;
+    both_directions(moved).await;
+}
+
+async fn moved(first: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let second = shared::cluster(NEW, 1).await.expect("another cluster");
     let (topic, name) = (unique("moved"), unique("moved-link"));
     for source in [first, second] {
         new_topic(source, &topic, 1, &[]).await;
@@ -133,8 +137,11 @@ impl Worker {
 
 #[tokio::test]
 async fn two_links_into_one_topic_are_both_told_so_and_copy() {
-    let (first, destination) = pair(NEW, OLD).await;
-    let (_, second) = pair(NEW, NEW).await;
+    both_directions(two_links).await;
+}
+
+async fn two_links(first: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let second = shared::cluster(NEW, 1).await.expect("another cluster");
     let topic = unique("shared");
     let other = unique("alone");
     for source in [first, second] {

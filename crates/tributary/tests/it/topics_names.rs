@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use test_support::judge;
+use test_support::kafka_cluster::KafkaCluster;
 use test_support::workload::{delete_topic, topics};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, Run, committed, new_topic, pair, stored, unique,
+    COPIED, Replicate, Run, both_directions, committed, new_topic, stored, unique,
 };
 use crate::topics::{described, equal, send};
 
@@ -21,7 +22,10 @@ fn has(run: &Run, topic: &str, state: &str) {
 
 #[tokio::test]
 async fn names_that_cannot_be_are_conditions_of_their_topics_and_all_others_are_copied() {
-    let (source, destination) = pair(NEW, OLD).await;
+    both_directions(names).await;
+}
+
+async fn names(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("names");
     let good = format!("{prefix}.good");
     let long = format!("{prefix}.{}", "l".repeat(248 - prefix.len()));
@@ -59,7 +63,10 @@ async fn names_that_cannot_be_are_conditions_of_their_topics_and_all_others_are_
 
 #[tokio::test]
 async fn a_listed_topic_is_picked_up_when_it_appears_and_strictness_refuses_to_wait() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(listed).await;
+}
+
+async fn listed(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("listed");
     let between = |more: &[&str]| {
         let (from, to) = (source.bootstrap(), destination.bootstrap());
@@ -99,7 +106,10 @@ async fn a_listed_topic_is_picked_up_when_it_appears_and_strictness_refuses_to_w
 
 #[tokio::test]
 async fn without_auto_create_a_link_waits_visibly_and_goes_on_when_somebody_creates_the_topic() {
-    let (source, destination) = pair(OLD, NEW).await;
+    both_directions(without_auto_create).await;
+}
+
+async fn without_auto_create(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("waits");
     new_topic(source, &topic, 2, &[]).await;
     send(source, &topic, 2, 50).await;
@@ -137,7 +147,10 @@ async fn without_auto_create_a_link_waits_visibly_and_goes_on_when_somebody_crea
 
 #[tokio::test]
 async fn a_name_without_a_placeholder_merges_topics_into_one_that_is_large_enough() {
-    let (source, destination) = pair(NEW, NEW).await;
+    both_directions(merged).await;
+}
+
+async fn merged(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("merged");
     let (first, second) = (format!("{prefix}.a"), format!("{prefix}.b"));
     let merged = unique("all");
@@ -158,7 +171,10 @@ async fn a_name_without_a_placeholder_merges_topics_into_one_that_is_large_enoug
 
 #[tokio::test]
 async fn within_one_cluster_copies_are_not_copied_again_and_own_topics_not_overwritten() {
-    let (cluster, _) = pair(NEW, OLD).await;
+    both_directions(within_one_cluster).await;
+}
+
+async fn within_one_cluster(cluster: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let prefix = unique("inside");
     let name = unique("inside-link");
     let topic = format!("{prefix}.a");
@@ -190,15 +206,14 @@ async fn within_one_cluster_copies_are_not_copied_again_and_own_topics_not_overw
     // A topic that would be copied over the link's own positions.
     let name = unique("over-itself");
     let own = format!("tributary.{name}.offsets.internal");
-    let (source, destination) = pair(OLD, NEW).await;
-    new_topic(source, &own, 1, &[]).await;
-    let run = Replicate::new(source, destination, &own.replace('.', "\\."))
+    new_topic(cluster, &own, 1, &[]).await;
+    let run = Replicate::new(cluster, destination, &own.replace('.', "\\."))
         .named(&name)
         .until_caught_up()
         .await
         .ended_with(3);
     has(&run, &own, "name-invalid");
-    delete_topic(&source.bootstrap(), &own)
+    delete_topic(&cluster.bootstrap(), &own)
         .await
         .expect("deleted");
     equal(cluster, cluster, &topic).await;

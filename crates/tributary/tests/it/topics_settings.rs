@@ -10,7 +10,7 @@ use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{set_topic_settings, topic_settings};
 use tokio::time::Instant;
 
-use crate::support::{COPIED, NEW, OLD, Replicate, new_topic, pair, unique};
+use crate::support::{COPIED, NEW, OLD, Replicate, both_directions, new_topic, pair, unique};
 use crate::topics::described;
 
 /// What quick mode promises, and what a busy machine may add.
@@ -66,7 +66,10 @@ fn count(program: &TributaryProcess, text: &str) -> usize {
 
 #[tokio::test]
 async fn settings_follow_the_source_and_what_is_excluded_is_never_touched() {
-    let (source, destination) = pair(OLD, NEW).await;
+    both_directions(followed).await;
+}
+
+async fn followed(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
     let topic = unique("followed");
     let first = [
         ("cleanup.policy", "compact,delete"),
@@ -143,35 +146,47 @@ async fn settings_follow_the_source_and_what_is_excluded_is_never_touched() {
 
 #[tokio::test]
 async fn defaults_come_from_the_source_where_that_is_asked_for() {
-    for (from, to) in [(OLD, NEW), (NEW, OLD)] {
-        let (source, destination) = pair(from, to).await;
-        let topic = unique("defaults");
-        new_topic(source, &topic, 1, &[("segment.ms", "90000000")]).await;
-        let program = Replicate::new(source, destination, &topic)
-            .with(&["--set", "use.defaults.from=source"])
-            .start();
-        let bootstrap = destination.bootstrap();
-        let settings = eventually("a copy with its settings", COPIED, async || {
-            let settings = topic_settings(&bootstrap, &topic).await;
-            match settings {
-                Ok(settings) if settings.contains_key("segment.bytes") => Ok(settings),
-                other => Err(format!("{other:?}")),
-            }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
-        assert_eq!(settings["segment.ms"], "90000000");
-        // Kafka's default, as the source has it.
-        assert_eq!(settings["retention.bytes"], "-1");
-        // In the broker's file: it says something about that broker only.
-        assert!(!settings.contains_key("retention.ms"), "{settings:?}");
-        // sleeps because settings that cannot be followed would be tried again in this time.
-        tokio::time::sleep(INTERVAL + Duration::from_secs(2)).await;
-        let lines = program.lines().tail(1000);
-        let again = lines.matches("plan: configure").count();
-        assert_eq!(again, 0, "{from} to {to}: nothing is left to do\n{lines}");
-        program.terminate().expect("it runs");
-    }
+    both_directions(defaults).await;
+}
+
+async fn defaults(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let topic = unique("defaults");
+    new_topic(source, &topic, 1, &[("segment.ms", "90000000")]).await;
+    let program = Replicate::new(source, destination, &topic)
+        .with(&["--set", "use.defaults.from=source"])
+        .start();
+    let bootstrap = destination.bootstrap();
+    let settings = eventually("a copy with its settings", COPIED, async || {
+        let settings = topic_settings(&bootstrap, &topic).await;
+        match settings {
+            Ok(settings) if settings.contains_key("segment.bytes") => Ok(settings),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+    assert_eq!(settings["segment.ms"], "90000000");
+    // Kafka's default, as the source has it.
+    assert_eq!(settings["retention.bytes"], "-1");
+    // In the broker's file: it says something about that broker only.
+    assert!(!settings.contains_key("retention.ms"), "{settings:?}");
+    // sleeps because settings that cannot be followed would be tried again in this time.
+    tokio::time::sleep(INTERVAL + Duration::from_secs(2)).await;
+    let lines = program.lines().tail(1000);
+    let again = lines.matches("plan: configure").count();
+    assert_eq!(again, 0, "nothing is left to do\n{lines}");
+    // What the source has no value of its own for any more has its default there, and so here.
+    configure(source, &topic, &["--delete-config", "segment.ms"]).await;
+    eventually("the source's default", COPIED, async || {
+        let settings = topic_settings(&bootstrap, &topic).await;
+        match settings {
+            Ok(settings) if settings["segment.ms"] == "604800000" => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+    program.terminate().expect("it runs");
 }
 
 #[tokio::test]
@@ -217,26 +232,43 @@ async fn a_refused_setting_holds_nothing_else_up_and_is_tried_again_when_it_chan
 async fn replicas_and_in_sync_replicas_are_no_more_than_the_destination_can_have() {
     // Three brokers at the source, one at the destination.
     let source = KafkaCluster::builder().name("three").nodes(3).start();
-    let (source, (_, destination)) = tokio::join!(source, pair(OLD, NEW));
+    let (source, (old, new)) = tokio::join!(source, pair(OLD, NEW));
     let source = source.expect("three brokers");
     let topic = unique("replicas");
     new_topic(&source, &topic, 2, &[("min.insync.replicas", "2")]).await;
-    let strict = Replicate::new(&source, destination, &topic)
+    tokio::join!(
+        replicas_at(&source, old, &topic),
+        replicas_at(&source, new, &topic)
+    );
+}
+
+async fn replicas_at(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) {
+    let strict = Replicate::new(source, destination, topic)
         .with(&["--set", "tributary.topic.replication.factor.strict=true"]);
     let run = strict.until_caught_up().await.ended_with(3);
     assert!(run.output.contains("create-failed"), "{run}");
-    let fixed = Replicate::new(&source, destination, &topic)
+    let fixed = Replicate::new(source, destination, topic)
         .with(&["--set", "dest.topic.replication.factor=2"]);
     let run = fixed.until_caught_up().await.ended_with(3);
     assert!(run.output.contains("create-failed"), "{run}");
-    let copied = Replicate::new(&source, destination, &topic);
+    // What MirrorMaker 2 is told for the destination's own default.
+    let default = format!("default.{topic}");
+    let usual = Replicate::new(source, destination, topic).with(&[
+        "--set",
+        "replication.factor=-1",
+        "--rename",
+        "default.${topic}",
+    ]);
+    usual.until_caught_up().await.ended_with(0);
+    assert_eq!(described(destination, &default).await.replication, "1");
+    let copied = Replicate::new(source, destination, topic);
     let run = copied.until_caught_up().await.ended_with(0);
     for state in ["replication-reduced", "setting-left-out"] {
         assert!(run.output.contains(state), "{run}");
     }
-    let seen = described(destination, &topic).await;
+    let seen = described(destination, topic).await;
     assert_eq!(seen.replication, "1");
-    let settings = topic_settings(&destination.bootstrap(), &topic).await;
+    let settings = topic_settings(&destination.bootstrap(), topic).await;
     let settings = settings.expect("readable");
     assert!(
         !settings.contains_key("min.insync.replicas"),

@@ -32,6 +32,19 @@ async fn verify(
     (run, document)
 }
 
+/// Whether the command proves a link's copy, record by record and at equal offsets.
+pub(crate) async fn is_proved(
+    (source, destination): (&KafkaCluster, &KafkaCluster),
+    topic: &str,
+    link: &Replicate,
+) {
+    let more = ["--name", &link.name(), "--level", "checksum"];
+    let (run, document) = verify(source, destination, topic, &more).await;
+    let run = run.ended_with(0).quiet();
+    assert_eq!(document["result"], "equal", "{run}");
+    assert_eq!(document["coverage_percent"], 100.0, "{run}");
+}
+
 /// What is said about a topic's partition 0.
 fn of<'a>(document: &'a Value, topic: &str) -> &'a Value {
     let partitions = document["partitions"].as_array().expect("a list");

@@ -1,6 +1,7 @@
 //! How the engine is asked. Cheap to clone; methods, no channels shown.
 
 mod detail;
+mod grouped;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use super::core::Core;
 use super::{Command, EngineOptions, Stage};
+use crate::herder::GroupHandle;
 use crate::host::{Host, OffsetChange};
 use crate::offset_change;
 use crate::plugin::{self, Plugin, PluginInfo};
@@ -29,7 +31,7 @@ use crate::{Config, GivenConfig};
 pub use detail::is_link;
 
 /// How long a request may take.
-const LIMIT: Duration = Duration::from_secs(90);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 /// How long the worker may take to say that it is well.
 const HEALTH_LIMIT: Duration = Duration::from_secs(10);
 /// How often a patch is tried when others write the same configuration.
@@ -64,6 +66,8 @@ pub struct Handle {
     worker: Arc<WorkerConfig>,
     variables: Option<Variables>,
     version: &'static str,
+    /// Who is asked, where the worker is one of several.
+    group: Option<GroupHandle>,
 }
 
 impl fmt::Debug for Handle {
@@ -85,6 +89,7 @@ impl Handle {
             worker: Arc::new(options.worker.clone()),
             variables: options.variables.clone(),
             version: options.version,
+            group: None,
         }
     }
 
@@ -125,7 +130,13 @@ impl Handle {
         if self.stage.borrow().ended.is_none() {
             return Health::Starting(self.stage_summary());
         }
-        match timeout(HEALTH_LIMIT, self.ask(|_| ())).await {
+        let asked = async {
+            match &self.group {
+                Some(group) => group.health().await,
+                None => self.ask(|_| ()).await,
+            }
+        };
+        match timeout(HEALTH_LIMIT, asked).await {
             Ok(Ok(())) => Health::Healthy,
             Ok(Err(_)) | Err(_) => Health::Unhealthy(self.stage_summary()),
         }
@@ -156,6 +167,9 @@ impl Handle {
     /// # Errors
     /// Only when the worker ends or hangs; this holds for all reading.
     pub async fn names(&self) -> Result<Vec<String>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.names().await;
+        }
         self.ask(|core| core.names()).await
     }
 
@@ -168,6 +182,9 @@ impl Handle {
         status: bool,
         info: bool,
     ) -> Result<BTreeMap<String, Expanded>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.expanded(status, info).await;
+        }
         self.ask(move |core| core.expanded(status, info)).await
     }
 
@@ -176,6 +193,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn info(&self, name: String) -> Result<ConnectorInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.info(name).await;
+        }
         self.ask(move |core| core.info(&name)).await?
     }
 
@@ -184,6 +204,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn config(&self, name: String) -> Result<Config, Refusal> {
+        if let Some(group) = &self.group {
+            return group.config(name).await;
+        }
         self.ask(move |core| core.config(&name)).await?
     }
 
@@ -192,6 +215,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn state(&self, name: String) -> Result<ConnectorStateInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.state(name).await;
+        }
         self.ask(move |core| core.state(&name)).await?
     }
 
@@ -200,6 +226,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn tasks(&self, name: String) -> Result<Vec<TaskInfo>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.tasks(name).await;
+        }
         self.ask(move |core| core.tasks(&name)).await?
     }
 
@@ -208,6 +237,9 @@ impl Handle {
     /// # Errors
     /// There is no such task.
     pub async fn task_state(&self, name: String, task: u32) -> Result<TaskState, Refusal> {
+        if let Some(group) = &self.group {
+            return group.task_state(name, task).await;
+        }
         self.ask(move |core| core.task_state(&name, task)).await?
     }
 
@@ -218,6 +250,9 @@ impl Handle {
     pub async fn topics(&self, name: String) -> Result<Vec<String>, Refusal> {
         if !self.worker.topic_tracking {
             return Err(Refusal::new(Kind::Forbidden, "Topic tracking is disabled."));
+        }
+        if let Some(group) = &self.group {
+            return group.topics(name).await;
         }
         self.ask(move |core| core.topics(&name)).await
     }
@@ -234,6 +269,9 @@ impl Handle {
             let text = "Topic tracking reset is disabled.";
             return Err(Refusal::new(Kind::Forbidden, text));
         }
+        if let Some(group) = &self.group {
+            return group.reset_topics(name).await;
+        }
         self.ask(move |core| core.reset_topics(&name)).await
     }
 
@@ -243,7 +281,7 @@ impl Handle {
         let Some(class) = config.get("connector.class").and_then(Option::as_deref) else {
             return Err(Refusal::bad(format!(
                 "Connector config {} contains no connector type",
-                java_config(config)
+                validate::java_map(config)
             )));
         };
         plugin::find(class.trim())
@@ -328,6 +366,9 @@ impl Handle {
         initial: Option<TargetState>,
     ) -> Result<ConnectorInfo, Refusal> {
         let config = self.checked(&name, config)?;
+        if let Some(group) = &self.group {
+            return group.create(name, config, initial).await;
+        }
         self.ask(move |core| core.create(&name, config, initial))
             .await?
     }
@@ -352,7 +393,10 @@ impl Handle {
     /// It cannot be used.
     pub async fn write(&self, name: String, config: GivenConfig) -> Result<WriteOutcome, Refusal> {
         let config = self.checked(&name, config)?;
-        let (info, created) = self.ask(move |core| core.write(&name, config)).await?;
+        let (info, created) = match &self.group {
+            Some(group) => group.put(name, config).await?,
+            None => self.ask(move |core| core.write(&name, config)).await?,
+        };
         Ok(WriteOutcome { info, created })
     }
 
@@ -375,16 +419,18 @@ impl Handle {
             }
             let config = self.checked(&name, merged)?;
             let target = name.clone();
-            let written = self
-                .ask(move |core| core.replace(&target, &before, config))
-                .await??;
+            let written = match &self.group {
+                Some(group) => group.replace(target, &before, config).await?,
+                None => {
+                    self.ask(move |core| core.replace(&target, &before, config))
+                        .await??
+                }
+            };
             if let Some(info) = written {
                 return Ok(info);
             }
         }
-        let text = "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent \
-                    config change)";
-        Err(Refusal::new(Kind::Conflict, text))
+        Err(Refusal::stale())
     }
 
     /// Takes a connector away. Its positions stay.
@@ -392,6 +438,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn delete(&self, name: String) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.delete(name).await;
+        }
         self.ask(move |core| core.delete(&name)).await?
     }
 
@@ -400,6 +449,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn set_target(&self, name: String, target: TargetState) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.set_target(name, target).await;
+        }
         self.ask(move |core| core.set_target(&name, target)).await?
     }
 
@@ -412,6 +464,9 @@ impl Handle {
         name: String,
         request: RestartRequest,
     ) -> Result<ConnectorStateInfo, Refusal> {
+        if let Some(group) = &self.group {
+            return group.restart(name, request).await;
+        }
         self.ask(move |core| core.restart(&name, request)).await?
     }
 
@@ -420,6 +475,9 @@ impl Handle {
     /// # Errors
     /// There is no such task.
     pub async fn restart_task(&self, name: String, task: u32) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group.restart_task(name, task).await;
+        }
         self.ask(move |core| core.restart_task(&name, task)).await?
     }
 
@@ -468,6 +526,11 @@ impl Handle {
         change: OffsetChange,
         role: Option<plugin::Role>,
     ) -> Result<(), Refusal> {
+        if let Some(group) = &self.group {
+            return group
+                .change_offsets(self.host.as_ref(), name, change, role)
+                .await;
+        }
         let (reply, outcome) = oneshot::channel();
         self.ask(move |core| {
             // The state is judged before the shape, as Connect does.
@@ -500,6 +563,9 @@ impl Handle {
     /// # Errors
     /// As [`Handle::names`].
     pub async fn loggers(&self) -> Result<BTreeMap<String, LoggerLevel>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.loggers().await;
+        }
         self.ask(|core| core.loggers.all()).await
     }
 
@@ -508,6 +574,9 @@ impl Handle {
     /// # Errors
     /// There is none of this name.
     pub async fn logger(&self, name: String) -> Result<LoggerLevel, Refusal> {
+        if let Some(group) = &self.group {
+            return group.logger(name).await;
+        }
         self.ask(move |core| core.loggers.get(&name)).await?
     }
 
@@ -516,24 +585,10 @@ impl Handle {
     /// # Errors
     /// There is no such level.
     pub async fn set_logger(&self, name: String, level: String) -> Result<Vec<String>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.set_logger(name, level).await;
+        }
         self.ask(move |core| core.loggers.set(&name, &level))
             .await?
     }
-}
-
-/// A configuration as Java prints a map.
-fn java_config(config: &GivenConfig) -> String {
-    let entries: Vec<String> = config
-        .iter()
-        .map(|(key, value)| {
-            let secret = config::key::holds_secret(key);
-            let value = match value.as_deref() {
-                Some(_) if secret => "[hidden]",
-                Some(value) => value,
-                None => "null",
-            };
-            format!("{key}={value}")
-        })
-        .collect();
-    format!("{{{}}}", entries.join(", "))
 }

@@ -13,6 +13,9 @@ use crate::state::{State, TargetState};
 
 /// First and longest pause before a failed link is begun again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause before what stands is tried again.
+const RETRY_STANDING: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(15 * 60));
 /// How long a link has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
 /// What failed is told as.
@@ -31,6 +34,63 @@ pub(super) struct Instance {
     pub(super) since: Instant,
 }
 
+/// When what stands is tried again.
+pub(super) struct Standstill {
+    backoff: Backoff,
+    /// Nothing while no partition stands, or while what stood is being tried.
+    retry_at: Option<Instant>,
+    /// Since when no partition stands.
+    clear_since: Option<Instant>,
+    /// Tasks that were begun again a moment ago: until then nobody knows how they fare.
+    begun_again: BTreeMap<u32, Instant>,
+}
+
+impl Default for Standstill {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::seeded(RETRY_STANDING.0, RETRY_STANDING.1),
+            retry_at: None,
+            clear_since: None,
+            begun_again: BTreeMap::new(),
+        }
+    }
+}
+
+impl Standstill {
+    /// Takes down whether any partition stands.
+    pub(super) fn look(&mut self, stands: bool, now: Instant) {
+        self.begun_again.retain(|_, until| *until > now);
+        if stands {
+            self.clear_since = None;
+            if self.retry_at.is_none() {
+                self.retry_at = Some(now + self.backoff.next_delay());
+            }
+            return;
+        }
+        self.retry_at = None;
+        let since = *self.clear_since.get_or_insert(now);
+        if now.duration_since(since) > SETTLED {
+            self.backoff.reset();
+        }
+    }
+
+    /// Whether it is time; once.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        self.retry_at.take_if(|at| *at <= now).is_some()
+    }
+
+    pub(super) fn begun_again(&mut self, tasks: &[u32], until: Instant) {
+        let tasks = tasks.iter().map(|task| (*task, until));
+        self.begun_again.extend(tasks);
+    }
+
+    /// Whether nobody knows yet how a task fares.
+    pub(super) fn is_begun_again(&self, task: u32, now: Instant) -> bool {
+        let until = self.begun_again.get(&task);
+        until.is_some_and(|until| *until > now)
+    }
+}
+
 /// What is kept of a link beyond its configuration.
 pub(super) struct LinkState {
     /// Counts configurations and restarts; a future of another one is ended.
@@ -44,6 +104,8 @@ pub(super) struct LinkState {
     pub(super) restarting: bool,
     /// Positions are being changed, by this task: it must not start meanwhile.
     pub(super) changing: Option<u64>,
+    /// When what stands is tried again.
+    pub(super) standing: Standstill,
     pub(super) shares: Shares,
     /// What the shares were dealt for: partitions of each topic, and the number of tasks allowed.
     topology: (BTreeMap<String, i32>, u32),
@@ -61,6 +123,7 @@ impl LinkState {
             backoff: Backoff::seeded(RETRY.0, RETRY.1),
             restarting: false,
             changing: None,
+            standing: Standstill::default(),
             shares: vec![BTreeMap::new()],
             topology: (BTreeMap::new(), 0),
             topics: BTreeSet::new(),
@@ -148,7 +211,7 @@ fn loads(report: &LinkReport) -> BTreeMap<Partition, f64> {
     loads
 }
 
-fn trace_of(standing: &[&Standing]) -> String {
+pub(super) fn trace_of(standing: &[&Standing]) -> String {
     let named = standing.iter().take(NAMED);
     let mut text: Vec<String> = named
         .map(|one| format!("{}-{} stands: {}", one.topic, one.partition, one.reason))

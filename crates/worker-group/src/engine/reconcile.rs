@@ -2,7 +2,7 @@
 
 /// What is wanted of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// To run, as of this generation of its configuration.
     Run(u64),
     /// To stand still.
@@ -11,7 +11,7 @@ pub(super) enum Wanted {
 
 /// What runs of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Runs {
+pub(crate) enum Runs {
     /// Nothing.
     Nothing,
     /// A future of this generation.
@@ -22,7 +22,7 @@ pub(super) enum Runs {
 
 /// What to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Begin a future.
     Start,
     /// Ask it to end.
@@ -32,7 +32,7 @@ pub(super) enum Action {
 }
 
 /// One future of a link at a time: what is wanted anew begins when the old one has ended.
-pub(super) fn reconcile(wanted: Wanted, runs: Runs) -> Action {
+pub(crate) fn reconcile(wanted: Wanted, runs: Runs) -> Action {
     match (wanted, runs) {
         (Wanted::Run(_), Runs::Nothing) => Action::Start,
         (Wanted::Run(generation), Runs::Future(running)) if generation == running => Action::Wait,

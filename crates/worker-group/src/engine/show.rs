@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::link_state::connector_state;
 use crate::Config;
-use crate::host::LinkReport;
+use crate::host::{LinkReport, NotResumed, Pending, Probe, Resume};
 use crate::plugin;
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 use crate::state::State;
 use crate::view::{
     ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskId, TaskInfo, TaskState,
@@ -30,7 +30,7 @@ impl Core {
         let tasks = 0..u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         Ok(ConnectorInfo {
             name: name.to_owned(),
-            kind: kind(&config),
+            kind: plugin::kind(&config),
             config,
             tasks: tasks
                 .map(|task| TaskId {
@@ -62,9 +62,11 @@ impl Core {
             .as_ref()
             .map(|report| link.task_failures(report))
             .unwrap_or_default();
+        let now = Instant::now();
         let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         let tasks = (0..count).map(|id| {
             let (state, trace) = match failures.get(&id) {
+                Some(_) if link.standing.is_begun_again(id, now) => (State::Restarting, None),
                 Some(trace) => (State::Failed, Some(trace.clone())),
                 None => (state, trace.clone()),
             };
@@ -83,7 +85,7 @@ impl Core {
                 trace: trace.clone(),
             },
             tasks: tasks.collect(),
-            kind: kind(config),
+            kind: plugin::kind(config),
             tributary: report.map(|report| report.replication),
         })
     }
@@ -110,6 +112,31 @@ impl Core {
         all
     }
 
+    fn running(&self, name: &str) -> Result<&dyn Probe, Refusal> {
+        if self.configs.config(name).is_none() {
+            return Err(Refusal::connector_not_found(name));
+        }
+        let instance = self.instances.get(name).filter(|one| !one.ending);
+        let probe = instance.and_then(|instance| instance.probe.as_deref());
+        probe.ok_or_else(|| {
+            Refusal::new(
+                Kind::Conflict,
+                format!(
+                    "Connector {name} does not run, so that nothing is known of its partitions"
+                ),
+            )
+        })
+    }
+
+    /// Begins to resume a partition of a running link.
+    pub(super) fn resume_partition(
+        &self,
+        name: &str,
+        resume: Resume,
+    ) -> Result<Pending<Result<(), NotResumed>>, Refusal> {
+        Ok(self.running(name)?.resume(resume))
+    }
+
     /// Topics that were written to; none for a connector that is not there.
     pub(super) fn topics(&mut self, name: &str) -> Vec<String> {
         self.look(name, Instant::now());
@@ -122,13 +149,5 @@ impl Core {
         if let Some(link) = self.links.get_mut(name) {
             link.topics.clear();
         }
-    }
-}
-
-fn kind(config: &Config) -> &'static str {
-    let class = config.get("connector.class").map_or("", String::as_str);
-    match plugin::find(class.trim()) {
-        Some(_) => "source",
-        None => "unknown",
     }
 }

@@ -39,6 +39,13 @@ impl Probe for Stage {
     fn look(&self) -> LinkReport {
         self.with(|script| script.report.clone())
     }
+
+    fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
+        let stage = self.clone();
+        Box::pin(async move {
+            stage.with(|script| script.log.push(format!("again {partitions:?}")));
+        })
+    }
 }
 
 impl Host for Stage {
@@ -130,6 +137,7 @@ fn worker() -> Worker {
         variables: None,
         loggers: Loggers::new("info", Box::new(|_| Ok(()))),
         version: "1.2.3",
+        retries_tasks: true,
     };
     let scope = Scope::new("worker");
     let (engine, handle) = Engine::new(options, &scope);
@@ -305,20 +313,74 @@ async fn a_standing_partition_fails_its_task_while_the_link_runs() {
             .as_ref()
             .is_some_and(|trace| trace.contains("t-1 stands: too large"))
     );
-    // It is tried again only when somebody asks.
     assert_eq!(worker.log(), ["start c"]);
-    handle
-        .restart_task("c".into(), failed[0].id)
-        .await
-        .expect("there");
+    // Its restart is one of its partitions, and nothing else is disturbed.
+    let task = failed[0].id;
+    handle.restart_task("c".into(), task).await.expect("there");
+    let state = handle.state("c".into()).await.expect("there");
+    assert_eq!(state.tasks[task as usize].state, State::Restarting);
     worker.stage.with(|script| script.report.standing.clear());
-    worker.becomes("c", State::Running).await;
-    assert_eq!(worker.log(), ["end c", "start c"]);
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let state = handle.state("c".into()).await.expect("there");
+    assert!(state.tasks.iter().all(|task| task.state == State::Running));
+    assert_eq!(worker.log(), ["again {\"t\": [1]}"]);
     let unknown = handle
         .restart_task("c".into(), 7)
         .await
         .expect_err("no such task");
     assert_eq!(unknown.to_string(), "Unknown task: c-7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_of_the_connector_alone_leaves_its_tasks_alone_and_one_with_all_tasks_begins_anew()
+ {
+    let worker = worker();
+    let handle = &worker.handle;
+    worker.made(&[], State::Running).await;
+    let restart = |include_tasks| {
+        let only_failed = false;
+        let request = RestartRequest {
+            include_tasks,
+            only_failed,
+        };
+        handle.restart("c".into(), request)
+    };
+    restart(false).await.expect("there");
+    worker.becomes("c", State::Running).await;
+    assert_eq!(worker.log(), ["start c", "again {}"]);
+    restart(true).await.expect("there");
+    worker.becomes("c", State::Running).await;
+    assert_eq!(worker.log(), ["end c", "start c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_is_tried_again_more_and_more_seldom_unless_that_is_switched_off() {
+    let worker = worker();
+    worker.made(&[], State::Running).await;
+    worker.stage.with(|script| {
+        script.report.standing.push(Standing {
+            topic: "t".into(),
+            partition: 2,
+            reason: "too large".into(),
+        });
+    });
+    let tried = async |minutes: u32| {
+        for _ in 0..minutes * 120 {
+            tokio::time::advance(Duration::from_millis(500)).await;
+            tokio::task::yield_now().await;
+        }
+        let log = worker.log();
+        log.iter()
+            .filter(|line| **line == "again {\"t\": [2]}")
+            .count()
+    };
+    let first = tried(60).await;
+    assert!((4..12).contains(&first), "{first} times in the first hour");
+    let later = tried(60).await;
+    assert!((3..8).contains(&later), "{later} times in the second hour");
+    let patch = BTreeMap::from([("tributary.task.auto.restart".into(), Some("false".into()))]);
+    worker.handle.patch("c".into(), patch).await.expect("there");
+    assert_eq!(tried(60).await, 0);
 }
 
 #[tokio::test(start_paused = true)]

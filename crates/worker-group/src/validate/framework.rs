@@ -76,8 +76,8 @@ pub(super) const KEYS: [FrameworkKey; 20] = [
     row("errors.log.enable", ("BOOLEAN", Some("false")), ("MEDIUM", "SHORT"), (ERRORS, 4), "Log Errors", "Accepted; failures are always logged."),
     row("errors.log.include.messages", ("BOOLEAN", Some("false")), ("MEDIUM", "SHORT"), (ERRORS, 5), "Log Error Details", "Accepted; contents of records are never logged."),
     row("topic.creation.groups", ("LIST", Some("")), ("LOW", "LONG"), ("Topic Creation", 1), "Topic Creation Groups", "Accepted; topics are created like those of the source."),
-    row("exactly.once.support", ("STRING", Some("requested")), ("MEDIUM", "SHORT"), (EXACTLY_ONCE, 2), "Exactly once support", "With required, refused where it cannot be guaranteed."),
-    row("transaction.boundary", ("STRING", Some("poll")), ("MEDIUM", "SHORT"), (EXACTLY_ONCE, 3), "Transaction Boundary", "Accepted; no transactions are used."),
-    row("transaction.boundary.interval.ms", ("LONG", None), ("LOW", "SHORT"), (EXACTLY_ONCE, 4), "Transaction boundary interval", "Accepted; no transactions are used."),
+    row("exactly.once.support", ("STRING", Some("requested")), ("MEDIUM", "SHORT"), (EXACTLY_ONCE, 2), "Exactly once support", "With required, records and positions are written in transactions."),
+    row("transaction.boundary", ("STRING", Some("poll")), ("MEDIUM", "SHORT"), (EXACTLY_ONCE, 3), "Transaction Boundary", "When transactions are committed: poll is after 100 ms."),
+    row("transaction.boundary.interval.ms", ("LONG", None), ("LOW", "SHORT"), (EXACTLY_ONCE, 4), "Transaction boundary interval", "Interval of commits."),
     row("offsets.storage.topic", ("STRING", None), ("LOW", "LONG"), ("offsets.topic", 1), "Offsets topic", "Accepted; the worker's offsets topic is used."),
 ];

@@ -56,7 +56,7 @@ impl Builder<'_> {
         })
     }
 
-    fn aws_services(&mut self) -> Option<AwsServices> {
+    pub(super) fn aws_services(&mut self) -> Option<AwsServices> {
         let region = self
             .environment("AWS_REGION")
             .or_else(|| self.environment("AWS_DEFAULT_REGION"));
@@ -107,7 +107,7 @@ impl Builder<'_> {
         Some(None)
     }
 
-    fn aws_source(
+    pub(super) fn aws_source(
         &mut self,
         profile: Option<String>,
         services: &AwsServices,
@@ -139,7 +139,7 @@ impl Builder<'_> {
         let (Some(file), config_file) = (file, config_file) else {
             self.missing(
                 JAAS,
-                "AWS_MSK_IAM finds no credentials",
+                "no credentials of AWS are found",
                 "set the environment's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE",
             );
             return None;

@@ -7,7 +7,7 @@ use crate::jaas::JaasEntry;
 use crate::key::parse_boolean;
 use crate::raw::RawEntry;
 use crate::security::{
-    Assertion, AssertionAlgorithm, Endpoint, LoginRetry, OAuth, Refresh, SignedAssertion,
+    Assertion, AssertionAlgorithm, AwsToken, Endpoint, LoginRetry, OAuth, Refresh, SignedAssertion,
     TlsSettings, TokenSource,
 };
 
@@ -16,6 +16,9 @@ use super::Builder;
 const URL: &str = "sasl.oauthbearer.token.endpoint.url";
 const RETRIEVER: &str = "sasl.oauthbearer.jwt.retriever.class";
 const VALIDATOR: &str = "sasl.oauthbearer.jwt.validator.class";
+const AWS_AUDIENCE: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.audience";
+const AWS_TAGS: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.tags";
+const AWS_REGION: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.region";
 const ASSERTION_FILE: &str = "sasl.oauthbearer.assertion.file";
 const ASSERTION_KEY: &str = "sasl.oauthbearer.assertion.private.key.file";
 
@@ -66,6 +69,9 @@ impl Builder<'_> {
     }
 
     fn source(&mut self, jaas: Option<&JaasEntry>) -> Option<TokenSource> {
+        if self.entry(AWS_AUDIENCE).is_some() {
+            return self.aws_token();
+        }
         let retriever = self.text(RETRIEVER).map_or("DefaultJwtRetriever", simple);
         let Some(url) = self.text(URL) else {
             self.missing(
@@ -169,6 +175,60 @@ impl Builder<'_> {
         })
     }
 
+    fn aws_token(&mut self) -> Option<TokenSource> {
+        if self.entry(URL).is_some() {
+            self.refuse(
+                URL,
+                format!("tokens come from here, or from AWS, which {AWS_AUDIENCE} asks for"),
+                "leave one of both out",
+            );
+            return None;
+        }
+        let audience = self.text(AWS_AUDIENCE)?.to_owned();
+        let services = self.aws_services()?;
+        let region = self.text(AWS_REGION).or(services.region.as_deref());
+        let Some(region) = region.map(str::to_owned) else {
+            self.missing(
+                AWS_REGION,
+                "AWS gives such tokens only in a region",
+                "set it, or the environment's AWS_REGION",
+            );
+            return None;
+        };
+        let tags = self.aws_tags()?;
+        let credentials = self.aws_source(None, &services)?;
+        let (token_service, token_region) = services.token_service(Some(&region));
+        let text =
+            |name: &str| self.text(&format!("sasl.oauthbearer.aws.iam.webidentitytoken.{name}"));
+        let seconds = text("duration.seconds").and_then(|text| text.parse().ok());
+        Some(TokenSource::Aws(Box::new(AwsToken {
+            credentials,
+            audience,
+            duration: Duration::from_secs(seconds.unwrap_or(300)),
+            algorithm: text("signing.algorithm").unwrap_or("ES384").to_owned(),
+            tags,
+            token_service,
+            token_region,
+        })))
+    }
+
+    fn aws_tags(&mut self) -> Option<Vec<(String, String)>> {
+        let read = |pair: &str| {
+            let (name, value) = pair.split_once('=')?;
+            let name = name.trim();
+            (!name.is_empty()).then(|| (name.to_owned(), value.trim().to_owned()))
+        };
+        let tags: Option<Vec<_>> = self.list(AWS_TAGS).into_iter().map(read).collect();
+        if tags.is_none() {
+            self.refuse(
+                AWS_TAGS,
+                "it is no list of names with values",
+                "write name=value,name=value",
+            );
+        }
+        tags
+    }
+
     fn signed(&self, key_file: &str) -> SignedAssertion {
         let key = |name: &str| format!("sasl.oauthbearer.assertion.{name}");
         let text = |name: &str| self.text(&key(name)).map(str::to_owned);
@@ -232,9 +292,12 @@ impl Builder<'_> {
         reason = "outside: whether there is a problem; inside: whether there are settings"
     )]
     fn endpoint_tls(&mut self, jaas: Option<&JaasEntry>) -> Option<Option<TlsSettings>> {
-        let Some(own) = self.entries.get("sasl.jaas.config") else {
+        // From a file the module has no entry; any other tells as well where its options stand.
+        let own = self.entries.get("sasl.jaas.config");
+        let Some(own) = own.or_else(|| self.entries.get("security.protocol")) else {
             return Some(None);
         };
+        let key = self.full("sasl.jaas.config");
         let options: BTreeMap<String, RawEntry> = jaas
             .iter()
             .flat_map(|entry| &entry.options)
@@ -251,7 +314,7 @@ impl Builder<'_> {
         let mut nested = Builder::new(&options, None);
         let tls = nested.tls();
         for mut problem in nested.problems {
-            problem.key.clone_from(&own.key);
+            problem.key.clone_from(&key);
             problem.shown = Some("[hidden]".to_owned());
             self.problems.push(problem);
         }

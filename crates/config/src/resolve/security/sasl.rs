@@ -42,7 +42,11 @@ impl Builder<'_> {
     pub(super) fn sasl(&mut self) -> Option<SaslSettings> {
         let before = self.problems.len();
         self.handlers();
+        let of_handlers = self.problems.len();
         let jaas = self.jaas();
+        if self.problems.len() > of_handlers {
+            return None;
+        }
         let mechanism = self.mechanism(jaas.as_ref());
         (self.problems.len() == before)
             .then_some(mechanism)
@@ -51,7 +55,9 @@ impl Builder<'_> {
     }
 
     fn jaas(&mut self) -> Option<JaasEntry> {
-        let text = self.text("sasl.jaas.config")?;
+        let Some(text) = self.text("sasl.jaas.config") else {
+            return self.jaas_of_file();
+        };
         match JaasEntry::parse(text) {
             Ok(entry) => Some(entry),
             Err(problem) => {
@@ -63,6 +69,40 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+
+    /// As Java programs do it: the section `KafkaClient` of a file that `KAFKA_OPTS` names.
+    fn jaas_of_file(&mut self) -> Option<JaasEntry> {
+        const SECTION: &str = "KafkaClient";
+        let variables = self.variables?;
+        let path = variables.jaas_file()?;
+        let entry = variables
+            .file(&path)
+            .map_err(|error| format!("it cannot be read: {error}"))
+            .and_then(|text| {
+                JaasEntry::of_file(&text, SECTION).map_err(|problem| problem.to_string())
+            });
+        // Who needs no login module need not have one.
+        let needless = ["OAUTHBEARER", "AWS_MSK_IAM"];
+        let wrong = match entry {
+            Ok(Some(entry)) => return Some(entry),
+            Ok(None)
+                if self
+                    .text("sasl.mechanism")
+                    .is_some_and(|m| needless.contains(&m)) =>
+            {
+                return None;
+            }
+            Ok(None) => format!("it has no section {SECTION}"),
+            Err(wrong) => wrong,
+        };
+        let file = path.display();
+        self.missing(
+            "sasl.jaas.config",
+            format!("the login module stands in {file}, which KAFKA_OPTS names, and {wrong}"),
+            format!("set the key, or write {SECTION} {{ CLASS required name=\"value\" …; }}; into that file"),
+        );
+        None
     }
 
     fn mechanism(&mut self, jaas: Option<&JaasEntry>) -> Option<Mechanism> {

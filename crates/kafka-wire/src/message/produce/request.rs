@@ -9,7 +9,8 @@ use crate::frame::LENGTH_PREFIX;
 use crate::message::by_topic::has_equals;
 use crate::message::writer::Writer;
 use crate::message::{
-    ApiKey, DecodeError, EncodeError, EncodeProblem, Request, VersionRange, encode_request_header,
+    ApiKey, DecodeError, EncodeError, EncodeProblem, Request, TransactionVersion, VersionRange,
+    encode_request_header,
 };
 use crate::types::{PartitionId, TopicId, TopicName};
 
@@ -22,8 +23,9 @@ pub struct ProduceRequest {
     pub acks: i16,
     /// Milliseconds the broker may wait for the replicas.
     pub timeout_ms: i32,
-    /// Needed for transactional batches.
-    pub transactional_id: Option<String>,
+    /// The transactional id, needed for transactional batches, and how its transactions are dealt with: decides
+    /// the versions.
+    pub transactional_id: Option<(String, TransactionVersion)>,
     /// The batches, grouped by topic; each topic once.
     pub topics: Vec<ProduceTopic>,
 }
@@ -95,7 +97,7 @@ impl ProduceRequest {
 
     /// Bytes the framing takes, roughly from above: room for it is reserved at once.
     fn framing_estimate(&self, client_id: &str) -> usize {
-        let transactional_id = self.transactional_id.as_ref().map_or(0, String::len);
+        let transactional_id = self.transactional_id.as_ref().map_or(0, |(id, _)| id.len());
         let topics = self.topics.iter().map(|topic| {
             32 + topic.name.as_str().len() + topic.partitions.len() * (HEADER_SIZE + 16)
         });
@@ -113,7 +115,12 @@ impl ProduceRequest {
         if self.names_something_twice(writer.since(BY_ID)) {
             return Err(writer.error("topics", EncodeProblem::Twice));
         }
-        writer.nullable_string("transactional id", self.transactional_id.as_deref())?;
+        let range = self.versions();
+        if self.transactional_id.is_some() && !range.contains(version) {
+            return Err(writer.error("transaction version", EncodeProblem::Version { range }));
+        }
+        let transactional_id = self.transactional_id.as_ref().map(|(id, _)| id.as_str());
+        writer.nullable_string("transactional id", transactional_id)?;
         writer.i16(self.acks);
         writer.i32(self.timeout_ms);
         writer.array("topics", &self.topics, |writer, topic| {
@@ -146,6 +153,9 @@ impl ProduceRequest {
     }
 }
 
+/// The last version whose transactional batches go to partitions that were announced (KIP-890).
+const LAST_ANNOUNCED: i16 = 11;
+
 /// The first version that names topics by id.
 pub(super) const BY_ID: i16 = 13;
 
@@ -174,10 +184,17 @@ impl Request for ProduceRequest {
     /// Copies the payloads; the data path uses [`ProduceRequest::encode_segments`].
     /// Versions that can express this request: up to 12 where the id of a topic is not known. Any
     /// broker may advertise more; a cluster whose `inter.broker.protocol.version` is below 2.8 has
-    /// no ids all the same.
+    /// no ids all the same. For transactions only those that mean the right way of dealing with them.
     fn versions(&self) -> VersionRange {
         let topics = self.topics.iter().map(|topic| topic.id);
-        Self::VERSIONS.without_ids(BY_ID, topics)
+        let range = Self::VERSIONS.without_ids(BY_ID, topics);
+        match &self.transactional_id {
+            None => range,
+            Some((_, TransactionVersion::Announced)) => range.until_if(LAST_ANNOUNCED, true),
+            Some((_, TransactionVersion::EpochPerTransaction)) => {
+                range.since_if(LAST_ANNOUNCED + 1, true)
+            }
+        }
     }
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {

@@ -16,7 +16,8 @@ use crate::message::tests::compare::{
     ID, answers_are_equal, encode, id, requests_are_equal, text, topic, versions,
 };
 use crate::message::{
-    Broker, CurrentLeader, EncodeError, EncodeProblem, Request, TopicRef, VersionRange,
+    Broker, CurrentLeader, EncodeError, EncodeProblem, Request, TopicRef, TransactionVersion,
+    VersionRange,
 };
 use crate::types::{NodeId, TopicId, TopicName};
 
@@ -70,7 +71,7 @@ fn other(request: &ProduceRequest, version: i16) -> messages::ProduceRequest {
             request
                 .transactional_id
                 .clone()
-                .map(|id| TransactionalId(id.into())),
+                .map(|(id, _)| TransactionalId(id.into())),
         )
         .with_acks(request.acks)
         .with_timeout_ms(request.timeout_ms)
@@ -112,9 +113,13 @@ fn produce_requests_are_those_of_another_implementation() {
     ]);
     requests_are_equal(&request, |version| other(&request, version));
     check_frame(&request);
-    request.transactional_id = Some("link-1".to_owned());
+    let id = "link-1".to_owned();
+    request.transactional_id = Some((id.clone(), TransactionVersion::Announced));
     requests_are_equal(&request, |version| other(&request, version));
-    check_frame(&request);
+    assert_eq!(request.versions(), VersionRange::new(8, 11));
+    request.transactional_id = Some((id, TransactionVersion::EpochPerTransaction));
+    requests_are_equal(&request, |version| other(&request, version));
+    assert_eq!(request.versions(), VersionRange::new(12, 13));
 }
 
 proptest! {

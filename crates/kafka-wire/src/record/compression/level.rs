@@ -1,4 +1,4 @@
-//! A codec and how hard it works.
+//! A codec and how hard it works, and how hard each codec is to work.
 
 use std::ops::RangeInclusive;
 
@@ -49,14 +49,7 @@ impl Compression {
     /// does not know.
     #[must_use]
     pub fn new(codec: Codec) -> Option<Self> {
-        let level = match codec {
-            Codec::None | Codec::Snappy => 0,
-            Codec::Gzip => 6,
-            Codec::Lz4 => 9,
-            Codec::Zstd => 3,
-            Codec::Unknown(_) => return None,
-        };
-        Some(Self { codec, level })
+        Levels::default().of(codec)
     }
 
     /// The same codec at another level. Every level of lz4 is the fast one; the number is accepted
@@ -85,5 +78,60 @@ impl Compression {
     #[must_use]
     pub fn level(self) -> i32 {
         self.level
+    }
+}
+
+/// The level of each codec that has levels; Kafka's defaults at first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Levels {
+    gzip: i32,
+    lz4: i32,
+    zstd: i32,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self {
+            gzip: 6,
+            lz4: 9,
+            zstd: 3,
+        }
+    }
+}
+
+impl Levels {
+    /// The codecs that have levels, by the names that Kafka's settings give them.
+    pub const CODECS: [(&str, Codec); 3] = [
+        ("gzip", Codec::Gzip),
+        ("lz4", Codec::Lz4),
+        ("zstd", Codec::Zstd),
+    ];
+
+    /// The same with another level of one codec.
+    ///
+    /// # Errors
+    /// Where the codec has no such level.
+    pub fn with(mut self, codec: Codec, level: i32) -> Result<Self, LevelOutOfRange> {
+        let level = Compression { codec, level }.with_level(level)?.level;
+        match codec {
+            Codec::Gzip => self.gzip = level,
+            Codec::Lz4 => self.lz4 = level,
+            Codec::Zstd => self.zstd = level,
+            Codec::None | Codec::Snappy | Codec::Unknown(_) => {}
+        }
+        Ok(self)
+    }
+
+    /// A codec at its level. `None` for a codec that Kafka does not know.
+    #[must_use]
+    pub fn of(self, codec: Codec) -> Option<Compression> {
+        let level = match codec {
+            Codec::None | Codec::Snappy => 0,
+            Codec::Gzip => self.gzip,
+            Codec::Lz4 => self.lz4,
+            Codec::Zstd => self.zstd,
+            Codec::Unknown(_) => return None,
+        };
+        Some(Compression { codec, level })
     }
 }

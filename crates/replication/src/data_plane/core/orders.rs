@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
+use config::link::{
+    CompressionLevels, OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition,
+};
+use kafka_wire::batch::Codec;
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::change::Changes;
@@ -40,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     /// Bytes of one partition in memory above which it is not fetched.
     pub(crate) partition_room: usize,
+    /// Bytes that all records in memory may have.
+    pub(crate) memory: usize,
     /// First and longest pause after trouble.
     pub(crate) retry: (Duration, Duration),
     /// Whether several source partitions share a destination partition (merged topics).
@@ -50,12 +56,31 @@ pub(crate) struct Settings {
     pub(crate) on_gap: OnGap,
     /// What to do about topics that were made anew.
     pub(crate) on_recreate: OnRecreate,
+    /// Levels of compression that hold instead of the destination topic's.
+    pub(crate) levels: CompressionLevels,
     /// Which offsets records get.
     pub(crate) offsets: OffsetSettings,
     /// Who may be given rights at the destination.
     pub(crate) grants: Grants,
     /// How long a request may be carried out after its connection has ended.
     pub(crate) settle: Duration,
+}
+
+impl Settings {
+    /// The levels of a destination topic, except where the link has its own.
+    pub(crate) fn levels_over(&self, topic: Levels) -> Levels {
+        let own = self.levels;
+        [
+            (Codec::Gzip, own.gzip),
+            (Codec::Lz4, own.lz4),
+            (Codec::Zstd, own.zstd),
+        ]
+        .into_iter()
+        .fold(topic, |levels, (codec, level)| {
+            let own = level.and_then(|level| levels.with(codec, level).ok());
+            own.unwrap_or(levels)
+        })
+    }
 }
 
 /// A partition to copy.
@@ -127,9 +152,15 @@ pub(crate) struct EstablishOrder {
     pub(crate) first: bool,
     /// Whether the position has to be stored before anything is written, whatever is found.
     pub(crate) store_first: bool,
+    /// The epoch of the source's leader, as it was looked up; −1 where that is not known.
+    pub(crate) source_epoch: i32,
+    /// The newest leader epoch among what this process has sent, if it has sent anything.
+    pub(crate) sent_epoch: Option<i32>,
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
+    /// Who will write it in transactions; `None` where there are none.
+    pub(crate) transaction: Option<ProducerIdentity>,
 }
 
 impl EstablishOrder {
@@ -139,6 +170,7 @@ impl EstablishOrder {
         index: Index,
         partition: &Partition,
         destination_id: TopicId,
+        transaction: Option<ProducerIdentity>,
     ) -> Self {
         Self {
             index,
@@ -152,17 +184,39 @@ impl EstablishOrder {
             readings: partition.readings,
             shared: settings.shared,
             changed: !partition.changes.is_empty(),
-            on_gap: settings.on_gap,
+            on_gap: match partition.accepts_gap {
+                true => OnGap::Continue,
+                false => settings.on_gap,
+            },
             offsets: settings.offsets,
             leaves_out: settings.on_refused != OnRefused::Stop,
             first: partition.life == 0,
             store_first: partition.store_first,
+            source_epoch: partition.leader.map_or(-1, |leader| leader.epoch),
+            sent_epoch: partition.sent_epoch,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
+            transaction,
         }
     }
 }
 
 impl EstablishOrder {
+    /// The newest leader epoch of what was copied, as far as it is known.
+    pub(crate) fn copied_epoch(&self) -> Option<i32> {
+        let stored = self.position.as_ref()?.leader_epoch;
+        let newest = self.sent_epoch.unwrap_or(-1).max(stored);
+        (newest >= 0).then_some(newest)
+    }
+
+    /// Up to which source offset that epoch says something. What an earlier process has written behind its stored
+    /// position may be of a newer one.
+    pub(crate) fn covered(&self, stored: i64, reached: i64) -> i64 {
+        match self.sent_epoch {
+            Some(_) => reached.max(stored),
+            None => stored,
+        }
+    }
+
     /// Whether it has no position and is to begin at a time.
     pub(crate) fn begins_at_time(&self) -> bool {
         self.position.is_none() && matches!(self.start, StartPosition::Time(_))
@@ -201,7 +255,7 @@ pub(crate) enum Established {
     CannotPlace(Stop),
 }
 
-/// What establishing found out about the offsets of a partition.
+/// What establishing found out about a partition and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Ground {
     /// Whether the destination's cleaner takes the topic.
@@ -210,6 +264,8 @@ pub(crate) struct Ground {
     pub(crate) deletes: bool,
     pub(crate) source_start: i64,
     pub(crate) destination_start: i64,
+    /// The destination topic's levels of compression.
+    pub(crate) levels: Levels,
     /// Why its offsets are mapped, or how they came to be preserved.
     pub(crate) reason: String,
 }
@@ -252,4 +308,6 @@ pub(crate) enum Filled {
 pub(crate) struct TrimOrder {
     pub(crate) node: NodeId,
     pub(crate) starts: Vec<(Index, TopicPartition, i64)>,
+    /// Whether the topic, one alone, is only compacted: its cleanup policy is another one for the moment.
+    pub(crate) compacted: bool,
 }

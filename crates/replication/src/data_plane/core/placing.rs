@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::super::partition::{Partition, Phase, Stop};
 use super::super::placing::Doubt;
 use super::super::send_state::Displaced;
+use super::said::Said;
 use super::{Core, FillGap, FillOrder, Filled, Ground, Index, TrimOrder};
 use crate::position::Position;
 
@@ -21,8 +22,14 @@ const MARKERS: i64 = 5_000;
 const BETWEEN_READINGS: Duration = Duration::from_millis(500);
 
 impl Partition {
-    /// Takes over what was found out about offsets, and says it when it is new.
-    pub(super) fn stand_on(&mut self, ground: Ground, position: &Position, asked: Offsets) {
+    /// Takes over what was found out about offsets; what is new is to be said.
+    pub(super) fn stand_on(
+        &mut self,
+        ground: Ground,
+        position: &Position,
+        asked: Offsets,
+        said: &mut Said,
+    ) {
         let placing = &mut self.placing;
         placing.compacted = ground.compacted;
         placing.deletes = ground.deletes;
@@ -32,11 +39,9 @@ impl Partition {
             let preserved = position.placement.preserved().is_some();
             let partition = &self.source;
             match (preserved, asked) {
-                (true, _) => {
-                    tracing::info!(%partition, "offsets are preserved: {}", ground.reason);
-                }
+                (true, _) => said.preserved(partition, &ground.reason),
                 (false, Offsets::Map) => {}
-                (false, _) => tracing::info!(%partition, "offsets are mapped: {}", ground.reason),
+                (false, _) => said.mapped(partition, &ground.reason),
             }
             placing.reason = ground.reason;
         }
@@ -44,6 +49,11 @@ impl Partition {
 }
 
 impl Core {
+    /// Says what was found out about offsets.
+    pub(crate) fn say(&mut self) {
+        self.said.say();
+    }
+
     /// A call ended without an answer: a broker may still carry it out.
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;
@@ -78,7 +88,7 @@ impl Core {
 
     /// Gaps to be filled by some broker that is not filling any.
     pub(crate) fn next_fill(&mut self) -> Option<FillOrder> {
-        if self.gaps.is_empty() {
+        if self.gaps.is_empty() || self.is_beside_another() || !self.owner.is_sure() {
             return None;
         }
         let mut order: Option<FillOrder> = None;
@@ -303,6 +313,7 @@ impl Core {
             "destination partition {} was to go on at offset {expected}, and goes on at {found}",
             partition.destination
         );
+        self.doubt_ownership();
         self.restart(index, trouble, now);
     }
 
@@ -379,6 +390,7 @@ impl Core {
     /// This process stood still for a while: another one may have taken over. What was read before is not
     /// written any more.
     pub(crate) fn was_paused(&mut self, now: Instant) {
+        self.doubt_ownership();
         let running: Vec<Index> = self
             .partitions
             .iter()
@@ -427,7 +439,16 @@ impl Core {
             let Some(node) = partition.destination_leader else {
                 continue;
             };
-            if order.as_ref().is_some_and(|order| order.node != node) {
+            let compacted = partition.borrows();
+            let elsewhere = order.as_ref().is_some_and(|order| {
+                let other_topic = order.starts.last();
+                let topic = &partition.destination.topic;
+                order.node != node
+                    || order.compacted != compacted
+                    || compacted && other_topic.is_some_and(|(_, other, _)| other.topic != *topic)
+            });
+            // One at a time: what a topic had before is read first.
+            if elsewhere || compacted && self.borrowing.is_some() {
                 self.to_trim.insert(index);
                 continue;
             }
@@ -435,25 +456,38 @@ impl Core {
             let order = order.get_or_insert_with(|| TrimOrder {
                 node,
                 starts: Vec::new(),
+                compacted,
             });
             order
                 .starts
                 .push((index, partition.destination.clone(), start));
         }
+        if let Some(order) = order.as_ref().filter(|order| order.compacted) {
+            self.borrowing = order.starts.first().map(|(index, ..)| *index);
+        }
         order
     }
 
     /// Takes what became of log starts.
-    pub(crate) fn on_trimmed(&mut self, outcomes: Vec<(Index, Result<i64, String>)>) {
+    pub(crate) fn on_trimmed(&mut self, outcomes: Vec<(Index, Result<i64, String>)>, now: Instant) {
         for (index, outcome) in outcomes {
+            self.borrowing = self.borrowing.filter(|borrower| *borrower != index);
             let Some(partition) = self.partitions.get_mut(&index) else {
                 continue;
             };
             partition.placing.trimming = false;
+            if partition.borrows() {
+                match &outcome {
+                    Ok(_) => partition.recover(),
+                    // Nothing of it is written before that.
+                    Err(trouble) => partition.meet(trouble.clone(), now),
+                }
+            }
             match outcome {
                 Ok(start) => {
                     partition.placing.destination_start = start;
                     partition.placing.trim_refused = false;
+                    self.touch_reader(index);
                 }
                 Err(trouble) if partition.placing.trim_refused => {
                     tracing::debug!(partition = %partition.source, "{trouble}");
@@ -499,19 +533,32 @@ impl Partition {
             && self.start_to_set(true).is_some()
     }
 
+    /// Whether padding has yet to be deleted from a topic that is only compacted, before anything else is written.
+    pub(crate) fn borrows(&self) -> bool {
+        let placing = &self.placing;
+        let end = self.position.as_ref().map(|p| p.destination_end.0);
+        let is_padding = |padding| end.is_some_and(|end| end <= padding);
+        let left = |padding| placing.destination_start < padding && is_padding(padding);
+        placing.compacted && !placing.deletes && self.preserved().is_some_and(|p| left(p.padding))
+    }
+
     /// Where the destination's log should start, if it is not there and can be.
     fn start_to_set(&self, follows: bool) -> Option<i64> {
         let padding = self.preserved()?.padding;
         let position = self.position.as_ref()?;
         let placing = &self.placing;
         let begins = placing.destination_start < padding;
+        let borrows = self.borrows();
         // A copy may have been told to begin behind the source's start.
-        let start = placing.source_start.max(padding);
+        let start = match borrows {
+            true => padding,
+            false => placing.source_start.max(padding),
+        };
         let reached = position.destination_end.0 >= start && position.destination_end.0 >= padding;
         let runs = matches!(self.phase, Phase::Running);
         (runs
             && (follows || begins)
-            && placing.deletes
+            && (placing.deletes || borrows)
             && !placing.trimming
             && reached
             && placing.destination_start < start)

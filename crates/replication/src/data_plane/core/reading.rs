@@ -72,8 +72,9 @@ impl Reader {
 }
 
 impl Core {
-    /// Notes that what is asked for of a partition may have changed.
+    /// Notes that what is asked for of a partition may have changed, and what it holds.
     pub(super) fn touch_reader(&mut self, index: Index) {
+        self.count_held(index);
         let here = self.partitions.get(&index).and_then(Partition::read_from);
         if let Some(node) = here {
             self.readers.entry(node).or_default().news.insert(index);
@@ -84,6 +85,48 @@ impl Core {
                 reader.news.insert(index);
             }
         }
+    }
+
+    /// Keeps the sums of what is in memory for each destination broker.
+    fn count_held(&mut self, index: Index) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let bytes = partition.send.as_ref().map_or(0, SendState::bytes);
+        let now = partition.destination_leader.map(|node| (node, bytes));
+        let before = std::mem::replace(&mut partition.held, now);
+        if let Some((node, bytes)) = before {
+            let held = self.held.entry(node).or_default();
+            *held = held.saturating_sub(bytes);
+        }
+        if let Some((node, bytes)) = now {
+            *self.held.entry(node).or_default() += bytes;
+        }
+        let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
+        for node in before.into_iter().chain(now) {
+            self.wake_starved(node);
+        }
+    }
+
+    /// Partitions that were not read because their broker had its share are asked for again.
+    fn wake_starved(&mut self, node: NodeId) {
+        if !self.starved.contains_key(&node) || self.is_full(node) {
+            return;
+        }
+        for index in self.starved.remove(&node).unwrap_or_default() {
+            let reads = self.partitions.get(&index).and_then(Partition::read_from);
+            if let Some(reader) = reads.and_then(|from| self.readers.get_mut(&from)) {
+                reader.news.insert(index);
+            }
+        }
+    }
+
+    /// Whether a destination broker already has its share of the memory. Without shares one that is slow would take it from
+    /// all others.
+    pub(super) fn is_full(&self, node: NodeId) -> bool {
+        let brokers = self.held.len();
+        let share = self.settings.memory / 4 * 3 / brokers.max(1);
+        brokers > 1 && self.held.get(&node).is_some_and(|held| *held > share)
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
@@ -131,11 +174,16 @@ impl Core {
         node: NodeId,
         index: Index,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
+        let to = self.partitions.get(&index)?.destination_leader;
+        let full = to.filter(|node| self.is_full(*node));
+        if let Some(node) = full {
+            self.starved.entry(node).or_default().insert(index);
+        }
         let reader = self.readers.get_mut(&node)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
         let here = partition.read_from() == Some(node);
-        let wanted = here
+        let wanted = (here && full.is_none())
             .then(|| partition.wanted(settings.partition_room, settings.max_partition_bytes))
             .flatten();
         if here && partition.is_readable() && wanted.is_none() {

@@ -4,5 +4,8 @@ mod copying;
 mod halting;
 mod left_out;
 mod scene;
+mod silent;
 mod simulation;
+mod standing;
+mod transacting;
 mod trouble;

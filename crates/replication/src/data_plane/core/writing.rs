@@ -17,10 +17,16 @@ use tokio::time::Instant;
 
 use super::super::partition::{Phase, Stop};
 use super::super::piped::PipedBatch;
+use super::super::transaction::Transaction;
 use super::{Core, Index};
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
+
+/// How long a broker may leave a request unanswered before it is looked up whether it still leads.
+const SUSPECT: Duration = Duration::from_secs(3);
+/// How often that is looked up then.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A batch that a smaller one helps against.
 const TOO_LARGE: [ErrorCode; 2] = [
@@ -40,28 +46,55 @@ pub(super) struct Writer {
     /// Partitions with something to send, in turn.
     ready: VecDeque<Index>,
     open: usize,
+    /// When each of them was sent, oldest first.
+    sent: VecDeque<(u64, Instant)>,
+    /// When leaders were looked up last because of a request without an answer.
+    looked: Option<Instant>,
     /// A quota: the broker does not read from the connection before this.
     throttled_until: Option<Instant>,
 }
 
 impl Writer {
-    /// When the quota's pause ends.
+    /// When the quota's pause ends, or a request has waited too long for its answer.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.throttled_until
+        let suspect = self.sent.front().map(|(_, sent)| {
+            let looked = self.looked.map(|looked| looked + LOOK_AGAIN);
+            looked.map_or(*sent + SUSPECT, |looked| looked.max(*sent + SUSPECT))
+        });
+        self.throttled_until.into_iter().chain(suspect).min()
     }
 
-    /// Ends the pause if it is over.
-    pub(super) fn on_time(&mut self, now: Instant) {
+    /// Whether a request has waited so long that its broker may have stopped leading.
+    pub(super) fn is_suspect(&self, now: Instant) -> bool {
+        self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
+    }
+
+    /// For how long the oldest request has waited for its answer.
+    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let (_, sent) = self.sent.front()?;
+        Some(now.saturating_duration_since(*sent))
+    }
+
+    /// Ends the pause if it is over. Whether leaders have to be looked up, because there is no answer.
+    pub(super) fn on_time(&mut self, now: Instant) -> bool {
         self.throttled_until = self.throttled_until.filter(|until| *until > now);
+        let again = self
+            .looked
+            .is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_AGAIN);
+        let looks = again && self.is_suspect(now);
+        if looks {
+            self.looked = Some(now);
+        }
+        looks
     }
 }
 
 /// A Produce request without an answer.
 #[derive(Debug)]
 pub(super) struct Call {
-    node: NodeId,
+    pub(super) node: NodeId,
     /// With the newest time of the batch's records.
-    partitions: Vec<(TopicPartition, Index, i64)>,
+    pub(super) partitions: Vec<(TopicPartition, Index, i64)>,
 }
 
 impl Core {
@@ -91,7 +124,11 @@ impl Core {
     }
 
     /// The next request for some broker that takes one.
-    pub(crate) fn next_produce(&mut self) -> Option<(NodeId, u64, ProduceRequest)> {
+    pub(crate) fn next_produce(&mut self, now: Instant) -> Option<(NodeId, u64, ProduceRequest)> {
+        let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
+        if !usable || !self.owner.is_sure() {
+            return None;
+        }
         let nodes: Vec<NodeId> = self
             .writers
             .iter()
@@ -106,6 +143,9 @@ impl Core {
             let tag = self.next_tag;
             let request = self.fill(node, tag)?;
             self.next_tag += 1;
+            if let Some(writer) = self.writers.get_mut(&node) {
+                writer.sent.push_back((tag, now));
+            }
             Some((node, tag, request))
         })
     }
@@ -143,6 +183,11 @@ impl Core {
                 if full {
                     break;
                 }
+                continue;
+            }
+            let transaction = self.transaction.as_mut();
+            if transaction.is_some_and(|transaction| !transaction.takes(&partition.destination)) {
+                later.push_back(index);
                 continue;
             }
             let Some((header, payload, time)) =
@@ -186,7 +231,7 @@ impl Core {
         Some(ProduceRequest {
             acks: -1,
             timeout_ms: 0,
-            transactional_id: None,
+            transactional_id: self.transaction.as_ref().map(Transaction::named),
             topics,
         })
     }
@@ -220,8 +265,10 @@ impl Core {
             match found {
                 Some(answer) => self.take_answer(index, tag, answer, now),
                 None => {
+                    let why = "the answer does not name the partition";
+                    self.spoil(why);
                     self.doubt(index, time, now);
-                    self.in_doubt(index, tag, "the answer does not name the partition", now);
+                    self.in_doubt(index, tag, why, now);
                 }
             }
             self.after_call(index, now);
@@ -241,6 +288,7 @@ impl Core {
             let Some(call) = self.end_call(*tag) else {
                 continue;
             };
+            self.spoil(&error);
             for (_, index, time) in call.partitions {
                 self.doubt(index, time, now);
                 self.in_doubt(index, *tag, &error, now);
@@ -270,6 +318,10 @@ impl Core {
         let call = self.calls.remove(&tag)?;
         if let Some(writer) = self.writers.get_mut(&call.node) {
             writer.open = writer.open.saturating_sub(1);
+            writer.sent.retain(|(sent, _)| *sent != tag);
+            if writer.sent.is_empty() {
+                writer.looked = None;
+            }
         }
         for (_, index, _) in &call.partitions {
             if let Some(partition) = self.partitions.get_mut(index) {
@@ -296,15 +348,15 @@ impl Core {
         let Some(partition) = self.partitions.get_mut(&index) else {
             return;
         };
-        let Some(send) = partition.send.as_mut().filter(|send| send.awaits(tag)) else {
-            return;
+        let send = partition.send.as_mut().filter(|send| send.awaits(tag));
+        let Some(send) = send.filter(|_| answer.error == ErrorCode::NONE) else {
+            return self.take_other_answer(index, tag, answer, now);
         };
-        if answer.error != ErrorCode::NONE {
-            self.refused(index, tag, answer, now);
-            return;
-        }
         match send.acknowledge(tag, answer.base_offset) {
             Some(Ok(done)) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.has_written();
+                }
                 partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
                 partition.pad(&mut self.filler);
@@ -321,6 +373,7 @@ impl Core {
                 self.displaced(index, displaced, now);
             }
             Some(Err(displaced)) => {
+                let why = "a batch is not where the log was known to end";
                 let offset = partition.position.as_ref().map(|p| p.offset.0);
                 let reason = format!(
                     "destination partition {} answered offset {} where its log was known to end at {}: \
@@ -335,9 +388,35 @@ impl Core {
                         reason,
                     },
                 );
+                self.spoil(why);
             }
-            None => self.in_doubt(index, tag, "answers came out of order", now),
+            None => {
+                let why = "answers came out of order";
+                self.spoil(why);
+                self.in_doubt(index, tag, why, now);
+            }
         }
+    }
+
+    /// Takes a refusal, or an answer that nobody awaits any more.
+    fn take_other_answer(
+        &mut self,
+        index: Index,
+        tag: u64,
+        answer: &ProducedPartition,
+        now: Instant,
+    ) {
+        let send = self.partitions.get(&index).and_then(|p| p.send.as_ref());
+        let awaited = send.is_some_and(|send| send.awaits(tag));
+        self.spoil_by(answer.error, awaited);
+        if !awaited {
+            return;
+        }
+        if answer.error.class() == ErrorClass::ProducerState {
+            // As if somebody else wrote under this name.
+            self.doubt_ownership();
+        }
+        self.refused(index, tag, answer, now);
     }
 
     fn in_doubt(&mut self, index: Index, tag: u64, why: &str, now: Instant) {

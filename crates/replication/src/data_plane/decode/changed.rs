@@ -100,7 +100,7 @@ impl Decoder {
                     encoder
                         .push(&record)
                         .map_err(|error| unusable(offset, error.into()))?;
-                    let alone = encoder.finish(&super::options(Codec::None));
+                    let alone = encoder.finish(&rules.options(Codec::None));
                     let alone = alone.map_err(|error| unusable(offset, error.into()))?;
                     return Err(blocked.set_aside(alone.batch));
                 }

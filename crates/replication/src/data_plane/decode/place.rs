@@ -12,7 +12,7 @@ use kafka_wire::record::{BatchEncoder, BatchOptions, Compression, Encoded, Offse
 use super::super::piped::{DecodeReason, PipedBatch};
 use super::super::route::{Blocked, Cause};
 use super::super::send_state::LARGEST_GAP;
-use super::{DECOMPRESSED, Decoder, Rules, damaged, end_of, options, unusable};
+use super::{DECOMPRESSED, Decoder, Rules, damaged, end_of, unusable};
 
 /// Records of one batch with copies: more cost the broker memory, fewer cost requests.
 const MOST_RECORDS: u32 = 20_000;
@@ -39,7 +39,7 @@ impl Decoder {
         skipped.clear();
         encoder.clear();
         let records = rules.records(decoder, batch)?;
-        let options = options(batch.header().codec());
+        let options = rules.options(batch.header().codec());
         let most = rules.largest_content();
         let (mut made, mut next, mut begin) = (Vec::new(), filled, filled);
         for record in records {
@@ -82,6 +82,7 @@ impl Decoder {
     pub(in super::super) fn by_runs(
         &mut self,
         batches: Vec<PipedBatch>,
+        rules: &Rules,
     ) -> Result<Vec<PipedBatch>, Blocked> {
         let mut divided = Vec::new();
         for piped in batches {
@@ -89,15 +90,20 @@ impl Decoder {
                 divided.push(piped);
                 continue;
             }
-            self.divide(&piped, &mut divided)?;
+            self.divide(&piped, rules, &mut divided)?;
         }
         Ok(divided)
     }
 
-    fn divide(&mut self, piped: &PipedBatch, divided: &mut Vec<PipedBatch>) -> Result<(), Blocked> {
+    fn divide(
+        &mut self,
+        piped: &PipedBatch,
+        rules: &Rules,
+        divided: &mut Vec<PipedBatch>,
+    ) -> Result<(), Blocked> {
         let first = piped.first_offset();
         let reason = piped.reason().unwrap_or(DecodeReason::Thinned);
-        let options = options(piped.batch.header().codec());
+        let options = rules.options(piped.batch.header().codec());
         let mut runs = Vec::new();
         piped.each_run(0, |run| runs.push(run));
         let Self {

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use kafka_wire::batch::{BatchBuilder, BatchHeader, records, verify_crc};
+use kafka_wire::batch::{BatchInfo, Identity, rewrite_header};
 use kafka_wire::record::RecordDecoder;
+use kafka_wire::types::ProducerIdentity;
 
 use super::*;
+use crate::data_plane::recovery::{Landed, Recovery};
+use crate::side::Destination;
 
 /// `count` records with different values at offsets from `base` on.
 fn batch(base: i64, count: usize) -> RawBatch {
@@ -25,7 +29,9 @@ fn made(codec: Codec, batch: &RawBatch, keep: impl Fn(i64) -> bool) -> RawBatch 
             encoder.push(&record).expect("small");
         }
     }
-    let made = encoder.finish(&options(codec)).expect("some are left");
+    let made = encoder
+        .finish(&Rules::default().options(codec))
+        .expect("some are left");
     // At the offsets of the source, which are not part of the checksum.
     let mut bytes = made.batch.bytes().to_vec();
     bytes[..8].copy_from_slice(&batch.info().base_offset.to_be_bytes());
@@ -226,5 +232,80 @@ fn append_times_become_the_times_of_the_records_only_where_that_is_asked_for() {
         for record in records(&parts[0].batch).expect("readable") {
             assert_eq!(record.timestamp, time, "{reason:?}");
         }
+    }
+}
+
+/// Bytes that codecs find something in, and more of it the harder they look.
+fn words(codec: Codec) -> RawBatch {
+    let mut encoder = BatchEncoder::new();
+    let mut text = String::new();
+    for number in 0..4000_u32 {
+        let word = number.wrapping_mul(2_654_435_761) >> 22;
+        text.push_str(&format!("{word} of {}, ", word % 37));
+    }
+    for (offset, value) in (0..).zip(text.as_bytes().chunks(700)) {
+        let headers = HeaderBuffer::new();
+        let record = Record::new(offset, 1000, None, Some(value), headers.headers());
+        encoder.push(&record).expect("small");
+    }
+    let made = encoder.finish(&Rules::default().options(codec));
+    made.expect("records").batch
+}
+
+#[test]
+fn what_is_encoded_anew_is_compressed_as_hard_as_the_destination_topic_says() {
+    for (codec, low, high) in [(Codec::Gzip, 1, 9), (Codec::Zstd, -20, 19)] {
+        let source = words(codec);
+        let sizes = [low, high].map(|level| {
+            let rules = Rules {
+                levels: Levels::default().with(codec, level).expect("a level"),
+                ..Rules::default()
+            };
+            let reason = DecodeReason::Renumbered;
+            let made = Decoder::default().reshape(&source, reason, 0, &rules);
+            let made = made.expect("it can be decoded");
+            assert_eq!(contents(&made[0].batch), contents(&source));
+            made[0].size()
+        });
+        assert!(sizes[0] > source.bytes().len(), "{codec}: {sizes:?}");
+        assert!(sizes[1] < source.bytes().len(), "{codec}: {sizes:?}");
+    }
+}
+
+/// A batch as the destination stores it.
+fn landed(batch: &RawBatch) -> Landed {
+    let identity = Identity::new(ProducerIdentity { id: 7, epoch: 1 }, 20);
+    let header = rewrite_header(batch.header_bytes(), identity, false);
+    let stored = [&header[..], &batch.payload()].concat();
+    let stored: BatchInfo = *RawBatch::parse(stored.into()).expect("well formed").info();
+    Landed {
+        base: Destination(50),
+        offsets: stored.offsets().into(),
+        batch: Some(stored),
+    }
+}
+
+#[test]
+fn what_landed_is_recognised_at_the_levels_of_the_topic_and_at_the_usual_ones() {
+    let source = words(Codec::Gzip);
+    let at = |level| Levels::default().with(Codec::Gzip, level).expect("a level");
+    let made = |levels| {
+        let rules = Rules {
+            levels,
+            ..Rules::default()
+        };
+        let made = Decoder::default().reshape(&source, DecodeReason::Renumbered, 0, &rules);
+        made.expect("it can be decoded").remove(0)
+    };
+    // At which level it was encoded, and at which it would be now.
+    for (then, now, known) in [(9, 9, true), (6, 9, true), (9, 6, false), (1, 9, false)] {
+        let stored = landed(&made(at(then)).batch);
+        let mut recovery = Recovery::new(vec![stored], at(now));
+        let read_again = PipedBatch::untouched(source.clone());
+        let outcome = recovery.take(read_again, &mut Decoder::default());
+        assert_eq!(outcome.found.len(), usize::from(known), "{then} and {now}");
+        // What is not recognised is sent, and the records that may be there twice are told.
+        assert_eq!(outcome.missing.len(), usize::from(!known));
+        assert_eq!(outcome.repeated == 0, known);
     }
 }

@@ -1,6 +1,7 @@
 //! What the brokers are asked before a partition begins: one request for many partitions where that can be.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use config::link::StartPosition;
 use kafka_client::Cluster;
@@ -13,6 +14,7 @@ use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest,
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
@@ -32,6 +34,14 @@ const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 const CLEANUP_POLICY: &str = "cleanup.policy";
 /// The setting of a topic that bounds how old records are.
 const OLDEST: &str = "message.timestamp.before.max.ms";
+
+/// How long a leader may take to tell offsets; leadership may move meanwhile, and it is looked up again then.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// That limit, or a shorter one that is configured.
+pub(super) fn within(cluster: &Cluster) -> Duration {
+    ANSWER.min(cluster.config().request_timeout)
+}
 
 pub(super) fn pick(
     side: &str,
@@ -56,10 +66,10 @@ pub(super) async fn epoch_ends(
     source: &Cluster,
     leader: NodeId,
     orders: &[EstablishOrder],
-) -> Result<HashMap<TopicPartition, i64>, kafka_client::ClientError> {
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError> {
     let mut topics: HashMap<_, Vec<EpochQuery>> = HashMap::new();
     for order in orders {
-        let Some(position) = order.position.as_ref().filter(|p| p.leader_epoch >= 0) else {
+        let Some(epoch) = order.copied_epoch() else {
             continue;
         };
         topics
@@ -67,8 +77,8 @@ pub(super) async fn epoch_ends(
             .or_default()
             .push(EpochQuery {
                 partition: order.source.partition,
-                current_leader_epoch: -1,
-                leader_epoch: position.leader_epoch,
+                current_leader_epoch: order.source_epoch,
+                leader_epoch: epoch,
             });
     }
     if topics.is_empty() {
@@ -77,7 +87,9 @@ pub(super) async fn epoch_ends(
     let request = OffsetForLeaderEpochRequest {
         topics: topics.into_iter().collect(),
     };
-    let answer = source.call(leader, Use::Metadata, &request).await?;
+    let limit = within(source);
+    let asked = source.call_within(leader, Use::Metadata, &request, limit);
+    let answer = asked.await?;
     Ok(answer
         .topics
         .into_iter()
@@ -85,8 +97,12 @@ pub(super) async fn epoch_ends(
             ends.into_iter()
                 .map(move |p| (TopicPartition::new(topic.clone(), p.partition), p))
         })
-        .filter(|(_, p)| p.error == ErrorCode::NONE && p.end_offset >= 0)
-        .map(|(partition, p)| (partition, p.end_offset))
+        // A log that knows no epochs says nothing.
+        .filter(|(_, p)| p.error != ErrorCode::NONE || p.end_offset >= 0)
+        .map(|(partition, p)| match p.error {
+            ErrorCode::NONE => (partition, Ok(p.end_offset)),
+            code => (partition, Err(code)),
+        })
         .collect())
 }
 
@@ -116,6 +132,8 @@ pub(super) async fn offsets_at_time(
 pub(super) struct TopicSettings {
     /// The largest batch it takes.
     pub(super) max_message_bytes: Option<u32>,
+    /// How hard its broker lets codecs work.
+    pub(super) levels: Levels,
     pub(super) topic: Topic,
 }
 
@@ -136,8 +154,10 @@ pub(super) async fn topic_settings(
                 name: topic.to_string(),
                 keys: Some(
                     [MAX_MESSAGE_BYTES, CLEANUP_POLICY, OLDEST]
+                        .into_iter()
                         .map(str::to_owned)
-                        .to_vec(),
+                        .chain(Levels::CODECS.map(|(codec, _)| level_of(codec)))
+                        .collect(),
                 ),
             })
             .collect();
@@ -158,6 +178,7 @@ pub(super) async fn topic_settings(
             let oldest = value(OLDEST).and_then(|text| text.parse().ok());
             let found = TopicSettings {
                 max_message_bytes: value(MAX_MESSAGE_BYTES).and_then(|text| text.parse().ok()),
+                levels: levels(value),
                 topic: Topic {
                     compacted: policies.contains(&"compact"),
                     deletes: policies.contains(&"delete"),
@@ -168,6 +189,23 @@ pub(super) async fn topic_settings(
         }
     }
     settings
+}
+
+/// The setting of a topic that says how hard a codec works (KIP-390). Brokers before 3.8 do not have it.
+fn level_of(codec: &str) -> String {
+    format!("compression.{codec}.level")
+}
+
+fn levels<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Levels {
+    Levels::CODECS
+        .into_iter()
+        .fold(Levels::default(), |levels, (name, codec)| {
+            let level = value(&level_of(name)).and_then(|text| text.parse().ok());
+            // A level that is unknown here, as a later Kafka may have it, is none.
+            level
+                .and_then(|level| levels.with(codec, level).ok())
+                .unwrap_or(levels)
+        })
 }
 
 pub(super) enum Tail {

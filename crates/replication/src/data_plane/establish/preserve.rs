@@ -107,6 +107,16 @@ pub(in super::super) fn go_on(
     padding: Option<i64>,
 ) -> Established {
     let end = readings.destination_end;
+    let covered = order.covered(position.offset.0, end);
+    let taken_back = readings.epoch_end.filter(|at| *at < covered);
+    if let Some(at) = taken_back {
+        // Whether what follows is copied is not for offsets to decide.
+        let stop = truncation(order, end, at);
+        return match order.on_gap {
+            OnGap::Stop => Established::Stop(stop),
+            OnGap::Continue => Established::CannotPlace(stop),
+        };
+    }
     if let Some(stop) = foreign(order, position, preserved, ending) {
         return Established::Foreign(stop);
     }
@@ -127,9 +137,8 @@ pub(in super::super) fn go_on(
         preserved.padding = readings.log_start;
         store_first = true;
     }
-    let truncated = readings.epoch_end.filter(|at| *at < position.offset.0);
-    if let Some(at) = truncated.or_else(|| Some(readings.end).filter(|at| *at < end)) {
-        return Established::CannotPlace(truncation(order, end, at));
+    if readings.end < end {
+        return Established::CannotPlace(truncation(order, end, readings.end));
     }
     if order.first {
         preserved.coordinator_epoch = preserved.coordinator_epoch.saturating_add(1);
@@ -279,9 +288,11 @@ fn truncation(order: &EstablishOrder, end: i64, at: i64) -> Stop {
         state: "source-truncated",
         offset: Some(at),
         reason: format!(
-            "source partition {}: its log ends at {at} for what was copied, and the copy at {end}: offsets [{at}, {end}) \
-             were copied and then taken back at the source",
-            order.source
+            "source partition {}: its log ends at {at} for what was copied, and the copy at {end}: {} offsets [{at}, {end}) \
+             were copied and then taken back at the source. Set tributary.on.gap=continue to go on at {at}, behind what was \
+             copied",
+            order.source,
+            end - at
         ),
     }
 }

@@ -12,11 +12,13 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
 use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
+use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 
+use super::adoption::Adoption;
 use super::ask::{new_producer, topic_settings};
-use super::evidence::{Written, batches, is_delivered};
-use super::preserve::{self, Comparison, Ending};
+use super::evidence::{batches, is_delivered};
+use super::preserve::{self, Ending};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
 };
@@ -28,6 +30,8 @@ use crate::side::Source;
 
 /// Bytes of the source's first records that are looked at.
 const FIRST_BYTES: i32 = 256 * 1024;
+/// Bytes of the source's next record; its batch is served whole.
+const NEXT_BYTES: i32 = 1;
 /// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
 /// default.
 const OLD: i64 = 12 * 60 * 60 * 1000;
@@ -113,9 +117,19 @@ impl<'a> Survey<'a> {
         readings: Readings,
         producers: &mut Producers,
     ) -> Established {
+        let preserved = order.position.as_ref();
+        let preserved = preserved.is_some_and(|position| position.placement.preserved().is_some());
+        if let Some(writer) = order.transaction.filter(|_| !preserved) {
+            return self.transactional(order, writer, readings, producers).await;
+        }
         let Some(position) = &order.position else {
             return self.begin(order, readings, producers).await;
         };
+        if position.transactional {
+            return self
+                .after_transactions(order, position, readings, producers)
+                .await;
+        }
         match (position.placement, order.offsets.placement) {
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
@@ -162,16 +176,15 @@ impl<'a> Survey<'a> {
                 if readings.destination_end > readings.destination_start
                     && facts.may_be_a_copy(order) =>
             {
-                match self.is_copy(order, readings).await {
-                    Ok(true) => {
-                        let reason = format!(
-                            "the destination ends at offset {} with the source's own records",
-                            readings.destination_end
-                        );
-                        // Nothing is to be filled, and nothing of it to be deleted.
-                        (0, reason)
+                match self.adopted(order, readings).await {
+                    // Nothing is to be filled, and nothing of it to be deleted.
+                    Ok(Adoption::Ours(reason)) => (0, reason),
+                    Ok(Adoption::Others(reason)) => {
+                        return self.otherwise(order, readings, reason, producers).await;
                     }
-                    Ok(false) => return self.otherwise(order, readings, reason, producers).await,
+                    Ok(Adoption::NoCopy) => {
+                        return self.otherwise(order, readings, reason, producers).await;
+                    }
                     Err(trouble) => return Established::Retry(trouble),
                 }
             }
@@ -218,7 +231,7 @@ impl<'a> Survey<'a> {
         self.mapped(order, readings, reason, producers).await
     }
 
-    async fn mapped(
+    pub(super) async fn mapped(
         &self,
         order: &EstablishOrder,
         readings: Readings,
@@ -229,6 +242,21 @@ impl<'a> Survey<'a> {
         mapped(destination, leader, order, readings, reason, producers).await
     }
 
+    /// A producer that does not write to this destination partition yet.
+    pub(super) async fn producer(
+        &self,
+        order: &EstablishOrder,
+        producers: &mut Producers,
+    ) -> Result<ProducerIdentity, String> {
+        match producers.reuse(&order.destination) {
+            Some(identity) => Ok(identity),
+            None => {
+                let made = new_producer(self.destination).await?;
+                Ok(producers.add(made, &order.destination))
+            }
+        }
+    }
+
     /// The position of a partition that begins at the source's offsets.
     async fn first(
         &self,
@@ -237,10 +265,7 @@ impl<'a> Survey<'a> {
         padding: i64,
         producers: &mut Producers,
     ) -> Result<Position, String> {
-        let producer = match producers.reuse(&order.destination) {
-            Some(identity) => identity,
-            None => producers.add(new_producer(self.destination).await?, &order.destination),
-        };
+        let producer = self.producer(order, producers).await?;
         let marker = match producers.marker {
             Some(marker) => marker,
             None => *producers
@@ -280,6 +305,7 @@ impl<'a> Survey<'a> {
             destination_start,
             destination_end,
             max_message_bytes: settings.and_then(|settings| settings.max_message_bytes),
+            levels: settings.map_or_else(Levels::default, |settings| settings.levels),
             at_time: None,
             topic: settings.map_or(Topic::UNKNOWN, |settings| settings.topic),
         }
@@ -362,7 +388,8 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
-        if is_unsettled(order, position, readings, &written.since) {
+        let may_grow = is_unsettled(order, position, readings, &written.since);
+        if may_grow && !self.nothing_can_come(order, readings).await? {
             return Ok(Established::Unsettled(end));
         }
         if written.last.is_none() && end > readings.destination_start {
@@ -386,6 +413,35 @@ impl<'a> Survey<'a> {
         ))
     }
 
+    /// Whether nothing that a process before this one left on its way can still come unnoticed: its markers were for offsets
+    /// without a record, and its batches are recognised while they are young. So where the source has a young record at the
+    /// copy's end, or nothing, one reading of that end is enough.
+    async fn nothing_can_come(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+    ) -> Result<bool, String> {
+        let end = readings.destination_end;
+        let is_there = (readings.log_start..=readings.end).contains(&end);
+        if order.doubt.is_some() || !order.first || !is_there {
+            return Ok(false);
+        }
+        if end == readings.end {
+            return Ok(true);
+        }
+        let fetched = self.source_batches(order, end, NEXT_BYTES).await?;
+        let mut filter = AbortedFilter::new(fetched.aborted);
+        let next = batches(fetched.records).find(|batch| batch.info().next_offset() > end);
+        Ok(next.is_some_and(|batch| {
+            let info = batch.info();
+            let is_whole = info.records == info.offsets();
+            is_delivered(&mut filter, &batch)
+                && is_whole
+                && info.base_offset <= end
+                && !is_old(info.max_timestamp)
+        }))
+    }
+
     pub(super) fn unreadable(&self, order: &EstablishOrder) -> String {
         let topic = order.destination.topic.as_str();
         format!(
@@ -393,16 +449,6 @@ impl<'a> Survey<'a> {
              missing: {}",
             self.grants.command("Read", Some(topic))
         )
-    }
-
-    /// Whether the destination's log ends with the source's own records at the same offsets.
-    async fn is_copy(&self, order: &EstablishOrder, readings: Readings) -> Result<bool, String> {
-        let written = Written {
-            last: self.last(order, readings).await?,
-            ..Written::default()
-        };
-        let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
-        Ok(equal > 0 && differs.is_none())
     }
 }
 
@@ -440,6 +486,7 @@ async fn rights(
         let rights = Rights {
             read: allowed.map(|allowed| allowed.allows(AclOperation::Read)),
             delete: allowed.map(|allowed| allowed.allows(AclOperation::Delete)),
+            alter_configs: allowed.map(|allowed| allowed.allows(AclOperation::AlterConfigs)),
             alter_cluster,
         };
         Some((topic.name?, rights))

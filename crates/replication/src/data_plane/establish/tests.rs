@@ -18,6 +18,7 @@ fn position() -> Position {
         producer: PRODUCER,
         sequence: 10,
         placement: Placement::Mapped,
+        transactional: false,
     }
 }
 
@@ -26,6 +27,7 @@ fn readings() -> Readings {
     Readings {
         max_message_bytes: None,
         at_time: Some(70),
+        levels: Default::default(),
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),
@@ -56,8 +58,11 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         on_gap,
         offsets: Default::default(),
         leaves_out: false,
+        transaction: None,
         first: false,
         store_first: false,
+        source_epoch: -1,
+        sent_epoch: None,
         doubt: None,
     }
 }

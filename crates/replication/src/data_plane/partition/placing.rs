@@ -22,7 +22,8 @@ impl Partition {
     pub(super) fn is_padding(&self) -> bool {
         let placed = self.send.as_ref().and_then(SendState::placed);
         let padding = self.preserved().map(|preserved| preserved.padding);
-        placed.is_some_and(|placed| padding.is_some_and(|padding| placed < padding))
+        let fills = placed.is_some_and(|placed| padding.is_some_and(|padding| placed < padding));
+        fills || self.borrows()
     }
 
     /// Queues some filler, while the log has to be filled.
@@ -60,6 +61,7 @@ impl Partition {
         };
         self.totals.control += routed.dropped.control;
         self.totals.aborted += routed.dropped.aborted;
+        self.note_epoch(routed.leader_epoch);
         let Some(send) = &mut self.send else { return };
         let filled = match self.placing.compacted {
             true => routed.filled,

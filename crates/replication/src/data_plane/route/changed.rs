@@ -27,7 +27,7 @@ impl Routed {
             None
         };
         let is_delivered = match filter.on_batch(&info, control) {
-            Verdict::Deliver => true,
+            Verdict::Deliver => rules.takes(&info)?,
             Verdict::DropAborted => {
                 self.dropped.aborted += 1;
                 false

@@ -533,3 +533,46 @@ fn what_is_too_large_alone_is_not_passed_over_and_can_be_set_aside() {
         }
     }
 }
+
+#[test]
+fn each_batch_belongs_to_one_stream_also_where_records_are_changed_or_in_an_old_format() {
+    use crate::origin::OriginRule;
+    use config::transform::{RecordAction, RecordStep};
+    let mark = RecordStep {
+        condition: None,
+        action: RecordAction::InsertHeader {
+            key: "from".to_owned(),
+            value: b"west".to_vec(),
+        },
+    };
+    let marked = Changes {
+        steps: vec![mark],
+        ..Changes::default()
+    };
+    let by = |base, id| {
+        let producer = ProducerIdentity { id, epoch: 0 };
+        builder(base, 2).producer(producer, 0).build()
+    };
+    let sent = [by(0, 7), by(2, 8), plain(4, 2), legacy(6)].concat();
+    for changes in [Changes::default(), marked] {
+        for (local, written) in [(true, &[2, 3, 4, 5][..]), (false, &[0, 1])] {
+            let rules = Rules {
+                changes: changes.clone().into(),
+                origins: OriginRule::of(&[7], local),
+                ..Rules::default()
+            };
+            let sent = Bytes::from(sent.clone());
+            let routed = route(sent, Vec::new(), 0, &rules, &mut Decoder::default());
+            let mut offsets = Vec::new();
+            for piped in &routed.batches {
+                piped.each_run(0, |run| {
+                    offsets.extend(run.source.0..run.source.0 + run.length);
+                });
+            }
+            assert_eq!(offsets, written, "{changes:?}");
+            // The entry in the old format is damaged, which is for the stream to say whose it is.
+            assert_eq!(routed.blocked.is_some(), local, "{routed:?}");
+            assert_eq!(routed.next, if local { 6 } else { 7 });
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use lifecycle::OnFailure;
 
+use super::super::borrow::trim_compacted;
 use super::super::fill::{fill, trim, watch};
 use super::{DataPlane, Event, send};
 
@@ -24,7 +25,10 @@ impl DataPlane {
             let (destination, events) = (self.destination.clone(), self.events.clone());
             self.scope
                 .spawn("log starts", OnFailure::StopScope, async move {
-                    let outcomes = trim(&destination, order).await;
+                    let outcomes = match order.compacted {
+                        true => trim_compacted(&destination, order).await,
+                        false => trim(&destination, order).await,
+                    };
                     send(&events, Event::Trimmed(outcomes)).await;
                 });
         }

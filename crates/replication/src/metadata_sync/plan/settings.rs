@@ -196,19 +196,20 @@ pub(in super::super) fn refusal(change: &SettingChange, reason: &str) -> String 
     }
 }
 
-/// What follows from the values in force on both sides, whoever set them.
+/// What follows from the values in force on both sides, whoever set them, once `changes` are made.
 pub(super) fn effects(
     source: &[ConfigEntry],
     copy: &[ConfigEntry],
-    wanted: &Wanted,
+    changes: &[SettingChange],
 ) -> Vec<(Condition, String)> {
     let value = |entries: &[ConfigEntry], name: &str| -> Option<String> {
         let entry = entries.iter().find(|entry| entry.name == name)?;
         entry.value.clone()
     };
-    let after = |name: &str| {
-        let planned = wanted.entries.get(name).cloned();
-        planned.or_else(|| value(copy, name))
+    // What holds where a topic's own value is removed is not known before.
+    let after = |name: &str| match changes.iter().find(|change| change.name == name) {
+        Some(change) => change.to.clone(),
+        None => value(copy, name),
     };
     let mut notes = Vec::new();
     if after(TIMESTAMP_TYPE).as_deref() == Some("LogAppendTime") {
@@ -223,6 +224,12 @@ pub(super) fn effects(
             "the source takes batches of {from} bytes, its copy of {to}: larger ones will be refused"
         );
         notes.push((Condition::BatchesTooLarge, reason));
+    }
+    if let (Some(from), Some(to)) = (value(source, CLEANUP_POLICY), after(CLEANUP_POLICY))
+        && !is_same(&from, &to, true)
+    {
+        let reason = format!("the source has {CLEANUP_POLICY}={from}, its copy {to}");
+        notes.push((Condition::CleanupDiffers, reason));
     }
     notes
 }

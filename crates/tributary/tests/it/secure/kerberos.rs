@@ -54,11 +54,21 @@ fn key_table(file: &Path) -> String {
 
 /// The program with the realm's settings.
 fn started(kdc: &Kdc, run: &Replicate, more: &[&str]) -> TributaryProcess {
+    let settings = ("KRB5_CONFIG".to_owned(), kdc.configuration().into());
+    started_with(kdc, run, more, settings)
+}
+
+fn started_with(
+    kdc: &Kdc,
+    run: &Replicate,
+    more: &[&str],
+    settings: (String, OsString),
+) -> TributaryProcess {
     let arguments = run.arguments().iter().map(String::as_str);
     let mut spec = ProcessSpec::new("tributary", env!("CARGO_BIN_EXE_tributary"))
         .arguments(arguments.chain(more.iter().copied()));
     spec.environment = vec![
-        ("KRB5_CONFIG".to_owned(), kdc.configuration().into()),
+        settings,
         // Nobody's own tickets.
         (
             "KRB5CCNAME".to_owned(),
@@ -129,6 +139,35 @@ async fn clusters_are_copied_with_tickets_of_a_key_table_and_of_a_cache() {
         assert_eq!(verdict.destination, RECORDS as u64);
         println!("{} → {}: {} records are equal", from.name, to.name, RECORDS);
     }
+    as_java_programs_are_told(&kdc, &pair, &key_table(&link)).await;
+}
+
+/// Login module and settings of Kerberos stand in files that `KAFKA_OPTS` names, and nowhere else.
+async fn as_java_programs_are_told(kdc: &Kdc, pair: &Pair, options: &str) {
+    let modules = kdc.path("client.jaas");
+    let text = format!(
+        "KafkaServer {{ x.Y required; }};\nKafkaClient {{\n  {MODULE} required {options};\n}};\n"
+    );
+    certificates::write(&modules, &text).expect("written");
+    let silent = way(
+        "KAFKA_OPTS",
+        "security.protocol=SASL_PLAINTEXT\nsasl.kerberos.service.name=kafka\n".to_owned(),
+    );
+    let topic = unique("tickets");
+    load(&pair.source, &topic, 3).await;
+    let run = replicate(pair, &silent, &silent, &topic);
+    let java = format!(
+        "-Xmx1g -Djava.security.krb5.conf={} -Djava.security.auth.login.config={}",
+        kdc.configuration().display(),
+        modules.display()
+    );
+    let ends = ["--until-caught-up", "--hold", "1s"];
+    let process = started_with(kdc, &run, &ends, ("KAFKA_OPTS".to_owned(), java.into()));
+    Run::to_end(&process).await.ended_with(0);
+    let copy = stored(&pair.destination, &topic);
+    let verdict = compared(&committed(&pair.source, &topic), &copy).await;
+    assert!(verdict.is_equal(), "{verdict}");
+    assert_eq!(verdict.destination, RECORDS as u64);
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Questions about links in detail. They go to the host of the links and not through the engine, so that they are the
-//! same for a worker alone and for one of a group.
+//! same for a worker alone and for one of a group; only resuming a partition is the engine's.
 
 use config::report::{FileKind, Report, report};
 use serde_json::Value;
 
 use super::Handle;
 use crate::detail::{LinkDetail, PreviewOptions};
+use crate::host::{NotResumed, Resume};
 use crate::refusal::{Kind, Refusal};
 use crate::{Config, GivenConfig, plugin, validate};
 
@@ -58,10 +59,25 @@ impl Handle {
         self.worker.buffer_memory
     }
 
-    /// For how many milliseconds a reading of the end of a log says something.
+    /// For how long a reading of the end of a log says something.
     #[must_use]
     pub fn evidence_limit(&self) -> std::time::Duration {
         self.worker.health_max_age
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    ///
+    /// # Errors
+    /// It does not stand, or not so as is believed.
+    pub async fn resume_partition(&self, name: String, resume: Resume) -> Result<(), Refusal> {
+        let begun = self
+            .ask(move |core| core.resume_partition(&name, resume))
+            .await??;
+        begun.await.map_err(|not| match not {
+            NotResumed::Unknown(text) => Refusal::new(Kind::NotFound, text),
+            NotResumed::Conflict(text) => Refusal::new(Kind::Conflict, text),
+            NotResumed::Invalid(text) => Refusal::bad(text),
+        })
     }
 
     /// Has a running link look at its topics now.

@@ -1,5 +1,7 @@
 //! Topics that are taken away: their partitions stop, and begin anew when the topic is there again.
 
+use std::collections::BTreeSet;
+
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{TopicId, TopicPartition};
 
@@ -100,4 +102,35 @@ fn looking_again_leaves_partitions_alone_to_which_nothing_happened() {
     assert!(scene.is_running(0));
     scene.fetched(0, 0, &[batch(0, 2)]);
     assert_eq!(scene.send().len(), 1, "the open fetch counts");
+}
+
+#[test]
+fn partitions_that_are_begun_again_go_on_where_they_are_and_no_other_one_notices() {
+    let mut scene = Scene::with(settings(), 2);
+    scene.settle();
+    scene.fetch(0, &[batch(0, 3)]);
+    let sent = scene.send_one();
+    scene.core.begin_again(&BTreeSet::from([source(0)]));
+    assert!(!scene.is_running(0) && scene.is_running(1));
+    // What is on its way may still land: it is looked at only when its answer is there.
+    scene.settle();
+    assert!(!scene.is_running(0));
+    scene.answer(&sent, Ok(0));
+    scene.pass_and_settle();
+    assert!(scene.is_running(0) && scene.is_running(1));
+}
+
+#[test]
+fn a_partition_that_stands_is_tried_again_when_it_is_begun_again() {
+    let mut scene = Scene::running();
+    scene.core.stop(0, deleted());
+    assert!(scene.stop_of(0).is_some());
+    scene.core.begin_again(&BTreeSet::from([source(0)]));
+    scene.settle();
+    assert!(scene.is_running(0));
+    // One whose topic cannot be copied stays as it is.
+    scene.core.halt(&"s".into(), &deleted());
+    scene.core.begin_again(&BTreeSet::from([source(0)]));
+    scene.settle();
+    assert!(scene.stop_of(0).is_some());
 }

@@ -88,11 +88,13 @@ pub(super) fn settings() -> Settings {
         max_wait: Duration::from_millis(500),
         max_request_bytes: 1 << 20,
         max_in_flight: 5,
+        memory: 1 << 30,
         partition_room: 1 << 20,
         retry: (Duration::from_millis(100), Duration::from_secs(5)),
         on_refused: OnRefused::Stop,
         on_gap: OnGap::Stop,
         on_recreate: OnRecreate::Stop,
+        levels: config::link::CompressionLevels::default(),
         offsets: OffsetSettings::default(),
         grants: Default::default(),
         settle: Duration::from_secs(5),
@@ -125,6 +127,7 @@ pub(super) fn position(offset: i64, end: i64, sequence: i32) -> Position {
         producer: ProducerIdentity { id: 7, epoch: 0 },
         sequence,
         placement: Default::default(),
+        transactional: false,
     }
 }
 
@@ -338,7 +341,7 @@ impl Scene {
     /// All requests that can leave now.
     pub(super) fn send(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
-        while let Some((node, tag, request)) = self.core.next_produce() {
+        while let Some((node, tag, request)) = self.core.next_produce(self.now) {
             sent.push(Sent { node, tag, request });
         }
         sent

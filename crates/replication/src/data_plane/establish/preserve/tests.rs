@@ -28,6 +28,7 @@ fn position() -> Position {
         producer: DATA,
         sequence: 10,
         placement: Placement::Preserved(preserved()),
+        transactional: false,
     }
 }
 
@@ -35,6 +36,7 @@ fn readings() -> Readings {
     Readings {
         max_message_bytes: None,
         at_time: None,
+        levels: Default::default(),
         log_start: 0,
         end: 1000,
         epoch_end: Some(1000),
@@ -184,6 +186,10 @@ fn what_the_source_has_lost_or_taken_back_is_named() {
     };
     assert_eq!(
         outcome(&order(), cut, &nothing),
+        "stop source-truncated at Some(35)"
+    );
+    assert_eq!(
+        outcome(&goes_on, cut, &nothing),
         "source-truncated at Some(35)"
     );
 }

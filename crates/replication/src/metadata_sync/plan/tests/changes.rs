@@ -238,6 +238,45 @@ fn batches_that_the_copy_does_not_take_are_foreseen() {
 }
 
 #[test]
+fn a_copy_that_is_cleaned_otherwise_and_stays_so_is_pointed_out() {
+    let excluding = TopicSettings {
+        config_exclude: PatternList::parse(["cleanup\\.policy"]).expect("a pattern"),
+        ..settings()
+    };
+    let source = overrides(&[("cleanup.policy", "compact,delete")]);
+    for (there, settings, expected) in [
+        ("delete", &excluding, &["a: cleanup-differs"][..]),
+        ("delete,compact", &excluding, &[]),
+        ("delete", &settings(), &[]),
+    ] {
+        let mut here = copy(&[PINNED]);
+        here.retain(|entry| entry.name != "cleanup.policy");
+        here.push(entry("cleanup.policy", there, ConfigSource::Topic));
+        let (_, states) = changes(source.clone(), here, settings, &History::default());
+        assert_eq!(states, expected, "{there}");
+    }
+}
+
+#[test]
+fn what_is_refused_of_a_merged_topic_concerns_all_that_are_merged() {
+    let seen = observed(&[("a", topic(1, &[])), ("b", topic(3, &[]))], &[]);
+    for (settings, expected) in [
+        (renamed("all"), &["a", "b"][..]),
+        (renamed("to.${topic}"), &["a"]),
+    ] {
+        let plan = plan(&seen, &settings);
+        let rules = Rules {
+            settings,
+            on_recreate: OnRecreate::Stop,
+            reserved: BTreeSet::new(),
+        };
+        let sources = Plan::sources(&plan.steps[0], &seen, &rules);
+        let sources: Vec<&str> = sources.iter().map(TopicName::as_str).collect();
+        assert_eq!(sources, expected);
+    }
+}
+
+#[test]
 fn merged_topics_are_configured_at_creation_only() {
     let mut seen = observed(&[("a", topic(1, &[("retention.ms", "5")]))], &[("all", 1)]);
     seen.destination

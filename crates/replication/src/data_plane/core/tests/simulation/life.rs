@@ -2,7 +2,9 @@
 
 mod answers;
 mod compare;
+mod kept;
 mod places;
+mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -22,10 +24,10 @@ use crate::data_plane::core::{
 };
 use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
+use crate::data_plane::transaction::{Step, StepOutcome};
 use crate::offset_map::Segment;
 use crate::position::Position;
 use crate::position_store::StoreEntry;
-use crate::side::Source;
 
 /// A fault in the glue around the core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +43,10 @@ pub(super) enum Plant {
     MarkersAgain,
     /// After a doubt the destination's end is read once.
     OneReading,
+    /// A partition that begins anew goes on behind what it had read before.
+    ForgetRewind,
+    /// What is sent again has the epoch that a broker refused.
+    KeepEpoch,
 }
 
 /// Sent and not answered, with the answer once the broker has it.
@@ -63,6 +69,8 @@ struct Open {
     lanes: BTreeMap<NodeId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
     fills: Vec<places::Fill>,
+    /// With the outcome, once the coordinator has decided.
+    step: Option<(Step, Option<StepOutcome>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +81,7 @@ struct Kept {
 
 pub(super) struct Life {
     random: SmallRng,
+    restarts: SmallRng,
     plant: Plant,
     now: Instant,
     core: Core,
@@ -85,6 +94,9 @@ pub(super) struct Life {
     /// Requests of ended connections that a broker has already taken up.
     late: Vec<(NodeId, ProduceRequest)>,
     late_fills: Vec<FillOrder>,
+    late_commits: Vec<transactions::LateCommit>,
+    /// Where batches and positions are written in transactions.
+    coordinator: Option<transactions::Coordinator>,
     /// Whether records keep their offsets, and whether brokers forget who wrote.
     places: bool,
     forgets: bool,
@@ -99,6 +111,7 @@ pub(super) struct Life {
 /// What happened in a life.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
+    pub(super) steps: u64,
     pub(super) crashes: u64,
     pub(super) cuts: u64,
     /// Batches that were found in the destination's log.
@@ -121,6 +134,7 @@ pub(super) struct Tally {
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
+        self.steps += other.steps;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.landed += other.landed;
@@ -181,17 +195,20 @@ impl Life {
             max_wait: Duration::from_millis(500),
             max_request_bytes: random.random_range(1..600),
             max_in_flight: random.random_range(1..6),
+            memory: 1 << 30,
             partition_room: random.random_range(1..2000),
             retry: (Duration::from_millis(100), Duration::from_secs(5)),
             on_refused,
             on_gap,
             on_recreate: OnRecreate::Stop,
+            levels: Default::default(),
             offsets: Default::default(),
             grants: Default::default(),
             settle: Duration::from_secs(5),
         };
         let mut life = Self {
             random,
+            restarts: SmallRng::seed_from_u64(!seed),
             plant,
             now: Instant::now(),
             core: Core::new(settings),
@@ -202,6 +219,8 @@ impl Life {
             kept: vec![Kept::default(); partitions],
             late: Vec::new(),
             late_fills: Vec::new(),
+            late_commits: Vec::new(),
+            coordinator: None,
             places: false,
             forgets: false,
             next_producer: 1,
@@ -255,6 +274,7 @@ impl Life {
         for _ in 0..steps {
             self.hand_out();
             self.step();
+            self.tally.steps += 1;
             if let Some(found) = self.found.take() {
                 return Err(found);
             }
@@ -300,8 +320,10 @@ impl Life {
             }
             self.open.fetches.insert(node, order);
         }
-        while let Some((node, tag, request)) = self.core.next_produce() {
+        self.take_step();
+        while let Some((node, tag, request)) = self.core.next_produce(self.now) {
             self.check_request(&request);
+            self.check_announced(&request);
             let answer = None;
             let lane = self.open.lanes.entry(node).or_default();
             lane.push_back(Sent {
@@ -319,6 +341,7 @@ impl Life {
             self.open.establish.extend(orders);
         }
         self.open.establish.sort_by_key(|(order, _)| order.index);
+        self.take_step();
         if self.core.waits_for_store() {
             self.store(false);
         }
@@ -346,12 +369,14 @@ impl Life {
             }
             15..33 => self.answer_fetch(),
             33..48 => {
+                self.execute_step();
                 self.execute_fill();
                 for _ in 0..self.random.random_range(1..5) {
                     self.execute();
                 }
             }
             48..62 => {
+                self.answer_step();
                 self.answer_fill();
                 for _ in 0..self.random.random_range(1..5) {
                     self.answer_call();
@@ -376,12 +401,18 @@ impl Life {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
             2 if self.forgets => self.destinations[at].forget(),
-            2 if self.random.random_bool(0.5) => self.destinations[at].fence(),
+            2 if self.coordinator.is_none() && self.random.random_bool(0.5) => {
+                self.destinations[at].fence();
+            }
             2 if self.places => {}
+            2 if self.coordinator.is_some() && self.random.random_bool(0.5) => self.cut_step(),
             2 => self.destinations[at].write_foreign(),
             3 if self.places => self.cut_fill(),
             3..6 => self.cut(),
-            6 => self.land_late(),
+            6 => {
+                self.land_commit();
+                self.land_late();
+            }
             7 => {
                 if let Some(node) = self.some_fetch() {
                     self.open.fetches.remove(&node);
@@ -430,91 +461,14 @@ impl Life {
             // Longer than a request lives behind its connection.
             self.land_all();
         }
+        // Somebody restarts a task. Dice of their own keep all other lives as they were.
+        if self.plant == Plant::Nothing && self.restarts.random_bool(0.3) {
+            let at = self.restarts.random_range(0..self.sources.len());
+            self.core.begin_again(&[source(at)].into());
+        }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);
         self.core.on_time(self.now);
-    }
-
-    fn store(&mut self, all: bool) {
-        let mut entries = self.core.take_positions(all);
-        for entry in &mut entries {
-            if self.plant == Plant::StoreAhead {
-                let partition = &self.core.partitions[&number(&entry.partition)];
-                entry.position.offset = Source(partition.next_fetch);
-            }
-            self.check_position(entry);
-        }
-        if !entries.is_empty() {
-            self.open.store = Some(entries);
-        }
-    }
-
-    /// Everything before a position is in the destination's log, before the end that it names.
-    fn check_position(&mut self, entry: &StoreEntry) {
-        let index = number(&entry.partition);
-        let position = &entry.position;
-        let there = &self.destinations[self.to[index]].places;
-        let missing = self
-            .wanted(index)
-            .take_while(|offset| *offset < position.offset.0)
-            .find(|offset| {
-                let at = there.get(&(index, *offset));
-                at.is_none_or(|at| *at >= position.destination_end.0)
-            });
-        if let Some(offset) = missing {
-            self.found = Some(format!(
-                "position {position:?} of {index} is stored, but source offset {offset} is not there"
-            ));
-        }
-    }
-
-    fn stored(&mut self) {
-        if let Some(entries) = self.open.store.take() {
-            for entry in entries {
-                self.keep(entry);
-            }
-            self.core.on_stored();
-        }
-    }
-
-    fn keep(&mut self, entry: StoreEntry) {
-        let kept = &mut self.kept[number(&entry.partition)];
-        kept.position = Some(entry.position);
-        for segment in entry.segments {
-            kept.segments.insert(segment.number, segment);
-        }
-    }
-
-    /// The process ends. What was being stored may be, for each partition.
-    fn crash(&mut self) {
-        for entry in self.open.store.take().unwrap_or_default() {
-            if self.random.random_bool(0.5) {
-                self.keep(entry);
-            }
-        }
-        for (node, lane) in std::mem::take(&mut self.open.lanes) {
-            let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
-            if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.5)) {
-                self.late.push((node, sent.request));
-            }
-        }
-        self.crash_fills();
-        self.land_before_cleaning();
-        self.tally.crashes += 1;
-        self.count_totals();
-        self.open = Open::default();
-        self.core = Core::new(self.core.settings.clone());
-        self.assign();
-    }
-
-    /// A request that outlives its connection and lands behind what was read of the log: a known window.
-    /// Where the same records are sent again it is closed by their sequence numbers; where others are,
-    /// because the source was cleaned or records are left out, no life is to meet it.
-    fn land_before_cleaning(&mut self) {
-        let skips = self.core.settings.on_refused == OnRefused::Skip;
-        while (self.cleans || skips) && !self.late.is_empty() {
-            self.land_late();
-        }
     }
 
     fn count_totals(&mut self) {
@@ -531,14 +485,19 @@ impl Life {
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.land_all();
         let rounds = 3000;
-        for _ in 0..rounds {
+        for round in 0..rounds {
+            if round == rounds / 2 {
+                self.fill_holes_at_the_end();
+            }
             self.hand_out();
             self.answer_locate();
             self.answer_establish();
             self.answer_fetch();
             self.execute_faithfully();
             self.execute_fill();
+            self.execute_step();
             self.answer_call();
+            self.answer_step();
             self.answer_fill();
             self.stored();
             self.pass_time();
@@ -559,12 +518,25 @@ impl Life {
                 matches!(status.state, State::Stopped(_))
                     || status.position >= Some(log.last_batch_end())
             });
-            if done && !self.core.has_open_calls() && !self.core.is_storing() {
+            let settled = self.core.is_settled() && self.open.step.is_none();
+            if done && settled && !self.core.has_open_calls() && !self.core.is_storing() {
                 return Ok(());
             }
         }
         let stands: Vec<_> = Snapshot::of(&self.core, None).partitions;
-        Err(format!("no rest after {rounds} rounds: {stands:?}"))
+        Err(format!(
+            "no rest after {rounds} rounds: {stands:?}, {:?}",
+            self.open.step
+        ))
+    }
+
+    /// Where nothing is left at a source's end, what landed of it is compared when something follows.
+    fn fill_holes_at_the_end(&mut self) {
+        for log in &mut self.sources {
+            while log.end > log.last_batch_end() {
+                log.grow(&mut self.random);
+            }
+        }
     }
 
     /// Source offsets that have to arrive, in order: what the source still holds and the destination takes.

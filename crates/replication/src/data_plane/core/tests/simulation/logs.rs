@@ -12,6 +12,7 @@ use kafka_wire::batch::{
     ControlType, HEADER_SIZE, RawBatch, control_batch, records, verify_crc,
 };
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::TransactionVersion;
 use kafka_wire::types::{NodeId, ProducerIdentity};
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -259,6 +260,11 @@ pub(super) struct DestinationLog {
     pub(super) records: Vec<((usize, i64), i64)>,
     /// Where a record of ours came first.
     pub(super) places: HashMap<(usize, i64), i64>,
+    /// How transactions are dealt with, where everything is written in them; and how many records are committed.
+    pub(super) transactional: Option<TransactionVersion>,
+    committed: usize,
+    /// The epoch of the transactional id.
+    pub(super) fenced_below: i16,
 }
 
 impl DestinationLog {
@@ -276,6 +282,29 @@ impl DestinationLog {
             coordinators: HashMap::new(),
             records: Vec::new(),
             places: HashMap::new(),
+            transactional: None,
+            committed: 0,
+            fenced_below: 0,
+        }
+    }
+
+    /// What was written in the open transaction counts.
+    pub(super) fn commit(&mut self) {
+        if self.committed < self.records.len() {
+            self.end += 1;
+        }
+        self.committed = self.records.len();
+    }
+
+    /// It does not.
+    pub(super) fn take_back(&mut self) {
+        if self.committed < self.records.len() {
+            self.end += 1;
+        }
+        for (origin, at) in self.records.split_off(self.committed) {
+            if self.places.get(&origin) == Some(&at) {
+                self.places.remove(&origin);
+            }
         }
     }
 
@@ -360,8 +389,23 @@ impl DestinationLog {
             return Err(ErrorCode::MESSAGE_TOO_LARGE);
         }
         let header = BatchHeader::new(header);
-        let clean = header.attributes().0 & !Attributes::CODEC_MASK == 0;
-        assert!(clean, "nothing of the source's transactions is left");
+        let mut expected = 0;
+        if let Some(version) = self.transactional {
+            expected = Attributes::TRANSACTIONAL;
+            if header.producer_epoch() < self.fenced_below {
+                return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+            }
+            let known = self.producers.contains_key(&header.producer_id());
+            let from_zero = version == TransactionVersion::EpochPerTransaction;
+            if !known && from_zero && header.base_sequence() != 0 {
+                return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+            }
+        }
+        let found = header.attributes().0 & !Attributes::CODEC_MASK;
+        assert_eq!(
+            found, expected,
+            "nothing of the source's transactions is left"
+        );
         let first = header.base_sequence();
         let last = crate::position::advance_sequence(first, i64::from(header.last_offset_delta()));
         let epoch = header.producer_epoch();

@@ -17,6 +17,7 @@ use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
 use crate::data_plane::route::{Routed, route};
+use crate::side::Source;
 
 impl Life {
     pub(super) fn some_fetch(&mut self) -> Option<NodeId> {
@@ -183,13 +184,26 @@ impl Life {
         }
     }
 
-    pub(super) fn establish(&mut self, order: &EstablishOrder) -> Established {
-        if self.places {
-            return self.establish_preserved(order);
+    fn establish(&mut self, order: &EstablishOrder) -> Established {
+        let mut order = order.clone();
+        order.raise_epoch &= self.plant != Plant::KeepEpoch;
+        let mut outcome = match self.places {
+            true => self.establish_preserved(&order),
+            false => self.establish_mapped(&order),
+        };
+        if let Established::Ready { position, .. } = &mut outcome
+            && self.plant == Plant::ForgetRewind
+        {
+            let read = self.core.partitions[&order.index].next_fetch;
+            position.offset = Source(position.offset.0.max(read));
         }
+        outcome
+    }
+
+    fn establish_mapped(&mut self, order: &EstablishOrder) -> Established {
         let source = &self.sources[number(&order.source)];
         let destination = &self.destinations[number(&order.destination)];
-        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let epoch = order.copied_epoch().unwrap_or(-1);
         let readings = Readings {
             log_start: source.start,
             end: source.end,
@@ -197,9 +211,13 @@ impl Life {
             destination_start: 0,
             destination_end: destination.end,
             at_time: None,
+            levels: Default::default(),
             topic: crate::placement::Topic::UNKNOWN,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
         };
+        if let Some(writer) = order.transaction {
+            return self.establish_transactional(order, readings, writer);
+        }
         match &order.position {
             Some(position) => {
                 let tail = match self.plant {

@@ -100,6 +100,9 @@ impl Life {
         while !self.late.is_empty() {
             self.land_late();
         }
+        while !self.late_commits.is_empty() {
+            self.land_commit();
+        }
         for order in std::mem::take(&mut self.late_fills) {
             self.write_markers(&order);
         }
@@ -125,7 +128,7 @@ impl Life {
         let index = number(&order.source);
         let source = &self.sources[index];
         let log = &self.destinations[index];
-        let epoch = order.position.as_ref().map_or(-1, |p| p.leader_epoch);
+        let epoch = order.copied_epoch().unwrap_or(-1);
         let readings = Readings {
             log_start: source.start,
             end: source.end,
@@ -133,6 +136,7 @@ impl Life {
             destination_start: 0,
             destination_end: log.end,
             at_time: None,
+            levels: Default::default(),
             topic: Topic {
                 deletes: false,
                 ..Topic::UNKNOWN

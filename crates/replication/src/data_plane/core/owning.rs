@@ -1,0 +1,108 @@
+//! The part of [`Core`] that knows whether the link is still this process's: after a standstill, and after an answer that a second
+//! writer would explain, nothing is written before that has been asked.
+
+use super::super::partition::{Phase, Stop};
+use super::{Core, Index};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    /// Whether there is a claim that can be looked at.
+    guarded: bool,
+    /// Number of the last question.
+    asked: u64,
+    /// The question that has to be answered before anything is written.
+    doubt: Option<u64>,
+    /// Who has taken over.
+    lost: Option<String>,
+    /// Whether a former owner may still write, because it has not looked yet.
+    beside: bool,
+}
+
+impl Owner {
+    /// Whether anything may be written.
+    pub(super) fn is_sure(&self) -> bool {
+        self.doubt.is_none() && self.lost.is_none()
+    }
+}
+
+impl Core {
+    /// There is a claim from now on. A former owner may not have noticed it yet.
+    pub(crate) fn guard(&mut self, has_predecessor: bool) {
+        self.owner.guarded = true;
+        self.owner.beside = has_predecessor;
+    }
+
+    /// Another process may have taken over.
+    pub(crate) fn doubt_ownership(&mut self) {
+        if self.owner.guarded && self.owner.lost.is_none() {
+            self.owner.asked += 1;
+            self.owner.doubt = Some(self.owner.asked);
+        }
+    }
+
+    /// The number of the question that waits for an answer; 0 where none does.
+    pub(crate) fn owner_question(&self) -> u64 {
+        self.owner.doubt.unwrap_or(0)
+    }
+
+    /// Takes the answer to a question: who has taken over, if anybody has.
+    pub(crate) fn on_owner(&mut self, question: u64, successor: Option<String>) {
+        if let Some(successor) = successor {
+            self.owner.lost = Some(successor);
+            let all: Vec<Index> = self.partitions.keys().copied().collect();
+            for index in all {
+                self.stop_if_lost(index);
+            }
+            return;
+        }
+        // An answer to an earlier question was found out before the doubt arose.
+        if self.owner.doubt.is_some_and(|doubt| question >= doubt) {
+            self.owner.doubt = None;
+            let partitions = self.partitions.iter();
+            let waits = partitions.filter(|(_, partition)| {
+                matches!(partition.phase, Phase::Starting) && partition.timer.is_none()
+            });
+            self.to_locate.extend(waits.map(|(index, _)| *index));
+        }
+    }
+
+    /// Whether a former owner may write yet. What is not recognised when it comes again, as markers are not, has to wait.
+    pub(super) fn is_beside_another(&self) -> bool {
+        self.owner.beside
+    }
+
+    /// Former owners have noticed by now. All positions are stored again: one may have put older ones over them before.
+    pub(crate) fn has_settled(&mut self) {
+        if !std::mem::take(&mut self.owner.beside) {
+            return;
+        }
+        for (index, partition) in &mut self.partitions {
+            if partition.position.is_some() && matches!(partition.phase, Phase::Running) {
+                partition.position_changed = true;
+                self.changed.insert(*index);
+            }
+        }
+    }
+
+    /// Stops a partition because another process has taken over; `true` if it is so.
+    pub(super) fn stop_if_lost(&mut self, index: Index) -> bool {
+        let Some(successor) = self.owner.lost.clone() else {
+            return false;
+        };
+        let partition = self.partitions.get(&index);
+        if partition.is_some_and(|partition| matches!(partition.phase, Phase::Stopped(_))) {
+            return true;
+        }
+        let stop = Stop {
+            state: "taken-over",
+            offset: partition.and_then(|p| Some(p.position.as_ref()?.offset.0)),
+            reason: format!(
+                "another process of this link ({successor}) was started after this one; this one writes nothing more. End one of \
+                 the two, or give one another name"
+            ),
+        };
+        self.stop(index, stop);
+        true
+    }
+}

@@ -1,0 +1,63 @@
+//! Destination brokers that answer nothing: whether others lead by now, and what is kept in memory for them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kafka_wire::types::NodeId;
+use tokio::time::Instant;
+
+use super::{Core, Index};
+
+/// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
+const SILENT: Duration = Duration::from_secs(5);
+impl Core {
+    /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
+    pub(super) fn suspect(&mut self, now: Instant) {
+        let writers = self.writers.iter_mut();
+        let silent: BTreeSet<NodeId> = writers
+            .filter_map(|(node, writer)| writer.on_time(now).then_some(*node))
+            .collect();
+        if silent.is_empty() {
+            return;
+        }
+        let calls = self.calls.values();
+        let named = calls.filter(|call| silent.contains(&call.node));
+        let waiting = named.flat_map(|call| call.partitions.iter().map(|(_, index, _)| *index));
+        self.to_locate.extend(waiting.collect::<Vec<_>>());
+        for node in silent {
+            self.let_go(node, now);
+        }
+    }
+
+    /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.
+    fn let_go(&mut self, node: NodeId, now: Instant) {
+        let alone = self.writers.len() < 2;
+        let silent = self.writers.get(&node).and_then(|w| w.silent_for(now));
+        let Some(silent) = silent.filter(|silent| !alone && *silent >= SILENT) else {
+            return;
+        };
+        let partitions = self.partitions.iter();
+        let queued: Vec<Index> = partitions
+            .filter(|(_, p)| p.destination_leader == Some(node))
+            .filter(|(_, p)| p.send.as_ref().is_some_and(|send| !send.is_empty()))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in queued {
+            let seconds = silent.as_secs();
+            let trouble = format!("destination: broker {node} has not answered for {seconds} s");
+            self.restart(index, trouble, now);
+        }
+    }
+
+    /// A partition has left this broker, which does not answer: nothing that it still owes is waited for.
+    pub(super) fn leave(&mut self, node: NodeId, now: Instant) {
+        if self.writers.get(&node).is_some_and(|w| w.is_suspect(now)) {
+            self.to_cut.insert(node);
+        }
+    }
+
+    /// Brokers whose connection for writing is to be given up.
+    pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
+        std::mem::take(&mut self.to_cut)
+    }
+}

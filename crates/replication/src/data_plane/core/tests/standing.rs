@@ -1,0 +1,105 @@
+//! Partitions that stand and are resumed, one by one.
+
+use kafka_wire::error_code::ErrorCode;
+
+use super::scene::{Scene, batch, destination, settings, source};
+use crate::data_plane::core::{Answer, Established, NotResumed};
+use crate::data_plane::partition::Stop;
+use config::link::OnGap;
+
+fn stopped(scene: &mut Scene, index: usize, state: &'static str, offset: i64) {
+    let stop = Stop {
+        state,
+        offset: Some(offset),
+        reason: "for a test".to_owned(),
+    };
+    scene
+        .core
+        .restart(index, "for a test".to_owned(), scene.now);
+    scene.pass(std::time::Duration::from_secs(10));
+    scene.locate();
+    assert_eq!(scene.establish_orders().len(), 1);
+    scene
+        .core
+        .on_established(index, Established::Stop(stop), scene.now);
+    assert_eq!(scene.stop_of(index).expect("it stands").state, state);
+}
+
+#[test]
+fn a_resumed_partition_begins_again_and_no_other_is_touched() {
+    let mut scene = Scene::with(settings(), 2);
+    let lives = scene.partition(1).life;
+    stopped(&mut scene, 0, "source-gap", 5);
+    assert_eq!(
+        scene.core.resume(&source(1), Answer::Again, None),
+        Err(NotResumed::Runs)
+    );
+    assert_eq!(
+        scene.core.resume(&source(7), Answer::Again, None),
+        Err(NotResumed::Unknown)
+    );
+    assert_eq!(
+        scene.core.resume(&source(0), Answer::Again, Some(4)),
+        Err(NotResumed::Moved(Some(5)))
+    );
+    assert_eq!(
+        scene.core.resume(&source(0), Answer::SkipRecord, None),
+        Err(NotResumed::NotPossible("source-gap", Answer::SkipRecord))
+    );
+    assert_eq!(
+        scene.core.resume(&source(0), Answer::Again, Some(5)),
+        Ok(())
+    );
+    scene.settle();
+    assert!(scene.is_running(0));
+    assert_eq!(scene.partition(1).life, lives);
+}
+
+#[test]
+fn going_on_behind_a_gap_holds_for_one_beginning() {
+    let mut scene = Scene::running();
+    stopped(&mut scene, 0, "source-gap", 5);
+    let resumed = scene.core.resume(&source(0), Answer::Continue, None);
+    assert_eq!(resumed, Ok(()));
+    scene.locate();
+    let orders = scene.establish_orders();
+    assert_eq!(orders[0].on_gap, OnGap::Continue);
+    scene.establish(&orders[0]);
+    scene.settle();
+    scene.core.restart(0, "again".to_owned(), scene.now);
+    scene.pass(std::time::Duration::from_secs(10));
+    scene.locate();
+    assert_eq!(scene.establish_orders()[0].on_gap, OnGap::Stop);
+}
+
+#[test]
+fn a_topic_made_anew_is_appended_from_its_first_record() {
+    let mut scene = Scene::running();
+    scene.fetch(0, &[batch(0, 3)]);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(100));
+    stopped(&mut scene, 0, "source-recreated", 3);
+    let resumed = scene.core.resume(&source(0), Answer::Append, Some(3));
+    assert_eq!(resumed, Ok(()));
+    scene.locate();
+    let orders = scene.establish_orders();
+    assert!(orders[0].position.is_none());
+    assert_eq!(orders[0].destination, destination(0));
+}
+
+#[test]
+fn a_refused_record_is_left_out_and_the_next_one_is_copied() {
+    let mut scene = Scene::running();
+    scene.fetch(0, &[batch(0, 1), batch(1, 1)]);
+    let sent = scene.send_one();
+    scene.answer(&sent, Err(ErrorCode::INVALID_TIMESTAMP));
+    assert_eq!(scene.stop_of(0).expect("it stands").state, "refused");
+    let resumed = scene.core.resume(&source(0), Answer::SkipRecord, Some(0));
+    assert_eq!(resumed, Ok(()));
+    scene.settle();
+    assert_eq!(scene.partition(0).totals.skipped, 1);
+    scene.fetch(0, &[batch(1, 1)]);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(100));
+    assert_eq!(scene.offset(0), 2);
+}

@@ -1,0 +1,119 @@
+//! The loop's connections: readers, writers, and looks at the source's ends. Each is made when it is first needed.
+
+use std::time::Duration;
+
+use kafka_client::ClientError;
+use kafka_client::cluster::Use;
+use kafka_client::offsets::list_offsets_within;
+use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::list_offsets::LATEST;
+use kafka_wire::types::NodeId;
+use lifecycle::OnFailure;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::super::core::{FetchOrder, OPEN_CALLS};
+use super::super::fetcher::{Fetcher, FetcherOptions};
+use super::{DataPlane, Event, send};
+
+/// How long a broker may take to tell where its logs end.
+const ENDS_LIMIT: Duration = Duration::from_secs(5);
+
+/// A connection for writing. Dropped, it ends at once, also while it is being made.
+pub(super) struct Lane {
+    /// The last word of a former lane says nothing about its successor.
+    pub(super) number: u64,
+    pub(super) calls: mpsc::Sender<ProduceCall>,
+    _kept: oneshot::Sender<()>,
+}
+
+impl DataPlane {
+    pub(super) fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetchOrder> {
+        self.fetchers.entry(node).or_insert_with(|| {
+            let (orders, queue) = mpsc::channel(1);
+            let options = FetcherOptions {
+                node,
+                min_bytes: self.fetch.min_bytes,
+                rack: self.rack.clone(),
+                origins: self.origins.clone(),
+            };
+            let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
+            let events = self.events.clone();
+            self.scope
+                .spawn(format!("fetch {node}"), OnFailure::StopScope, async move {
+                    fetcher
+                        .run(queue, |event| send(&events, Event::Fetch(node, event)))
+                        .await;
+                });
+            orders
+        })
+    }
+
+    pub(super) fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
+        let lane = self.lanes.entry(node).or_insert_with(|| {
+            let number = self.next_lane;
+            self.next_lane += 1;
+            let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
+            let (kept, given_up) = oneshot::channel();
+            let cluster = self.destination.clone();
+            let events = self.events.clone();
+            // The broker may use all of its own time before it answers.
+            let limit = self.produce.request_timeout + Duration::from_secs(2);
+            self.scope.spawn(
+                format!("produce {node}"),
+                OnFailure::StopScope,
+                async move {
+                    let emit = |event| send(&events, Event::Produce(node, number, event));
+                    let connected = tokio::select! {
+                        connected = cluster.connect(node) => connected,
+                        _ = given_up => Err(ClientError::Stopping),
+                    };
+                    match connected {
+                        Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
+                        Err(error) => {
+                            queue.close();
+                            let mut unanswered = Vec::new();
+                            while let Ok(call) = queue.try_recv() {
+                                unanswered.push(call.tag);
+                            }
+                            emit(ProduceEvent::Ended { error, unanswered }).await;
+                        }
+                    }
+                },
+            );
+            Lane {
+                number,
+                calls,
+                _kept: kept,
+            }
+        });
+        &lane.calls
+    }
+
+    pub(super) fn read_ends(&mut self) {
+        for (node, partitions) in self.core.by_source_leader() {
+            // A broker that hangs delays its own partitions only.
+            if !self.reading_ends.insert(node) {
+                continue;
+            }
+            let (source, events) = (self.source.clone(), self.events.clone());
+            self.scope
+                .spawn(format!("ends {node}"), OnFailure::StopScope, async move {
+                    let read_at = Instant::now();
+                    let asked = (LATEST, IsolationLevel::ReadCommitted);
+                    let within = ENDS_LIMIT.min(source.config().request_timeout);
+                    let answer =
+                        list_offsets_within(&source, node, Use::Watch, &partitions, asked, within)
+                            .await;
+                    let ends = answer.map(|answers| {
+                        answers
+                            .into_iter()
+                            .filter_map(|(p, end)| Some((p, end.ok()?)))
+                            .collect()
+                    });
+                    send(&events, Event::Ends(node, read_at, ends)).await;
+                });
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What of a link's configuration holds for all its partitions.
+
+use std::time::Duration;
+
+use config::link::LinkConfig;
+
+use super::super::core::Settings;
+use crate::placement::Grants;
+
+/// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
+const MERGE_FROM: usize = 32;
+/// Bytes of one partition in memory above which it is not fetched.
+const PARTITION_ROOM: usize = 4 * 1024 * 1024;
+/// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
+const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
+/// The longest wait for a request that may still be carried out after its connection has ended: below what
+/// recovery may take.
+const SETTLE: Duration = Duration::from_secs(5);
+
+pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
+    // An eighth of the memory per answer leaves room for several, and for what is queued.
+    let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
+    let max_fetch_bytes = link
+        .fetch
+        .max_bytes
+        .min(i32::try_from(share).unwrap_or(i32::MAX));
+    Settings {
+        link: link.name.clone(),
+        check_crcs: link.fetch.check_crcs,
+        keep_append_time: link.keep_append_time,
+        merge_below: link.merge_below,
+        merge_from: MERGE_FROM,
+        max_partition_bytes: link.fetch.max_partition_bytes,
+        max_fetch_bytes,
+        max_wait: link.fetch.max_wait,
+        max_request_bytes: link.produce.max_request_size,
+        max_in_flight: link.produce.max_in_flight,
+        partition_room: PARTITION_ROOM.min(memory / 4),
+        memory,
+        retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        shared: link.may_share_partitions(),
+        on_refused: link.on_refused,
+        on_gap: link.on_gap,
+        on_recreate: link.on_recreate,
+        levels: link.produce.levels,
+        offsets: link.offsets,
+        grants: Grants::of(&link.destination),
+        settle: link.produce.request_timeout.min(SETTLE),
+    }
+}

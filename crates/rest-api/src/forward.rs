@@ -1,0 +1,164 @@
+//! Requests that another worker has to answer: passed on as they came, and its answer passed back as it is.
+//!
+//! A request goes from a worker that may not do it to the leader, and from there to whoever runs the thing: two hops. A
+//! third would be a circle.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use lifecycle::{OnFailure, Scope};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use worker_group::{Refusal, Submission};
+
+use crate::answer;
+use crate::query::encode;
+
+/// How long another worker may take: as long as a request may.
+const LIMIT: Duration = Duration::from_secs(90);
+/// The largest answer, in bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// A request, kept for the case that another worker has to answer it.
+pub(crate) struct Again {
+    pub(crate) method: Method,
+    /// Path and query as they came.
+    pub(crate) target: String,
+    /// What the client said about forwarding.
+    pub(crate) forward: Option<bool>,
+    pub(crate) body: Bytes,
+    /// Of the client's headers only these: who asks.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl Again {
+    /// Passes the request on to a worker.
+    pub(crate) async fn at(self, url: &str) -> Response<Body> {
+        let hop = match self.forward {
+            None => "true",
+            Some(true) => "false",
+            Some(false) => return answer::refusal(&Refusal::conflicting()),
+        };
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let kept = query
+            .split('&')
+            .filter(|part| !part.is_empty() && *part != "forward" && !part.starts_with("forward="));
+        let query: Vec<&str> = kept.collect();
+        let query = [query.as_slice(), &[&format!("forward={hop}")]]
+            .concat()
+            .join("&");
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = self.authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let request = Outgoing {
+            method: self.method,
+            target: format!("{path}?{query}"),
+            headers,
+            body: self.body,
+        };
+        match send(url, request).await {
+            Ok((status, headers, body)) => {
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status;
+                for name in [CONTENT_TYPE, axum::http::header::LOCATION] {
+                    if let Some(value) = headers.get(&name) {
+                        response.headers_mut().insert(name, value.clone());
+                    }
+                }
+                response
+            }
+            Err(cause) => answer::refusal(&Refusal::internal(format!(
+                "IO Error trying to forward REST request: {cause}"
+            ))),
+        }
+    }
+}
+
+struct Outgoing {
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// Brings task configurations to the leader.
+///
+/// # Errors
+/// It cannot be reached, or does not take them.
+pub async fn submit(submission: Submission) -> Result<(), String> {
+    let Submission {
+        url,
+        connector,
+        body,
+        headers: signature,
+    } = submission;
+    let mut headers = HeaderMap::new();
+    for (name, value) in signature {
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        let value = HeaderValue::try_from(value).map_err(|error| error.to_string())?;
+        headers.insert(name, value);
+    }
+    let request = Outgoing {
+        method: Method::POST,
+        target: format!("/connectors/{}/tasks?forward=false", encode(&connector)),
+        headers,
+        body: Bytes::from(body),
+    };
+    let (status, _, body) = send(&url, request).await?;
+    if status.is_success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&body);
+    Err(format!("the leader at {url} answered {status}: {text}"))
+}
+
+type Answer = (StatusCode, HeaderMap, Bytes);
+
+async fn send(url: &str, request: Outgoing) -> Result<Answer, String> {
+    let scope = Scope::new("forward");
+    let answered = timeout(LIMIT, exchange(url, request, &scope)).await;
+    let report = scope.stop(Duration::ZERO).await;
+    tracing::trace!(?report, "forwarded");
+    answered.unwrap_or_else(|_| Err(format!("{url} did not answer within {LIMIT:?}")))
+}
+
+async fn exchange(url: &str, request: Outgoing, scope: &Scope) -> Result<Answer, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{url}: {error}");
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or_else(|| format!("{url} is not a URL that starts with http://"))?;
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let stream = TcpStream::connect(authority).await;
+    let stream = stream.map_err(|error| failed(&error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(&error))?;
+    scope.spawn("connection", OnFailure::Report, async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("connection to another worker ended: {error}");
+        }
+    });
+    let mut outgoing = Request::builder()
+        .method(request.method)
+        .uri(request.target)
+        .header(HOST, authority);
+    if !request.body.is_empty() {
+        outgoing = outgoing.header(CONTENT_TYPE, "application/json");
+    }
+    let mut outgoing = outgoing
+        .body(Full::new(request.body))
+        .map_err(|error| failed(&error))?;
+    outgoing.headers_mut().extend(request.headers);
+    let answer = sender.send_request(outgoing).await;
+    let (parts, body) = answer.map_err(|error| failed(&error))?.into_parts();
+    let body = Limited::new(body, LARGEST).collect().await;
+    let body = body.map_err(|error| failed(&error))?.to_bytes();
+    Ok((parts.status, parts.headers, body))
+}

@@ -1,0 +1,350 @@
+//! Several workers that share links, through whatever happens to one of them; judged by librdkafka.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use test_support::eventually::eventually;
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::tributary_process::TributaryProcess;
+use test_support::workload::{Generator, Load, Mode, Shape};
+use tokio::time::Instant;
+
+use crate::connect_http::Client;
+use crate::connect_worker::expect;
+use crate::support::{
+    COPIED, NEW, bootstrap, committed, compared, new_topic, offsets, pair, program, stored, unique,
+};
+
+const SEED: u64 = 4_150;
+const PARTITIONS: i32 = 12;
+const TASKS: usize = 6;
+/// The shortest session that a broker allows by default.
+const SESSION: Duration = Duration::from_secs(6);
+
+/// A worker of a group.
+pub(crate) struct Member {
+    pub(crate) client: Client,
+    pub(crate) process: TributaryProcess,
+    _folder: tempfile::TempDir,
+}
+
+/// A group's name, which is also that of its topics, and the settings of its workers.
+#[derive(Clone)]
+pub(crate) struct Group {
+    name: String,
+    lines: String,
+}
+
+impl Group {
+    pub(crate) fn new(cluster: &KafkaCluster, more: &str) -> Self {
+        let name = unique("group");
+        let lines = format!(
+            "bootstrap.servers={}\nlisteners=http://127.0.0.1:0\ngroup.id={name}\n\
+             config.storage.topic={name}.configs\nconfig.storage.replication.factor=1\n\
+             offset.storage.topic={name}.offsets\noffset.storage.replication.factor=1\noffset.storage.partitions=5\n\
+             status.storage.topic={name}.status\nstatus.storage.replication.factor=1\n\
+             offset.flush.interval.ms=1000\nsession.timeout.ms={}\nheartbeat.interval.ms=500\n\
+             scheduled.rebalance.max.delay.ms=0\n{more}\n",
+            bootstrap(cluster),
+            SESSION.as_millis(),
+        );
+        Self { name, lines }
+    }
+
+    /// The group's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Starts a worker that ends by itself; what it said.
+    pub(crate) async fn fails(&self) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("worker.properties");
+        std::fs::write(&file, &self.lines).expect("written");
+        let arguments = ["distributed".to_owned(), file.display().to_string()];
+        let process = program(&arguments);
+        let ended = process.wait(COPIED).await.expect("it ends");
+        assert_eq!(ended.code(), Some(1));
+        process.text(test_support::managed_process::Stream::Error)
+    }
+
+    /// Starts one more worker.
+    pub(crate) async fn member(&self) -> Member {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("worker.properties");
+        std::fs::write(&file, &self.lines).expect("written");
+        let arguments = ["distributed".to_owned(), file.display().to_string()];
+        let process = program(&arguments);
+        let line = process
+            .expect_line("listening at http://", COPIED)
+            .await
+            .expect("it listens");
+        let (_, address) = line.text.split_once("http://").expect("an address");
+        Member {
+            client: Client::new(address.trim()),
+            process,
+            _folder: folder,
+        }
+    }
+}
+
+impl Member {
+    pub(crate) fn id(&self) -> &str {
+        &self.client.address
+    }
+
+    /// What it says of its group.
+    pub(crate) async fn group(&self) -> Value {
+        self.client.get("/").await.json()["tributary_group"].clone()
+    }
+
+    /// Sends until the answer is none of those that a rebalance explains.
+    pub(crate) async fn settled(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> crate::connect_http::Answer {
+        let asked = async || {
+            let answer = self.client.send(method, path, body).await;
+            match answer.status {
+                409 if !answer.body.contains("already exists") => Err(answer),
+                _ => Ok(answer),
+            }
+        };
+        eventually("an answer that is no conflict", COPIED, asked)
+            .await
+            .expect("rebalances end")
+    }
+
+    /// Waits until all tasks run, on exactly these workers; how many each has.
+    pub(crate) async fn shared_by(
+        &self,
+        link: &str,
+        tasks: usize,
+        workers: &[&str],
+    ) -> BTreeMap<String, usize> {
+        let wanted: BTreeSet<&str> = workers.iter().copied().collect();
+        let looked = async || {
+            let status = self.client.get(&format!("/connectors/{link}/status")).await;
+            if status.status != 200 {
+                return Err(status.body);
+            }
+            let json = status.json();
+            let all = json["tasks"].as_array().cloned().unwrap_or_default();
+            let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+            for task in &all {
+                if task["state"] == "RUNNING" {
+                    let owner = task["worker_id"].as_str().unwrap_or("").to_owned();
+                    *owners.entry(owner).or_default() += 1;
+                }
+            }
+            let running: usize = owners.values().sum();
+            let there: BTreeSet<&str> = owners.keys().map(String::as_str).collect();
+            match running == tasks && all.len() == tasks && there == wanted {
+                true => Ok(owners),
+                false => Err(json.to_string()),
+            }
+        };
+        eventually(&format!("{link} is shared by {workers:?}"), COPIED, looked)
+            .await
+            .unwrap_or_else(|error| {
+                panic!("{error}\n{}", self.process.lines().tail(60));
+            })
+    }
+}
+
+pub(crate) fn link(source: &KafkaCluster, topic: &str, tasks: usize) -> Value {
+    json!({
+        "connector.class": "ReplicatorSourceConnector",
+        "src.kafka.bootstrap.servers": bootstrap(source),
+        "topic.whitelist": topic,
+        "topic.poll.interval.ms": "1000",
+        "tasks.max": tasks.to_string(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_workers_lose_and_repeat_nothing_when_one_is_killed_one_stands_still_and_one_comes() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("shared");
+    new_topic(source, &topic, PARTITIONS, &[]).await;
+    let group = Group::new(destination, "");
+    let (first, second, third) = tokio::join!(group.member(), group.member(), group.member());
+    let load = Load::new(source.bootstrap(), &topic)
+        .mode(Mode::Idempotent)
+        .start(Generator::new(Shape::mixed(SEED, PARTITIONS)), 400);
+    let body = json!({"name": "shared", "config": link(source, &topic, TASKS)}).to_string();
+    expect(first.settled("POST", "/connectors", Some(&body)).await, 201);
+    let all = [first.id(), second.id(), third.id()];
+    let owners = first.shared_by("shared", TASKS, &all).await;
+    assert!(owners.values().all(|tasks| *tasks == 2), "{owners:?}");
+
+    let killed = Instant::now();
+    third.process.kill9();
+    first
+        .shared_by("shared", TASKS, &[first.id(), second.id()])
+        .await;
+    println!(
+        "  killed: its work runs elsewhere after {:.1} s",
+        killed.elapsed().as_secs_f64()
+    );
+
+    let stopped = Instant::now();
+    second.process.suspend().expect("it runs");
+    first.shared_by("shared", TASKS, &[first.id()]).await;
+    println!(
+        "  standing still: its work runs elsewhere after {:.1} s",
+        stopped.elapsed().as_secs_f64()
+    );
+    let copy = stored(destination, &topic);
+    let before = offsets(&copy).await;
+    second.process.resume().expect("it is there");
+    second
+        .shared_by("shared", TASKS, &[first.id(), second.id()])
+        .await;
+    let fourth = group.member().await;
+    let owners = fourth
+        .shared_by("shared", TASKS, &[first.id(), second.id(), fourth.id()])
+        .await;
+    assert!(owners.values().all(|tasks| *tasks == 2), "{owners:?}");
+    let moved = async || match offsets(&copy).await {
+        now if now > before => Ok(()),
+        now => Err(now),
+    };
+    eventually("it goes on", COPIED, moved)
+        .await
+        .expect("it copies");
+
+    load.stop().await.expect("all are acknowledged");
+    let from = committed(source, &topic);
+    let verdict = test_support::judge::wait_until_equal(&from, &copy, COPIED).await;
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(_) => compared(&from, &copy).await,
+    };
+    println!("  {verdict}");
+    assert!(
+        verdict.is_equal(),
+        "seed {SEED}: {verdict}\n{}",
+        second.process.lines().tail(80)
+    );
+    assert_eq!(verdict.duplicate, 0);
+    println!("  {}: {}", group.name, fourth.group().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("asked");
+    new_topic(source, &topic, 4, &[]).await;
+    let group = Group::new(destination, "");
+    let (one, other) = tokio::join!(group.member(), group.member());
+    let members = [&one, &other];
+    let body = json!({"name": "a->b", "config": link(source, &topic, 2)}).to_string();
+    expect(one.settled("POST", "/connectors", Some(&body)).await, 201);
+    let refused = other.settled("POST", "/connectors", Some(&body)).await;
+    assert_eq!(refused.status, 409);
+    assert_eq!(refused.error(), "Connector a->b already exists");
+    one.shared_by(LINK, 2, &[one.id(), other.id()]).await;
+    for member in members {
+        restarts(member).await;
+    }
+    only_the_leader_deletes(members).await;
+    requests_between_workers_are_signed(members).await;
+    // A level for all workers.
+    let level = r#"{"level":"debug"}"#;
+    let path = "/admin/loggers/kafka_client?scope=cluster";
+    expect(one.client.put(path, Some(level)).await, 204);
+    let set = async || {
+        let logger = other.client.get("/admin/loggers/kafka_client").await.json();
+        match logger["level"].as_str() {
+            Some("DEBUG") => Ok(()),
+            level => Err(format!("{level:?}")),
+        }
+    };
+    eventually("the level on the other worker", COPIED, set)
+        .await
+        .expect("told");
+    let path = |end: &str| format!("/connectors/{LINK}{end}");
+    expect(other.settled("PUT", &path("/stop"), None).await, 204);
+    expect(one.settled("DELETE", &path("/offsets"), None).await, 200);
+    expect(one.settled("DELETE", &path(""), None).await, 204);
+    for member in members {
+        let gone = async || match member.client.get(&path("/status")).await.status {
+            404 => Ok(()),
+            status => Err(status),
+        };
+        eventually("it is gone everywhere", COPIED, gone)
+            .await
+            .expect("deleted");
+    }
+    for member in members {
+        member.process.terminate().expect("it runs");
+        let ended = member.process.wait(COPIED).await.expect("it ends");
+        let log = member.process.lines().tail(60);
+        assert_eq!(ended.code(), Some(0), "{log}");
+    }
+}
+
+/// `a->b`, in a path.
+const LINK: &str = "a%2D%3Eb";
+
+async fn restarts(member: &Member) {
+    let path = |end: &str| format!("/connectors/{LINK}{end}");
+    expect(member.client.get(&path("")).await, 200);
+    expect(member.client.get("/health").await, 200);
+    let config = member.client.get(&path("/config")).await.json();
+    assert_eq!(config["name"], "a->b");
+    for task in 0..2 {
+        let restart = path(&format!("/tasks/{task}/restart"));
+        expect(member.settled("POST", &restart, None).await, 204);
+    }
+    expect(member.settled("POST", &path("/restart"), None).await, 204);
+    let all = path("/restart?includeTasks=true&onlyFailed=false");
+    let answer = expect(member.settled("POST", &all, None).await, 202).json();
+    assert_eq!(answer["tasks"][1]["state"], "RESTARTING", "{answer}");
+}
+
+/// The other one says so when it must not pass a request on.
+async fn only_the_leader_deletes(members: [&Member; 2]) {
+    let mut leaders = 0;
+    for member in members {
+        let answer = member.client.delete("/connectors/nope?forward=false").await;
+        match answer.status {
+            404 => leaders += 1,
+            409 => assert_eq!(
+                answer.error(),
+                "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+            ),
+            _ => panic!("{answer:?}"),
+        }
+        let answer = member.settled("DELETE", "/connectors/nope", None).await;
+        assert_eq!(answer.error(), "Connector nope not found");
+    }
+    assert_eq!(leaders, 1);
+}
+
+async fn requests_between_workers_are_signed(members: [&Member; 2]) {
+    for member in members {
+        let path = format!("/connectors/{LINK}/tasks");
+        let answer = member.client.post(&path, Some("[]")).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            answer.error(),
+            "Internal request missing required signature"
+        );
+        let headers = [
+            ("X-Connect-Authorization", "AAAA"),
+            ("X-Connect-Request-Signature-Algorithm", "HmacSHA256"),
+        ];
+        let path = format!("/connectors/{LINK}/fence");
+        let answer = member.client.with("PUT", &path, &headers, None).await;
+        assert_eq!(answer.status, 403);
+        assert_eq!(
+            answer.error(),
+            "Internal request contained invalid signature."
+        );
+    }
+}

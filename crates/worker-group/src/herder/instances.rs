@@ -1,0 +1,570 @@
+//! What this worker runs of what it was given: connectors and tasks, each a future of its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::{Backoff, OnFailure, Scope};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Event;
+use super::core::Core;
+use crate::deal::parse_ranges;
+use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
+use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started, trace};
+use crate::restart::RestartRequest;
+use crate::state::{State, TargetState};
+use crate::status_record::{Status, Subject, UsedTopic, may_write};
+use crate::stores::StatusWrite;
+
+/// First and longest pause before something that failed is begun again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long it has to run for its failures to be forgotten.
+const SETTLED: Duration = Duration::from_secs(60);
+/// The configuration of a task that says which partitions it has.
+pub(super) const PARTITIONS: &str = "tributary.task.partitions";
+
+/// A future.
+pub(super) struct Instance {
+    incarnation: u64,
+    version: u64,
+    scope: Arc<Scope>,
+    ending: bool,
+    /// Once it has started.
+    pub(super) probe: Option<Box<dyn Probe>>,
+    since: Instant,
+}
+
+/// What is kept of something that this worker was given.
+pub(super) struct Piece {
+    /// Counts configurations and restarts; a future of another one is ended.
+    version: u64,
+    failure: Option<String>,
+    /// It is begun again after this failure, which holds until it has started.
+    retrying: Option<String>,
+    retry_at: Option<Instant>,
+    backoff: Backoff,
+    restarting: bool,
+    /// The status that was written last.
+    said: Option<(State, Option<String>)>,
+    /// Topics whose use was written.
+    used: BTreeSet<String>,
+}
+
+impl Piece {
+    fn new(version: u64) -> Self {
+        Self {
+            version,
+            failure: None,
+            retrying: None,
+            retry_at: None,
+            backoff: Backoff::seeded(RETRY.0, RETRY.1),
+            restarting: false,
+            said: None,
+            used: BTreeSet::new(),
+        }
+    }
+}
+
+/// The connector that something belongs to.
+pub(super) fn connector_of(subject: &Subject) -> &str {
+    match subject {
+        Subject::Connector(name) | Subject::Task(name, _) => name,
+    }
+}
+
+impl Core {
+    /// Whether this worker was given it.
+    pub(super) fn holds(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Connector(name) => self.held.connectors.contains(name),
+            Subject::Task(name, task) => self.held.has_task(name, *task),
+        }
+    }
+
+    /// Everything that this worker was given, or still runs.
+    fn subjects(&self) -> BTreeSet<Subject> {
+        let connectors = self.held.connectors.iter().cloned().map(Subject::Connector);
+        let tasks = self.held.tasks.iter();
+        let tasks = tasks.map(|key| Subject::Task(key.connector.clone(), key.task));
+        let given = connectors.chain(tasks);
+        given
+            .chain(self.instances.keys().cloned())
+            .chain(self.pieces.keys().cloned())
+            .collect()
+    }
+
+    pub(super) fn reconcile_everything(&mut self) {
+        for subject in self.subjects() {
+            self.reconcile(&subject);
+        }
+    }
+
+    pub(super) fn reconcile_all(&mut self, name: &str) {
+        let of_it = self.subjects().into_iter();
+        for subject in of_it.filter(|subject| connector_of(subject) == name) {
+            self.reconcile(&subject);
+        }
+    }
+
+    /// Its configuration is another one: a future of before is ended, and failures of before do not count.
+    pub(super) fn renew(&mut self, subject: &Subject) {
+        let version = self.next();
+        if let Some(piece) = self.pieces.get_mut(subject) {
+            piece.version = version;
+            piece.failure = None;
+            piece.retrying = None;
+            piece.retry_at = None;
+        }
+    }
+
+    pub(super) fn forget_failures(&mut self, name: &str) {
+        for (subject, piece) in &mut self.pieces {
+            if connector_of(subject) == name {
+                piece.failure = None;
+                piece.retry_at = None;
+                piece.restarting = false;
+            }
+        }
+    }
+
+    /// Begins anew what a request covers, of what this worker has.
+    pub(super) fn restart_own(&mut self, name: &str, request: RestartRequest) {
+        let status = |subject: &Subject| self.statuses.get(subject).map(|status| status.state);
+        let connector = Subject::Connector(name.to_owned());
+        let state = status(&connector).unwrap_or(State::Unassigned);
+        let tasks = self.pieces.keys().filter_map(|subject| match subject {
+            Subject::Task(of, task) if of == name => {
+                Some((*task, status(subject).unwrap_or(State::Unassigned)))
+            }
+            _ => None,
+        });
+        let plan = request.plan(state, tasks);
+        self.stage(format!("handling restart request for connector {name}"));
+        if plan.connector {
+            self.begin_anew(&connector);
+        }
+        for task in plan.tasks {
+            self.begin_anew(&Subject::Task(name.to_owned(), task));
+        }
+    }
+
+    /// Restarts something. What is paused or stopped stays so.
+    pub(super) fn begin_anew(&mut self, subject: &Subject) {
+        if self.configs.target(connector_of(subject)) != TargetState::Started {
+            return;
+        }
+        self.renew(subject);
+        if let Some(piece) = self.pieces.get_mut(subject) {
+            piece.restarting = true;
+            piece.backoff.reset();
+        }
+        self.reconcile(subject);
+    }
+
+    fn is_configured(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Connector(name) => self.configs.config(name).is_some(),
+            Subject::Task(name, task) => (*task as usize) < self.configs.tasks(name).len(),
+        }
+    }
+
+    fn wanted(&self, subject: &Subject) -> Wanted {
+        let target = self.configs.target(connector_of(subject));
+        match self.pieces.get(subject) {
+            Some(piece)
+                if piece.failure.is_none()
+                    && target == TargetState::Started
+                    && self.holds(subject)
+                    && self.is_configured(subject) =>
+            {
+                Wanted::Run(piece.version)
+            }
+            _ => Wanted::Rest,
+        }
+    }
+
+    pub(super) fn reconcile(&mut self, subject: &Subject) {
+        if self.holds(subject) && !self.pieces.contains_key(subject) {
+            let version = self.next();
+            self.pieces.insert(subject.clone(), Piece::new(version));
+        }
+        let runs = match self.instances.get(subject) {
+            None => Runs::Nothing,
+            Some(instance) if instance.ending => Runs::Ending,
+            Some(instance) => Runs::Future(instance.version),
+        };
+        match reconcile(self.wanted(subject), runs) {
+            // What was given in a round that does not hold yet waits; what runs, runs on.
+            Action::Start if self.may_start => self.start(subject),
+            Action::Stop => self.stop(subject),
+            Action::Start | Action::Wait => {}
+        }
+        self.say(subject);
+        if !self.holds(subject) && !self.instances.contains_key(subject) {
+            self.pieces.remove(subject);
+            if let Subject::Connector(name) = subject {
+                self.dealing.remove(name);
+            }
+        }
+    }
+
+    fn part(&self, subject: &Subject) -> Part {
+        match subject {
+            Subject::Connector(_) => Part::Connector,
+            Subject::Task(name, number) => {
+                let config = self.configs.tasks(name).get(*number as usize);
+                let ranges = config.and_then(|config| config.get(PARTITIONS));
+                Part::Task {
+                    number: *number,
+                    partitions: ranges
+                        .and_then(|text| parse_ranges(text))
+                        .unwrap_or_default(),
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, subject: &Subject) {
+        let incarnation = self.next();
+        let name = connector_of(subject).to_owned();
+        let config = match subject {
+            Subject::Connector(_) => self.configs.config(&name),
+            Subject::Task(_, task) => self.configs.tasks(&name).get(*task as usize),
+        };
+        let (Some(config), Some(piece)) = (config, self.pieces.get(subject)) else {
+            return;
+        };
+        let version = piece.version;
+        let mut config = config.clone();
+        config.remove(PARTITIONS);
+        config.remove("task.index");
+        self.stage("starting the connector".to_owned());
+        let scope = Arc::new(self.scope.child(subject.key()));
+        let (started, probe) = oneshot::channel();
+        let start = LinkStart {
+            name,
+            config,
+            part: self.part(subject),
+        };
+        let run = self.host.run(start, Started(started), scope.stop_signal());
+        let (events, of) = (self.links.events.clone(), subject.clone());
+        scope.spawn("start", OnFailure::Report, async move {
+            if let Ok(probe) = probe.await {
+                // The herder is gone only when the worker ends.
+                drop(events.send(Event::Started(of, incarnation, probe)).await);
+            }
+        });
+        let (events, of) = (self.links.events.clone(), subject.clone());
+        scope.spawn("run", OnFailure::Report, async move {
+            let ended = run.await;
+            drop(events.send(Event::Ended(of, incarnation, ended)).await);
+        });
+        let instance = Instance {
+            incarnation,
+            version,
+            scope,
+            ending: false,
+            probe: None,
+            since: Instant::now(),
+        };
+        self.instances.insert(subject.clone(), instance);
+    }
+
+    fn stop(&mut self, subject: &Subject) {
+        let grace = self.worker.shutdown_timeout;
+        self.end(subject, grace);
+    }
+
+    /// Ends everything at once: what it has on its way is given up.
+    pub(super) fn cut_off_everything(&mut self) {
+        let all: Vec<Subject> = self.instances.keys().cloned().collect();
+        for subject in all {
+            self.end(&subject, Duration::ZERO);
+        }
+        // Whoever has it next says how it fares.
+        self.pieces.clear();
+        self.dealing.clear();
+    }
+
+    fn end(&mut self, subject: &Subject, grace: Duration) {
+        let Some(instance) = self.instances.get_mut(subject) else {
+            return;
+        };
+        instance.ending = true;
+        instance.probe = None;
+        let (scope, incarnation) = (Arc::clone(&instance.scope), instance.incarnation);
+        scope.request_stop();
+        self.stage(format!("stopping connector {}", connector_of(subject)));
+        let (events, of) = (self.links.events.clone(), subject.clone());
+        self.scope.spawn(
+            format!("stop {}", of.key()),
+            OnFailure::Report,
+            async move {
+                let report = scope.stop(grace).await;
+                if !report.aborted.is_empty() && !grace.is_zero() {
+                    tracing::warn!("{} did not end within {grace:?} and was cut off", of.key());
+                }
+                drop(events.send(Event::Ended(of, incarnation, Ok(()))).await);
+            },
+        );
+    }
+
+    pub(super) async fn stop_everything(&mut self) {
+        for instance in self.instances.values() {
+            instance.scope.request_stop();
+        }
+        let deadline = Instant::now() + self.worker.shutdown_timeout;
+        let all: Vec<(Subject, Instance)> =
+            std::mem::take(&mut self.instances).into_iter().collect();
+        for (subject, instance) in all {
+            let grace = deadline.saturating_duration_since(Instant::now());
+            let report = instance.scope.stop(grace).await;
+            if !report.aborted.is_empty() {
+                tracing::warn!("{} did not stop in time", subject.key());
+            }
+            self.write_status(&subject, State::Unassigned, None);
+        }
+        let report = self.scope.stop(Duration::ZERO).await;
+        tracing::debug!(?report, "links stopped");
+    }
+
+    pub(super) fn piece_started(
+        &mut self,
+        subject: &Subject,
+        incarnation: u64,
+        probe: Box<dyn Probe>,
+        now: Instant,
+    ) {
+        let Some(instance) = self.instances.get_mut(subject) else {
+            return;
+        };
+        if instance.incarnation != incarnation || instance.ending {
+            return;
+        }
+        tracing::info!("{} started", subject.key());
+        instance.probe = Some(probe);
+        instance.since = now;
+        if let Some(piece) = self.pieces.get_mut(subject) {
+            piece.restarting = false;
+            piece.retrying = None;
+        }
+        self.look(subject, now);
+    }
+
+    pub(super) fn piece_ended(
+        &mut self,
+        subject: &Subject,
+        incarnation: u64,
+        ended: Result<(), LinkFailure>,
+        now: Instant,
+    ) {
+        let Some(instance) = self.instances.get(subject) else {
+            return;
+        };
+        if instance.incarnation != incarnation {
+            return;
+        }
+        let (version, was_asked) = (instance.version, instance.ending);
+        self.instances.remove(subject);
+        let retries = self
+            .configs
+            .config(connector_of(subject))
+            .and_then(|config| config.get("tributary.task.auto.restart"))
+            .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false"));
+        if let Some(piece) = self.pieces.get_mut(subject)
+            && piece.version == version
+            && !was_asked
+        {
+            let failure = ended.err().map_or_else(
+                || {
+                    trace(
+                        "java.lang.IllegalStateException",
+                        "the link ended by itself",
+                    )
+                },
+                |failure| failure.trace,
+            );
+            piece.restarting = false;
+            piece.retry_at = retries.then(|| now + piece.backoff.next_delay());
+            let again = piece.retry_at.map(|at| at - now);
+            tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            piece.retrying = None;
+            piece.failure = Some(failure);
+        }
+        self.reconcile(subject);
+    }
+
+    /// Looks at everything that runs, and begins again what is due.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let running: Vec<Subject> = self.instances.keys().cloned().collect();
+        for subject in running {
+            self.look(&subject, now);
+        }
+        let due: Vec<Subject> = self
+            .pieces
+            .iter()
+            .filter(|(_, piece)| piece.retry_at.is_some_and(|at| at <= now))
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        for subject in due {
+            self.retry(&subject);
+        }
+        self.deal_out(now);
+        self.renew_key();
+    }
+
+    /// Begins something that failed again. It counts as failed until it has started.
+    fn retry(&mut self, subject: &Subject) {
+        let Some(piece) = self.pieces.get_mut(subject) else {
+            return;
+        };
+        piece.retry_at = None;
+        piece.retrying = piece.failure.take();
+        self.reconcile(subject);
+    }
+
+    fn look(&mut self, subject: &Subject, now: Instant) {
+        let Some(instance) = self.instances.get(subject) else {
+            return;
+        };
+        if let Some(failure) = instance.scope.first_failure() {
+            // A panic: nothing else ends without an event.
+            let incarnation = instance.incarnation;
+            let failure = LinkFailure::new("java.lang.IllegalStateException", &failure.to_string());
+            self.piece_ended(subject, incarnation, Err(failure), now);
+            return self.try_join();
+        }
+        if let Some(piece) = self.pieces.get_mut(subject)
+            && instance.probe.is_some()
+            && now.duration_since(instance.since) > SETTLED
+        {
+            piece.backoff.reset();
+        }
+        self.say(subject);
+        self.track(subject);
+    }
+
+    pub(super) fn report(&self, subject: &Subject) -> Option<LinkReport> {
+        let instance = self.instances.get(subject)?;
+        Some(instance.probe.as_ref()?.look())
+    }
+
+    // === statuses ===
+
+    fn state_of(&self, subject: &Subject) -> (State, Option<String>) {
+        let target = self.configs.target(connector_of(subject));
+        let instance = self.instances.get(subject);
+        let piece = self.pieces.get(subject);
+        let failure =
+            piece.and_then(|piece| piece.failure.clone().or_else(|| piece.retrying.clone()));
+        match (target, instance) {
+            (TargetState::Stopped, None) => match subject {
+                Subject::Connector(_) => (State::Stopped, None),
+                Subject::Task(..) => (State::Unassigned, None),
+            },
+            (TargetState::Paused, None) => (State::Paused, None),
+            // It still ends.
+            (TargetState::Stopped | TargetState::Paused, Some(_)) => (State::Running, None),
+            (TargetState::Started, Some(instance))
+                if instance.probe.is_some() && !instance.ending =>
+            {
+                match self.standing_trace(subject) {
+                    Some(trace) => (State::Failed, Some(trace)),
+                    None => (State::Running, None),
+                }
+            }
+            (TargetState::Started, _) if piece.is_some_and(|piece| piece.restarting) => {
+                (State::Restarting, None)
+            }
+            (TargetState::Started, _) if failure.is_some() => (State::Failed, failure),
+            (TargetState::Started, _) => (State::Unassigned, None),
+        }
+    }
+
+    /// Why a task that runs has failed all the same: partitions of it stand.
+    fn standing_trace(&self, subject: &Subject) -> Option<String> {
+        if matches!(subject, Subject::Connector(_)) {
+            return None;
+        }
+        let report = self.report(subject)?;
+        crate::engine::standing_trace(&report.standing)
+    }
+
+    /// Writes the status, if it is another one than before.
+    fn say(&mut self, subject: &Subject) {
+        if !self.is_member() || !self.is_configured(subject) {
+            return;
+        }
+        let said = match (self.holds(subject), self.instances.contains_key(subject)) {
+            (true, _) => self.state_of(subject),
+            // Until it has ended it is as it was.
+            (false, true) => return,
+            (false, false) => (State::Unassigned, None),
+        };
+        let Some(piece) = self.pieces.get_mut(subject) else {
+            return;
+        };
+        if piece.said.as_ref() == Some(&said) {
+            return;
+        }
+        // What was never said to run need not be said to be nobody's.
+        if piece.said.is_none() && said.0 == State::Unassigned {
+            return;
+        }
+        piece.said = Some(said.clone());
+        self.write_status(subject, said.0, said.1);
+    }
+
+    pub(super) fn write_status(&self, subject: &Subject, state: State, trace: Option<String>) {
+        let status = Status {
+            state,
+            trace,
+            worker_id: self.worker_id.clone(),
+            generation: self.standing.generation,
+        };
+        if may_write(self.statuses.get(subject), &status) {
+            let write = StatusWrite::Record(subject.key(), Some(status.value()));
+            self.links.statuses.leave(write);
+        }
+    }
+
+    /// Writes which topics a task has used first.
+    fn track(&mut self, subject: &Subject) {
+        let Subject::Task(name, task) = subject else {
+            return;
+        };
+        if !self.worker.topic_tracking {
+            return;
+        }
+        let Some(report) = self.report(subject) else {
+            return;
+        };
+        let known = self.used.get(name);
+        let written = report.written.into_iter().filter(|(_, count)| *count > 0);
+        let new: Vec<String> = written
+            .map(|(topic, _)| topic)
+            .filter(|topic| known.is_none_or(|known| !known.contains_key(topic)))
+            .collect();
+        let now = super::lead::now_ms();
+        let Some(piece) = self.pieces.get_mut(subject) else {
+            return;
+        };
+        for topic in new {
+            if !piece.used.insert(topic.clone()) {
+                continue;
+            }
+            let used = UsedTopic {
+                topic,
+                connector: name.clone(),
+                task: *task,
+                discovered: now,
+            };
+            let (key, value) = used.record();
+            self.links
+                .statuses
+                .leave(StatusWrite::Record(key, Some(value)));
+        }
+    }
+}
