@@ -178,7 +178,7 @@ export function preview(config) {
     const destination = match ? format.replaceAll('${topic}', topic) : null
     const warnings = match && topic === 'prices' ? [{ id: 'foreign-writers', error: false, text: 'The destination topic has other writers.', fix: 'Choose another name, or stop the other writer.' }] : []
     return {
-      topic, decision: match ? 'match' : internal ? 'internal' : 'not-matched', rule: match ? 'topic.regex' : '', destination_topic: destination, action: match ? (topic === 'customers' ? 'exists' : 'create') : null,
+      topic, decision: match ? 'match' : internal ? 'internal' : 'not-matched', rule: match ? 'selected by topic.regex' : '', destination_topic: destination, action: match ? (topic === 'customers' ? 'exists' : 'create') : null,
       partitions: { source: 12, destination: topic === 'customers' && match ? 12 : null, planned: match ? 12 : null }, replication_factor: { planned: match ? 3 : null }, settings: match ? [{ key: 'cleanup.policy', source: 'compact', actual: null, planned: 'compact', why: 'as at the source' }] : [], steps: [], warnings, retained_bytes: match ? 3_400_000_000 : null, offsets: match ? { outlook: topic === 'customers' ? 'mapped' : 'same', padding: 0, reasons: topic === 'customers' ? ['the destination topic holds records already'] : [] } : null,
     }
   })

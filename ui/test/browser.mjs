@@ -142,6 +142,7 @@ const tests = {
     await press('Next: Delivery')
     await press('Next: Review')
     await page.getByRole('button', { name: 'west.orders', exact: true }).count()
+    await page.waitForFunction(() => [...document.querySelectorAll('footer button')].some((button) => button.textContent === 'Create link' && !button.disabled))
     await press('Create link')
     await page.getByText('made/by keys was created').waitFor()
     await page.getByText('End offsets were compared').waitFor()

@@ -98,6 +98,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes, as a stream of server-sent events
+         * @description For viewers and administrators.
+         */
+        get: operations["getApiEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/explain": {
         parameters: {
             query?: never;
@@ -335,6 +355,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/{link}/topics/{topic}:resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let all partitions of a topic go on that stand
+         * @description For administrators.
+         */
+        post: operations["postApiTopicResume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links/{link}/topics/{topic}/partitions": {
         parameters: {
             query?: never;
@@ -376,6 +419,30 @@ export interface paths {
         get: operations["getApiPartition"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                partition: number;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let one partition go on that stands; nothing else is touched
+         * @description For administrators.
+         */
+        post: operations["postApiPartitionResume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -887,6 +954,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is measured, for Prometheus */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -1118,6 +1202,14 @@ export interface components {
             trace?: string;
             worker_id: string;
         };
+        LagDetail: {
+            age_seconds: number | null;
+            bytes: number;
+            known: boolean;
+            records: number | null;
+            seconds: number;
+            seconds_basis: string;
+        };
         Link: {
             /** Format: date-time */
             as_of: string;
@@ -1273,6 +1365,7 @@ export interface components {
         };
         Partition: {
             acked_offset: number | null;
+            answers: string[];
             /** Format: date-time */
             as_of: string;
             bytes_total: number;
@@ -1281,6 +1374,7 @@ export interface components {
             destination_topic: string;
             error: null | components["schemas"]["PartitionError"];
             gap: null | components["schemas"]["Gap"];
+            help: string | null;
             lag: components["schemas"]["LinkLag"];
             /** Format: date-time */
             last_record_timestamp: string | null;
@@ -1421,10 +1515,11 @@ export interface components {
             total: number;
         };
         Replication: {
-            health: string;
+            /** @enum {string} */
+            health: "HEALTHY" | "CATCHING_UP" | "DEGRADED" | "FAILED" | "UNKNOWN" | "";
             health_reason: string;
             lag: number | null;
-            lag_detail: Record<string, never> | null;
+            lag_detail: components["schemas"]["LagDetail"] | null;
             partitions: number;
             running: number;
             starting: number;
@@ -1441,6 +1536,11 @@ export interface components {
             object: string;
             /** @constant */
             schema: "tributary/v1/Result";
+        };
+        Resume: {
+            /** @enum {string} */
+            action?: "resume" | "skip-record" | "continue" | "append" | "recopy";
+            expected_offset?: number;
         };
         Root: {
             commit: string;
@@ -1662,6 +1762,7 @@ export type SchemaHealth = components['schemas']['Health'];
 export type SchemaIncomplete = components['schemas']['Incomplete'];
 export type SchemaInfo = components['schemas']['Info'];
 export type SchemaInstanceState = components['schemas']['InstanceState'];
+export type SchemaLagDetail = components['schemas']['LagDetail'];
 export type SchemaLink = components['schemas']['Link'];
 export type SchemaLinkConfig = components['schemas']['LinkConfig'];
 export type SchemaLinkHealth = components['schemas']['LinkHealth'];
@@ -1684,6 +1785,7 @@ export type SchemaRebalance = components['schemas']['Rebalance'];
 export type SchemaRebalanceList = components['schemas']['RebalanceList'];
 export type SchemaReplication = components['schemas']['Replication'];
 export type SchemaResult = components['schemas']['Result'];
+export type SchemaResume = components['schemas']['Resume'];
 export type SchemaRoot = components['schemas']['Root'];
 export type SchemaSourceOffset = components['schemas']['SourceOffset'];
 export type SchemaTask = components['schemas']['Task'];
@@ -1782,6 +1884,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "level": "DEBUG"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewLevel"];
             };
         };
@@ -1852,6 +1959,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClusterList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getApiEvents: {
+        parameters: {
+            query?: {
+                channels?: string;
+                link?: string;
+            };
+            header?: {
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What changes, as a stream of server-sent events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             default: components["responses"]["Error"];
@@ -2140,6 +2273,34 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    postApiTopicResume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Resume"];
+            };
+        };
+        responses: {
+            /** @description Let all partitions of a topic go on that stand */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     getApiTopicPartitions: {
         parameters: {
             query?: {
@@ -2189,6 +2350,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Partition"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postApiPartitionResume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                partition: number;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Resume"];
+            };
+        };
+        responses: {
+            /** @description Let one partition go on that stands; nothing else is touched */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
                 };
             };
             default: components["responses"]["Error"];
@@ -2393,6 +2583,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "connector.class": "io.confluent.connect.replicator.ReplicatorSourceConnector",
+                 *       "dest.kafka.bootstrap.servers": "central-1:9092",
+                 *       "src.kafka.bootstrap.servers": "west-1:9092,west-2:9092",
+                 *       "tasks.max": 4,
+                 *       "topic.regex": "orders.*"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GivenConfig"];
             };
         };
@@ -2443,6 +2642,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "config": {
+                 *         "connector.class": "io.confluent.connect.replicator.ReplicatorSourceConnector",
+                 *         "dest.kafka.bootstrap.servers": "central-1:9092",
+                 *         "src.kafka.bootstrap.servers": "west-1:9092,west-2:9092",
+                 *         "tasks.max": 4,
+                 *         "topic.regex": "orders.*"
+                 *       },
+                 *       "initial_state": "RUNNING",
+                 *       "name": "west-to-central"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewConnector"];
             };
         };
@@ -2537,6 +2749,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "connector.class": "io.confluent.connect.replicator.ReplicatorSourceConnector",
+                 *       "dest.kafka.bootstrap.servers": "central-1:9092",
+                 *       "src.kafka.bootstrap.servers": "west-1:9092,west-2:9092",
+                 *       "tasks.max": 4,
+                 *       "topic.regex": "orders.*"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GivenConfig"];
             };
         };
@@ -2573,6 +2794,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "tasks.max": 8,
+                 *       "topic.regex": null
+                 *     }
+                 */
                 "application/json": components["schemas"]["GivenConfig"];
             };
         };
@@ -2667,6 +2894,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "offsets": [
+                 *         {
+                 *           "offset": {
+                 *             "offset": 42
+                 *           },
+                 *           "partition": {
+                 *             "partition": 0,
+                 *             "topic": "orders"
+                 *           }
+                 *         },
+                 *         {
+                 *           "offset": null,
+                 *           "partition": {
+                 *             "partition": 1,
+                 *             "topic": "orders"
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ConnectorOffsets"];
             };
         };
@@ -2997,6 +3246,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Series; as OpenMetrics where that is accepted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                    "text/plain": string;
                 };
             };
             default: components["responses"]["Error"];
