@@ -13,8 +13,7 @@ mod again;
 mod core;
 mod handle;
 mod link_state;
-pub(crate) mod partitions;
-mod reconcile;
+pub(crate) mod reconcile;
 mod running;
 mod show;
 #[cfg(test)]

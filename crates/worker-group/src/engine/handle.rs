@@ -94,7 +94,7 @@ impl Handle {
     }
 
     /// Has `request` done by the engine, and waits for the answer.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Core) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
