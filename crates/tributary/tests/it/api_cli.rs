@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use test_support::eventually::eventually;
 use test_support::workload::{Generator, Load, Shape};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::connect_worker::{SOON, Worker};
@@ -147,12 +148,17 @@ async fn steers(asker: &Asker<'_>, worker: &Worker) {
         "http://{}/api/v1/events?channels=links,activity&link=asked",
         worker.client.address
     );
-    let listening = curl
+    let mut listening = curl
         .args(["-sN", "--max-time", "8", &url])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("curl starts");
+    // What happens before it is heard would not be in the stream.
+    let mut frames = BufReader::new(listening.stdout.take().expect("piped"));
+    let mut heard = String::new();
+    frames.read_line(&mut heard).await.expect("text");
+    assert_eq!(heard, ": listening\n");
     let paused = asker
         .ends(&["pause", "link", "asked", "--wait", "30s"], 0)
         .await;
@@ -168,8 +174,7 @@ async fn steers(asker: &Asker<'_>, worker: &Worker) {
         .await;
     asker.ends(&["resume", "asked", "--wait", "30s"], 0).await;
     asker.ends(&["restart", "asked"], 0).await;
-    let heard = listening.wait_with_output().await.expect("it ends");
-    let heard = String::from_utf8(heard.stdout).expect("text");
+    frames.read_to_string(&mut heard).await.expect("text");
     let frames: Vec<&str> = heard.split("\n\n").collect();
     let of = |event: &str, holds: &str| {
         let start = format!("event: {event}\ndata: ");
