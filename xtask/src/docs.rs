@@ -12,9 +12,10 @@ use crate::failure::{Attempt as _, Failure, Result};
 use crate::{output, workspace};
 
 /// Pages, from the root of the workspace, and what the program is asked for to print each.
-const PAGES: [(&str, &[&str]); 2] = [
+const PAGES: [(&str, &[&str]); 3] = [
     ("docs/config-reference.md", &["config", "reference"]),
     ("docs/rest-api.json", &["config", "openapi"]),
+    ("docs/metrics.md", &["config", "metrics"]),
 ];
 
 /// Writes the pages, or with `check` fails where one is not as it should be.

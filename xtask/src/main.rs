@@ -21,6 +21,7 @@ mod output;
 mod setup;
 mod test;
 mod tidy;
+mod ui;
 mod workspace;
 
 use std::process::ExitCode;
@@ -64,6 +65,8 @@ enum Verb {
     },
     /// Hostile bytes for every reader of them, from the kept corpus on
     Fuzz(fuzz::FuzzOptions),
+    /// Check and build the control center: ui/src into ui/dist, which the program embeds
+    Ui(ui::UiOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Install the client libraries that the tests drive a worker with, under target/clients
@@ -93,6 +96,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Ci => test::run(&root, &[]),
         Verb::Docs { check } => docs::run(&root, check),
         Verb::Fuzz(options) => fuzz::run(&root, &options),
+        Verb::Ui(options) => ui::run(&root, &options),
         Verb::Tidy => tidy::run(&root),
         Verb::Clients => clients::run(),
         Verb::Kafka(verb) => kafka::run(&verb),

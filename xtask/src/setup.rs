@@ -32,6 +32,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::Python,
     Tool::Npm,
     Tool::Curl,
+    Tool::Promtool,
 ];
 
 /// What `cargo xtask clients` needs.

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, the ones against real Kafka included.
 //!
 //! ```text
-//! set-up check → Kafka's jars → clients → fmt → tidy → clippy → made pages → tests → doctests → docs → fuzz targets → cargo-deny
+//! set-up check → Kafka's jars → clients → fmt → tidy → clippy → made pages → alert rules → tests → doctests → docs → fuzz targets → cargo-deny
 //! ```
 //! Cheap steps come first; the first failure ends the run. Each step says that it began and how long it took. The one
 //! step that may not take place, cargo-deny where it is not installed, says so and is named again in the last line.
@@ -89,6 +89,7 @@ impl Run<'_> {
         self.step("pages made from the program", |root| {
             docs::run(root, true).map(|()| Outcome::Done)
         })?;
+        self.step("alert rules", alert_rules)?;
         self.tests(&[])?;
         self.cargo("doctests", &["test", "--locked", "--workspace", "--doc"])?;
         self.step("documentation", documentation)?;
@@ -187,6 +188,21 @@ fn documentation(root: &Path) -> Result<Outcome> {
     ];
     let flags = "-D warnings -A rustdoc::private_intra_doc_links";
     run_cargo(root, &arguments, &[("RUSTDOCFLAGS", flags)]).map(|()| Outcome::Done)
+}
+
+/// Each alert fires when it should, and is silent where it only looks so.
+fn alert_rules(root: &Path) -> Result<Outcome> {
+    let status = Command::new("promtool")
+        .args(["test", "rules", "tributary.rules.test.yml"])
+        .current_dir(root.join("ops/prometheus"))
+        .status()
+        .attempting("run promtool")?;
+    match status.success() {
+        true => Ok(Outcome::Done),
+        false => Err(Failure::new(format!(
+            "promtool test rules ended with {status}"
+        ))),
+    }
 }
 
 /// Advisories are left out: they fail by the passing of time, not by a change.

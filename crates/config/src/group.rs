@@ -56,8 +56,6 @@ pub struct GroupConfig {
     pub rebalance_timeout: Duration,
     /// `worker.sync.timeout.ms`.
     pub sync_timeout: Duration,
-    /// `worker.unsync.backoff.ms`.
-    pub unsync_backoff: Duration,
     /// `scheduled.rebalance.max.delay.ms`: so long lost work waits for its worker.
     pub max_delay: Duration,
     /// `config.storage.topic`.

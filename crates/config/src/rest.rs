@@ -110,4 +110,6 @@ pub struct RestConfig {
     pub auth_file: Option<PathBuf>,
     /// `tributary.rest.hide.secrets`.
     pub hide_secrets: bool,
+    /// `tributary.ui.enable` says no: nothing is served below `/ui/`.
+    pub without_ui: bool,
 }

@@ -40,6 +40,8 @@ pub struct WorkerConfig {
     pub health_interval: Duration,
     /// `tributary.health.evidence.max.age.ms`: older readings say nothing.
     pub health_max_age: Duration,
+    /// `tributary.metrics.partition.limit`: with more partitions single ones have no series.
+    pub metrics_partition_limit: usize,
     /// The HTTP listener.
     pub rest: RestConfig,
 }
@@ -77,6 +79,7 @@ impl WorkerConfig {
             exactly_once: false,
             topic_tracking: true,
             topic_tracking_reset: true,
+            metrics_partition_limit: 5_000,
             health_interval: Duration::from_secs(2),
             health_max_age: Duration::from_secs(20),
             rest: RestConfig::default(),

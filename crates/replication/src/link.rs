@@ -46,7 +46,7 @@ mod health;
 mod part;
 mod streams;
 
-pub use handle::{LinkHandle, LinkStatus};
+pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
@@ -212,14 +212,8 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let acl = acls.as_ref();
-        let handle = LinkHandle::new(
-            destination.cluster_id(),
-            heard,
-            found,
-            acl,
-            Arc::clone(&look),
-        );
+        let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
+        let handle = LinkHandle::new(from, to, looking, heard, found, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {

@@ -32,6 +32,14 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> 
     response
 }
 
+/// An answer of rows with commas.
+pub(crate) fn csv(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
 /// An error.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
     let body = ErrorBody {

@@ -23,10 +23,46 @@ pub(crate) enum Role {
     Viewer,
 }
 
+impl Role {
+    /// As the file of users has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Caller {
+    /// The name in the file of users; nothing where everybody may ask.
+    pub(crate) user: Option<String>,
+    /// What they may do.
+    pub(crate) role: Role,
+    /// `none`, `basic` or `bearer`.
+    pub(crate) authentication: &'static str,
+}
+
+impl Caller {
+    /// Whoever asks where everybody may do everything.
+    pub(crate) const ANYBODY: Self = Self {
+        user: None,
+        role: Role::Admin,
+        authentication: "none",
+    };
+
+    /// Whether they may change something.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}
+
 struct User {
     role: Role,
-    /// The name, for Basic; nothing for a token.
-    name: Option<String>,
+    name: String,
+    /// Known by a token alone, and not by name and password.
+    by_token: bool,
     digest: [u8; 32],
 }
 
@@ -93,12 +129,17 @@ impl Users {
         let mut users = Vec::new();
         for entry in raw.entries() {
             let (key, place) = (entry.key.clone(), entry.origin.to_string());
-            let Some((role, name)) = who(&entry.key) else {
+            let Some((role, name, by_token)) = who(&entry.key) else {
                 return Err(AuthProblem::Key { key, place });
             };
             let digest = digest_of(entry.value.trim());
             let digest = digest.ok_or(AuthProblem::Secret { key, place })?;
-            users.push(User { role, name, digest });
+            users.push(User {
+                role,
+                name,
+                by_token,
+                digest,
+            });
         }
         if users.is_empty() {
             return Err(AuthProblem::Nobody);
@@ -119,10 +160,7 @@ impl Users {
         {
             return Verdict::Allowed;
         }
-        let Some(role) = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| self.role(value.to_str().ok()?))
-        else {
+        let Some(Caller { role, .. }) = self.caller(headers) else {
             return Verdict::Unknown;
         };
         let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
@@ -134,7 +172,9 @@ impl Users {
         }
     }
 
-    fn role(&self, credentials: &str) -> Option<Role> {
+    /// Who asks, by their credentials; nothing for somebody who is not known.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let credentials = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, rest) = credentials.split_once(' ')?;
         let (name, secret) = if scheme.eq_ignore_ascii_case("basic") {
             let decoded = STANDARD.decode(rest.trim()).ok()?;
@@ -150,15 +190,25 @@ impl Users {
         // Every user is looked at, so that the time tells nothing.
         let mut found = None;
         for user in &self.0 {
-            if same(&user.digest, &digest) && user.name == name {
-                found = Some(user.role);
+            let named = match &name {
+                Some(name) => !user.by_token && user.name == *name,
+                None => user.by_token,
+            };
+            if same(&user.digest, &digest) && named {
+                found = Some(user);
             }
         }
-        found
+        let user = found?;
+        Some(Caller {
+            user: Some(user.name.clone()),
+            role: user.role,
+            authentication: if user.by_token { "bearer" } else { "basic" },
+        })
     }
 }
 
-fn who(key: &str) -> Option<(Role, Option<String>)> {
+/// Role, name, and whether it is known by a token.
+fn who(key: &str) -> Option<(Role, String, bool)> {
     let (role, rest) = key.split_once('.')?;
     let (kind, name) = rest.split_once('.')?;
     let role = match role {
@@ -168,8 +218,8 @@ fn who(key: &str) -> Option<(Role, Option<String>)> {
     };
     match kind {
         _ if name.is_empty() => None,
-        "basic" => Some((role, Some(name.to_owned()))),
-        "bearer" => Some((role, None)),
+        "basic" => Some((role, name.to_owned(), false)),
+        "bearer" => Some((role, name.to_owned(), true)),
         _ => None,
     }
 }

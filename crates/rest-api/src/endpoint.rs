@@ -12,7 +12,7 @@ use worker_group::herder::GroupView;
 use worker_group::restart::RestartRequest;
 use worker_group::signing::{ALGORITHM_HEADER, SIGNATURE_HEADER, Signature};
 use worker_group::state::TargetState;
-use worker_group::view::{ConnectorInfo, PartitionView, SourceOffset};
+use worker_group::view::{ConnectorInfo, SourceOffset};
 use worker_group::{Config, GivenConfig, Handle, Kind, Refusal};
 
 use crate::answer;
@@ -72,13 +72,6 @@ struct Offsets {
     offsets: Vec<SourceOffset>,
 }
 
-#[derive(Serialize)]
-struct Partitions {
-    schema: &'static str,
-    total: usize,
-    items: Vec<PartitionView>,
-}
-
 type Answer = Result<Response<Body>, Refusal>;
 
 fn ok(body: &impl Serialize) -> Answer {
@@ -93,7 +86,10 @@ fn done(status: StatusCode) -> Answer {
 pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
     let again = handle.is_grouped().then(|| asked.again());
     let answered = match asked.target.endpoint {
-        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi => worker(handle, &asked).await,
+        // Metrics are answered at the gate, which counts what they are about.
+        Endpoint::Root | Endpoint::Health | Endpoint::OpenApi | Endpoint::Metrics => {
+            worker(handle, &asked).await
+        }
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }
@@ -102,9 +98,6 @@ pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> 
         Endpoint::Offsets => offsets(handle, asked).await,
         Endpoint::Pause | Endpoint::Resume | Endpoint::Stop => target(handle, asked).await,
         Endpoint::Restart | Endpoint::TaskRestart => restart(handle, asked).await,
-        Endpoint::LinkPartitions | Endpoint::TopicPartitions | Endpoint::PartitionResume => {
-            partitions(handle, asked).await
-        }
         Endpoint::Status
         | Endpoint::Tasks
         | Endpoint::TasksConfig
@@ -221,6 +214,25 @@ async fn list(handle: &Handle, asked: &Asked<'_>) -> Answer {
     ok(&all)
 }
 
+/// Whether secrets are shown as `[hidden]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masked(pub(crate) bool);
+
+impl Masked {
+    /// The configuration as it is shown.
+    pub(crate) fn config(self, mut config: Config) -> Config {
+        if self.0 {
+            for (key, value) in &mut config {
+                // A variable is no secret.
+                if holds_secret(key) && !value.contains("${") {
+                    HIDDEN.clone_into(value);
+                }
+            }
+        }
+        config
+    }
+}
+
 impl Asked<'_> {
     /// The same request, for another worker.
     fn again(&self) -> Again {
@@ -266,16 +278,8 @@ impl Asked<'_> {
         Ok(given)
     }
 
-    fn masked(&self, mut config: Config) -> Config {
-        if self.hide_secrets {
-            for (key, value) in &mut config {
-                // A variable is no secret.
-                if holds_secret(key) && !value.contains("${") {
-                    HIDDEN.clone_into(value);
-                }
-            }
-        }
-        config
+    fn masked(&self, config: Config) -> Config {
+        Masked(self.hide_secrets).config(config)
     }
 
     fn shown(&self, mut info: ConnectorInfo) -> ConnectorInfo {
@@ -351,27 +355,6 @@ async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
             ok(&named.collect::<BTreeMap<_, _>>())
         }
     }
-}
-
-async fn partitions(handle: &Handle, asked: Asked<'_>) -> Answer {
-    let Target {
-        endpoint,
-        name,
-        task,
-        topic,
-    } = asked.target;
-    if endpoint == Endpoint::PartitionResume {
-        let resume = request::resume(&asked.body, topic, task)?;
-        handle.resume_partition(name, resume).await?;
-        return done(StatusCode::ACCEPTED);
-    }
-    let topic = (endpoint == Endpoint::TopicPartitions).then_some(topic);
-    let items = handle.partitions(name, topic).await?;
-    ok(&Partitions {
-        schema: "tributary/v1/PartitionList",
-        total: items.len(),
-        items,
-    })
 }
 
 async fn offsets(handle: &Handle, asked: Asked<'_>) -> Answer {

@@ -7,16 +7,20 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use config::rest::HeaderRule;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use worker_group::Handle;
 
 use crate::answer;
-use crate::auth::{Users, Verdict};
+use crate::auth::{Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
 use crate::headers;
+use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
+use crate::ui;
+use crate::v1::{self, Api};
 
 /// Which requests a listener answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +40,13 @@ pub(crate) struct Shared {
     pub(crate) cors: Option<Cors>,
     pub(crate) rules: Vec<HeaderRule>,
     pub(crate) hide_secrets: bool,
+    /// Whether the control center is served.
+    pub(crate) ui: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
+    pub(crate) metrics: MetricsSource,
+    pub(crate) requests: Requests,
+    pub(crate) api: Api,
 }
 
 /// What one listener needs.
@@ -51,6 +60,7 @@ pub(crate) struct Gate {
 
 /// Answers any request.
 pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response<Body> {
+    let begin = Instant::now();
     let (parts, body) = request.into_parts();
     let preflight = Cors::is_preflight(&parts.method, &parts.headers);
     let shared = &gate.shared;
@@ -63,13 +73,28 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
         cors.mark(&parts.headers, preflight, &mut response);
     }
     headers::apply(&shared.rules, &mut response);
+    let endpoint = route::route(parts.uri.path()).map(|target| target.endpoint);
+    let status = response.status().as_u16();
+    shared
+        .requests
+        .count(&parts.method, endpoint.ok(), status, begin.elapsed());
     response
 }
 
 impl Gate {
     async fn answer(&self, parts: &axum::http::request::Parts, body: Body) -> Response<Body> {
+        if v1::route::is_here(parts.uri.path()) && self.surface != Surface::AdminOnly {
+            return Box::pin(self.answer_api(parts, body)).await;
+        }
         let shared = &self.shared;
         let (method, headers) = (&parts.method, &parts.headers);
+        // Before it is asked who it is: the page that asks for credentials needs none.
+        if shared.ui
+            && self.surface != Surface::AdminOnly
+            && let Some(response) = ui::answer(method, parts.uri.path(), headers)
+        {
+            return response;
+        }
         let target = route::route(parts.uri.path());
         let endpoint = target.as_ref().ok().map(|target| target.endpoint);
         // A browser asks without credentials whether it may ask.
@@ -101,6 +126,9 @@ impl Gate {
         if !methods.contains(&known) {
             return answer::wrong_method(&methods);
         }
+        if target.endpoint == Endpoint::Metrics {
+            return shared.metrics.answer(headers, &shared.requests).await;
+        }
         if !request::takes_json(headers) {
             return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
         }
@@ -108,6 +136,7 @@ impl Gate {
             Ok(body) => body,
             Err(request::BadBody(status)) => return answer::plain_error(status),
         };
+        let caller = self.caller(headers).unwrap_or(Caller::ANYBODY);
         let asked = Asked {
             method,
             target,
@@ -116,9 +145,77 @@ impl Gate {
             headers,
             body,
             https: self.https,
-            hide_secrets: shared.hide_secrets,
+            hide_secrets: shared.hide_secrets || !caller.is_admin(),
         };
-        endpoint::answer(&shared.handle, asked).await
+        let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
+        let answered = endpoint::answer(&shared.handle, asked).await;
+        if answered.status().is_success()
+            && let Some((kind, done)) = activity(endpoint, method)
+        {
+            let link = if name.is_empty() { "a link" } else { &name };
+            let text = format!("{link} {done}");
+            shared.api.record(&caller, headers, kind, &name, text).await;
+        }
+        answered
+    }
+
+    /// Who asks; nothing for somebody who may not.
+    fn caller(&self, headers: &axum::http::HeaderMap) -> Option<Caller> {
+        match &self.shared.users {
+            None => Some(Caller::ANYBODY),
+            Some(users) => users.caller(headers),
+        }
+    }
+
+    async fn answer_api(&self, parts: &axum::http::request::Parts, body: Body) -> Response<Body> {
+        let shared = &self.shared;
+        let (method, headers) = (&parts.method, &parts.headers);
+        let asks = shared.cors.is_some() && Cors::is_preflight(method, headers);
+        let caller = if asks {
+            Some(Caller::ANYBODY)
+        } else {
+            self.caller(headers)
+        };
+        let Some(caller) = caller else {
+            return answer::unauthorized();
+        };
+        let (rows, names) = match v1::route::route(parts.uri.path()) {
+            Ok(found) => found,
+            Err(NoRoute::Unknown) => return answer::plain_error(StatusCode::NOT_FOUND),
+            Err(NoRoute::Undecodable) => return answer::plain_error(StatusCode::BAD_REQUEST),
+        };
+        let methods: Vec<&str> = rows.iter().map(|row| row.method).collect();
+        if *method == Method::OPTIONS {
+            return answer::options(&methods);
+        }
+        let known = if *method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
+        };
+        let Some(row) = rows.iter().find(|row| row.method == known) else {
+            return answer::wrong_method(&methods);
+        };
+        if row.need == v1::route::Need::Admin && !caller.is_admin() {
+            let text = "you may look and change nothing: your role is viewer";
+            return answer::error(StatusCode::FORBIDDEN, text);
+        }
+        if !v1::is_acceptable(headers) {
+            return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
+        }
+        let body = match request::read(headers, body, &shared.room).await {
+            Ok(body) => body,
+            Err(request::BadBody(status)) => return answer::plain_error(status),
+        };
+        let asked = v1::Asked {
+            resource: row.resource,
+            names,
+            query: Query::parse(parts.uri.query().unwrap_or("")),
+            headers,
+            body,
+            caller: &caller,
+        };
+        shared.api.answer(&shared.handle, asked).await
     }
 
     fn has(&self, endpoint: Endpoint) -> bool {
@@ -128,5 +225,21 @@ impl Gate {
             Surface::WithoutAdmin => !admin,
             Surface::AdminOnly => admin,
         }
+    }
+}
+
+/// What a request did, for the list of activity; nothing for one that changes nothing.
+fn activity(endpoint: Endpoint, method: &Method) -> Option<(&'static str, &'static str)> {
+    match (endpoint, method.as_str()) {
+        (Endpoint::Connectors, "POST") => Some(("create", "was created")),
+        (Endpoint::Connector, "DELETE") => Some(("delete", "was deleted")),
+        (Endpoint::Config, "PUT" | "PATCH") => Some(("configure", "got another configuration")),
+        (Endpoint::Pause, _) => Some(("pause", "is to pause")),
+        (Endpoint::Resume, _) => Some(("resume", "is to go on")),
+        (Endpoint::Stop, _) => Some(("stop", "is to stop")),
+        (Endpoint::Restart, _) => Some(("restart", "is begun anew")),
+        (Endpoint::TaskRestart, _) => Some(("restart", "has a task begun anew")),
+        (Endpoint::Offsets, "PATCH" | "DELETE") => Some(("offsets", "got other positions")),
+        _ => None,
     }
 }

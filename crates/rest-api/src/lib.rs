@@ -3,10 +3,11 @@
 //!
 //! ```text
 //!   connection ─▶ server: limits, drain ─▶ gate: who, CORS, headers ─▶ route (pure) ─▶ endpoint ─▶ Handle
+//!                                                                  └▶ v1: `/api/v1`, see there
 //! ```
 //!
 //! Invariants:
-//! * Every error body has exactly `error_code`, equal to the status, and a `message` that is never empty.
+//! * Every error body of Connect's paths has exactly `error_code`, equal to the status, and a `message` that is never empty.
 //! * What a client sends is bounded before memory is taken for it, in size and in time.
 //! * Nothing is decided here: an endpoint is one call of the handle.
 //!
@@ -19,13 +20,17 @@ mod endpoint;
 mod forward;
 mod gate;
 mod headers;
+mod metered;
 mod openapi;
 mod query;
 mod request;
 mod route;
 mod server;
+mod ui;
+mod v1;
 
 pub use auth::{AuthProblem, Users};
 pub use forward::submit;
+pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
 pub use server::{Address, Bound, RestError, RestOptions};

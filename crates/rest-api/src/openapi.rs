@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::route::{Endpoint, ROWS};
+use crate::v1;
 
 /// The document, OpenAPI 3.1. `version` is that of the program.
 #[must_use]
@@ -20,17 +21,20 @@ pub fn document(version: &str) -> Value {
         }
         paths.insert(row.path.to_owned(), Value::Object(item));
     }
+    let mut all = schemas();
+    let members = all.as_object_mut().expect("schemas by name");
+    v1::openapi::add(&mut paths, members);
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Tributary",
             "version": version,
-            "description": "Kafka Connect's REST API, served by a Tributary worker.",
+            "description": "Kafka Connect's REST API, served by a Tributary worker, and below /api/v1 what that does not say: health, lag, topics, partitions, previews, explanations.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
         "components": {
-            "schemas": schemas(),
+            "schemas": all,
             "responses": {
                 "Error": {
                     "description": "The request was not done",
@@ -46,11 +50,11 @@ pub fn document(version: &str) -> Value {
     })
 }
 
-fn reference(name: &str) -> Value {
+pub(crate) fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn path_parameters(path: &str) -> Vec<Value> {
+pub(crate) fn path_parameters(path: &str) -> Vec<Value> {
     path.split('/')
         .filter_map(|part| Some(part.strip_prefix('{')?.split_once('}')?.0))
         .map(|name| {
@@ -87,7 +91,13 @@ fn operation(endpoint: Endpoint, method: &str, summary: &str) -> Value {
     for (status, description, schema) in answers(endpoint, method) {
         let mut response = json!({"description": description});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": schema}});
+            let kinds: &[&str] = match endpoint {
+                Endpoint::Metrics => &["text/plain", "application/openmetrics-text"],
+                _ => &["application/json"],
+            };
+            for kind in kinds {
+                response["content"][*kind] = json!({"schema": schema});
+            }
         }
         responses.insert(status.to_owned(), response);
     }
@@ -152,10 +162,6 @@ fn body(endpoint: Endpoint, method: &str) -> Option<(Value, Value)> {
             ]}),
         ),
         (Endpoint::Logger, "PUT") => ("NewLevel", json!({"level": "DEBUG"})),
-        (Endpoint::PartitionResume, _) => (
-            "Resume",
-            json!({"action": "continue", "expected_offset": 1042}),
-        ),
         _ => return None,
     };
     Some((reference(schema), example))
@@ -176,6 +182,14 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("500", "It does not answer", one("Health")),
         ],
         (Endpoint::OpenApi, _) => vec![("200", "This document", Some(json!({"type": "object"})))],
+        (Endpoint::Metrics, _) => {
+            let text = json!({"type": "string"});
+            vec![(
+                "200",
+                "Series; as OpenMetrics where that is accepted",
+                Some(text),
+            )]
+        }
         (Endpoint::Connectors, "GET") => {
             let expanded = map("Expanded").expect("a schema");
             vec![(
@@ -225,18 +239,11 @@ fn answers(endpoint: Endpoint, method: &str) -> Answers {
             ("204", "Set everywhere", None),
         ],
         (Endpoint::Logger, _) => vec![("200", "The level", one("LoggerLevel"))],
-        (Endpoint::LinkPartitions | Endpoint::TopicPartitions, _) => {
-            vec![("200", "Partitions", one("PartitionList"))]
-        }
-        (Endpoint::PartitionResume, _) => vec![
-            ("202", "It goes on", None),
-            ("409", "It does not stand, or not so", one("Error")),
-        ],
     }
 }
 
 /// An object with these members, of which those without a question mark are always there.
-fn object(members: &[(&str, Value)]) -> Value {
+pub(crate) fn object(members: &[(&str, Value)]) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, schema) in members {
@@ -289,15 +296,6 @@ fn schemas() -> Value {
         ]),
         "Resume": object(&[
             ("action?", choice(&["resume", "skip-record", "continue", "append", "recopy"])), ("expected_offset?", number()),
-        ]),
-        "PartitionList": object(&[("schema", text()), ("total", number()), ("items", list(reference("Partition")))]),
-        "Partition": object(&[
-            ("topic", text()), ("partition", number()), ("destination_topic", text()), ("state", text()),
-            ("verdict", choice(&["PASS", "WARN", "UNKNOWN", "FAIL"])), ("reason", maybe()), ("since_seconds", json!({"type": "number"})),
-            ("no_progress_seconds", json!({"type": "number"})), ("source_start_offset", maybe_number()),
-            ("source_end_offset", maybe_number()), ("acked_offset", maybe_number()),
-            ("destination_end_offset", maybe_number()), ("lag", reference("LagDetail")), ("answers", list(text())),
-            ("help", maybe()),
         ]),
         "ConnectorStateInfo": object(&[
             ("name", text()), ("connector", reference("InstanceState")), ("tasks", list(reference("TaskState"))),
@@ -354,9 +352,11 @@ mod tests {
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {
         let document = document("1.2.3");
+        let distinct = v1::route::ROWS.iter().map(|row| row.path);
+        let distinct: std::collections::BTreeSet<&str> = distinct.collect();
         assert_eq!(
             document["paths"].as_object().map(Map::len),
-            Some(ROWS.len())
+            Some(ROWS.len() + distinct.len())
         );
         let mut all = Vec::new();
         references(&document, &mut all);

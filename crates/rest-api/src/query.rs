@@ -62,6 +62,13 @@ impl Query {
         matching.map(|(_, value)| value.as_str())
     }
 
+    /// All keys with their values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// Whether a flag is set: `true` in any case, nothing else.
     pub(crate) fn flag(&self, key: &str) -> bool {
         self.all(key)

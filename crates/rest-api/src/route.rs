@@ -9,10 +9,8 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// The name of the connector, plugin or logger.
     pub(crate) name: String,
-    /// The number of the task, or of the partition.
+    /// The number of the task.
     pub(crate) task: u32,
-    /// The name of the topic.
-    pub(crate) topic: String,
 }
 
 /// Everything that can be asked for.
@@ -21,6 +19,7 @@ pub(crate) enum Endpoint {
     Root,
     Health,
     OpenApi,
+    Metrics,
     Connectors,
     Connector,
     Config,
@@ -42,9 +41,6 @@ pub(crate) enum Endpoint {
     Validate,
     Loggers,
     Logger,
-    LinkPartitions,
-    TopicPartitions,
-    PartitionResume,
 }
 
 /// A path, its methods, and what each does.
@@ -70,10 +66,11 @@ const fn row(
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 27] = [
+pub(crate) const ROWS: [Row; 25] = [
     row("/", Endpoint::Root, &[("GET", "The worker: version and cluster")]),
     row("/health", Endpoint::Health, &[("GET", "Whether the worker answers")]),
     row("/openapi.json", Endpoint::OpenApi, &[("GET", "This document")]),
+    row("/metrics", Endpoint::Metrics, &[("GET", "What is measured, for Prometheus")]),
     row("/connectors", Endpoint::Connectors, &[("GET", "All connectors"), ("POST", "Create a connector")]),
     row("/connectors/{connector}", Endpoint::Connector, &[("GET", "A connector"), ("DELETE", "Delete a connector; its positions stay")]),
     row("/connectors/{connector}/config", Endpoint::Config, &[("GET", "Its configuration"), ("PUT", "Create it or replace its configuration"), ("PATCH", "Change parts of its configuration; null removes a key")]),
@@ -95,9 +92,6 @@ pub(crate) const ROWS: [Row; 27] = [
     row("/connector-plugins/{plugin}/config/validate", Endpoint::Validate, &[("PUT", "What is wrong with a configuration")]),
     row("/admin/loggers", Endpoint::Loggers, &[("GET", "Levels of logging")]),
     row("/admin/loggers/{logger}", Endpoint::Logger, &[("GET", "A level of logging"), ("PUT", "Set a level of logging")]),
-    row("/api/v1/links/{connector}/partitions", Endpoint::LinkPartitions, &[("GET", "Its partitions: state, reason, lag, and what can be done")]),
-    row("/api/v1/links/{connector}/topics/{topic}/partitions", Endpoint::TopicPartitions, &[("GET", "Partitions of a source topic")]),
-    row("/api/v1/links/{connector}/topics/{topic}/partitions/{partition}:resume", Endpoint::PartitionResume, &[("POST", "Let one partition go on that stands; nothing else is touched")]),
 ];
 
 /// Why a path leads nowhere.
@@ -128,7 +122,6 @@ fn matched(row: &Row, parts: &[&str]) -> Result<Option<Target>, NoRoute> {
         endpoint: row.endpoint,
         name: String::new(),
         task: 0,
-        topic: String::new(),
     };
     for (expected, part) in pattern.iter().zip(parts) {
         if !expected.starts_with('{') {
@@ -137,18 +130,12 @@ fn matched(row: &Row, parts: &[&str]) -> Result<Option<Target>, NoRoute> {
             }
             continue;
         }
-        let (variable, verb) = expected.split_once('}').unwrap_or((expected, ""));
-        let Some(part) = part.strip_suffix(verb) else {
-            return Ok(None);
-        };
         let text = decode(part).ok_or(NoRoute::Undecodable)?;
-        if ["{task", "{partition"].contains(&variable) {
+        if *expected == "{task}" {
             match text.parse() {
                 Ok(number) => target.task = number,
                 Err(_) => return Ok(None),
             }
-        } else if variable == "{topic" && !text.is_empty() {
-            target.topic = text;
         } else if text.is_empty() {
             return Ok(None);
         } else {
@@ -156,6 +143,12 @@ fn matched(row: &Row, parts: &[&str]) -> Result<Option<Target>, NoRoute> {
         }
     }
     Ok(Some(target))
+}
+
+/// The path of an endpoint, with its names in braces.
+pub(crate) fn template(endpoint: Endpoint) -> &'static str {
+    let row = ROWS.iter().find(|row| row.endpoint == endpoint);
+    row.map_or("", |row| row.path)
 }
 
 /// The methods of an endpoint.
@@ -177,11 +170,7 @@ mod tests {
     #[test]
     fn trailing_slash_all() {
         for row in ROWS {
-            let path = row
-                .path
-                .replace("{task}", "7")
-                .replace("{partition}", "7")
-                .replace(['{', '}'], "");
+            let path = row.path.replace("{task}", "7").replace(['{', '}'], "");
             let plain = route(&path).expect("it is in the table");
             assert_eq!(plain.endpoint, row.endpoint, "{path}");
             let slash = if path == "/" {

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use config::rest::{AdminListeners, Listener, ListenerTls, RestConfig};
@@ -24,7 +24,9 @@ use worker_group::Handle;
 use crate::auth::Users;
 use crate::cors::Cors;
 use crate::gate::{self, Gate, Shared, Surface};
+use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
+use crate::v1::{Api, Identity, Observer};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -91,10 +93,14 @@ pub(crate) fn scheme(https: bool) -> &'static str {
 pub struct RestOptions {
     /// The worker.
     pub handle: Handle,
+    /// `host:port` under which it is known.
+    pub worker_id: String,
     /// Who may ask; nothing lets everybody.
     pub users: Option<Users>,
     /// The settings.
     pub config: RestConfig,
+    /// What is measured besides the requests themselves.
+    pub metrics: MetricsSource,
 }
 
 /// Addresses that are being listened at.
@@ -214,16 +220,29 @@ impl Bound {
     pub async fn serve(self, options: RestOptions, scope: Scope, stop: StopSignal) {
         let RestOptions {
             handle,
+            worker_id,
             users,
             config,
+            metrics,
         } = options;
+        let identity = Identity {
+            worker_id,
+            started_at: SystemTime::now(),
+        };
+        let (observer, watcher) = Observer::new(handle.clone(), identity.clone());
+        let observing = observer.run(stop.clone());
+        scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
+            api: Api { identity, watcher },
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,
             hide_secrets: config.hide_secrets,
+            ui: !config.without_ui,
             room: Semaphore::new(AT_ONCE),
+            metrics,
+            requests: Requests::default(),
         });
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let connections = Arc::new(scope.child("connections"));

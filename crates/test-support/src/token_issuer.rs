@@ -171,6 +171,12 @@ impl TokenEndpoint {
     }
 }
 
+/// A text in base 64, as the header of a name and a password has it.
+#[must_use]
+pub fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
 /// A server's side of TLS with this certificate, for peers that tests write themselves.
 ///
 /// # Errors

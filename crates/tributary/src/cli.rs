@@ -1,8 +1,9 @@
 //! The command line: what can be asked for, and the exit codes.
 //!
-//! 0 done · 1 error · 2 wrong usage · 3 not ready (a check failed, something is missing) ·
+//! 0 done · 1 error · 2 wrong usage · 3 not ready (a check failed, something is missing) · 4 not so in time ·
 //! 130 interrupted twice.
 
+mod ask;
 mod config_check;
 mod distributed;
 mod ending;
@@ -14,7 +15,6 @@ mod prepare;
 mod preview;
 mod replicate;
 mod replicator;
-mod resume;
 mod standalone;
 mod take_over;
 mod validate;
@@ -42,6 +42,8 @@ pub(crate) enum Exit {
     Usage,
     /// Something is missing or does not hold.
     NotReady,
+    /// It did not become so in time.
+    TimedOut,
 }
 
 impl From<Exit> for ExitCode {
@@ -51,6 +53,7 @@ impl From<Exit> for ExitCode {
             Exit::Error | Exit::NotStarted => 1,
             Exit::Usage => 2,
             Exit::NotReady => 3,
+            Exit::TimedOut => 4,
         })
     }
 }
@@ -75,7 +78,8 @@ impl From<Exit> for ExitCode {
       tributary verify --from west-1:9092 --to central-1:9092 --topics 'orders\\..*'\n\n  \
       The flows of a MirrorMaker 2 file, checked first:\n    \
       tributary validate -f mm2.properties && tributary mirror-maker mm2.properties\n\n\
-      Exit codes: 0 done, 1 error, 2 wrong usage, 3 something is missing or differs, 130 interrupted twice."
+      Exit codes: 0 done, 1 error, 2 wrong usage, 3 something is missing or differs, \
+      4 not so in time, 130 interrupted twice."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -104,6 +108,35 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Whether everything is replicated, on one screen
+    Status(ask::StatusArgs),
+    /// How much is not copied yet; with thresholds, for scripts
+    Lag(ask::LagArgs),
+    /// List links, topics, partitions, tasks, workers, clusters or activity
+    Get(ask::GetArgs),
+    /// Everything about one link, topic, worker or cluster
+    Describe(ask::DescribeArgs),
+    /// Links, throughput and lag, drawn anew every few seconds
+    Top(ask::TopArgs),
+    /// Create links from files
+    Create(ask::CreateArgs),
+    /// Create or update links from files
+    Apply(ask::ApplyArgs),
+    /// Delete links; positions and copies stay
+    Delete(ask::DeleteArgs),
+    /// Let links stand still
+    Pause(ask::SteerArgs),
+    /// Let links go on
+    Resume(ask::ResumeArgs),
+    /// Let links stand still without tasks, so that positions can be changed
+    Stop(ask::SteerArgs),
+    /// Begin links anew
+    Restart(ask::RestartArgs),
+    /// What links know of topics
+    #[command(subcommand)]
+    Topics(ask::TopicsVerb),
+    /// What an error means, and what can be done
+    Explain(ask::ExplainArgs),
     /// Copy topics from one cluster to another, without a file
     Replicate(Box<ReplicateArgs>),
     /// Show what a link would do, topic by topic, and change nothing
@@ -128,9 +161,6 @@ enum Command {
     /// What keys mean, and what becomes of those in a file
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
-    /// Let a partition go on that stands
-    #[command(subcommand)]
-    Resume(resume::ResumeVerb),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -340,6 +370,20 @@ fn execute(cli: Cli) -> Exit {
     let level = cli.logging.log_level;
     let exit = runtime.block_on(async {
         match cli.command {
+            Command::Status(args) => ask::status(args).await,
+            Command::Lag(args) => ask::lag(args).await,
+            Command::Get(args) => ask::get(args).await,
+            Command::Describe(args) => ask::describe(args).await,
+            Command::Top(args) => ask::top(args).await,
+            Command::Create(args) => ask::create(args).await,
+            Command::Apply(args) => ask::apply(args).await,
+            Command::Delete(args) => ask::delete(args).await,
+            Command::Pause(args) => ask::steer(ask::Steer::Pause, args).await,
+            Command::Resume(args) => ask::resume(args).await,
+            Command::Stop(args) => ask::steer(ask::Steer::Stop, args).await,
+            Command::Restart(args) => ask::restart(args).await,
+            Command::Topics(verb) => ask::topics(verb).await,
+            Command::Explain(args) => ask::explain(args).await,
             Command::Preview(args) => preview::run(args).await,
             Command::Preflight(args) => preflight::run(args).await,
             Command::Replicate(args) => replicate::run(*args, level).await,
@@ -351,7 +395,6 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
-            Command::Resume(verb) => resume::run(verb).await,
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.

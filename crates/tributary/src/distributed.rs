@@ -13,6 +13,7 @@ use worker_group::{Herder, HerderOptions, Submit};
 
 use crate::cli::Exit;
 use crate::link_host::LinkHost;
+use crate::metrics::Metrics;
 use crate::rest::Rest;
 use crate::{output, shutdown, telemetry};
 
@@ -76,6 +77,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         return None;
     };
     let rest = Rest::open(&worker.rest).await?;
+    if rest.is_reached_by_tls() {
+        output::error(
+            "workers of a group pass requests on to each other over http, and this one would be known by https only: add \
+             a listener for http, which other workers reach, or set rest.advertised.listener=http",
+        );
+        return None;
+    }
     let worker_id = rest.worker_id();
     let host = LinkHost::new(
         worker.clone(),
@@ -84,11 +92,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         None,
         Arc::clone(scope),
     );
+    let measured = host.clone();
+    let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
     let submit: Submit = Arc::new(|submission| Box::pin(rest_api::submit(submission)));
     let root = level.split(',').next().unwrap_or("info");
     let options = HerderOptions {
         url: format!("http://{worker_id}/"),
-        worker_id,
+        worker_id: worker_id.clone(),
         cluster: Cluster::new(bootstrap, "worker"),
         group,
         host: Arc::new(host.clone()),
@@ -116,6 +126,13 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         let _ = stop.unless_requested(host.find_cluster_id()).await;
     });
     rest.announce();
-    rest.serve(handle, scope);
+    let metrics = Metrics {
+        handle: handle.clone(),
+        host: measured,
+        worker_id,
+        partition_limit,
+        buffer_limit,
+    };
+    rest.serve(handle, metrics.source(), scope);
     Some(())
 }

@@ -1,5 +1,6 @@
 //! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
 
+mod detail;
 mod positions;
 mod probe;
 
@@ -18,7 +19,9 @@ use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
 use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
     Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
 };
@@ -27,6 +30,7 @@ use worker_group::view::SourceOffset;
 use worker_group::{Config, validate};
 
 use self::probe::LinkProbe;
+use crate::preview_document;
 
 /// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
 const LEAST_MEMORY: usize = 4 * 1024 * 1024;
@@ -56,13 +60,25 @@ struct Shared {
     variables: Option<Variables>,
     prepared: BTreeMap<String, Prepared>,
     /// Links that run, or ran last, by name.
-    running: watch::Sender<BTreeMap<String, LinkHandle>>,
+    running: watch::Sender<BTreeMap<String, Running>>,
     /// Files that hold positions; links that keep theirs in one share it.
     files: watch::Sender<Vec<(PathBuf, FileStore)>>,
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
     scope: Arc<Scope>,
+}
+
+/// A link, or a part of one, that runs, or ran last.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// The link's name.
+    pub(crate) link: String,
+    /// Whether it copies records; one part of a link in a group only looks after topics.
+    pub(crate) copies: bool,
+    pub(crate) handle: LinkHandle,
+    /// What its records take.
+    pub(crate) buffers: Buffers,
 }
 
 /// A link that ended the process.
@@ -101,8 +117,13 @@ impl LinkHost {
         let running = self.shared.running.borrow();
         let handles = running.iter();
         handles
-            .map(|(name, handle)| (name.clone(), handle.clone()))
+            .map(|(name, running)| (name.clone(), running.handle.clone()))
             .collect()
+    }
+
+    /// All links that have started.
+    pub(crate) fn running(&self) -> BTreeMap<String, Running> {
+        self.shared.running.borrow().clone()
     }
 
     /// Asks the worker's cluster for its id until it answers.
@@ -212,7 +233,8 @@ impl LinkHost {
         let buffers = Buffers::new(memory);
         let scope = Arc::clone(&self.shared.scope);
         let (key, part) = part_of(&name, &part);
-        let starting = Link::start_part(link, part, &worker, file, buffers, &scope);
+        let copies = !matches!(part, LinkPart::Topics);
+        let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
         let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
             None => return Ok(()),
@@ -224,7 +246,13 @@ impl LinkHost {
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));
-        let shown = Shown::new(&self.shared, key, handle);
+        let running = Running {
+            link: name,
+            copies,
+            handle,
+            buffers,
+        };
+        let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
         drop(shown);
         match ended {
@@ -288,9 +316,9 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(shared: &Arc<Shared>, key: String, handle: LinkHandle) -> Self {
+    fn new(shared: &Arc<Shared>, key: String, part: Running) -> Self {
         shared.running.send_modify(|running| {
-            running.insert(key.clone(), handle);
+            running.insert(key.clone(), part);
         });
         Self {
             shared: Arc::clone(shared),
@@ -393,5 +421,40 @@ impl Host for LinkHost {
 
     fn cluster_id(&self) -> Option<String> {
         self.shared.cluster_id.get().cloned()
+    }
+
+    fn detail(&self, name: &str) -> Option<LinkDetail> {
+        let parts: Vec<LinkHandle> = {
+            let running = self.shared.running.borrow();
+            let of_link = running.values().filter(|one| one.link == name);
+            of_link.map(|one| one.handle.clone()).collect()
+        };
+        detail::together(parts.iter().map(detail::of))
+    }
+
+    fn preview(
+        &self,
+        name: String,
+        config: Config,
+        options: PreviewOptions,
+    ) -> Pending<Result<Value, String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false)?;
+            let tasks = config
+                .get("tasks.max")
+                .and_then(|text| text.trim().parse().ok());
+            let previewed = Box::pin(preview_document::look(&link, &worker)).await?;
+            let document =
+                preview_document::document(&previewed, &link, tasks, options.rate, |_| true);
+            Ok(document)
+        })
+    }
+
+    fn refresh(&self, name: &str) -> bool {
+        let running = self.shared.running.borrow();
+        let of_link = running.values().filter(|one| one.link == name);
+        // Each part takes it for itself; that of tasks has no topics to look at.
+        of_link.map(|one| one.handle.refresh()).count() > 0
     }
 }

@@ -1,13 +1,16 @@
 #![forbid(unsafe_code)]
 //! `tributary`: the program. It parses the command line, sets up logging, and hands over to `cli`.
 
+mod asking;
 mod cli;
 mod distributed;
 mod duration;
 mod java_options;
 mod link_host;
+mod metrics;
 mod output;
 mod overlap;
+mod preview_document;
 mod progress;
 mod rest;
 mod settings;

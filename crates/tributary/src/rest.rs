@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::rest::{ClientAuth, ListenerTls, RestConfig};
 use lifecycle::{OnFailure, Scope};
-use rest_api::{Bound, RestOptions, Users};
+use rest_api::{Bound, MetricsSource, RestOptions, Users};
 use worker_group::Handle;
 
 use crate::output;
@@ -69,6 +69,13 @@ impl Rest {
         format!("{host}:{}", config.advertised_port.unwrap_or(port))
     }
 
+    /// Whether other workers would have to speak TLS to this one.
+    pub(crate) fn is_reached_by_tls(&self) -> bool {
+        let mut own = self.bound.addresses().iter().filter(|one| !one.admin);
+        let is_plain = own.any(|one| !one.https);
+        self.config.advertised_https.unwrap_or(!is_plain)
+    }
+
     /// Says where it listens, and whether that is a danger.
     pub(crate) fn announce(&self) {
         for address in self.bound.addresses() {
@@ -102,11 +109,13 @@ impl Rest {
     }
 
     /// Serves until the scope is asked to stop.
-    pub(crate) fn serve(self, handle: Handle, scope: &Scope) {
+    pub(crate) fn serve(self, handle: Handle, metrics: MetricsSource, scope: &Scope) {
         let options = RestOptions {
             handle,
+            worker_id: self.worker_id(),
             users: self.users,
             config: self.config,
+            metrics,
         };
         let stop = scope.stop_signal();
         let serving = self.bound.serve(options, scope.child("rest"), stop);

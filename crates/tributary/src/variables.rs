@@ -45,3 +45,10 @@ pub(crate) fn of_worker(worker: &RawConfig, what: &str) -> Option<Variables> {
         }
     }
 }
+
+/// Gives a worker's configuration its own providers; problems are printed.
+pub(crate) fn give_own(worker: &mut RawConfig, what: &str) -> Option<Variables> {
+    let variables = of_worker(worker, what)?;
+    worker.set_variables(variables.clone());
+    Some(variables)
+}

@@ -21,6 +21,7 @@ use worker_group::{Engine, EngineOptions, Handle};
 
 use crate::cli::Exit;
 use crate::link_host::{Failed, LinkHost, Prepared};
+use crate::metrics::Metrics;
 use crate::overlap::Overlap;
 use crate::progress::{CaughtUp, Progress};
 use crate::rest::Rest;
@@ -159,6 +160,7 @@ async fn start(
         output::error(&problem);
         return None;
     }
+    let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
     let root = level.split(',').next().unwrap_or("info");
     let engine = EngineOptions {
         worker_id: rest
@@ -186,7 +188,14 @@ async fn start(
             let _ = stop.unless_requested(finding).await;
         });
         rest.announce();
-        rest.serve(handle.clone(), scope);
+        let metrics = Metrics {
+            handle: handle.clone(),
+            host: host.clone(),
+            worker_id: rest.worker_id(),
+            partition_limit,
+            buffer_limit,
+        };
+        rest.serve(handle.clone(), metrics.source(), scope);
     }
     adopt(&handle, links).await?;
     Some(host)

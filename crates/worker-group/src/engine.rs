@@ -13,7 +13,6 @@ mod again;
 mod core;
 mod handle;
 mod link_state;
-mod partitions;
 pub(crate) mod reconcile;
 mod running;
 mod show;
@@ -35,7 +34,7 @@ use crate::loggers::Loggers;
 
 use self::core::{Core, Event};
 pub(crate) use handle::LIMIT;
-pub use handle::{Handle, Health, WriteOutcome};
+pub use handle::{Handle, Health, WriteOutcome, is_link};
 
 /// Requests that may wait for the engine. Each caller has at most one.
 const QUEUE: usize = 256;
@@ -120,7 +119,7 @@ impl Stage {
 }
 
 /// A moment as Java's `Instant` prints it.
-fn instant(time: SystemTime) -> String {
+pub(crate) fn instant(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, rest) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     // Howard Hinnant's algorithm from days to a date, for days from 1970 on.

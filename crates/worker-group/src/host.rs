@@ -6,10 +6,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 use lifecycle::StopSignal;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::Config;
-use crate::view::{PartitionView, Replication, SourceOffset};
+use crate::detail::{LinkDetail, PreviewOptions};
+use crate::view::{Replication, SourceOffset};
 
 /// A future of the host.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -136,11 +138,6 @@ pub trait Probe: Send + Sync {
     /// How it fares now.
     fn look(&self) -> LinkReport;
 
-    /// The partitions of a source topic, or of all where it names none.
-    fn partitions(&self, _topic: Option<&str>) -> Vec<PartitionView> {
-        Vec::new()
-    }
-
     /// Lets one partition go on that stands; nothing else is touched.
     fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
         let text = format!("{}-{} is not copied", resume.topic, resume.partition);
@@ -204,4 +201,26 @@ pub trait Host: Send + Sync + 'static {
 
     /// The id of the worker's own cluster, once it is known.
     fn cluster_id(&self) -> Option<String>;
+
+    /// What is known of a link that runs here; nothing of any other. Cheap, never waits.
+    fn detail(&self, _name: &str) -> Option<LinkDetail> {
+        None
+    }
+
+    /// What a link of this configuration would do, as the document that is shown; what is wrong otherwise.
+    fn preview(
+        &self,
+        _name: String,
+        _config: Config,
+        _options: PreviewOptions,
+    ) -> Pending<Result<Value, String>> {
+        Box::pin(std::future::ready(Err(
+            "this worker cannot look at clusters".to_owned(),
+        )))
+    }
+
+    /// Lets a running link look at its topics now. Whether it runs here.
+    fn refresh(&self, _name: &str) -> bool {
+        false
+    }
 }

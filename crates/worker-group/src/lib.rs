@@ -18,6 +18,7 @@ pub mod assignor;
 pub mod config_record;
 pub mod config_state;
 pub mod deal;
+pub mod detail;
 pub mod engine;
 pub mod herder;
 pub mod host;

@@ -319,8 +319,7 @@ impl Member {
         self.say(lead).await;
         match self.beating(node, decided).await? {
             Ok(assignments) => Ok(assignments),
-            // The herder has lost interest: it will order anew.
-            Err(_) => Err(Joining::Over),
+            Err(_) => Err(Joining::Again("nobody decided who gets what".to_owned())),
         }
     }
 

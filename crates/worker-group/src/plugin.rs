@@ -17,6 +17,17 @@ pub enum Role {
     Own,
 }
 
+impl Role {
+    /// Whether it copies records.
+    #[must_use]
+    pub fn copies(self) -> bool {
+        match self {
+            Self::Replicator | Self::MirrorSource | Self::Own => true,
+            Self::MirrorCheckpoint | Self::MirrorHeartbeat => false,
+        }
+    }
+}
+
 /// A class of connectors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Plugin {

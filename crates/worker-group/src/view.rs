@@ -102,41 +102,6 @@ pub struct LagDetail {
     pub age_seconds: Option<f64>,
 }
 
-/// One partition of a link.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct PartitionView {
-    /// The source topic.
-    pub topic: String,
-    /// Its number.
-    pub partition: i32,
-    /// The topic of its copy.
-    pub destination_topic: String,
-    /// `active`, `starting`, `retrying`, `stalled`, `end-unknown`, or the named state in which it stands.
-    pub state: String,
-    /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
-    pub verdict: &'static str,
-    /// Why, with numbers and what can be done.
-    pub reason: Option<String>,
-    /// Seconds since it is in that state.
-    pub since_seconds: f64,
-    /// Seconds for which there was something to copy and none of it was.
-    pub no_progress_seconds: f64,
-    /// First offset of the source's log.
-    pub source_start_offset: Option<i64>,
-    /// Last stable offset of the source.
-    pub source_end_offset: Option<i64>,
-    /// Next source offset that is not acknowledged.
-    pub acked_offset: Option<i64>,
-    /// End of the destination's log.
-    pub destination_end_offset: Option<i64>,
-    /// What is not copied yet.
-    pub lag: LagDetail,
-    /// What can be said to it while it stands.
-    pub answers: Vec<&'static str>,
-    /// The page that explains its state.
-    pub help: Option<String>,
-}
-
 /// The state of a connector and of its tasks.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ConnectorStateInfo {

@@ -75,6 +75,7 @@ pub(super) fn debian_packages(missing: &[Shortfall]) -> Vec<&'static str> {
             Tool::KerberosCenter => &["krb5-kdc"],
             Tool::KerberosAdministration => &["krb5-admin-server"],
             Tool::KerberosTools => &["krb5-user"],
+            Tool::Promtool => &["prometheus"],
         };
         packages.extend_from_slice(wanted);
     }
@@ -99,32 +100,34 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
     let compilers = has(Tool::Make) || has(Tool::CCompiler) || has(Tool::CppCompiler);
     let kerberos =
         has(Tool::KerberosCenter) || has(Tool::KerberosAdministration) || has(Tool::KerberosTools);
-    let pick =
-        |java: &'static str, npm: &'static str, compiler: &'static str, realm: &'static str| {
-            let mut packages = Vec::new();
-            if has(Tool::Java) {
-                packages.push(java);
-            }
-            if has(Tool::Maven) {
-                packages.push("maven");
-            }
-            if has(Tool::Npm) {
-                packages.push(npm);
-            }
-            if has(Tool::Python) {
-                packages.push("python3");
-            }
-            if has(Tool::Curl) {
-                packages.push("curl");
-            }
-            if compilers && !compiler.is_empty() {
-                packages.push(compiler);
-            }
-            if kerberos {
-                packages.push(realm);
-            }
-            packages.join(" ")
-        };
+    let pick = |[java, npm, compiler, realm, prometheus]: [&'static str; 5]| {
+        let mut packages = Vec::new();
+        if has(Tool::Java) {
+            packages.push(java);
+        }
+        if has(Tool::Maven) {
+            packages.push("maven");
+        }
+        if has(Tool::Npm) {
+            packages.push(npm);
+        }
+        if has(Tool::Python) {
+            packages.push("python3");
+        }
+        if has(Tool::Curl) {
+            packages.push("curl");
+        }
+        if compilers && !compiler.is_empty() {
+            packages.push(compiler);
+        }
+        if kerberos {
+            packages.push(realm);
+        }
+        if has(Tool::Promtool) {
+            packages.push(prometheus);
+        }
+        packages.join(" ")
+    };
     let debian = debian_packages(missing).join(" ");
     let commands = match host {
         Host::Debian => format!("sudo apt-get update\nsudo apt-get install --yes {debian}"),
@@ -137,16 +140,20 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
         Host::Fedora => {
             format!(
                 "sudo dnf install {}",
-                pick(
+                pick([
                     "java-21-openjdk-devel",
                     "nodejs-npm",
                     "make gcc-c++",
-                    "krb5-server krb5-workstation"
-                )
+                    "krb5-server krb5-workstation",
+                    "golang-github-prometheus"
+                ])
             )
         }
         Host::MacOs => {
-            let brew = format!("brew install {}", pick("openjdk@21", "node", "", "krb5"));
+            let brew = format!(
+                "brew install {}",
+                pick(["openjdk@21", "node", "", "krb5", "prometheus"])
+            );
             if compilers {
                 format!("xcode-select --install\n{brew}")
             } else {

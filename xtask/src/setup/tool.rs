@@ -26,6 +26,8 @@ pub(crate) enum Tool {
     KerberosCenter,
     KerberosAdministration,
     KerberosTools,
+    /// Prometheus' tool: reads what is measured, and tests the alert rules.
+    Promtool,
 }
 
 /// What asking a tool for its version gave.
@@ -51,7 +53,8 @@ impl Tool {
             | Self::KerberosCenter
             | Self::KerberosAdministration
             | Self::KerberosTools
-            | Self::Curl => 0,
+            | Self::Curl
+            | Self::Promtool => 0,
         }
     }
 
@@ -70,6 +73,7 @@ impl Tool {
             Self::Make => ("make".into(), "--version"),
             Self::CCompiler => ("cc".into(), "--version"),
             Self::CppCompiler => ("c++".into(), "--version"),
+            Self::Promtool => ("promtool".into(), "--version"),
             Self::KerberosCenter | Self::KerberosAdministration | Self::KerberosTools => {
                 return Found::Nothing;
             }
@@ -173,6 +177,7 @@ impl fmt::Display for Tool {
             Self::KerberosCenter => "Kerberos key distribution center (krb5kdc)",
             Self::KerberosAdministration => "Kerberos administration (kadmin.local)",
             Self::KerberosTools => "Kerberos tools (kinit)",
+            Self::Promtool => "Prometheus (promtool)",
         })
     }
 }

@@ -5,8 +5,10 @@ use super::{Finding, Tree};
 /// Layer of each crate; a crate depends only on crates of lower layers. The table of ARCHITECTURE.md.
 const LAYERS: &[(&str, u8)] = &[
     ("lifecycle", 1),
+    ("metrics", 1),
     ("kafka-wire", 1),
     ("config", 1),
+    ("explain", 1),
     ("kafka-client", 2),
     ("test-support", 2),
     ("replication", 3),
@@ -16,7 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Crates that do no I/O and ask no clock.
-pub(super) const PURE: &[&str] = &["kafka-wire", "config"];
+pub(super) const PURE: &[&str] = &["kafka-wire", "config", "explain", "metrics"];
 
 /// What a pure crate cannot need.
 const IMPURE_DEPENDENCIES: &[&str] = &[

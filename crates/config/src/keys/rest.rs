@@ -5,7 +5,7 @@ use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
 use crate::key::Treatment::{Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 
-const NO_UI: &str = "there are no web pages yet";
+const NO_UI: &str = "the control center keeps no history and shows no records yet";
 
 /// Keys of the HTTP listener.
 pub(super) const KEYS: &[ConfigKey] = &[
@@ -135,12 +135,21 @@ pub(super) const KEYS: &[ConfigKey] = &[
     )
     .low(),
     key(
+        Rest,
+        "tributary.ui.enable",
+        Boolean,
+        Some("true"),
+        Implemented,
+        "serve the control center below /ui/",
+    )
+    .low(),
+    key(
         Worker,
         "tributary.ui.*",
         Text,
         None,
         NotYet(NO_UI),
-        "web pages",
+        "history and records in the control center",
     )
     .low(),
     key(

@@ -232,7 +232,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.unsync.backoff.ms",
         Number(0, INT),
         Some("300000"),
-        Implemented,
+        NotYet("a worker that is behind stays in the group and keeps reading"),
         "pause after that failed",
     )
     .low(),
@@ -498,10 +498,19 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
+        "tributary.metrics.partition.limit",
+        Number(0, INT),
+        Some("5000"),
+        Implemented,
+        "with more partitions in a worker, metrics of single ones are left out",
+    )
+    .low(),
+    key(
+        Worker,
         "tributary.metrics.*",
         Text,
         None,
-        NotYet("metrics are not exported"),
+        NotYet("no other set of names, and no other listener"),
         "metrics",
     )
     .low(),

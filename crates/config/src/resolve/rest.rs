@@ -48,6 +48,7 @@ pub(super) fn rest(reader: &mut Reader<'_>) -> RestConfig {
         hide_secrets: reader
             .boolean("tributary.rest.hide.secrets")
             .unwrap_or(false),
+        without_ui: !reader.boolean("tributary.ui.enable").unwrap_or(true),
     }
 }
 

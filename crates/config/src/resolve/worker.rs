@@ -38,6 +38,9 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
             .unwrap_or(defaults.buffer_memory),
         topic_tracking: reader.boolean("topic.tracking.enable").unwrap_or(true),
         topic_tracking_reset: reader.boolean("topic.tracking.allow.reset").unwrap_or(true),
+        metrics_partition_limit: reader
+            .number("tributary.metrics.partition.limit")
+            .unwrap_or(defaults.metrics_partition_limit),
         health_interval: reader
             .millis("tributary.health.interval.ms")
             .unwrap_or(defaults.health_interval),

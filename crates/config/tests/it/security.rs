@@ -303,6 +303,28 @@ fn variables_are_looked_up_again_for_every_new_connection() {
 }
 
 #[test]
+fn clusters_of_a_mirror_maker_file_have_variables_too() {
+    let text = format!(
+        "clusters=west,east\nwest.bootstrap.servers=w:1\neast.bootstrap.servers=e:1\n\
+         west->east.enabled=true\nwest.security.protocol=SASL_SSL\nwest.sasl.mechanism=PLAIN\n\
+         west.sasl.jaas.config={PLAIN} required username=\"a\" password=\"${{env:PASSWORD}}\";\n"
+    );
+    let (mut raw, _) = RawConfig::from_properties("mm2", &text).expect("properties");
+    with_variables(&mut raw);
+    let (flows, _) = config::resolve_mirrors(&raw, None).expect("usable");
+    match flows[0]
+        .link
+        .source
+        .security
+        .sasl()
+        .map(|sasl| &sasl.mechanism)
+    {
+        Some(Mechanism::Plain(credentials)) => assert_eq!(credentials.password.expose(), "hunter2"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn problems_name_variables_and_not_what_they_brought() {
     let mut raw = link(
         "tasks.max=${env:PASSWORD}

@@ -1,28 +1,26 @@
 //! Reading: every partition from beginning to end, as both are when it begins.
 //!
-//! What transactions have taken back is left out. One that was open when the end was read is waited for: whether
-//! its records count is not known before.
+//! Records of transactions count from their commit on: what was taken back is left out, and so is what is still open. Nobody is
+//! waited for. Whoever has to know about transactions of its own ends them first.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_wire::batch::{
-    AbortedFilter, Batches, Entry, RawBatch, RecordsError, Verdict, control_type, records,
+    Batches, ControlType, Entry, RawBatch, RecordsError, control_type, records,
 };
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::write::partition_of;
 use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets;
-
-/// Pause while somebody's transaction is open.
-const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -35,7 +33,7 @@ impl TopicLog {
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
             loop {
-                let error = match self.read_partition(partition, None, deadline).await {
+                let error = match self.read_partition(partition, None).await {
                     Ok((records, _)) => {
                         found.extend(records);
                         break;
@@ -72,7 +70,7 @@ impl TopicLog {
         let mut backoff = self.backoff();
         loop {
             let read = match from {
-                Some(_) => self.read_partition(partition, from, deadline).await,
+                Some(_) => self.read_partition(partition, from).await,
                 None => self.end_of(partition).await.map(|end| (Vec::new(), end)),
             };
             let error = match read {
@@ -95,13 +93,14 @@ impl TopicLog {
         &self,
         partition: PartitionId,
         from: Option<i64>,
-        deadline: Instant,
     ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
         let leader = self.leader(partition)?;
         let start = self.offset(leader, partition, EARLIEST).await?;
         let mut offset = from.unwrap_or(start).max(start);
         let end = self.offset(leader, partition, LATEST).await?;
         let mut found = Vec::new();
+        // Of transactions that have not ended yet, by producer.
+        let mut open: HashMap<i64, Vec<KeyValue>> = HashMap::new();
         while offset < end {
             let request = self.fetch(partition, offset);
             let answer = self.client(self.cluster.call(leader, Use::Store, &request).await)?;
@@ -110,8 +109,6 @@ impl TopicLog {
                 .and_then(FetchedPartition::without_error)
                 .map_err(|code| self.refused("Fetch", code, None))?;
             let before = offset;
-            let stable = fetched.last_stable_offset;
-            let mut filter = AbortedFilter::new(fetched.aborted);
             for entry in Batches::new(fetched.records) {
                 let batch = match entry {
                     Ok(Entry::Batch(batch)) => batch,
@@ -121,19 +118,20 @@ impl TopicLog {
                     Err(error) => return Err(self.unreadable(partition, error)),
                 };
                 offset = offset.max(batch.info().next_offset());
-                let control = match batch.header().is_control() {
-                    true => control_type(&batch).ok().flatten(),
-                    false => None,
-                };
-                if filter.on_batch(batch.info(), control) == Verdict::Deliver {
+                let producer = batch.info().producer_id;
+                if batch.header().is_control() {
+                    let ended = open.remove(&producer);
+                    if let Ok(Some(ControlType::Commit)) = control_type(&batch) {
+                        found.extend(ended.into_iter().flatten());
+                    }
+                } else if batch.info().attributes.is_transactional() {
+                    let records = open.entry(producer).or_default();
+                    self.take(partition, &batch, records)?;
+                } else {
                     self.take(partition, &batch, &mut found)?;
                 }
             }
             if offset == before {
-                if (0..=offset).contains(&stable) && Instant::now() + OPEN_PAUSE < deadline {
-                    sleep(OPEN_PAUSE).await;
-                    continue;
-                }
                 return Err(self.unreadable(partition, "the broker sends nothing below the end"));
             }
         }
@@ -159,10 +157,7 @@ impl TopicLog {
     }
 
     fn fetch(&self, partition: PartitionId, offset: i64) -> FetchRequest {
-        FetchRequest {
-            isolation_level: IsolationLevel::ReadCommitted,
-            ..FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
-        }
+        FetchRequest::of_one(self.topic.clone(), self.id, partition, offset, FETCH_BYTES)
     }
 
     async fn offset(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use config::client::HostPort;
+use kafka_client::Cluster;
 use kafka_wire::types::TopicPartition;
 use tokio::sync::Notify;
 
@@ -26,9 +28,22 @@ pub struct LinkStatus {
     pub health: Arc<LinkHealth>,
 }
 
+/// A cluster as it showed itself last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClusterSeen {
+    /// Its id.
+    pub id: Option<String>,
+    /// Where it is asked first.
+    pub bootstrap: Vec<HostPort>,
+    /// Brokers that it named; 0 before it named any.
+    pub brokers: usize,
+}
+
 /// Handle to a running link; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LinkHandle {
+    clusters: [Cluster; 2],
+    /// The destination's id, as it was when the link started.
     destination: Option<Arc<str>>,
     pub(super) heard: Heard,
     health: HealthHandle,
@@ -38,18 +53,20 @@ pub struct LinkHandle {
 
 impl LinkHandle {
     pub(super) fn new(
-        destination: Option<String>,
+        source: Cluster,
+        destination: Cluster,
+        look: Arc<Notify>,
         heard: Heard,
         health: HealthHandle,
         acls: Option<&(Box<AclSync>, AclHandle)>,
-        look: Arc<Notify>,
     ) -> Self {
         Self {
-            destination: destination.map(Arc::from),
+            destination: destination.cluster_id().map(Arc::from),
+            clusters: [source, destination],
+            look,
             heard,
             health,
             acls: acls.map(|(_, handle)| handle.clone()),
-            look,
         }
     }
 
@@ -57,6 +74,21 @@ impl LinkHandle {
     #[must_use]
     pub fn acls(&self) -> Option<Arc<AclStatus>> {
         self.acls.as_ref().map(AclHandle::status)
+    }
+
+    /// Both clusters as they showed themselves last: source, destination.
+    #[must_use]
+    pub fn clusters(&self) -> [ClusterSeen; 2] {
+        self.clusters.each_ref().map(|cluster| ClusterSeen {
+            id: cluster.cluster_id(),
+            bootstrap: cluster.config().bootstrap_servers.clone(),
+            brokers: cluster.broker_count(),
+        })
+    }
+
+    /// Has topics looked at now, before it is due.
+    pub fn refresh(&self) {
+        self.look.notify_one();
     }
 
     /// Lets one partition go on that stands; nothing else is touched.

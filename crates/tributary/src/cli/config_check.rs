@@ -23,6 +23,9 @@ pub(crate) enum ConfigVerb {
     /// The OpenAPI document of the REST API, as a page of the documentation
     #[command(hide = true)]
     Openapi,
+    /// All metrics, as the page of the documentation
+    #[command(hide = true)]
+    Metrics,
 }
 
 /// What becomes of each key of a file: set, mapped, ignored, unknown or invalid, and what it means.
@@ -65,6 +68,10 @@ pub(super) fn run(verb: &ConfigVerb) -> Exit {
         ConfigVerb::Check(args) => args,
         ConfigVerb::Reference => {
             output::text(&reference::markdown());
+            return Exit::Done;
+        }
+        ConfigVerb::Metrics => {
+            output::text(&metrics::catalogue::markdown());
             return Exit::Done;
         }
         ConfigVerb::Openapi => {

@@ -60,8 +60,7 @@ fn resolve(args: &DistributedArgs) -> Option<(WorkerConfig, Variables)> {
         output::error(&problem);
         return None;
     }
-    let variables = variables::of_worker(&raw, &what)?;
-    raw.set_variables(variables.clone());
+    let variables = variables::give_own(&mut raw, &what)?;
     let mut missing = false;
     for key in [
         "group.id",

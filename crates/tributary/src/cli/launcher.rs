@@ -64,7 +64,7 @@ impl Launcher {
             (_, Exit::NotStarted) => 3,
             // Its own arguments, and files that cannot be used.
             (Self::Replicator, Exit::Usage) => 1,
-            (_, Exit::Error | Exit::Usage | Exit::NotReady) => 2,
+            (_, Exit::Error | Exit::Usage | Exit::NotReady | Exit::TimedOut) => 2,
         })
     }
 

@@ -14,7 +14,7 @@ use super::Exit;
 use super::ending::Ending;
 use super::prepare::prepared;
 use crate::worker::{self, Plan};
-use crate::{output, settings};
+use crate::{output, settings, variables};
 
 const CLASS: &str = "org.apache.kafka.connect.mirror.MirrorSourceConnector";
 
@@ -96,11 +96,12 @@ fn resolve(args: &MirrorMakerArgs) -> Option<Vec<Flow>> {
         settings::overlay(&mut raw, "--override", &args.overrides)?;
         Ok(raw)
     });
+    let what = args.file.display().to_string();
     match read {
-        Ok(raw) => settings::resolved(
-            &args.file.display().to_string(),
-            resolve_mirrors(&raw, args.clusters.as_deref()),
-        ),
+        Ok(mut raw) => {
+            variables::give_own(&mut raw, &what)?;
+            settings::resolved(&what, resolve_mirrors(&raw, args.clusters.as_deref()))
+        }
         Err(problem) => {
             output::error(&problem);
             None

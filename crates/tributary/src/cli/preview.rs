@@ -5,21 +5,17 @@ use std::path::Path;
 use config::link::LinkConfig;
 use config::raw::RawConfig;
 use config::worker::WorkerConfig;
-use kafka_client::Cluster;
-use replication::data_plane::{Candidate, foresee};
-use replication::link;
-use replication::metadata_sync::preview::{Preview, Row, preview};
-use replication::metadata_sync::{Condition, Problem, Step};
-use replication::preview_rights::preview_rights;
-use serde_json::{Value, json};
+use replication::metadata_sync::Step;
+use replication::metadata_sync::preview::{Preview, Row};
+use serde_json::json;
 
 use super::{Exit, OutputFormat, PreviewArgs, Show};
+use crate::preview_document::{self, Totals, action, is_cycle, object, rights, totals};
 use crate::progress::{cut, size};
-use crate::{output, settings};
+use crate::{output, settings, variables};
 use columns::{aligned, fit};
 
 mod columns;
-mod rights;
 
 /// Widest cells of the first three columns.
 const CELLS: [usize; 3] = [24, 18, 24];
@@ -66,88 +62,53 @@ pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig,
             .map_err(|problem| output::error(&problem))
             .ok()
     };
-    let worker = match worker {
-        Some(path) => settings::worker(&read(path)?, &path.display().to_string())?,
+    let (mut of_worker, what) = match worker {
+        Some(path) => (read(path)?, path.display().to_string()),
         None => {
             let mut raw = RawConfig::new();
             // Nothing is stored; without it a worker is not complete.
             raw.set_flag("default", "offset.storage.file.filename", "positions");
-            settings::worker(&raw, "default")?
+            (raw, "default".to_owned())
         }
     };
-    let raw = read(link)?;
+    let variables = variables::give_own(&mut of_worker, &what)?;
+    let worker = settings::worker(&of_worker, &what)?;
+    let mut raw = read(link)?;
+    raw.set_variables(variables);
     let link = settings::link(&raw, &worker, &link.display().to_string())?;
     Some((link, worker))
 }
 
 /// Makes the preview and prints it.
 pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -> Exit {
-    let source = Cluster::new(link.source.clone(), "source");
-    let destination = Cluster::new(link.destination.clone(), "destination");
-    let rules = link::rules(link, worker);
-    let preview = match preview(&source, &destination, &rules).await {
-        Ok(mut preview) => {
-            look_at_offsets(link, &source, &destination, &mut preview).await;
-            let unmet = link.start.unmet(|topic| {
-                let mut rows = preview.rows.iter().filter(|row| row.selected);
-                rows.find(|row| row.source.as_str() == topic)?.partitions
-            });
-            preview.notices.extend(unmet);
-            preview
-        }
+    let previewed = match preview_document::look(link, worker).await {
+        Ok(previewed) => previewed,
         Err(error) => {
             output::error(&error);
             return Exit::Error;
         }
     };
     if let Some(topic) = &view.why {
-        return why(&preview, topic, link, view.output);
+        return why(&previewed.preview, topic, link, view.output);
     }
-    let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
     match view.output {
         OutputFormat::Json => {
-            let mut document = document(&preview, link, &view);
-            document["access_rights"] = rights.as_ref().map_or(Value::Null, rights::object);
+            let shown = |row: &Row| is_shown(row, view.show);
+            let document = preview_document::document(&previewed, link, None, view.rate, shown);
             output::line(&document.to_string());
         }
         OutputFormat::Table => {
-            let rights = rights.as_ref().map(rights::lines);
-            let lines = table(&preview, &view).into_iter();
+            let rights = previewed.rights.as_ref().map(rights::lines);
+            let lines = table(&previewed.preview, &view).into_iter();
             for line in lines.chain(rights.into_iter().flatten()) {
                 output::line(&line);
             }
         }
     }
-    if preview.rows.iter().any(Row::is_error) || rights.as_ref().is_some_and(rights::is_error) {
+    if previewed.is_error() {
         Exit::NotReady
     } else {
         Exit::Done
-    }
-}
-
-/// Says of each topic that would be copied which offsets its records would get.
-async fn look_at_offsets(
-    link: &LinkConfig,
-    source: &Cluster,
-    destination: &Cluster,
-    preview: &mut Preview,
-) {
-    let copied = |row: &&Row| row.selected && !row.is_error() && !is_cycle(row);
-    let candidates: Vec<Candidate> = preview
-        .rows
-        .iter()
-        .filter(copied)
-        .filter_map(|row| {
-            Some(Candidate {
-                source: row.source.clone(),
-                destination: row.destination.clone()?,
-                partitions: row.partitions?,
-            })
-        })
-        .collect();
-    let mut outlooks = foresee(link, source, destination, &candidates).await;
-    for row in &mut preview.rows {
-        row.offsets = outlooks.remove(&row.source);
     }
 }
 
@@ -159,27 +120,6 @@ fn is_shown(row: &Row, show: Show) -> bool {
         Show::Warnings => row.is_warning(),
         Show::Errors => row.is_error(),
     }
-}
-
-/// What would be done, in a word.
-fn action(row: &Row) -> &'static str {
-    if !row.selected || is_cycle(row) {
-        return "-";
-    }
-    if row.is_error() {
-        return "error";
-    }
-    let first = row.steps.first().map(|step| match step {
-        Step::Create { .. } => "create",
-        Step::Grow { .. } => "grow",
-        Step::Configure { .. } => "change",
-    });
-    first.unwrap_or("none")
-}
-
-fn is_cycle(row: &Row) -> bool {
-    let mut states = row.problems.iter().map(|problem| problem.state);
-    row.leads_back || states.any(|state| state == Condition::Cycle)
 }
 
 fn decision(row: &Row) -> String {
@@ -267,7 +207,7 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
         .chain(refused)
         .chain(preview.notices.iter().map(|notice| format!("  {notice}")))
         .collect();
-    lines.push(totals(preview, view).line());
+    lines.push(sums(&totals(preview, view.rate)));
     if !attention.is_empty() {
         lines.push("ATTENTION".to_owned());
         lines.extend(attention);
@@ -275,58 +215,26 @@ fn table(preview: &Preview, view: &View) -> Vec<String> {
     lines
 }
 
-/// Sums over all rows, shown or not.
-struct Totals {
-    topics: usize,
-    partitions: i64,
-    create: usize,
-    change: usize,
-    errors: usize,
-    excluded: usize,
-    bytes: Option<u64>,
-    seconds: Option<u64>,
-    rate: u64,
-}
-
-fn totals(preview: &Preview, view: &View) -> Totals {
-    let count = |of: fn(&Row) -> bool| preview.rows.iter().filter(|row| of(row)).count();
-    let copied = preview
-        .rows
-        .iter()
-        .filter(|row| row.selected && !row.is_error() && !is_cycle(row));
-    let bytes = match preview.bytes_unknown {
-        Some(_) => None,
-        None => Some(copied.clone().filter_map(|row| row.bytes).sum::<u64>()),
+/// The line of sums.
+fn sums(totals: &Totals) -> String {
+    let data = match (totals.bytes, totals.seconds) {
+        (Some(bytes), Some(seconds)) => format!(
+            "{} retained · ≈ {} at {}/s",
+            size(bytes as f64),
+            span(seconds),
+            size(totals.rate as f64)
+        ),
+        _ => "bytes retained unknown".to_owned(),
     };
-    Totals {
-        topics: copied.clone().count(),
-        partitions: copied.filter_map(|row| row.partitions).map(i64::from).sum(),
-        create: count(|row| action(row) == "create"),
-        change: count(|row| matches!(action(row), "grow" | "change")),
-        errors: count(Row::is_error),
-        excluded: count(|row| !row.selected),
-        bytes,
-        seconds: bytes.map(|bytes| bytes.div_ceil(view.rate.max(1))),
-        rate: view.rate,
-    }
-}
-
-impl Totals {
-    fn line(&self) -> String {
-        let data = match (self.bytes, self.seconds) {
-            (Some(bytes), Some(seconds)) => format!(
-                "{} retained · ≈ {} at {}/s",
-                size(bytes as f64),
-                span(seconds),
-                size(self.rate as f64)
-            ),
-            _ => "bytes retained unknown".to_owned(),
-        };
-        format!(
-            "{} topics, {} partitions · {} create, {} change, {} error, {} excluded · {data}",
-            self.topics, self.partitions, self.create, self.change, self.errors, self.excluded
-        )
-    }
+    format!(
+        "{} topics, {} partitions · {} create, {} change, {} error, {} excluded · {data}",
+        totals.topics,
+        totals.partitions,
+        totals.create,
+        totals.change,
+        totals.errors,
+        totals.excluded
+    )
 }
 
 /// A rough duration: its largest unit.
@@ -337,73 +245,6 @@ fn span(seconds: u64) -> String {
         7_200..=172_799 => format!("{} h", seconds.div_ceil(3_600)),
         _ => format!("{} d", seconds.div_ceil(86_400)),
     }
-}
-
-fn condition(problem: &Problem) -> Value {
-    json!({
-        "condition": problem.state.name(),
-        "error": problem.is_blocking(),
-        "reason": problem.reason,
-        "remedy": problem.state.remedy(),
-    })
-}
-
-fn object(row: &Row) -> Value {
-    let steps: Vec<String> = row.steps.iter().map(ToString::to_string).collect();
-    let mut configs = serde_json::Map::new();
-    for step in &row.steps {
-        match step {
-            Step::Create { configs: set, .. } => {
-                configs.extend(set.iter().map(|(name, value)| (name.clone(), json!(value))));
-            }
-            Step::Configure { changes, .. } => {
-                configs.extend(changes.iter().map(|c| (c.name.clone(), json!(c.to))));
-            }
-            Step::Grow { .. } => {}
-        }
-    }
-    json!({
-        "source": row.source.as_str(),
-        "selected": row.selected,
-        "decision": decision(row),
-        "rule": row.decision,
-        "destination": row.destination.as_ref().map(|name| name.as_str()),
-        "partitions": row.partitions,
-        "replication_factor": row.replication_factor,
-        "action": action(row),
-        "configs": configs,
-        "steps": steps,
-        "conditions": row.problems.iter().map(condition).collect::<Vec<_>>(),
-        "bytes": row.bytes,
-        "offsets": row.offsets.as_ref().map(|offsets| json!({
-            "outlook": offsets.word(),
-            "padding": offsets.padding,
-            "reasons": offsets.reasons,
-        })),
-    })
-}
-
-fn document(preview: &Preview, link: &LinkConfig, view: &View) -> Value {
-    let totals = totals(preview, view);
-    let shown = preview.rows.iter().filter(|row| is_shown(row, view.show));
-    json!({
-        "schema": "tributary/v1/Preview",
-        "link": link.name,
-        "topics": shown.map(object).collect::<Vec<_>>(),
-        "notices": preview.notices,
-        "totals": {
-            "topics": totals.topics,
-            "partitions": totals.partitions,
-            "create": totals.create,
-            "change": totals.change,
-            "errors": totals.errors,
-            "excluded": totals.excluded,
-            "bytes": totals.bytes,
-            "bytes_unknown": preview.bytes_unknown,
-            "rate": totals.rate,
-            "seconds": totals.seconds,
-        },
-    })
 }
 
 /// Everything about one topic.
@@ -448,7 +289,7 @@ fn why(preview: &Preview, topic: &str, link: &LinkConfig, format: OutputFormat) 
 mod tests {
     use std::collections::BTreeSet;
 
-    use replication::metadata_sync::SettingChange;
+    use replication::metadata_sync::{Condition, Problem, SettingChange};
 
     use super::*;
 
@@ -516,7 +357,7 @@ mod tests {
             .position(|line| line == "ATTENTION")
             .expect("attention");
         for line in &lines[..end - 1] {
-            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(line.chars().count() <= columns::WIDTH, "{line}");
         }
         assert!(lines[1].contains("create  rf 3, cleanup"), "{}", lines[1]);
         assert!(lines[2].contains("change  remove retent"), "{}", lines[2]);

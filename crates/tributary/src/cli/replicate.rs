@@ -144,9 +144,8 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
         output::error(&problem);
         return None;
     }
-    let variables = variables::of_worker(&worker_raw, "--override")?;
-    raw.set_variables(variables.clone());
-    worker_raw.set_variables(variables);
+    let variables = variables::give_own(&mut worker_raw, "--override")?;
+    raw.set_variables(variables);
     let keeps_elsewhere = ["offset.storage.topic", "offset.storage.file.filename"]
         .iter()
         .any(|key| worker_raw.get(key).is_some());

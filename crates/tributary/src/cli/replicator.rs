@@ -155,11 +155,10 @@ fn plan(pairs: &[(String, String)], level: String) -> Result<Option<Plan>, Strin
         flag(name, value, &mut link)?;
     }
     link.set_flag("replicator", "connector.class", CLASS);
-    let Some(variables) = variables::of_worker(&worker_raw, "--replication.config") else {
+    let Some(variables) = variables::give_own(&mut worker_raw, "--replication.config") else {
         return Ok(None);
     };
     link.set_variables(variables.clone());
-    worker_raw.set_variables(variables.clone());
     let Some(worker) = settings::worker(&worker_raw, "replicator") else {
         return Ok(None);
     };

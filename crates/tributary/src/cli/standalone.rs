@@ -41,9 +41,9 @@ fn resolve(args: &StandaloneArgs, level: String) -> Option<Plan> {
         output::error(&problem);
         return None;
     }
-    let variables = variables::of_worker(&raw, &args.worker.display().to_string())?;
-    raw.set_variables(variables.clone());
-    let worker = settings::worker(&raw, &args.worker.display().to_string())?;
+    let what = args.worker.display().to_string();
+    let variables = variables::give_own(&mut raw, &what)?;
+    let worker = settings::worker(&raw, &what)?;
     let links = links(&args.links, &worker, &variables)?;
     // A run that ends by itself is a command, not a service.
     let service = !args.ending.ends();

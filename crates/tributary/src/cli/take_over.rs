@@ -26,7 +26,7 @@ use worker_group::config_state::ConfigState;
 use worker_group::{Config, config_record, plugin, validate};
 
 use super::Exit;
-use crate::{output, settings};
+use crate::{output, settings, variables};
 
 /// How long a topic may take to be read.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -88,7 +88,9 @@ fn worker(args: &TakeOverArgs) -> Result<(WorkerConfig, RawConfig), String> {
     );
     raw.set_flag("--connect-group", "group.id", &args.connect_group);
     raw.set_flag("--offset-topic", "offset.storage.topic", &args.offset_topic);
-    let worker = settings::worker(&raw, "take-over").ok_or("the settings cannot be used")?;
+    let unusable = "the settings cannot be used";
+    variables::give_own(&mut raw, "take-over").ok_or(unusable)?;
+    let worker = settings::worker(&raw, "take-over").ok_or(unusable)?;
     Ok((worker, raw))
 }
 

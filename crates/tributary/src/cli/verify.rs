@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use config::link::{LinkConfig, LoopPrevention};
-use config::raw::RawConfig;
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use kafka_wire::message::metadata::MetadataTopics;
@@ -18,9 +17,9 @@ use replication::verify::{
 };
 
 use super::replicate::{Quick, quick};
-use super::{Exit, OutputFormat};
+use super::{Exit, OutputFormat, preview};
 use crate::progress::{count, size};
-use crate::{duration, output, settings};
+use crate::{duration, output};
 use report::Document;
 
 /// Compare both sides record by record, and explain every difference.
@@ -245,26 +244,10 @@ async fn link_of(args: &VerifyArgs) -> Result<(LinkConfig, Option<WorkerConfig>)
         let (link, worker) = Box::pin(quick(&asked)).await?;
         return Ok((link, Some(worker)));
     };
-    let read = |path| {
-        settings::read(path).map_err(|problem| {
-            output::error(&problem);
-            Exit::Usage
-        })
-    };
-    let (worker, known) = match &args.worker {
-        Some(path) => {
-            let worker = settings::worker(&read(path)?, &path.display().to_string());
-            (worker.ok_or(Exit::Usage)?, true)
-        }
-        None => {
-            let mut raw = RawConfig::new();
-            // Without it a worker is not complete; nothing is read from it.
-            raw.set_flag("default", "offset.storage.file.filename", "positions");
-            (settings::worker(&raw, "default").ok_or(Exit::Usage)?, false)
-        }
-    };
-    let link = settings::link(&read(path)?, &worker, &path.display().to_string());
-    Ok((link.ok_or(Exit::Usage)?, known.then_some(worker)))
+    // As a preview reads them; without a worker's file its settings are made up.
+    let read = preview::resolve(path, args.worker.as_deref());
+    let (link, worker) = read.ok_or(Exit::Usage)?;
+    Ok((link, args.worker.is_some().then_some(worker)))
 }
 
 async fn compare(

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::{self, Answer, State};
-use replication::health::{Lag, PartitionHealth, Verdict};
+use replication::health::Lag;
 use replication::help::page;
 use replication::link::LinkHandle;
 use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
-use worker_group::view::{LagDetail, PartitionView, Replication};
+use worker_group::view::{LagDetail, Replication};
 
 /// Things that are told at most.
 const TOLD: usize = 5;
@@ -95,14 +95,6 @@ impl Probe for LinkProbe {
         report
     }
 
-    fn partitions(&self, topic: Option<&str>) -> Vec<PartitionView> {
-        let health = self.0.status().health;
-        let wanted = |partition: &&PartitionHealth| {
-            topic.is_none_or(|topic| partition.source.topic.as_str() == topic)
-        };
-        health.partitions.iter().filter(wanted).map(shown).collect()
-    }
-
     fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
         let handle = self.0.clone();
         Box::pin(async move {
@@ -135,31 +127,6 @@ impl Probe for LinkProbe {
         });
         let partitions: BTreeSet<TopicPartition> = partitions.collect();
         Box::pin(async move { handle.begin_again(partitions).await })
-    }
-}
-
-fn shown(partition: &PartitionHealth) -> PartitionView {
-    let stands = partition.verdict == Verdict::Fail && partition.state != "stalled";
-    let answers = match stands {
-        true => Answer::possible(partition.state),
-        false => &[],
-    };
-    PartitionView {
-        topic: partition.source.topic.to_string(),
-        partition: partition.source.partition,
-        destination_topic: partition.destination.topic.to_string(),
-        state: partition.state.to_owned(),
-        verdict: partition.verdict.name(),
-        reason: partition.reason.clone(),
-        since_seconds: partition.since.elapsed().as_secs_f64(),
-        no_progress_seconds: partition.no_progress.as_secs_f64(),
-        source_start_offset: partition.source_start,
-        source_end_offset: partition.source_end,
-        acked_offset: partition.progress,
-        destination_end_offset: partition.destination_end,
-        lag: detail(&partition.lag),
-        answers: answers.iter().map(|answer| answer.name()).collect(),
-        help: (partition.verdict != Verdict::Pass).then(|| page(partition.state)),
     }
 }
 

@@ -17,12 +17,12 @@ const LIMIT: Duration = Duration::from_secs(240);
 const SHORT: usize = 10;
 
 /// A file of the clients' folder.
-fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     folder.join(name)
 }
 
-async fn installed(libraries: Libraries) -> PathBuf {
+pub(crate) async fn installed(libraries: Libraries) -> PathBuf {
     let fetched = tokio::task::spawn_blocking(move || client_libraries::fetch(libraries)).await;
     fetched
         .expect("no panic")
@@ -30,7 +30,12 @@ async fn installed(libraries: Libraries) -> PathBuf {
 }
 
 /// Runs a client to its end; what it said is shown where it failed.
-async fn succeeds(name: &str, program: PathBuf, arguments: &[String], worker: &Worker) -> String {
+pub(crate) async fn succeeds(
+    name: &str,
+    program: PathBuf,
+    arguments: &[String],
+    worker: &Worker,
+) -> String {
     let mut spec = ProcessSpec::new(name, program).arguments(arguments);
     // Some keep notes where they run.
     spec.directory = Some(worker.folder.path().to_owned());

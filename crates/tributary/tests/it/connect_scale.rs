@@ -31,6 +31,8 @@ const FILLED: usize = 10;
 const LIMIT: Duration = Duration::from_secs(600);
 /// The longest that one of a hundred lists may take.
 const SLOWEST: Duration = Duration::from_millis(100);
+/// Between two requests of those whose times are taken.
+const APART: Duration = Duration::from_millis(25);
 const MIB: u64 = 1024 * 1024;
 
 /// Makes the topics, with records in some of them.
@@ -73,13 +75,15 @@ async fn all_run(worker: &Worker, links: usize, partitions: u64) {
         .unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
 }
 
-/// Times of a hundred requests each, while nothing else is asked.
+/// Times of a hundred requests each, a moment apart, while nothing else is asked.
 async fn lists_are_quick(worker: &Worker, paths: &[&str]) {
     for path in paths {
         let request = format!("GET {path} HTTP/1.0\r\n\r\n");
         let mut times = Vec::new();
         let mut size = 0;
         for _ in 0..100 {
+            // sleeps because what happens seldom in the worker is to be met too
+            tokio::time::sleep(APART).await;
             let start = Instant::now();
             let answer = worker.client.raw(request.as_bytes()).await;
             times.push(start.elapsed());
@@ -89,8 +93,8 @@ async fn lists_are_quick(worker: &Worker, paths: &[&str]) {
         }
         times.sort();
         println!(
-            "GET {path}: median {:?}, p99 {:?}, {size} bytes",
-            times[50], times[98]
+            "GET {path}: median {:.1?}, p99 {:.1?}, slowest {:.1?}, {size} bytes",
+            times[50], times[98], times[99]
         );
         assert!(times[98] < SLOWEST, "{path}: {:?}", times[98]);
     }
@@ -105,10 +109,13 @@ async fn weigh(worker: &Worker, what: &str) {
     let after = worker.process().usage().expect("it runs");
     let busy = (after.processor() - before.processor()).as_secs_f64();
     println!(
-        "{what}: {} MiB resident, {} MiB at most, {:.2} of a processor while nothing happens",
+        "{what}: {} MiB resident, {} MiB at most, {:.2} of a processor while nothing happens; load of the machine {}",
         after.resident / MIB,
         after.peak_resident / MIB,
-        busy / start.elapsed().as_secs_f64()
+        busy / start.elapsed().as_secs_f64(),
+        std::fs::read_to_string("/proc/loadavg")
+            .unwrap_or_default()
+            .trim()
     );
 }
 

@@ -48,6 +48,42 @@ async fn becomes(
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Wrong requests are refused, and a command takes the partition behind its gap.
+async fn resumed_by_command(worker: &Worker, link: &str, topic: &str, from: i64) {
+    let path = format!("/api/v1/links/{link}/topics/{topic}/partitions/0:resume");
+    let post = async |body: Value| worker.client.post(&path, Some(&body.to_string())).await;
+    let elsewhere = json!({"action": "continue", "expected_offset": from + 1});
+    expect(post(elsewhere).await, 409);
+    expect(post(json!({"action": "skip-record"})).await, 409);
+    expect(post(json!({"action": "shrug"})).await, 400);
+    let began = Instant::now();
+    let arguments = [
+        "resume",
+        "partition",
+        link,
+        &format!("{topic}/0"),
+        "--continue",
+        "--expect-offset",
+        &from.to_string(),
+        "--worker",
+        &worker.client.address,
+    ];
+    let resumed = program(&arguments.map(str::to_owned));
+    Run::to_end(&resumed).await.ended_with(0);
+    becomes(worker, (link, topic, 0), "active", DETECT).await;
+    let copied = eventually("all but the gap", DETECT, async || {
+        let now = partition(worker, link, topic, 0).await;
+        if now["acked_offset"] == now["source_end_offset"] {
+            Ok(())
+        } else {
+            Err(now)
+        }
+    });
+    copied.await.expect("copied");
+    println!("resumed after {:?}, limit {RECOVER:?}", began.elapsed());
+    expect(post(json!({"action": "resume"})).await, 409);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_is_named_with_its_range_and_its_partition_alone_is_resumed_behind_it() {
     let (source, destination) = pair(NEW, NEW).await;
@@ -107,38 +143,7 @@ async fn a_gap_is_named_with_its_range_and_its_partition_alone_is_resumed_behind
     assert_eq!(gap["help"], "docs/errors/source-gap.md");
     becomes(&worker, (&link, &topic, 1), "active", DETECT).await;
 
-    let path = format!("/api/v1/links/{link}/topics/{topic}/partitions/0:resume");
-    let post = async |body: Value| worker.client.post(&path, Some(&body.to_string())).await;
-    let elsewhere = json!({"action": "continue", "expected_offset": from + 1});
-    expect(post(elsewhere).await, 409);
-    expect(post(json!({"action": "skip-record"})).await, 409);
-    expect(post(json!({"action": "shrug"})).await, 400);
-    let began = Instant::now();
-    let arguments = [
-        "resume",
-        "partition",
-        &link,
-        &format!("{topic}/0"),
-        "--continue",
-        "--expect-offset",
-        &from.to_string(),
-        "--worker",
-        &worker.client.address,
-    ];
-    let resumed = program(&arguments.map(str::to_owned));
-    Run::to_end(&resumed).await.ended_with(0);
-    becomes(&worker, (&link, &topic, 0), "active", DETECT).await;
-    let copied = eventually("all but the gap", DETECT, async || {
-        let now = partition(&worker, &link, &topic, 0).await;
-        if now["acked_offset"] == now["source_end_offset"] {
-            Ok(())
-        } else {
-            Err(now)
-        }
-    });
-    copied.await.expect("copied");
-    println!("resumed after {:?}, limit {RECOVER:?}", began.elapsed());
-    expect(post(json!({"action": "resume"})).await, 409);
+    resumed_by_command(&worker, &link, &topic, from).await;
     let health = worker
         .client
         .get(&format!("/connectors/{link}/status"))

@@ -32,7 +32,7 @@ async fn a_group_forms_again_after_its_whole_cluster_was_away_and_nothing_is_los
     let copy = stored(&pair.destination, &topic);
     wait_for_offsets(&copy, 300).await;
 
-    pair.destination.node(0).kill9().await;
+    pair.destination.node(0).kill();
     let out = async || match one.group().await["rebalancing"].as_bool() {
         Some(true) => Ok(()),
         other => Err(format!("{other:?}")),

@@ -9,6 +9,8 @@
 )]
 
 mod acls;
+mod api;
+mod api_cli;
 mod bad_input;
 mod both_ways;
 mod changes;
@@ -34,6 +36,7 @@ mod kill;
 mod kill_awkward;
 mod matrix;
 mod memory;
+mod metrics;
 mod mirror_maker;
 mod obstacle;
 mod odd_topics;

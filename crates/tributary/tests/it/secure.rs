@@ -20,10 +20,12 @@ use crate::support::{
 
 mod hostile;
 mod kerberos;
+mod missing;
 mod oauth;
 mod preflight;
 mod refused;
 mod rotation;
+mod secrets;
 
 const PARTITIONS: i32 = 2;
 const RECORDS: usize = 800;

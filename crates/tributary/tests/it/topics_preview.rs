@@ -56,9 +56,16 @@ impl Preview {
 
 /// What a row of the JSON form says.
 fn row<'a>(document: &'a Value, topic: &str) -> &'a Value {
-    let rows = document["topics"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["source"] == topic);
+    let rows = document["rows"].as_array().expect("rows");
+    let row = rows.iter().find(|row| row["topic"] == topic);
     row.unwrap_or_else(|| panic!("{topic} in {document}"))
+}
+
+/// The planned value of a setting.
+fn setting<'a>(row: &'a Value, key: &str) -> &'a Value {
+    let settings = row["settings"].as_array().expect("settings");
+    let setting = settings.iter().find(|setting| setting["key"] == key);
+    &setting.unwrap_or_else(|| panic!("{key} in {row}"))["planned"]
 }
 
 /// The document of the first test.
@@ -66,14 +73,19 @@ fn shows_every_topic(document: &Value, prefix: &str) {
     let name = |end: &str| format!("{prefix}.{end}");
     let new = row(document, &name("new"));
     assert_eq!(new["action"], "create");
-    assert_eq!(new["destination"], format!("to.{}", name("new")));
+    assert_eq!(new["destination_topic"], format!("to.{}", name("new")));
     assert_eq!(
-        (&new["partitions"], &new["replication_factor"]),
+        (
+            &new["partitions"]["planned"],
+            &new["replication_factor"]["planned"]
+        ),
         (&Value::from(3), &Value::from(1))
     );
-    assert_eq!(new["configs"]["retention.bytes"], "77777777");
+    assert_eq!(setting(new, "retention.bytes"), "77777777");
     assert!(
-        new["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000),
+        new["retained_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > 10_000),
         "{new}"
     );
     assert!(
@@ -84,12 +96,12 @@ fn shows_every_topic(document: &Value, prefix: &str) {
     );
     // Pinned, because the destination could have another default.
     let same = row(document, &name("same"));
-    assert_eq!(same["configs"]["message.timestamp.type"], "CreateTime");
+    assert_eq!(setting(same, "message.timestamp.type"), "CreateTime");
     assert_eq!(row(document, &name("grown"))["action"], "grow");
     let left = row(document, &name("left.out"));
     assert_eq!(
-        (&left["selected"], &left["destination"]),
-        (&Value::from(false), &Value::Null)
+        (&left["decision"], &left["destination_topic"]),
+        (&Value::from("excluded"), &Value::Null)
     );
     // Nothing is written yet, and which offsets its records will get is known.
     assert_eq!(new["offsets"]["outlook"], "preserved", "{new}");
@@ -99,7 +111,8 @@ fn shows_every_topic(document: &Value, prefix: &str) {
         (&totals["topics"], &totals["partitions"]),
         (&Value::from(3), &Value::from(9))
     );
-    assert!(totals["seconds"].as_u64().is_some(), "{totals}");
+    let estimate = &document["estimate"];
+    assert!(estimate["seconds"].as_u64().is_some(), "{estimate}");
 }
 
 #[tokio::test]
@@ -231,7 +244,7 @@ async fn of_kafka_itself(source: &'static KafkaCluster, destination: &'static Ka
         .await;
     for own in there {
         let row = row(&document, own);
-        assert_eq!(row["selected"], Value::from(false), "{row}");
+        assert_eq!(row["decision"], "internal", "{row}");
         let rule = row["rule"].as_str().expect("a rule");
         assert!(rule.contains("never copied"), "{rule}");
     }
@@ -283,8 +296,10 @@ async fn mirrors(source: &'static KafkaCluster, destination: &'static KafkaClust
     let shown = document.to_string();
     for topic in [name(".v1"), name("Xv1"), beats] {
         let row = row(&document, &topic);
-        assert_eq!(row["destination"], format!("{west}.{topic}"), "{row}");
-        assert_eq!(row["replication_factor"], Value::from(-1), "{row}");
+        let copy = format!("{west}.{topic}");
+        assert_eq!(row["destination_topic"], copy, "{row}");
+        // The destination's default, which is not known.
+        assert_eq!(row["replication_factor"]["planned"], Value::Null, "{row}");
     }
     assert!(
         shown.contains("is a pattern, and a dot in it matches any character"),
@@ -296,7 +311,7 @@ async fn mirrors(source: &'static KafkaCluster, destination: &'static KafkaClust
         (&circle, "came from the source itself"),
     ] {
         let row = row(&document, topic);
-        assert_eq!(row["selected"], Value::from(false), "{row}");
+        assert_ne!(row["decision"], "match", "{row}");
         let rule = row["rule"].as_str().expect("a rule");
         assert!(rule.contains(reason), "{rule}");
     }

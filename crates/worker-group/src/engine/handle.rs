@@ -1,5 +1,6 @@
 //! How the engine is asked. Cheap to clone; methods, no channels shown.
 
+mod detail;
 mod grouped;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ use crate::view::{
     ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, SourceOffset, TaskInfo, TaskState,
 };
 use crate::{Config, GivenConfig};
+
+pub use detail::is_link;
 
 /// How long a request may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -91,7 +94,7 @@ impl Handle {
     }
 
     /// Has `request` done by the engine, and waits for the answer.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Core) -> T + Send + 'static,
     ) -> Result<T, Refusal> {

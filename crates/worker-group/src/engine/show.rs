@@ -12,8 +12,7 @@ use crate::plugin;
 use crate::refusal::{Kind, Refusal};
 use crate::state::State;
 use crate::view::{
-    ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, PartitionView, TaskId, TaskInfo,
-    TaskState,
+    ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskId, TaskInfo, TaskState,
 };
 
 impl Core {
@@ -127,15 +126,6 @@ impl Core {
                 ),
             )
         })
-    }
-
-    /// Partitions of a running link.
-    pub(super) fn partitions(
-        &self,
-        name: &str,
-        topic: Option<&str>,
-    ) -> Result<Vec<PartitionView>, Refusal> {
-        Ok(self.running(name)?.partitions(topic))
     }
 
     /// Begins to resume a partition of a running link.

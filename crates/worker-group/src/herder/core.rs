@@ -85,6 +85,8 @@ struct Join {
     ordered: bool,
     /// What was ordered says that this worker holds what it has lost since.
     is_stale: bool,
+    /// The leader was behind: once this worker has read everything, the group has to come together again.
+    after_catching_up: bool,
 }
 
 impl Core {
@@ -464,6 +466,7 @@ impl Core {
         };
         self.leading.completed = generation;
         if assignment.error != AssignmentError::None {
+            self.join.after_catching_up = true;
             return self.catch_up();
         }
         let (given, back) = (
@@ -527,12 +530,17 @@ impl Core {
 
     fn caught_up(&mut self, outcome: Result<(), String>) {
         match outcome {
+            Ok(()) if std::mem::take(&mut self.join.after_catching_up) => {
+                self.want_join("the leader was behind the config topic");
+            }
             Ok(()) if self.config_offset == self.standing.assigned_at => {
                 self.may_start = self.standing.is_member;
                 self.reconcile_everything();
                 self.try_join();
             }
             Ok(()) => self.want_join("configurations have changed"),
+            // Whoever is out joins anew, and hears then what to catch up with.
+            Err(_) if !self.standing.is_member => {}
             Err(error) => {
                 tracing::warn!("this worker is behind the group: {error}; still trying");
                 self.catch_up();

@@ -184,3 +184,59 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_record::{ConfigRecord, encode};
+
+    fn selected(topics: &[(&str, i32)]) -> BTreeMap<String, i32> {
+        let topics = topics.iter();
+        topics
+            .map(|(topic, count)| ((*topic).to_owned(), *count))
+            .collect()
+    }
+
+    #[test]
+    fn a_connector_that_another_worker_takes_over_is_dealt_as_before() {
+        let config = Config::from([("tasks.max".to_owned(), "3".to_owned())]);
+        let mut dealing = Dealing::new(Shares::new());
+        dealing.deal(selected(&[("a", 7), ("b", 5)]), 3);
+        let tasks = task_configs(&config, &dealing.shares);
+        let mut taken = Dealing::new(shares_of(&tasks));
+        taken.deal(selected(&[("a", 7), ("b", 5)]), 3);
+        assert_eq!(task_configs(&config, &taken.shares), tasks);
+        // A topic that comes adds to tasks and takes nothing from them.
+        taken.deal(selected(&[("a", 7), ("b", 5), ("c", 3)]), 3);
+        for (before, now) in dealing.shares.iter().zip(&taken.shares) {
+            assert_eq!(before.get("a"), now.get("a"));
+            assert_eq!(before.get("b"), now.get("b"));
+        }
+    }
+
+    #[test]
+    fn the_tasks_of_a_hundred_thousand_partitions_fit_their_records() {
+        for most in [1, 2, 64] {
+            let mut dealing = Dealing::new(Shares::new());
+            dealing.deal(
+                selected(&[("a.topic.with.a.name", 60_000), ("b", 40_000)]),
+                most,
+            );
+            let tasks = task_configs(&Config::new(), &dealing.shares);
+            let sizes = tasks.iter().zip(0..).map(|(task, number)| {
+                let (_, value) = encode(&ConfigRecord::Task("c".into(), number, task.clone()));
+                value.map_or(0, |value| value.len())
+            });
+            let largest = sizes.max().expect("a task");
+            // What a topic takes by default.
+            assert!(largest < 1_000_000, "{most} tasks: {largest} bytes");
+            let partitions: usize = dealing
+                .shares
+                .iter()
+                .flat_map(BTreeMap::values)
+                .map(Vec::len)
+                .sum();
+            assert_eq!(partitions, 100_000);
+        }
+    }
+}

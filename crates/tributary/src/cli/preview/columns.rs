@@ -3,7 +3,7 @@
 use crate::progress::cut;
 
 /// Widest table, and the least of it that is left for notes.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 const NOTE: usize = 12;
 
 /// Cuts notes to what the other columns leave.

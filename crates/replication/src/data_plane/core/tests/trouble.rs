@@ -9,7 +9,7 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
 
 use super::scene::{
-    DESTINATION_ID, FROM, SOURCE_ID, Scene, TO, batch, destination, position, refused_fetch,
+    DESTINATION_ID, FROM, SOURCE_ID, Scene, Sent, TO, batch, destination, position, refused_fetch,
     response, settings, source,
 };
 use crate::data_plane::core::{Assignment, Established, Place};
@@ -18,7 +18,7 @@ use crate::data_plane::recovery::Landed;
 use crate::side::Destination;
 
 /// One partition with one acknowledged batch and `on_their_way` more.
-fn proven(on_their_way: i64) -> (Scene, Vec<super::scene::Sent>) {
+fn proven(on_their_way: i64) -> (Scene, Vec<Sent>) {
     let mut scene = Scene::running();
     let batches: Vec<_> = (0..=on_their_way).map(|i| batch(i, 1)).collect();
     scene.fetch(0, &batches);
@@ -117,11 +117,7 @@ fn a_partition_in_doubt_is_established_only_when_all_its_calls_have_ended() {
         assert!(scene.establish_orders().is_empty(), "calls are open");
         scene.answer(sent, Ok(500));
     }
-    assert_eq!(
-        scene.offset(0),
-        1,
-        "answers of an earlier life count for nothing"
-    );
+    assert_eq!(scene.offset(0), 1, "answers of an earlier life");
     scene.pass(Duration::from_secs(10));
     scene.locate();
     assert_eq!(scene.establish_orders().len(), 1);
@@ -593,8 +589,8 @@ fn trouble_of_an_idle_partition_ends_with_the_evidence_that_nothing_is_missing()
     scene.order();
     scene.core.on_fetch_failed(FROM, "cut", scene.now);
     assert!(scene.partition(0).trouble.is_some());
-    scene.core.on_ends(&[(source(0), 5)], scene.now);
-    assert!(scene.partition(0).trouble.is_some(), "something is missing");
-    scene.core.on_ends(&[(source(0), 0)], scene.now);
-    assert!(scene.partition(0).trouble.is_none());
+    for (end, is_missing) in [(5, true), (0, false)] {
+        scene.core.on_ends(&[(source(0), end)], scene.now);
+        assert_eq!(scene.partition(0).trouble.is_some(), is_missing, "{end}");
+    }
 }

@@ -4,10 +4,10 @@ use replication::metadata_sync::acl::{AclNote, AclPlan, AclState};
 use serde_json::{Value, json};
 
 /// A plan, or why there is none.
-pub(super) type Rights = Result<AclPlan, AclState>;
+pub(crate) type Rights = Result<AclPlan, AclState>;
 
 /// Whether somebody has to act before rights can be copied.
-pub(super) fn is_error(rights: &Rights) -> bool {
+pub(crate) fn is_error(rights: &Rights) -> bool {
     match rights {
         Ok(plan) => plan.notes.iter().any(|note| note.error),
         Err(AclState::Trouble(_)) => true,
@@ -24,7 +24,7 @@ fn obstacle(state: &AclState) -> String {
     }
 }
 
-pub(super) fn lines(rights: &Rights) -> Vec<String> {
+pub(crate) fn lines(rights: &Rights) -> Vec<String> {
     let mut lines = vec!["ACCESS RIGHTS".to_owned()];
     match rights {
         Ok(plan) => {
@@ -39,7 +39,7 @@ pub(super) fn lines(rights: &Rights) -> Vec<String> {
     lines
 }
 
-pub(super) fn object(rights: &Rights) -> Value {
+pub(crate) fn object(rights: &Rights) -> Value {
     let plan = match rights {
         Ok(plan) => plan,
         Err(state) => return json!({ "unknown": obstacle(state) }),

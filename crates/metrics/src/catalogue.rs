@@ -1,0 +1,331 @@
+//! Every metric there is, once: name, labels, what it means. `docs/metrics.md` is made from it.
+
+/// What a metric is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A number that goes up and down.
+    Gauge,
+    /// A number that goes up; its series end in `_total`.
+    Counter,
+    /// Counts of values by size.
+    Histogram,
+    /// Labels, with the value 1; its series end in `_info`.
+    Info,
+}
+
+/// A metric. Its name is without the ending that its kind gives to its series.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Names of its labels, in the order in which values are given.
+    pub labels: &'static [&'static str],
+    /// What it means, in one sentence.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// The unit that its name ends with.
+    #[must_use]
+    pub fn unit(&self) -> Option<&'static str> {
+        let units = ["seconds", "bytes", "ratio"];
+        let last = self.name.rsplit('_').next()?;
+        units.into_iter().find(|unit| *unit == last)
+    }
+
+    /// The name of its series, as queries have it.
+    #[must_use]
+    pub fn series(&self) -> String {
+        let ending = match self.kind {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Histogram => "",
+        };
+        format!("{}{ending}", self.name)
+    }
+}
+
+const fn metric(
+    kind: Kind,
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind,
+        labels,
+        help,
+    }
+}
+
+pub(crate) const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    metric(Kind::Gauge, name, labels, help)
+}
+
+pub(crate) const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    metric(Kind::Counter, name, labels, help)
+}
+
+pub(crate) const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    metric(Kind::Histogram, name, labels, help)
+}
+
+pub(crate) const fn info(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    metric(Kind::Info, name, labels, help)
+}
+
+/// A quantity of a topic, and the same of each partition.
+#[derive(Debug)]
+pub struct Measured {
+    /// Of the worker's share of a topic.
+    pub topic: Metric,
+    /// Of a partition.
+    pub partition: Metric,
+}
+
+const TOPIC: &[&str] = &[
+    "link",
+    "source",
+    "destination",
+    "topic",
+    "destination_topic",
+];
+const PARTITION: &[&str] = &[
+    "link",
+    "source",
+    "destination",
+    "topic",
+    "destination_topic",
+    "partition",
+];
+
+macro_rules! measured {
+    ($kind:ident, $name:literal, $help:literal) => {
+        Measured {
+            topic: $kind(concat!("tributary_", $name), TOPIC, $help),
+            partition: $kind(concat!("tributary_partition_", $name), PARTITION, $help),
+        }
+    };
+}
+
+macro_rules! catalogue {
+    ($($constant:ident = $kind:ident($name:literal, [$($label:literal),*], $help:literal);)*) => {
+        $(#[doc = $help] pub static $constant: Metric = $kind($name, &[$($label),*], $help);)*
+
+        /// All metrics that are no [`MEASURED`] ones.
+        pub static OTHERS: &[&Metric] = &[$(&$constant),*];
+    };
+}
+
+/// Records acknowledged.
+pub static RECORDS: Measured = measured!(
+    counter,
+    "records",
+    "Records acknowledged by the destination."
+);
+/// Bytes acknowledged.
+pub static BYTES: Measured = measured!(
+    counter,
+    "bytes",
+    "Bytes of record batches acknowledged by the destination."
+);
+/// Lag in records.
+pub static LAG_RECORDS: Measured = measured!(
+    gauge,
+    "lag_records",
+    "Source offsets that are not at the destination yet; a lower bound while tributary_lag_known is 0."
+);
+/// Lag in seconds.
+pub static LAG_SECONDS: Measured = measured!(
+    gauge,
+    "lag_seconds",
+    "For how long the oldest record that is not at the destination has been readable at the source; 0 when there is none."
+);
+/// Whether lag is known.
+pub static LAG_KNOWN: Measured = measured!(
+    gauge,
+    "lag_known",
+    "1, or 0 while the end of the source cannot be read."
+);
+/// Lag in bytes.
+pub static LAG_BYTES: Measured = measured!(
+    gauge,
+    "lag_bytes",
+    "Estimated size of what is not at the destination yet."
+);
+/// No progress.
+pub static NO_PROGRESS: Measured = measured!(
+    gauge,
+    "no_progress_seconds",
+    "For how long there has been something to copy and nothing of it was; 0 while it goes on or there is nothing."
+);
+/// Where the source begins.
+pub static SOURCE_START: Measured = measured!(
+    gauge,
+    "source_start_offset",
+    "First offset of the source, summed over partitions."
+);
+/// Where the source ends.
+pub static SOURCE_END: Measured = measured!(
+    gauge,
+    "source_end_offset",
+    "Last stable offset of the source, summed over partitions."
+);
+/// How far copying has come.
+pub static REPLICATED: Measured = measured!(
+    gauge,
+    "replicated_offset",
+    "Next source offset that is not acknowledged, summed over partitions."
+);
+/// Where the destination ends.
+pub static DESTINATION_END: Measured = measured!(
+    gauge,
+    "destination_end_offset",
+    "End of the destination, summed over partitions."
+);
+
+/// What is measured of topics and of partitions.
+pub static MEASURED: [&Measured; 11] = [
+    &RECORDS,
+    &BYTES,
+    &LAG_RECORDS,
+    &LAG_SECONDS,
+    &LAG_KNOWN,
+    &LAG_BYTES,
+    &NO_PROGRESS,
+    &SOURCE_START,
+    &SOURCE_END,
+    &REPLICATED,
+    &DESTINATION_END,
+];
+
+catalogue! {
+    PARTITION_STATE = gauge("tributary_partition_state", ["link", "source", "destination", "topic", "destination_topic", "partition", "state"], "1 for the state of the partition, 0 for all others.");
+    BATCHES = counter("tributary_batches", ["link", "source", "destination", "path"], "Record batches acknowledged, untouched or decoded.");
+    DECODED = counter("tributary_batches_decoded", ["link", "source", "destination", "reason"], "Record batches that were decoded, by the reason why they could not pass as they were.");
+    SKIPPED = counter("tributary_records_skipped", ["link", "source", "destination", "reason"], "Records left out on purpose: refused by the destination (skipped), or its own records coming back (loop).");
+    QUARANTINED = counter("tributary_dlq_records", ["link", "source", "destination"], "Records that the destination refused and that were set aside in the quarantine topic.");
+    DUPLICATED = counter("tributary_records_possibly_duplicated", ["link", "source", "destination", "topic", "reason"], "Records that may be at the destination twice, at most.");
+    LINK_HEALTH = gauge("tributary_link_health", ["link", "source", "destination", "health"], "1 for the health of the link, 0 for all others.");
+    LINK_STATE = gauge("tributary_link_state", ["link", "source", "destination", "state"], "1 for the state of the connector in Connect's sense, 0 for all others; running does not mean healthy.");
+    TASK_STATE = gauge("tributary_task_state", ["link", "source", "destination", "task", "state"], "1 for the state of the task in Connect's sense, 0 for all others.");
+    TASKS = gauge("tributary_tasks", ["link", "source", "destination", "state"], "Tasks of the link in this state.");
+    PARTITIONS = gauge("tributary_partitions", ["link", "source", "destination", "state"], "Partitions of the link in this state.");
+    TOPICS = gauge("tributary_topics", ["link", "source", "destination", "state"], "Selected topics of the link in this state.");
+    EVIDENCE = gauge("tributary_evidence_timestamp_seconds", ["link", "source", "destination", "kind"], "When the oldest reading was taken that lag and health rest on, in seconds since 1970.");
+    LOOP_SUSPECTED = gauge("tributary_loop_suspected", ["link", "source", "destination"], "1 when records came back that had been in the topic before.");
+    SYNC_SUCCESS = gauge("tributary_sync_last_success_timestamp_seconds", ["link", "source", "destination", "kind"], "When both clusters were compared last without trouble, in seconds since 1970.");
+    WORKER = info("tributary_worker", ["worker_id", "version", "commit"], "The worker and its build.");
+    ASSIGNED_CONNECTORS = gauge("tributary_worker_assigned_connectors", [], "Connectors that this worker runs.");
+    ASSIGNED_TASKS = gauge("tributary_worker_assigned_tasks", [], "Tasks that this worker runs.");
+    BUFFER_LIMIT = gauge("tributary_buffer_limit_bytes", [], "Memory that record batches may take in this worker.");
+    BUFFER_USED = gauge("tributary_buffer_used_bytes", [], "Memory that record batches take now.");
+    SERIES_LIMITED = gauge("tributary_partition_series_limited", [], "1 when series of single partitions are left out because there are too many.");
+    HTTP_REQUESTS = counter("tributary_http_requests", ["method", "route", "code"], "Requests answered over HTTP.");
+    HTTP_DURATION = histogram("tributary_http_request_duration_seconds", ["route"], "How long answers over HTTP took.");
+    PROCESS_CPU = counter("process_cpu_seconds", [], "Processor time that this process has used.");
+    PROCESS_RESIDENT = gauge("process_resident_memory_bytes", [], "Memory of this process that is in RAM.");
+    PROCESS_VIRTUAL = gauge("process_virtual_memory_bytes", [], "Address space of this process.");
+    PROCESS_OPEN_FILES = gauge("process_open_fds", [], "Open file descriptors.");
+    PROCESS_MAX_FILES = gauge("process_max_fds", [], "File descriptors that may be open.");
+    PROCESS_START = gauge("process_start_time_seconds", [], "When this process was started, in seconds since 1970.");
+}
+
+/// All metrics.
+pub fn all() -> impl Iterator<Item = &'static Metric> {
+    let measured = MEASURED
+        .iter()
+        .flat_map(|both| [&both.topic, &both.partition]);
+    measured.chain(OTHERS.iter().copied())
+}
+
+/// The page of the documentation.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Metrics\n\n\
+         Made from the program by `cargo xtask docs`. `GET /metrics` of a worker, also of `tributary replicate --listen`,\n\
+         answers in OpenMetrics 1.0 where that is accepted, and else in Prometheus' text format 0.0.4. No value is ever NaN:\n\
+         what is not known is absent, and marked by `tributary_lag_known`.\n\n\
+         Series of links have the labels `link`, `source` and `destination`; the latter two are the clusters' aliases where the\n\
+         configuration has some (`source.cluster.alias`, `target.cluster.alias`). `topic` is the topic at the source,\n\
+         `destination_topic` its copy. Of a link that is paused or stopped there are states only. Series of single partitions\n\
+         are left out in a worker with more than `tributary.metrics.partition.limit` of them.\n\n\
+         ## Topics and partitions\n\n\
+         The same of each partition as `tributary_partition_…`, with the label `partition`.\n\n\
+         | metric | kind | meaning |\n|---|---|---|\n",
+    );
+    for both in MEASURED {
+        row(&mut text, &both.topic, "");
+    }
+    text.push_str(
+        "\n## Everything else\n\n| metric | kind | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for metric in OTHERS {
+        let of_link = metric
+            .labels
+            .starts_with(&["link", "source", "destination"]);
+        let own = if of_link {
+            &metric.labels[3..]
+        } else {
+            metric.labels
+        };
+        let own: Vec<String> = own.iter().map(|label| format!("`{label}`")).collect();
+        let mut labels = if of_link {
+            vec!["those of a link".to_owned()]
+        } else {
+            Vec::new()
+        };
+        labels.extend(own);
+        row(&mut text, metric, &format!(" {} |", labels.join(", ")));
+    }
+    text
+}
+
+fn row(text: &mut String, metric: &Metric, labels: &str) {
+    let kind = format!("{:?}", metric.kind).to_lowercase();
+    text.push_str(&format!(
+        "| `{}` | {kind} |{labels} {} |\n",
+        metric.series(),
+        metric.help
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_help_is_a_sentence() {
+        let mut seen = BTreeSet::new();
+        for metric in all() {
+            assert!(seen.insert(metric.name), "{} is there twice", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+            assert!(!metric.name.ends_with("_total") && !metric.name.ends_with("_info"));
+            let unique: BTreeSet<_> = metric.labels.iter().collect();
+            assert_eq!(unique.len(), metric.labels.len(), "{}", metric.name);
+        }
+        assert_eq!(seen.len(), MEASURED.len() * 2 + OTHERS.len());
+    }
+}

@@ -1,0 +1,90 @@
+//! `GET /metrics`, and the counts of requests that are part of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use metrics::{Format, Histogram, Page, catalogue};
+use worker_group::host::Pending;
+
+use crate::route::{self, Endpoint};
+
+/// What leads nowhere is counted under this route, and what is no usual method under this method.
+const OTHER: &str = "other";
+
+/// Gathers what is measured, whenever somebody asks.
+#[derive(Clone)]
+pub struct MetricsSource(Arc<dyn Fn() -> Pending<Page> + Send + Sync>);
+
+impl fmt::Debug for MetricsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricsSource")
+    }
+}
+
+impl MetricsSource {
+    /// Asks `gather` for a page.
+    pub fn new(gather: impl Fn() -> Pending<Page> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(gather))
+    }
+
+    pub(crate) async fn answer(&self, headers: &HeaderMap, requests: &Requests) -> Response<Body> {
+        let accept = headers.get_all(ACCEPT).iter();
+        let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
+        let format = Format::accepted(&accept.join(","));
+        let mut page = (self.0)().await;
+        requests.add_to(&mut page);
+        let mut response = Response::new(Body::from(page.text(format)));
+        let kind = HeaderValue::from_static(format.content_type());
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}
+
+/// Counts of requests. Their number is bounded by the table of routes.
+#[derive(Debug, Default)]
+pub(crate) struct Requests(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    answered: BTreeMap<(&'static str, &'static str, u16), u64>,
+    took: BTreeMap<&'static str, Histogram>,
+}
+
+impl Requests {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count(
+        &self,
+        method: &Method,
+        endpoint: Option<Endpoint>,
+        status: u16,
+        took: Duration,
+    ) {
+        const USUAL: [&str; 7] = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+        let method = USUAL.into_iter().find(|usual| *usual == method.as_str());
+        let route = endpoint.map_or(OTHER, route::template);
+        let mut counts = self.counts();
+        let key = (method.unwrap_or(OTHER), route, status);
+        *counts.answered.entry(key).or_default() += 1;
+        let histogram = counts.took.entry(route).or_default();
+        histogram.observe(took.as_secs_f64());
+    }
+
+    fn add_to(&self, page: &mut Page) {
+        let counts = self.counts();
+        for ((method, route, status), count) in &counts.answered {
+            let labels = [*method, *route, &status.to_string()];
+            page.add(&catalogue::HTTP_REQUESTS, &labels, *count);
+        }
+        for (route, histogram) in &counts.took {
+            page.add_histogram(&catalogue::HTTP_DURATION, &[route], histogram);
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! `/api/v1`: what Connect's API does not say. Health and lag of links, topics and partitions, what needs attention, what
+//! a link would do, what an error means.
+//!
+//! ```text
+//!   gate ─▶ route (pure) ─▶ answer ─▶ gather (Handle) ─▶ shape, topic, health, worker (pure) ─▶ list (pure)
+//!                                        ▲ rates, activity
+//!                                     observer: one task that looks at all links ─▶ events: frames for who listens
+//! ```
+//!
+//! Invariants:
+//! * What is not known is `null`, never 0.
+//! * Nothing that Connect's API can do is repeated here.
+//!
+//! Deliberately absent: answers of other workers. A link that runs elsewhere is UNKNOWN here.
+
+mod attention;
+mod events;
+mod gather;
+mod health;
+mod list;
+mod observer;
+pub(crate) mod openapi;
+mod rates;
+pub(crate) mod route;
+mod shape;
+mod topic;
+mod worker;
+
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use worker_group::detail::{PreviewOptions, instant};
+use worker_group::{Handle, Kind, Refusal};
+
+use self::gather::LinkView;
+use self::observer::Entry;
+pub(crate) use self::observer::{Observer, Watcher};
+use self::route::{Names, Resource};
+pub(crate) use self::worker::Identity;
+use crate::answer;
+use crate::auth::Caller;
+use crate::endpoint::Masked;
+use crate::query::Query;
+use crate::request;
+
+/// Bytes per second that a copy is expected to reach, unless the request says otherwise.
+const RATE: u64 = 50 * 1024 * 1024;
+/// Longest text that is explained, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// A request that has passed the gate.
+pub(crate) struct Asked<'a> {
+    pub(crate) resource: Resource,
+    pub(crate) names: Names,
+    pub(crate) query: Query,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) caller: &'a Caller,
+}
+
+/// What the API needs besides the handle.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) identity: Identity,
+    pub(crate) watcher: Watcher,
+}
+
+/// Whether CSV is preferred.
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    accept.is_some_and(|value| value.as_bytes().starts_with(b"text/csv"))
+}
+
+/// Whether an answer can be given in one of the forms there are.
+pub(crate) fn is_acceptable(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let events = accept.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+    request::takes_json(headers) || wants_csv(headers) || events
+}
+
+impl Api {
+    /// Answers a request.
+    pub(crate) async fn answer(&self, handle: &Handle, asked: Asked<'_>) -> Response<Body> {
+        if asked.resource == Resource::Events {
+            return self.listen(&asked).await;
+        }
+        let (csv, resource, by_status) = (
+            wants_csv(asked.headers),
+            asked.resource,
+            asked.query.first("as") == Some("status"),
+        );
+        let value = match Box::pin(self.value(handle, asked)).await {
+            Ok(value) => value,
+            Err(refusal) => return refused(&refusal),
+        };
+        let well = matches!(value["health"].as_str(), Some("HEALTHY" | "CATCHING_UP"));
+        if resource == Resource::LinkHealth && by_status && !well {
+            return answer::json(StatusCode::SERVICE_UNAVAILABLE, &value);
+        }
+        if csv && value["items"].is_array() {
+            return answer::csv(list::csv(&value));
+        }
+        let status = if resource.is_change() {
+            StatusCode::ACCEPTED
+        } else {
+            StatusCode::OK
+        };
+        answer::json(status, &value)
+    }
+
+    async fn listen(&self, asked: &Asked<'_>) -> Response<Body> {
+        let filter = events::Filter::of(&asked.query);
+        match self
+            .watcher
+            .listen(filter, events::last_id(asked.headers))
+            .await
+        {
+            Some(frames) => events::stream(frames),
+            None => {
+                let text = format!(
+                    "{} listen already, and no more can; close one",
+                    events::STREAMS
+                );
+                refused(&Refusal::new(Kind::Unavailable, text))
+            }
+        }
+    }
+
+    async fn value(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let now = SystemTime::now();
+        match asked.resource {
+            Resource::Info => {
+                let limit = handle.evidence_limit().as_secs_f64();
+                Ok(worker::info(&self.identity.now(handle), limit, now))
+            }
+            Resource::Whoami => Ok(json!({
+                "schema": "tributary/v1/Whoami",
+                "user": asked.caller.user,
+                "role": asked.caller.role.name(),
+                "authentication": asked.caller.authentication,
+                "as_of": instant(now),
+            })),
+            Resource::Activity => {
+                let rows = self.watcher.seen().activity.clone();
+                let rows = rows.iter().map(|row| Value::clone(row)).collect();
+                list::page("ActivityList", rows, &asked.query, now)
+            }
+            Resource::Rebalances => list::page("RebalanceList", Vec::new(), &asked.query, now),
+            Resource::Explain => explained(&asked.body, now),
+            Resource::Preview => preview(handle, &asked).await,
+            Resource::Refresh => self.refresh(handle, asked).await,
+            Resource::PartitionResume => self.resume(handle, asked).await,
+            Resource::TopicResume => self.resume_topic(handle, asked).await,
+            Resource::Overview
+            | Resource::Links
+            | Resource::Clusters
+            | Resource::Workers
+            | Resource::Worker
+            // Answered before.
+            | Resource::Events => self.whole(handle, &asked, now).await,
+            Resource::Link
+            | Resource::LinkHealth
+            | Resource::LinkTopics
+            | Resource::LinkTopic
+            | Resource::TopicPartitions
+            | Resource::Partition
+            | Resource::Partitions
+            | Resource::Tasks
+            | Resource::Config => self.one(handle, &asked, now).await,
+        }
+    }
+
+    /// What concerns all links.
+    async fn whole(
+        &self,
+        handle: &Handle,
+        asked: &Asked<'_>,
+        now: SystemTime,
+    ) -> Result<Value, Refusal> {
+        let views = gather::links(handle, &self.identity.worker_id).await?;
+        let me = self.identity.now(handle);
+        let seen = self.watcher.seen();
+        match asked.resource {
+            Resource::Overview => Ok(worker::overview(&me, &views, &seen.rates, now)),
+            Resource::Clusters => list::page(
+                "ClusterList",
+                worker::clusters(&me, &views, now),
+                &asked.query,
+                now,
+            ),
+            Resource::Workers | Resource::Worker => {
+                let row = worker::worker(&me, &views, now);
+                if asked.resource == Resource::Workers {
+                    return list::page("WorkerList", vec![row], &asked.query, now);
+                }
+                let is_me = asked.names.worker == self.identity.worker_id;
+                is_me
+                    .then_some(row)
+                    .ok_or_else(|| missing(&format!("there is no worker {}", asked.names.worker)))
+            }
+            _ => {
+                let default = me.default_destination.as_deref();
+                let mut rows: Vec<Value> = views
+                    .iter()
+                    .map(|view| shape::link(view, seen.rates.get(&view.name), default))
+                    .collect();
+                list::worst_first(&mut rows);
+                list::page("LinkList", rows, &asked.query, now)
+            }
+        }
+    }
+
+    /// What concerns one link.
+    async fn one(
+        &self,
+        handle: &Handle,
+        asked: &Asked<'_>,
+        now: SystemTime,
+    ) -> Result<Value, Refusal> {
+        let names = &asked.names;
+        let view = gather::link(handle, &self.identity.worker_id, &names.link).await?;
+        let seen = self.watcher.seen();
+        let rates = seen.rates.get(&names.link);
+        let topic = Some(names.topic.as_str());
+        let list = |kind, mut rows: Vec<Value>| {
+            list::worst_first(&mut rows);
+            list::page(kind, rows, &asked.query, now)
+        };
+        match asked.resource {
+            Resource::LinkHealth => Ok(health::document(&view, handle.evidence_limit())),
+            Resource::LinkTopics => list("TopicList", topic::rows(&view, rates)),
+            Resource::LinkTopic => {
+                let mut rows = topic::rows(&view, rates).into_iter();
+                let found = rows.find(|row| row["topic"] == *names.topic);
+                found.ok_or_else(|| no_topic(&view, names))
+            }
+            Resource::TopicPartitions => {
+                let rows = topic::partition_rows(&view, topic);
+                if rows.is_empty()
+                    && !topic::rows(&view, None)
+                        .iter()
+                        .any(|row| row["topic"] == *names.topic)
+                {
+                    return Err(no_topic(&view, names));
+                }
+                list("PartitionList", rows)
+            }
+            Resource::Partition => {
+                let mut rows = topic::partition_rows(&view, topic).into_iter();
+                let found = rows.find(|row| row["partition"] == names.partition);
+                found.ok_or_else(|| no_topic(&view, names))
+            }
+            Resource::Partitions => list("PartitionList", topic::partition_rows(&view, None)),
+            Resource::Tasks => list::page("TaskList", shape::task_rows(&view), &asked.query, now),
+            Resource::Config => Ok(config(handle, &view)),
+            _ => {
+                let default = handle.default_destination();
+                Ok(shape::link(&view, rates, default.as_deref()))
+            }
+        }
+    }
+
+    async fn refresh(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let link = asked.names.link;
+        handle.refresh(link.clone()).await?;
+        let text = format!("topics of {link} are looked at");
+        self.record(asked.caller, asked.headers, "refresh", &link, text)
+            .await;
+        Ok(json!({
+            "schema": "tributary/v1/Result",
+            "object": format!("link/{link}"),
+            "action": "refreshed",
+            "dry_run": false,
+        }))
+    }
+
+    async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names {
+            link,
+            topic,
+            partition,
+            ..
+        } = asked.names;
+        let number = u32::try_from(partition).unwrap_or(u32::MAX);
+        let resume = request::resume(&asked.body, topic.clone(), number)?;
+        let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
+        handle.resume_partition(link.clone(), resume).await?;
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("partition/{link}/{topic}/{partition}")))
+    }
+
+    /// The same answer to every partition of a topic that stands.
+    async fn resume_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names { link, topic, .. } = asked.names;
+        let view = gather::link(handle, &self.identity.worker_id, &link).await?;
+        let all = view.partitions().iter();
+        let stand = all.filter(|one| one.topic == topic && !one.answers.is_empty());
+        let numbers: Vec<u32> = stand
+            .filter_map(|one| u32::try_from(one.partition).ok())
+            .collect();
+        if numbers.is_empty() {
+            let text = format!("no partition of {topic} stands");
+            return Err(Refusal::new(Kind::Conflict, text));
+        }
+        for number in &numbers {
+            let resume = request::resume(&asked.body, topic.clone(), *number)?;
+            handle.resume_partition(link.clone(), resume).await?;
+        }
+        let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
+        self.record(asked.caller, asked.headers, "resume", &link, text)
+            .await;
+        Ok(resumed(&format!("topic/{link}/{topic}")))
+    }
+
+    /// Takes down what somebody did to a link.
+    pub(crate) async fn record(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        kind: &'static str,
+        link: &str,
+        summary: String,
+    ) {
+        let client = headers.get(header::USER_AGENT);
+        let client = client.and_then(|value| value.to_str().ok());
+        let entry = Entry {
+            kind,
+            actor: json!({"user": caller.user, "address": null, "client": client}),
+            object: json!({"kind": "link", "link": link}),
+            summary,
+            explanation: None,
+        };
+        self.watcher.record(entry).await;
+    }
+}
+
+fn resumed(object: &str) -> Value {
+    json!({"schema": "tributary/v1/Result", "object": object, "action": "resumed", "dry_run": false})
+}
+
+fn missing(text: &str) -> Refusal {
+    Refusal::new(Kind::NotFound, text)
+}
+
+fn no_topic(view: &LinkView, names: &Names) -> Refusal {
+    if view.detail.is_none() {
+        let text = format!(
+            "link {} does not run here, so that nothing is known of its topics",
+            view.name
+        );
+        return Refusal::new(Kind::Conflict, text);
+    }
+    missing(&format!(
+        "link {} has no topic {} or no such partition of it",
+        view.name, names.topic
+    ))
+}
+
+/// A refusal, with what is known about its text.
+pub(crate) fn refused(refusal: &Refusal) -> Response<Body> {
+    let plain = answer::refusal(refusal);
+    let body = json!({
+        "error_code": plain.status().as_u16(),
+        "message": refusal.message,
+        "explanation": attention::explained(&refusal.message),
+    });
+    answer::json(plain.status(), &body)
+}
+
+fn config(handle: &Handle, view: &LinkView) -> Value {
+    let masked = Masked(true).config(view.config.clone());
+    let report = handle.effective(&view.name, &view.config);
+    let rows: Vec<Value> = report
+        .rows
+        .iter()
+        .map(|row| {
+            json!({
+                "key": row.key,
+                "value": row.value,
+                "status": row.status.to_string(),
+                "meaning": row.meaning,
+                "origin": row.origin.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
+    json!({
+        "schema": "tributary/v1/LinkConfig",
+        "link": view.name,
+        "config_version": shape::config_version(&view.config),
+        "config": masked,
+        "rows": rows,
+        "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "notices": report.notices.iter().map(|notice| notice.text.clone()).collect::<Vec<_>>(),
+        "as_of": instant(view.at),
+    })
+}
+
+/// The members of a body that has to be an object.
+fn body(bytes: &Bytes) -> Result<Value, Refusal> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Refusal::bad("the body is not an object"))
+    }
+}
+
+fn explained(bytes: &Bytes, now: SystemTime) -> Result<Value, Refusal> {
+    let body = body(bytes)?;
+    let text = body["text"].as_str();
+    let text = text.ok_or_else(|| Refusal::bad("the body has no text to explain"))?;
+    if text.len() > LONGEST {
+        let message =
+            format!("the text is longer than {LONGEST} bytes; send the lines with the error");
+        return Err(Refusal::bad(message));
+    }
+    let found = explain::explain(text);
+    Ok(json!({
+        "schema": "tributary/v1/ExplanationList",
+        "items": found,
+        "total": found.len(),
+        "next_cursor": null,
+        "incomplete": [],
+        "as_of": instant(now),
+    }))
+}
+
+async fn preview(handle: &Handle, asked: &Asked<'_>) -> Result<Value, Refusal> {
+    let body = body(&asked.body)?;
+    let rate = body["rate_bytes_per_second"].as_u64().unwrap_or(RATE);
+    let options = PreviewOptions { rate };
+    let (name, given) = match (body["link"].as_str(), body.get("config")) {
+        (Some(link), None) => {
+            let config = handle.config(link.to_owned()).await?;
+            let given = config.into_iter().map(|(key, value)| (key, Some(value)));
+            (link.to_owned(), given.collect())
+        }
+        (_, Some(config)) if asked.caller.is_admin() => {
+            let given = request::config(config.to_string().as_bytes())?;
+            let name = given.get("name").cloned().flatten();
+            (name.unwrap_or_else(|| "preview".to_owned()), given)
+        }
+        (_, Some(_)) => {
+            return Err(Refusal::new(
+                Kind::Forbidden,
+                "a configuration in the body connects to any host, which needs the role admin; name a link instead",
+            ));
+        }
+        (None, None) => {
+            return Err(Refusal::bad("the body has neither link nor config"));
+        }
+    };
+    handle.preview(name, given, options).await
+}

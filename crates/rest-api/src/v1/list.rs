@@ -1,0 +1,271 @@
+//! Lists: filtered, ordered, cut into pages, as JSON or CSV. Pure.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use worker_group::Refusal;
+use worker_group::detail::instant;
+
+use super::gather::severity;
+use super::topic::badness;
+use crate::query::Query;
+
+/// Items of a page, unless asked for others, and at most.
+const LIMIT: usize = 100;
+const MOST: usize = 1000;
+/// Parameters that are no filters.
+const RESERVED: [&str; 7] = [
+    "limit",
+    "cursor",
+    "sort",
+    "q",
+    "scope",
+    "include_excluded",
+    "as",
+];
+
+/// The worst first: by what kind of row it is, then by lag, then by name.
+pub(crate) fn worst_first(rows: &mut [Value]) {
+    let rank = |row: &Value| -> u8 {
+        if let Some(health) = row["health"].as_str() {
+            return severity(health);
+        }
+        if let Some(verdict) = row["verdict"].as_str() {
+            return 3 - badness(verdict).min(3);
+        }
+        match row["state_class"].as_str() {
+            Some("failing") => 0,
+            Some("neutral") => 1,
+            Some("creating") => 2,
+            _ => 3,
+        }
+    };
+    // Rows come ordered by name, and sorting keeps that among equals.
+    rows.sort_by(|one, two| {
+        let by_rank = rank(one).cmp(&rank(two));
+        by_rank.then_with(|| compared(field(two, "lag_seconds"), field(one, "lag_seconds")))
+    });
+}
+
+/// A field by its name; `lag_seconds` is that of `lag`.
+fn field<'a>(row: &'a Value, name: &str) -> &'a Value {
+    match row.get(name) {
+        Some(value) => value,
+        None => match name.split_once('_') {
+            Some((first, rest)) if row[first].is_object() => &row[first][rest],
+            _ => &Value::Null,
+        },
+    }
+}
+
+fn compared(one: &Value, two: &Value) -> Ordering {
+    match (one, two) {
+        (Value::Number(one), Value::Number(two)) => one
+            .as_f64()
+            .unwrap_or(0.0)
+            .total_cmp(&two.as_f64().unwrap_or(0.0)),
+        // What is not known stands where the largest stands: it may be that.
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Greater,
+        (_, Value::Null) => Ordering::Less,
+        _ => cell(one).cmp(&cell(two)),
+    }
+}
+
+/// A value as one text.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The page of `rows` that `query` asks for. `rows` come in the order that holds unless another is asked for.
+pub(crate) fn page(
+    kind: &str,
+    mut rows: Vec<Value>,
+    query: &Query,
+    now: SystemTime,
+) -> Result<Value, Refusal> {
+    if let Some(text) = query.first("q").filter(|text| !text.is_empty()) {
+        let text = text.to_lowercase();
+        rows.retain(|row| holds(row, &text));
+    }
+    for (name, wanted) in query.pairs() {
+        if !RESERVED.contains(&name) {
+            let known = rows
+                .first()
+                .is_none_or(|row| !field(row, name).is_null() || row.get(name).is_some());
+            if !known {
+                return Err(Refusal::bad(format!(
+                    "{kind} has no field {name} to filter by"
+                )));
+            }
+            rows.retain(|row| wanted.split(',').any(|one| cell(field(row, name)) == one));
+        }
+    }
+    if let Some(sort) = query.first("sort") {
+        let (name, falling) = match sort.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (sort, false),
+        };
+        rows.sort_by(|one, two| {
+            let order = compared(field(one, name), field(two, name));
+            if falling { order.reverse() } else { order }
+        });
+    }
+    let number = |name: &str, default: usize| match query.first(name) {
+        None | Some("") => Ok(default),
+        Some(text) => text
+            .parse::<usize>()
+            .map_err(|_| Refusal::bad(format!("{name} {text} is not a whole number"))),
+    };
+    let limit = number("limit", LIMIT)?.clamp(1, MOST);
+    let begin = number("cursor", 0)?;
+    let total = rows.len();
+    let items: Vec<Value> = rows.into_iter().skip(begin).take(limit).collect();
+    let end = begin + items.len();
+    Ok(json!({
+        "schema": format!("tributary/v1/{kind}"),
+        "items": items,
+        "total": total,
+        "next_cursor": (end < total).then(|| end.to_string()),
+        "incomplete": [],
+        "as_of": instant(now),
+    }))
+}
+
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(own) => own.to_lowercase().contains(text),
+        Value::Object(members) => members.values().any(|member| holds(member, text)),
+        Value::Array(items) => items.iter().any(|item| holds(item, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// A list as CSV: a column for each member of the first row, members of members joined by a point.
+pub(crate) fn csv(list: &Value) -> String {
+    let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut columns: Vec<String> = Vec::new();
+    if let Some(first) = items.first() {
+        names(first, "", &mut columns);
+    }
+    let mut text = line(columns.iter().map(String::as_str));
+    for item in items {
+        let cells = columns.iter().map(|column| {
+            let value = column.split('.').fold(item, |value, part| &value[part]);
+            cell(value)
+        });
+        let cells: Vec<String> = cells.collect();
+        text.push_str(&line(cells.iter().map(String::as_str)));
+    }
+    text
+}
+
+fn names(value: &Value, prefix: &str, columns: &mut Vec<String>) {
+    let Value::Object(members) = value else {
+        columns.push(prefix.to_owned());
+        return;
+    };
+    for (name, member) in members {
+        let path = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        names(member, &path, columns);
+    }
+}
+
+/// RFC 4180.
+fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (number, cell) in cells.enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        // Writing to a text cannot fail.
+        let _ = if cell.contains(['"', ',', '\n', '\r']) {
+            write!(text, "{comma}\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            write!(text, "{comma}{cell}")
+        };
+    }
+    text.push_str("\r\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Value> {
+        let row = |name: &str, health: &str, seconds: Value| json!({"name": name, "health": health, "lag": {"seconds": seconds}});
+        vec![
+            row("a", "HEALTHY", json!(0.5)),
+            row("b", "FAILED", json!(3.0)),
+            row("c", "HEALTHY", json!(9.0)),
+            row("d", "UNKNOWN", Value::Null),
+        ]
+    }
+
+    fn names_of(list: &Value) -> Vec<&str> {
+        let items = list["items"].as_array().expect("a list").iter();
+        items
+            .map(|row| row["name"].as_str().expect("a name"))
+            .collect()
+    }
+
+    fn asked(query: &str) -> Value {
+        let mut rows = rows();
+        worst_first(&mut rows);
+        page(
+            "LinkList",
+            rows,
+            &Query::parse(query),
+            SystemTime::UNIX_EPOCH,
+        )
+        .expect("a page")
+    }
+
+    #[test]
+    fn the_worst_comes_first_unless_another_order_is_asked_for() {
+        assert_eq!(names_of(&asked("")), ["b", "d", "c", "a"]);
+        assert_eq!(names_of(&asked("sort=name")), ["a", "b", "c", "d"]);
+        assert_eq!(names_of(&asked("sort=-lag_seconds")), ["d", "c", "b", "a"]);
+    }
+
+    #[test]
+    fn a_list_is_filtered_and_cut_into_pages() {
+        assert_eq!(names_of(&asked("health=HEALTHY")), ["c", "a"]);
+        assert_eq!(names_of(&asked("health=FAILED,UNKNOWN")), ["b", "d"]);
+        let first = asked("limit=3");
+        assert_eq!(
+            (&first["total"], &first["next_cursor"]),
+            (&json!(4), &json!("3"))
+        );
+        let rest = asked("limit=3&cursor=3");
+        assert_eq!(
+            (names_of(&rest), &rest["next_cursor"]),
+            (vec!["a"], &Value::Null)
+        );
+        assert_eq!(names_of(&asked("q=unKNOWN")), ["d"]);
+        for wrong in ["limit=x", "cursor=-1", "colour=red"] {
+            page(
+                "LinkList",
+                rows(),
+                &Query::parse(wrong),
+                SystemTime::UNIX_EPOCH,
+            )
+            .expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn cells_of_csv_are_quoted_where_they_must_be() {
+        let list = json!({"items": [{"a": "x,\"y\"", "b": {"c": null, "d": 1.5}}]});
+        assert_eq!(csv(&list), "a,b.c,b.d\r\n\"x,\"\"y\"\"\",,1.5\r\n");
+    }
+}

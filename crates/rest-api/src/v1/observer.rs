@@ -1,0 +1,385 @@
+//! Looks at all links every few seconds, whoever asks: rates come from what it sees, and activity and events from what
+//! changed.
+//!
+//! One task owns the counters, the ring of activity and those who listen; answers read what it published last.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use lifecycle::StopSignal;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use worker_group::Handle;
+use worker_group::detail::instant;
+
+use super::events::{Channel, Filter, Hub};
+use super::gather::{self, LinkView};
+use super::rates::{Counters, LinkRates};
+use super::worker::{self, Identity};
+use super::{shape, topic};
+
+/// How often links are looked at while somebody listens, and every how many of these times otherwise.
+const LOOK: Duration = Duration::from_secs(1);
+const RATES: u64 = 5;
+/// Entries of activity that are kept.
+const KEPT: usize = 1000;
+/// Entries that may wait to be kept.
+const QUEUE: usize = 64;
+
+/// What was seen last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) rates: BTreeMap<String, LinkRates>,
+    /// The newest first.
+    pub(crate) activity: VecDeque<Arc<Value>>,
+}
+
+/// Something that was done or happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: &'static str,
+    pub(crate) actor: Value,
+    pub(crate) object: Value,
+    pub(crate) summary: String,
+    pub(crate) explanation: Option<Value>,
+}
+
+/// How the observer is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Watcher {
+    seen: watch::Receiver<Arc<Seen>>,
+    entries: mpsc::Sender<Entry>,
+    listeners: mpsc::Sender<Listen>,
+}
+
+/// Somebody who wants to listen.
+#[derive(Debug)]
+struct Listen {
+    filter: Filter,
+    last: Option<u64>,
+    reply: oneshot::Sender<Option<mpsc::Receiver<Bytes>>>,
+}
+
+impl Watcher {
+    /// What was seen last.
+    pub(crate) fn seen(&self) -> Arc<Seen> {
+        self.seen.borrow().clone()
+    }
+
+    /// Takes down what somebody did.
+    pub(crate) async fn record(&self, entry: Entry) {
+        // The observer is gone only when the server ends.
+        drop(self.entries.send(entry).await);
+    }
+
+    /// Frames from now on, or after frame `last`; nothing where too many listen.
+    pub(crate) async fn listen(
+        &self,
+        filter: Filter,
+        last: Option<u64>,
+    ) -> Option<mpsc::Receiver<Bytes>> {
+        let (reply, answer) = oneshot::channel();
+        let listen = Listen {
+            filter,
+            last,
+            reply,
+        };
+        self.listeners.send(listen).await.ok()?;
+        answer.await.ok().flatten()
+    }
+}
+
+/// What a link was when it was looked at last.
+#[derive(Debug, Default, PartialEq)]
+struct Last {
+    health: &'static str,
+    connect_state: &'static str,
+    /// Partitions that are in trouble.
+    states: HashMap<(String, i32), &'static str>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    handle: Handle,
+    counters: BTreeMap<String, Counters>,
+    last: BTreeMap<String, Last>,
+    activity: VecDeque<Arc<Value>>,
+    number: u64,
+    seen: watch::Sender<Arc<Seen>>,
+    entries: mpsc::Receiver<Entry>,
+    listeners: mpsc::Receiver<Listen>,
+    hub: Hub,
+    looks: u64,
+    identity: Identity,
+}
+
+impl Observer {
+    /// An observer, and how it is asked.
+    pub(crate) fn new(handle: Handle, identity: Identity) -> (Self, Watcher) {
+        let (seen, reader) = watch::channel(Arc::default());
+        let (entries, received) = mpsc::channel(QUEUE);
+        let (listeners, listening) = mpsc::channel(QUEUE);
+        let observer = Self {
+            handle,
+            counters: BTreeMap::new(),
+            last: BTreeMap::new(),
+            activity: VecDeque::new(),
+            number: 0,
+            seen,
+            entries: received,
+            listeners: listening,
+            hub: Hub::new(SystemTime::now()),
+            looks: 0,
+            identity,
+        };
+        let watcher = Watcher {
+            seen: reader,
+            entries,
+            listeners,
+        };
+        (observer, watcher)
+    }
+
+    /// Looks until `stop` is requested.
+    pub(crate) async fn run(mut self, stop: StopSignal) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // All branches are cancel-safe.
+            tokio::select! {
+                () = stop.requested() => return,
+                Some(entry) = self.entries.recv() => self.keep(entry),
+                Some(listen) = self.listeners.recv() => {
+                    let frames = self.hub.listen(listen.filter, listen.last, Instant::now());
+                    // Whoever asked may have gone.
+                    drop(listen.reply.send(frames));
+                    continue;
+                }
+                _ = look.tick() => {
+                    let is_due = self.looks.is_multiple_of(RATES);
+                    self.looks += 1;
+                    self.hub.tick(Instant::now());
+                    if !is_due && !self.hub.is_heard() {
+                        continue;
+                    }
+                    let gathering = gather::links(&self.handle, &self.identity.worker_id);
+                    let Some(looked) = stop.unless_requested(gathering).await else {
+                        return;
+                    };
+                    // An engine that does not answer shows itself in every answer.
+                    if let Ok(views) = looked {
+                        self.look(&views, Instant::now(), is_due);
+                        self.tell(&views, Instant::now());
+                    }
+                }
+            }
+            self.publish();
+        }
+    }
+
+    fn look(&mut self, views: &[LinkView], at: Instant, is_due: bool) {
+        let is_there = |name: &String| views.iter().any(|view| view.name == *name);
+        self.counters.retain(|name, _| is_there(name));
+        self.last.retain(|name, _| is_there(name));
+        for view in views {
+            let counters = self.counters.entry(view.name.clone()).or_default();
+            if is_due {
+                counters.look(view, at);
+            }
+            for entry in self.changes(view) {
+                self.keep(entry);
+            }
+        }
+    }
+
+    /// Sends what changed to those who listen.
+    fn tell(&mut self, views: &[LinkView], now: Instant) {
+        let default = self.handle.default_destination();
+        for view in views {
+            let name = Some(view.name.as_str());
+            let rates = self.counters.get(&view.name).map(Counters::rates);
+            if self.hub.is_wanted(Channel::Links, name) {
+                let row = shape::link(view, rates.as_ref(), default.as_deref());
+                self.offer((Channel::Links, "link"), view, view.name.clone(), &row, now);
+            }
+            if self.hub.is_wanted(Channel::Tasks, name) {
+                for row in shape::task_rows(view) {
+                    let key = format!("{}/{}", view.name, row["task"]);
+                    self.offer((Channel::Tasks, "task"), view, key, &row, now);
+                }
+            }
+            if self.hub.is_wanted(Channel::Topics, name) {
+                self.tell_topics(view, topic::rows(view, rates.as_ref()), now);
+            }
+        }
+        if self.hub.is_wanted(Channel::Links, None) || self.hub.is_wanted(Channel::Workers, None) {
+            let (me, time) = (self.identity.now(&self.handle), SystemTime::now());
+            for row in worker::clusters(&me, views, time) {
+                let key = format!("{}/{}", row["cluster_id"], row["bootstrap"]);
+                if self.hub.is_news("cluster", key, &row, now) {
+                    self.hub
+                        .happened(Channel::Links, "cluster", None, &row, now);
+                }
+            }
+            let row = worker::worker(&me, views, time);
+            if self.hub.is_news("worker", me.worker_id, &row, now) {
+                self.hub
+                    .happened(Channel::Workers, "worker", None, &row, now);
+            }
+        }
+    }
+
+    fn offer(
+        &mut self,
+        (channel, event): (Channel, &'static str),
+        view: &LinkView,
+        key: String,
+        row: &Value,
+        now: Instant,
+    ) {
+        if self.hub.is_news(event, key, row, now) {
+            self.hub
+                .happened(channel, event, Some(&view.name), row, now);
+        }
+    }
+
+    /// All topics of a link that changed are one frame.
+    fn tell_topics(&mut self, view: &LinkView, mut rows: Vec<Value>, now: Instant) {
+        rows.retain(|row| {
+            let key = format!("{}/{}", view.name, row["topic"]);
+            self.hub.is_news("topics", key, row, now)
+        });
+        if rows.is_empty() {
+            return;
+        }
+        let frame = json!({
+            "schema": "tributary/v1/TopicList",
+            "link": view.name,
+            "items": rows,
+            "as_of": instant(view.at),
+        });
+        self.hub
+            .happened(Channel::Topics, "topics", Some(&view.name), &frame, now);
+    }
+
+    /// What of a link is different from the last look.
+    fn changes(&mut self, view: &LinkView) -> Vec<Entry> {
+        let (health, reason) = view.health();
+        let now = Last {
+            health,
+            connect_state: view.state.connector.state.as_str(),
+            states: view
+                .partitions()
+                .iter()
+                .filter(|partition| partition.verdict != "PASS" && partition.state != "starting")
+                .map(|one| ((one.topic.clone(), one.partition), one.state))
+                .collect(),
+        };
+        let before = self.last.insert(view.name.clone(), now).unwrap_or_default();
+        let now = &self.last[&view.name];
+        let object = || json!({"kind": "link", "link": view.name});
+        let mut entries = Vec::new();
+        if before.connect_state != now.connect_state {
+            let text = match before.connect_state {
+                "" => format!("{} is {}", view.name, now.connect_state),
+                before => format!("{} went from {before} to {}", view.name, now.connect_state),
+            };
+            entries.push(event(
+                "state",
+                object(),
+                text,
+                view.state.connector.trace.as_deref(),
+            ));
+        }
+        if before.health != now.health {
+            let text = format!("{} is {health}: {reason}", view.name);
+            entries.push(event("health", object(), text, Some(&reason)));
+        }
+        let mut fresh: BTreeMap<&str, Vec<&(String, i32)>> = BTreeMap::new();
+        for (partition, state) in &now.states {
+            if before.states.get(partition) != Some(state) {
+                fresh.entry(state).or_default().push(partition);
+            }
+        }
+        for (state, mut partitions) in fresh {
+            partitions.sort_unstable();
+            let (topic, number) = partitions[0];
+            let all = view.partitions().iter();
+            let mut reasons = all.filter(|one| one.topic == *topic && one.partition == *number);
+            let reason = reasons.next().and_then(|one| one.reason.as_deref());
+            let others = match partitions.len() {
+                1 => String::new(),
+                many => format!(" and {} more", many - 1),
+            };
+            let why = reason.map_or(String::new(), |reason| format!(": {reason}"));
+            let text = format!("{topic}-{number}{others} became {state}{why}");
+            let is_wanted = self.hub.is_wanted(Channel::Topics, Some(&view.name));
+            let rows = is_wanted.then(|| topic::partition_rows(view, None));
+            for row in rows.into_iter().flatten() {
+                let is_one =
+                    |one: &&(String, i32)| row["topic"] == *one.0 && row["partition"] == one.1;
+                if partitions.iter().any(is_one) {
+                    let (hub, now) = (&mut self.hub, Instant::now());
+                    hub.happened(Channel::Topics, "partition", Some(&view.name), &row, now);
+                }
+            }
+            let object = json!({
+                "kind": "partition", "link": view.name, "topic": topic, "partition": number,
+                "count": partitions.len(),
+            });
+            entries.push(event("partition", object, text, reason));
+        }
+        entries
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        self.number += 1;
+        let value = json!({
+            "schema": "tributary/v1/Activity",
+            "id": self.number.to_string(),
+            "at": instant(SystemTime::now()),
+            "kind": entry.kind,
+            "actor": entry.actor,
+            "object": entry.object,
+            "summary": entry.summary,
+            "diff": null,
+            "explanation": entry.explanation,
+        });
+        let link = value["object"]["link"].as_str().map(str::to_owned);
+        let hub = &mut self.hub;
+        hub.happened(
+            Channel::Activity,
+            "activity",
+            link.as_deref(),
+            &value,
+            Instant::now(),
+        );
+        self.activity.push_front(Arc::new(value));
+        self.activity.truncate(KEPT);
+    }
+
+    fn publish(&self) {
+        let rates = self.counters.iter();
+        let seen = Seen {
+            rates: rates
+                .map(|(name, counters)| (name.clone(), counters.rates()))
+                .collect(),
+            activity: self.activity.clone(),
+        };
+        self.seen.send_replace(Arc::new(seen));
+    }
+}
+
+fn event(kind: &'static str, object: Value, summary: String, text: Option<&str>) -> Entry {
+    Entry {
+        kind,
+        actor: json!({"user": null, "address": null, "client": "worker"}),
+        object,
+        summary,
+        explanation: text.and_then(super::attention::explained),
+    }
+}

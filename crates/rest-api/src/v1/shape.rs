@@ -1,0 +1,237 @@
+//! How links and what belongs to them are shown. Pure: what was gathered and the rates become JSON.
+//!
+//! What is not known is `null`, never 0.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value, json};
+use worker_group::Config;
+use worker_group::detail::{ClusterDetail, LinkDetail, instant};
+use worker_group::state::State;
+use worker_group::view::LagDetail;
+
+use super::attention;
+use super::gather::LinkView;
+use super::rates::{CatchUp, LinkRates};
+use super::topic;
+
+/// A lag that nothing is known of.
+pub(crate) fn no_lag() -> Value {
+    json!({
+        "known": false, "records": null, "seconds": null, "bytes": null, "seconds_basis": "stale",
+        "bytes_basis": "estimated", "as_of": null,
+    })
+}
+
+/// A lag, with the time of the reading it rests on.
+pub(crate) fn lag(lag: &LagDetail, now: SystemTime) -> Value {
+    let measured = lag.known || lag.records.is_some();
+    let age = lag.age_seconds.map(Duration::from_secs_f64);
+    let read = age.and_then(|age| now.checked_sub(age));
+    json!({
+        "known": lag.known,
+        "records": lag.records,
+        "seconds": measured.then_some(lag.seconds),
+        "bytes": measured.then_some(lag.bytes),
+        "seconds_basis": lag.seconds_basis,
+        "bytes_basis": "estimated",
+        "as_of": read.map(instant),
+    })
+}
+
+/// A catch-up time.
+pub(crate) fn catch_up(catch_up: Option<&CatchUp>) -> Value {
+    json!({
+        "seconds": catch_up.and_then(|one| one.seconds),
+        "records_per_second": catch_up.map(|one| one.records_per_second),
+        "converging": catch_up.map(|one| one.converging),
+    })
+}
+
+fn first<'a>(config: &'a Config, keys: &[&str]) -> Option<&'a str> {
+    let mut values = keys.iter().filter_map(|key| config.get(*key));
+    values
+        .find(|value| !value.trim().is_empty())
+        .map(|value| value.trim())
+}
+
+/// A side of a link, from its configuration and from what the cluster says of itself.
+pub(crate) fn cluster_ref(
+    config: &Config,
+    is_source: bool,
+    seen: Option<&ClusterDetail>,
+    default: Option<&str>,
+) -> Value {
+    let (aliases, servers) = if is_source {
+        (
+            ["source.cluster.alias", "src.cluster.alias"],
+            [
+                "source.cluster.bootstrap.servers",
+                "src.kafka.bootstrap.servers",
+            ],
+        )
+    } else {
+        (
+            ["target.cluster.alias", "dest.cluster.alias"],
+            [
+                "target.cluster.bootstrap.servers",
+                "dest.kafka.bootstrap.servers",
+            ],
+        )
+    };
+    let bootstrap = seen
+        .map(|seen| seen.bootstrap.as_str())
+        .or_else(|| first(config, &servers))
+        .or(default.filter(|_| !is_source));
+    let alias = first(config, &aliases).or_else(|| {
+        // Addresses that nobody listens at come first in some lists; any of them tells people which cluster it is.
+        bootstrap?.split(',').next_back().map(str::trim)
+    });
+    json!({
+        "alias": alias,
+        "cluster_id": seen.and_then(|seen| seen.id.as_deref()),
+        "bootstrap": bootstrap,
+    })
+}
+
+/// `${topic}` and an example.
+fn naming(view: &LinkView) -> Value {
+    let format = first(&view.config, &["topic.rename.format"]);
+    let policy = first(&view.config, &["replication.policy.class"]);
+    let topics = view.detail.iter().flat_map(|detail| &detail.topics);
+    let example = topics
+        .filter_map(|(source, topic)| Some((source, topic.destination.as_ref()?)))
+        .map(|(source, destination)| format!("{source} → {destination}"))
+        .next();
+    json!({"format": format, "policy": policy, "example": example})
+}
+
+/// How many tasks are in which state.
+pub(crate) fn tasks(view: &LinkView) -> Value {
+    let tasks = &view.state.tasks;
+    let count = |of: State| tasks.iter().filter(|task| task.state == of).count();
+    json!({
+        "total": tasks.len(),
+        "running": count(State::Running),
+        "failed": count(State::Failed),
+        "paused": count(State::Paused),
+        "unassigned": count(State::Unassigned) + count(State::Restarting),
+    })
+}
+
+fn topics(detail: Option<&LinkDetail>, rows: &[Value]) -> Value {
+    let Some(detail) = detail else {
+        return json!({
+            "total": null, "active": null, "failing": null, "paused": null, "excluded": null,
+        });
+    };
+    let count = |class: &str| {
+        rows.iter()
+            .filter(|row| row["state_class"] == class)
+            .count()
+    };
+    json!({
+        "total": detail.topics.len(),
+        "active": count("active"),
+        "failing": count("failing"),
+        "paused": 0,
+        "excluded": detail.excluded,
+    })
+}
+
+fn partitions(view: &LinkView) -> Value {
+    let mut states = Map::new();
+    for partition in view.partitions() {
+        let count = states.entry(partition.state).or_insert(json!(0));
+        *count = json!(count.as_u64().unwrap_or(0) + 1);
+    }
+    let known = view.detail.is_some();
+    json!({"total": known.then(|| view.partitions().len()), "by_state": states})
+}
+
+/// A number that changes with the configuration, for `If-Match`.
+pub(crate) fn config_version(config: &Config) -> String {
+    use sha2::{Digest, Sha256};
+    let mut digest = Sha256::new();
+    for (key, value) in config {
+        digest.update((key.len() as u64).to_be_bytes());
+        digest.update(key.as_bytes());
+        digest.update((value.len() as u64).to_be_bytes());
+        digest.update(value.as_bytes());
+    }
+    let digest = digest.finalize();
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A link. `default` is where it writes if its configuration does not say.
+pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&str>) -> Value {
+    let (health, reason) = view.health();
+    let detail = view.detail.as_ref();
+    let rows = topic::rows(view, rates);
+    let (source, destination) = (
+        detail.map(|detail| &detail.source),
+        detail.map(|detail| &detail.destination),
+    );
+    let mut workers: Vec<&str> = view
+        .state
+        .tasks
+        .iter()
+        .map(|task| task.worker_id.as_str())
+        .collect();
+    workers.push(&view.state.connector.worker_id);
+    workers.sort_unstable();
+    workers.dedup();
+    json!({
+        "schema": "tributary/v1/Link",
+        "name": view.name,
+        "source": cluster_ref(&view.config, true, source, default),
+        "destination": cluster_ref(&view.config, false, destination, default),
+        "health": health,
+        "health_reason": reason,
+        "connect_state": view.state.connector.state,
+        "mode": "at-least-once",
+        "naming": naming(view),
+        "tasks": tasks(view),
+        "topics": topics(detail, &rows),
+        "partitions": partitions(view),
+        "records_per_second": rates.and_then(|rates| rates.records),
+        "bytes_per_second": rates.and_then(|rates| rates.bytes),
+        "lag": detail.map_or_else(no_lag, |detail| lag(&detail.lag, view.at)),
+        "catch_up": catch_up(rates.and_then(|rates| rates.catch_up.as_ref())),
+        "retention_headroom_seconds": null,
+        "groups": null,
+        "attention": attention::of_link(view),
+        "workers": workers,
+        "created_at": null,
+        "changed_at": null,
+        "config_version": config_version(&view.config),
+        "companions": [],
+        "as_of": instant(view.at),
+    })
+}
+
+/// Its tasks.
+pub(crate) fn task_rows(view: &LinkView) -> Vec<Value> {
+    let tasks = view.state.tasks.iter();
+    tasks
+        .map(|task| {
+            let trace = task.trace.as_deref();
+            json!({
+                "schema": "tributary/v1/Task",
+                "link": view.name,
+                "task": task.id,
+                "state": task.state,
+                "worker_id": task.worker_id,
+                "since": null,
+                "partitions": view.partitions_of(task.id),
+                "restarts": null,
+                "trace": trace,
+                "explanation": trace.and_then(attention::explained),
+                "as_of": instant(view.at),
+            })
+        })
+        .collect()
+}

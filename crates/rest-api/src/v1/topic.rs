@@ -1,0 +1,228 @@
+//! How topics and partitions are shown. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use worker_group::detail::{PartitionDetail, TopicDetail, instant};
+use worker_group::view::LagDetail;
+
+use super::attention;
+use super::gather::LinkView;
+use super::rates::LinkRates;
+use super::shape::{catch_up, lag, no_lag};
+
+/// States in which the two sides do not fit together.
+const GAPS: [&str; 8] = [
+    "source-gap",
+    "source-truncated",
+    "source-recreated",
+    "source-deleted",
+    "destination-behind",
+    "destination-recreated",
+    "destination-deleted",
+    "destination-foreign-writes",
+];
+
+/// How bad a verdict is; the worst last.
+pub(crate) fn badness(verdict: &str) -> u8 {
+    match verdict {
+        "PASS" => 0,
+        "WARN" => 1,
+        "UNKNOWN" => 2,
+        _ => 3,
+    }
+}
+
+/// Sums, the longer time, the weaker evidence.
+fn together(all: &[&PartitionDetail]) -> Option<LagDetail> {
+    let mut lags = all.iter().map(|partition| &partition.lag);
+    let mut sum = lags.next()?.clone();
+    for lag in lags {
+        sum.known &= lag.known;
+        sum.records = match (sum.records, lag.records) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        sum.bytes = sum.bytes.saturating_add(lag.bytes);
+        if lag.seconds > sum.seconds {
+            sum.seconds = lag.seconds;
+            sum.seconds_basis = lag.seconds_basis;
+        }
+        sum.age_seconds = sum
+            .age_seconds
+            .zip(lag.age_seconds)
+            .map(|(one, two)| one.max(two));
+    }
+    Some(sum)
+}
+
+/// State, class, and the partition that decided it.
+fn state<'a>(
+    topic: &'a TopicDetail,
+    partitions: &[&'a PartitionDetail],
+) -> (&'a str, &'static str, Option<&'a PartitionDetail>) {
+    if let Some(problem) = topic.problem.as_ref().filter(|problem| problem.blocking) {
+        let class = if problem.state == "destination-pending" {
+            "creating"
+        } else {
+            "failing"
+        };
+        return (problem.state, class, None);
+    }
+    let worst = partitions
+        .iter()
+        .max_by_key(|partition| badness(partition.verdict));
+    match worst {
+        None => ("starting", "creating", None),
+        Some(worst) => match (worst.verdict, worst.state) {
+            (_, "starting" | "creating") => (worst.state, "creating", Some(worst)),
+            ("PASS", _) => ("replicating", "active", None),
+            ("UNKNOWN", state) => (state, "neutral", Some(worst)),
+            (_, state) => (state, "failing", Some(worst)),
+        },
+    }
+}
+
+/// Topics of a link, by name.
+pub(crate) fn rows(view: &LinkView, rates: Option<&LinkRates>) -> Vec<Value> {
+    let Some(detail) = &view.detail else {
+        return Vec::new();
+    };
+    let mut by_topic: BTreeMap<&str, Vec<&PartitionDetail>> = BTreeMap::new();
+    for partition in &detail.partitions {
+        by_topic
+            .entry(&partition.topic)
+            .or_default()
+            .push(partition);
+    }
+    let none = TopicDetail::default();
+    let mut names: Vec<&str> = detail.topics.keys().map(String::as_str).collect();
+    names.extend(
+        by_topic
+            .keys()
+            .filter(|topic| !detail.topics.contains_key(**topic)),
+    );
+    names.sort_unstable();
+    names
+        .into_iter()
+        .map(|name| {
+            let partitions = by_topic.get(name).map_or(&[][..], Vec::as_slice);
+            let topic = detail.topics.get(name).unwrap_or(&none);
+            row(view, name, topic, partitions, rates)
+        })
+        .collect()
+}
+
+fn row(
+    view: &LinkView,
+    name: &str,
+    topic: &TopicDetail,
+    partitions: &[&PartitionDetail],
+    rates: Option<&LinkRates>,
+) -> Value {
+    let (state, class, decided) = state(topic, partitions);
+    let problem = topic.problem.as_ref();
+    let reason = decided
+        .and_then(|partition| partition.reason.as_deref())
+        .or_else(|| problem.map(|problem| problem.reason.as_str()));
+    let destination = topic.destination.as_deref().or_else(|| {
+        partitions
+            .first()
+            .map(|partition| partition.destination.as_str())
+    });
+    let rates = rates.and_then(|rates| rates.topics.get(name));
+    json!({
+        "schema": "tributary/v1/Topic",
+        "link": view.name,
+        "topic": name,
+        "destination_topic": destination,
+        "partitions": {
+            "source": topic.partitions,
+            "destination": topic.destination.as_ref().map(|_| partitions.len()),
+        },
+        "state": state,
+        "state_class": class,
+        "condition": problem.map(|problem| problem.state),
+        "reason": reason,
+        "since": decided.map(|partition| instant(partition.since)),
+        "lag": together(partitions).map_or_else(no_lag, |sum| lag(&sum, view.at)),
+        "records_per_second": rates.map(|rates| rates.records),
+        "bytes_per_second": rates.map(|rates| rates.bytes),
+        "catch_up": catch_up(rates.and_then(|rates| rates.catch_up.as_ref())),
+        "retention_headroom_seconds": null,
+        "drift": null,
+        "verified_at": null,
+        "excluded_by": null,
+        "as_of": instant(view.at),
+    })
+}
+
+/// Partitions of a link, or of one topic.
+pub(crate) fn partition_rows(view: &LinkView, topic: Option<&str>) -> Vec<Value> {
+    let all = view.partitions().iter();
+    all.filter(|partition| topic.is_none_or(|topic| partition.topic == topic))
+        .map(|partition| partition_row(view, partition))
+        .collect()
+}
+
+fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
+    let task = view.task_of(partition);
+    let reason = partition.reason.as_deref();
+    let is_wrong = !matches!(partition.verdict, "PASS");
+    let explanation = reason.and_then(attention::explained);
+    let error = reason.filter(|_| is_wrong).map(|reason| {
+        json!({
+            "offset": partition.stands_at,
+            "kind": partition.state,
+            "message": reason,
+            "side": explanation.as_ref().map(|one| one["side"].clone()),
+            "next_attempt_at": null,
+            "explanation": explanation,
+        })
+    });
+    let kind = partition.state;
+    let gap = GAPS.contains(&kind).then(|| {
+        let policy = if kind.ends_with("gap") || kind.ends_with("truncated") {
+            "tributary.on.gap"
+        } else {
+            "tributary.on.recreate"
+        };
+        json!({
+            "kind": kind,
+            "from_offset": partition.acked,
+            "to_offset": partition.source_start,
+            "policy": view.config.get(policy).map_or("stop", String::as_str),
+            "answers": partition.answers,
+        })
+    });
+    json!({
+        "schema": "tributary/v1/Partition",
+        "link": view.name,
+        "topic": partition.topic,
+        "partition": partition.partition,
+        "destination_topic": partition.destination,
+        "state": partition.state,
+        "verdict": partition.verdict,
+        "reason": reason,
+        "since": instant(partition.since),
+        "no_progress_seconds": partition.no_progress,
+        "source_start_offset": partition.source_start,
+        "source_end_offset": partition.source_end,
+        "read_offset": null,
+        "acked_offset": partition.acked,
+        "destination_end_offset": partition.destination_end,
+        "records_total": partition.records,
+        "bytes_total": partition.bytes,
+        "lag": lag(&partition.lag, view.at),
+        "last_record_timestamp": null,
+        "source_leader": null,
+        "destination_leader": null,
+        "task": task,
+        "worker_id": view.worker_of(task),
+        "error": error,
+        "gap": gap,
+        "answers": partition.answers,
+        "help": partition.help,
+        "as_of": instant(view.at),
+    })
+}

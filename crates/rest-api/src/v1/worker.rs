@@ -1,0 +1,282 @@
+//! How the worker, its clusters and the whole are shown. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use worker_group::Handle;
+use worker_group::detail::instant;
+use worker_group::state::State;
+
+use super::gather::{LinkView, severity};
+use super::health::{Found, verdict};
+use super::rates::LinkRates;
+use super::shape::{cluster_ref, link, no_lag};
+use super::topic;
+
+/// Rows of the overview's attention list.
+const ATTENTION: usize = 100;
+
+/// What a worker is for as long as it runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// `host:port` under which it is known.
+    pub(crate) worker_id: String,
+    pub(crate) started_at: SystemTime,
+}
+
+impl Identity {
+    /// What is known of it now.
+    pub(crate) fn now(&self, handle: &Handle) -> Myself {
+        Myself {
+            worker_id: self.worker_id.clone(),
+            version: handle.version(),
+            commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
+            started_at: self.started_at,
+            stage: handle.stage_summary(),
+            group: handle.group_id().map(str::to_owned),
+            buffer_limit: handle.buffer_limit(),
+            default_destination: handle.default_destination(),
+        }
+    }
+}
+
+/// What is known of the worker itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Myself {
+    pub(crate) worker_id: String,
+    pub(crate) version: &'static str,
+    pub(crate) commit: &'static str,
+    pub(crate) started_at: SystemTime,
+    pub(crate) stage: String,
+    pub(crate) group: Option<String>,
+    pub(crate) buffer_limit: usize,
+    pub(crate) default_destination: Option<String>,
+}
+
+/// Version, features and group.
+pub(crate) fn info(me: &Myself, evidence_limit: f64, now: SystemTime) -> Value {
+    json!({
+        "schema": "tributary/v1/Info",
+        "worker_id": me.worker_id,
+        "version": me.version,
+        "commit": me.commit,
+        "group": me.group,
+        "mode": if me.group.is_some() { "distributed" } else { "standalone" },
+        "started_at": instant(me.started_at),
+        "evidence_max_age_seconds": evidence_limit,
+        "features": ["links", "preview", "explain", "activity", "events"],
+        "as_of": instant(now),
+    })
+}
+
+/// The worker that answers.
+pub(crate) fn worker(me: &Myself, links: &[LinkView], now: SystemTime) -> Value {
+    let here = |id: &str| id == me.worker_id;
+    let tasks = links.iter().flat_map(|view| &view.state.tasks);
+    let answered = Found {
+        check: "worker-answers",
+        verdict: "PASS",
+        evidence: me.stage.clone(),
+        remedy: None,
+        affected: &[],
+    };
+    json!({
+        "schema": "tributary/v1/Worker",
+        "worker_id": me.worker_id,
+        "version": me.version,
+        "commit": me.commit,
+        "started_at": instant(me.started_at),
+        "leader": me.group.is_none().then_some(true),
+        "answered": verdict(&answered, now, now, &me.worker_id),
+        "links": links.iter().filter(|view| here(&view.state.connector.worker_id)).count(),
+        "tasks": tasks.filter(|task| here(&task.worker_id)).count(),
+        "partitions": links.iter().map(|view| view.partitions().len()).sum::<usize>(),
+        "cpu_ratio": null,
+        "resident_bytes": null,
+        "buffer": {"used_bytes": null, "limit_bytes": me.buffer_limit},
+        "stage": {"text": me.stage, "since": null},
+        "config_offset": null,
+        "as_of": instant(now),
+    })
+}
+
+struct Cluster<'a> {
+    reference: Value,
+    aliases: BTreeSet<String>,
+    roles: BTreeSet<&'static str>,
+    links: BTreeSet<&'a str>,
+    brokers: Option<usize>,
+    reachable: Option<bool>,
+}
+
+/// A cluster has one name: its id, or where it is asked first as long as that is not known.
+fn key(reference: &Value) -> String {
+    let id = reference["cluster_id"].as_str();
+    id.or(reference["bootstrap"].as_str())
+        .unwrap_or("")
+        .to_owned()
+}
+
+/// The clusters that links read or write.
+pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<Value> {
+    let mut all: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
+    for view in links {
+        for (role, is_source) in [("source", true), ("destination", false)] {
+            let seen = view.detail.as_ref().map(|detail| match is_source {
+                true => &detail.source,
+                false => &detail.destination,
+            });
+            let default = me.default_destination.as_deref();
+            let reference = cluster_ref(&view.config, is_source, seen, default);
+            let cluster = all.entry(key(&reference)).or_insert_with(|| Cluster {
+                reference: reference.clone(),
+                aliases: BTreeSet::new(),
+                roles: BTreeSet::new(),
+                links: BTreeSet::new(),
+                brokers: None,
+                reachable: None,
+            });
+            cluster
+                .aliases
+                .extend(reference["alias"].as_str().map(str::to_owned));
+            cluster.roles.insert(role);
+            cluster.links.insert(&view.name);
+            cluster.brokers = cluster.brokers.or(seen.map(|seen| seen.brokers));
+            let readable = is_source.then(|| readable(view)).flatten();
+            cluster.reachable = cluster.reachable.or(readable);
+        }
+    }
+    all.into_values()
+        .map(|cluster| shown(me, cluster, now))
+        .collect()
+}
+
+/// Whether the source of a link was read recently; nothing where that is not known.
+fn readable(view: &LinkView) -> Option<bool> {
+    let partitions = view.partitions();
+    let known = partitions.iter().any(|partition| partition.lag.known);
+    (!partitions.is_empty()).then_some(known)
+}
+
+fn shown(me: &Myself, cluster: Cluster<'_>, now: SystemTime) -> Value {
+    let (word, evidence) = match cluster.reachable {
+        Some(true) => ("PASS", "ends of its logs were read"),
+        Some(false) => ("FAIL", "no end of a log could be read"),
+        None => ("UNKNOWN", "nothing was read here"),
+    };
+    let found = Found {
+        check: "reachable",
+        verdict: word,
+        evidence: evidence.to_owned(),
+        remedy: None,
+        affected: &[],
+    };
+    json!({
+        "schema": "tributary/v1/Cluster",
+        "alias": cluster.reference["alias"],
+        "aliases": cluster.aliases,
+        "cluster_id": cluster.reference["cluster_id"],
+        "bootstrap": cluster.reference["bootstrap"],
+        "version": null,
+        "brokers": {"reachable": null, "total": cluster.brokers.filter(|count| *count > 0)},
+        "reachability": verdict(&found, now, now, &me.worker_id),
+        "roles": cluster.roles,
+        "links": cluster.links,
+        "as_of": instant(now),
+    })
+}
+
+/// Everything on one screen.
+pub(crate) fn overview(
+    me: &Myself,
+    links: &[LinkView],
+    rates: &BTreeMap<String, LinkRates>,
+    now: SystemTime,
+) -> Value {
+    let default = me.default_destination.as_deref();
+    let mut rows: Vec<Value> = links
+        .iter()
+        .map(|view| link(view, rates.get(&view.name), default))
+        .collect();
+    rows.sort_by_key(|row| severity(row["health"].as_str().unwrap_or("")));
+    let mut attention: Vec<Value> = rows
+        .iter()
+        .flat_map(|row| row["attention"].as_array().cloned().unwrap_or_default())
+        .collect();
+    attention.sort_by_key(|row| match row["severity"].as_str() {
+        Some("critical") => 0,
+        Some("warning") => 1,
+        _ => 2,
+    });
+    attention.truncate(ATTENTION);
+    json!({
+        "schema": "tributary/v1/Overview",
+        "group": me.group,
+        "workers": {"total": 1, "answered": 1, "leader": me.group.is_none().then_some(&me.worker_id)},
+        "rebalance": null,
+        "clusters": clusters(me, links, now),
+        "links": rows,
+        "tiles": tiles(links, &rows, rates),
+        "attention": attention,
+        "incomplete": [],
+        "as_of": instant(now),
+    })
+}
+
+fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>) -> Value {
+    let mut by_health: BTreeMap<&str, usize> = [
+        "HEALTHY",
+        "CATCHING_UP",
+        "DEGRADED",
+        "FAILED",
+        "UNKNOWN",
+        "PAUSED",
+        "STOPPED",
+    ]
+    .map(|word| (word, 0))
+    .into();
+    for view in links {
+        *by_health.entry(view.health().0).or_default() += 1;
+    }
+    let tasks = links.iter().flat_map(|view| &view.state.tasks);
+    let running = tasks
+        .clone()
+        .filter(|task| task.state == State::Running)
+        .count();
+    // What is not known of one link is not known of all together.
+    let running_links = rows.iter().filter(|row| row["connect_state"] == "RUNNING");
+    let known = running_links.clone().all(|row| row["lag"]["known"] == true);
+    let sum = |of: fn(&LinkRates) -> Option<f64>| -> Option<f64> {
+        running_links
+            .clone()
+            .map(|row| rates.get(row["name"].as_str()?).and_then(of))
+            // Not `sum`, whose sum of nothing is −0.
+            .try_fold(0.0, |all, one| Some(all + one?))
+    };
+    json!({
+        "links_by_health": by_health,
+        "tasks": {"running": running, "total": tasks.count()},
+        "records_per_second": sum(|rates| rates.records),
+        "bytes_per_second": sum(|rates| rates.bytes),
+        "worst_lag": worst_lag(links),
+        "lag_known": known,
+        "groups": null,
+    })
+}
+
+fn worst_lag(links: &[LinkView]) -> Value {
+    let seconds = |lag: &Value| lag["seconds"].as_f64();
+    let worst = links
+        .iter()
+        .flat_map(|view| topic::rows(view, None))
+        .filter(|row| seconds(&row["lag"]).is_some())
+        .max_by(|one, two| {
+            let (one, two) = (seconds(&one["lag"]), seconds(&two["lag"]));
+            one.unwrap_or(0.0).total_cmp(&two.unwrap_or(0.0))
+        });
+    match worst {
+        Some(row) => json!({"link": row["link"], "topic": row["topic"], "lag": row["lag"]}),
+        None => json!({"link": null, "topic": null, "lag": no_lag()}),
+    }
+}

@@ -1,0 +1,220 @@
+//! Commands that ask a worker: options that all of them have, and how results and errors are printed.
+
+mod change;
+mod explain;
+mod lag;
+mod list;
+mod resume;
+mod status;
+mod steer;
+mod table;
+mod yaml;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
+pub(super) use self::explain::ExplainArgs;
+pub(super) use self::lag::LagArgs;
+pub(super) use self::list::{DescribeArgs, GetArgs};
+pub(super) use self::resume::ResumeArgs;
+pub(super) use self::status::{StatusArgs, TopArgs};
+pub(super) use self::steer::{RestartArgs, SteerArgs, TopicsVerb};
+use super::Exit;
+use crate::asking::{Credentials, Failure, Workers};
+use crate::{duration, output};
+
+pub(super) use self::{
+    change::{apply, create, delete},
+    explain::explain,
+    lag::lag,
+    list::{describe, get},
+    resume::resume,
+    status::{status, top},
+    steer::{Steer, restart, steer, topics},
+};
+
+/// Which worker, who asks, and how results look.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Worker and output")]
+pub(super) struct Reach {
+    /// Addresses of workers, tried in order [default: TRIBUTARY_URL, or http://localhost:8083]
+    #[arg(long, alias = "worker", value_name = "URL[,URL]")]
+    url: Option<String>,
+
+    /// User for Basic authentication [default: TRIBUTARY_USER]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+
+    /// File with the user's password [default: the value of TRIBUTARY_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// File with a bearer token [default: the value of TRIBUTARY_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// How results look [default: TRIBUTARY_OUTPUT, or table]
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
+
+    /// Tables without headings
+    #[arg(long)]
+    no_headers: bool,
+
+    /// Tables in ASCII
+    #[arg(long)]
+    ascii: bool,
+
+    /// Limit of each request
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "30s")]
+    timeout: Duration,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Csv,
+    Name,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the program")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Reach {
+    /// The workers, or nothing after what is wrong was printed.
+    fn workers(&self) -> Option<Workers> {
+        let url = self.url.clone().or_else(|| environment("TRIBUTARY_URL"));
+        let url = url.unwrap_or_else(|| "http://localhost:8083".to_owned());
+        let found = self.credentials().and_then(|credentials| {
+            Workers::new(
+                &url,
+                credentials.as_ref(),
+                Some(self.timeout).filter(|limit| !limit.is_zero()),
+            )
+        });
+        found.map_err(|problem| output::error(&problem)).ok()
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>, String> {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path)
+                .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+                .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        };
+        let token = self.token_file.as_ref().map(read).transpose()?;
+        if let Some(token) = token.or_else(|| environment("TRIBUTARY_TOKEN")) {
+            return Ok(Some(Credentials::Bearer(token)));
+        }
+        let Some(user) = self.user.clone().or_else(|| environment("TRIBUTARY_USER")) else {
+            return Ok(None);
+        };
+        let password = self.password_file.as_ref().map(read).transpose()?;
+        let password = password.or_else(|| environment("TRIBUTARY_PASSWORD"));
+        let password = password.ok_or("a user needs --password-file or TRIBUTARY_PASSWORD")?;
+        Ok(Some(Credentials::Basic(user, password)))
+    }
+
+    fn format(&self) -> Format {
+        let given = environment("TRIBUTARY_OUTPUT");
+        self.output
+            .or_else(|| Format::from_str(&given?, true).ok())
+            .unwrap_or_default()
+    }
+
+    /// Prints one document, or the lines that `table` makes of it.
+    fn print(&self, document: &Value, table: impl FnOnce(&table::Look) -> Vec<String>) {
+        let format = self.format();
+        match format {
+            Format::Json => output::line(&document.to_string()),
+            Format::Yaml => output::text(&yaml::text(document)),
+            Format::Table | Format::Wide | Format::Csv | Format::Name => {
+                let look = table::Look {
+                    format,
+                    headers: !self.no_headers,
+                    ascii: self.ascii,
+                };
+                for line in table(&look) {
+                    output::line(&look.plain(&line));
+                }
+            }
+        }
+    }
+
+    /// Prints what came of a change.
+    fn done(&self, object: &str, action: &str, dry_run: bool) {
+        let document = json!({
+            "schema": "tributary/v1/Result", "object": object, "action": action, "dry_run": dry_run,
+        });
+        self.print(&document, |_| {
+            let suffix = if dry_run { " (dry run)" } else { "" };
+            vec![format!("{object} {action}{suffix}")]
+        });
+    }
+
+    /// Prints why something was not done.
+    fn failed(&self, what: &str, failure: &Failure) -> Exit {
+        let explanation = failure.explanation.as_ref();
+        let hints: Vec<&str> = ["fix", "commands"]
+            .iter()
+            .filter_map(|key| explanation?[*key].as_array())
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        if matches!(self.format(), Format::Json | Format::Yaml) {
+            let document = json!({
+                "schema": "tributary/v1/Error", "error_code": failure.status, "message": failure.message,
+                "explanation": explanation, "hints": hints,
+            });
+            output::notice(&document.to_string());
+            return Exit::Error;
+        }
+        output::error(&format!("{what}: {}", failure.message));
+        if let Some(explanation) = explanation {
+            let text = |key: &str| explanation[key].as_str().unwrap_or("");
+            output::notice(&format!(
+                "cause: {} (explanation {})",
+                text("cause"),
+                text("id")
+            ));
+        }
+        for hint in hints {
+            output::notice(&format!("hint:  {hint}"));
+        }
+        Exit::Error
+    }
+}
+
+/// All items of a list, page by page. `path` may have a query.
+async fn all(workers: &Workers, path: &str) -> Result<Value, Failure> {
+    let mark = if path.contains('?') { '&' } else { '?' };
+    let mut whole = workers.get(&format!("{path}{mark}limit=1000")).await?;
+    loop {
+        let Some(cursor) = whole["next_cursor"].as_str().map(str::to_owned) else {
+            return Ok(whole);
+        };
+        let next = workers
+            .get(&format!("{path}{mark}limit=1000&cursor={cursor}"))
+            .await?;
+        whole["next_cursor"] = next["next_cursor"].clone();
+        let more = next["items"].as_array().cloned().unwrap_or_default();
+        if let Some(items) = whole["items"].as_array_mut() {
+            items.extend(more);
+        }
+    }
+}
+
+/// The members of a list.
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map_or(&[], Vec::as_slice)
+}

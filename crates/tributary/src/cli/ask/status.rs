@@ -1,0 +1,285 @@
+//! `tributary status`: one screen that says whether everything is replicated; `tributary top` shows it again and again.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::list::text;
+use super::table::{self, Column, Kind, column};
+use super::{Exit, Format, Reach, items};
+use crate::asking::Failure;
+use crate::progress::cut;
+use crate::{duration, output};
+
+/// Whether everything is replicated, on one screen.
+///
+/// Ends with code 0 when every link that is wanted to run is HEALTHY or CATCHING_UP, and with 3 otherwise; UNKNOWN counts
+/// as not well.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary status --url http://worker-1:8083")]
+pub(in crate::cli) struct StatusArgs {
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Links, throughput, lag and what needs attention, drawn anew every few seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary top --every 1s")]
+pub(in crate::cli) struct TopArgs {
+    /// How often it is drawn
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2s")]
+    every: Duration,
+
+    /// End after so many drawings
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+
+    #[command(flatten)]
+    reach: Reach,
+}
+
+const LINKS: [Column; 8] = [
+    column("LINK", "name", Kind::Text(24)),
+    column("HEALTH", "health", Kind::Text(11)),
+    column("TASKS", "tasks.running/tasks.total", Kind::Exact),
+    column("TOPICS", "topics.total", Kind::Exact),
+    column("RECORDS/S", "records_per_second", Kind::Count),
+    column("BYTES/S", "bytes_per_second", Kind::Bytes),
+    column("LAG(REC)", "lag.records", Kind::Count),
+    column("LAG(S)", "lag.seconds", Kind::Seconds),
+];
+
+/// Runs `status`.
+pub(in crate::cli) async fn status(args: StatusArgs) -> Exit {
+    let Some(workers) = args.reach.workers() else {
+        return Exit::Usage;
+    };
+    match workers.get("/api/v1/overview").await {
+        Ok(overview) => {
+            let mut document = overview;
+            document["schema"] = json!("tributary/v1/Status");
+            document["well"] = json!(is_well(&document));
+            args.reach.print(&document, |_| screen(&document));
+            if is_well(&document) {
+                Exit::Done
+            } else {
+                Exit::NotReady
+            }
+        }
+        Err(failure) => args.reach.failed("the status is not known", &failure),
+    }
+}
+
+/// Runs `top`.
+pub(in crate::cli) async fn top(args: TopArgs) -> Exit {
+    let Some(workers) = args.reach.workers() else {
+        return Exit::Usage;
+    };
+    let mut drawn = 0;
+    let mut before = 0;
+    loop {
+        let lines = match workers.get("/api/v1/overview").await {
+            Ok(overview) => {
+                let look = table::Look {
+                    format: Format::Table,
+                    headers: true,
+                    ascii: false,
+                };
+                let mut lines = screen(&overview);
+                let rows = overview["links"].as_array().cloned().unwrap_or_default();
+                lines.push(String::new());
+                lines.extend(table::lines(&rows, &LINKS, &look));
+                lines
+            }
+            Err(Failure { message, .. }) => vec![format!("UNKNOWN  {message}")],
+        };
+        if output::is_terminal() {
+            output::redraw(&lines, before);
+            before = lines.len();
+        } else {
+            lines.iter().for_each(|line| output::line(line));
+        }
+        drawn += 1;
+        if args.count.is_some_and(|count| drawn >= count) {
+            return Exit::Done;
+        }
+        // sleeps because a person looks at it
+        sleep(args.every).await;
+    }
+}
+
+/// Whether everything that is wanted to run is well, on evidence.
+fn is_well(overview: &Value) -> bool {
+    let links = overview["links"].as_array().map_or(&[][..], Vec::as_slice);
+    let complete = overview["incomplete"].as_array().is_none_or(Vec::is_empty);
+    let wanted = ["HEALTHY", "CATCHING_UP", "PAUSED", "STOPPED"];
+    complete
+        && links
+            .iter()
+            .all(|link| wanted.contains(&text(&link["health"])))
+}
+
+/// The screen.
+fn screen(overview: &Value) -> Vec<String> {
+    let workers = &overview["workers"];
+    let mut lines = vec![format!(
+        "group    {}   {}/{} workers answered, leader {}, {}",
+        overview["group"].as_str().unwrap_or("(standalone)"),
+        workers["answered"],
+        workers["total"],
+        text(&workers["leader"]),
+        if overview["rebalance"].is_null() {
+            "no rebalance pending"
+        } else {
+            "rebalance pending"
+        },
+    )];
+    for (number, cluster) in overview["clusters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let verdict = text(&cluster["reachability"]["verdict"]);
+        let word = match verdict {
+            "PASS" => "ok",
+            "FAIL" => "UNREACHABLE",
+            other => other,
+        };
+        let brokers = match &cluster["brokers"]["total"] {
+            Value::Null => "brokers unknown".to_owned(),
+            count => format!("{count} brokers"),
+        };
+        let head = if number == 0 { "clusters" } else { "        " };
+        let alias = cut(text(&cluster["alias"]), 40);
+        lines.push(format!("{head} {alias}  {word}  {brokers}"));
+    }
+    let counts = &overview["tiles"]["links_by_health"];
+    let count = |word: &str| counts[word].as_u64().unwrap_or(0);
+    let mut links = format!(
+        "links    {} healthy, {} catching up, {} degraded, {} failed, {} unknown",
+        count("HEALTHY"),
+        count("CATCHING_UP"),
+        count("DEGRADED"),
+        count("FAILED"),
+        count("UNKNOWN")
+    );
+    let rest = count("PAUSED") + count("STOPPED");
+    if rest > 0 {
+        links.push_str(&format!(", {rest} paused or stopped"));
+    }
+    let worst = &overview["tiles"]["worst_lag"];
+    if let Some(seconds) = worst["lag"]["seconds"].as_f64() {
+        let least = if worst["lag"]["known"] == false {
+            "≥"
+        } else {
+            ""
+        };
+        links.push_str(&format!(
+            "   worst lag {least}{seconds:.1} s ({})",
+            text(&worst["link"])
+        ));
+    }
+    lines.push(links);
+    lines.extend(attention(overview));
+    lines
+}
+
+fn attention(overview: &Value) -> Vec<String> {
+    let links = overview["links"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut lines = Vec::new();
+    for link in links {
+        let health = text(&link["health"]);
+        if matches!(health, "HEALTHY" | "PAUSED" | "STOPPED") {
+            continue;
+        }
+        let name = text(&link["name"]);
+        lines.push(format!(
+            "  {name}  {health}  {}",
+            text(&link["health_reason"])
+        ));
+        let explained = link["attention"].as_array().into_iter().flatten();
+        let fix = explained
+            .filter_map(|row| row["explanation"]["fix"][0].as_str())
+            .next();
+        if let Some(fix) = fix {
+            lines.push(format!("    fix:  {fix}"));
+        }
+        if health != "CATCHING_UP" {
+            lines.push(format!("    next: tributary explain {name}"));
+        }
+    }
+    for missing in items(&json!({"items": overview["incomplete"]})) {
+        lines.push(format!(
+            "  worker {} did not answer: {}",
+            text(&missing["worker_id"]),
+            text(&missing["reason"])
+        ));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, "ATTENTION".to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overview(health: &str, seconds: Value) -> Value {
+        json!({
+            "group": null, "workers": {"answered": 1, "total": 1, "leader": "w:8083"}, "rebalance": null,
+            "clusters": [
+                {"alias": "east", "reachability": {"verdict": "PASS"}, "brokers": {"total": 3}},
+                {"alias": "west", "reachability": {"verdict": "UNKNOWN"}, "brokers": {"total": null}},
+            ],
+            "links": [{
+                "name": "audit-dr", "health": health, "health_reason": "1 of 8 partitions is not copied",
+                "attention": [{"explanation": {"fix": ["grant it"]}}],
+            }],
+            "tiles": {
+                "links_by_health": {health: 1},
+                "worst_lag": {"link": "audit-dr", "lag": {"seconds": seconds, "known": true}},
+            },
+            "incomplete": [],
+        })
+    }
+
+    #[test]
+    fn the_screen_says_what_is_wrong_and_what_to_do() {
+        assert_eq!(
+            screen(&overview("DEGRADED", json!(412.0))),
+            [
+                "group    (standalone)   1/1 workers answered, leader w:8083, no rebalance pending",
+                "clusters east  ok  3 brokers",
+                "         west  UNKNOWN  brokers unknown",
+                "links    0 healthy, 0 catching up, 1 degraded, 0 failed, 0 unknown   worst lag 412.0 s (audit-dr)",
+                "ATTENTION",
+                "  audit-dr  DEGRADED  1 of 8 partitions is not copied",
+                "    fix:  grant it",
+                "    next: tributary explain audit-dr",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_well() {
+        for (health, well) in [
+            ("HEALTHY", true),
+            ("CATCHING_UP", true),
+            ("PAUSED", true),
+            ("STOPPED", true),
+            ("DEGRADED", false),
+            ("FAILED", false),
+            ("UNKNOWN", false),
+            ("", false),
+        ] {
+            assert_eq!(is_well(&overview(health, Value::Null)), well, "{health}");
+        }
+        let mut partial = overview("HEALTHY", Value::Null);
+        partial["incomplete"] = json!([{"worker_id": "w", "reason": "silent"}]);
+        assert!(!is_well(&partial));
+    }
+}

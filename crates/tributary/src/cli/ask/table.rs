@@ -1,0 +1,299 @@
+//! Tables: columns aligned, at most 100 characters wide, cells short enough for people and whole for programs. Pure.
+
+use serde_json::Value;
+
+use super::Format;
+use crate::progress::{count, cut, size};
+
+/// Widest table.
+const WIDTH: usize = 100;
+
+/// How a table is to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) format: Format,
+    pub(super) headers: bool,
+    pub(super) ascii: bool,
+}
+
+impl Look {
+    /// The line, in ASCII where that is asked for.
+    pub(super) fn plain(self, line: &str) -> String {
+        if self.ascii {
+            line.replace('→', "->")
+                .replace(['…', '·'], "~")
+                .replace('≥', ">=")
+        } else {
+            line.to_owned()
+        }
+    }
+}
+
+/// What a cell shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Text, cut to a width.
+    Text(usize),
+    /// A count, in SI.
+    Count,
+    /// A whole number as it is.
+    Exact,
+    /// A size, in IEC.
+    Bytes,
+    /// Seconds.
+    Seconds,
+}
+
+/// A column: its heading, where its value is, how it is shown, and whether only wide tables have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    pub(super) heading: &'static str,
+    /// Members by points; several paths, joined by `→` or `/`, make one cell.
+    pub(super) path: &'static str,
+    pub(super) kind: Kind,
+    pub(super) wide: bool,
+}
+
+pub(super) const fn column(heading: &'static str, path: &'static str, kind: Kind) -> Column {
+    Column {
+        heading,
+        path,
+        kind,
+        wide: false,
+    }
+}
+
+/// One that only wide tables have.
+pub(super) const fn wide(heading: &'static str, path: &'static str, kind: Kind) -> Column {
+    Column {
+        heading,
+        path,
+        kind,
+        wide: true,
+    }
+}
+
+fn value<'a>(row: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(row, |value, part| &value[part])
+}
+
+fn cell(row: &Value, column: &Column) -> String {
+    for joint in ['→', '/'] {
+        if let Some((one, two)) = column.path.split_once(joint) {
+            let part = |path| shown(value(row, path), column.kind);
+            return format!("{}{joint}{}", part(one), part(two));
+        }
+    }
+    let text = shown(value(row, column.path), column.kind);
+    // What is only a lower bound says so.
+    let is_lag = column.path.starts_with("lag.") && row["lag"]["known"] == false;
+    if is_lag && text != "UNKNOWN" {
+        format!("≥{text}")
+    } else {
+        text
+    }
+}
+
+fn shown(value: &Value, kind: Kind) -> String {
+    if value.is_null() {
+        return match kind {
+            Kind::Text(_) => "-".to_owned(),
+            _ => "UNKNOWN".to_owned(),
+        };
+    }
+    let number = value.as_f64().unwrap_or(0.0);
+    match kind {
+        Kind::Count => count(number),
+        Kind::Bytes => size(number),
+        Kind::Seconds => format!("{number:.1}"),
+        Kind::Exact | Kind::Text(_) => match value {
+            Value::String(text) => visible(text),
+            Value::Array(items) => {
+                let texts: Vec<String> = items.iter().map(raw).collect();
+                visible(&texts.join(","))
+            }
+            other => other.to_string(),
+        },
+    }
+}
+
+/// Names are not trusted: what is no character to look at is not sent to a terminal.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|one| if one.is_control() { '\u{fffd}' } else { one })
+        .collect()
+}
+
+fn raw(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The lines of a table.
+pub(super) fn lines(rows: &[Value], columns: &[Column], look: &Look) -> Vec<String> {
+    if look.format == Format::Csv {
+        return csv(rows, columns, look);
+    }
+    let is_wide = look.format == Format::Wide;
+    let columns: Vec<&Column> = columns.iter().filter(|one| is_wide || !one.wide).collect();
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    if look.headers {
+        cells.push(columns.iter().map(|one| one.heading.to_owned()).collect());
+    }
+    for row in rows {
+        let texts = columns.iter().map(|column| {
+            let text = cell(row, column);
+            match column.kind {
+                Kind::Text(width) if !is_wide => cut(&text, width),
+                _ => text,
+            }
+        });
+        cells.push(texts.collect());
+    }
+    let width = |number: usize| {
+        let widths = cells.iter().map(|row| row[number].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let aligned = cells.iter().map(|row| {
+        let mut line = String::new();
+        for ((text, width), column) in row.iter().zip(&widths).zip(&columns) {
+            let space = if line.is_empty() { "" } else { "  " };
+            let width = *width;
+            line.push_str(&match column.kind {
+                Kind::Text(_) => format!("{space}{text:<width$}"),
+                _ => format!("{space}{text:>width$}"),
+            });
+        }
+        let line = line.trim_end();
+        if is_wide {
+            line.to_owned()
+        } else {
+            cut(line, WIDTH)
+        }
+    });
+    aligned.collect()
+}
+
+fn csv(rows: &[Value], columns: &[Column], look: &Look) -> Vec<String> {
+    let quoted = |text: String| {
+        if text.contains(['"', ',', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text
+        }
+    };
+    let mut lines = Vec::new();
+    if look.headers {
+        let names = columns
+            .iter()
+            .map(|one| quoted(one.path.replace(['→', '/'], ":")));
+        lines.push(names.collect::<Vec<_>>().join(","));
+    }
+    for row in rows {
+        let cells = columns.iter().map(|column| {
+            let parts = column
+                .path
+                .split(['→', '/'])
+                .map(|path| raw(value(row, path)));
+            quoted(parts.collect::<Vec<_>>().join(":"))
+        });
+        lines.push(cells.collect::<Vec<_>>().join(","));
+    }
+    lines
+}
+
+/// Everything of an object, one member a line.
+pub(super) fn members(value: &Value, depth: usize, lines: &mut Vec<String>) {
+    let indent = "  ".repeat(depth);
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match member {
+            Value::Object(inner) if !inner.is_empty() => {
+                lines.push(format!("{indent}{name}:"));
+                members(member, depth + 1, lines);
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                lines.push(format!("{indent}{name}:"));
+                for item in items {
+                    lines.push(format!("{indent}  -"));
+                    members(item, depth + 2, lines);
+                }
+            }
+            Value::Null => lines.push(format!("{indent}{name}: unknown")),
+            other => lines.push(format!("{indent}{name}: {}", shown(other, Kind::Text(0)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const COLUMNS: [Column; 5] = [
+        column("NAME", "name", Kind::Text(20)),
+        column("FLOW", "source.alias→destination.alias", Kind::Text(20)),
+        column("LAG(REC)", "lag.records", Kind::Count),
+        column("BYTES/S", "rate", Kind::Bytes),
+        wide("STATE", "state", Kind::Text(20)),
+    ];
+
+    fn look(format: Format) -> Look {
+        Look {
+            format,
+            headers: true,
+            ascii: false,
+        }
+    }
+
+    fn rows() -> Vec<Value> {
+        vec![
+            json!({
+                "name": "orders-dr", "source": {"alias": "east"}, "destination": {"alias": "west"},
+                "lag": {"records": 18_400, "known": true}, "rate": 22_020_096.0, "state": "RUNNING",
+            }),
+            json!({
+                "name": "a,b", "source": {"alias": null}, "destination": {"alias": "w"},
+                "lag": {"records": 3, "known": false}, "rate": null, "state": "x",
+            }),
+        ]
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right_and_what_is_not_known_is_never_0() {
+        assert_eq!(
+            lines(&rows(), &COLUMNS, &look(Format::Table)),
+            [
+                "NAME       FLOW       LAG(REC)  BYTES/S",
+                "orders-dr  east→west     18.4k  21.0MiB",
+                "a,b        -→w              ≥3  UNKNOWN",
+            ]
+        );
+        let line = &lines(&rows(), &COLUMNS, &look(Format::Wide))[1];
+        assert!(line.ends_with("RUNNING"), "{line}");
+    }
+
+    #[test]
+    fn csv_has_every_column_and_exact_numbers() {
+        assert_eq!(
+            lines(&rows(), &COLUMNS, &look(Format::Csv)),
+            [
+                "name,source.alias:destination.alias,lag.records,rate,state",
+                "orders-dr,east:west,18400,22020096.0,RUNNING",
+                "\"a,b\",:w,3,,x",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_table_is_never_wider_than_a_hundred() {
+        let row = json!({"name": "n".repeat(200), "source": {"alias": "s".repeat(90)}, "lag": {}});
+        for line in lines(&[row], &COLUMNS, &look(Format::Table)) {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Everything that is known of a running link, in the words of those who show it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
+
+use kafka_wire::types::TopicPartition;
+use replication::data_plane::{Answer, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::help::page;
+use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
+use tokio::time::Instant;
+use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
+
+use super::probe;
+
+/// What is known of a link now.
+pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
+    let status = handle.status();
+    let clock = Clock::now();
+    let health = &status.health;
+    let [source, destination] = handle.clusters().map(cluster);
+    let round = &status.round;
+    let trouble = round.trouble.iter().chain(&status.data.store_trouble);
+    LinkDetail {
+        at: clock.time,
+        evaluated_at: clock.of(health.at),
+        health: health.rating.name(),
+        reason: health.reason.clone(),
+        lag: probe::detail(&health.lag),
+        source,
+        destination,
+        topics: topics(&status),
+        excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
+        trouble: trouble.cloned().collect(),
+        topics_at: round.at.map(|at| clock.of(at)),
+        partitions: partitions(&status, clock),
+    }
+}
+
+/// What is known of a link from its parts that run here; nothing where none does.
+pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<LinkDetail> {
+    let mut whole = parts.next()?;
+    for part in parts {
+        let is_worse = badness(part.health) > badness(whole.health);
+        // Where one part fails and another does not, something is still copied.
+        let mixed = [part.health, whole.health].contains(&"FAILED") && part.health != whole.health;
+        if is_worse {
+            whole.health = part.health;
+            whole.reason = part.reason;
+        }
+        if mixed {
+            whole.health = "DEGRADED";
+        }
+        whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
+        whole.lag.known &= part.lag.known;
+        whole.lag.records = match (whole.lag.records, part.lag.records) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        whole.lag.bytes = whole.lag.bytes.saturating_add(part.lag.bytes);
+        if part.lag.seconds > whole.lag.seconds {
+            whole.lag.seconds = part.lag.seconds;
+            whole.lag.seconds_basis = part.lag.seconds_basis;
+        }
+        let ages = (whole.lag.age_seconds, part.lag.age_seconds);
+        whole.lag.age_seconds = match ages {
+            (Some(one), Some(two)) => Some(one.max(two)),
+            (one, two) => one.or(two),
+        };
+        for (name, topic) in part.topics {
+            whole.topics.entry(name).or_insert(topic);
+        }
+        whole.excluded = whole.excluded.max(part.excluded);
+        whole.topics_at = whole.topics_at.max(part.topics_at);
+        whole.trouble.extend(part.trouble);
+        whole.partitions.extend(part.partitions);
+    }
+    Some(whole)
+}
+
+fn badness(health: &str) -> u8 {
+    match health {
+        "HEALTHY" => 0,
+        "CATCHING_UP" => 1,
+        "DEGRADED" => 2,
+        "UNKNOWN" => 3,
+        _ => 4,
+    }
+}
+
+/// Joins moments of the runtime's clock with those of the wall.
+#[derive(Clone, Copy)]
+struct Clock {
+    time: SystemTime,
+    instant: Instant,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self {
+            time: SystemTime::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    fn of(self, at: Instant) -> SystemTime {
+        let ago = self.instant.saturating_duration_since(at);
+        self.time.checked_sub(ago).unwrap_or(self.time)
+    }
+}
+
+fn cluster(seen: ClusterSeen) -> ClusterDetail {
+    let servers = seen.bootstrap.iter().map(ToString::to_string);
+    ClusterDetail {
+        id: seen.id,
+        bootstrap: servers.collect::<Vec<_>>().join(","),
+        brokers: seen.brokers,
+    }
+}
+
+fn topics(status: &LinkStatus) -> BTreeMap<String, TopicDetail> {
+    let mut topics: BTreeMap<String, TopicDetail> = BTreeMap::new();
+    for (topic, partitions) in &status.round.selected {
+        topics.entry(topic.to_string()).or_default().partitions = Some(*partitions);
+    }
+    for copy in &status.round.copies {
+        let topic = topics.entry(copy.source.to_string()).or_default();
+        topic.partitions = Some(copy.partitions);
+        topic.destination = Some(copy.destination.to_string());
+    }
+    for problem in &status.round.problems {
+        let topic = topics.entry(problem.topic.to_string()).or_default();
+        let known = topic.problem.as_ref();
+        // What keeps records back comes before what is only to be known.
+        if known.is_none_or(|known| problem.is_blocking() && !known.blocking) {
+            topic.problem = Some(TopicProblem {
+                state: problem.state.name(),
+                blocking: problem.is_blocking(),
+                reason: problem.sentence(),
+            });
+        }
+    }
+    topics
+}
+
+fn partitions(status: &LinkStatus, clock: Clock) -> Vec<PartitionDetail> {
+    type Key<'a> = (&'a TopicPartition, &'a TopicPartition);
+    let found: HashMap<Key<'_>, &PartitionHealth> = status
+        .health
+        .partitions
+        .iter()
+        .map(|partition| ((&partition.source, &partition.destination), partition))
+        .collect();
+    let reported = status.data.partitions.iter();
+    reported
+        .map(|reported| {
+            let health = found.get(&(&reported.source, &reported.destination));
+            partition(reported, health.copied(), clock)
+        })
+        .collect()
+}
+
+fn partition(
+    reported: &PartitionStatus,
+    health: Option<&PartitionHealth>,
+    clock: Clock,
+) -> PartitionDetail {
+    let mut detail = PartitionDetail {
+        topic: reported.source.topic.to_string(),
+        partition: reported.source.partition,
+        destination: reported.destination.topic.to_string(),
+        state: "starting",
+        since: clock.time,
+        reason: None,
+        verdict: "UNKNOWN",
+        lag: probe::detail(&LinkHealth::unknown().lag),
+        no_progress: 0.0,
+        acked: reported.position,
+        stands_at: match &reported.state {
+            State::Stopped(stop) => stop.offset,
+            State::Starting | State::Running | State::Waiting(_) => None,
+        },
+        source_start: None,
+        source_end: None,
+        destination_end: None,
+        records: reported.totals.records,
+        bytes: reported.totals.bytes,
+        answers: Vec::new(),
+        help: None,
+    };
+    // One that was assigned a moment ago was not looked at yet.
+    if let Some(health) = health {
+        detail.state = health.state;
+        detail.since = clock.of(health.since);
+        detail.reason.clone_from(&health.reason);
+        detail.verdict = health.verdict.name();
+        detail.lag = probe::detail(&health.lag);
+        detail.no_progress = health.no_progress.as_secs_f64();
+        detail.source_start = health.source_start;
+        detail.source_end = health.source_end;
+        detail.destination_end = health.destination_end;
+        let stands = health.verdict == Verdict::Fail && health.state != "stalled";
+        if stands {
+            let answers = Answer::possible(health.state).iter();
+            detail.answers = answers.map(|answer| answer.name()).collect();
+        }
+        detail.help = (health.verdict != Verdict::Pass).then(|| page(health.state));
+    }
+    detail
+}

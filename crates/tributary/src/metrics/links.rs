@@ -1,0 +1,398 @@
+//! The series of links, topics and partitions, from what links say of themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metrics::catalogue::{self, Measured};
+use metrics::{Page, Value};
+use replication::data_plane::DecodeReason;
+use replication::health::{Lag, LinkHealth, PartitionHealth, Rating};
+use replication::link::LinkStatus;
+use tokio::time::Instant;
+use worker_group::view::{Expanded, TaskState};
+
+use super::counted::{LinkCounts, Named};
+
+/// States of connectors and tasks.
+const STATES: [&str; 6] = [
+    "unassigned",
+    "running",
+    "paused",
+    "failed",
+    "restarting",
+    "stopped",
+];
+const HEALTH: [&str; 7] = [
+    "healthy",
+    "catching_up",
+    "degraded",
+    "failed",
+    "unknown",
+    "paused",
+    "stopped",
+];
+/// States of partitions; others that there are besides are shown too.
+const PARTITION_STATES: [&str; 10] = [
+    "active",
+    "starting",
+    "retrying",
+    "stalled",
+    "stopped",
+    "source-gap",
+    "source-truncated",
+    "source-recreated",
+    "destination-behind",
+    "destination-recreated",
+];
+
+/// The labels that every series of a link has.
+#[derive(Debug)]
+pub(super) struct Link {
+    name: String,
+    source: String,
+    destination: String,
+}
+
+impl Link {
+    /// Names of clusters are those that the configuration gives them.
+    pub(super) fn new(name: &str, shown: &Expanded) -> Self {
+        let config = shown.info.as_ref().map(|info| &info.config);
+        let alias = |key: &str, otherwise: &str| {
+            let given = config.and_then(|config| config.get(key));
+            let given = given
+                .map(|alias| alias.trim())
+                .filter(|alias| !alias.is_empty());
+            given.unwrap_or(otherwise).to_owned()
+        };
+        Self {
+            name: name.to_owned(),
+            source: alias("source.cluster.alias", "source"),
+            destination: alias("target.cluster.alias", "destination"),
+        }
+    }
+
+    fn labels<'a, const MORE: usize>(&'a self, more: [&'a str; MORE]) -> Vec<&'a str> {
+        let mut labels = vec![&*self.name, &*self.source, &*self.destination];
+        labels.extend(more);
+        labels
+    }
+
+    /// States in Connect's sense: of a task where it is, of the link where its connector is. In a group all others leave
+    /// them out, so that sums are right. Returns how many connectors and tasks are here.
+    pub(super) fn add_states(
+        &self,
+        page: &mut Page,
+        shown: &Expanded,
+        worker_id: &str,
+    ) -> (usize, usize) {
+        let Some(status) = &shown.status else {
+            return (0, 0);
+        };
+        let mine = |task: &&TaskState| task.worker_id == worker_id;
+        for task in status.tasks.iter().filter(mine) {
+            let state = task.state.as_str().to_lowercase();
+            let number = task.id.to_string();
+            let labels = self.labels([&number]);
+            page.add_states(&catalogue::TASK_STATE, &labels, &STATES, &state);
+        }
+        let tasks = status.tasks.iter().filter(mine).count();
+        if status.connector.worker_id != worker_id {
+            return (0, tasks);
+        }
+        let connector = status.connector.state.as_str().to_lowercase();
+        let labels = self.labels([]);
+        page.add_states(&catalogue::LINK_STATE, &labels, &STATES, &connector);
+        let mut counts: BTreeMap<String, usize> = STATES
+            .iter()
+            .map(|state| ((*state).to_owned(), 0))
+            .collect();
+        for task in &status.tasks {
+            let state = task.state.as_str().to_lowercase();
+            *counts.entry(state).or_default() += 1;
+        }
+        for (state, count) in &counts {
+            page.add(&catalogue::TASKS, &self.labels([state]), *count);
+        }
+        // Where it stands still because that is wanted, nothing else can be said.
+        if matches!(&*connector, "paused" | "stopped") {
+            page.add_states(&catalogue::LINK_HEALTH, &labels, &HEALTH, &connector);
+        }
+        (1, tasks)
+    }
+
+    /// Everything about a link that runs.
+    pub(super) fn add_running(
+        &self,
+        page: &mut Page,
+        status: &LinkStatus,
+        counts: &LinkCounts,
+        limited: bool,
+    ) {
+        self.add_counts(page, counts);
+        self.add_topics(page, status);
+        let health = &status.health;
+        let rating = if health.at.elapsed() > LinkHealth::TOO_OLD {
+            "unknown".to_owned()
+        } else {
+            health.rating.name().to_lowercase()
+        };
+        page.add_states(&catalogue::LINK_HEALTH, &self.labels([]), &HEALTH, &rating);
+        let known = PARTITION_STATES.iter().map(|state| (*state, 0));
+        let mut states: BTreeMap<&str, usize> = known.collect();
+        states.extend(health.states.iter().map(|(state, count)| (*state, *count)));
+        for (state, count) in states {
+            page.add(&catalogue::PARTITIONS, &self.labels([state]), count);
+        }
+        if let Some(age) = health.lag.age.filter(|_| !health.partitions.is_empty()) {
+            let at = seconds(SystemTime::now(), age + health.at.elapsed());
+            page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
+        }
+        if let (Some(at), None) = (status.round.at, &status.round.trouble) {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::SYNC_SUCCESS, &self.labels(["topic"]), at);
+        }
+        let shares = shares(status);
+        for (name, share) in &shares {
+            self.add_share(page, name, &share.of_topic(), counts);
+            if !limited {
+                for (number, one) in &share.partitions {
+                    self.add_partition(page, name, *number, one);
+                }
+            }
+        }
+    }
+
+    fn add_counts(&self, page: &mut Page, counts: &LinkCounts) {
+        let totals = &counts.link;
+        let decoded: u64 = totals.decoded.iter().sum();
+        for (path, count) in [("untouched", totals.untouched), ("decoded", decoded)] {
+            page.add(&catalogue::BATCHES, &self.labels([path]), count);
+        }
+        for reason in DecodeReason::ALL {
+            let labels = self.labels([reason.as_str()]);
+            page.add(
+                &catalogue::DECODED,
+                &labels,
+                totals.decoded[reason as usize],
+            );
+        }
+        for (reason, count) in [("refused", totals.skipped), ("loop", totals.returned)] {
+            page.add(&catalogue::SKIPPED, &self.labels([reason]), count);
+        }
+        let labels = self.labels([]);
+        page.add(&catalogue::QUARANTINED, &labels, totals.quarantined);
+        page.add(&catalogue::LOOP_SUSPECTED, &labels, totals.circled > 0);
+        for ((topic, _), totals) in counts
+            .topics
+            .iter()
+            .filter(|(_, totals)| totals.repeated > 0)
+        {
+            let labels = self.labels([topic, "destination-tail"]);
+            page.add(&catalogue::DUPLICATED, &labels, totals.repeated);
+        }
+    }
+
+    fn add_topics(&self, page: &mut Page, status: &LinkStatus) {
+        let round = &status.round;
+        let mut states: BTreeMap<String, usize> = BTreeMap::from([("replicating".to_owned(), 0)]);
+        let mut troubled = std::collections::BTreeSet::new();
+        for problem in &round.problems {
+            // The first is the one that matters most.
+            if troubled.insert(&problem.topic) {
+                *states.entry(problem.state.to_string()).or_default() += 1;
+            }
+        }
+        let copied = round.copies.iter().map(|copy| &copy.source);
+        let well = copied.filter(|topic| !troubled.contains(topic)).count();
+        *states.entry("replicating".to_owned()).or_default() += well;
+        for (state, count) in &states {
+            page.add(&catalogue::TOPICS, &self.labels([state]), *count);
+        }
+    }
+
+    fn add_share(&self, page: &mut Page, name: &Named, share: &Quantities, counts: &LinkCounts) {
+        let labels = self.labels([&name.0, &name.1]);
+        if let Some(totals) = counts.topics.get(name) {
+            page.add(&catalogue::RECORDS.topic, &labels, totals.records);
+            page.add(&catalogue::BYTES.topic, &labels, totals.bytes);
+        }
+        for (measured, value) in share.values() {
+            page.add(&measured.topic, &labels, value);
+        }
+    }
+
+    fn add_partition(&self, page: &mut Page, name: &Named, number: i32, one: &Quantities) {
+        let number = number.to_string();
+        let labels = self.labels([&name.0, &name.1, &number]);
+        page.add(&catalogue::RECORDS.partition, &labels, one.copied.0);
+        page.add(&catalogue::BYTES.partition, &labels, one.copied.1);
+        for (measured, value) in one.values() {
+            page.add(&measured.partition, &labels, value);
+        }
+        if let Some(state) = one.state {
+            page.add_states(
+                &catalogue::PARTITION_STATE,
+                &labels,
+                &PARTITION_STATES,
+                state,
+            );
+        }
+    }
+}
+
+/// What is shown of a partition, or of several together.
+#[derive(Clone, Debug, Default)]
+struct Quantities {
+    copied: (u64, u64),
+    lag: Option<Lag>,
+    no_progress: Duration,
+    start: Option<i64>,
+    end: Option<i64>,
+    progress: Option<i64>,
+    destination_end: Option<i64>,
+    state: Option<&'static str>,
+}
+
+impl Quantities {
+    fn values(&self) -> Vec<(&'static Measured, Value)> {
+        let mut values: Vec<(&'static Measured, Value)> = Vec::new();
+        if let Some(lag) = &self.lag {
+            if let Some(records) = lag.records {
+                values.push((&catalogue::LAG_RECORDS, records.into()));
+            }
+            values.push((&catalogue::LAG_SECONDS, lag.seconds.into()));
+            values.push((&catalogue::LAG_KNOWN, lag.known.into()));
+            values.push((&catalogue::LAG_BYTES, lag.bytes.into()));
+            values.push((
+                &catalogue::NO_PROGRESS,
+                self.no_progress.as_secs_f64().into(),
+            ));
+        }
+        for (measured, offset) in [
+            (&catalogue::SOURCE_START, self.start),
+            (&catalogue::SOURCE_END, self.end),
+            (&catalogue::REPLICATED, self.progress),
+            (&catalogue::DESTINATION_END, self.destination_end),
+        ] {
+            values.extend(offset.map(|offset| (measured, offset.into())));
+        }
+        values
+    }
+
+    /// The same partition once more: another stream of it, or another destination partition.
+    fn again(&mut self, other: &PartitionHealth) {
+        self.lag = match self.lag {
+            Some(lag) => Some(lag.with(&other.lag)),
+            None => Some(other.lag),
+        };
+        self.no_progress = self.no_progress.max(other.no_progress);
+        self.start = self.start.max(other.source_start);
+        self.end = self.end.max(other.source_end);
+        self.progress = match (self.progress, other.progress) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        self.destination_end = self.destination_end.max(other.destination_end);
+        if self.state.is_none_or(|state| state == "active") {
+            self.state = Some(other.state);
+        }
+    }
+}
+
+/// The worker's share of a topic.
+#[derive(Debug, Default)]
+struct Share {
+    partitions: BTreeMap<i32, Quantities>,
+}
+
+impl Share {
+    /// Sums and the worst. A sum that misses a part would be a wrong one, and is none.
+    fn of_topic(&self) -> Quantities {
+        let all = || self.partitions.values();
+        let sum = |of: fn(&Quantities) -> Option<i64>| -> Option<i64> { all().map(of).sum() };
+        Quantities {
+            copied: (0, 0),
+            lag: all()
+                .filter_map(|one| one.lag)
+                .reduce(|one, two| one.with(&two)),
+            no_progress: all().map(|one| one.no_progress).max().unwrap_or_default(),
+            start: sum(|one| one.start),
+            end: sum(|one| one.end),
+            progress: sum(|one| one.progress),
+            destination_end: sum(|one| one.destination_end),
+            state: None,
+        }
+    }
+}
+
+fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
+    let mut shares: BTreeMap<Named, Share> = BTreeMap::new();
+    for partition in &status.data.partitions {
+        let (from, to) = (&partition.source, &partition.destination);
+        let name = (from.topic.to_string(), to.topic.to_string());
+        let share = shares.entry(name).or_default();
+        let one = share.partitions.entry(from.partition).or_default();
+        one.copied.0 += partition.totals.records;
+        one.copied.1 += partition.totals.bytes;
+    }
+    for partition in &status.health.partitions {
+        let (from, to) = (&partition.source, &partition.destination);
+        let name = (from.topic.to_string(), to.topic.to_string());
+        let share = shares.entry(name).or_default();
+        let one = share.partitions.entry(from.partition).or_default();
+        one.again(partition);
+    }
+    shares
+}
+
+/// What parts of one link say together; of a part that copies nothing, only what it says of topics.
+pub(super) fn joined(parts: &[(bool, LinkStatus)]) -> Option<LinkStatus> {
+    let (_, first) = parts.iter().find(|(copies, _)| *copies)?;
+    let mut all = first.clone();
+    let others = parts.iter().filter(|(copies, _)| *copies).skip(1);
+    for (_, part) in others {
+        let data = Arc::make_mut(&mut all.data);
+        data.partitions.extend(part.data.partitions.iter().cloned());
+        let health = Arc::make_mut(&mut all.health);
+        let more = &part.health;
+        health.at = health.at.min(more.at);
+        health.rating = worse(health.rating, more.rating);
+        health.lag = health.lag.with(&more.lag);
+        for (state, count) in &more.states {
+            *health.states.entry(*state).or_default() += count;
+        }
+        health.partitions.extend(more.partitions.iter().cloned());
+    }
+    if let Some((_, topics)) = parts.iter().find(|(copies, _)| !copies) {
+        all.round = Arc::clone(&topics.round);
+    }
+    Some(all)
+}
+
+fn worse(one: Rating, other: Rating) -> Rating {
+    let order = |rating: &Rating| match rating {
+        Rating::Healthy => 0,
+        Rating::CatchingUp => 1,
+        Rating::Degraded => 2,
+        Rating::Unknown => 3,
+        Rating::Failed => 4,
+    };
+    if order(&one) >= order(&other) {
+        one
+    } else {
+        other
+    }
+}
+
+fn since(at: Instant) -> Duration {
+    at.elapsed()
+}
+
+/// Seconds since 1970 of a moment so long ago.
+fn seconds(now: SystemTime, ago: Duration) -> f64 {
+    let at = now.checked_sub(ago).unwrap_or(UNIX_EPOCH);
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}

@@ -1,0 +1,295 @@
+//! What a link would do, topic by topic: looked at, summed up, and as the document that the command line and the API
+//! show.
+
+pub(crate) mod rights;
+
+use config::link::LinkConfig;
+use config::worker::WorkerConfig;
+use kafka_client::Cluster;
+use replication::data_plane::{Candidate, foresee};
+use replication::link;
+use replication::metadata_sync::preview::{Preview, Row, preview};
+use replication::metadata_sync::{Condition, Problem, Step};
+use replication::preview_rights::preview_rights;
+use serde_json::{Value, json};
+
+use self::rights::Rights;
+
+/// What was found by looking at both clusters.
+#[derive(Debug)]
+pub(crate) struct Previewed {
+    pub(crate) preview: Preview,
+    pub(crate) rights: Option<Rights>,
+}
+
+impl Previewed {
+    /// Whether something that was asked for could not be done.
+    pub(crate) fn is_error(&self) -> bool {
+        self.preview.rows.iter().any(Row::is_error)
+            || self.rights.as_ref().is_some_and(rights::is_error)
+    }
+}
+
+/// Looks at both clusters; nothing is changed.
+pub(crate) async fn look(link: &LinkConfig, worker: &WorkerConfig) -> Result<Previewed, String> {
+    let source = Cluster::new(link.source.clone(), "source");
+    let destination = Cluster::new(link.destination.clone(), "destination");
+    let rules = link::rules(link, worker);
+    let mut preview = preview(&source, &destination, &rules).await?;
+    look_at_offsets(link, &source, &destination, &mut preview).await;
+    let unmet = link.start.unmet(|topic| {
+        let mut rows = preview.rows.iter().filter(|row| row.selected);
+        rows.find(|row| row.source.as_str() == topic)?.partitions
+    });
+    preview.notices.extend(unmet);
+    let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
+    Ok(Previewed { preview, rights })
+}
+
+/// Says of each topic that would be copied which offsets its records would get.
+async fn look_at_offsets(
+    link: &LinkConfig,
+    source: &Cluster,
+    destination: &Cluster,
+    preview: &mut Preview,
+) {
+    let candidates: Vec<Candidate> = preview
+        .rows
+        .iter()
+        .filter(|row| is_copied(row))
+        .filter_map(|row| {
+            Some(Candidate {
+                source: row.source.clone(),
+                destination: row.destination.clone()?,
+                partitions: row.partitions?,
+            })
+        })
+        .collect();
+    let mut outlooks = foresee(link, source, destination, &candidates).await;
+    for row in &mut preview.rows {
+        row.offsets = outlooks.remove(&row.source);
+    }
+}
+
+fn is_copied(row: &Row) -> bool {
+    row.selected && !row.is_error() && !is_cycle(row)
+}
+
+/// Whether copying it would copy it back to where it came from.
+pub(crate) fn is_cycle(row: &Row) -> bool {
+    let mut states = row.problems.iter().map(|problem| problem.state);
+    row.leads_back || states.any(|state| state == Condition::Cycle)
+}
+
+/// What would be done, in a word.
+pub(crate) fn action(row: &Row) -> &'static str {
+    if !row.selected || is_cycle(row) {
+        return "-";
+    }
+    if row.is_error() {
+        return "error";
+    }
+    let first = row.steps.first().map(|step| match step {
+        Step::Create { .. } => "create",
+        Step::Grow { .. } => "grow",
+        Step::Configure { .. } => "change",
+    });
+    first.unwrap_or("none")
+}
+
+/// Sums over all rows, shown or not.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) topics: usize,
+    pub(crate) partitions: i64,
+    pub(crate) create: usize,
+    pub(crate) change: usize,
+    pub(crate) errors: usize,
+    pub(crate) excluded: usize,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) rate: u64,
+}
+
+/// Sums; `rate` is the expected one in bytes per second.
+pub(crate) fn totals(preview: &Preview, rate: u64) -> Totals {
+    let count = |of: fn(&Row) -> bool| preview.rows.iter().filter(|row| of(row)).count();
+    let copied = preview.rows.iter().filter(|row| is_copied(row));
+    let bytes = match preview.bytes_unknown {
+        Some(_) => None,
+        None => Some(copied.clone().filter_map(|row| row.bytes).sum::<u64>()),
+    };
+    Totals {
+        topics: copied.clone().count(),
+        partitions: copied.filter_map(|row| row.partitions).map(i64::from).sum(),
+        create: count(|row| action(row) == "create"),
+        change: count(|row| matches!(action(row), "grow" | "change")),
+        errors: count(Row::is_error),
+        excluded: count(|row| !row.selected),
+        bytes,
+        seconds: bytes.map(|bytes| bytes.div_ceil(rate.max(1))),
+        rate,
+    }
+}
+
+/// The decision about a topic, one of a closed set of words.
+fn decision(row: &Row) -> &'static str {
+    let is = |state| row.problems.iter().any(|problem| problem.state == state);
+    if is_cycle(row) {
+        "loop"
+    } else if is(Condition::NameInvalid) {
+        "name-invalid"
+    } else if is(Condition::NameCollision) {
+        "name-collision"
+    } else if is(Condition::SourceUnauthorized) {
+        "unreadable"
+    } else if row.selected {
+        "match"
+    } else if row.decision.contains("the built-in list") || row.decision.contains("it is internal")
+    {
+        "internal"
+    } else if row.decision.contains("excluded") {
+        "excluded"
+    } else {
+        "not-matched"
+    }
+}
+
+/// The action of a topic, in the words of the API.
+fn action_word(row: &Row) -> Option<&'static str> {
+    match action(row) {
+        "-" => None,
+        "none" => Some("exists"),
+        "change" => Some("alter"),
+        word => Some(word),
+    }
+}
+
+/// Partitions that the copy has, where that follows from what would be done.
+fn partitions_there(row: &Row) -> Option<i32> {
+    if !is_copied(row) {
+        return None;
+    }
+    match row.steps.first() {
+        Some(Step::Create { .. }) => Some(0),
+        Some(Step::Grow { from, .. }) => Some(*from),
+        Some(Step::Configure { .. }) | None => row.partitions,
+    }
+}
+
+fn settings(row: &Row) -> Vec<Value> {
+    let mut settings = Vec::new();
+    for step in &row.steps {
+        match step {
+            Step::Create { configs, .. } => settings.extend(configs.iter().map(|(key, value)| {
+                json!({"key": key, "actual": null, "planned": value, "why": "set on the source"})
+            })),
+            Step::Configure { changes, .. } => settings.extend(changes.iter().map(|change| {
+                json!({
+                    "key": change.name, "actual": change.from, "planned": change.to,
+                    "why": if change.to.is_some() { "set on the source" } else { "not set on the source" },
+                })
+            })),
+            Step::Grow { .. } => {}
+        }
+    }
+    settings
+}
+
+fn warning(problem: &Problem) -> Value {
+    json!({
+        "id": problem.state.name(),
+        "error": problem.is_blocking(),
+        "text": problem.reason,
+        "fix": problem.state.remedy(),
+    })
+}
+
+/// One topic as it is shown.
+pub(crate) fn object(row: &Row) -> Value {
+    let steps: Vec<String> = row.steps.iter().map(ToString::to_string).collect();
+    json!({
+        "topic": row.source.as_str(),
+        "decision": decision(row),
+        "rule": row.decision,
+        "destination_topic": row.destination.as_ref().map(|name| name.as_str()),
+        "action": action_word(row),
+        "partitions": {
+            "source": row.partitions,
+            "destination": partitions_there(row),
+            "planned": row.partitions.filter(|_| is_copied(row)),
+        },
+        // Below one stands for the destination's default, which is not known.
+        "replication_factor": {"planned": row.replication_factor.filter(|factor| *factor > 0)},
+        "settings": settings(row),
+        "steps": steps,
+        "warnings": row.problems.iter().map(warning).collect::<Vec<_>>(),
+        "retained_bytes": row.bytes,
+        "offsets": row.offsets.as_ref().map(|offsets| json!({
+            "outlook": offsets.word(),
+            "padding": offsets.padding,
+            "reasons": offsets.reasons,
+        })),
+    })
+}
+
+fn plan(preview: &Preview) -> Vec<Value> {
+    let steps = preview.rows.iter().flat_map(|row| &row.steps);
+    steps
+        .map(|step| {
+            let word = match step {
+                Step::Create { .. } => "create-topic",
+                Step::Grow { .. } => "add-partitions",
+                Step::Configure { .. } => "alter-settings",
+            };
+            let (object, change) = (step.topic().as_str(), step.to_string());
+            json!({"step": word, "object": object, "change": change, "destructive": false})
+        })
+        .collect()
+}
+
+/// The whole, with the rows that `is_shown` takes.
+pub(crate) fn document(
+    previewed: &Previewed,
+    link: &LinkConfig,
+    tasks: Option<u32>,
+    rate: u64,
+    is_shown: impl Fn(&Row) -> bool,
+) -> Value {
+    let preview = &previewed.preview;
+    let totals = totals(preview, rate);
+    let rows = preview.rows.iter();
+    let count = |word| {
+        let rows = rows.clone();
+        rows.filter(|row| action_word(row) == Some(word)).count()
+    };
+    json!({
+        "schema": "tributary/v1/Preview",
+        "as_of": worker_group::detail::instant(std::time::SystemTime::now()),
+        "reading_id": null,
+        "link": link.name,
+        "rows": rows.clone().filter(|row| is_shown(row)).map(object).collect::<Vec<_>>(),
+        "notices": preview.notices,
+        "totals": {
+            "topics": totals.topics,
+            "partitions": totals.partitions,
+            "create": totals.create,
+            "grow": count("grow"),
+            "alter": count("alter"),
+            "exists": count("exists"),
+            "error": totals.errors,
+            "warnings": rows.clone().filter(|row| row.is_warning()).count(),
+            "excluded": totals.excluded,
+        },
+        "plan": plan(preview),
+        "estimate": {
+            "retained_bytes": totals.bytes,
+            "retained_bytes_unknown": preview.bytes_unknown,
+            "rate_bytes_per_second": totals.rate,
+            "seconds": totals.seconds,
+            "tasks": tasks,
+        },
+        "acls": null,
+        "access_rights": previewed.rights.as_ref().map_or(Value::Null, rights::object),
+    })
+}

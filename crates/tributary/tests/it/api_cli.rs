@@ -1,0 +1,210 @@
+//! The command line against a living worker: tables, documents, exit codes; and the event stream, read by curl.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use test_support::eventually::eventually;
+use test_support::workload::{Generator, Load, Shape};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::connect_worker::{SOON, Worker};
+use crate::support::{NEW, OLD, Run, bootstrap, new_topic, pair, program, unique};
+
+const SEED: u64 = 55_221;
+const EACH: usize = 200;
+
+/// The program as a client of a worker.
+struct Asker<'a>(&'a Worker);
+
+impl Asker<'_> {
+    async fn run(&self, arguments: &[&str]) -> Run {
+        let url = format!("http://{}", self.0.client.address);
+        let all = [arguments, &["--url", &url]].concat();
+        let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
+        Run::to_end(&program(&all)).await
+    }
+
+    /// Fails unless it ends so; its output otherwise.
+    async fn ends(&self, arguments: &[&str], code: i32) -> String {
+        self.run(arguments).await.ended_with(code).output
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
+    let (source, destination) = pair(OLD, NEW).await;
+    let topic = unique("asked");
+    new_topic(source, &topic, 2, &[]).await;
+    Load::new(source.bootstrap(), &topic)
+        .send(Generator::new(Shape::mixed(SEED, 2)).take(EACH))
+        .await
+        .expect("acknowledged");
+    let lines = format!("bootstrap.servers={}", bootstrap(destination));
+    let worker = Worker::tributary(&lines, &[]).await;
+    let link = format!(
+        "name=asked\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={}\n\
+         topic.whitelist={topic}\ntopic.poll.interval.ms=1000\n",
+        bootstrap(source)
+    );
+    let file = worker.folder.path().join("asked.properties");
+    std::fs::write(&file, &link).expect("written");
+    let file = file.display().to_string();
+    let asker = Asker(&worker);
+    let made = asker.ends(&["apply", "-f", &file, "--dry-run"], 0).await;
+    assert_eq!(made, "link/asked created (dry run)\n");
+    asker.ends(&["create", "-f", &file], 0).await;
+    asker.ends(&["create", "-f", &file], 1).await;
+    let again = asker.ends(&["apply", "-f", &file], 0).await;
+    assert_eq!(again, "link/asked unchanged\n");
+    // The gate of scripts.
+    let gate = ["lag", "asked", "--max-records", "0", "--wait", "90s"];
+    asker.ends(&gate, 0).await;
+    shows_what_is_so(&asker, &topic).await;
+    steers(&asker, &worker).await;
+    asker.ends(&["delete", "asked"], 2).await;
+    asker.ends(&["delete", "link", "asked", "--yes"], 0).await;
+    asker.ends(&["get", "links", "asked"], 1).await;
+    asker.ends(&["get", "nothing"], 2).await;
+}
+
+async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
+    // Rising to healthy takes two looks.
+    let well = async || {
+        let run = asker.run(&["status"]).await;
+        if run.code() == 0 {
+            Ok(run)
+        } else {
+            Err(run.to_string())
+        }
+    };
+    let run = eventually("a good status", SOON, well)
+        .await
+        .expect("it is well");
+    assert!(run.output.contains("1 healthy, 0 catching up"), "{run}");
+    for arguments in [
+        &["get", "links"][..],
+        &["get", "topics", "asked"],
+        &["get", "partitions", "asked"],
+        &["get", "tasks"],
+        &["get", "workers"],
+        &["get", "clusters"],
+        &["get", "activity"],
+        &["lag", "--by", "partition"],
+        &["top", "--count", "1"],
+        &["describe", "link", "asked"],
+    ] {
+        let text = asker.ends(arguments, 0).await;
+        assert!(text.lines().count() > 1, "{arguments:?}: {text}");
+        let is_table = arguments[0] != "describe";
+        for line in text.lines().filter(|_| is_table) {
+            assert!(line.chars().count() <= 100, "{arguments:?}: {line}");
+        }
+    }
+    let text = asker.ends(&["get", "links", "--no-headers"], 0).await;
+    let cells: Vec<&str> = text.split_whitespace().collect();
+    assert_eq!(
+        (cells[0], cells[2], cells[3], cells[4]),
+        ("asked", "HEALTHY", "1/1", "1"),
+        "{text}"
+    );
+    let json = asker
+        .ends(&["get", "partitions", "asked", "-o", "json"], 0)
+        .await;
+    let json: Value = serde_json::from_str(&json).expect("one document");
+    assert_eq!(
+        (&json["schema"], &json["total"]),
+        (&Value::from("tributary/v1/PartitionList"), &Value::from(2))
+    );
+    let names = asker
+        .ends(&["get", "topics", "asked", "-o", "name"], 0)
+        .await;
+    assert_eq!(names, format!("topic/asked/{topic}\n"));
+    let csv = asker.ends(&["lag", "asked", "-o", "csv"], 0).await;
+    assert!(csv.starts_with("link,lag.records,lag.seconds"), "{csv}");
+    asker
+        .ends(
+            &[
+                "lag",
+                "asked",
+                "--max-seconds",
+                "3600",
+                "--max-bytes",
+                "1MiB",
+            ],
+            0,
+        )
+        .await;
+    asker.ends(&["lag", "asked", "--max-records=-1"], 3).await;
+    asker.ends(&["lag", "asked", "--wait", "1s"], 2).await;
+    asker.ends(&["explain", "asked"], 0).await;
+    asker.ends(&["explain", "NOT_ENOUGH_REPLICAS"], 0).await;
+    asker.ends(&["explain", "all is well"], 3).await;
+}
+
+async fn steers(asker: &Asker<'_>, worker: &Worker) {
+    let mut curl = Command::new("curl");
+    let url = format!(
+        "http://{}/api/v1/events?channels=links,activity&link=asked",
+        worker.client.address
+    );
+    let mut listening = curl
+        .args(["-sN", "--max-time", "8", &url])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("curl starts");
+    // What happens before it is heard would not be in the stream.
+    let mut frames = BufReader::new(listening.stdout.take().expect("piped"));
+    let mut heard = String::new();
+    frames.read_line(&mut heard).await.expect("text");
+    assert_eq!(heard, ": listening\n");
+    let paused = asker
+        .ends(&["pause", "link", "asked", "--wait", "30s"], 0)
+        .await;
+    assert_eq!(paused, "link/asked paused\n");
+    assert_eq!(
+        asker.ends(&["pause", "asked"], 0).await,
+        "link/asked unchanged\n"
+    );
+    // A lag that nobody measures is no lag of nothing.
+    asker.ends(&["lag", "asked", "--max-records", "0"], 3).await;
+    asker
+        .ends(&["lag", "asked", "--max-records", "0", "--wait", "1s"], 4)
+        .await;
+    asker.ends(&["resume", "asked", "--wait", "30s"], 0).await;
+    asker.ends(&["restart", "asked"], 0).await;
+    frames.read_to_string(&mut heard).await.expect("text");
+    let frames: Vec<&str> = heard.split("\n\n").collect();
+    let of = |event: &str, holds: &str| {
+        let start = format!("event: {event}\ndata: ");
+        frames
+            .iter()
+            .any(|frame| frame.contains(&start) && frame.contains(holds))
+    };
+    assert!(of("link", "\"health\":\"PAUSED\""), "{heard}");
+    assert!(of("activity", "asked is to pause"), "{heard}");
+    assert!(
+        frames
+            .iter()
+            .filter(|frame| !frame.is_empty())
+            .all(|frame| frame.starts_with("id: ") || frame.starts_with(':')),
+        "{heard}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_does_not_answer_is_an_error_and_never_success() {
+    for arguments in [
+        &["status"][..],
+        &["get", "links"],
+        &["lag", "--max-records", "0"],
+        &["pause", "x"],
+        &["describe", "link", "x"],
+    ] {
+        let all = [arguments, &["--url", "http://127.0.0.1:1"]].concat();
+        let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
+        let run = Run::to_end(&program(&all)).await.ended_with(1);
+        assert!(run.error.contains("error: "), "{run}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Questions about links in detail. They go to the host of the links and not through the engine, so that they are the
+//! same for a worker alone and for one of a group; only resuming a partition is the engine's.
+
+use config::report::{FileKind, Report, report};
+use serde_json::Value;
+
+use super::Handle;
+use crate::detail::{LinkDetail, PreviewOptions};
+use crate::host::{NotResumed, Resume};
+use crate::refusal::{Kind, Refusal};
+use crate::{Config, GivenConfig, plugin, validate};
+
+impl Handle {
+    /// What is known of a link that runs on this worker; nothing of any other.
+    #[must_use]
+    pub fn detail(&self, name: &str) -> Option<LinkDetail> {
+        self.host.detail(name)
+    }
+
+    /// What a link of this configuration would do, topic by topic; nothing is changed.
+    ///
+    /// # Errors
+    /// The configuration cannot be used, or a cluster does not answer.
+    pub async fn preview(
+        &self,
+        name: String,
+        config: GivenConfig,
+        options: PreviewOptions,
+    ) -> Result<Value, Refusal> {
+        let config = self.checked(&name, config)?;
+        let previewed = self.host.preview(name, config, options).await;
+        previewed.map_err(|problem| Refusal::new(Kind::Unavailable, problem))
+    }
+
+    /// Each key of a configuration, with what becomes of it.
+    #[must_use]
+    pub fn effective(&self, name: &str, config: &Config) -> Report {
+        let raw = validate::raw(name, config, self.variables.as_ref());
+        report(&raw, FileKind::Link, Some(&self.worker), true)
+    }
+
+    /// Where links write that name no destination of their own.
+    #[must_use]
+    pub fn default_destination(&self) -> Option<String> {
+        let config = self.worker.bootstrap.as_ref()?;
+        let servers = config.bootstrap_servers.iter().map(ToString::to_string);
+        Some(servers.collect::<Vec<_>>().join(","))
+    }
+
+    /// The group that this worker belongs to.
+    #[must_use]
+    pub fn group_id(&self) -> Option<&str> {
+        self.worker.group_id.as_deref()
+    }
+
+    /// Memory for records on their way, in bytes, all links together.
+    #[must_use]
+    pub fn buffer_limit(&self) -> usize {
+        self.worker.buffer_memory
+    }
+
+    /// For how long a reading of the end of a log says something.
+    #[must_use]
+    pub fn evidence_limit(&self) -> std::time::Duration {
+        self.worker.health_max_age
+    }
+
+    /// Lets one partition go on that stands; nothing else is touched.
+    ///
+    /// # Errors
+    /// It does not stand, or not so as is believed.
+    pub async fn resume_partition(&self, name: String, resume: Resume) -> Result<(), Refusal> {
+        let begun = self
+            .ask(move |core| core.resume_partition(&name, resume))
+            .await??;
+        begun.await.map_err(|not| match not {
+            NotResumed::Unknown(text) => Refusal::new(Kind::NotFound, text),
+            NotResumed::Conflict(text) => Refusal::new(Kind::Conflict, text),
+            NotResumed::Invalid(text) => Refusal::bad(text),
+        })
+    }
+
+    /// Has a running link look at its topics now.
+    ///
+    /// # Errors
+    /// There is none of this name, or it does not run here.
+    pub async fn refresh(&self, name: String) -> Result<(), Refusal> {
+        self.config(name.clone()).await?;
+        if self.host.refresh(&name) {
+            return Ok(());
+        }
+        let text = format!("link {name} does not run here, so its topics are not looked at");
+        Err(Refusal::new(Kind::Conflict, text))
+    }
+}
+
+/// Whether a connector copies records: others are companions of links.
+#[must_use]
+pub fn is_link(config: &Config) -> bool {
+    let class = config.get("connector.class").map_or("", String::as_str);
+    plugin::find(class.trim()).is_some_and(|plugin| plugin.role.copies())
+}

@@ -1,0 +1,96 @@
+// What changes something: a request that Connect's API already has, with its two other spellings.
+import { ApiError, at, quote, send, type Request_ } from './api'
+
+export interface Action {
+  label: string
+  request: Request_
+  /** The command that does the same. */
+  cli: string
+  /** What happens and what it costs to undo; asks before it is done. */
+  consequence?: string
+  /** The name that has to be typed before. */
+  confirm?: string
+  danger?: boolean
+}
+
+function named(name: string): string {
+  return quote(name)
+}
+
+export const linkActions = {
+  pause: (name: string): Action => ({
+    label: 'Pause', request: { method: 'PUT', path: at`/connectors/${name}/pause` }, cli: `tributary pause link ${named(name)}`,
+  }),
+  resume: (name: string): Action => ({
+    label: 'Resume', request: { method: 'PUT', path: at`/connectors/${name}/resume` }, cli: `tributary resume link ${named(name)}`,
+  }),
+  stop: (name: string): Action => ({
+    label: 'Stop', request: { method: 'PUT', path: at`/connectors/${name}/stop` }, cli: `tributary stop link ${named(name)}`,
+    consequence: 'The link stops copying and gives up its tasks. Positions are kept; destination topics are not touched. Resume starts it where it stopped.',
+  }),
+  restartFailed: (name: string): Action => ({
+    label: 'Restart failed', request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true&onlyFailed=true` },
+    cli: `tributary restart link ${named(name)} --failed`,
+  }),
+  restartAll: (name: string): Action => ({
+    label: 'Restart all', request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true` },
+    cli: `tributary restart link ${named(name)}`,
+  }),
+  restartTask: (name: string, task: number): Action => ({
+    label: 'Restart task', request: { method: 'POST', path: at`/connectors/${name}/tasks/${task}/restart` },
+    cli: `tributary restart task ${named(`${name}/${task}`)}`,
+  }),
+  remove: (name: string): Action => ({
+    label: 'Delete', request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: `tributary delete link ${named(name)}`,
+    consequence: 'The link and its configuration are deleted. Its positions are kept, so that a link of the same name goes on where this one stopped; destination topics are not touched.',
+    confirm: name, danger: true,
+  }),
+  refresh: (name: string): Action => ({
+    label: 'Look for changes now', request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
+    cli: `tributary topics refresh ${named(name)}`,
+  }),
+  answer: (name: string, topic: string, partition: number, answer: string, offset: number | null): Action => {
+    const option = { resume: '', 'skip-record': ' --skip-record', continue: ' --continue', append: ' --append', recopy: ' --recopy' }[answer] ?? ''
+    return {
+      label: ANSWERS[answer]?.label ?? answer,
+      request: {
+        method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}/partitions/${partition}`}:resume`,
+        body: { action: answer, ...(offset === null ? {} : { expected_offset: offset }) },
+      },
+      cli: `tributary resume partition ${named(name)} ${named(`${topic}/${partition}`)}${option}${offset === null ? '' : ` --expect-offset ${offset}`}`,
+      ...(ANSWERS[answer] ? { consequence: ANSWERS[answer].consequence } : {}),
+      danger: answer === 'recopy',
+    }
+  },
+}
+
+export const ANSWERS: Record<string, { label: string; consequence: string }> = {
+  resume: { label: 'Resume', consequence: 'Tries again from the same offset, as it is.' },
+  'skip-record': { label: 'Skip this record', consequence: 'Leaves out the refused record and records it as skipped. It cannot be brought back by this link.' },
+  continue: { label: 'Continue behind the gap', consequence: 'Goes on with the first record the source still has. What is missing is recorded and stays missing.' },
+  append: { label: 'Append the new topic', consequence: 'Copies the re-created source topic from its first record into the same destination topic, behind what is there.' },
+  recopy: { label: 'Copy anew', consequence: 'Creates the destination topic again and copies from the source’s log start. What only the destination has is lost.' },
+}
+
+/** How long a rebalance is waited for. */
+const PATIENCE = 30_000
+
+/** Does it; while a rebalance is in progress, again and again for a while. `waiting` hears the seconds that are left. */
+export async function perform<T>(request: Request_, waiting: (seconds: number | null) => void = () => {}): Promise<T> {
+  const until = Date.now() + PATIENCE
+  for (;;) {
+    try {
+      const answer = await send<T>(request)
+      waiting(null)
+      return answer
+    } catch (cause) {
+      const left = Math.ceil((until - Date.now()) / 1000)
+      if (!(cause instanceof ApiError) || !cause.isRebalance || left <= 0) {
+        waiting(null)
+        throw cause
+      }
+      waiting(left)
+      await new Promise((resume) => setTimeout(resume, 1000))
+    }
+  }
+}

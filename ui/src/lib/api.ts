@@ -1,0 +1,103 @@
+// Every request to the worker, and how it is written as curl.
+import { noticeServerTime } from './clock.svelte'
+import { session } from './session.svelte'
+import type { Explanation, List } from './types'
+
+export const API = '/api/v1'
+
+export class ApiError extends Error {
+  constructor(
+    /** 0 where no answer came. */
+    readonly status: number,
+    message: string,
+    readonly explanation: Explanation | null = null,
+    readonly fields: { name: string; errors: string[] }[] = [],
+  ) {
+    super(message)
+  }
+
+  get isRebalance(): boolean {
+    return this.status === 409 && /rebalanc/i.test(this.message)
+  }
+}
+
+export interface Request_ {
+  method: string
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+/** A path with names that may hold anything. */
+export function at(strings: TemplateStringsArray, ...names: (string | number)[]): string {
+  return strings.reduce((path, text, index) => path + (index ? encodeURIComponent(names[index - 1]!) : '') + text, '')
+}
+
+export async function send<T>(request: Request_, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json', ...request.headers }
+  if (request.body !== undefined) headers['Content-Type'] = 'application/json'
+  if (session.authorization) headers.Authorization = session.authorization
+  let answer: Response
+  try {
+    answer = await fetch(request.path, {
+      method: request.method,
+      headers,
+      credentials: 'omit',
+      cache: 'no-store',
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...(signal ? { signal } : {}),
+    })
+  } catch (cause) {
+    if (signal?.aborted) throw cause
+    throw new ApiError(0, 'The worker does not answer.')
+  }
+  noticeServerTime(answer.headers.get('Date'))
+  if (answer.status === 401) session.needsCredentials = true
+  const text = await answer.text()
+  let parsed: unknown = null
+  if (text !== '') {
+    try {
+      parsed = JSON.parse(text)
+    } catch {
+      throw new ApiError(answer.status, `The answer is not JSON: ${text.slice(0, 200)}`)
+    }
+  }
+  if (!answer.ok) {
+    const error = (parsed ?? {}) as { message?: string; explanation?: Explanation; fields?: ApiError['fields'] }
+    throw new ApiError(answer.status, error.message ?? `HTTP ${answer.status}`, error.explanation ?? null, error.fields ?? [])
+  }
+  return parsed as T
+}
+
+export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return send<T>({ method: 'GET', path }, signal)
+}
+
+/** All pages of a list. */
+export async function getAll<T>(path: string, signal?: AbortSignal): Promise<List<T>> {
+  const join = path.includes('?') ? '&' : '?'
+  const first = await get<List<T>>(`${path}${join}limit=1000`, signal)
+  let { next_cursor: cursor } = first
+  while (cursor) {
+    const next = await get<List<T>>(`${path}${join}limit=1000&cursor=${encodeURIComponent(cursor)}`, signal)
+    first.items.push(...next.items)
+    cursor = next.next_cursor
+  }
+  return first
+}
+
+/** One argument of a POSIX shell. */
+export function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** The same request in a terminal. */
+export function asCurl(request: Request_): string {
+  const words = ['curl']
+  if (request.method !== 'GET') words.push('-X', request.method)
+  for (const [name, value] of Object.entries(request.headers ?? {})) words.push('-H', quote(`${name}: ${value}`))
+  if (session.signedIn) words.push('-u', '"$TRIBUTARY_USER:$TRIBUTARY_PASSWORD"')
+  if (request.body !== undefined) words.push('-H', quote('Content-Type: application/json'), '-d', quote(JSON.stringify(request.body)))
+  words.push(quote(location.origin + request.path))
+  return words.join(' ')
+}

@@ -1,0 +1,115 @@
+// The words of health, their order from worst, and how each looks.
+import { clock, EVIDENCE_LIMIT } from './clock.svelte'
+import type { Health, Lag, Link, Verdict, Word } from './types'
+
+export type Tone = 'ok' | 'catching' | 'warn' | 'fail' | 'unknown' | 'neutral'
+export type Shape = 'circle' | 'triangle' | 'diamond' | 'square' | 'hatched' | 'bars' | 'hollow'
+
+export const HEALTHS: Health[] = ['FAILED', 'UNKNOWN', 'DEGRADED', 'CATCHING_UP', 'PAUSED', 'STOPPED', 'HEALTHY']
+
+export const TONE: Record<Health | Word, Tone> = {
+  HEALTHY: 'ok', PASS: 'ok', CATCHING_UP: 'catching', DEGRADED: 'warn', WARN: 'warn', FAILED: 'fail', FAIL: 'fail',
+  UNKNOWN: 'unknown', PAUSED: 'neutral', STOPPED: 'neutral',
+}
+
+export const SHAPE: Record<Health | Word, Shape> = {
+  HEALTHY: 'circle', PASS: 'circle', CATCHING_UP: 'triangle', DEGRADED: 'diamond', WARN: 'diamond', FAILED: 'square', FAIL: 'square',
+  UNKNOWN: 'hatched', PAUSED: 'bars', STOPPED: 'hollow',
+}
+
+export const NAME: Record<Health | Word, string> = {
+  HEALTHY: 'Healthy', PASS: 'Pass', CATCHING_UP: 'Catching up', DEGRADED: 'Degraded', WARN: 'Warning', FAILED: 'Failed', FAIL: 'Fail',
+  UNKNOWN: 'Unknown', PAUSED: 'Paused', STOPPED: 'Stopped',
+}
+
+export function severity(health: Health): number {
+  const index = HEALTHS.indexOf(health)
+  return index < 0 ? 1 : index
+}
+
+/** Health as it may be shown now: a word we do not know and evidence that is too old are UNKNOWN. */
+export function freshHealth(health: Health, asOf: string | null | undefined): Health {
+  if (!(health in TONE)) return 'UNKNOWN'
+  if (health === 'STOPPED') return health
+  return clock.stale(asOf) ? 'UNKNOWN' : health
+}
+
+export function linkHealth(link: Link): Health {
+  return freshHealth(link.health, link.as_of)
+}
+
+export function linkReason(link: Link): string {
+  if (linkHealth(link) === 'UNKNOWN' && link.health !== 'UNKNOWN') {
+    return `No evidence within ${EVIDENCE_LIMIT} s; it was ${NAME[link.health].toLowerCase()} before.`
+  }
+  return link.health_reason ?? ''
+}
+
+const DESTINATION_LIMIT = 90
+
+export function freshVerdict(verdict: Verdict, receivedAt: number | null): Word {
+  if (!(verdict.verdict in TONE)) return 'UNKNOWN'
+  const limit = verdict.check.startsWith('destination') ? DESTINATION_LIMIT : EVIDENCE_LIMIT
+  const age = verdictAge(verdict, receivedAt)
+  // Configuration and schedules are not measured every few seconds: what says no time has no age.
+  return age !== null && age > limit && FRESH_ONLY.has(verdict.check) ? 'UNKNOWN' : verdict.verdict
+}
+
+/** Checks that rest on readings of every few seconds. */
+const FRESH_ONLY = new Set([
+  'progress', 'lag', 'evidence-fresh', 'partitions', 'source-reachable', 'destination-reachable', 'connector-running', 'tasks-running',
+  'workers-answer', 'gaps', 'retention', 'throttling', 'answered', 'reachable',
+])
+
+export function verdictAge(verdict: Verdict, receivedAt: number | null): number | null {
+  const measured = clock.age(verdict.observed_at)
+  if (measured !== null) return measured
+  if (verdict.age_seconds === null || verdict.age_seconds === undefined || receivedAt === null) return null
+  return verdict.age_seconds + Math.max(0, (clock.now - receivedAt) / 1000)
+}
+
+export function lagKnown(lag: Lag | null | undefined): boolean {
+  return !!lag?.known && (!lag.as_of || !clock.stale(lag.as_of))
+}
+
+export function partitionTone(state: string): Tone {
+  switch (state) {
+    case 'active':
+      return 'ok'
+    case 'starting':
+    case 'creating':
+      return 'catching'
+    case 'retrying':
+    case 'throttled':
+    case 'unassigned':
+      return 'warn'
+    case 'paused':
+    case 'failed-over':
+    case 'promoted':
+      return 'neutral'
+    case 'unknown':
+      return 'unknown'
+    default:
+      return 'fail'
+  }
+}
+
+export function topicTone(stateClass: string): Tone {
+  return ({ active: 'ok', creating: 'catching', failing: 'fail', neutral: 'neutral' } as Record<string, Tone>)[stateClass] ?? 'unknown'
+}
+
+export function connectTone(state: string): Tone {
+  switch (state) {
+    case 'FAILED':
+      return 'fail'
+    case 'UNASSIGNED':
+    case 'RESTARTING':
+      return 'warn'
+    default:
+      return 'neutral'
+  }
+}
+
+export const TONE_SHAPE: Record<Tone, Shape> = {
+  ok: 'circle', catching: 'triangle', warn: 'diamond', fail: 'square', unknown: 'hatched', neutral: 'hollow',
+}

@@ -1,0 +1,65 @@
+// What a table needs to know about its columns, and what it makes of them.
+
+export interface Column<T> {
+  id: string
+  title: string
+  /** For order, filter and export. */
+  value: (row: T) => string | number | null
+  width: number
+  num?: boolean
+  /** Offers its values as a filter. */
+  choose?: boolean
+  /** Not shown until it is chosen. */
+  optional?: boolean
+}
+
+/** Unknown values come last, whichever way. */
+export function compare(left: string | number | null, right: string | number | null): number {
+  if (left === right) return 0
+  if (left === null) return 1
+  if (right === null) return -1
+  if (typeof left === 'number' && typeof right === 'number') return left - right
+  return String(left).localeCompare(String(right), 'en', { numeric: true })
+}
+
+export function ordered<T>(rows: T[], column: Column<T> | undefined, descending: boolean): T[] {
+  if (!column) return rows
+  const keyed = rows.map((row) => ({ row, value: column.value(row) }))
+  keyed.sort((left, right) => {
+    if (left.value === null || right.value === null) return compare(left.value, right.value)
+    return descending ? -compare(left.value, right.value) : compare(left.value, right.value)
+  })
+  return keyed.map(({ row }) => row)
+}
+
+export function matching<T>(rows: T[], columns: Column<T>[], text: string, chosen: Record<string, string>): T[] {
+  const wanted = text.trim().toLowerCase()
+  const picked = columns.filter((column) => chosen[column.id])
+  if (wanted === '' && picked.length === 0) return rows
+  return rows.filter(
+    (row) =>
+      picked.every((column) => String(column.value(row) ?? '') === chosen[column.id]) &&
+      (wanted === '' || columns.some((column) => String(column.value(row) ?? '').toLowerCase().includes(wanted))),
+  )
+}
+
+/** RFC 4180, and nothing that a spreadsheet would take for a formula. */
+export function toCsv<T>(rows: T[], columns: Column<T>[]): string {
+  const field = (value: string | number | null) => {
+    if (value === null) return ''
+    if (typeof value === 'number') return String(value)
+    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+  const lines = [columns.map((column) => field(column.id)), ...rows.map((row) => columns.map((column) => field(column.value(row))))]
+  return lines.map((line) => `${line.join(',')}\r\n`).join('')
+}
+
+export function download(name: string, type: string, text: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type }))
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(address)
+}

@@ -1,0 +1,275 @@
+// The control center in a real browser, against a made-up worker: what a person does, and what axe says.
+// `node test/browser.mjs [filter]`; the worker is the mock, the browser is the system's Chromium.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+import { createMock } from '../mock/main.mjs'
+
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const only = process.argv[2] ?? ''
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+
+const SCREENS = [
+  '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
+  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/activity', '/ui/help',
+]
+
+/** A page of its own, its worker, and everything that went wrong in it. */
+async function open(scenario, options = {}) {
+  const mock = createMock(scenario)
+  const origin = await mock.listen()
+  // axe is put in by the test; the page itself may not.
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light', ...options })
+  const page = await context.newPage()
+  const problems = []
+  const foreign = []
+  page.on('console', (message) => { if (message.type() === 'error' && !/status of (4|5)\d\d|ERR_/.test(message.text())) problems.push(message.text()) })
+  page.on('pageerror', (error) => problems.push(error.message))
+  page.on('request', (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith('blob:')) foreign.push(request.url()) })
+  return { mock, origin, page, problems, foreign, close: async () => { await context.close(); mock.close() } }
+}
+
+async function settled(page) {
+  await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('[data-state="loading"]'))
+}
+
+const tests = {
+  async 'every screen shows its data, asks only its own origin, and breaks no content policy'() {
+    const { page, origin, problems, foreign, close } = await open('normal')
+    for (const screen of SCREENS) {
+      await page.goto(origin + screen)
+      await settled(page)
+      assert.ok(await page.locator('h1').count(), screen)
+      assert.equal(await page.locator('[role=alert]').count(), 0, `${screen}: ${await page.locator('[role=alert]').allInnerTexts()}`)
+    }
+    assert.deepEqual(problems, [])
+    assert.deepEqual(foreign, [])
+    await close()
+  },
+
+  async 'axe finds nothing serious on any screen in both themes'() {
+    const all = []
+    for (const colorScheme of ['light', 'dark']) {
+      const { page, origin, close } = await open('normal', { colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
+      for (const screen of SCREENS) {
+        await page.goto(origin + screen)
+        await settled(page)
+        await page.evaluate(AXE)
+        const found = await page.evaluate(async () => {
+          const { violations } = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
+          return violations.map((one) => `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ')}`)
+        })
+        all.push(...found.map((one) => `${colorScheme} ${screen} ${one}`))
+      }
+      await close()
+    }
+    assert.deepEqual(all, [])
+  },
+
+  async 'nothing is wider than a phone, except what scrolls by itself'() {
+    const { page, origin, close } = await open('normal', { viewport: { width: 390, height: 844 } })
+    const wider = []
+    for (const screen of SCREENS) {
+      await page.goto(origin + screen)
+      await settled(page)
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+      if (wide !== 390) wider.push(`${screen}: ${wide}`)
+    }
+    assert.deepEqual(wider, [])
+    await close()
+  },
+
+  async 'empty, failing and loading are said, not left blank'() {
+    const empty = await open('empty')
+    await empty.page.goto(`${empty.origin}/ui/`)
+    await empty.page.getByText('No link yet').waitFor()
+    await empty.close()
+    const failing = await open('failing')
+    await failing.page.goto(`${failing.origin}/ui/links`)
+    await failing.page.getByText('reading to the end of the config topic').waitFor()
+    await failing.page.getByRole('button', { name: 'Try again' }).waitFor()
+    await failing.close()
+    const loading = await open('loading')
+    await loading.page.goto(`${loading.origin}/ui/links`)
+    await loading.page.locator('[data-state="loading"]').first().waitFor()
+    await loading.close()
+  },
+
+  async 'old evidence is unknown and never green'() {
+    const { page, origin, close } = await open('stale')
+    await page.goto(`${origin}/ui/links`)
+    await settled(page)
+    assert.equal(await page.locator('td .tone-ok').count(), 0)
+    assert.ok((await page.getByText('Unknown', { exact: true }).count()) >= 5)
+    await page.goto(`${origin}/ui/`)
+    await page.getByText('worker-3:8083 did not answer').waitFor()
+    await close()
+  },
+
+  async 'with the worker gone, what was green turns unknown by itself'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    await page.locator('td .tone-ok').first().waitFor()
+    mock.close()
+    await page.getByText('connection lost').waitFor({ timeout: 15_000 })
+    await page.waitForFunction(() => document.querySelectorAll('td .tone-ok').length === 0, null, { timeout: 40_000 })
+    await page.locator('[data-state="stale"]').waitFor()
+    await close()
+  },
+
+  async 'a link is created by keyboard alone, with its preview seen before'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/new`)
+    await page.getByLabel('src.kafka.bootstrap.servers').waitFor()
+    const type = async (label, text) => { await page.getByRole('textbox', { name: label }).first().focus(); await page.keyboard.type(text) }
+    const press = async (name) => { await page.getByRole('button', { name }).focus(); await page.keyboard.press('Enter') }
+    await type('Name', 'made/by keys')
+    await type('src.kafka.bootstrap.servers', 'west-1:9092')
+    await type('dest.kafka.bootstrap.servers', 'central-1:9092')
+    await press('Next: Topics')
+    await type('topic.regex', '*')
+    await page.getByText('nothing to repeat').waitFor()
+    await page.keyboard.press('Backspace')
+    await page.keyboard.type('orders.*|customers')
+    await page.getByText('4 topics of 19 would be copied').waitFor()
+    await press('Next: Naming')
+    await page.keyboard.press('Tab')
+    await page.getByLabel('topic.rename.format').focus()
+    await page.keyboard.type('west.${topic}')
+    await page.getByRole('button', { name: 'customers', exact: true }).waitFor()
+    await press('Next: Settings and groups')
+    await press('Next: Delivery')
+    await press('Next: Review')
+    await page.getByRole('button', { name: 'west.orders', exact: true }).count()
+    await page.waitForFunction(() => [...document.querySelectorAll('footer button')].some((button) => button.textContent === 'Create link' && !button.disabled))
+    await press('Create link')
+    await page.getByText('made/by keys was created').waitFor()
+    await page.getByText('End offsets were compared').waitFor()
+    await page.getByRole('link', { name: 'Open the link' }).click()
+    await page.getByRole('heading', { name: 'made/by keys' }).waitFor()
+    assert.ok(mock.requests.includes('POST /connectors'))
+    await close()
+  },
+
+  async 'an edit shows what changes, and nothing is sent before'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('orders.*')
+    await page.getByRole('button', { name: 'Review', exact: true }).click()
+    await page.getByRole('cell', { name: 'orders.*|payments.*' }).waitFor()
+    assert.ok(!mock.requests.includes('PUT /connectors/orders-dr/config'))
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    assert.ok(mock.requests.includes('PUT /connectors/orders-dr/config'))
+    await close()
+  },
+
+  async 'names with markup, slashes and invisible marks are shown inert and open'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    await page.getByRole('link', { name: /odd \/ name with <b>markup<\/b>/ }).click()
+    await page.getByRole('heading', { name: /<b>markup<\/b> ⟨U\+202E⟩/ }).waitFor()
+    await page.goto(`${origin}/ui/links/a-%3Eb.MirrorSourceConnector`)
+    await page.getByRole('heading', { name: 'a->b.MirrorSourceConnector' }).waitFor()
+    await close()
+  },
+
+  async 'deleting asks for the name'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/archive`)
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    const button = page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true })
+    assert.ok(await button.isDisabled())
+    await page.getByRole('dialog').getByRole('textbox').fill('archive')
+    await button.click()
+    await page.waitForURL(`${origin}/ui/links`)
+    assert.ok(mock.requests.includes('DELETE /connectors/archive'))
+    await close()
+  },
+
+  async 'a viewer sees everything and no control that writes'() {
+    const { page, origin, close } = await open('viewer')
+    for (const screen of ['/ui/', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/tasks', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/connectors/audit-dr', '/ui/workers']) {
+      await page.goto(origin + screen)
+      await page.getByText('viewer vera').waitFor()
+      await settled(page)
+      const controls = await page.getByRole('button', { name: /^(Pause|Resume|Stop|Restart|Delete|Edit|Look for|Save|Reset)/ }).count()
+      assert.equal(controls, 0, screen)
+      assert.equal(await page.getByRole('link', { name: /^(Create link|Edit|Clone)$/ }).count(), 0, screen)
+    }
+    await close()
+  },
+
+  async 'credentials are asked for and stay in the tab'() {
+    const { page, origin, close } = await open('password')
+    await page.goto(`${origin}/ui/`)
+    await page.getByLabel('Name', { exact: true }).fill('mira')
+    await page.getByLabel('Password').fill('secret')
+    await page.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('heading', { name: 'Needs attention' }).waitFor()
+    assert.equal(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]).includes('secret')), false)
+    await close()
+  },
+
+  async 'ten thousand rows scroll, filter and sort without a pause'() {
+    const { page, origin, close } = await open('large')
+    await page.goto(`${origin}/ui/links/link-0001/topics`)
+    await page.getByText('5\u2009000 rows').waitFor()
+    assert.ok((await page.locator('tbody tr').count()) < 80)
+    const slowest = await page.evaluate(async () => {
+      const port = document.querySelector('.port')
+      let before = performance.now()
+      let worst = 0
+      for (let step = 0; step < 60; step += 1) {
+        port.scrollTop += 900
+        await new Promise((resume) => requestAnimationFrame(resume))
+        worst = Math.max(worst, performance.now() - before)
+        before = performance.now()
+      }
+      return worst
+    })
+    process.stdout.write(`   slowest frame while scrolling 5,000 topics: ${slowest.toFixed(0)} ms\n`)
+    assert.ok(slowest < 250, `a frame took ${slowest} ms`)
+    await page.getByPlaceholder('Filter').fill('topic-04999')
+    await page.getByText('1 of 5\u2009000 rows').waitFor()
+    assert.match(page.url(), /q=topic-04999/)
+    await page.goto(`${origin}/ui/links/link-0001/lag`)
+    await page.getByText('worst 100 of 10008 partitions').waitFor()
+    await close()
+  },
+
+  async 'the keyboard goes everywhere'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/`)
+    await settled(page)
+    await page.keyboard.press('g')
+    await page.keyboard.press('l')
+    await page.waitForURL(`${origin}/ui/links`)
+    await page.locator('[data-row="0"]').waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${origin}/ui/links/central-feed`)
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('payments lag')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${origin}/ui/links/payments/lag`)
+    await close()
+  },
+}
+
+let failed = 0
+for (const [name, test] of Object.entries(tests)) {
+  if (!name.includes(only)) continue
+  const began = performance.now()
+  try {
+    await test()
+    process.stdout.write(`ok ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)\n`)
+  } catch (error) {
+    failed += 1
+    process.stdout.write(`FAILED ${name}\n${error.stack}\n`)
+  }
+}
+await browser.close()
+process.exitCode = failed ? 1 : 0
