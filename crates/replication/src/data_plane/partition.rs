@@ -16,6 +16,7 @@
 //!   the destination's log then turns out to hold.
 
 mod placing;
+mod totals;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use super::change::Changes;
 use super::core::{Committed, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
-use super::piped::{DecodeReason, PipedBatch};
+use super::piped::PipedBatch;
 use super::placing::{Doubt, Placing};
 use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
@@ -41,6 +42,8 @@ use crate::offset_map::OffsetMap;
 use crate::origin::OriginRule;
 use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
+
+pub use totals::Totals;
 
 /// Why a partition does not go on without an operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,77 +81,6 @@ pub(crate) enum Phase {
 pub(crate) struct Leader {
     pub(crate) node: NodeId,
     pub(crate) epoch: i32,
-}
-
-/// Sums since the start of this process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Totals {
-    /// Records acknowledged.
-    pub records: u64,
-    /// Bytes of batches acknowledged, as stored.
-    pub bytes: u64,
-    /// Batches acknowledged that passed as they were.
-    pub untouched: u64,
-    /// Batches acknowledged that were decoded, by reason in the order of [`DecodeReason::ALL`].
-    pub decoded: [u64; DecodeReason::ALL.len()],
-    /// Control batches dropped.
-    pub control: u64,
-    /// Batches of aborted transactions dropped.
-    pub aborted: u64,
-    /// Batches that were found at the destination and not sent again.
-    pub found: u64,
-    /// Records that may be at the destination twice, reported when it happened.
-    pub repeated: u64,
-    /// Records that were left out because the destination does not take them.
-    pub skipped: u64,
-    /// Records that were set aside for the same reason.
-    pub quarantined: u64,
-    /// Records that were left out because they came from the destination, as often as they were read.
-    pub returned: u64,
-    /// Records that were copied although they had been in the source topic before.
-    pub circled: u64,
-    /// Markers written to use up offsets.
-    pub markers: u64,
-    /// Offsets used up by filler in front of the first record.
-    pub padded: u64,
-}
-
-impl Totals {
-    /// Adds those of another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        let Self {
-            records,
-            bytes,
-            untouched,
-            decoded,
-            control,
-            aborted,
-            found,
-            repeated,
-            skipped,
-            quarantined,
-            returned,
-            circled,
-            markers,
-            padded,
-        } = *other;
-        self.records += records;
-        self.bytes += bytes;
-        self.untouched += untouched;
-        for (sum, more) in self.decoded.iter_mut().zip(decoded) {
-            *sum += more;
-        }
-        self.control += control;
-        self.aborted += aborted;
-        self.found += found;
-        self.repeated += repeated;
-        self.skipped += skipped;
-        self.quarantined += quarantined;
-        self.returned += returned;
-        self.circled += circled;
-        self.markers += markers;
-        self.padded += padded;
-    }
 }
 
 /// See the module.

@@ -107,6 +107,10 @@ pub(in super::super) fn go_on(
     padding: Option<i64>,
 ) -> Established {
     let end = readings.destination_end;
+    // Before what the source has taken back: an offset that somebody else has used seems to be missing there.
+    if let Some(stop) = strangers(order, position, preserved, ending) {
+        return Established::Foreign(stop);
+    }
     let covered = order.covered(position.offset.0, end);
     let taken_back = readings.epoch_end.filter(|at| *at < covered);
     if let Some(at) = taken_back {
@@ -117,7 +121,7 @@ pub(in super::super) fn go_on(
             OnGap::Continue => Established::CannotPlace(stop),
         };
     }
-    if let Some(stop) = foreign(order, position, preserved, ending) {
+    if let Some(stop) = different(order, ending) {
         return Established::Foreign(stop);
     }
     let mut preserved = preserved;
@@ -205,14 +209,17 @@ fn writer(
     }
 }
 
-/// What stands at the end and is not this partition's.
-fn foreign(
+/// The state of a partition that others have written to.
+const FOREIGN: &str = "destination-foreign-writes";
+
+/// What stands at the end, and was not written by this partition's producers, or twice.
+fn strangers(
     order: &EstablishOrder,
     position: &Position,
     preserved: Preserved,
     ending: &Ending,
 ) -> Option<Stop> {
-    let state = "destination-foreign-writes";
+    let state = FOREIGN;
     let ours = [position.producer.id, preserved.marker.id];
     if let Some(info) = repeated(position, &ending.since) {
         return Some(Stop {
@@ -225,24 +232,24 @@ fn foreign(
             ),
         });
     }
-    let other = ending
-        .since
-        .iter()
-        .find(|info| !ours.contains(&info.producer_id));
-    if let Some(info) = other {
-        return Some(Stop {
-            state,
-            offset: Some(info.base_offset),
-            reason: format!(
-                "destination partition {} holds offsets {}–{} of another writer (producer id {}) where the source's \
-                 records were to go",
-                order.destination, info.base_offset, info.last_offset, info.producer_id
-            ),
-        });
-    }
-    let offset = ending.comparison.differs?;
+    let mut written = ending.since.iter();
+    let info = written.find(|info| !ours.contains(&info.producer_id))?;
     Some(Stop {
         state,
+        offset: Some(info.base_offset),
+        reason: format!(
+            "destination partition {} holds offsets {}–{} of another writer (producer id {}) where the source's \
+             records were to go",
+            order.destination, info.base_offset, info.last_offset, info.producer_id
+        ),
+    })
+}
+
+/// What stands at the end and is not what the source has there.
+fn different(order: &EstablishOrder, ending: &Ending) -> Option<Stop> {
+    let offset = ending.comparison.differs?;
+    Some(Stop {
+        state: FOREIGN,
         offset: Some(offset),
         reason: format!(
             "destination partition {} holds another record at offset {offset} than the source",
