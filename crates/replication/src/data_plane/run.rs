@@ -1,7 +1,7 @@
 //! The loop of the data plane: select → event → core, then hand out the work the core has.
 //!
 //! The loop itself never waits for another task: orders and calls go into channels that have room by
-//! construction (one order per fetcher, [`OPEN_CALLS`] calls per lane), everything slow is a task that
+//! construction (one order per fetcher, a few calls per lane), everything slow is a task that
 //! reports.
 
 mod again;
