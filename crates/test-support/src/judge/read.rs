@@ -63,9 +63,7 @@ pub(super) fn for_each(
     for partition in &partitions {
         // The start is asked for and not left to the consumer: its own look-up gives up at the first error, and
         // starting over at the beginning by itself would read records twice.
-        let (start, _) = consumer
-            .fetch_watermarks(&place.topic, *partition, ANSWER)
-            .map_err(|source| place.failed("ask for offsets of", source))?;
+        let start = marks_of(&consumer, place, *partition)?.start;
         assignment
             .add_partition_offset(&place.topic, *partition, Offset::Offset(start))
             .map_err(|source| place.failed("assign", source))?;
@@ -181,7 +179,11 @@ fn marks_of(
 fn is_passing(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
     )
 }
 
