@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Config;
 use crate::config_record::ConfigRecord;
+use crate::plugin;
 use crate::state::TargetState;
+use crate::view::{ConnectorInfo, TaskId, TaskInfo};
 
 /// All connectors and what is wanted of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -114,6 +116,39 @@ impl ConfigState {
     #[must_use]
     pub fn tasks(&self, name: &str) -> &[Config] {
         self.tasks.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A connector as it is shown; nothing where there is none.
+    #[must_use]
+    pub fn info(&self, name: &str) -> Option<ConnectorInfo> {
+        let config = self.config(name)?.clone();
+        let tasks = (0..).zip(self.tasks(name)).map(|(task, _)| TaskId {
+            connector: name.to_owned(),
+            task,
+        });
+        Some(ConnectorInfo {
+            name: name.to_owned(),
+            kind: plugin::kind(&config),
+            config,
+            tasks: tasks.collect(),
+        })
+    }
+
+    /// Its tasks as they are shown; nothing where there is no such connector.
+    #[must_use]
+    pub fn task_infos(&self, name: &str) -> Option<Vec<TaskInfo>> {
+        let ids = self.info(name)?.tasks.into_iter();
+        let tasks = ids.zip(self.tasks(name).iter().cloned());
+        Some(tasks.map(|(id, config)| TaskInfo { id, config }).collect())
+    }
+
+    /// Whether what failed of a connector is begun again by itself.
+    #[must_use]
+    pub fn retries(&self, name: &str) -> bool {
+        let value = self
+            .config(name)
+            .and_then(|config| config.get("tributary.task.auto.restart"));
+        value.is_none_or(|value| !value.trim().eq_ignore_ascii_case("false"))
     }
 
     /// Whether its tasks are not known, because what was committed was no complete set.

@@ -52,6 +52,17 @@ pub struct LinkFailure {
 }
 
 impl LinkFailure {
+    /// Why something ended that nobody had asked to end.
+    pub(crate) fn of(ended: Result<(), Self>) -> Self {
+        let by_itself = || {
+            Self::new(
+                "java.lang.IllegalStateException",
+                "the link ended by itself",
+            )
+        };
+        ended.err().unwrap_or_else(by_itself)
+    }
+
     /// A failure of some class, told in one sentence.
     #[must_use]
     pub fn new(class: &str, message: &str) -> Self {

@@ -1,6 +1,7 @@
 //! What a restart request covers (KIP-745). Pure.
 
 use crate::state::State;
+use crate::view::ConnectorStateInfo;
 
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,6 +58,20 @@ impl RestartRequest {
 }
 
 impl RestartPlan {
+    /// Shows what is restarted as that.
+    pub(crate) fn mark(&self, state: &mut ConnectorStateInfo) {
+        if self.connector {
+            state.connector.state = State::Restarting;
+            state.connector.trace = None;
+        }
+        for task in &mut state.tasks {
+            if self.tasks.contains(&task.id) {
+                task.state = State::Restarting;
+                task.trace = None;
+            }
+        }
+    }
+
     /// Whether nothing is to be done.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -58,6 +58,9 @@ pub struct TaskState {
     pub trace: Option<String>,
 }
 
+/// Things that are told at most of what is wrong.
+pub const TOLD: usize = 5;
+
 /// How the copying fares, which Connect's states do not say.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Replication {
@@ -85,6 +88,57 @@ pub struct Replication {
     pub trouble: Vec<String>,
 }
 
+impl Replication {
+    /// Takes in how another part of the same link fares.
+    pub(crate) fn add(&mut self, part: Self) {
+        self.partitions += part.partitions;
+        self.running += part.running;
+        self.starting += part.starting;
+        self.waiting += part.waiting;
+        self.stopped += part.stopped;
+        self.lag = self.lag.zip(part.lag).map(|(one, two)| one + two);
+        add_health(
+            (&mut self.health, &mut self.health_reason),
+            (part.health, part.health_reason),
+        );
+        match (&mut self.lag_detail, part.lag_detail) {
+            (Some(sum), Some(lag)) => sum.add(&lag),
+            // Of one part nothing is known.
+            (known, _) => *known = None,
+        }
+        for (state, count) in part.states {
+            *self.states.entry(state).or_default() += count;
+        }
+        self.trouble.extend(part.trouble);
+        self.trouble.truncate(TOLD);
+    }
+}
+
+/// Takes in how another part fares: the worse counts. Where one fails and another does not, something is still copied.
+pub fn add_health(
+    (health, reason): (&mut &'static str, &mut String),
+    (other, its_reason): (&'static str, String),
+) {
+    let mixed = [*health, other].contains(&"FAILED") && *health != other;
+    if badness(other) > badness(health) {
+        *health = other;
+        *reason = its_reason;
+    }
+    if mixed {
+        *health = "DEGRADED";
+    }
+}
+
+fn badness(health: &str) -> u8 {
+    match health {
+        "HEALTHY" => 0,
+        "CATCHING_UP" => 1,
+        "DEGRADED" => 2,
+        "UNKNOWN" => 3,
+        _ => 4,
+    }
+}
+
 /// What of something is not copied yet.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct LagDetail {
@@ -100,6 +154,24 @@ pub struct LagDetail {
     pub seconds_basis: &'static str,
     /// Seconds since the newest reading.
     pub age_seconds: Option<f64>,
+}
+
+impl LagDetail {
+    /// Takes in that of something else: sums, the longer time, the weaker evidence.
+    pub fn add(&mut self, other: &Self) {
+        self.known &= other.known;
+        self.records = match (self.records, other.records) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        if other.seconds > self.seconds {
+            self.seconds = other.seconds;
+            self.seconds_basis = other.seconds_basis;
+        }
+        let ages = self.age_seconds.zip(other.age_seconds);
+        self.age_seconds = ages.map(|(one, two)| one.max(two));
+    }
 }
 
 /// The state of a connector and of its tasks.
@@ -155,4 +227,48 @@ pub struct LoggerLevel {
     pub level: String,
     /// When it was set, in milliseconds since 1970.
     pub last_modified: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(health: &'static str, known: bool) -> Replication {
+        Replication {
+            partitions: 2,
+            lag: Some(3),
+            health,
+            health_reason: format!("it is {health}"),
+            lag_detail: Some(LagDetail {
+                known,
+                records: Some(3),
+                seconds: 1.5,
+                bytes: 30,
+                seconds_basis: "observed",
+                age_seconds: Some(2.0),
+            }),
+            states: BTreeMap::from([("active", 2)]),
+            ..Replication::default()
+        }
+    }
+
+    #[test]
+    fn a_link_of_several_parts_is_as_well_as_the_worst_of_them() {
+        let mut all = part("HEALTHY", true);
+        all.add(part("CATCHING_UP", false));
+        assert_eq!(
+            (all.health, &*all.health_reason),
+            ("CATCHING_UP", "it is CATCHING_UP")
+        );
+        assert_eq!((all.partitions, all.lag), (4, Some(6)));
+        assert_eq!(all.states, BTreeMap::from([("active", 4)]));
+        let lag = all.lag_detail.clone().expect("known");
+        assert_eq!((lag.known, lag.records, lag.bytes), (false, Some(6), 60));
+        // Something is still copied.
+        all.add(part("FAILED", true));
+        assert_eq!(
+            (all.health, &*all.health_reason),
+            ("DEGRADED", "it is FAILED")
+        );
+    }
 }

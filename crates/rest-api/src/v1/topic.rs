@@ -37,22 +37,7 @@ pub(crate) fn badness(verdict: &str) -> u8 {
 fn together(all: &[&PartitionDetail]) -> Option<LagDetail> {
     let mut lags = all.iter().map(|partition| &partition.lag);
     let mut sum = lags.next()?.clone();
-    for lag in lags {
-        sum.known &= lag.known;
-        sum.records = match (sum.records, lag.records) {
-            (Some(one), Some(two)) => Some(one.saturating_add(two)),
-            (one, two) => one.or(two),
-        };
-        sum.bytes = sum.bytes.saturating_add(lag.bytes);
-        if lag.seconds > sum.seconds {
-            sum.seconds = lag.seconds;
-            sum.seconds_basis = lag.seconds_basis;
-        }
-        sum.age_seconds = sum
-            .age_seconds
-            .zip(lag.age_seconds)
-            .map(|(one, two)| one.max(two));
-    }
+    lags.for_each(|lag| sum.add(lag));
     Some(sum)
 }
 

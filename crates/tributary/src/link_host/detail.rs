@@ -10,6 +10,7 @@ use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
 use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
+use worker_group::view::add_health;
 
 use super::probe;
 
@@ -41,32 +42,12 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
 pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<LinkDetail> {
     let mut whole = parts.next()?;
     for part in parts {
-        let is_worse = badness(part.health) > badness(whole.health);
-        // Where one part fails and another does not, something is still copied.
-        let mixed = [part.health, whole.health].contains(&"FAILED") && part.health != whole.health;
-        if is_worse {
-            whole.health = part.health;
-            whole.reason = part.reason;
-        }
-        if mixed {
-            whole.health = "DEGRADED";
-        }
+        add_health(
+            (&mut whole.health, &mut whole.reason),
+            (part.health, part.reason),
+        );
         whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
-        whole.lag.known &= part.lag.known;
-        whole.lag.records = match (whole.lag.records, part.lag.records) {
-            (Some(one), Some(two)) => Some(one.saturating_add(two)),
-            (one, two) => one.or(two),
-        };
-        whole.lag.bytes = whole.lag.bytes.saturating_add(part.lag.bytes);
-        if part.lag.seconds > whole.lag.seconds {
-            whole.lag.seconds = part.lag.seconds;
-            whole.lag.seconds_basis = part.lag.seconds_basis;
-        }
-        let ages = (whole.lag.age_seconds, part.lag.age_seconds);
-        whole.lag.age_seconds = match ages {
-            (Some(one), Some(two)) => Some(one.max(two)),
-            (one, two) => one.or(two),
-        };
+        whole.lag.add(&part.lag);
         for (name, topic) in part.topics {
             whole.topics.entry(name).or_insert(topic);
         }
@@ -76,16 +57,6 @@ pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<Li
         whole.partitions.extend(part.partitions);
     }
     Some(whole)
-}
-
-fn badness(health: &str) -> u8 {
-    match health {
-        "HEALTHY" => 0,
-        "CATCHING_UP" => 1,
-        "DEGRADED" => 2,
-        "UNKNOWN" => 3,
-        _ => 4,
-    }
 }
 
 /// Joins moments of the runtime's clock with those of the wall.

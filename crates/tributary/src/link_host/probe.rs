@@ -8,10 +8,7 @@ use replication::health::Lag;
 use replication::help::page;
 use replication::link::LinkHandle;
 use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
-use worker_group::view::{LagDetail, Replication};
-
-/// Things that are told at most.
-const TOLD: usize = 5;
+use worker_group::view::{LagDetail, Replication, TOLD};
 
 /// See the module.
 pub(super) struct LinkProbe(pub(super) LinkHandle);

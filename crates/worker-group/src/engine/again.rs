@@ -12,7 +12,7 @@ use super::core::Core;
 use super::link_state::Standstill;
 use crate::refusal::Refusal;
 use crate::restart::{RestartPlan, RestartRequest};
-use crate::state::{State, TargetState};
+use crate::state::TargetState;
 use crate::view::ConnectorStateInfo;
 
 /// So long it may take until a link shows how partitions fare that were begun again.
@@ -32,16 +32,7 @@ impl Core {
         let tasks = state.tasks.iter().map(|task| (task.id, task.state));
         let plan = request.plan(state.connector.state, tasks);
         self.stage(format!("handling restart request for connector {name}"));
-        if plan.connector {
-            state.connector.state = State::Restarting;
-            state.connector.trace = None;
-        }
-        for task in &mut state.tasks {
-            if plan.tasks.contains(&task.id) {
-                task.state = State::Restarting;
-                task.trace = None;
-            }
-        }
+        plan.mark(&mut state);
         self.begin_anew(name, &plan);
         Ok(state)
     }
@@ -117,10 +108,7 @@ impl Core {
 
     /// Whether what failed is begun again by itself.
     pub(super) fn retries(&self, name: &str) -> bool {
-        let config = self.configs.config(name);
-        config
-            .and_then(|config| config.get("tributary.task.auto.restart"))
-            .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false"))
+        self.configs.retries(name)
     }
 
     /// Tries again what stands, where it is due.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::core::{Core, Event};
 use super::link_state::Instance;
 use super::reconcile::{Action, Runs, Wanted, reconcile};
-use crate::host::{LinkFailure, LinkStart, Part, Started, trace};
+use crate::host::{LinkFailure, LinkStart, Part, Started};
 use crate::state::TargetState;
 
 impl Core {
@@ -160,15 +160,7 @@ impl Core {
             && link.generation == generation
             && !was_asked
         {
-            let failure = ended.err().map_or_else(
-                || {
-                    trace(
-                        "java.lang.IllegalStateException",
-                        "the link ended by itself",
-                    )
-                },
-                |failure| failure.trace,
-            );
+            let failure = LinkFailure::of(ended).trace;
             link.restarting = false;
             link.retry_at = retries.then(|| now + link.backoff.next_delay());
             let again = link.retry_at.map(|at| at - now);

@@ -12,7 +12,7 @@ use crate::plugin;
 use crate::refusal::{Kind, Refusal};
 use crate::state::State;
 use crate::view::{
-    ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskId, TaskInfo, TaskState,
+    ConnectorInfo, ConnectorStateInfo, Expanded, InstanceState, TaskInfo, TaskState,
 };
 
 impl Core {
@@ -26,26 +26,13 @@ impl Core {
     }
 
     pub(super) fn info(&self, name: &str) -> Result<ConnectorInfo, Refusal> {
-        let config = self.config(name)?;
-        let tasks = 0..u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
-        Ok(ConnectorInfo {
-            name: name.to_owned(),
-            kind: plugin::kind(&config),
-            config,
-            tasks: tasks
-                .map(|task| TaskId {
-                    connector: name.to_owned(),
-                    task,
-                })
-                .collect(),
-        })
+        let info = self.configs.info(name);
+        info.ok_or_else(|| Refusal::connector_not_found(name))
     }
 
     pub(super) fn tasks(&self, name: &str) -> Result<Vec<TaskInfo>, Refusal> {
-        let info = self.info(name)?;
-        let configs = self.configs.tasks(name).iter().cloned();
-        let tasks = info.tasks.into_iter().zip(configs);
-        Ok(tasks.map(|(id, config)| TaskInfo { id, config }).collect())
+        let tasks = self.configs.task_infos(name);
+        tasks.ok_or_else(|| Refusal::connector_not_found(name))
     }
 
     pub(super) fn state(&self, name: &str) -> Result<ConnectorStateInfo, Refusal> {

@@ -17,7 +17,7 @@ use crate::plugin::Role;
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
 use crate::signing::{self, Signature};
-use crate::state::{State, TargetState};
+use crate::state::TargetState;
 use crate::status_record::Subject;
 use crate::stores::{StatusWrite, StatusWriterHandle, StoreHandle};
 use crate::view::{ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, TaskInfo, TaskState};
@@ -343,16 +343,7 @@ impl GroupHandle {
             return Ok(state);
         }
         self.write(&[ConfigRecord::Restart(name, request)]).await?;
-        if plan.connector {
-            state.connector.state = State::Restarting;
-            state.connector.trace = None;
-        }
-        for task in &mut state.tasks {
-            if plan.tasks.contains(&task.id) {
-                task.state = State::Restarting;
-                task.trace = None;
-            }
-        }
+        plan.mark(&mut state);
         Ok(state)
     }
 

@@ -12,7 +12,7 @@ use super::Event;
 use super::core::Core;
 use crate::deal::parse_ranges;
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
-use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started, trace};
+use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
 use crate::restart::RestartRequest;
 use crate::state::{State, TargetState};
 use crate::status_record::{Status, Subject, UsedTopic, may_write};
@@ -368,24 +368,12 @@ impl Core {
         }
         let (version, was_asked) = (instance.version, instance.ending);
         self.instances.remove(subject);
-        let retries = self
-            .configs
-            .config(connector_of(subject))
-            .and_then(|config| config.get("tributary.task.auto.restart"))
-            .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false"));
+        let retries = self.configs.retries(connector_of(subject));
         if let Some(piece) = self.pieces.get_mut(subject)
             && piece.version == version
             && !was_asked
         {
-            let failure = ended.err().map_or_else(
-                || {
-                    trace(
-                        "java.lang.IllegalStateException",
-                        "the link ended by itself",
-                    )
-                },
-                |failure| failure.trace,
-            );
+            let failure = LinkFailure::of(ended).trace;
             piece.restarting = false;
             piece.retry_at = retries.then(|| now + piece.backoff.next_delay());
             let again = piece.retry_at.map(|at| at - now);

@@ -59,26 +59,13 @@ impl Core {
     }
 
     pub(super) fn info(&self, name: &str) -> Result<ConnectorInfo, Refusal> {
-        let config = self.config(name)?;
-        let tasks = 0..u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
-        Ok(ConnectorInfo {
-            name: name.to_owned(),
-            kind: plugin::kind(&config),
-            config,
-            tasks: tasks
-                .map(|task| TaskId {
-                    connector: name.to_owned(),
-                    task,
-                })
-                .collect(),
-        })
+        let info = self.configs.info(name);
+        info.ok_or_else(|| Refusal::connector_not_found(name))
     }
 
     pub(super) fn tasks(&self, name: &str) -> Result<Vec<TaskInfo>, Refusal> {
-        let info = self.info(name)?;
-        let configs = self.configs.tasks(name).iter().cloned();
-        let tasks = info.tasks.into_iter().zip(configs);
-        Ok(tasks.map(|(id, config)| TaskInfo { id, config }).collect())
+        let tasks = self.configs.task_infos(name);
+        tasks.ok_or_else(|| Refusal::connector_not_found(name))
     }
 
     /// Statuses as they were read, of the connector and of the tasks that it has now.
@@ -126,16 +113,7 @@ impl Core {
             let one = report.replication;
             match &mut all {
                 None => all = Some(one),
-                Some(sum) => {
-                    sum.partitions += one.partitions;
-                    sum.running += one.running;
-                    sum.starting += one.starting;
-                    sum.waiting += one.waiting;
-                    sum.stopped += one.stopped;
-                    sum.lag = sum.lag.zip(one.lag).map(|(all, one)| all + one);
-                    sum.trouble.extend(one.trouble);
-                    sum.trouble.truncate(5);
-                }
+                Some(sum) => sum.add(one),
             }
         }
         all
