@@ -10,8 +10,8 @@ use test_support::workload::{Codec, Generator, Load, Mode, Produced, RunningLoad
 
 use crate::offsets_faults::mixed_loads;
 use crate::support::{
-    COPIED, NEW, Replicate, committed, compared, new_topic, offsets, pair, stored, transactions,
-    unique, wait_for_offsets,
+    COPIED, NEW, Replicate, all_copied, committed, compared, new_topic, offsets, pair, stored,
+    transactions, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 2_759;
@@ -164,12 +164,7 @@ async fn two_processes_of_one_link_end_with_one_and_leave_every_record_once() {
         for process in [&first, &second, &third] {
             process.kill9();
         }
-        let mut topics = Vec::new();
-        for (topic, load) in loads {
-            load.stop().await.expect("all are acknowledged");
-            topics.push(topic);
-        }
-        let run = link.until_caught_up().await.ended_with(0);
+        let (run, topics) = all_copied(&link, loads).await;
         for topic in topics {
             let (from, to) = (committed(source, &topic), committed(destination, &topic));
             let verdict = compared(&from, &to).await;

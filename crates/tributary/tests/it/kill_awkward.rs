@@ -11,7 +11,8 @@ use test_support::workload::{Codec, GeneratedRecord, Generator, Load, RunningLoa
 
 use crate::kill::Moments;
 use crate::support::{
-    COPIED, NEW, Replicate, batches, committed, compared, new_topic, pair, shaken, stored, unique,
+    COPIED, NEW, Replicate, all_copied, batches, committed, compared, new_topic, pair, shaken,
+    stored, unique,
 };
 
 const SEED: u64 = 6_001;
@@ -199,12 +200,7 @@ async fn kills_while_both_cleaners_work_lose_no_key_and_keep_the_order_of_each()
     let link = Replicate::new(source, destination, &format!("{prefix}\\..*"))
         .with(&["--set", "topic.config.sync=false"]);
     let mut twice = killed_again_and_again(&link, &mut Moments(SEED + 2)).await;
-    let mut topics = Vec::new();
-    for (topic, load) in loads {
-        topics.push(topic);
-        load.stop().await.expect("all are acknowledged");
-    }
-    let run = link.until_caught_up().await.ended_with(0);
+    let (run, topics) = all_copied(&link, loads).await;
     twice += reported(&run.error);
     let mut behind = 0;
     for topic in topics {

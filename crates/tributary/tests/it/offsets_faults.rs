@@ -5,15 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
 use test_support::kafka_cluster::KafkaCluster;
-use test_support::limits::RECOVER;
 use test_support::managed_process::Stream;
 use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Mode, RunningLoad, Shape};
 
 use crate::kill::Moments;
 use crate::offsets::equal_with_offsets;
 use crate::support::{
-    COPIED, NEW, Replicate, committed, new_topic, offsets, pair, shaken, stored, transactions,
-    unique, wait_for_offsets,
+    COPIED, NEW, Replicate, all_copied, committed, moves_on, new_topic, offsets, pair, shaken,
+    stored, transactions, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 1_117;
@@ -64,12 +63,7 @@ async fn ends_equal(
     link: &Replicate,
     loads: Vec<(String, RunningLoad)>,
 ) {
-    let mut topics = Vec::new();
-    for (topic, load) in loads {
-        load.stop().await.expect("all are acknowledged");
-        topics.push(topic);
-    }
-    let run = link.until_caught_up().await.ended_with(0);
+    let (run, topics) = all_copied(link, loads).await;
     for topic in topics {
         let (from, to) = (committed(source, &topic), committed(destination, &topic));
         let records = equal_with_offsets(&from, &to, &run.to_string()).await;
@@ -131,13 +125,7 @@ async fn lost_answers_to_batches_and_markers_leave_every_record_once_and_at_its_
     ] {
         let mut cut = proxy.on_frame(FrameRule::new(direction, api, action).nth(2));
         assert!(cut.wait(1, COPIED).await, "a connection was cut");
-        let now = offsets(&copy).await;
-        let limit = 2 * RECOVER;
-        test_support::eventually::eventually_true("progress", limit, async || {
-            offsets(&copy).await > now
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+        moves_on(&program, &copy).await;
     }
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");

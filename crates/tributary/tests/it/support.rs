@@ -9,16 +9,17 @@ use std::process::ExitStatus;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use test_support::eventually::eventually_true;
 use test_support::judge::{self, Place, Verdict};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
-use test_support::limits;
+use test_support::limits::{self, RECOVER};
 use test_support::managed_process::Stream;
 use test_support::raw;
 use test_support::shared;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
-use test_support::workload::{self, Mode};
+use test_support::workload::{self, Mode, RunningLoad};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -271,6 +272,29 @@ pub(crate) async fn compared(source: &Place, copy: &Place) -> Verdict {
     let there = judge::read_all(source, COPIED).await.expect("readable");
     let here = judge::read_all(copy, COPIED).await.expect("readable");
     judge::compare(&there, &here)
+}
+
+/// Ends the loads and has the link copy the rest; what that run said, and the topics.
+pub(crate) async fn all_copied(
+    link: &Replicate,
+    loads: Vec<(String, RunningLoad)>,
+) -> (Run, Vec<String>) {
+    let mut topics = Vec::new();
+    for (topic, load) in loads {
+        load.stop().await.expect("all are acknowledged");
+        topics.push(topic);
+    }
+    let run = link.until_caught_up().await.ended_with(0);
+    (run, topics)
+}
+
+/// Waits until more has been copied than now.
+pub(crate) async fn moves_on(program: &TributaryProcess, copy: &Place) {
+    let now = offsets(copy).await;
+    let more = async || offsets(copy).await > now;
+    eventually_true("progress", 2 * RECOVER, more)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
 }
 
 /// Waits until so many records, counted by offsets, are stored.

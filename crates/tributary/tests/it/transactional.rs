@@ -7,15 +7,15 @@ use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
 use test_support::judge::Place;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::kafka_jars::KafkaVersion;
-use test_support::limits::{RECOVER, long_run};
+use test_support::limits::long_run;
 use test_support::managed_process::Stream;
 use test_support::workload::{Codec, Generator, Load, RunningLoad, Shape};
 
 use crate::kill::Moments;
 use crate::offsets_faults::mixed_loads;
 use crate::support::{
-    COPIED, MAPPED, NEW, OLD, Replicate, committed, compared, loud, new_topic, offsets, pair,
-    program, shaken, stored, unique, wait_for_offsets,
+    COPIED, MAPPED, NEW, OLD, Replicate, all_copied, committed, compared, loud, moves_on,
+    new_topic, offsets, pair, program, shaken, stored, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 618;
@@ -38,12 +38,7 @@ async fn ends_equal(
     link: &Replicate,
     loads: Vec<(String, RunningLoad)>,
 ) {
-    let mut topics = Vec::new();
-    for (topic, load) in loads {
-        load.stop().await.expect("all are acknowledged");
-        topics.push(topic);
-    }
-    let run = link.until_caught_up().await.ended_with(0);
+    let (run, topics) = all_copied(link, loads).await;
     for topic in topics {
         let (from, to) = (committed(source, &topic), committed(destination, &topic));
         let verdict = compared(&from, &to).await;
@@ -129,13 +124,7 @@ async fn lost_answers_of_the_coordinator_are_never_guessed() {
         let mut cut = proxy.on_frame(FrameRule::new(direction, api, action).nth(2));
         assert!(cut.wait(1, COPIED).await, "a connection was cut");
         assert!(again.wait(1, COPIED).await, "a new identity was asked for");
-        let now = offsets(&copy).await;
-        let limit = 2 * RECOVER;
-        test_support::eventually::eventually_true("progress", limit, async || {
-            offsets(&copy).await > now
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+        moves_on(&program, &copy).await;
     }
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");
