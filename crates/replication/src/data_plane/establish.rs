@@ -160,15 +160,17 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
-    let (starts, ends, epochs, destination_starts, destination_ends, settings, times) = tokio::join!(
+    let (starts, ends, epochs, destination_starts, destination_ends, settings) = tokio::join!(
         offsets(source, from, &sources, (EARLIEST, committed)),
         offsets(source, from, &sources, (LATEST, committed)),
         epoch_ends(source, from, &orders),
         offsets(destination, to, &destinations, (EARLIEST, all)),
         offsets(destination, to, &destinations, (LATEST, all)),
         topic_settings(destination, &destinations),
-        offsets_at_time(source, from, &orders),
     );
+    // Behind the ends: a record that comes in between would be in front of an end that was read later, and without an
+    // offset, because at its time there was none yet.
+    let times = offsets_at_time(source, from, &orders).await;
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
     let survey = Survey::new(source, destination, (from, to), &orders).await;
