@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data_plane::change::Changes;
+use crate::data_plane::placing::PlaceRules;
 use crate::spread::Spread;
 
 /// Offset, time, key, value, headers.
@@ -391,5 +392,47 @@ proptest! {
         }
         found.sort_by_key(|record| record.0);
         prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn any_records_get_the_offsets_they_have_at_the_source_with_copies_or_gaps_between_them(
+        source in prop::collection::vec(given(), 1..8),
+        case in case(),
+        copies in any::<bool>(),
+        markers in any::<bool>(),
+    ) {
+        // Old formats are not placed, and what is changed is not either.
+        let source: Vec<Given> = source.into_iter().map(|given| Given { old: false, ..given }).collect();
+        let case = Case { change: 0, ..case };
+        let log = log(&source, case.keep_append_time);
+        let from = 100 + case.from;
+        let place = PlaceRules { whole_from: from, copies, markers: markers || !copies, runs: true, pending: None };
+        let mut rules = rules(&case, &log);
+        rules[0].place = Some(place);
+        let routed = route(log.set.clone(), log.aborted.clone(), from, &rules[0], &mut Decoder::default());
+        prop_assert!(routed.blocked.is_none(), "{:?}", routed.blocked);
+        let mut expected = std::collections::BTreeMap::new();
+        for record in log.records.iter().filter(|record| record.0 >= from && !case.refuses(record.0)) {
+            expected.insert(record.0, record);
+        }
+        let mut next = from;
+        let mut places = routed.batches.iter().flat_map(|piped| {
+            assert_eq!(piped.last_offset() - piped.first_offset() + 1, piped.offsets());
+            (0..piped.offsets()).map(|at| piped.offset_at(at))
+        });
+        for record in written(&routed, case.limit) {
+            prop_assert!(record.0 >= next, "in order");
+            prop_assert!(record.0 == next || place.markers, "without a hole");
+            let copied = expected.range(record.0..).next().map(|(offset, copied)| (*offset, *copied));
+            let (offset, copied) = copied.expect("a record, or a copy of one behind it");
+            prop_assert!(copies || offset == record.0, "no copies");
+            prop_assert_eq!(places.next().flatten(), Some(offset));
+            prop_assert_eq!(&(copied.0, record.1, record.2, record.3, record.4), copied);
+            if offset == record.0 {
+                expected.remove(&offset);
+            }
+            next = record.0 + 1;
+        }
+        prop_assert!(expected.is_empty(), "missing: {expected:?}");
     }
 }
