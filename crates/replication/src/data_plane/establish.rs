@@ -33,7 +33,8 @@ use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 use self::ask::{
-    Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings, within,
+    Tail, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail, topic_settings,
+    waits_for_transactions, within,
 };
 pub(super) use self::survey::Survey;
 #[cfg(test)]
@@ -170,7 +171,10 @@ pub(crate) async fn establish(
     );
     // Behind the ends: a record that comes in between would be in front of an end that was read later, and without an
     // offset, because at its time there was none yet.
-    let times = offsets_at_time(source, from, &orders).await;
+    let (times, open) = tokio::join!(
+        offsets_at_time(source, from, &orders),
+        open_ends(source, from, &orders, &ends),
+    );
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
     let survey = Survey::new(source, destination, (from, to), &orders).await;
@@ -199,7 +203,12 @@ pub(crate) async fn establish(
         };
         let outcome = match read() {
             Err(trouble) => Established::Retry(trouble),
-            Ok(readings) => survey.one(&order, readings, &mut producers).await,
+            Ok(readings) => {
+                match waits_for_transactions(&order, readings.end, open.get(&order.source)) {
+                    Some(trouble) => Established::Retry(trouble),
+                    None => survey.one(&order, readings, &mut producers).await,
+                }
+            }
         };
         outcomes.push((order.index, outcome));
     }
