@@ -118,7 +118,17 @@ fn parts(
             '$' => {
                 let number = match rest.next() {
                     Some('{') => {
-                        let name: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                        let mut is_closed = false;
+                        let name: String = rest
+                            .by_ref()
+                            .take_while(|c| {
+                                is_closed = *c == '}';
+                                !is_closed
+                            })
+                            .collect();
+                        if !is_closed {
+                            return Err(format!("the }} behind ${{{name} is missing"));
+                        }
                         named(&name).ok_or_else(|| format!("there is no group {{{name}}}"))?
                     }
                     Some(digit) if digit.is_ascii_digit() => {
@@ -182,5 +192,6 @@ mod tests {
         for replacement in ["$1", "$", "${x}", "$a", "\\"] {
             Rewrite::parse("orders", replacement).expect_err(replacement);
         }
+        Rewrite::parse("(?<name>orders)", "${name").expect_err("not closed");
     }
 }

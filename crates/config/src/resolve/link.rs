@@ -10,6 +10,7 @@ use crate::resolve::reader::Reader;
 use crate::resolve::start::start;
 use crate::resolve::{data, topics, transactions};
 use crate::selection::TopicSelection;
+use crate::transform::Step;
 use crate::worker::WorkerConfig;
 
 const OWN_CLASS: &str = "tributary.TributarySourceConnector";
@@ -165,6 +166,7 @@ pub(super) fn link(
         transactions,
     };
     transactions::check(reader, &mut link);
+    offsets_for_nobody(reader, &link);
     Some(link)
 }
 
@@ -247,20 +249,49 @@ fn partitions_of_their_own(reader: &mut Reader<'_>) {
                 "leave it out: records are spread as by Kafka's default partitioner".to_owned();
             reader.refuse(class, "Tributary runs no Java plugins", Some(remedy));
         }
+        let mut keys = prefixes(reader.scope).produce.iter();
+        let ignores = |entry: &&RawEntry| entry.value.trim().eq_ignore_ascii_case("true");
+        let ignoring = keys
+            .find_map(|prefix| reader.entry(&format!("{prefix}partitioner.ignore.keys")))
+            .filter(ignores);
+        if let Some(entry) = ignoring {
+            reader.refuse(
+                entry,
+                "records with a key go to the partition that the key gives",
+                Some("leave it out".to_owned()),
+            );
+        }
         reader.warn(
             "topic.preserve.partitions=false: every record is decoded, once for each partition of the destination, and \
              offsets of consumer groups have no exact counterpart there",
         );
-        if let Some(entry) = reader.entry("tributary.offsets")
-            && entry.value.trim() == "preserve"
-        {
-            reader.refuse(
-                entry,
-                "where records are spread over other partitions (topic.preserve.partitions=false) none keeps its offset",
-                Some("leave one of both out".to_owned()),
-            );
-        }
     }
+}
+
+/// What makes every partition stop that is to have the source's offsets. Steps for single topics say so when these are met.
+fn offsets_for_nobody(reader: &mut Reader<'_>, link: &LinkConfig) {
+    let Some(entry) = reader
+        .entry("tributary.offsets")
+        .filter(|entry| entry.value.trim() == "preserve")
+    else {
+        return;
+    };
+    let mut steps = link
+        .topics
+        .naming
+        .transforms()
+        .map(|chain| chain.steps.iter());
+    let everywhere = |step: &Step| step.condition.is_none() && step.is_about_records();
+    let wrong = if !link.topics.preserve_partitions {
+        "where records are spread over other partitions (topic.preserve.partitions=false) none keeps its offset"
+    } else if link.provenance.is_some() {
+        "where records get a header (provenance.header.enable=true) none keeps its offset"
+    } else if steps.as_mut().is_some_and(|steps| steps.any(everywhere)) {
+        "where all records are changed on their way (transforms) none keeps its offset"
+    } else {
+        return;
+    };
+    reader.refuse(entry, wrong, Some("leave one of both out".to_owned()));
 }
 
 /// Whether one of these keys is set, and with what.

@@ -98,7 +98,14 @@ fn offset(item: &str) -> Result<((String, i32), i64), String> {
     if let Some(offset) = read() {
         return Ok(offset);
     }
-    if item.starts_with(|c: char| c.is_ascii_digit()) && item.contains('-') {
+    let (of, at) = item.rsplit_once('=').unwrap_or(("", item));
+    let at = at.trim();
+    if of.contains(':') && place(at).is_some() {
+        return Err(format!(
+            "\"{item}\" gives a single partition no offset; {at} is for whole topics"
+        ));
+    }
+    if at.starts_with(|c: char| c.is_ascii_digit()) && at.contains('-') && place(at).is_none() {
         return Err(format!("\"{item}\" is no time with a zone"));
     }
     Err(format!("\"{item}\" is no place to start"))
@@ -135,6 +142,10 @@ mod tests {
             ("a:-1=3", "no place"),
             ("a:1=-3", "no place"),
             ("2026-01-31", "no time with a zone"),
+            ("a=2026-01-31T12:00:00", "no time with a zone"),
+            ("a:1=2026-01-31T12:00:00Z", "is for whole topics"),
+            ("a:1=latest", "latest is for whole topics"),
+            ("a b=2026-01-31T12:00:00Z", "no place"),
             ("", "no place"),
         ] {
             let problem = offset(item).expect_err(item);

@@ -219,9 +219,33 @@ fn quarantine_provenance_and_a_group_to_start_at_are_read() {
         "topic.preserve.partitions=false\nproducer.override.partitioner.class=com.example.Mine",
         "records are spread as by Kafka's default partitioner",
     );
+    check_refused(
+        "topic.preserve.partitions=false\nproducer.override.partitioner.ignore.keys=true",
+        "records with a key go to the partition that the key gives",
+    );
     check_refused("tributary.quarantine.topic=a b", "contains");
     check_refused(
         "provenance.header.enable=true\nprovenance.header.filter.overrides=abc",
         "is not <cluster id>,<topic>,<start ms>-<end ms>",
     );
+}
+
+#[test]
+fn offsets_are_not_to_be_preserved_where_no_record_can_keep_its_own() {
+    let preserve = "tributary.offsets=preserve\n";
+    let mark = "transforms=mark\ntransforms.mark.type=InsertHeader\ntransforms.mark.header=h\n\
+                transforms.mark.value.literal=v\n";
+    check_refused(
+        &format!("{preserve}provenance.header.enable=true"),
+        "where records get a header (provenance.header.enable=true) none keeps its offset",
+    );
+    check_refused(
+        &format!("{preserve}{mark}"),
+        "where all records are changed on their way (transforms) none keeps its offset",
+    );
+    // Only some topics: those stop, and the others keep theirs.
+    resolved(&link(&format!(
+        "{preserve}{mark}transforms.mark.predicate=p\npredicates=p\npredicates.p.type=TopicNameMatches\n\
+         predicates.p.pattern=orders"
+    )));
 }

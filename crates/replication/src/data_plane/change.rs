@@ -247,7 +247,7 @@ fn read(value: &[u8]) -> Option<Found<'_>> {
     let (begin, end) = text(rest)?;
     let (topic, rest) = (&rest[begin..end], &rest[end..]);
     // Partition, offset, time.
-    let numbers: &[u8; 20] = rest.first_chunk().filter(|_| rest.len() == 20)?;
+    let numbers: &[u8; 20] = rest.first_chunk()?;
     let first_copy = i64::from_be_bytes(*numbers.last_chunk::<8>()?);
     Some(Found {
         cluster,

@@ -33,7 +33,8 @@ use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 use self::ask::{
-    Tail, epoch_ends, new_producer, offsets_at_time, pick, read_tail, topic_settings, within,
+    Tail, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail, topic_settings,
+    waits_for_transactions, within,
 };
 pub(super) use self::survey::Survey;
 #[cfg(test)]
@@ -160,14 +161,19 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
-    let (starts, ends, epochs, destination_starts, destination_ends, settings, times) = tokio::join!(
+    let (starts, ends, epochs, destination_starts, destination_ends, settings) = tokio::join!(
         offsets(source, from, &sources, (EARLIEST, committed)),
         offsets(source, from, &sources, (LATEST, committed)),
         epoch_ends(source, from, &orders),
         offsets(destination, to, &destinations, (EARLIEST, all)),
         offsets(destination, to, &destinations, (LATEST, all)),
         topic_settings(destination, &destinations),
+    );
+    // Behind the ends: a record that comes in between would be in front of an end that was read later, and without an
+    // offset, because at its time there was none yet.
+    let (times, open) = tokio::join!(
         offsets_at_time(source, from, &orders),
+        open_ends(source, from, &orders, &ends),
     );
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
@@ -197,7 +203,12 @@ pub(crate) async fn establish(
         };
         let outcome = match read() {
             Err(trouble) => Established::Retry(trouble),
-            Ok(readings) => survey.one(&order, readings, &mut producers).await,
+            Ok(readings) => {
+                match waits_for_transactions(&order, readings.end, open.get(&order.source)) {
+                    Some(trouble) => Established::Retry(trouble),
+                    None => survey.one(&order, readings, &mut producers).await,
+                }
+            }
         };
         outcomes.push((order.index, outcome));
     }

@@ -86,6 +86,8 @@ struct Decoded {
     reason: Option<DecodeReason>,
     /// In order, covering as many offsets as there are records.
     runs: Vec<OffsetRun>,
+    /// Where holes are filled with copies of the next record: the offsets that records of the source have, in order.
+    filled: Vec<OffsetRun>,
 }
 
 impl PipedBatch {
@@ -111,10 +113,19 @@ impl PipedBatch {
             decoded: Some(Box::new(Decoded {
                 reason: Some(reason),
                 runs: encoded.runs,
+                filled: Vec::new(),
             })),
             next,
             leader_epoch,
         }
+    }
+
+    /// All offsets in between hold copies of the record that is next behind them; `records` are those of the source.
+    pub(crate) fn filled_for(mut self, records: Vec<OffsetRun>) -> Self {
+        if let Some(decoded) = &mut self.decoded {
+            decoded.filled = records;
+        }
+        self
     }
 
     /// A batch that only uses up offsets, from `offset` on.
@@ -124,6 +135,7 @@ impl PipedBatch {
             decoded: Some(Box::new(Decoded {
                 reason: None,
                 runs: vec![OffsetRun { offset, length }],
+                filled: Vec::new(),
             })),
             next: offset + i64::from(length),
             leader_epoch: -1,
@@ -170,7 +182,7 @@ impl PipedBatch {
             .map_or(self.batch.info().base_offset, |run| run.offset)
     }
 
-    /// Source offset of the record at `index`, if it has so many.
+    /// Source offset of the record at `index`, if it has so many; of a copy that fills a hole, of what it is a copy of.
     pub(crate) fn offset_at(&self, index: i64) -> Option<i64> {
         let mut found = None;
         self.each_run(0, |run| {
@@ -179,7 +191,14 @@ impl PipedBatch {
                 found = Some(run.source.0 + within);
             }
         });
-        found
+        let filled = self.decoded.as_ref().map(|decoded| &decoded.filled);
+        let next = filled.zip(found).and_then(|(records, place)| {
+            let run = records
+                .iter()
+                .find(|run| place < run.offset + i64::from(run.length))?;
+            Some(place.max(run.offset))
+        });
+        next.or(found)
     }
 
     /// Source offset of its last record.

@@ -236,8 +236,10 @@ fn compared(
     let stored = landed.batch.as_ref()?;
     let codec = pieces.first()?.batch.header().codec();
     let is_copy = |batch: &PipedBatch| {
-        has_checksum_of(stored, &batch.batch)
-            || (trust.numbers && (trust.changed || was_changed(stored, &batch.batch, codec)))
+        let batch = &batch.batch;
+        let by_numbers = trust.changed || was_changed(stored, batch, codec);
+        has_checksum_of(stored, batch)
+            || (trust.numbers && by_numbers && may_be_copy(stored, batch))
     };
     let as_it_is = match pieces {
         [one] if one.offsets() == landed.offsets => is_copy(one).then(|| (one.clone(), None)),
@@ -277,6 +279,20 @@ fn has_checksum_of(stored: &BatchInfo, batch: &RawBatch) -> bool {
     let identity = Identity::new(producer, stored.base_sequence);
     let header = rewrite_header(batch.header_bytes(), identity, false);
     stored.crc == BatchHeader::new(&header).crc()
+}
+
+/// Whether a stored batch has what a copy of a batch cannot have lost: the newest time, and uncompressed its size. Numbers
+/// alone would take later records for those that landed where a filter lets other records through than it did.
+fn may_be_copy(stored: &BatchInfo, batch: &RawBatch) -> bool {
+    let batch = batch.info();
+    let is_stamped =
+        stored.attributes.has_log_append_time() || batch.attributes.has_log_append_time();
+    if is_stamped || stored.records != stored.offsets() {
+        return true;
+    }
+    let codecs = [stored, batch].map(|info| info.attributes.codec());
+    let comparable = codecs == [Codec::None; 2];
+    stored.max_timestamp == batch.max_timestamp && (!comparable || stored.size == batch.size)
 }
 
 /// Whether the destination's broker compressed or stamped a batch anew, or has compacted it: its checksum

@@ -9,6 +9,7 @@ use kafka_wire::types::{TopicName, TopicPartition};
 
 use crate::data_plane::{Assignment, Changes, Origin};
 use crate::metadata_sync::{Copy, Round};
+use crate::position::Position;
 use crate::position_store::{Stored, StoredLink};
 use crate::spread::Spread;
 
@@ -74,7 +75,7 @@ pub(super) fn assignments(
 fn whole(
     copy: &Copy,
     source: TopicPartition,
-    known: Stored,
+    mut known: Stored,
     start: StartPosition,
     changes: &RecordChanges,
 ) -> Assignment {
@@ -83,17 +84,17 @@ fn whole(
         Some(offset) => StartPosition::Offset(offset),
         None => start,
     };
-    // Its records were spread before: behind what all parts have.
-    let parts = known.spread.values();
-    let behind = parts
-        .filter_map(|part| Some(part.position.as_ref()?.offset.0))
-        .min();
-    let start = match behind.filter(|_| known.position.is_none()) {
+    // Its records were spread before, and not only before they were copied whole: behind what all parts have.
+    let behind = all_parts(&known)
+        .filter(|behind| is_ahead(behind, known.position.as_ref()))
+        .map(|behind| behind.offset.0);
+    let start = match behind {
         Some(offset) => {
             tracing::warn!(
                 partition = %source, offset,
                 "its records were spread over other partitions before; from here on they keep their number"
             );
+            known.position = None;
             StartPosition::Offset(offset)
         }
         None => start,
@@ -124,25 +125,47 @@ fn spread(
             "its records stay on the partitions of the destination that there were when the copy began"
         );
     }
-    let start = match (before, &known.position) {
-        (None, Some(position)) => {
-            tracing::warn!(
-                partition = %source, offset = position.offset.0,
-                "its records kept their partition before; from here on they are spread"
-            );
-            StartPosition::Offset(position.offset.0)
-        }
-        _ => start,
-    };
+    let whole = known.position.as_ref();
+    let mut moved = false;
     for to in 0..of {
         let spread = Spread { of, to };
-        let known = known.spread.get(&spread).cloned().unwrap_or_default();
+        let mut known = known.spread.get(&spread).cloned().unwrap_or_default();
+        // Copied whole before: all of what lies in front of that is there, for every part.
+        let behind = whole.filter(|whole| is_ahead(whole, known.position.as_ref()));
+        let start = match behind {
+            Some(whole) => {
+                moved = true;
+                known.position = None;
+                StartPosition::Offset(whole.offset.0)
+            }
+            None => start,
+        };
         new.push(Assignment {
             destination: TopicPartition::new(copy.destination.clone(), to),
             changes: changes.of(copy, source.partition, Some(spread)),
             ..assignment(copy, source.clone(), known, start)
         });
     }
+    if let Some(whole) = whole.filter(|_| moved) {
+        tracing::warn!(
+            partition = %source, offset = whole.offset.0,
+            "its records kept their partition before; from here on they are spread"
+        );
+    }
+}
+
+/// The hindmost of the parts that a partition was spread over; nothing where one of them had not yet begun.
+fn all_parts(known: &Stored) -> Option<&Position> {
+    let of = known.spread.keys().next()?.of;
+    let parts = (0..of).map(|to| known.spread.get(&Spread { of, to })?.position.as_ref());
+    let parts: Option<Vec<&Position>> = parts.collect();
+    parts?.into_iter().min_by_key(|position| position.offset)
+}
+
+/// Whether a position of the other way to copy a partition was reached later than the one of this way: whoever goes back
+/// to that way would copy again what was copied meanwhile.
+fn is_ahead(other: &Position, own: Option<&Position>) -> bool {
+    own.is_none_or(|own| own.topic_id == other.topic_id && own.offset < other.offset)
 }
 
 fn assignment(
@@ -188,7 +211,11 @@ impl RecordChanges {
 
 #[cfg(test)]
 mod tests {
+    use kafka_wire::types::ProducerIdentity;
+
     use super::*;
+    use crate::position::Placement;
+    use crate::side::{Destination, Source};
 
     fn round(copies: &[(&str, i32)]) -> Round {
         let copies = copies.iter().map(|(name, partitions)| Copy {
@@ -280,5 +307,89 @@ mod tests {
             .insert(Spread { of: 2, to: 0 }, Stored::default());
         let stored = StoredLink::from([(TopicPartition::new("t".into(), 0), known)]);
         assert_eq!(parts(&spread(5), &stored), all(2, earliest));
+    }
+
+    /// What is stored of a way to copy a partition that stands there.
+    fn at(offset: i64) -> Stored {
+        let position = Position {
+            offset: Source(offset),
+            leader_epoch: 0,
+            topic_id: Source(Default::default()),
+            destination_topic_id: Destination(Default::default()),
+            destination_end: Destination(0),
+            producer: ProducerIdentity { id: 1, epoch: 0 },
+            sequence: 0,
+            placement: Placement::Mapped,
+            transactional: false,
+        };
+        Stored {
+            position: Some(position),
+            ..Stored::default()
+        }
+    }
+
+    /// Where each copy goes on by its own position, or begins.
+    fn places(whole: Option<i64>, parts: [Option<i64>; 2], spread: bool) -> Vec<(bool, i64)> {
+        let mut known = whole.map(at).unwrap_or_default();
+        for (to, offset) in (0..).zip(parts) {
+            let part = offset.map(|offset| (Spread { of: 2, to }, at(offset)));
+            known.spread.extend(part);
+        }
+        let copies = round(&[("t", 1)]).copies.into_iter().map(|copy| Copy {
+            spread: spread.then_some(2),
+            ..copy
+        });
+        let round = Round {
+            copies: copies.collect(),
+            ..Round::default()
+        };
+        assignments(
+            &round,
+            &mut HashSet::new(),
+            &StoredLink::from([(TopicPartition::new("t".into(), 0), known)]),
+            &BTreeMap::new(),
+            &Beginnings::default(),
+            &RecordChanges::default(),
+        )
+        .into_iter()
+        .map(|copy| match (copy.stored, copy.start) {
+            (Some(position), _) => (true, position.offset.0),
+            (None, StartPosition::Offset(offset)) => (false, offset),
+            (None, _) => (false, -1),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn whoever_changes_between_spread_and_whole_goes_on_where_the_other_way_stood() {
+        // Whole, then spread; the second time both have been stored, or only one part before a crash.
+        assert_eq!(
+            places(Some(5), [None, None], true),
+            [(false, 5), (false, 5)]
+        );
+        assert_eq!(
+            places(Some(5), [Some(7), None], true),
+            [(true, 7), (false, 5)]
+        );
+        assert_eq!(
+            places(Some(5), [Some(7), Some(8)], true),
+            [(true, 7), (true, 8)]
+        );
+        // And back, and forth again.
+        assert_eq!(places(Some(5), [Some(7), Some(8)], false), [(false, 7)]);
+        assert_eq!(places(Some(20), [Some(7), Some(8)], false), [(true, 20)]);
+        assert_eq!(
+            places(Some(20), [Some(7), Some(30)], true),
+            [(false, 20), (true, 30)]
+        );
+        // A part that had not begun has nothing of what the others have.
+        assert_eq!(places(Some(5), [Some(7), None], false), [(true, 5)]);
+        assert_eq!(places(None, [Some(7), None], false), [(false, -1)]);
+        // Never copied whole.
+        assert_eq!(
+            places(None, [Some(7), Some(8)], true),
+            [(true, 7), (true, 8)]
+        );
+        assert_eq!(places(None, [Some(7), Some(8)], false), [(false, 7)]);
     }
 }

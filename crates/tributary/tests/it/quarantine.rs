@@ -117,6 +117,7 @@ fn replaying(topic: &str) -> Vec<String> {
     let ours = ours.map(|name| format!("tributary-quarantine.{name}"));
     vec![
         "topic.auto.create=false".to_owned(),
+        "topic.config.sync=false".to_owned(),
         "transforms=others,clean".to_owned(),
         "transforms.others.type=Filter".to_owned(),
         "transforms.others.predicate=mine".to_owned(),

@@ -57,6 +57,12 @@ impl Output {
         (history, room)
     }
 
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub(super) fn reserved(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Bytes that may still be written.
     pub(super) fn left(&self) -> usize {
         self.limit - self.filled

@@ -4,8 +4,8 @@ use std::fmt;
 
 use zstd::stream::raw::{self, DParameter, InBuffer, Operation, OutBuffer};
 
-use super::Fault;
 use super::output::Output;
+use super::{Fault, KEPT};
 
 /// The largest window that is accepted, 2²⁷ bytes: what the library, and with it Java, accepts, and
 /// what its highest level uses.
@@ -42,8 +42,12 @@ pub(super) fn decompress(
     let damaged = |_| Fault::Malformed("not a zstd frame, or its checksum is wrong");
     decoder.reinit().map_err(damaged)?;
     let mut input = InBuffer::around(payload);
-    // If all of a frame fits, the library decodes it in place and needs no window.
-    let mut wanted = payload.len().saturating_mul(8);
+    // If a frame states its size and all of it fits, the library decodes it in place and needs no window. What a large
+    // payload could expand to is not reserved: most of them hardly do.
+    let stated = zstd::zstd_safe::get_frame_content_size(payload);
+    let stated = stated.ok().flatten().map(usize::try_from);
+    let stated = stated.map_or(KEPT, |size| size.unwrap_or(usize::MAX));
+    let mut wanted = payload.len().saturating_mul(8).min(stated);
     loop {
         let room = output.room(wanted);
         let capacity = room.len();
@@ -97,4 +101,30 @@ pub(super) fn compress(
     output
         .advance(written)
         .expect("the output of a compressor has no limit");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_for_what_comes_out_and_not_for_what_could() {
+        let mut state = 1_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .take(3 * KEPT)
+        .collect();
+        let stated = zstd::bulk::compress(&noise, 1).expect("it is compressed");
+        // As Java writes frames.
+        let streamed = zstd::stream::encode_all(&noise[..], 1).expect("it is compressed");
+        for (payload, most) in [(stated, noise.len() + 1), (streamed, 2 * noise.len())] {
+            let mut output = Output::default();
+            output.begin(usize::MAX);
+            decompress(&mut None, &payload, &mut output).expect("it is sound");
+            assert_eq!(output.filled(), noise);
+            assert!(output.reserved() <= most, "{} bytes", output.reserved());
+        }
+    }
 }

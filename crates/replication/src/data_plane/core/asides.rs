@@ -61,13 +61,16 @@ impl Core {
         indices: impl Iterator<Item = i32>,
         reason: &str,
     ) -> Option<Vec<Aside>> {
-        let places: Vec<(usize, i64)> = indices
+        let mut places: Vec<(usize, i64)> = indices
             .filter_map(|index| {
                 let offset = batch.offset_at(i64::from(index))?;
                 Some((usize::try_from(index).ok()?, offset))
             })
             .filter(|(_, offset)| !partition.refused_records.contains(offset))
             .collect();
+        // Where copies of a record fill a hole, all of them are refused; it is one record.
+        places.sort_unstable_by_key(|(index, _)| *index);
+        places.dedup_by_key(|(_, offset)| *offset);
         let asides = set_aside(&batch.batch, &places, reason, self.way(partition)).ok()?;
         (!asides.is_empty()).then_some(asides)
     }

@@ -217,6 +217,11 @@ impl EstablishOrder {
         }
     }
 
+    /// Whether it has no position and is to begin at an offset behind this one.
+    pub(crate) fn begins_behind(&self, end: i64) -> bool {
+        self.position.is_none() && matches!(self.start, StartPosition::Offset(at) if at > end)
+    }
+
     /// Whether it has no position and is to begin at a time.
     pub(crate) fn begins_at_time(&self) -> bool {
         self.position.is_none() && matches!(self.start, StartPosition::Time(_))

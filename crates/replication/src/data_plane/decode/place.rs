@@ -12,7 +12,7 @@ use kafka_wire::record::{BatchEncoder, BatchOptions, Compression, Encoded, Offse
 use super::super::piped::{DecodeReason, PipedBatch};
 use super::super::route::{Blocked, Cause};
 use super::super::send_state::LARGEST_GAP;
-use super::{DECOMPRESSED, Decoder, Rules, damaged, end_of, unusable};
+use super::{DECOMPRESSED, Decoder, Rules, damaged, end_of, extend, unusable};
 
 /// Records of one batch with copies: more cost the broker memory, fewer cost requests.
 const MOST_RECORDS: u32 = 20_000;
@@ -42,6 +42,7 @@ impl Decoder {
         let options = rules.options(batch.header().codec());
         let most = rules.largest_content();
         let (mut made, mut next, mut begin) = (Vec::new(), filled, filled);
+        let mut held = Vec::new();
         for record in records {
             let record = record.map_err(|error| damaged(info.base_offset, &error))?;
             let offset = record.offset();
@@ -59,17 +60,22 @@ impl Decoder {
                 let size = encoder.uncompressed_size() + encoder.size_of(&record);
                 let full = encoder.count() >= MOST_RECORDS || size > most;
                 if full && !encoder.is_empty() {
-                    made.push(finished(encoder, &options, begin, info.leader_epoch)?);
+                    let part = finished(encoder, &options, begin, info.leader_epoch)?;
+                    made.push(part.filled_for(std::mem::take(&mut held)));
                     begin = next;
                 }
                 encoder
                     .push(&record)
                     .map_err(|error| unusable(offset, error.into()))?;
+                if held.last().is_none_or(|last| end_of(last) <= offset) {
+                    extend(&mut held, OffsetRun { offset, length: 1 });
+                }
                 next += 1;
             }
         }
         if !encoder.is_empty() {
-            made.push(finished(encoder, &options, begin, info.leader_epoch)?);
+            let part = finished(encoder, &options, begin, info.leader_epoch)?;
+            made.push(part.filled_for(held));
         }
         if let Some(last) = made.last_mut() {
             last.pass_over(info.next_offset(), info.leader_epoch);

@@ -1,7 +1,7 @@
 //! Batches with every obstacle, and what becomes of their records.
 
 use bytes::Bytes;
-use kafka_wire::batch::{BatchBuilder, BatchHeader, records, verify_crc};
+use kafka_wire::batch::{BatchBuilder, BatchHeader, BuiltRecord, records, verify_crc};
 use kafka_wire::batch::{BatchInfo, Identity, rewrite_header};
 use kafka_wire::record::RecordDecoder;
 use kafka_wire::types::ProducerIdentity;
@@ -308,4 +308,58 @@ fn what_landed_is_recognised_at_the_levels_of_the_topic_and_at_the_usual_ones() 
         assert_eq!(outcome.missing.len(), usize::from(!known));
         assert_eq!(outcome.repeated == 0, known);
     }
+}
+
+/// Two records with these times, the second behind `missing` offsets without one.
+fn two(base: i64, missing: i32, times: [i64; 2]) -> RawBatch {
+    let record = |offset_delta, timestamp_delta| BuiltRecord {
+        offset_delta: Some(offset_delta),
+        timestamp_delta,
+        value: Some(b"value".to_vec()),
+        ..BuiltRecord::default()
+    };
+    let builder = BatchBuilder::new(base)
+        .full_record(record(0, times[0]))
+        .full_record(record(missing + 1, times[1]));
+    RawBatch::parse(builder.build()).expect("well formed")
+}
+
+#[test]
+fn where_only_numbers_can_be_compared_later_records_are_not_taken_for_those_that_landed() {
+    let sent = PipedBatch::untouched(two(0, 0, [10, 20]));
+    let longer = batch(0, 2);
+    // As it was, and others as a filter lets them through that was changed meanwhile: newer, or of another size.
+    for (again, known) in [
+        (two(0, 0, [10, 20]), true),
+        (two(2, 0, [30, 40]), false),
+        (longer, false),
+    ] {
+        let mut recovery = Recovery::new(vec![landed(&sent.batch)], Levels::default());
+        recovery.go_by_numbers();
+        let read_again = PipedBatch::untouched(again);
+        let outcome = recovery.take(read_again, &mut Decoder::default());
+        assert_eq!(outcome.found.len(), usize::from(known));
+        assert_eq!(outcome.missing.len(), usize::from(!known));
+        assert_eq!(outcome.repeated, if known { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn a_copy_that_fills_a_hole_is_known_by_the_record_it_is_a_copy_of() {
+    let source = two(10, 2, [0, 0]);
+    let whole = Decoder::default()
+        .fill(&source, 8, 10, &Rules::default())
+        .expect("it can be decoded");
+    let offsets = |part: &PipedBatch| -> Vec<Option<i64>> {
+        (0..=part.offsets()).map(|at| part.offset_at(at)).collect()
+    };
+    let expected = [10, 10, 10, 13, 13, 13].map(Some);
+    assert_eq!(offsets(&whole[0]), [&expected[..], &[None]].concat());
+    // Also where the copies are in another batch than the record.
+    let parts = Decoder::default()
+        .fill(&source, 8, 10, &limited(100))
+        .expect("it can be decoded");
+    let found: Vec<_> = parts.iter().flat_map(offsets).flatten().collect();
+    assert_eq!(found, [10, 10, 10, 13, 13, 13]);
+    assert!(parts.len() > 2);
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use config::link::StartPosition;
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{OffsetAnswer, list_offsets};
+use kafka_client::offsets::{OffsetAnswer, list_offsets, list_offsets_within};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
+use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
@@ -125,6 +126,60 @@ pub(super) async fn offsets_at_time(
         offsets.extend(found.await?);
     }
     Ok(offsets)
+}
+
+/// Where logs end with what is written in transactions that are still open, of partitions that are to begin behind the last
+/// stable offset: a group may have read so far.
+pub(super) async fn open_ends(
+    source: &Cluster,
+    leader: NodeId,
+    orders: &[EstablishOrder],
+    ends: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+) -> HashMap<TopicPartition, OffsetAnswer> {
+    let end = |order: &EstablishOrder| pick("source", ends, &order.source).ok();
+    let beyond = orders
+        .iter()
+        .filter(|order| end(order).is_some_and(|end| order.begins_behind(end)));
+    let partitions: Vec<TopicPartition> = beyond.map(|order| order.source.clone()).collect();
+    if partitions.is_empty() {
+        return HashMap::new();
+    }
+    let all = IsolationLevel::ReadUncommitted;
+    let limits = (LATEST, all);
+    list_offsets_within(
+        source,
+        leader,
+        Use::Metadata,
+        &partitions,
+        limits,
+        within(source),
+    )
+    .await
+    .unwrap_or_default()
+}
+
+/// What a partition waits for that is to begin within, or behind, a transaction that is still open.
+pub(super) fn waits_for_transactions(
+    order: &EstablishOrder,
+    end: i64,
+    open_end: Option<&OffsetAnswer>,
+) -> Option<String> {
+    let StartPosition::Offset(at) = order.start else {
+        return None;
+    };
+    if !order.begins_behind(end) {
+        return None;
+    }
+    let partition = &order.source;
+    match open_end {
+        Some(Ok(open)) if at > *open => None,
+        Some(Ok(_)) => Some(format!(
+            "source: {partition} is to begin at offset {at}, and a transaction that is open there at {end} has to end first"
+        )),
+        Some(Err(_)) | None => Some(format!(
+            "source: {partition} is to begin at offset {at}; where its log ends was not answered"
+        )),
+    }
 }
 
 /// What was found out about a destination topic.

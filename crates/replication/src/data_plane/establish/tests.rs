@@ -466,3 +466,25 @@ fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
     let short = Readings { end: 50, ..gone };
     assert_eq!(landed_in(&order(OnGap::Stop), short), []);
 }
+
+#[test]
+fn a_start_behind_the_last_stable_offset_waits_for_the_transaction_that_holds_it() {
+    let order = EstablishOrder {
+        position: None,
+        start: StartPosition::Offset(120),
+        ..order(OnGap::Stop)
+    };
+    // A group that reads what is not committed has come to 120, and the log ends there.
+    let waits = |end, open: i64| waits_for_transactions(&order, end, Some(&Ok(open)));
+    let said = waits(100, 120).expect("it waits");
+    assert!(said.contains("open there at 100"), "{said}");
+    assert_eq!(waits(120, 120), None);
+    // Its log is shorter than that.
+    assert_eq!(waits(100, 119), None);
+    let shorter = Readings {
+        end: 100,
+        ..readings()
+    };
+    let stop = no_beginning(&order, shorter).expect("it stops");
+    assert_eq!((stop.state, stop.offset), ("no-position", Some(120)));
+}

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use config::transform::{RecordAction, RecordCondition, RecordPredicate, RecordStep};
-use kafka_wire::batch::{Attributes, BuiltRecord, Codec, HEADER_SIZE};
+use kafka_wire::batch::{
+    AbortedTransaction, Attributes, BuiltRecord, Codec, ControlType, HEADER_SIZE, control_batch,
+};
 use kafka_wire::record::{Compression, Compressor, RecordDecoder};
+use kafka_wire::types::ProducerIdentity;
 use proptest::prelude::*;
 
 use super::*;
 use crate::data_plane::change::Changes;
+use crate::data_plane::placing::PlaceRules;
 use crate::spread::Spread;
 
 /// Offset, time, key, value, headers.
@@ -27,6 +31,8 @@ struct Given {
     /// In message format 1: without headers, compressed in a wrapper.
     old: bool,
     append_time: bool,
+    /// Written in a transaction, with its end behind it.
+    transaction: Option<ControlType>,
     records: Vec<(i32, BuiltRecord)>,
     missing_behind: i32,
 }
@@ -42,7 +48,7 @@ struct Case {
     /// Every so many records the destination refuses one.
     refused_every: i64,
     renumber: bool,
-    /// What is done to records: nothing; a filter that never holds; parts.
+    /// What is done to records: nothing; a filter that never holds; one on tombstones; parts.
     change: u8,
 }
 
@@ -76,11 +82,17 @@ fn given() -> impl Strategy<Value = Given> {
     let behind = prop_oneof![3 => Just(0), 1 => 1..5_i32];
     let records = prop::collection::vec(record(), 1..12);
     let rarely = || prop::bool::weighted(0.2);
-    (0..5_u8, rarely(), rarely(), records, behind).prop_map(
-        |(codec, old, append_time, records, missing_behind)| Given {
+    let ends = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some(ControlType::Commit)),
+        1 => Just(Some(ControlType::Abort))
+    ];
+    (0..5_u8, rarely(), rarely(), ends, records, behind).prop_map(
+        |(codec, old, append_time, ends, records, missing_behind)| Given {
             codec,
             old,
             append_time: append_time && !old,
+            transaction: ends.filter(|_| !old),
             records,
             missing_behind,
         },
@@ -98,7 +110,7 @@ fn case() -> impl Strategy<Value = Case> {
         from,
         refused,
         any::<bool>(),
-        0..3_u8,
+        0..4_u8,
     )
         .prop_map(
             |(limit, merge, keep_append_time, from, refused_every, renumber, change)| Case {
@@ -190,6 +202,11 @@ fn build(given: &Given, base: i64) -> (Bytes, Vec<Seen>, i64) {
     if given.append_time {
         bits |= Attributes::LOG_APPEND_TIME;
     }
+    let producer = ProducerIdentity { id: base, epoch: 3 };
+    if given.transaction.is_some() {
+        bits |= Attributes::TRANSACTIONAL;
+        builder = builder.producer(producer, 0);
+    }
     builder = builder.attributes(bits).last_offset_delta(end - 1);
     let built = builder.build();
     let mut compressor = Compressor::new();
@@ -197,11 +214,13 @@ fn build(given: &Given, base: i64) -> (Bytes, Vec<Seen>, i64) {
     let payload = compressor
         .compress(compression, &built[HEADER_SIZE..])
         .to_vec();
-    (
-        builder.raw_payload(payload).build(),
-        seen,
-        base + i64::from(end),
-    )
+    let mut built = builder.raw_payload(payload).build().to_vec();
+    let mut end = base + i64::from(end);
+    if let Some(kind) = given.transaction {
+        built.extend(control_batch(end, producer, kind));
+        end += 1;
+    }
+    (built.into(), seen, end)
 }
 
 /// What a reader of the destination would see, with the offsets that the records had.
@@ -240,24 +259,97 @@ fn written(routed: &Routed, limit: Option<u32>) -> Vec<Seen> {
 }
 
 fn changes(change: u8) -> Vec<Changes> {
+    let dropping = |predicate| {
+        let negated = false;
+        let step = RecordStep {
+            condition: Some(RecordCondition { predicate, negated }),
+            action: RecordAction::Drop,
+        };
+        vec![Changes {
+            steps: vec![step],
+            ..Changes::default()
+        }]
+    };
     match change {
         0 => vec![Changes::default()],
-        1 => vec![Changes {
-            steps: vec![RecordStep {
-                condition: Some(RecordCondition {
-                    predicate: RecordPredicate::HasHeader("never there".to_owned()),
-                    negated: false,
-                }),
-                action: RecordAction::Drop,
-            }],
-            ..Changes::default()
-        }],
+        1 => dropping(RecordPredicate::HasHeader("never there".to_owned())),
+        2 => dropping(RecordPredicate::IsTombstone),
         _ => (0..3)
             .map(|to| Changes {
                 spread: Some(Spread { of: 3, to }),
                 ..Changes::default()
             })
             .collect(),
+    }
+}
+
+/// A log, what a reader of committed records sees of it with the times that are kept, and its aborted transactions.
+struct Log {
+    set: Bytes,
+    records: Vec<Seen>,
+    aborted: Vec<AbortedTransaction>,
+    end: i64,
+    /// Where its second batch begins.
+    second: Option<i64>,
+}
+
+fn log(source: &[Given], keep_append_time: bool) -> Log {
+    let (mut set, mut records, mut aborted) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut base, mut second) = (100, None);
+    for (index, batch) in source.iter().enumerate() {
+        if index == 1 {
+            second = Some(base);
+        }
+        let (bytes, mut seen, end) = match batch.old {
+            true => build_old(batch, base),
+            false => build(batch, base),
+        };
+        if batch.append_time && !keep_append_time {
+            // Their producers' times are kept.
+            for (record, (_, built)) in seen.iter_mut().zip(&batch.records) {
+                record.1 = BASE_TIME + built.timestamp_delta;
+            }
+        }
+        set.extend(bytes);
+        match batch.transaction {
+            Some(ControlType::Abort) => aborted.push(AbortedTransaction {
+                producer_id: base,
+                first_offset: base,
+            }),
+            _ => records.append(&mut seen),
+        }
+        base = end;
+    }
+    Log {
+        set: set.into(),
+        records,
+        aborted,
+        end: base,
+        second,
+    }
+}
+
+/// The rules of a case, one for each part of the partition.
+fn rules(case: &Case, log: &Log) -> Vec<Rules> {
+    let refused = log.records.iter().map(|record| record.0);
+    let refused = refused.filter(|offset| case.refuses(*offset));
+    let refused: Arc<std::collections::BTreeSet<i64>> = Arc::new(refused.collect());
+    let rules = |changes| Rules {
+        max_message_bytes: case.limit,
+        merge_below: 16_384,
+        merge_from: case.merge.then_some(0),
+        keep_append_time: case.keep_append_time,
+        refused: Arc::clone(&refused),
+        renumber: log.second.filter(|_| case.renumber),
+        changes: Arc::new(changes),
+        ..Rules::default()
+    };
+    changes(case.change).into_iter().map(rules).collect()
+}
+
+impl Case {
+    fn refuses(&self, offset: i64) -> bool {
+        self.refused_every > 0 && offset % self.refused_every == 0
     }
 }
 
@@ -269,56 +361,78 @@ proptest! {
         source in prop::collection::vec(given(), 1..8),
         case in case(),
     ) {
-        let mut set = Vec::new();
-        let (mut base, mut there) = (100, Vec::new());
-        let mut second = None;
-        for (index, batch) in source.iter().enumerate() {
-            if index == 1 {
-                second = Some(base);
-            }
-            let (bytes, mut seen, end) = match batch.old {
-                true => build_old(batch, base),
-                false => build(batch, base),
-            };
-            if batch.append_time && !case.keep_append_time {
-                // Their producers' times are kept.
-                for (record, (_, built)) in seen.iter_mut().zip(&batch.records) {
-                    record.1 = BASE_TIME + built.timestamp_delta;
-                }
-            }
-            set.extend(bytes);
-            there.append(&mut seen);
-            base = end;
-        }
+        let log = log(&source, case.keep_append_time);
         let from = 100 + case.from;
-        let is_refused = |offset: i64| case.refused_every > 0 && offset % case.refused_every == 0;
-        let expected: Vec<Seen> = there
+        let expected: Vec<Seen> = log
+            .records
             .iter()
-            .filter(|record| record.0 >= from && !is_refused(record.0))
+            .filter(|record| record.0 >= from && !case.refuses(record.0))
+            .filter(|record| case.change != 2 || record.3.is_some())
             .cloned()
             .collect();
-        let refused = there.iter().map(|record| record.0).filter(|offset| is_refused(*offset));
-        let refused: Arc<std::collections::BTreeSet<i64>> = Arc::new(refused.collect());
         let mut found = Vec::new();
-        for changes in changes(case.change) {
-            let rules = Rules {
-                max_message_bytes: case.limit,
-                merge_below: 16_384,
-                merge_from: case.merge.then_some(0),
-                keep_append_time: case.keep_append_time,
-                refused: Arc::clone(&refused),
-                renumber: second.filter(|_| case.renumber),
-                changes: Arc::new(changes),
-                ..Rules::default()
+        for rules in rules(&case, &log) {
+            let read = |from| {
+                let (set, aborted) = (log.set.clone(), log.aborted.clone());
+                route(set, aborted, from, &rules, &mut Decoder::default())
             };
-            let routed = route(set.clone().into(), Vec::new(), from, &rules, &mut Decoder::default());
+            let routed = read(from);
             prop_assert!(routed.blocked.is_none(), "{:?}", routed.blocked);
-            prop_assert_eq!(routed.next, base.max(from));
+            prop_assert_eq!(routed.next, log.end.max(from));
             let seen = written(&routed, case.limit);
             prop_assert!(seen.is_sorted_by_key(|record| record.0), "in order");
+            // Whatever was acknowledged last before a crash: behind it is what was not written, and nothing else.
+            let mut count = 0;
+            for piped in &routed.batches {
+                count += usize::try_from(piped.offsets()).expect("small");
+                let again = written(&read(piped.next), case.limit);
+                prop_assert_eq!(&again, &seen[count..], "read again from {}", piped.next);
+            }
             found.extend(seen);
         }
         found.sort_by_key(|record| record.0);
         prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn any_records_get_the_offsets_they_have_at_the_source_with_copies_or_gaps_between_them(
+        source in prop::collection::vec(given(), 1..8),
+        case in case(),
+        copies in any::<bool>(),
+        markers in any::<bool>(),
+    ) {
+        // Old formats are not placed, and what is changed is not either.
+        let source: Vec<Given> = source.into_iter().map(|given| Given { old: false, ..given }).collect();
+        let case = Case { change: 0, ..case };
+        let log = log(&source, case.keep_append_time);
+        let from = 100 + case.from;
+        let place = PlaceRules { whole_from: from, copies, markers: markers || !copies, runs: true, pending: None };
+        let mut rules = rules(&case, &log);
+        rules[0].place = Some(place);
+        let routed = route(log.set.clone(), log.aborted.clone(), from, &rules[0], &mut Decoder::default());
+        prop_assert!(routed.blocked.is_none(), "{:?}", routed.blocked);
+        let mut expected = std::collections::BTreeMap::new();
+        for record in log.records.iter().filter(|record| record.0 >= from && !case.refuses(record.0)) {
+            expected.insert(record.0, record);
+        }
+        let mut next = from;
+        let mut places = routed.batches.iter().flat_map(|piped| {
+            assert_eq!(piped.last_offset() - piped.first_offset() + 1, piped.offsets());
+            (0..piped.offsets()).map(|at| piped.offset_at(at))
+        });
+        for record in written(&routed, case.limit) {
+            prop_assert!(record.0 >= next, "in order");
+            prop_assert!(record.0 == next || place.markers, "without a hole");
+            let copied = expected.range(record.0..).next().map(|(offset, copied)| (*offset, *copied));
+            let (offset, copied) = copied.expect("a record, or a copy of one behind it");
+            prop_assert!(copies || offset == record.0, "no copies");
+            prop_assert_eq!(places.next().flatten(), Some(offset));
+            prop_assert_eq!(&(copied.0, record.1, record.2, record.3, record.4), copied);
+            if offset == record.0 {
+                expected.remove(&offset);
+            }
+            next = record.0 + 1;
+        }
+        prop_assert!(expected.is_empty(), "missing: {expected:?}");
     }
 }
