@@ -69,6 +69,7 @@ pub(super) fn security(
         }
     };
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.empty();
     let security = builder.security();
     for problem in builder.problems {
         if !reader.problems.iter().any(|known| known.key == problem.key) {
@@ -84,6 +85,8 @@ pub(super) fn security(
 pub(crate) fn security_now(given: &Given) -> Result<Security, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.illegal();
+    builder.empty();
     let security = builder.security();
     match security {
         Some(security) if builder.problems.is_empty() => Ok(security),
@@ -143,8 +146,13 @@ pub(super) fn of_listeners(reader: &mut Reader<'_>, prefix: &str) -> Option<List
 pub(crate) fn listener_tls_now(given: &Given) -> Result<TlsSettings, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.illegal();
+    builder.empty();
     let settings = builder.of_listeners();
-    settings.ok_or_else(|| builder.in_words(&entries))
+    match settings {
+        Some(settings) if builder.problems.is_empty() => Ok(settings),
+        _ => Err(builder.in_words(&entries)),
+    }
 }
 
 /// The entries of security, as written, by their names without prefix.
@@ -193,6 +201,34 @@ impl<'a> Builder<'a> {
             variables,
             problems: Vec::new(),
             notices: Vec::new(),
+        }
+    }
+
+    /// Values that are none of their keys. At the start each entry is judged by its row before; a variable may bring
+    /// something else later, and without this a slip in `security.protocol` would mean plain text.
+    fn illegal(&mut self) {
+        for (name, entry) in self.entries {
+            let value = entry.value.trim();
+            if let Some(row) = security_row(name)
+                && !value.is_empty()
+                && let Err((wrong, remedy)) = row.check(value)
+            {
+                self.problems.push(row.problem(entry, wrong, Some(remedy)));
+            }
+        }
+    }
+
+    /// Variables that brought nothing: a file that is being written, most likely. Unset would mean something else, such as
+    /// the system's authorities in place of one's own.
+    fn empty(&mut self) {
+        for (name, entry) in self.entries {
+            if entry.is_replaced() && entry.value.trim().is_empty() {
+                self.refuse(
+                    name,
+                    "its variables bring nothing",
+                    "give them a value, or leave the key out",
+                );
+            }
         }
     }
 

@@ -303,6 +303,43 @@ fn variables_are_looked_up_again_for_every_new_connection() {
 }
 
 #[test]
+fn a_variable_that_brings_nothing_or_nonsense_later_weakens_nothing() {
+    for (line, later, expected) in [
+        ("security.protocol=${env:PASSWORD}", "SLS", "no such choice"),
+        ("security.protocol=${env:PASSWORD}", "", "bring nothing"),
+        (
+            "ssl.truststore.certificates=${env:PASSWORD}",
+            " ",
+            "bring nothing",
+        ),
+        (
+            "ssl.endpoint.identification.algorithm=${env:PASSWORD}",
+            "",
+            "bring nothing",
+        ),
+    ] {
+        let protocol = match line.contains("protocol") {
+            true => "",
+            false => "src.kafka.security.protocol=SSL\n",
+        };
+        let mut raw = link(&format!("{protocol}src.kafka.{line}"));
+        let sources = with_variables(&mut raw);
+        *sources.0.lock().expect("no panic") = match line {
+            _ if line.contains("algorithm") => "https",
+            _ => "SSL",
+        };
+        let (link, _) = resolve_link(&raw, &no_cluster()).expect("usable");
+        assert!(link.source.security.tls().is_some(), "{line}");
+        *sources.0.lock().expect("no panic") = later;
+        let given = &link.source.given_security;
+        let problem = given.resolve().expect_err("weaker than it was");
+        assert!(problem.contains(expected), "{line}: {problem}");
+        let problems = resolve_link(&raw, &no_cluster()).expect_err("at the start too");
+        assert!(!problems.is_empty());
+    }
+}
+
+#[test]
 fn clusters_of_a_mirror_maker_file_have_variables_too() {
     let text = format!(
         "clusters=west,east\nwest.bootstrap.servers=w:1\neast.bootstrap.servers=e:1\n\
