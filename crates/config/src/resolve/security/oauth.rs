@@ -379,8 +379,23 @@ impl Builder<'_> {
                 "write https://host/path; names and passwords in it are not used",
             );
         }
+        if endpoint
+            .as_ref()
+            .is_some_and(|at| !at.tls && !is_of_this_machine(&at.host))
+        {
+            let key = self.full(URL);
+            self.warn(format!(
+                "{key} is http: the client's credentials and the token are sent readable over the network; https protects \
+                 them"
+            ));
+        }
         endpoint
     }
+}
+
+fn is_of_this_machine(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn simple(class: &str) -> &str {
