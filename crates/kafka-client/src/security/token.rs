@@ -43,7 +43,8 @@ impl Token {
         if !legal {
             return Err("what was received is no token".to_owned());
         }
-        let expires = expiry(text).or_else(|| Some(now + lifetime?));
+        // A life beyond all calendars is none that ends.
+        let expires = expiry(text).or_else(|| now.checked_add(lifetime?));
         Ok(Self {
             text: Secret::new(text.to_owned()),
             obtained: now,
@@ -92,7 +93,14 @@ impl Token {
         } else {
             window
         };
-        now >= self.obtained + due
+        self.obtained.checked_add(due).is_some_and(|due| now >= due)
+    }
+
+    /// Whether it has been held for so long that a refusal is a reason to ask for another one. A clock that was put back
+    /// says nothing about its age, and may be why it is refused.
+    pub(super) fn is_held_for(&self, pause: Duration, now: SystemTime) -> bool {
+        now.duration_since(self.obtained)
+            .map_or(true, |age| age >= pause)
     }
 }
 
@@ -283,6 +291,13 @@ mod tests {
         assert!(opaque.is_alive(at(9)) && !opaque.is_alive(at(10)));
         let endless = Token::new("opaque", at(0), None).expect("a token");
         assert!(endless.is_alive(at(1 << 40)) && !endless.is_due(at(1 << 40), Refresh::default()));
+        for life in [u64::MAX, 1 << 62] {
+            let life = Duration::from_secs(life);
+            let token = Token::new("opaque", at(5), Some(life)).expect("a token");
+            assert!(token.is_alive(at(1 << 40)) && !token.is_due(at(6), Refresh::default()));
+        }
+        let last = Token::new(&jwt(&format!("{{\"exp\":{}}}", i64::MAX)), at(5), None);
+        assert!(!last.expect("a token").is_due(at(6), Refresh::default()));
         for claims in ["{\"exp\":\"x\"}", "{\"exp\":1e300}", "[]", "{"] {
             let token = Token::new(&jwt(claims), at(0), None).expect("a token");
             assert!(token.is_alive(at(1 << 40)), "{claims}");
