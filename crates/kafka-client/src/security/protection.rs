@@ -27,6 +27,8 @@ use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// What a broker refuses is fetched anew at most so often.
+const REFUSED: Duration = Duration::from_secs(30);
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -160,6 +162,23 @@ impl Protection {
         }
     }
 
+    /// A broker has refused what was fetched for a login: the next one asks for something new, unless that is what has just
+    /// been done. Whoever gave it may have taken it back, or this machine's clock was wrong when it came.
+    pub(crate) fn refused(&self, login: &Login) {
+        let now = SystemTime::now();
+        let mut state = self.state();
+        if state.token.as_ref().is_some_and(|held| {
+            login.token.as_ref() == Some(&held.text) && held.is_held_for(REFUSED, now)
+        }) {
+            state.token = None;
+        }
+        if state.role.as_ref().is_some_and(|held| {
+            login.aws.as_ref() == Some(&held.keys) && held.is_held_for(REFUSED, now)
+        }) {
+            state.role = None;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,6 +232,13 @@ impl Protection {
         let token = files.token(&security)?;
         let aws = files.aws(&security)?;
         let mut state = self.state();
+        // Somebody else may have looked meanwhile: what is the same is no change.
+        if let Some(newer) = &state.loaded
+            && newer.fingerprint == fingerprint
+            && newer.security == security
+        {
+            return Ok(Arc::clone(newer));
+        }
         let generation = match &state.loaded {
             Some(former) => former.generation + 1,
             None => 0,
