@@ -25,6 +25,7 @@ pub struct RawConfig {
     /// `initial_state` of a JSON document that has one.
     pub initial_state: Option<String>,
     variables: Option<Variables>,
+    submitted: bool,
 }
 
 /// One key with its value.
@@ -311,6 +312,15 @@ impl RawConfig {
         self.variables = Some(variables);
     }
 
+    /// It came over the network, from somebody who may not be at home on this machine.
+    pub fn set_submitted(&mut self) {
+        self.submitted = true;
+    }
+
+    pub(crate) fn is_submitted(&self) -> bool {
+        self.submitted
+    }
+
     pub(crate) fn variables(&self) -> Option<&Variables> {
         self.variables.as_ref()
     }
@@ -320,6 +330,7 @@ impl RawConfig {
             entries,
             initial_state: self.initial_state.clone(),
             variables: self.variables.clone(),
+            submitted: self.submitted,
         }
     }
 

@@ -108,6 +108,9 @@ pub(super) fn link(
     selection: Option<TopicSelection>,
 ) -> Option<LinkConfig> {
     let prefixes = prefixes(reader.scope);
+    let submitted = reader.raw.is_submitted();
+    reader.allowed_urls = submitted.then(|| worker.oauth.allowed_urls.clone());
+    reader.unsecured_tokens = worker.oauth.unsecured;
     let quick = selection.is_some();
     let name = name(reader);
     connector_class(reader);

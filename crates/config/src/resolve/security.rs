@@ -19,10 +19,12 @@ use crate::security::{
 };
 use crate::variables::Variables;
 
+mod allowed;
 mod aws;
 mod kerberos;
 mod oauth;
 mod sasl;
+mod unsecured;
 
 /// How a notice begins about keys of TLS that do nothing.
 const PLAIN_TEXT: &str = "connections are made in plain text, because";
@@ -40,6 +42,7 @@ pub(super) fn security(
         .map(|base| base.given_security.clone())
         .unwrap_or_default();
     let own = gather(reader, prefixes);
+    allowed::check(reader, &own);
     client.security = Security::Plaintext;
     if inherited.is_none()
         && own.is_empty()
@@ -60,6 +63,7 @@ pub(super) fn security(
     }
     given.entries.extend(own);
     given.variables = reader.raw.variables().cloned();
+    given.unsecured_tokens = reader.unsecured_tokens;
     let entries = match replaced(&given) {
         Ok(entries) => entries,
         // Reported where all variables are replaced.
@@ -69,6 +73,7 @@ pub(super) fn security(
         }
     };
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.unsecured_tokens = given.unsecured_tokens;
     builder.empty();
     let security = builder.security();
     for problem in builder.problems {
@@ -85,6 +90,7 @@ pub(super) fn security(
 pub(crate) fn security_now(given: &Given) -> Result<Security, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.unsecured_tokens = given.unsecured_tokens;
     builder.illegal();
     builder.empty();
     let security = builder.security();
@@ -120,6 +126,7 @@ pub(super) fn of_listeners(reader: &mut Reader<'_>, prefix: &str) -> Option<List
     }
     let given = Given {
         entries: if own.is_empty() { worker() } else { own },
+        unsecured_tokens: false,
         variables: reader.raw.variables().cloned(),
     };
     let entries = match replaced(&given) {
@@ -192,6 +199,7 @@ struct Builder<'a> {
     variables: Option<&'a Variables>,
     problems: Vec<ConfigProblem>,
     notices: Vec<Notice>,
+    unsecured_tokens: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -201,6 +209,7 @@ impl<'a> Builder<'a> {
             variables,
             problems: Vec::new(),
             notices: Vec::new(),
+            unsecured_tokens: false,
         }
     }
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use config::Secret;
-use config::security::{AwsKeys, Endpoint, OAuth, Refresh, TokenSource};
+use config::security::{AwsKeys, Endpoint, OAuth, Refresh, TokenSource, UnsecuredToken};
 use rand::RngExt as _;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -147,6 +147,7 @@ pub(super) async fn fetch(
                 .await?
                 .with(&oauth.claims);
         }
+        TokenSource::Unsecured(wanted) => return unsecured(wanted, now)?.with(&oauth.claims),
         TokenSource::ClientCredentials {
             endpoint,
             client_id,
@@ -187,6 +188,26 @@ pub(super) async fn fetch(
         .and_then(Value::as_u64)
         .map(Duration::from_secs);
     Token::new(text, now, lifetime)?.with(&oauth.claims)
+}
+
+/// A token that says what it is to say, and that nobody has signed (RFC 7515, appendix A.5).
+fn unsecured(wanted: &UnsecuredToken, now: SystemTime) -> Result<Token, String> {
+    let seconds = now
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| "this machine's clock is wrong")?
+        .as_secs();
+    let mut claims = wanted.claims.clone();
+    let end = seconds.saturating_add(wanted.lifetime.as_secs());
+    for (name, time) in [("iat", seconds), ("exp", end)] {
+        claims.entry(name.to_owned()).or_insert_with(|| time.into());
+    }
+    let claims = serde_json::to_string(&claims).map_err(|_| "its claims cannot be written")?;
+    let text = format!(
+        "{}.{}.",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    Token::new(&text, now, None)
 }
 
 /// Asks until there is an answer, or `sasl.login.retry.backoff.max.ms` of pauses are over; a refusal is an answer.
@@ -277,6 +298,23 @@ mod tests {
         opaque
             .with(&[(key, "sub".to_owned())])
             .expect_err("cannot be read");
+    }
+
+    #[test]
+    fn a_token_without_a_signature_says_what_it_is_to_say_and_when_it_ends() {
+        let wanted = UnsecuredToken {
+            claims: [("sub".to_owned(), Value::from("al"))].into(),
+            lifetime: Duration::from_secs(60),
+        };
+        let token = unsecured(&wanted, at(1_000)).expect("a token");
+        let parts: Vec<&str> = token.text.expose().split('.').collect();
+        assert_eq!((parts.len(), parts[2]), (3, ""));
+        let claims = payload(token.text.expose()).expect("claims");
+        assert_eq!(
+            claims,
+            serde_json::json!({"sub":"al","iat":1000,"exp":1060})
+        );
+        assert!(token.is_alive(at(1_059)) && !token.is_alive(at(1_060)));
     }
 
     #[test]

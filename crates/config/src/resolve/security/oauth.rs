@@ -12,15 +12,17 @@ use crate::security::{
 };
 
 use super::Builder;
+use super::unsecured::is_unsecured;
 
-const URL: &str = "sasl.oauthbearer.token.endpoint.url";
+pub(super) const URL: &str = "sasl.oauthbearer.token.endpoint.url";
 const RETRIEVER: &str = "sasl.oauthbearer.jwt.retriever.class";
 const VALIDATOR: &str = "sasl.oauthbearer.jwt.validator.class";
 const AWS_AUDIENCE: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.audience";
 const AWS_TAGS: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.tags";
 const AWS_REGION: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.region";
-const ASSERTION_FILE: &str = "sasl.oauthbearer.assertion.file";
-const ASSERTION_KEY: &str = "sasl.oauthbearer.assertion.private.key.file";
+pub(super) const ASSERTION_FILE: &str = "sasl.oauthbearer.assertion.file";
+pub(super) const ASSERTION_KEY: &str = "sasl.oauthbearer.assertion.private.key.file";
+pub(super) const ASSERTION_TEMPLATE: &str = "sasl.oauthbearer.assertion.template.file";
 
 /// Limit of a connection and of an answer where nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,20 +30,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 impl Builder<'_> {
     pub(super) fn oauth(&mut self, jaas: Option<&JaasEntry>) -> Option<OAuth> {
         self.validator();
-        if let Some(jaas) = jaas
-            && jaas
-                .options
-                .iter()
-                .any(|(name, _)| name.starts_with("unsecuredLogin"))
-        {
-            self.refuse(
-                "sasl.jaas.config",
-                "unsecured test tokens are not supported",
-                "obtain tokens by sasl.oauthbearer.*",
-            );
-            return None;
-        }
-        let source = self.source(jaas)?;
+        let source = match jaas.filter(|jaas| is_unsecured(jaas)) {
+            Some(jaas) => self.unsecured(jaas)?,
+            None => self.source(jaas)?,
+        };
         Some(OAuth {
             source,
             extensions: self.extensions(jaas),
