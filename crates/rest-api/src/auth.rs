@@ -115,6 +115,11 @@ pub(crate) enum Verdict {
     Forbidden,
 }
 
+/// Whether a request is one of other workers, which sign it.
+pub(crate) fn is_signed(method: &Method, endpoint: Endpoint) -> bool {
+    endpoint == Endpoint::Fence || (endpoint == Endpoint::Tasks && method == Method::POST)
+}
+
 impl Users {
     /// Reads the file's text. `file` is its name, for problems.
     ///
@@ -154,10 +159,7 @@ impl Users {
         method: &Method,
         endpoint: Option<Endpoint>,
     ) -> Verdict {
-        // Signed by other workers, where they are used at all.
-        if matches!(endpoint, Some(Endpoint::Fence))
-            || (endpoint == Some(Endpoint::Tasks) && method == Method::POST)
-        {
+        if endpoint.is_some_and(|endpoint| is_signed(method, endpoint)) {
             return Verdict::Allowed;
         }
         let Some(Caller { role, .. }) = self.caller(headers) else {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use worker_group::Handle;
 
 use crate::answer;
-use crate::auth::{Caller, Users, Verdict};
+use crate::auth::{self, Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
 use crate::headers;
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) ui: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
+    /// The same for requests of other workers: anybody may begin one, and must not keep out those who are known.
+    pub(crate) workers_room: Semaphore,
     pub(crate) metrics: MetricsSource,
     pub(crate) requests: Requests,
     pub(crate) api: Api,
@@ -132,7 +134,11 @@ impl Gate {
         if !request::takes_json(headers) {
             return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
         }
-        let body = match request::read(headers, body, &shared.room).await {
+        let room = match auth::is_signed(method, target.endpoint) {
+            true => &shared.workers_room,
+            false => &shared.room,
+        };
+        let body = match request::read(headers, body, room).await {
             Ok(body) => body,
             Err(request::BadBody(status)) => return answer::plain_error(status),
         };

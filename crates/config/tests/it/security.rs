@@ -403,6 +403,31 @@ fn links_that_are_submitted_use_only_allowed_endpoints_and_files() {
 }
 
 #[test]
+fn secrets_that_are_submitted_literally_are_said_without_being_shown() {
+    let mut raw = link(&format!(
+        "src.kafka.security.protocol=SASL_SSL
+         src.kafka.sasl.mechanism=PLAIN
+         src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"hunter2\";
+         src.kafka.ssl.truststore.location=/trust
+         src.kafka.ssl.truststore.password=${{env:PASSWORD}}"
+    ));
+    with_variables(&mut raw);
+    let warnings = |raw: &RawConfig| {
+        let (_, notices) = resolve_link(raw, &no_cluster()).expect("usable");
+        let texts = notices.iter().map(ToString::to_string);
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warnings(&raw), "");
+    raw.set_submitted();
+    let said = warnings(&raw);
+    assert!(
+        said.contains("administrators: src.kafka.sasl.jaas.config; keep"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn clusters_of_a_mirror_maker_file_have_variables_too() {
     let text = format!(
         "clusters=west,east\nwest.bootstrap.servers=w:1\neast.bootstrap.servers=e:1\n\
