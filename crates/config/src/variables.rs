@@ -95,6 +95,12 @@ pub(crate) fn first(text: &str) -> Option<&str> {
     Some(&text[before.len()..text.len() - after.len()])
 }
 
+/// Whether a text has variables in it.
+#[must_use]
+pub fn are_in(text: &str) -> bool {
+    next(text).is_some()
+}
+
 /// Whether a text is made of variables alone.
 pub(crate) fn is_reference(text: &str) -> bool {
     let mut rest = text;

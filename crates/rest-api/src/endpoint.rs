@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use bytes::Bytes;
 use config::key::{HIDDEN, holds_secret, shown_to_readers};
+use config::variables;
 use serde::Serialize;
 use worker_group::engine::Health;
 use worker_group::herder::GroupView;
@@ -37,6 +38,8 @@ pub(crate) struct Asked<'a> {
     /// Whether it came with TLS.
     pub(crate) https: bool,
     pub(crate) hide_secrets: bool,
+    /// Whether whoever asks may have variables looked up.
+    pub(crate) looks_up: bool,
 }
 
 #[derive(Serialize)]
@@ -414,6 +417,15 @@ fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
         Endpoint::PluginConfig => ok(&handle.plugin_config(name)?),
         _ => {
             let given = request::config(&asked.body)?;
+            // What is wrong with a value says something about it, and a file that cannot be read says something too.
+            let has_variables = given
+                .values()
+                .flatten()
+                .any(|value| variables::are_in(value));
+            if has_variables && !asked.looks_up {
+                let text = "variables are looked up for administrators only: your role is viewer";
+                return Err(Refusal::new(Kind::Forbidden, text));
+            }
             ok(&handle.validate(name, &given)?)
         }
     }
