@@ -85,6 +85,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
 
 impl Gate {
     async fn answer(&self, parts: &axum::http::request::Parts, body: Body) -> Response<Body> {
+        let cors = self.shared.cors.as_ref();
+        if Cors::is_intruder(cors, &parts.method, &parts.headers) {
+            let text = "a page of another origin may change nothing here; access.control.allow.origin names those that may";
+            return answer::error(StatusCode::FORBIDDEN, text);
+        }
         if v1::route::is_here(parts.uri.path()) && self.surface != Surface::AdminOnly {
             return Box::pin(self.answer_api(parts, body)).await;
         }
