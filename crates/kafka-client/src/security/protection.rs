@@ -542,3 +542,49 @@ pub(super) async fn load_tls(settings: &TlsSettings) -> Result<Arc<rustls::Clien
     let (material, _) = tls_material(settings).await?;
     Ok(Arc::new(client_config(settings, material)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use config::security::UnsecuredToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_that_a_broker_refuses_is_replaced_unless_it_is_new() {
+        let peer = HostPort {
+            host: "broker".to_owned(),
+            port: 9092,
+        };
+        let mut config = ClientConfig::new(vec![peer.clone()]);
+        let oauth = OAuth {
+            source: TokenSource::Unsecured(UnsecuredToken {
+                claims: [("sub".to_owned(), "al".into())].into(),
+                lifetime: Duration::from_secs(3_600),
+            }),
+            extensions: Vec::new(),
+            tls: None,
+            connect_timeout: LOOK,
+            read_timeout: LOOK,
+            refresh: config::security::Refresh::default(),
+            retry: config::security::LoginRetry::default(),
+            claims: Vec::new(),
+        };
+        config.security = Security::SaslPlaintext(Box::new(SaslSettings {
+            mechanism: Mechanism::OAuthBearer(Box::new(oauth)),
+        }));
+        let protection = Protection::new(&config).expect("it is protected");
+        let login = protection.ready(&peer).await.expect("a token").login;
+        let mut login = login.expect("it logs in");
+        protection.refused(&login);
+        assert!(protection.state().token.is_some(), "new");
+        let text = "held-for-a-minute";
+        let then = SystemTime::now() - 2 * REFUSED;
+        let held = token::Token::new(text, then, Some(10 * REFUSED)).expect("a token");
+        protection.state().token = Some(held);
+        protection.refused(&login);
+        assert!(protection.state().token.is_some(), "another one");
+        login.token = Some(text.to_owned().into());
+        protection.refused(&login);
+        assert!(protection.state().token.is_none());
+    }
+}
