@@ -66,7 +66,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let preflight = Cors::is_preflight(&parts.method, &parts.headers);
     let shared = &gate.shared;
-    let mut response = Box::pin(gate.answer(&parts, body)).await;
+    let is_intruder = Cors::is_intruder(shared.cors.as_ref(), &parts.method, &parts.headers);
+    let mut response = match is_intruder {
+        true => intruder(),
+        false => Box::pin(gate.answer(&parts, body)).await,
+    };
     if let Some(cors) = shared
         .cors
         .as_ref()
@@ -83,13 +87,13 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
     response
 }
 
+fn intruder() -> Response<Body> {
+    let text = "a page of another origin may change nothing here; access.control.allow.origin names those that may";
+    answer::error(StatusCode::FORBIDDEN, text)
+}
+
 impl Gate {
     async fn answer(&self, parts: &axum::http::request::Parts, body: Body) -> Response<Body> {
-        let cors = self.shared.cors.as_ref();
-        if Cors::is_intruder(cors, &parts.method, &parts.headers) {
-            let text = "a page of another origin may change nothing here; access.control.allow.origin names those that may";
-            return answer::error(StatusCode::FORBIDDEN, text);
-        }
         if v1::route::is_here(parts.uri.path()) && self.surface != Surface::AdminOnly {
             return Box::pin(self.answer_api(parts, body)).await;
         }

@@ -38,12 +38,8 @@ impl Builder<'_> {
             source,
             extensions: self.extensions(jaas),
             tls: self.endpoint_tls(jaas)?,
-            connect_timeout: self
-                .millis("sasl.login.connect.timeout.ms")
-                .unwrap_or(DEFAULT_TIMEOUT),
-            read_timeout: self
-                .millis("sasl.login.read.timeout.ms")
-                .unwrap_or(DEFAULT_TIMEOUT),
+            connect_timeout: self.limit("sasl.login.connect.timeout.ms"),
+            read_timeout: self.limit("sasl.login.read.timeout.ms"),
             refresh: self.refresh(),
             retry: self.login_retry(),
             claims: self.claims(),
@@ -358,6 +354,12 @@ impl Builder<'_> {
         Some(Duration::from_millis(number))
     }
 
+    /// A limit; 0, which sets none in Java, is the usual one here: nothing is waited for without end.
+    fn limit(&self, name: &str) -> Duration {
+        let limit = self.millis(name).filter(|limit| !limit.is_zero());
+        limit.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
     fn boolean(&self, name: &str) -> bool {
         self.text(name).and_then(parse_boolean) == Some(true)
     }
@@ -386,8 +388,10 @@ impl Builder<'_> {
 }
 
 fn is_of_this_machine(host: &str) -> bool {
-    let address = host.parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    host.eq_ignore_ascii_case("localhost")
+        || host == "::1"
+        || (host.starts_with("127.") && host.chars().all(digits))
 }
 
 fn simple(class: &str) -> &str {
