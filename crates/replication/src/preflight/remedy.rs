@@ -51,7 +51,7 @@ pub(super) fn commands(
             match resource {
                 Resource::Topic(topic) => {
                     // Names are what the other side says they are, and this is meant to be pasted.
-                    command += &format!(" --topic {}", quoted(&topic.to_string()));
+                    command += &format!(" --topic {}", quoted(topic.as_ref()));
                 }
                 Resource::Group(group) => command += &format!(" --group {}", quoted(group)),
                 Resource::Cluster => command += " --cluster",
