@@ -387,7 +387,7 @@ impl Builder<'_> {
     }
 }
 
-fn is_of_this_machine(host: &str) -> bool {
+pub(super) fn is_of_this_machine(host: &str) -> bool {
     let digits = |c: char| c.is_ascii_digit() || c == '.';
     host.eq_ignore_ascii_case("localhost")
         || host == "::1"
