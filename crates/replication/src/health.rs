@@ -30,8 +30,6 @@ pub struct Reported {
     pub source: TopicPartition,
     /// Where it is written.
     pub destination: TopicPartition,
-    /// Which stream of the link copies it.
-    pub stream: usize,
     /// Where it is in its life.
     pub condition: Condition,
     /// Next source offset that is not acknowledged.

@@ -113,6 +113,44 @@ pub struct Totals {
     pub padded: u64,
 }
 
+impl Totals {
+    /// Adds those of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            records,
+            bytes,
+            untouched,
+            decoded,
+            control,
+            aborted,
+            found,
+            repeated,
+            skipped,
+            quarantined,
+            returned,
+            circled,
+            markers,
+            padded,
+        } = *other;
+        self.records += records;
+        self.bytes += bytes;
+        self.untouched += untouched;
+        for (sum, more) in self.decoded.iter_mut().zip(decoded) {
+            *sum += more;
+        }
+        self.control += control;
+        self.aborted += aborted;
+        self.found += found;
+        self.repeated += repeated;
+        self.skipped += skipped;
+        self.quarantined += quarantined;
+        self.returned += returned;
+        self.circled += circled;
+        self.markers += markers;
+        self.padded += padded;
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Partition {

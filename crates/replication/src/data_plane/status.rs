@@ -3,6 +3,8 @@
 //! `Running` means that a partition is being copied, not that it is healthy: lag needs a reading of
 //! the source's end, and the reading has a time.
 
+use std::collections::HashMap;
+
 use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
@@ -21,6 +23,18 @@ pub enum State {
     Waiting(String),
     /// It stands until an operator acts.
     Stopped(Stop),
+}
+
+impl State {
+    /// The larger, the more there is to worry about.
+    fn gravity(&self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Starting => 1,
+            Self::Waiting(_) => 2,
+            Self::Stopped(_) => 3,
+        }
+    }
 }
 
 /// One partition, as of the snapshot.
@@ -49,6 +63,20 @@ impl PartitionStatus {
         let (end, _) = self.end?;
         Some((end - self.position?).max(0))
     }
+
+    /// Takes in what another data plane says of it.
+    fn join(&mut self, other: &Self) {
+        if other.state.gravity() > self.state.gravity() {
+            self.state = other.state.clone();
+        }
+        let positions = self.position.zip(other.position);
+        self.position = positions.map(|(one, other)| one.min(other));
+        let ends = [self.end, other.end].into_iter().flatten();
+        self.end = ends.max_by_key(|(_, at)| *at);
+        let oldest = [self.oldest_ms, other.oldest_ms].into_iter().flatten();
+        self.oldest_ms = oldest.min();
+        self.totals.add(&other.totals);
+    }
 }
 
 /// All partitions at one moment.
@@ -63,9 +91,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Adds what another data plane of the same link says.
+    /// Adds what another data plane of the same link says. What both copy, each its own part of the records, is one
+    /// partition, and as well off as the worse of them.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.partitions.extend(other.partitions.iter().cloned());
+        let key =
+            |partition: &PartitionStatus| (partition.source.clone(), partition.destination.clone());
+        let known = self.partitions.iter().enumerate();
+        let known: HashMap<_, usize> = known.map(|(at, one)| (key(one), at)).collect();
+        for partition in &other.partitions {
+            match known.get(&key(partition)) {
+                Some(at) => self.partitions[*at].join(partition),
+                None => self.partitions.push(partition.clone()),
+            }
+        }
         if self.store_trouble.is_none() {
             self.store_trouble.clone_from(&other.store_trouble);
         }
@@ -99,5 +137,50 @@ fn status(partition: &Partition) -> PartitionStatus {
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(number: i32, position: Option<i64>, state: State) -> PartitionStatus {
+        let place = TopicPartition::new("t".into(), number);
+        PartitionStatus {
+            source: place.clone(),
+            destination: place,
+            state,
+            position,
+            end: Some((9, Instant::now())),
+            oldest_ms: None,
+            totals: Totals {
+                records: 4,
+                ..Totals::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_partition_that_two_data_planes_copy_is_one_and_as_well_off_as_the_worse() {
+        let snapshot = |partitions: Vec<PartitionStatus>| Snapshot {
+            at: Instant::now(),
+            partitions,
+            store_trouble: None,
+        };
+        let mut all = snapshot(vec![
+            partition(0, Some(9), State::Running),
+            partition(1, Some(9), State::Running),
+        ]);
+        all.add(&snapshot(vec![
+            partition(0, Some(5), State::Waiting("gone".to_owned())),
+            partition(1, None, State::Running),
+            partition(2, Some(9), State::Running),
+        ]));
+        let told: Vec<_> = all
+            .partitions
+            .iter()
+            .map(|one| (one.lag(), one.state.gravity(), one.totals.records))
+            .collect();
+        assert_eq!(told, [(Some(4), 2, 8), (None, 0, 8), (Some(0), 0, 4)]);
     }
 }

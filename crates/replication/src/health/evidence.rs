@@ -288,7 +288,6 @@ mod tests {
                 reported: Reported {
                     source: partition.clone(),
                     destination: partition,
-                    stream: 0,
                     condition: Condition::Active,
                     progress: Some(0),
                     copied: (10, 1000),

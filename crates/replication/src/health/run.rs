@@ -99,22 +99,14 @@ enum What {
     DestinationEnds,
 }
 
-/// Which of the copies of a source partition.
-type Key = (usize, TopicPartition);
-
-fn key(reported: &Reported) -> Key {
-    (reported.stream, reported.destination.clone())
-}
-
 fn evidence_of<'a>(
-    partitions: &'a mut HashMap<TopicPartition, Vec<(Key, Evidence)>>,
+    partitions: &'a mut HashMap<TopicPartition, Vec<(TopicPartition, Evidence)>>,
     reported: &Reported,
 ) -> Option<&'a mut Evidence> {
     let copies = partitions.get_mut(&reported.source)?;
-    let is_it = |(stream, destination): &Key| {
-        *stream == reported.stream && *destination == reported.destination
-    };
-    let found = copies.iter_mut().find(|(key, _)| is_it(key));
+    let found = copies
+        .iter_mut()
+        .find(|(destination, _)| *destination == reported.destination);
     found.map(|(_, evidence)| evidence)
 }
 
@@ -175,8 +167,8 @@ pub struct Health {
     options: HealthOptions,
     source: Observed,
     destination: Observed,
-    /// By source partition; one that is spread, or copied for several clusters, has several.
-    partitions: HashMap<TopicPartition, Vec<(Key, Evidence)>>,
+    /// By source partition, with the destination's; one that is spread has several.
+    partitions: HashMap<TopicPartition, Vec<(TopicPartition, Evidence)>>,
     reported: Vec<Reported>,
     elsewhere: Option<String>,
     destination_ends: HashMap<TopicPartition, i64>,
@@ -319,7 +311,7 @@ impl Health {
             let mut evidence = Evidence::new(now);
             evidence.report(reported, now);
             let copies = self.partitions.entry(reported.source.clone()).or_default();
-            copies.push((key(reported), evidence));
+            copies.push((reported.destination.clone(), evidence));
         }
         for side in [Side::Source, Side::Destination] {
             self.find_leaders(side, now);

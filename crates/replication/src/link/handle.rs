@@ -105,13 +105,13 @@ impl LinkHandle {
         let mut outcome = Err(NotResumed::Unknown);
         for stream in std::iter::once(&self.heard.local).chain(&others) {
             let resumed = stream.resume(source.clone(), answer, expected).await;
-            // That of the stream which stands counts.
-            if !matches!(resumed, Err(NotResumed::Unknown | NotResumed::Runs)) {
-                return resumed;
-            }
-            if outcome == Err(NotResumed::Unknown) {
-                outcome = resumed;
-            }
+            // Each stream that stands is resumed; what those say which do not stand counts for nothing then.
+            outcome = match (outcome, resumed) {
+                (Ok(()), _) | (_, Ok(())) => Ok(()),
+                (Err(NotResumed::Unknown), said) => said,
+                (Err(NotResumed::Runs), Err(said)) if said != NotResumed::Unknown => Err(said),
+                (said, Err(_)) => said,
+            };
         }
         outcome
     }
@@ -120,15 +120,11 @@ impl LinkHandle {
     #[must_use]
     pub fn status(&self) -> LinkStatus {
         let (round, assigned) = self.heard.rounds.borrow().clone();
-        let mut data = self.heard.local.status();
-        for other in self.heard.others.borrow().iter() {
-            Arc::make_mut(&mut data).add(&other.status());
-        }
         LinkStatus {
             destination: self.destination.clone(),
             round,
             assigned,
-            data,
+            data: self.heard.snapshot(),
             health: self.health.newest(),
         }
     }

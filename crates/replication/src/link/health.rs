@@ -32,23 +32,24 @@ impl Heard {
         }
     }
 
-    fn look(&self) -> (Vec<Reported>, Option<String>) {
-        let mut reported = Vec::new();
-        let mut trouble = self.rounds.borrow().0.trouble.clone();
-        let mut add = |stream: usize, snapshot: &Snapshot| {
-            let partitions = snapshot.partitions.iter();
-            reported.extend(partitions.map(|partition| told(stream, partition)));
-            trouble = trouble.take().or_else(|| snapshot.store_trouble.clone());
-        };
-        add(0, &self.local.status());
-        for (number, other) in self.others.borrow().iter().enumerate() {
-            add(number + 1, &other.status());
+    /// What the data planes say, as one.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        let mut all = self.local.status();
+        for other in self.others.borrow().iter() {
+            Arc::make_mut(&mut all).add(&other.status());
         }
-        (reported, trouble)
+        all
+    }
+
+    fn look(&self) -> (Vec<Reported>, Option<String>) {
+        let trouble = self.rounds.borrow().0.trouble.clone();
+        let snapshot = self.snapshot();
+        let reported = snapshot.partitions.iter().map(told).collect();
+        (reported, trouble.or_else(|| snapshot.store_trouble.clone()))
     }
 }
 
-fn told(stream: usize, partition: &PartitionStatus) -> Reported {
+fn told(partition: &PartitionStatus) -> Reported {
     let condition = match &partition.state {
         State::Starting => Condition::Starting,
         State::Running => Condition::Active,
@@ -61,7 +62,6 @@ fn told(stream: usize, partition: &PartitionStatus) -> Reported {
     Reported {
         source: partition.source.clone(),
         destination: partition.destination.clone(),
-        stream,
         condition,
         progress: partition.position,
         copied: (partition.totals.records, partition.totals.bytes),

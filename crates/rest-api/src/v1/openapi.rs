@@ -27,7 +27,15 @@ fn operation(row: &Row) -> Value {
     };
     let mut answer = json!({"description": row.summary});
     answer["content"] = match resource {
-        Resource::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
+        // One event of the stream.
+        Resource::Events => json!({"text/event-stream": {"schema": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "event": {"type": "string"},
+                "data": {"type": "string"},
+            },
+        }}}),
         _ => json!({"application/json": {"schema": reference(row.schema)}}),
     };
     let mut operation = json!({

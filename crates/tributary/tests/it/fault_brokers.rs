@@ -112,7 +112,7 @@ async fn a_broker_that_hangs_holds_up_its_own_partitions_until_others_lead_and_a
     written.await.expect("an unclean election");
     let led = began.elapsed();
     let line = program.expect_line_where("source-truncated", 2 * DETECT, |line| {
-        line.text.contains("state=source-truncated") && line.text.contains(&torn)
+        line.text.contains("state=\"source-truncated\"") && line.text.contains(&torn)
     });
     let line = line
         .await

@@ -78,7 +78,11 @@ async fn ten_kills_at_random_moments_lose_nothing_and_repeat_nothing() {
     let mut moved = 0;
     let mut before = 0;
     println!("seed {SEED}\n  kill  after      copied");
-    for kill in 1..=KILLS {
+    // On a busy machine a start takes longer than many a moment; then there are more of them.
+    for kill in 1..=3 * KILLS {
+        if kill > KILLS && moved >= KILLS / 2 {
+            break;
+        }
         let after = moments.next(150, 3_500);
         let program = link.start();
         // sleeps because the moment is the test: nothing is waited for.

@@ -384,8 +384,7 @@ fn a_source_leader_that_moved_is_compared_before_it_is_read() {
     assert_eq!((orders[0].source_epoch, orders[0].sent_epoch), (1, Some(0)));
     scene.establish(&orders[0]);
     let (node, order) = scene.order();
-    assert_eq!(node, NodeId(2));
-    assert_eq!(order.set[0].2.leader_epoch, 1);
+    assert_eq!((node, order.set[0].2.leader_epoch), (NodeId(2), 1));
 }
 
 #[test]
