@@ -3,6 +3,7 @@
 //! `resolve` takes types and treatment from here; documentation and the `validate` model of a REST API can be
 //! rendered from the same rows. Adding a key: a row in `keys/`, and where it has an effect, a line in `resolve`.
 
+use crate::jaas::JaasEntry;
 use crate::problem::ConfigProblem;
 use crate::raw::RawEntry;
 
@@ -249,10 +250,59 @@ impl ConfigKey {
 
 pub(crate) fn shown(secret: bool, value: &str) -> String {
     if secret {
-        "[hidden]".to_owned()
+        HIDDEN.to_owned()
     } else {
-        value.to_owned()
+        without_user_info(value)
     }
+}
+
+/// What stands for a secret.
+pub const HIDDEN: &str = "[hidden]";
+
+/// The value of `key` as somebody sees it who may not know secrets. Variables are none, but what stands beside them may
+/// be one.
+#[must_use]
+pub fn shown_to_readers(key: &str, value: &str) -> String {
+    let reference = |value: &str| crate::variables::is_reference(value.trim());
+    let only_references = reference(value)
+        || key.to_ascii_lowercase().ends_with("sasl.jaas.config")
+            && JaasEntry::parse(value).is_ok_and(|entry| {
+                let options = &entry.options;
+                let mut secrets = options.iter().filter(|(name, _)| holds_secret(name));
+                secrets.all(|(_, value)| reference(value.expose()))
+            });
+    shown(holds_secret(key) && !only_references, value)
+}
+
+/// A text with `[hidden]` in place of names and passwords in URLs.
+fn without_user_info(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find("://") {
+        let (before, after) = rest.split_at(begin + 3);
+        out.push_str(before);
+        // A password may hold any character, so the last @ before a blank or the next address counts.
+        let next = after.find("://").unwrap_or(after.len());
+        let blank = after.find(char::is_whitespace).unwrap_or(after.len());
+        rest = match after[..next.min(blank)].rfind('@') {
+            Some(at) => {
+                out.push_str(HIDDEN);
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether a value may hold credentials whatever its key is: a login module, a private key, or a URL with a user.
+pub(crate) fn looks_secret(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    lower.contains("password")
+        || lower.contains("loginmodule")
+        || lower.contains("-----begin")
+        || (lower.contains("://") && lower.contains('@'))
 }
 
 /// Whether a key's name says that its value is a secret, known or not.
@@ -276,5 +326,70 @@ pub(crate) fn parse_boolean(value: &str) -> Option<bool> {
         Some(false)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_passwords_in_addresses_are_not_shown() {
+        for (text, expected) in [
+            ("https://al:hunter2@idp:8/x?y", "https://[hidden]@idp:8/x?y"),
+            ("https://al:hun/t@er2@idp", "https://[hidden]@idp"),
+            (
+                "http://a:hunter2@b,http://c/d",
+                "http://[hidden]@b,http://c/d",
+            ),
+            ("https://idp/x", "https://idp/x"),
+            ("a@b", "a@b"),
+            ("://", "://"),
+        ] {
+            assert_eq!(shown(false, text), expected);
+        }
+    }
+
+    #[test]
+    fn readers_see_variables_and_no_secret_beside_them() {
+        let jaas = "src.kafka.sasl.jaas.config";
+        let password = "src.kafka.ssl.keystore.password";
+        for (key, value, is_shown) in [
+            (password, "${file:/run/s:p}", true),
+            (password, " ${env:A}${env:B} ", true),
+            (password, "hunter2", false),
+            (password, "hun${ter2", false),
+            (password, "${topic}hunter2", false),
+            (password, "hunter2${env:A}", false),
+            (
+                jaas,
+                "M required username=\"al\" password=\"${env:P}\";",
+                true,
+            ),
+            (
+                jaas,
+                "M required username=\"${env:U}\" password=\"hunter2\";",
+                false,
+            ),
+            (
+                jaas,
+                "M required clientId=\"${env:U}\" clientSecret=\"hunter2\";",
+                false,
+            ),
+            (
+                jaas,
+                "M required username=\"${env:U}\" password=hunter2",
+                false,
+            ),
+            ("topic.rename.format", "${topic}", true),
+        ] {
+            let expected = if is_shown { value } else { HIDDEN };
+            assert_eq!(shown_to_readers(key, value), expected, "{key}={value}");
+        }
+        let url = "schema.registry.url";
+        assert_eq!(
+            shown_to_readers(url, "http://al:hunter2@r:1"),
+            "http://[hidden]@r:1"
+        );
     }
 }

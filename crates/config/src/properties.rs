@@ -7,6 +7,8 @@
 use std::iter::Peekable;
 use std::str::Lines;
 
+use crate::key::{holds_secret, looks_secret};
+
 /// One key with its value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Property {
@@ -25,10 +27,15 @@ impl Property {
     pub(crate) fn traps(&self) -> Vec<String> {
         let mut traps = Vec::new();
         let Self { key, value, .. } = self;
-        if let Some(character) = self.dropped_backslash {
-            traps.push(format!(
+        match self.dropped_backslash {
+            // The character after it is part of what nobody is to know.
+            Some(_) if holds_secret(key) || looks_secret(value) => traps.push(format!(
+                "a single backslash is dropped from the value of {key}; write two to keep it"
+            )),
+            Some(character) => traps.push(format!(
                 "a single backslash is dropped, {key} is read as \"{value}\"; write \\\\{character} to keep it"
-            ));
+            )),
+            None => {}
         }
         if self.ended_at_blank && value.starts_with("->") {
             traps.push(format!(
@@ -238,6 +245,21 @@ mod tests {
         check("a", &[("a", "", 1)]);
         check("=b", &[("", "b", 1)]);
         check("a = = b", &[("a", "= b", 1)]);
+    }
+
+    #[test]
+    fn secrets_with_a_backslash_are_not_shown() {
+        for line in [
+            r"src.kafka.ssl.keystore.password=hunter\.2",
+            r"sasl.jaas.config=M required x=hunter\$2;",
+            r"unknown=org.example.PlainLoginModule required x=hunter\$2;",
+        ] {
+            let key = line.split('=').next().expect("a key");
+            let expected = format!(
+                "a single backslash is dropped from the value of {key}; write two to keep it"
+            );
+            check_traps(line, &[&expected]);
+        }
     }
 
     #[test]

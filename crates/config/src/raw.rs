@@ -25,6 +25,7 @@ pub struct RawConfig {
     /// `initial_state` of a JSON document that has one.
     pub initial_state: Option<String>,
     variables: Option<Variables>,
+    submitted: bool,
 }
 
 /// One key with its value.
@@ -112,19 +113,46 @@ impl RawEntry {
         })
     }
 
-    /// Puts variables back where a text shows what they brought.
+    /// Puts variables back where a text shows what they brought, or one of the parts that lists are taken apart into.
     pub(crate) fn conceal(&self, text: &mut String) {
         let Some(replaced) = &self.replaced else {
             return;
         };
         for (variable, value) in &replaced.values {
-            let value = value.expose().trim();
-            // Shorter ones would be found in every text; whoever hides one letter hides nothing.
-            if value.len() >= SHORTEST_CONCEALED && text.contains(value) {
-                *text = text.replace(value, variable);
+            let whole = value.expose().trim();
+            let parts = whole.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
+            for part in std::iter::once(whole).chain(parts) {
+                // Shorter ones would be found in every text; whoever hides one letter hides nothing.
+                if part.len() >= SHORTEST_CONCEALED {
+                    conceal(text, part, variable);
+                }
             }
         }
     }
+}
+
+/// Replaces a part of a text, in whatever case it stands there. What variables are called stays readable.
+fn conceal(text: &mut String, part: &str, variable: &str) {
+    let (lower, part) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
+    if !lower.contains(&part) {
+        return;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        if let Some(kept) = text[at..].strip_prefix(variable) {
+            out.push_str(variable);
+            at = text.len() - kept.len();
+        } else if lower[at..].starts_with(&part) {
+            out.push_str(variable);
+            at += part.len();
+        } else {
+            let next = text[at..].chars().next().map_or(1, char::len_utf8);
+            out.push_str(&text[at..at + next]);
+            at += next;
+        }
+    }
+    *text = out;
 }
 
 /// Where a value came from.
@@ -284,6 +312,15 @@ impl RawConfig {
         self.variables = Some(variables);
     }
 
+    /// It came over the network, from somebody who may not be at home on this machine.
+    pub fn set_submitted(&mut self) {
+        self.submitted = true;
+    }
+
+    pub(crate) fn is_submitted(&self) -> bool {
+        self.submitted
+    }
+
     pub(crate) fn variables(&self) -> Option<&Variables> {
         self.variables.as_ref()
     }
@@ -293,6 +330,7 @@ impl RawConfig {
             entries,
             initial_state: self.initial_state.clone(),
             variables: self.variables.clone(),
+            submitted: self.submitted,
         }
     }
 
@@ -401,6 +439,43 @@ impl fmt::Display for Origin {
             Self::Line(file, line) => write!(f, "{file}, line {line}"),
             Self::Json(file, pointer) => write!(f, "{file}, {pointer}"),
             Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_variable_brought_is_put_back_in_parts_and_in_any_case() {
+        let entry = |value: &str| RawEntry {
+            key: "k".to_owned(),
+            written: None,
+            value: value.to_owned(),
+            origin: Origin::Flag("--set".into()),
+            replaced: Some(Replaced {
+                written: "${env:PASS}".to_owned(),
+                values: vec![("${env:PASS}".to_owned(), Secret::new(value.to_owned()))],
+            }),
+        };
+        for (value, text, expected) in [
+            (
+                "hunter2",
+                "there is no Hunter2!",
+                "there is no ${env:PASS}!",
+            ),
+            (
+                "hun,ter2 xy",
+                "hun, ter2 cannot be used, xy can",
+                "${env:PASS}, ${env:PASS} cannot be used, xy can",
+            ),
+            ("pass", "${env:PASS} is pass", "${env:PASS} is ${env:PASS}"),
+            ("größe", "ü größe ß", "ü ${env:PASS} ß"),
+        ] {
+            let mut text = text.to_owned();
+            entry(value).conceal(&mut text);
+            assert_eq!(text, expected);
         }
     }
 }

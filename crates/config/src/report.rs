@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::key::{self, ConfigKey, Treatment, holds_secret};
+use crate::key::{self, ConfigKey, Treatment, holds_secret, looks_secret};
 use crate::keys::{self, Scope};
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::{Origin, RawConfig, RawEntry};
@@ -268,15 +268,6 @@ fn unknown(entry: &RawEntry, scope: Scope, notices: &[Notice]) -> (Status, Strin
         None => "nothing of this name is known".to_owned(),
     };
     (Status::Unknown, meaning)
-}
-
-/// Whether the value of an unknown key may hold credentials: a login module, or a URL with a user.
-fn looks_secret(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
-    lower.contains("password")
-        || lower.contains("loginmodule")
-        || lower.contains("-----begin")
-        || (lower.contains("://") && lower.contains('@'))
 }
 
 fn missing(problem: &ConfigProblem) -> Row {

@@ -71,6 +71,8 @@ impl Security {
 pub struct Given {
     pub(crate) entries: BTreeMap<String, RawEntry>,
     pub(crate) variables: Option<Variables>,
+    /// Tokens without a signature may be made.
+    pub(crate) unsecured_tokens: bool,
 }
 
 impl Given {
@@ -397,6 +399,17 @@ pub enum TokenSource {
     },
     /// AWS's security token service, which says who we are there.
     Aws(Box<AwsToken>),
+    /// Made here, without a signature: for brokers of tests, which believe everybody.
+    Unsecured(UnsecuredToken),
+}
+
+/// A token that nobody has signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnsecuredToken {
+    /// What it says, as JSON.
+    pub claims: BTreeMap<String, serde_json::Value>,
+    /// Its life.
+    pub lifetime: Duration,
 }
 
 /// The URL of a token endpoint, taken apart.

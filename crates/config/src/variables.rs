@@ -95,6 +95,24 @@ pub(crate) fn first(text: &str) -> Option<&str> {
     Some(&text[before.len()..text.len() - after.len()])
 }
 
+/// Whether a text has variables in it.
+#[must_use]
+pub fn are_in(text: &str) -> bool {
+    next(text).is_some()
+}
+
+/// Whether a text is made of variables alone.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((before, _, after)) = next(rest) {
+        if !before.is_empty() {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_empty()
+}
+
 /// A text with its variables replaced, and what they brought, by the variable as written.
 pub(crate) struct Expanded {
     pub(crate) text: String,

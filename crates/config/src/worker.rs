@@ -42,8 +42,30 @@ pub struct WorkerConfig {
     pub health_max_age: Duration,
     /// `tributary.metrics.partition.limit`: with more partitions single ones have no series.
     pub metrics_partition_limit: usize,
+    /// What links may do for tokens.
+    pub oauth: OAuthRules,
     /// The HTTP listener.
     pub rest: RestConfig,
+}
+
+/// What links may do for tokens of OAUTHBEARER.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OAuthRules {
+    /// `tributary.oauth.allowed.urls`: where links that were submitted over REST may send credentials, and which files they
+    /// may have read for that.
+    pub allowed_urls: Vec<String>,
+    /// `tributary.oauth.unsecured`: tokens without a signature may be made.
+    pub unsecured: bool,
+}
+
+impl Default for OAuthRules {
+    /// Every endpoint, no file, no token without a signature.
+    fn default() -> Self {
+        Self {
+            allowed_urls: vec!["https:".to_owned(), "http:".to_owned()],
+            unsecured: false,
+        }
+    }
 }
 
 /// Where positions are kept.
@@ -82,6 +104,7 @@ impl WorkerConfig {
             metrics_partition_limit: 5_000,
             health_interval: Duration::from_secs(2),
             health_max_age: Duration::from_secs(20),
+            oauth: OAuthRules::default(),
             rest: RestConfig::default(),
         }
     }

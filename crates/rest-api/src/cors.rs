@@ -35,17 +35,30 @@ impl Cors {
             && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     }
 
+    /// Whether a request is made by a page of another origin that may not: browsers send some without asking first, with
+    /// the user's credentials, and a page need not see the answer to do harm.
+    pub(crate) fn is_intruder(this: Option<&Self>, method: &Method, headers: &HeaderMap) -> bool {
+        let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let is_own = matches!(site, None | Some(b"same-origin" | b"none"));
+        let origin = headers.get(header::ORIGIN);
+        let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or("");
+        !looks && !is_own && !this.is_some_and(|cors| cors.knows(origin))
+    }
+
+    fn knows(&self, origin: &str) -> bool {
+        self.origins
+            .iter()
+            .any(|known| known == "*" || known == origin)
+    }
+
     /// Puts the headers on an answer.
     pub(crate) fn mark(&self, headers: &HeaderMap, preflight: bool, response: &mut Response<Body>) {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return;
         };
         let text = origin.to_str().unwrap_or("");
-        let known = self
-            .origins
-            .iter()
-            .any(|known| known == "*" || known == text);
-        if !known {
+        if !self.knows(text) {
             return;
         }
         let mut set = |name: HeaderName, value: HeaderValue| {
@@ -70,6 +83,37 @@ impl Cors {
                 header::ACCESS_CONTROL_MAX_AGE,
                 HeaderValue::from_static(MAX_AGE),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_other_origins_change_nothing_unless_they_are_allowed_to() {
+        let page = "https://page.example";
+        let cors = Cors::new(Some(page), &[]);
+        for (method, site, origin, is_with, is_without) in [
+            (Method::POST, None, None, false, false),
+            (Method::POST, Some("same-origin"), None, false, false),
+            (Method::PUT, Some("none"), None, false, false),
+            (Method::POST, Some("cross-site"), None, true, true),
+            (Method::POST, Some("same-site"), Some("null"), true, true),
+            (Method::DELETE, Some("cross-site"), Some(page), false, true),
+            (Method::GET, Some("cross-site"), None, false, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(site) = site {
+                headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            }
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            let found =
+                [cors.as_ref(), None].map(|cors| Cors::is_intruder(cors, &method, &headers));
+            assert_eq!(found, [is_with, is_without], "{method} {site:?} {origin:?}");
         }
     }
 }

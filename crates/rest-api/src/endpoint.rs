@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use config::key::holds_secret;
+use config::key::{HIDDEN, holds_secret, shown_to_readers};
+use config::variables;
 use serde::Serialize;
 use worker_group::engine::Health;
 use worker_group::herder::GroupView;
@@ -25,7 +26,6 @@ use crate::server::scheme;
 
 /// Clients take the API's features from this version.
 const CONNECT_VERSION: &str = "3.9.0";
-const HIDDEN: &str = "[hidden]";
 
 /// A request that has passed the gate.
 pub(crate) struct Asked<'a> {
@@ -38,6 +38,8 @@ pub(crate) struct Asked<'a> {
     /// Whether it came with TLS.
     pub(crate) https: bool,
     pub(crate) hide_secrets: bool,
+    /// Whether whoever asks may have variables looked up.
+    pub(crate) looks_up: bool,
 }
 
 #[derive(Serialize)]
@@ -183,7 +185,8 @@ async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
 }
 
 async fn create(handle: &Handle, asked: &Asked<'_>) -> Answer {
-    let new = request::new_connector(&asked.body)?;
+    let mut new = request::new_connector(&asked.body)?;
+    unmask(&mut new.config, &Config::new())?;
     let info = handle.create(new.name, new.config, new.initial).await?;
     Ok(created(asked, info))
 }
@@ -214,6 +217,35 @@ async fn list(handle: &Handle, asked: &Asked<'_>) -> Answer {
     ok(&all)
 }
 
+/// Whether a value has the mark of one that was shown without its secret.
+fn is_masked(value: &str) -> bool {
+    value.contains(HIDDEN)
+}
+
+/// Puts what is stored in the place of what was shown of it.
+fn unmask(given: &mut GivenConfig, stored: &Config) -> Result<(), Refusal> {
+    for (key, value) in given {
+        let Some(shown) = value.as_deref().filter(|value| is_masked(value)) else {
+            continue;
+        };
+        match stored.get(key) {
+            Some(secret) if shown_to_readers(key, secret) == shown => *value = Some(secret.clone()),
+            _ if holds_secret(key) || shown.contains("://[hidden]@") => {
+                return Err(nothing_hidden(key));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn nothing_hidden(key: &str) -> Refusal {
+    Refusal::bad(format!(
+        "the value of {key} reads {HIDDEN}, which stands for what is stored, and nothing is stored that it could stand \
+         for; give the secret itself, or a variable such as ${{file:/path:key}}"
+    ))
+}
+
 /// Whether secrets are shown as `[hidden]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Masked(pub(crate) bool);
@@ -223,10 +255,7 @@ impl Masked {
     pub(crate) fn config(self, mut config: Config) -> Config {
         if self.0 {
             for (key, value) in &mut config {
-                // A variable is no secret.
-                if holds_secret(key) && !value.contains("${") {
-                    HIDDEN.clone_into(value);
-                }
+                *value = shown_to_readers(key, value);
             }
         }
         config
@@ -261,19 +290,15 @@ impl Asked<'_> {
         }
     }
 
-    /// The configuration of the body. Where secrets are hidden, `[hidden]` stands for what is stored.
+    /// The configuration of the body. What was shown without its secret stands for what is stored.
     async fn given(&self, handle: &Handle, name: &str) -> Result<GivenConfig, Refusal> {
         let mut given = request::config(&self.body)?;
-        let hidden = |key: &str, value: &Option<String>| {
-            holds_secret(key) && value.as_deref() == Some(HIDDEN)
-        };
-        if self.hide_secrets && given.iter().any(|(key, value)| hidden(key, value)) {
-            let stored = handle.config(name.to_owned()).await?;
-            for (key, value) in &mut given {
-                if hidden(key, value) {
-                    *value = stored.get(key).cloned();
-                }
-            }
+        if given.values().flatten().any(|value| is_masked(value)) {
+            let stored = match handle.config(name.to_owned()).await {
+                Err(refusal) if refusal.kind == Kind::NotFound => Config::new(),
+                stored => stored?,
+            };
+            unmask(&mut given, &stored)?;
         }
         Ok(given)
     }
@@ -392,6 +417,15 @@ fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
         Endpoint::PluginConfig => ok(&handle.plugin_config(name)?),
         _ => {
             let given = request::config(&asked.body)?;
+            // What is wrong with a value says something about it, and a file that cannot be read says something too.
+            let has_variables = given
+                .values()
+                .flatten()
+                .any(|value| variables::are_in(value));
+            if has_variables && !asked.looks_up {
+                let text = "variables are looked up for administrators only: your role is viewer";
+                return Err(Refusal::new(Kind::Forbidden, text));
+            }
             ok(&handle.validate(name, &given)?)
         }
     }
@@ -411,5 +445,52 @@ async fn loggers(handle: &Handle, asked: &Asked<'_>) -> Answer {
             ok(&handle.set_logger(name, level).await?)
         }
         _ => ok(&handle.logger(name).await?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map<V>(lines: &[(&str, &str)], value: impl Fn(&str) -> V) -> BTreeMap<String, V> {
+        let lines = lines
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), value(text)));
+        lines.collect()
+    }
+
+    #[test]
+    fn what_is_shown_without_its_secret_can_be_written_back() {
+        let stored: Config = map(
+            &[
+                ("name", "n"),
+                ("src.kafka.ssl.key.password", "hunter2"),
+                ("src.kafka.ssl.keystore.password", "${env:P}"),
+                ("schema.registry.url", "http://al:hunter2@r"),
+            ],
+            str::to_owned,
+        );
+        let shown = Masked(true).config(stored.clone());
+        assert!(!format!("{shown:?}").contains("hunter2"));
+        assert_eq!(shown["src.kafka.ssl.keystore.password"], "${env:P}");
+        let mut given: GivenConfig = shown.into_iter().map(|(k, v)| (k, Some(v))).collect();
+        unmask(&mut given, &stored).expect("all is stored");
+        let kept: Config = given
+            .into_iter()
+            .filter_map(|(k, v)| Some((k, v?)))
+            .collect();
+        assert_eq!(kept, stored);
+    }
+
+    #[test]
+    fn a_mark_that_stands_for_nothing_is_never_stored() {
+        for (key, value) in [
+            ("src.kafka.ssl.key.password", "[hidden]"),
+            ("schema.registry.url", "http://[hidden]@r"),
+        ] {
+            let mut given = map(&[(key, value)], |text| Some(text.to_owned()));
+            let refusal = unmask(&mut given, &Config::new()).expect_err(key);
+            assert!(refusal.message.contains(key), "{}", refusal.message);
+        }
     }
 }

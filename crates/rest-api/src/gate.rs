@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use worker_group::Handle;
 
 use crate::answer;
-use crate::auth::{Caller, Users, Verdict};
+use crate::auth::{self, Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
 use crate::headers;
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) ui: bool,
     /// Room for bodies that are being read.
     pub(crate) room: Semaphore,
+    /// The same for requests of other workers: anybody may begin one, and must not keep out those who are known.
+    pub(crate) workers_room: Semaphore,
     pub(crate) metrics: MetricsSource,
     pub(crate) requests: Requests,
     pub(crate) api: Api,
@@ -64,7 +66,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let preflight = Cors::is_preflight(&parts.method, &parts.headers);
     let shared = &gate.shared;
-    let mut response = Box::pin(gate.answer(&parts, body)).await;
+    let is_intruder = Cors::is_intruder(shared.cors.as_ref(), &parts.method, &parts.headers);
+    let mut response = match is_intruder {
+        true => intruder(),
+        false => Box::pin(gate.answer(&parts, body)).await,
+    };
     if let Some(cors) = shared
         .cors
         .as_ref()
@@ -79,6 +85,11 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request) -> Response
         .requests
         .count(&parts.method, endpoint.ok(), status, begin.elapsed());
     response
+}
+
+fn intruder() -> Response<Body> {
+    let text = "a page of another origin may change nothing here; access.control.allow.origin names those that may";
+    answer::error(StatusCode::FORBIDDEN, text)
 }
 
 impl Gate {
@@ -132,7 +143,11 @@ impl Gate {
         if !request::takes_json(headers) {
             return answer::plain_error(StatusCode::NOT_ACCEPTABLE);
         }
-        let body = match request::read(headers, body, &shared.room).await {
+        let room = match auth::is_signed(method, target.endpoint) {
+            true => &shared.workers_room,
+            false => &shared.room,
+        };
+        let body = match request::read(headers, body, room).await {
             Ok(body) => body,
             Err(request::BadBody(status)) => return answer::plain_error(status),
         };
@@ -146,6 +161,7 @@ impl Gate {
             body,
             https: self.https,
             hide_secrets: shared.hide_secrets || !caller.is_admin(),
+            looks_up: caller.is_admin(),
         };
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
         let answered = endpoint::answer(&shared.handle, asked).await;

@@ -241,6 +241,7 @@ impl Bound {
             hide_secrets: config.hide_secrets,
             ui: !config.without_ui,
             room: Semaphore::new(AT_ONCE),
+            workers_room: Semaphore::new(AT_ONCE),
             metrics,
             requests: Requests::default(),
         });

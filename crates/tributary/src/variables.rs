@@ -24,11 +24,18 @@ impl Sources for Process {
 
     fn file(&self, path: &Path) -> Result<String, String> {
         use std::io::Read as _;
+        // Opening or reading a pipe may wait for ever, and whoever may have a configuration judged may name any file.
+        let kind = std::fs::metadata(path).map_err(|error| error.to_string())?;
+        if !kind.is_file() {
+            return Err("it is no ordinary file".to_owned());
+        }
         let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
         let mut text = String::new();
-        file.take(LARGEST)
-            .read_to_string(&mut text)
-            .map_err(|error| error.to_string())?;
+        let read = file.take(LARGEST + 1).read_to_string(&mut text);
+        let read = read.map_err(|error| error.to_string())?;
+        if u64::try_from(read).is_ok_and(|read| read > LARGEST) {
+            return Err(format!("it is larger than {LARGEST} bytes"));
+        }
         Ok(text)
     }
 }
@@ -51,4 +58,22 @@ pub(crate) fn give_own(worker: &mut RawConfig, what: &str) -> Option<Variables> 
     let variables = of_worker(worker, what)?;
     worker.set_variables(variables.clone());
     Some(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ordinary_files_of_ordinary_size_are_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("f");
+        std::fs::write(&path, "a=b").expect("written");
+        assert_eq!(Process.file(&path).as_deref(), Ok("a=b"));
+        std::fs::write(&path, "x".repeat(1024 * 1024 + 1)).expect("written");
+        Process.file(&path).expect_err("too large");
+        let problem = Process.file(Path::new("/dev/zero")).expect_err("no file");
+        assert_eq!(problem, "it is no ordinary file");
+        Process.file(directory.path()).expect_err("a directory");
+    }
 }

@@ -117,6 +117,7 @@ pub fn scope(plugin: &Plugin) -> Scope {
 pub fn raw(name: &str, config: &Config, variables: Option<&Variables>) -> RawConfig {
     let place: std::sync::Arc<str> = format!("connector {name}").into();
     let mut raw = RawConfig::new();
+    raw.set_submitted();
     for (key, value) in config {
         let origin = Origin::Json(std::sync::Arc::clone(&place), format!("/{key}"));
         raw.set(key.clone(), value.clone(), origin);

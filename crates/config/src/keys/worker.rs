@@ -429,8 +429,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.oauth.allowed.urls",
         List,
         None,
-        NotYet("all token endpoints are allowed"),
-        "allowed token endpoints",
+        Implemented,
+        "token endpoints and files for tokens that links submitted over REST may use: whole URLs, those that end in / for all below, or https:, http:, file: for all; unset it is https:,http:",
     )
     .low(),
     key(
@@ -438,8 +438,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.oauth.unsecured",
         Boolean,
         Some("false"),
-        NotYet("unsecured test tokens are not made"),
-        "allow unsecured test tokens",
+        Implemented,
+        "links may make tokens without a signature, for brokers of tests",
     )
     .low(),
     key(

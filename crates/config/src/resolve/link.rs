@@ -2,6 +2,7 @@
 
 use crate::address::parse_addresses;
 use crate::client::ClientConfig;
+use crate::key::{HIDDEN, shown_to_readers};
 use crate::keys::Scope;
 use crate::link::{LinkConfig, LoopPrevention, OnGap, OnRecreate};
 use crate::raw::{RawConfig, RawEntry};
@@ -109,8 +110,12 @@ pub(super) fn link(
     selection: Option<TopicSelection>,
 ) -> Option<LinkConfig> {
     let prefixes = prefixes(reader.scope);
+    let submitted = reader.raw.is_submitted();
+    reader.allowed_urls = submitted.then(|| worker.oauth.allowed_urls.clone());
+    reader.unsecured_tokens = worker.oauth.unsecured;
     let quick = selection.is_some();
     let name = name(reader);
+    literal_secrets(reader);
     connector_class(reader);
     switched_off(reader);
     converters(reader);
@@ -185,6 +190,28 @@ fn name(reader: &mut Reader<'_>) -> Option<String> {
         return None;
     }
     Some(name.to_owned())
+}
+
+/// What is submitted is stored as it is, where many can read it.
+fn literal_secrets(reader: &mut Reader<'_>) {
+    if !reader.raw.is_submitted() {
+        return;
+    }
+    let entries = reader.raw.entries().iter();
+    let literal: Vec<&str> = entries
+        .filter(|entry| {
+            let value = entry.given_value().trim();
+            !value.is_empty() && shown_to_readers(&entry.key, value) == HIDDEN
+        })
+        .map(RawEntry::written)
+        .collect();
+    if !literal.is_empty() {
+        reader.warn(format!(
+            "secrets stand in the configuration itself, which is stored and shown to administrators: {}; keep them in a file, \
+             and write a variable such as ${{file:/path:key}} in their place",
+            literal.join(", ")
+        ));
+    }
 }
 
 fn connector_class(reader: &mut Reader<'_>) {

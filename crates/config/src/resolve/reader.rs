@@ -14,6 +14,10 @@ pub(super) struct Reader<'a> {
     pub(super) scope: Scope,
     pub(super) problems: Vec<ConfigProblem>,
     pub(super) notices: Vec<Notice>,
+    /// Where credentials may go and which files may be read for tokens; `None` sets no limit.
+    pub(super) allowed_urls: Option<Vec<String>>,
+    /// Tokens without a signature may be made.
+    pub(super) unsecured_tokens: bool,
     /// What is asked for and not there yet, by the reason that is said; one line for each reason.
     not_yet: Vec<(&'static str, Vec<String>)>,
 }
@@ -25,6 +29,8 @@ impl<'a> Reader<'a> {
             scope,
             problems: Vec::new(),
             notices: Vec::new(),
+            allowed_urls: None,
+            unsecured_tokens: false,
             not_yet: Vec::new(),
         }
     }

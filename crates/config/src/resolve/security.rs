@@ -19,10 +19,12 @@ use crate::security::{
 };
 use crate::variables::Variables;
 
+mod allowed;
 mod aws;
 mod kerberos;
 mod oauth;
 mod sasl;
+mod unsecured;
 
 /// How a notice begins about keys of TLS that do nothing.
 const PLAIN_TEXT: &str = "connections are made in plain text, because";
@@ -40,6 +42,7 @@ pub(super) fn security(
         .map(|base| base.given_security.clone())
         .unwrap_or_default();
     let own = gather(reader, prefixes);
+    allowed::check(reader, &own);
     client.security = Security::Plaintext;
     if inherited.is_none()
         && own.is_empty()
@@ -60,6 +63,7 @@ pub(super) fn security(
     }
     given.entries.extend(own);
     given.variables = reader.raw.variables().cloned();
+    given.unsecured_tokens = reader.unsecured_tokens;
     let entries = match replaced(&given) {
         Ok(entries) => entries,
         // Reported where all variables are replaced.
@@ -69,6 +73,8 @@ pub(super) fn security(
         }
     };
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.unsecured_tokens = given.unsecured_tokens;
+    builder.empty();
     let security = builder.security();
     for problem in builder.problems {
         if !reader.problems.iter().any(|known| known.key == problem.key) {
@@ -84,6 +90,9 @@ pub(super) fn security(
 pub(crate) fn security_now(given: &Given) -> Result<Security, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.unsecured_tokens = given.unsecured_tokens;
+    builder.illegal();
+    builder.empty();
     let security = builder.security();
     match security {
         Some(security) if builder.problems.is_empty() => Ok(security),
@@ -117,6 +126,7 @@ pub(super) fn of_listeners(reader: &mut Reader<'_>, prefix: &str) -> Option<List
     }
     let given = Given {
         entries: if own.is_empty() { worker() } else { own },
+        unsecured_tokens: false,
         variables: reader.raw.variables().cloned(),
     };
     let entries = match replaced(&given) {
@@ -143,8 +153,13 @@ pub(super) fn of_listeners(reader: &mut Reader<'_>, prefix: &str) -> Option<List
 pub(crate) fn listener_tls_now(given: &Given) -> Result<TlsSettings, String> {
     let entries = replaced(given).map_err(|problem| problem.to_string())?;
     let mut builder = Builder::new(&entries, given.variables.as_ref());
+    builder.illegal();
+    builder.empty();
     let settings = builder.of_listeners();
-    settings.ok_or_else(|| builder.in_words(&entries))
+    match settings {
+        Some(settings) if builder.problems.is_empty() => Ok(settings),
+        _ => Err(builder.in_words(&entries)),
+    }
 }
 
 /// The entries of security, as written, by their names without prefix.
@@ -184,6 +199,7 @@ struct Builder<'a> {
     variables: Option<&'a Variables>,
     problems: Vec<ConfigProblem>,
     notices: Vec<Notice>,
+    unsecured_tokens: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -193,6 +209,35 @@ impl<'a> Builder<'a> {
             variables,
             problems: Vec::new(),
             notices: Vec::new(),
+            unsecured_tokens: false,
+        }
+    }
+
+    /// Values that are none of their keys. At the start each entry is judged by its row before; a variable may bring
+    /// something else later, and without this a slip in `security.protocol` would mean plain text.
+    fn illegal(&mut self) {
+        for (name, entry) in self.entries {
+            let value = entry.value.trim();
+            if let Some(row) = security_row(name)
+                && !value.is_empty()
+                && let Err((wrong, remedy)) = row.check(value)
+            {
+                self.problems.push(row.problem(entry, wrong, Some(remedy)));
+            }
+        }
+    }
+
+    /// Variables that brought nothing: a file that is being written, most likely. Unset would mean something else, such as
+    /// the system's authorities in place of one's own.
+    fn empty(&mut self) {
+        for (name, entry) in self.entries {
+            if entry.is_replaced() && entry.value.trim().is_empty() {
+                self.refuse(
+                    name,
+                    "its variables bring nothing",
+                    "give them a value, or leave the key out",
+                );
+            }
         }
     }
 

@@ -6,9 +6,11 @@ use crate::resolve::group::group;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
 use crate::resolve::rest::rest;
-use crate::worker::{OffsetStorage, WorkerConfig};
+use crate::worker::{OAuthRules, OffsetStorage, WorkerConfig};
 
 pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
+    let oauth = oauth(reader);
+    reader.unsecured_tokens = oauth.unsecured;
     for key in ["key.converter", "value.converter"] {
         if let Some(class) = reader.text(key)
             && !is_byte_converter(class)
@@ -47,12 +49,25 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
         health_max_age: reader
             .millis("tributary.health.evidence.max.age.ms")
             .unwrap_or(defaults.health_max_age),
+        oauth,
         rest: rest(reader),
         group: group(reader),
         group_id: reader.text("group.id").map(str::to_owned),
         exactly_once: reader.text("exactly.once.source.support") == Some("enabled"),
         offsets: defaults.offsets,
     })
+}
+
+fn oauth(reader: &Reader<'_>) -> OAuthRules {
+    let urls = "tributary.oauth.allowed.urls";
+    OAuthRules {
+        // Set to nothing it allows nothing.
+        allowed_urls: match reader.is_given(urls) {
+            true => reader.list(urls).into_iter().map(str::to_owned).collect(),
+            false => OAuthRules::default().allowed_urls,
+        },
+        unsecured: reader.boolean("tributary.oauth.unsecured").unwrap_or(false),
+    }
 }
 
 fn offset_storage(reader: &mut Reader<'_>) -> Option<OffsetStorage> {

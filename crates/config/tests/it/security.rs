@@ -303,6 +303,131 @@ fn variables_are_looked_up_again_for_every_new_connection() {
 }
 
 #[test]
+fn a_variable_that_brings_nothing_or_nonsense_later_weakens_nothing() {
+    for (line, later, expected) in [
+        ("security.protocol=${env:PASSWORD}", "SLS", "no such choice"),
+        ("security.protocol=${env:PASSWORD}", "", "bring nothing"),
+        (
+            "ssl.truststore.certificates=${env:PASSWORD}",
+            " ",
+            "bring nothing",
+        ),
+        (
+            "ssl.endpoint.identification.algorithm=${env:PASSWORD}",
+            "",
+            "bring nothing",
+        ),
+    ] {
+        let protocol = match line.contains("protocol") {
+            true => "",
+            false => "src.kafka.security.protocol=SSL\n",
+        };
+        let mut raw = link(&format!("{protocol}src.kafka.{line}"));
+        let sources = with_variables(&mut raw);
+        *sources.0.lock().expect("no panic") = match line {
+            _ if line.contains("algorithm") => "https",
+            _ => "SSL",
+        };
+        let (link, _) = resolve_link(&raw, &no_cluster()).expect("usable");
+        assert!(link.source.security.tls().is_some(), "{line}");
+        *sources.0.lock().expect("no panic") = later;
+        let given = &link.source.given_security;
+        let problem = given.resolve().expect_err("weaker than it was");
+        assert!(problem.contains(expected), "{line}: {problem}");
+        let problems = resolve_link(&raw, &no_cluster()).expect_err("at the start too");
+        assert!(!problems.is_empty());
+    }
+}
+
+#[test]
+fn tokens_without_a_signature_are_made_only_where_the_worker_allows_it() {
+    let raw = link(&format!(
+        "src.kafka.security.protocol=SASL_PLAINTEXT
+         src.kafka.sasl.mechanism=OAUTHBEARER
+         src.kafka.sasl.jaas.config={OAUTH} required unsecuredLoginStringClaim_sub=\"al\" \
+         unsecuredLoginLifetimeSeconds=60;"
+    ));
+    let problems = resolve_link(&raw, &no_cluster()).expect_err("not allowed");
+    let text = problems[0].to_string();
+    assert!(text.contains("tributary.oauth.unsecured=true"), "{text}");
+    let mut worker = no_cluster();
+    worker.oauth.unsecured = true;
+    let (link, _) = resolve_link(&raw, &worker).expect("allowed");
+    let now = link.source.given_security.resolve().expect("and later");
+    assert_eq!(now, link.source.security);
+    let Some(Mechanism::OAuthBearer(oauth)) = now.sasl().map(|sasl| &sasl.mechanism) else {
+        panic!("{now:?}")
+    };
+    match &oauth.source {
+        TokenSource::Unsecured(token) => assert_eq!(token.lifetime, Duration::from_secs(60)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn links_that_are_submitted_use_only_allowed_endpoints_and_files() {
+    let config = |lines: &str, submitted: bool| {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_SSL\nsrc.kafka.sasl.mechanism=OAUTHBEARER\n{lines}"
+        ));
+        if submitted {
+            raw.set_submitted();
+        }
+        raw
+    };
+    let file = "src.kafka.sasl.oauthbearer.token.endpoint.url=file:///run/token";
+    let signed = "src.kafka.sasl.oauthbearer.token.endpoint.url=https://idp/token\n\
+                  src.kafka.sasl.oauthbearer.assertion.private.key.file=/run/key.pem";
+    let of_this_machine = config(file, false);
+    resolve_link(&of_this_machine, &no_cluster()).expect("no limit");
+    for (lines, urls, allowed) in [
+        (file, None, false),
+        (file, Some("file:///run/token"), true),
+        (signed, None, false),
+        (signed, Some("https://idp/token"), false),
+        (signed, Some("https:, file:///run/"), true),
+        (signed, Some(""), false),
+    ] {
+        let settings = urls.map_or_else(String::new, |urls| {
+            format!("tributary.oauth.allowed.urls={urls}")
+        });
+        let worker = worker(&format!("offset.storage.file.filename=x\n{settings}"));
+        let (worker, _) = resolve_worker(&worker).expect("usable");
+        let found = resolve_link(&config(lines, true), &worker);
+        assert_eq!(found.is_ok(), allowed, "{lines} {urls:?} {found:?}");
+        if let Err(problems) = found {
+            let text = problems[0].to_string();
+            assert!(text.contains("tributary.oauth.allowed.urls"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn secrets_that_are_submitted_literally_are_said_without_being_shown() {
+    let mut raw = link(&format!(
+        "src.kafka.security.protocol=SASL_SSL
+         src.kafka.sasl.mechanism=PLAIN
+         src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=\"hunter2\";
+         src.kafka.ssl.truststore.location=/trust
+         src.kafka.ssl.truststore.password=${{env:PASSWORD}}"
+    ));
+    with_variables(&mut raw);
+    let warnings = |raw: &RawConfig| {
+        let (_, notices) = resolve_link(raw, &no_cluster()).expect("usable");
+        let texts = notices.iter().map(ToString::to_string);
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warnings(&raw), "");
+    raw.set_submitted();
+    let said = warnings(&raw);
+    assert!(
+        said.contains("administrators: src.kafka.sasl.jaas.config; keep"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn clusters_of_a_mirror_maker_file_have_variables_too() {
     let text = format!(
         "clusters=west,east\nwest.bootstrap.servers=w:1\neast.bootstrap.servers=e:1\n\

@@ -73,6 +73,17 @@ fn aws_credentials_come_from_the_environment_or_a_profile() {
             "",
             "AWS_ENDPOINT_URL_STS is no address",
         ),
+        (
+            &[
+                (
+                    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                    "http://keys.example/x",
+                ),
+                ("HOME", "/"),
+            ][..],
+            "",
+            "leads away from this machine",
+        ),
     ] {
         let problem = aws(environment, options).expect_err(options);
         assert!(problem.contains(expected), "{problem}");

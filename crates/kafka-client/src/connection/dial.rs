@@ -125,7 +125,11 @@ impl Dialer {
         let mut lifetime = None;
         if let Some(login) = &mut ready.login {
             let work = authenticate(&mut connection, login, setup.deadline);
-            lifetime = setup.within("finish the authentication", work).await?;
+            let outcome = setup.within("finish the authentication", work).await;
+            if let Err(ClientError::Authentication { .. }) = &outcome {
+                protection.refused(login);
+            }
+            lifetime = outcome?;
             connection.parts.authenticated = true;
         }
         connection.set_frame_limit(FRAME_LIMIT);

@@ -55,7 +55,8 @@ impl Renewal {
             tried: generation,
             generations,
             session: lifetime.map(|life| (now + life * per_cent / 100, now + life)),
-            not_before: now,
+            // Whatever a broker grants, it gets no endless row of handshakes.
+            not_before: now + AT_ONCE,
         }
     }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::aws::{Post, sign};
 use super::endpoint::{self, Limits, NoAnswer, Question, Refused, host_of};
+use super::explain::words_of_peer;
 use super::protection::read_file;
 use super::{date, token};
 
@@ -48,6 +49,12 @@ impl Session {
                 .unwrap_or(Duration::ZERO);
             now >= self.obtained + life * 4 / 5
         })
+    }
+
+    /// As with tokens.
+    pub(super) fn is_held_for(&self, pause: Duration, now: SystemTime) -> bool {
+        now.duration_since(self.obtained)
+            .map_or(true, |age| age >= pause)
     }
 
     /// Whether they can be used at all.
@@ -211,12 +218,7 @@ async fn ask(at: &Endpoint, question: Question, from: &str, remedy: &str) -> Res
                     .into_iter()
                     .flatten()
                     .collect();
-                let words: String = words
-                    .join(", ")
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .take(300)
-                    .collect();
+                let words = words_of_peer(&words.join(", "));
                 let said = if words.is_empty() {
                     format!("it answers {status}")
                 } else {

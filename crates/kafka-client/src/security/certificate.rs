@@ -28,12 +28,13 @@ pub(crate) fn described(certificate: &CertificateDer<'_>) -> String {
     }
     let validity = certificate.validity();
     let day = |seconds: i64| date(u64::try_from(seconds).unwrap_or(0));
-    format!(
+    let line = format!(
         "subject {}, for {shown}, valid from {} to {}",
         certificate.subject(),
         day(validity.not_before.timestamp()),
         day(validity.not_after.timestamp())
-    )
+    );
+    line.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn name(name: &GeneralName<'_>) -> String {

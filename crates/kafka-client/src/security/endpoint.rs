@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::explain::words_of_peer;
 use super::protection;
 use super::tls::server_name;
 use crate::error::ClientError;
@@ -233,13 +234,7 @@ fn refusal(status: u16, body: &[u8]) -> String {
             let parts: Vec<&str> = parts.into_iter().flatten().collect();
             (!parts.is_empty()).then(|| parts.join(", "))
         })
-        .map(|words| {
-            words
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect()
-        });
+        .map(|words| words_of_peer(&words));
     match words {
         Some(words) => format!("it answers {status}: {words}"),
         None => format!("it answers {status}"),

@@ -9,6 +9,20 @@ use rustls::{AlertDescription, CertificateError, Error};
 use super::date::date;
 use crate::error::ClientError;
 
+/// Longest text of a peer that is shown, in characters.
+const LONGEST_WORDS: usize = 300;
+
+/// What a peer says, fit for a log: it may be anything, and of any length.
+pub(super) fn words_of_peer(text: &str) -> String {
+    let shown = text.chars().filter(|c| !c.is_control());
+    let mut shown = shown.take(LONGEST_WORDS + 1).collect::<String>();
+    if let Some((end, _)) = shown.char_indices().nth(LONGEST_WORDS) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
 /// An error of the TLS handshake.
 pub(crate) fn handshake_failed(
     peer: &HostPort,

@@ -100,7 +100,8 @@ impl Life {
         renewal: TicketRenewal,
     ) -> bool {
         let wanted = refused || self.renew.is_some_and(|renew| now >= renew);
-        let waited = tried.is_none_or(|tried| now >= tried + renewal.min_pause);
+        // A clock that was put back says nothing about how long it was waited.
+        let waited = tried.is_none_or(|tried| now < tried || now >= tried + renewal.min_pause);
         wanted && waited || self.is_over(now)
     }
 }

@@ -27,6 +27,8 @@ use crate::error::ClientError;
 
 /// How often files and variables are looked at while no connection is made.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// What a broker refuses is fetched anew at most so often.
+const REFUSED: Duration = Duration::from_secs(30);
 /// Largest file that is read, in bytes; trust stores of whole companies are far below.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -160,6 +162,23 @@ impl Protection {
         }
     }
 
+    /// A broker has refused what was fetched for a login: the next one asks for something new, unless that is what has just
+    /// been done. Whoever gave it may have taken it back, or this machine's clock was wrong when it came.
+    pub(crate) fn refused(&self, login: &Login) {
+        let now = SystemTime::now();
+        let mut state = self.state();
+        if state.token.as_ref().is_some_and(|held| {
+            login.token.as_ref() == Some(&held.text) && held.is_held_for(REFUSED, now)
+        }) {
+            state.token = None;
+        }
+        if state.role.as_ref().is_some_and(|held| {
+            login.aws.as_ref() == Some(&held.keys) && held.is_held_for(REFUSED, now)
+        }) {
+            state.role = None;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,6 +232,13 @@ impl Protection {
         let token = files.token(&security)?;
         let aws = files.aws(&security)?;
         let mut state = self.state();
+        // Somebody else may have looked meanwhile: what is the same is no change.
+        if let Some(newer) = &state.loaded
+            && newer.fingerprint == fingerprint
+            && newer.security == security
+        {
+            return Ok(Arc::clone(newer));
+        }
         let generation = match &state.loaded {
             Some(former) => former.generation + 1,
             None => 0,
@@ -515,4 +541,50 @@ pub(super) async fn tls_material(settings: &TlsSettings) -> Result<(Material, [u
 pub(super) async fn load_tls(settings: &TlsSettings) -> Result<Arc<rustls::ClientConfig>, String> {
     let (material, _) = tls_material(settings).await?;
     Ok(Arc::new(client_config(settings, material)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use config::security::UnsecuredToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_that_a_broker_refuses_is_replaced_unless_it_is_new() {
+        let peer = HostPort {
+            host: "broker".to_owned(),
+            port: 9092,
+        };
+        let mut config = ClientConfig::new(vec![peer.clone()]);
+        let oauth = OAuth {
+            source: TokenSource::Unsecured(UnsecuredToken {
+                claims: [("sub".to_owned(), "al".into())].into(),
+                lifetime: Duration::from_secs(3_600),
+            }),
+            extensions: Vec::new(),
+            tls: None,
+            connect_timeout: LOOK,
+            read_timeout: LOOK,
+            refresh: config::security::Refresh::default(),
+            retry: config::security::LoginRetry::default(),
+            claims: Vec::new(),
+        };
+        config.security = Security::SaslPlaintext(Box::new(SaslSettings {
+            mechanism: Mechanism::OAuthBearer(Box::new(oauth)),
+        }));
+        let protection = Protection::new(&config).expect("it is protected");
+        let login = protection.ready(&peer).await.expect("a token").login;
+        let mut login = login.expect("it logs in");
+        protection.refused(&login);
+        assert!(protection.state().token.is_some(), "new");
+        let text = "held-for-a-minute";
+        let then = SystemTime::now() - 2 * REFUSED;
+        let held = token::Token::new(text, then, Some(10 * REFUSED)).expect("a token");
+        protection.state().token = Some(held);
+        protection.refused(&login);
+        assert!(protection.state().token.is_some(), "another one");
+        login.token = Some(text.to_owned().into());
+        protection.refused(&login);
+        assert!(protection.state().token.is_none());
+    }
 }

@@ -11,6 +11,7 @@ use kafka_wire::message::sasl_handshake::SaslHandshakeRequest;
 use rand::RngExt as _;
 use tokio::time::Instant;
 
+use super::explain::words_of_peer;
 use super::scram::Scram;
 use super::{aws, kerberos};
 use crate::connection::Connection;
@@ -31,6 +32,24 @@ pub(crate) struct Login {
     pub(super) kerberos: Option<kerberos::Handshake>,
 }
 
+impl Login {
+    /// What a broker says, without what it was told: some repeat it.
+    fn in_words_of_peer(&self, words: &str) -> String {
+        let told = match &self.mechanism {
+            Mechanism::Plain(credentials) | Mechanism::Scram { credentials, .. } => {
+                Some(&credentials.password)
+            }
+            _ => self.token.as_ref(),
+        };
+        match told.map(|secret| secret.expose()) {
+            Some(secret) if !secret.is_empty() => {
+                words_of_peer(&words.replace(secret.as_str(), "[hidden]"))
+            }
+            _ => words_of_peer(words),
+        }
+    }
+}
+
 /// Authenticates; gives the time after which the broker wants it done again.
 ///
 /// # Errors
@@ -48,7 +67,7 @@ pub(crate) async fn authenticate(
     match answer.error {
         ErrorCode::NONE => {}
         ErrorCode::UNSUPPORTED_SASL_MECHANISM => {
-            let offered = answer.mechanisms.join(", ");
+            let offered = words_of_peer(&answer.mechanisms.join(", "));
             return Err(failed(
                 connection.peer(),
                 format!("it does not offer {mechanism} on this listener, but {offered}"),
@@ -162,11 +181,7 @@ impl Exchange<'_> {
             return Ok(answer);
         }
         // RFC 7628, 3.2.3: a refusal comes as a challenge, and is acknowledged before it counts.
-        let reason: String = text(&answer.token)
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(200)
-            .collect();
+        let reason = text(&answer.token).into_owned();
         self.step(vec![1]).await?;
         Err(self.denied(&reason))
     }
@@ -223,6 +238,7 @@ impl Exchange<'_> {
     }
 
     fn denied(&self, words: &str) -> ClientError {
+        let words = self.login.in_words_of_peer(words);
         let mechanism = self.login.mechanism.name();
         let (who, remedy) = match &self.login.mechanism {
             Mechanism::Plain(credentials) | Mechanism::Scram { credentials, .. } => (
@@ -269,4 +285,28 @@ impl Exchange<'_> {
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_broker_says_is_short_and_holds_no_password() {
+        let login = Login {
+            mechanism: Mechanism::Plain(Credentials {
+                username: "al".to_owned(),
+                password: "hunter2".to_owned().into(),
+            }),
+            token: None,
+            aws: None,
+            kerberos: None,
+        };
+        assert_eq!(
+            login.in_words_of_peer("no \x1b[31mhunter2\n for al"),
+            "no [31m[hidden] for al"
+        );
+        let endless = login.in_words_of_peer(&"ü".repeat(1 << 20));
+        assert_eq!(endless.chars().count(), 301);
+    }
 }

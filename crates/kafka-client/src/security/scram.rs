@@ -12,6 +12,8 @@ use config::security::ScramHash;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha512};
 
+use super::explain::words_of_peer;
+
 /// Java's clients refuse less: fewer make guessing too cheap for whoever reads along.
 const FEWEST_ITERATIONS: u32 = 4_096;
 /// A tenth of a second. Kafka itself stores 16,384 at most.
@@ -140,12 +142,7 @@ impl Expected {
     pub(super) fn check(&self, server_last: &str) -> Result<(), String> {
         let first = server_last.split(',').next().unwrap_or("");
         if let Some(error) = first.strip_prefix("e=") {
-            let shown: String = error
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(200)
-                .collect();
-            return Err(format!("it says: {shown}"));
+            return Err(format!("it says: {}", words_of_peer(error)));
         }
         let signature = first
             .strip_prefix("v=")

@@ -177,6 +177,10 @@ impl ServerCertVerifier for Verifier {
             // it is trusted itself, as in Java. Its dates have been checked before its kind.
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
                 if is_own_authority(&other) && self.trusts(end_entity) => {}
+            // So is one that is trusted itself while its issuer is not: everything else about it has been checked before
+            // somebody was looked for who signed it.
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))
+                if self.trusts(end_entity) => {}
             Err(Error::InvalidCertificate(CertificateError::BadSignature)) => {
                 // Another authority of the same name.
                 return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
@@ -252,6 +256,16 @@ mod tests {
             .issue("broker", &["broker.example"])
             .expect("a certificate");
         verify(own.certificate(), &issued.certificate, true).expect("of a trusted authority");
+        verify(&issued.certificate, &issued.certificate, true).expect("pinned");
+        let elsewhere = own
+            .issue("broker", &["other.example"])
+            .expect("a certificate");
+        verify(&elsewhere.certificate, &elsewhere.certificate, true)
+            .expect_err("pinned, for another host");
+        let former = own
+            .issue_until("broker", &["broker.example"], Some(2020))
+            .expect("a certificate");
+        verify(&former.certificate, &former.certificate, true).expect_err("pinned, and expired");
         let twin = verify(other.certificate(), &issued.certificate, true).expect_err("of its twin");
         let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
         assert_eq!(twin, unknown);

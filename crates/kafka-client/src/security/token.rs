@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use config::Secret;
-use config::security::{AwsKeys, Endpoint, OAuth, Refresh, TokenSource};
+use config::security::{AwsKeys, Endpoint, OAuth, Refresh, TokenSource, UnsecuredToken};
 use rand::RngExt as _;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -43,7 +43,8 @@ impl Token {
         if !legal {
             return Err("what was received is no token".to_owned());
         }
-        let expires = expiry(text).or_else(|| Some(now + lifetime?));
+        // A life beyond all calendars is none that ends.
+        let expires = expiry(text).or_else(|| now.checked_add(lifetime?));
         Ok(Self {
             text: Secret::new(text.to_owned()),
             obtained: now,
@@ -92,7 +93,14 @@ impl Token {
         } else {
             window
         };
-        now >= self.obtained + due
+        self.obtained.checked_add(due).is_some_and(|due| now >= due)
+    }
+
+    /// Whether it has been held for so long that a refusal is a reason to ask for another one. A clock that was put back
+    /// says nothing about its age, and may be why it is refused.
+    pub(super) fn is_held_for(&self, pause: Duration, now: SystemTime) -> bool {
+        now.duration_since(self.obtained)
+            .map_or(true, |age| age >= pause)
     }
 }
 
@@ -139,6 +147,7 @@ pub(super) async fn fetch(
                 .await?
                 .with(&oauth.claims);
         }
+        TokenSource::Unsecured(wanted) => return unsecured(wanted, now)?.with(&oauth.claims),
         TokenSource::ClientCredentials {
             endpoint,
             client_id,
@@ -179,6 +188,26 @@ pub(super) async fn fetch(
         .and_then(Value::as_u64)
         .map(Duration::from_secs);
     Token::new(text, now, lifetime)?.with(&oauth.claims)
+}
+
+/// A token that says what it is to say, and that nobody has signed (RFC 7515, appendix A.5).
+fn unsecured(wanted: &UnsecuredToken, now: SystemTime) -> Result<Token, String> {
+    let seconds = now
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| "this machine's clock is wrong")?
+        .as_secs();
+    let mut claims = wanted.claims.clone();
+    let end = seconds.saturating_add(wanted.lifetime.as_secs());
+    for (name, time) in [("iat", seconds), ("exp", end)] {
+        claims.entry(name.to_owned()).or_insert_with(|| time.into());
+    }
+    let claims = serde_json::to_string(&claims).map_err(|_| "its claims cannot be written")?;
+    let text = format!(
+        "{}.{}.",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    Token::new(&text, now, None)
 }
 
 /// Asks until there is an answer, or `sasl.login.retry.backoff.max.ms` of pauses are over; a refusal is an answer.
@@ -272,6 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn a_token_without_a_signature_says_what_it_is_to_say_and_when_it_ends() {
+        let wanted = UnsecuredToken {
+            claims: [("sub".to_owned(), Value::from("al"))].into(),
+            lifetime: Duration::from_secs(60),
+        };
+        let token = unsecured(&wanted, at(1_000)).expect("a token");
+        let parts: Vec<&str> = token.text.expose().split('.').collect();
+        assert_eq!((parts.len(), parts[2]), (3, ""));
+        let claims = payload(token.text.expose()).expect("claims");
+        assert_eq!(
+            claims,
+            serde_json::json!({"sub":"al","iat":1000,"exp":1060})
+        );
+        assert!(token.is_alive(at(1_059)) && !token.is_alive(at(1_060)));
+    }
+
+    #[test]
     fn what_is_no_token_is_refused_and_what_is_no_jwt_has_the_life_that_was_announced() {
         for text in ["", " \n", "a b", "a\x01b", "ü"] {
             Token::new(text, at(0), None).expect_err(text);
@@ -283,6 +329,13 @@ mod tests {
         assert!(opaque.is_alive(at(9)) && !opaque.is_alive(at(10)));
         let endless = Token::new("opaque", at(0), None).expect("a token");
         assert!(endless.is_alive(at(1 << 40)) && !endless.is_due(at(1 << 40), Refresh::default()));
+        for life in [u64::MAX, 1 << 62] {
+            let life = Duration::from_secs(life);
+            let token = Token::new("opaque", at(5), Some(life)).expect("a token");
+            assert!(token.is_alive(at(1 << 40)) && !token.is_due(at(6), Refresh::default()));
+        }
+        let last = Token::new(&jwt(&format!("{{\"exp\":{}}}", i64::MAX)), at(5), None);
+        assert!(!last.expect("a token").is_due(at(6), Refresh::default()));
         for claims in ["{\"exp\":\"x\"}", "{\"exp\":1e300}", "[]", "{"] {
             let token = Token::new(&jwt(claims), at(0), None).expect("a token");
             assert!(token.is_alive(at(1 << 40)), "{claims}");

@@ -49,7 +49,10 @@ pub(super) fn commands(
         }
         for resource in resources {
             match resource {
-                Resource::Topic(topic) => command += &format!(" --topic {topic}"),
+                Resource::Topic(topic) => {
+                    // Names are what the other side says they are, and this is meant to be pasted.
+                    command += &format!(" --topic {}", quoted(topic.as_ref()));
+                }
                 Resource::Group(group) => command += &format!(" --group {}", quoted(group)),
                 Resource::Cluster => command += " --cluster",
             }
@@ -108,6 +111,7 @@ mod tests {
             ),
             right(topic("b"), AclOperation::DescribeConfigs, Verdict::Missing),
             right(topic("c"), AclOperation::Read, Verdict::Granted),
+            right(topic("$(d)"), AclOperation::Write, Verdict::Missing),
             right(Resource::Cluster, AclOperation::Describe, Verdict::Missing),
         ];
         let client = ClientConfig::new(vec![config::client::HostPort {
@@ -122,6 +126,7 @@ mod tests {
             [
                 format!("{begin} Describe --cluster"),
                 format!("{begin} Read --operation DescribeConfigs --topic a --topic b"),
+                format!("{begin} Write --topic '$(d)'"),
             ]
         );
     }

@@ -119,6 +119,15 @@ fn topic_verdict(need: &Need, told: Told) -> Verdict {
                     ErrorCode::TOPIC_AUTHORIZATION_FAILED | ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
                 ),
             ) => Verdict::Missing,
+            // Said before anybody has looked at rights.
+            (
+                _,
+                Some(
+                    ErrorCode::UNKNOWN_SERVER_ERROR
+                    | ErrorCode::REQUEST_TIMED_OUT
+                    | ErrorCode::NOT_CONTROLLER,
+                ),
+            ) => Verdict::Unknown("the controller could not say whether it may be created"),
             // Everything else is not about rights: the preview shows it.
             (_, Some(_)) => Verdict::Granted,
         };
@@ -261,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_may_be_created_if_an_attempt_meets_anything_but_a_lack_of_rights() {
+    fn a_topic_may_be_created_if_an_attempt_meets_something_else_than_a_lack_of_rights() {
         let check = |code, creation, expected: &str| {
             let told = Told {
                 code,
@@ -280,6 +289,7 @@ mod tests {
         check(denied, Some(ErrorCode::POLICY_VIOLATION), "Granted");
         check(denied, Some(denied), "Missing");
         check(denied, None, "Unknown");
+        check(denied, Some(ErrorCode::REQUEST_TIMED_OUT), "Unknown");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::security::{
 };
 
 use super::Builder;
-use super::oauth::parse_endpoint;
+use super::oauth::{is_of_this_machine, parse_endpoint};
 
 const JAAS: &str = "sasl.jaas.config";
 /// How sessions of roles are named in AWS's logs.
@@ -171,12 +171,23 @@ impl Builder<'_> {
         })
     }
 
-    fn container(&self, services: &AwsServices) -> Option<AwsCredentials> {
+    fn container(&mut self, services: &AwsServices) -> Option<AwsCredentials> {
         let relative = self.environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let endpoint = match relative {
             Some(path) => link_local("169.254.170.2", &path),
             None => parse_endpoint(&self.environment("AWS_CONTAINER_CREDENTIALS_FULL_URI")?)?,
         };
+        // As AWS's own clients: the token that opens the credentials, and these themselves, would be readable on the way.
+        let of_agents = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
+        let host = endpoint.host.as_str();
+        if !endpoint.tls && !is_of_this_machine(host) && !of_agents.contains(&host) {
+            self.missing(
+                JAAS,
+                "the environment's AWS_CONTAINER_CREDENTIALS_FULL_URI is http, and leads away from this machine",
+                "write https://host/path there",
+            );
+            return None;
+        }
         let file = self.environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         let token = match file {
             Some(path) => Some(ContainerToken::File(path.into())),

@@ -12,15 +12,17 @@ use crate::security::{
 };
 
 use super::Builder;
+use super::unsecured::is_unsecured;
 
-const URL: &str = "sasl.oauthbearer.token.endpoint.url";
+pub(super) const URL: &str = "sasl.oauthbearer.token.endpoint.url";
 const RETRIEVER: &str = "sasl.oauthbearer.jwt.retriever.class";
 const VALIDATOR: &str = "sasl.oauthbearer.jwt.validator.class";
 const AWS_AUDIENCE: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.audience";
 const AWS_TAGS: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.tags";
 const AWS_REGION: &str = "sasl.oauthbearer.aws.iam.webidentitytoken.region";
-const ASSERTION_FILE: &str = "sasl.oauthbearer.assertion.file";
-const ASSERTION_KEY: &str = "sasl.oauthbearer.assertion.private.key.file";
+pub(super) const ASSERTION_FILE: &str = "sasl.oauthbearer.assertion.file";
+pub(super) const ASSERTION_KEY: &str = "sasl.oauthbearer.assertion.private.key.file";
+pub(super) const ASSERTION_TEMPLATE: &str = "sasl.oauthbearer.assertion.template.file";
 
 /// Limit of a connection and of an answer where nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,30 +30,16 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 impl Builder<'_> {
     pub(super) fn oauth(&mut self, jaas: Option<&JaasEntry>) -> Option<OAuth> {
         self.validator();
-        if let Some(jaas) = jaas
-            && jaas
-                .options
-                .iter()
-                .any(|(name, _)| name.starts_with("unsecuredLogin"))
-        {
-            self.refuse(
-                "sasl.jaas.config",
-                "unsecured test tokens are not supported",
-                "obtain tokens by sasl.oauthbearer.*",
-            );
-            return None;
-        }
-        let source = self.source(jaas)?;
+        let source = match jaas.filter(|jaas| is_unsecured(jaas)) {
+            Some(jaas) => self.unsecured(jaas)?,
+            None => self.source(jaas)?,
+        };
         Some(OAuth {
             source,
             extensions: self.extensions(jaas),
             tls: self.endpoint_tls(jaas)?,
-            connect_timeout: self
-                .millis("sasl.login.connect.timeout.ms")
-                .unwrap_or(DEFAULT_TIMEOUT),
-            read_timeout: self
-                .millis("sasl.login.read.timeout.ms")
-                .unwrap_or(DEFAULT_TIMEOUT),
+            connect_timeout: self.limit("sasl.login.connect.timeout.ms"),
+            read_timeout: self.limit("sasl.login.read.timeout.ms"),
             refresh: self.refresh(),
             retry: self.login_retry(),
             claims: self.claims(),
@@ -366,6 +354,12 @@ impl Builder<'_> {
         Some(Duration::from_millis(number))
     }
 
+    /// A limit; 0, which sets none in Java, is the usual one here: nothing is waited for without end.
+    fn limit(&self, name: &str) -> Duration {
+        let limit = self.millis(name).filter(|limit| !limit.is_zero());
+        limit.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
     fn boolean(&self, name: &str) -> bool {
         self.text(name).and_then(parse_boolean) == Some(true)
     }
@@ -379,8 +373,25 @@ impl Builder<'_> {
                 "write https://host/path; names and passwords in it are not used",
             );
         }
+        if endpoint
+            .as_ref()
+            .is_some_and(|at| !at.tls && !is_of_this_machine(&at.host))
+        {
+            let key = self.full(URL);
+            self.warn(format!(
+                "{key} is http: the client's credentials and the token are sent readable over the network; https protects \
+                 them"
+            ));
+        }
         endpoint
     }
+}
+
+pub(super) fn is_of_this_machine(host: &str) -> bool {
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    host.eq_ignore_ascii_case("localhost")
+        || host == "::1"
+        || (host.starts_with("127.") && host.chars().all(digits))
 }
 
 fn simple(class: &str) -> &str {

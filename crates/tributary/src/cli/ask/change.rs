@@ -218,12 +218,7 @@ fn changed(stored: Option<&Value>, wanted: &Map<String, Value>) -> Vec<String> {
     let nothing = Map::new();
     let stored = stored.and_then(Value::as_object).unwrap_or(&nothing);
     let shown = |key: &str, value: &Value| {
-        let text = value.as_str().unwrap_or_default();
-        if config::key::holds_secret(key) && !text.contains("${") {
-            "[hidden]".to_owned()
-        } else {
-            text.to_owned()
-        }
+        config::key::shown_to_readers(key, value.as_str().unwrap_or_default())
     };
     let mut lines = Vec::new();
     for (key, value) in stored {
