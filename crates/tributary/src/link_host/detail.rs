@@ -49,7 +49,15 @@ pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<Li
         whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
         whole.lag.add(&part.lag);
         for (name, topic) in part.topics {
-            whole.topics.entry(name).or_insert(topic);
+            let known = whole.topics.entry(name).or_default();
+            let newer = topic.problem.as_ref().map(|problem| problem.blocking);
+            let older = known.problem.as_ref().map(|problem| problem.blocking);
+            // What a part alone knows of a topic counts for all of it.
+            if newer > older {
+                known.problem = topic.problem;
+            }
+            known.partitions = known.partitions.or(topic.partitions);
+            known.destination = known.destination.take().or(topic.destination);
         }
         whole.excluded = whole.excluded.max(part.excluded);
         whole.topics_at = whole.topics_at.max(part.topics_at);
