@@ -48,6 +48,7 @@ mod outage;
 mod positions;
 mod quarantine;
 mod secure;
+mod standstill;
 mod starts;
 mod support;
 mod topics;
