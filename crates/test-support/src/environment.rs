@@ -45,6 +45,14 @@ pub(crate) fn seconds() -> Option<usize> {
     number(SECONDS)
 }
 
+/// How many mutated answers a client is given.
+const ANSWERS: &str = "TRIBUTARY_TEST_ANSWERS";
+
+/// How many answers were asked for, if any number was.
+pub(crate) fn answers() -> Option<usize> {
+    number(ANSWERS)
+}
+
 /// The program to test in place of the one that Cargo has built with the tests, from the workspace's root.
 const PROGRAM: &str = "TRIBUTARY_TEST_PROGRAM";
 

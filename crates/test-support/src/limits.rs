@@ -63,6 +63,12 @@ pub fn links(usual: usize) -> usize {
     crate::environment::links().unwrap_or(usual)
 }
 
+/// How many mutated answers a client is given: `TRIBUTARY_TEST_ANSWERS`, or `usual`.
+#[must_use]
+pub fn answers(usual: usize) -> usize {
+    crate::environment::answers().unwrap_or(usual)
+}
+
 /// For how many seconds a test goes on that has no end of its own: `TRIBUTARY_TEST_SECONDS`, or `usual`.
 #[must_use]
 pub fn seconds(usual: usize) -> usize {
