@@ -190,7 +190,9 @@ impl Herder {
         let (commands, received) = mpsc::channel(QUEUE);
         let (events, reported) = mpsc::channel(QUEUE);
         let group = &options.group;
-        let stored = scope.child("stores");
+        // No child of `scope`: when everything is asked to stop, statuses are still to be written and the group to be left.
+        // The herder stops it then.
+        let stored = Scope::new("stores");
         let [config_topic, status_topic] = topics(group);
         let cluster = &options.cluster;
         let configs = follow(cluster, &config_topic, &events, Event::Configs, &stored).await?;

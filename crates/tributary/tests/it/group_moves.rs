@@ -210,7 +210,6 @@ async fn lost_and_back(
     scene
         .when("one is killed", first, async {
             third.process.kill9();
-            println!("killed at {:?}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH));
             ((), left.clone())
         })
         .await;
@@ -267,7 +266,6 @@ async fn replaced(
             first.process.terminate().expect("it runs");
             let came = group.member().await;
             let ended = first.process.wait(COPIED).await.expect("it ends");
-            std::fs::write("/tmp/group/first.log", first.process.lines().tail(2000)).unwrap();
             assert!(ended.success(), "{}", first.process.lines().tail(40));
             let all = ids(&[&came, &second, fourth]);
             (came, all)
@@ -278,7 +276,6 @@ async fn replaced(
             second.process.terminate().expect("it runs");
             let came = group.member().await;
             let ended = second.process.wait(COPIED).await.expect("it ends");
-            std::fs::write("/tmp/group/second.log", second.process.lines().tail(2000)).unwrap();
             assert!(ended.success(), "{}", second.process.lines().tail(40));
             let all = ids(&[&one, &came, fourth]);
             (came, all)
