@@ -63,7 +63,7 @@ impl Again {
             headers,
             body: self.body,
         };
-        match send(url, request).await {
+        match send(url, request, LIMIT).await {
             Ok((status, headers, body)) => {
                 let mut response = Response::new(Body::from(body));
                 *response.status_mut() = status;
@@ -111,7 +111,7 @@ pub async fn submit(submission: Submission) -> Result<(), String> {
         headers,
         body: Bytes::from(body),
     };
-    let (status, _, body) = send(&url, request).await?;
+    let (status, _, body) = send(&url, request, LIMIT).await?;
     if status.is_success() {
         return Ok(());
     }
@@ -119,14 +119,39 @@ pub async fn submit(submission: Submission) -> Result<(), String> {
     Err(format!("the leader at {url} answered {status}: {text}"))
 }
 
+/// Reads something of another worker, for whoever asks this one.
+///
+/// # Errors
+/// It cannot be reached, takes longer than `limit`, or answers with something else than success.
+pub(crate) async fn read(
+    url: &str,
+    target: String,
+    authorization: Option<HeaderValue>,
+    limit: Duration,
+) -> Result<Bytes, String> {
+    let mut headers = HeaderMap::new();
+    headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
+    let request = Outgoing {
+        method: Method::GET,
+        target,
+        headers,
+        body: Bytes::new(),
+    };
+    let (status, _, body) = send(url, request, limit).await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(format!("it answered {status}"))
+}
+
 type Answer = (StatusCode, HeaderMap, Bytes);
 
-async fn send(url: &str, request: Outgoing) -> Result<Answer, String> {
+async fn send(url: &str, request: Outgoing, limit: Duration) -> Result<Answer, String> {
     let scope = Scope::new("forward");
-    let answered = timeout(LIMIT, exchange(url, request, &scope)).await;
+    let answered = timeout(limit, exchange(url, request, &scope)).await;
     let report = scope.stop(Duration::ZERO).await;
     tracing::trace!(?report, "forwarded");
-    answered.unwrap_or_else(|_| Err(format!("{url} did not answer within {LIMIT:?}")))
+    answered.unwrap_or_else(|_| Err(format!("{url} did not answer within {limit:?}")))
 }
 
 async fn exchange(url: &str, request: Outgoing, scope: &Scope) -> Result<Answer, String> {
