@@ -1,6 +1,6 @@
 //! What this worker runs of what it was given: connectors and tasks, each a future of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Event;
 use super::core::Core;
-use crate::deal::parse_ranges;
+use crate::deal::{PARTITIONS, partitions_of};
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
 use crate::restart::RestartRequest;
@@ -22,8 +22,6 @@ use crate::stores::StatusWrite;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
-/// The configuration of a task that says which partitions it has.
-pub(super) const PARTITIONS: &str = "tributary.task.partitions";
 
 /// A future.
 pub(super) struct Instance {
@@ -213,17 +211,26 @@ impl Core {
     fn part(&self, subject: &Subject) -> Part {
         match subject {
             Subject::Connector(_) => Part::Connector,
-            Subject::Task(name, number) => {
-                let config = self.configs.tasks(name).get(*number as usize);
-                let ranges = config.and_then(|config| config.get(PARTITIONS));
-                Part::Task {
-                    number: *number,
-                    partitions: ranges
-                        .and_then(|text| parse_ranges(text))
-                        .unwrap_or_default(),
-                }
-            }
+            Subject::Task(name, number) => Part::Task {
+                number: *number,
+                partitions: self
+                    .configs
+                    .tasks(name)
+                    .get(*number as usize)
+                    .map_or_else(BTreeMap::new, partitions_of),
+            },
         }
+    }
+
+    /// The task that has a partition.
+    pub(super) fn task_of(&self, name: &str, topic: &str, partition: i32) -> Option<u32> {
+        let tasks = self.configs.tasks(name).iter();
+        let place = tasks.map(partitions_of).position(|share| {
+            share
+                .get(topic)
+                .is_some_and(|numbers| numbers.contains(&partition))
+        });
+        place.and_then(|place| u32::try_from(place).ok())
     }
 
     fn start(&mut self, subject: &Subject) {

@@ -8,10 +8,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::instances::PARTITIONS;
 use super::{Event, Submission, Submitted, write_tasks};
 use crate::Config;
-use crate::deal::{Partition, Shares, deal, parse_ranges, ranges};
+use crate::deal::{PARTITIONS, Partition, Shares, deal, partitions_of, ranges};
 use crate::host::Pending;
 use crate::state::TargetState;
 use crate::status_record::Subject;
@@ -68,11 +67,7 @@ pub(super) fn task_configs(config: &Config, shares: &Shares) -> Vec<Config> {
 
 /// The shares that task configurations say.
 fn shares_of(tasks: &[Config]) -> Shares {
-    let shares = tasks.iter().map(|task| {
-        let text = task.get(PARTITIONS);
-        text.and_then(|text| parse_ranges(text)).unwrap_or_default()
-    });
-    shares.collect()
+    tasks.iter().map(partitions_of).collect()
 }
 
 impl Core {
