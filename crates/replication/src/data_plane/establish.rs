@@ -35,8 +35,8 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
 pub(super) use self::ask::headers;
 use self::ask::{
-    Tail, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail, topic_settings,
-    waits_for_replicas, waits_for_transactions, within,
+    Tail, epoch_end, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail,
+    topic_settings, waits_for_replicas, waits_for_transactions, within,
 };
 use self::behind::{destination_behind, replaced};
 pub(super) use self::survey::{Survey, is_old};
@@ -234,24 +234,6 @@ async fn offsets(
 ) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
     let limit = within(cluster);
     list_offsets_within(cluster, leader, Use::Metadata, partitions, asked, limit).await
-}
-
-/// Where the source's log ends for what was copied, if it knows. A leader that will not say is asked again: nothing is read
-/// from one that was not compared.
-fn epoch_end(
-    epochs: &Result<HashMap<TopicPartition, OffsetAnswer>, ClientError>,
-    partition: &TopicPartition,
-) -> Result<Option<i64>, String> {
-    let epochs = epochs
-        .as_ref()
-        .map_err(|error| format!("source: {error}"))?;
-    match epochs.get(partition).copied() {
-        Some(Err(code)) => Err(format!(
-            "source: OffsetForLeaderEpoch of {partition} answered {code}"
-        )),
-        Some(Ok(end)) => Ok(Some(end)),
-        None => Ok(None),
-    }
 }
 
 /// A partition whose records get the next free offsets, for this reason.

@@ -108,6 +108,24 @@ pub(super) async fn epoch_ends(
         .collect())
 }
 
+/// Where the source's log ends for what was copied, if it knows. A leader that will not say is asked again: nothing is read
+/// from one that was not compared.
+pub(super) fn epoch_end(
+    epochs: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+    partition: &TopicPartition,
+) -> Result<Option<i64>, String> {
+    let epochs = epochs
+        .as_ref()
+        .map_err(|error| format!("source: {error}"))?;
+    match epochs.get(partition).copied() {
+        Some(Err(code)) => Err(format!(
+            "source: OffsetForLeaderEpoch of {partition} answered {code}"
+        )),
+        Some(Ok(end)) => Ok(Some(end)),
+        None => Ok(None),
+    }
+}
+
 /// Where partitions begin that are to begin at a time, which may be another one for each topic.
 pub(super) async fn offsets_at_time(
     source: &Cluster,
