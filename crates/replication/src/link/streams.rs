@@ -196,7 +196,7 @@ impl StreamMaker {
 
     fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
         let task = self.part.task().unwrap_or(0);
-        let mut id = transactional_id(&self.worker, &self.config.name, task);
+        let mut id = transactional_id(&self.config, &self.worker, task);
         if let Stream::Of(origin) = stream {
             id = format!("{id}@{origin}");
         }
@@ -205,9 +205,9 @@ impl StreamMaker {
 }
 
 /// The transactional id of a task's records of its source, as Connect has it.
-fn transactional_id(worker: &WorkerConfig, link: &str, task: u32) -> String {
-    let group = worker.group_id.as_deref().unwrap_or("tributary");
-    format!("{group}-{link}-{task}")
+fn transactional_id(config: &LinkConfig, worker: &WorkerConfig, task: u32) -> String {
+    let group = worker.group_id.as_deref();
+    format!("{}{task}", config.transactional_id_prefix(group))
 }
 
 /// Takes the transactional ids of these tasks over: what they have open is taken back, and whoever still has one of them
@@ -228,7 +228,7 @@ pub async fn fence(
     let known = destination.metadata(none).await;
     known.map_err(LinkError::Destination)?;
     for task in tasks {
-        let id = transactional_id(worker, &config.name, *task);
+        let id = transactional_id(config, worker, *task);
         let mut producer = TransactionalProducer::new(destination.clone(), id, settings.timeout);
         producer.init(false).await?;
     }
