@@ -178,18 +178,17 @@ impl Link {
         let store = open_store(worker, file, &destination).await?;
         let acls = open_acls(&part, &config, &store, &source, &destination);
         let look = Arc::new(Notify::new());
-        let mut own = store.another();
-        let (_, texts) = own.load_all(&config.name, key_style(&config)).await?;
-        let remembered = Remembered::of(&config.name, &texts);
-        let mut memory = LinkMemory::new(&config.name, own, &remembered);
-        check_clusters(
-            &config.name,
-            &source,
-            &destination,
-            &remembered,
-            &mut memory,
-        )
-        .await?;
+        let sides = (&source, &destination);
+        let (memory, remembered) = match part {
+            // Their group has said that they may write: what is read for that tells the rest, once.
+            LinkPart::Partitions { .. } => {
+                let none = Remembered::default();
+                (LinkMemory::new(&config.name, store.another(), &none), none)
+            }
+            LinkPart::Whole | LinkPart::Topics => {
+                memory_of(&config, sides, store.another()).await?
+            }
+        };
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
         let mut maker = StreamMaker {
@@ -204,7 +203,9 @@ impl Link {
             part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
-        let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let made = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let (plane, data, stored, texts) = made;
+        known_clusters(&config.name, sides, &Remembered::of(&config.name, &texts))?;
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
@@ -403,31 +404,41 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     }
 }
 
-/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
-async fn check_clusters(
+/// What a link remembers, which is read before anything is claimed or written; what is learned of clusters is added.
+async fn memory_of(
+    config: &LinkConfig,
+    sides: (&Cluster, &Cluster),
+    mut store: PositionStore,
+) -> Result<(LinkMemory, Remembered), LinkError> {
+    let (_, texts) = store.load_all(&config.name, key_style(config)).await?;
+    let remembered = Remembered::of(&config.name, &texts);
+    let mut memory = LinkMemory::new(&config.name, store, &remembered);
+    let ids = known_clusters(&config.name, sides, &remembered)?;
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok((memory, remembered))
+}
+
+/// The clusters have to be those that positions are of. What is known of their ids now.
+fn known_clusters(
     link: &str,
-    source: &Cluster,
-    destination: &Cluster,
+    (source, destination): (&Cluster, &Cluster),
     remembered: &Remembered,
-    memory: &mut LinkMemory,
-) -> Result<(), LinkError> {
+) -> Result<ClusterIds, LinkError> {
     let ids = ClusterIds {
         source: source.cluster_id(),
         destination: destination.cluster_id(),
     };
-    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
-        return Err(LinkError::OtherCluster {
+    match ids.changed_since(&remembered.clusters) {
+        Some((side, before, now)) => Err(LinkError::OtherCluster {
             side,
             link: link.to_owned(),
             before,
             now,
-        });
+        }),
+        None => Ok(ids.or(&remembered.clusters)),
     }
-    let ids = ids.or(&remembered.clusters);
-    if ids != remembered.clusters {
-        memory.clusters(&ids).await?;
-    }
-    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.
