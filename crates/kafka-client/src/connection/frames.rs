@@ -10,8 +10,9 @@ use std::io::{self, IoSlice};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
 use crate::security::explain_alert;
@@ -23,8 +24,12 @@ const HEAD: usize = 16 * 1024;
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
 
+/// Bytes of a large frame that have to be there before more of it is read: the kernel's part of reading costs half as much
+/// as with what a broker sends at a time.
+const PIECE: usize = 1024 * 1024;
+
 /// The reading half as the rest sees it: plain TCP, or TLS behind the same type.
-pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type ReadHalf = Box<dyn Incoming>;
 /// The writing half.
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
@@ -35,6 +40,8 @@ pub struct FrameReader {
     head: BytesMut,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// What has to be there before we are woken.
+    wake_at: usize,
     buffers: Buffers,
     limit: usize,
 }
@@ -46,6 +53,7 @@ impl FrameReader {
             stream,
             head: BytesMut::with_capacity(HEAD),
             body: None,
+            wake_at: 1,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
             limit,
@@ -83,6 +91,7 @@ impl FrameReader {
                     let (buffer, _) = self.body.take().expect("matched above");
                     return Ok(buffer.freeze());
                 }
+                wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
                 let read = self
                     .stream
                     .read_buf(&mut (&mut buffer.bytes).limit(missing))
@@ -96,6 +105,7 @@ impl FrameReader {
             if self.body.is_some() {
                 continue;
             }
+            wake_at(&*self.stream, &mut self.wake_at, 1);
             self.head.reserve(HEAD - self.head.len().min(HEAD));
             let room = HEAD - self.head.len().min(HEAD);
             let read = self
@@ -142,6 +152,13 @@ impl FrameReader {
             peer: self.peer.clone(),
             cause,
         })
+    }
+}
+
+fn wake_at(stream: &dyn Incoming, now: &mut usize, bytes: usize) {
+    if *now != bytes {
+        *now = bytes;
+        stream.wake_at(bytes);
     }
 }
 

@@ -328,7 +328,8 @@ impl Scene {
     }
 
     pub(super) fn answer_fetch(&mut self, node: NodeId, answer: Vec<FetchedPartition>) {
-        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+        self.core
+            .on_fetched(node, answer, Default::default(), self.now);
     }
 
     /// Orders a fetch and answers it with batches for partition `index`.

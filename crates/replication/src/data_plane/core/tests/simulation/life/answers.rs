@@ -56,7 +56,8 @@ impl Life {
                 routed,
             });
         }
-        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+        self.core
+            .on_fetched(node, answer, Default::default(), self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
