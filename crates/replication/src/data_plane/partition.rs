@@ -57,8 +57,9 @@ pub struct Stop {
 }
 
 /// Time that is read ahead, at the pace of the destination, and bytes that always are.
-const AHEAD: Duration = Duration::from_millis(100);
-const AHEAD_AT_LEAST: usize = 512 * 1024;
+const AHEAD: Duration = Duration::from_millis(20);
+const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
+const AHEAD_AT_LEAST: usize = 256 * 1024;
 
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
@@ -191,10 +192,12 @@ impl Partition {
     /// What to ask for, while there is room for it.
     ///
     /// Only so much is read ahead as the destination takes within a moment: what lies in memory for long is
-    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most.
-    pub(crate) fn wanted(&self, room: usize, max_bytes: i32) -> Option<Wanted> {
+    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most; `reading` is how long an
+    /// answer takes, after which the next one has to be there.
+    pub(crate) fn wanted(&self, room: usize, max_bytes: i32, reading: Duration) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        let ahead = self.pace.bytes_within(AHEAD).max(AHEAD_AT_LEAST);
+        let time = reading.saturating_mul(2).clamp(AHEAD, AHEAD_AT_MOST);
+        let ahead = self.pace.bytes_within(time).max(AHEAD_AT_LEAST);
         if !self.is_readable() || send.bytes() >= ahead.min(room) {
             return None;
         }
@@ -202,7 +205,7 @@ impl Partition {
             topic_id: self.source_id,
             offset: self.next_fetch,
             leader_epoch: self.leader.map_or(-1, |leader| leader.epoch),
-            max_bytes,
+            max_bytes: max_bytes.min(i32::try_from(ahead).unwrap_or(i32::MAX)),
         })
     }
 

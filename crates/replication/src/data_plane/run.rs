@@ -13,7 +13,7 @@ mod storing;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
 use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
@@ -221,6 +221,9 @@ impl DataPlane {
         let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = since.map_or(0, |since| since.as_secs());
+        core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
         let keeper = Keeper {
@@ -386,12 +389,10 @@ impl DataPlane {
                 node,
                 FetchEvent::Fetched {
                     partitions,
-                    throttle,
-                    nothing,
+                    reading,
                 },
             ) => {
-                let answer = (throttle, nothing);
-                self.core.on_fetched(node, partitions, answer, now);
+                self.core.on_fetched(node, partitions, reading, now);
             }
             Event::Fetch(node, FetchEvent::Failed(error)) => {
                 tracing::warn!(broker = node.0, "source cannot be read: {error}");

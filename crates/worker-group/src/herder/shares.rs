@@ -214,6 +214,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
     #[test]
     fn the_tasks_of_a_hundred_thousand_partitions_fit_their_records() {
         for most in [1, 2, 64, 1_000] {
