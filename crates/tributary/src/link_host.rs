@@ -435,8 +435,14 @@ impl Host for LinkHost {
     fn detail(&self, name: &str) -> Option<LinkDetail> {
         let parts: Vec<LinkHandle> = {
             let running = self.shared.running.borrow();
-            let of_link = running.values().filter(|one| one.link == name);
-            of_link.map(|one| one.handle.clone()).collect()
+            match running.get(name).filter(|whole| whole.link == name) {
+                // Not looked for among a thousand others, a thousand times.
+                Some(whole) => vec![whole.handle.clone()],
+                None => {
+                    let of_link = running.values().filter(|one| one.link == name);
+                    of_link.map(|one| one.handle.clone()).collect()
+                }
+            }
         };
         detail::together(parts.iter().map(detail::of))
     }
