@@ -361,6 +361,7 @@ mod tests {
     }
 
     /// The figures of docs/benchmark-results come from here: `cargo test --release -p replication -- thousand --nocapture`.
+    #[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
     #[test]
     fn positions_of_a_hundred_thousand_partitions_are_written_and_read() {
         let keys = Keys::new(KeyStyle::Plain);

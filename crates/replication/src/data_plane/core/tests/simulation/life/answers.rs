@@ -1,7 +1,5 @@
 //! What the brokers of a life answer, and when they do not.
 
-use std::time::Duration;
-
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
