@@ -5,26 +5,36 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
 use crate::security::explain_alert;
 
-/// Read ahead of frames: small answers take one system call, and at most this much of a large one is
+/// Read ahead of frames where records come: small answers take one system call, and at most this much of a large one is
 /// copied a second time.
 const HEAD: usize = 16 * 1024;
+
+/// The same everywhere else: a link has about ten connections, and a process may have a thousand links.
+const SMALL_HEAD: usize = 2 * 1024;
 
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
 
+/// Bytes of a large frame that have to be there before more of it is read: the kernel's part of reading costs half as much
+/// as with what a broker sends at a time.
+const PIECE: usize = 1024 * 1024;
+
 /// The reading half as the rest sees it: plain TCP, or TLS behind the same type.
-pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type ReadHalf = Box<dyn Incoming>;
 /// The writing half.
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
@@ -33,8 +43,12 @@ pub struct FrameReader {
     peer: HostPort,
     stream: ReadHalf,
     head: BytesMut,
+    /// How much is read ahead.
+    ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// What has to be there before we are woken.
+    wake_at: usize,
     buffers: Buffers,
     limit: usize,
 }
@@ -44,8 +58,10 @@ impl FrameReader {
         Self {
             peer,
             stream,
-            head: BytesMut::with_capacity(HEAD),
+            head: BytesMut::with_capacity(SMALL_HEAD),
+            ahead: SMALL_HEAD,
             body: None,
+            wake_at: 1,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
             limit,
@@ -58,6 +74,7 @@ impl FrameReader {
 
     pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
         self.buffers = buffers;
+        self.ahead = HEAD;
     }
 
     /// What a successor of this connection has to be given.
@@ -83,6 +100,7 @@ impl FrameReader {
                     let (buffer, _) = self.body.take().expect("matched above");
                     return Ok(buffer.freeze());
                 }
+                wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
                 let read = self
                     .stream
                     .read_buf(&mut (&mut buffer.bytes).limit(missing))
@@ -96,8 +114,9 @@ impl FrameReader {
             if self.body.is_some() {
                 continue;
             }
-            self.head.reserve(HEAD - self.head.len().min(HEAD));
-            let room = HEAD - self.head.len().min(HEAD);
+            wake_at(&*self.stream, &mut self.wake_at, 1);
+            let room = self.ahead.saturating_sub(self.head.len());
+            self.head.reserve(room);
             let read = self
                 .stream
                 .read_buf(&mut (&mut self.head).limit(room))
@@ -123,7 +142,7 @@ impl FrameReader {
             self.head.advance(length);
             return Ok(Some(frame));
         }
-        if length + 4 > HEAD {
+        if length + 4 > self.ahead {
             let mut buffer = self.buffers.take(length);
             buffer.bytes.extend_from_slice(&self.head[4..]);
             self.head.clear();
@@ -142,6 +161,13 @@ impl FrameReader {
             peer: self.peer.clone(),
             cause,
         })
+    }
+}
+
+fn wake_at(stream: &dyn Incoming, now: &mut usize, bytes: usize) {
+    if *now != bytes {
+        *now = bytes;
+        stream.wake_at(bytes);
     }
 }
 
@@ -191,16 +217,18 @@ impl FrameWriter {
     /// `Closed`; the writer must not be used again.
     pub async fn flush(&mut self) -> Result<(), ClientError> {
         while !self.pending.is_empty() {
-            let written = {
+            let (stream, pending) = (&mut self.stream, &self.pending);
+            // Polled by hand: the array would be kept in every future that waits for this otherwise, idle ones too.
+            let written = poll_fn(|context| {
                 let mut slices = [IoSlice::new(&[]); SEGMENTS];
                 let mut count = 0;
-                for (slice, segment) in slices.iter_mut().zip(&self.pending) {
+                for (slice, segment) in slices.iter_mut().zip(pending) {
                     *slice = IoSlice::new(segment);
                     count += 1;
                 }
-                self.stream.write_vectored(&slices[..count]).await
-            };
-            match written {
+                Pin::new(&mut *stream).poll_write_vectored(context, &slices[..count])
+            });
+            match written.await {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
                 Ok(written) => {
                     self.unflushed = true;
@@ -247,7 +275,6 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use super::*;
@@ -270,7 +297,8 @@ mod tests {
 
     #[tokio::test]
     async fn frames_of_any_size_come_out_whole_however_they_are_cut() {
-        for size in [0, 1, 100, HEAD - 4, HEAD - 3, HEAD, HEAD * 3 + 1, 300_000] {
+        let around = [SMALL_HEAD, HEAD].map(|head| [head - 4, head - 3, head, head * 3 + 1]);
+        for size in [0, 1, 100, 300_000].into_iter().chain(around.concat()) {
             for chunk in [1000, 3, HEAD, 1 << 20] {
                 if size > 100_000 && chunk < 100 {
                     continue;
@@ -283,6 +311,9 @@ mod tests {
                 let write = async move { server.write_all(&bytes).await.expect("open") };
                 let read = async move {
                     let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
+                    if size % 2 == 0 {
+                        reader.set_buffers(Buffers::new(0));
+                    }
                     assert_eq!(&reader.next().await.expect("whole")[..], b"first");
                     assert_eq!(&reader.next().await.expect("whole")[..], &body[..]);
                     assert_eq!(&reader.next().await.expect("whole")[..], b"last");

@@ -16,7 +16,10 @@
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
 mod again;
+mod allowance;
 mod asides;
+mod bare;
+mod late;
 mod orders;
 mod owning;
 mod placing;
@@ -34,6 +37,7 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use config::bandwidth::Bandwidth;
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::record::Levels;
@@ -50,7 +54,10 @@ use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
 
+use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
+pub(crate) use bare::Bare;
+pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
@@ -58,7 +65,7 @@ pub(crate) use orders::{
 };
 pub(crate) use placing::Watched;
 use reading::Reader;
-pub(crate) use reading::{FetchOrder, FetchedPartition};
+pub(crate) use reading::{FetchOrder, FetchedPartition, Reading};
 use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
@@ -96,6 +103,8 @@ pub(crate) struct Core {
     said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Partitions whose source ends behind what was read of it.
+    behind: BTreeSet<Index>,
     /// Bytes in memory for each destination broker.
     held: HashMap<NodeId, usize>,
     /// Partitions that are not read because such a broker has its share.
@@ -106,6 +115,9 @@ pub(crate) struct Core {
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
+    /// What may be read, where there is a limit, and whether somebody waits for it.
+    allowance: Option<Allowance>,
+    waits_for_allowance: bool,
 }
 
 impl Core {
@@ -133,12 +145,20 @@ impl Core {
             borrowing: None,
             said: said::Said::default(),
             topics_in_doubt: false,
+            behind: BTreeSet::new(),
             held: HashMap::new(),
             starved: HashMap::new(),
             to_cut: BTreeSet::new(),
             owner: owning::Owner::default(),
             transaction: None,
+            allowance: None,
+            waits_for_allowance: false,
         }
+    }
+
+    /// Reads no more than this from now on. `seconds` is the time of day, counted from 1970.
+    pub(crate) fn limit(&mut self, bandwidth: Option<Bandwidth>, now: Instant, seconds: u64) {
+        self.allowance = bandwidth.map(|bandwidth| Allowance::new(bandwidth, now, seconds));
     }
 
     /// Takes a partition in.
@@ -179,6 +199,8 @@ impl Core {
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            bare: Bare::default(),
+            late: Late::default(),
             max_message_bytes: None,
             levels: Levels::default(),
             guessed_limit: None,
@@ -214,7 +236,10 @@ impl Core {
         let writer = self.writers.values().filter_map(Writer::due).min();
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
-        timer.into_iter().chain(reader).chain(writes).min()
+        let allowance = self.allowance.as_ref().filter(|_| self.waits_for_allowance);
+        let allowed = allowance.map(Allowance::paid_until);
+        let reads = reader.into_iter().chain(allowed);
+        timer.into_iter().chain(reads).chain(writes).min()
     }
 
     /// Does what is due.
@@ -497,13 +522,16 @@ impl Core {
     /// Takes a reading of source ends.
     pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
         let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
-        for partition in self.partitions.values_mut() {
+        for (index, partition) in &mut self.partitions {
             if let Some(end) = ends.get(&partition.source) {
                 partition.end = Some((*end, read_at));
+                if *end > partition.next_fetch {
+                    self.behind.insert(*index);
+                }
                 // An idle partition is named by no answer: that nothing is missing is the evidence.
                 let idle = matches!(partition.phase, Phase::Running)
                     && !partition.unreadable
-                    && partition.next_fetch >= *end
+                    && partition.bare.shown(partition.next_fetch) >= *end
                     && partition.send.as_ref().is_some_and(SendState::is_empty);
                 if idle {
                     partition.recover();

@@ -30,7 +30,7 @@ use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::change::Changes;
-use super::core::{Committed, Settings};
+use super::core::{Bare, Committed, Late, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::PipedBatch;
@@ -57,8 +57,9 @@ pub struct Stop {
 }
 
 /// Time that is read ahead, at the pace of the destination, and bytes that always are.
-const AHEAD: Duration = Duration::from_millis(100);
-const AHEAD_AT_LEAST: usize = 512 * 1024;
+const AHEAD: Duration = Duration::from_millis(20);
+const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
+const AHEAD_AT_LEAST: usize = 256 * 1024;
 
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
@@ -146,6 +147,10 @@ pub(crate) struct Partition {
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
+    /// Where nothing can be read although its source's log goes on.
+    pub(crate) bare: Bare,
+    /// What a broker may have carried out late.
+    pub(crate) late: Late,
     /// Produce calls that name it and have no answer.
     pub(crate) open_calls: u32,
     /// Whether the next start must raise the producer's epoch.
@@ -187,10 +192,12 @@ impl Partition {
     /// What to ask for, while there is room for it.
     ///
     /// Only so much is read ahead as the destination takes within a moment: what lies in memory for long is
-    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most.
-    pub(crate) fn wanted(&self, room: usize, max_bytes: i32) -> Option<Wanted> {
+    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most; `reading` is how long an
+    /// answer takes, after which the next one has to be there.
+    pub(crate) fn wanted(&self, room: usize, max_bytes: i32, reading: Duration) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        let ahead = self.pace.bytes_within(AHEAD).max(AHEAD_AT_LEAST);
+        let time = reading.saturating_mul(2).clamp(AHEAD, AHEAD_AT_MOST);
+        let ahead = self.pace.bytes_within(time).max(AHEAD_AT_LEAST);
         if !self.is_readable() || send.bytes() >= ahead.min(room) {
             return None;
         }
@@ -198,7 +205,7 @@ impl Partition {
             topic_id: self.source_id,
             offset: self.next_fetch,
             leader_epoch: self.leader.map_or(-1, |leader| leader.epoch),
-            max_bytes,
+            max_bytes: max_bytes.min(i32::try_from(ahead).unwrap_or(i32::MAX)),
         })
     }
 
@@ -364,6 +371,7 @@ impl Partition {
             self.committed.kept = Some((position.offset.0, self.totals));
         }
         self.placing.pending = None;
+        self.bare = Bare::default();
         self.life += 1;
         self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {

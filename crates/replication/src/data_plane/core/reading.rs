@@ -12,11 +12,14 @@ use super::super::decode::Rules;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::{Core, Index};
+use super::{Allowance, Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
 /// asked for again soon after there is room.
 const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
+
+/// Bytes from which an answer says how long reading takes: less may have been waited for.
+const MUCH: usize = 256 * 1024;
 
 /// What is to change in a fetcher's session, and the bounds of its next request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +32,19 @@ pub(crate) struct FetchOrder {
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
     pub(crate) max_bytes: i32,
+}
+
+/// What reading an answer took.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Reading {
+    /// How long the broker wants to be left alone.
+    pub(crate) throttle: Duration,
+    /// Bytes of record batches in the answer.
+    pub(crate) bytes: usize,
+    /// From the request to the end of the answer.
+    pub(crate) took: Duration,
+    /// Whether there was no record of any partition, and no error.
+    pub(crate) nothing: bool,
 }
 
 /// One partition of an answer.
@@ -56,6 +72,8 @@ pub(super) struct Reader {
     /// After trouble: not before this.
     not_before: Option<Instant>,
     failures: u32,
+    /// How long answers with much in them took lately.
+    took: Duration,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
@@ -68,6 +86,12 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn due(&self) -> Option<Instant> {
         self.not_before.filter(|_| !self.busy)
+    }
+
+    /// From which offset on a partition was asked for, and in which life of it.
+    pub(super) fn asked_of(&self, index: Index) -> Option<(i64, u64)> {
+        let (wanted, rules) = self.asked.get(&index)?;
+        Some((wanted.offset, rules.life))
     }
 }
 
@@ -131,6 +155,11 @@ impl Core {
 
     /// The next request of some fetcher that is free, if it has anything to ask.
     pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(NodeId, FetchOrder)> {
+        let allowance = self.allowance.as_ref();
+        self.waits_for_allowance = allowance.is_some_and(|a| a.due(now).is_some());
+        if self.waits_for_allowance {
+            return None;
+        }
         let free: Vec<NodeId> = self
             .readers
             .iter()
@@ -138,15 +167,18 @@ impl Core {
             .map(|(node, _)| *node)
             .collect();
         free.into_iter()
-            .find_map(|node| Some((node, self.order(node)?)))
+            .find_map(|node| Some((node, self.order(node, now)?)))
     }
 
-    fn order(&mut self, node: NodeId) -> Option<FetchOrder> {
+    fn order(&mut self, node: NodeId, now: Instant) -> Option<FetchOrder> {
+        let allowance = self.allowance.as_ref();
+        let [answer, share] = [Allowance::answer, Allowance::share]
+            .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
         let reader = self.readers.get_mut(&node)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(node, index));
+            set.extend(self.tell(node, index, share));
         }
         let reader = self.readers.get_mut(&node)?;
         reader.not_before = None;
@@ -164,7 +196,7 @@ impl Core {
             } else {
                 max_wait
             },
-            max_bytes: self.settings.max_fetch_bytes,
+            max_bytes: self.settings.max_fetch_bytes.min(answer),
         })
     }
 
@@ -173,6 +205,7 @@ impl Core {
         &mut self,
         node: NodeId,
         index: Index,
+        share: i32,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
         let full = to.filter(|node| self.is_full(*node));
@@ -184,7 +217,13 @@ impl Core {
         let settings = &self.settings;
         let here = partition.read_from() == Some(node);
         let wanted = (here && full.is_none())
-            .then(|| partition.wanted(settings.partition_room, settings.max_partition_bytes))
+            .then(|| {
+                partition.wanted(
+                    settings.partition_room,
+                    settings.max_partition_bytes.min(share),
+                    reader.took,
+                )
+            })
             .flatten();
         if here && partition.is_readable() && wanted.is_none() {
             reader.held_back.insert(index);
@@ -212,16 +251,26 @@ impl Core {
         &mut self,
         node: NodeId,
         partitions: Vec<FetchedPartition>,
-        throttle: Duration,
+        reading: Reading,
         now: Instant,
     ) {
+        if let Some(allowance) = &mut self.allowance {
+            allowance.add(reading.bytes, now);
+        }
         if let Some(reader) = self.readers.get_mut(&node) {
             reader.busy = false;
             reader.failures = 0;
+            let throttle = reading.throttle;
             reader.not_before = (!throttle.is_zero()).then(|| now + throttle);
+            if reading.bytes >= MUCH {
+                reader.took = (reader.took * 3 + reading.took) / 4;
+            }
         }
         for fetched in partitions {
             self.take_fetched(fetched, now);
+        }
+        if reading.nothing && reading.throttle.is_zero() {
+            self.nothing_was_read(node, now);
         }
     }
 
@@ -305,11 +354,13 @@ impl Core {
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }
-        if partition.raise_epoch {
-            // Before anything is sent again it has to be stored that what landed is written off.
-            let trouble = "what landed is not what the source holds; it is copied again";
-            return self.restart(index, trouble.to_owned(), now);
+        self.note_end(index);
+        if self.restart_if_written_off(index, now) {
+            return;
         }
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
         let news = routed.next != fetched.asked || routed.blocked.is_some() || !placed;
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
@@ -324,6 +375,17 @@ impl Core {
             self.settle_blocked(index, now);
         }
         self.touch_reader(index);
+    }
+
+    /// Before anything is sent again it has to be stored that what landed is written off.
+    pub(super) fn restart_if_written_off(&mut self, index: Index, now: Instant) -> bool {
+        let partition = self.partitions.get(&index);
+        let written_off = partition.is_some_and(|partition| partition.raise_epoch);
+        if written_off {
+            let trouble = "what landed is not what the source holds; it is copied again";
+            self.restart(index, trouble.to_owned(), now);
+        }
+        written_off
     }
 
     fn fetch_refused(&mut self, index: Index, code: ErrorCode, now: Instant) {

@@ -1,7 +1,5 @@
 //! What the brokers of a life answer, and when they do not.
 
-use std::time::Duration;
-
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
@@ -12,7 +10,9 @@ use rand::RngExt;
 
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
-use crate::data_plane::core::{EstablishOrder, Established, FetchedPartition, Located, Place};
+use crate::data_plane::core::{
+    EstablishOrder, Established, FetchedPartition, Located, Place, Reading,
+};
 use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
@@ -32,6 +32,8 @@ impl Life {
         self.open.fetches.remove(&node);
         let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
         let mut answer = Vec::new();
+        // Whatever the limits are, a broker sends the first batch that there is.
+        let mut nothing = true;
         for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
             let (count, life) = (self.random.random_range(0..8), rules.life);
@@ -45,6 +47,8 @@ impl Life {
             } else {
                 (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
             };
+            let log = &self.sources[number(&partition)];
+            nothing &= error == ErrorCode::NONE && log.read(offset, 1).0.is_empty();
             answer.push(FetchedPartition {
                 index,
                 topic_id: SOURCE_ID,
@@ -56,7 +60,11 @@ impl Life {
                 routed,
             });
         }
-        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+        let reading = Reading {
+            nothing,
+            ..Reading::default()
+        };
+        self.core.on_fetched(node, answer, reading, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
