@@ -48,6 +48,7 @@ mod streams;
 
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
+pub use streams::fence;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -174,17 +175,13 @@ impl Link {
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
-        let file = match (&worker.offsets, file) {
-            (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
-            (_, file) => file,
-        };
-        let acls = open_acls(&part, &config, worker, file.clone(), &source, &destination);
-        let acls = Box::pin(acls).await?;
-        let mut store = open_store(worker, file.clone(), &destination).await?;
+        let store = open_store(worker, file, &destination).await?;
+        let acls = open_acls(&part, &config, &store, &source, &destination);
         let look = Arc::new(Notify::new());
-        let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
+        let mut own = store.another();
+        let (_, texts) = own.load_all(&config.name, key_style(&config)).await?;
         let remembered = Remembered::of(&config.name, &texts);
-        let mut memory = LinkMemory::new(&config.name, store, &remembered);
+        let mut memory = LinkMemory::new(&config.name, own, &remembered);
         check_clusters(
             &config.name,
             &source,
@@ -198,7 +195,7 @@ impl Link {
         let mut maker = StreamMaker {
             config: config.clone(),
             worker: worker.clone(),
-            file,
+            store,
             source: source.clone(),
             destination: destination.clone(),
             buffers,
@@ -512,21 +509,17 @@ pub async fn open_store(
     }
 }
 
-/// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
-/// the keys differ, so neither waits for the other.
-async fn open_acls(
+/// The copying of access rights, where it is switched on. Its record has a handle of its own to the store of positions: the
+/// keys differ, so neither waits for the other.
+fn open_acls(
     part: &LinkPart,
     config: &LinkConfig,
-    worker: &WorkerConfig,
-    file: Option<FileStore>,
+    store: &PositionStore,
     source: &Cluster,
     destination: &Cluster,
-) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
+) -> Option<(Box<AclSync>, AclHandle)> {
     let wanted = config.topics.acls.clone();
-    let Some(settings) = wanted.filter(|_| part.changes_topics()) else {
-        return Ok(None);
-    };
-    let store = open_store(worker, file, destination).await?;
+    let settings = wanted.filter(|_| part.changes_topics())?;
     let (sync, handle) = AclSync::new(AclOptions {
         link: config.name.clone(),
         source: source.clone(),
@@ -534,9 +527,9 @@ async fn open_acls(
         settings,
         naming: config.topics.naming.clone(),
         selection: config.topics.selection.clone(),
-        store,
+        store: store.another(),
     });
-    Ok(Some((Box::new(sync), handle)))
+    Some((Box::new(sync), handle))
 }
 
 fn topics_with_rights(round: &Round) -> AclTopics {

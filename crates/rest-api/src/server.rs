@@ -23,6 +23,7 @@ use worker_group::Handle;
 
 use crate::auth::Users;
 use crate::cors::Cors;
+use crate::forward::OtherWorkers;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
@@ -216,6 +217,16 @@ impl Bound {
             .any(|address| !address.socket.ip().is_loopback())
     }
 
+    /// How other workers of a group are reached: with the TLS of the main listeners, where they have it.
+    #[must_use]
+    pub fn workers(&self) -> OtherWorkers {
+        let main = self
+            .listeners
+            .iter()
+            .filter(|one| one.surface != Surface::AdminOnly);
+        OtherWorkers::new(main.filter_map(|one| one.tls.clone()).next())
+    }
+
     /// Serves until `stop` is requested; what was begun is finished then, within seconds.
     pub async fn serve(self, options: RestOptions, scope: Scope, stop: StopSignal) {
         let RestOptions {
@@ -225,17 +236,19 @@ impl Bound {
             config,
             metrics,
         } = options;
+        let workers = self.workers();
         let identity = Identity {
             worker_id,
             started_at: SystemTime::now(),
         };
-        let peers = Arc::new(Peers::default());
+        let peers = Arc::new(Peers::new(workers.clone()));
         let (observer, watcher) =
             Observer::new(handle.clone(), identity.clone(), Arc::clone(&peers));
         let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
+            workers,
             api: Api {
                 identity,
                 watcher,
@@ -245,6 +258,7 @@ impl Bound {
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,
             hide_secrets: config.hide_secrets,
+            health_public: config.health_public,
             ui: !config.without_ui,
             room: Semaphore::new(AT_ONCE),
             workers_room: Semaphore::new(AT_ONCE),

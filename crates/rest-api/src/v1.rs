@@ -125,7 +125,7 @@ impl Api {
         let value = match (Box::pin(self.value(handle, asked)).await, again) {
             (Ok(value), _) => value,
             (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
-                return Box::pin(again.at(&refusal.message)).await;
+                return Box::pin(again.at(&refusal.message, self.peers.workers())).await;
             }
             (Err(refusal), _) => return refused(&refusal),
         };
@@ -236,7 +236,7 @@ impl Api {
         let (_, group) = self.sources(handle, asked).links().await?;
         let target = "/api/v1/activity?scope=worker&limit=1000";
         let mut incomplete = worker::incomplete([].iter(), &group, true);
-        for (id, answer) in Peers::of_all(&group, target, asked.authorization()).await {
+        for (id, answer) in self.peers.of_all(&group, target, asked.authorization()).await {
             match answer {
                 Ok(mut list) => rows.extend(
                     list["items"]
@@ -414,7 +414,7 @@ impl Api {
                         format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
                     let mut again = asked.again();
                     again.target = path;
-                    let answer = Box::pin(again.at(&refusal.message)).await;
+                    let answer = Box::pin(again.at(&refusal.message, self.peers.workers())).await;
                     if !answer.status().is_success() {
                         let text = format!("{} answered {}", refusal.message, answer.status());
                         return Err(Refusal::new(Kind::Conflict, text));

@@ -419,6 +419,15 @@ impl Host for LinkHost {
         Box::pin(async move { positions::change(&host, &name, &config, change).await })
     }
 
+    fn fence(&self, name: String, config: Config, tasks: Vec<u32>) -> Pending<Result<(), String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false)?;
+            let fenced = Box::pin(replication::link::fence(&link, &worker, &tasks)).await;
+            fenced.map_err(|error| error.to_string())
+        })
+    }
+
     fn cluster_id(&self) -> Option<String> {
         self.shared.cluster_id.get().cloned()
     }

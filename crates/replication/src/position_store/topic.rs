@@ -47,6 +47,14 @@ impl TopicStore {
         Ok(log.map(|log| Self { log, keys }))
     }
 
+    /// Another handle to the topic, with keys of its own.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            log: self.log.clone(),
+            keys: Keys::default(),
+        }
+    }
+
     pub(super) async fn claim(self, link: &str) -> Result<Ownership, StoreError> {
         Ok(Ownership::claim(self.log, link).await?)
     }

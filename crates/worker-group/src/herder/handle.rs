@@ -27,11 +27,13 @@ use crate::{Config, offset_change};
 #[derive(Clone)]
 pub struct GroupHandle {
     commands: mpsc::Sender<Command>,
-    configs: StoreHandle,
+    pub(super) configs: StoreHandle,
     statuses: StatusWriterHandle,
     stage: watch::Receiver<Stage>,
     /// Changes are made one after the other: what is judged holds until it is written and read back.
     changing: Arc<Mutex<()>>,
+    /// So are fences.
+    pub(super) fencing: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for GroupHandle {
@@ -53,11 +55,12 @@ impl GroupHandle {
             statuses,
             stage,
             changing: Arc::default(),
+            fencing: Arc::default(),
         }
     }
 
     /// Has `request` done by the herder, and waits for the answer.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Core) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -81,13 +84,13 @@ impl GroupHandle {
     }
 
     /// Takes the right to change configurations, where this worker leads.
-    async fn lead(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+    pub(super) async fn lead(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
         let changing = self.changing.lock().await;
         self.ask(|core| core.may_lead()).await??;
         Ok(changing)
     }
 
-    async fn write(&self, records: &[ConfigRecord]) -> Result<(), Refusal> {
+    pub(super) async fn write(&self, records: &[ConfigRecord]) -> Result<(), Refusal> {
         let records: Vec<_> = records.iter().map(encode).collect();
         write(&self.configs, &records).await
     }
@@ -141,8 +144,12 @@ impl GroupHandle {
     pub(crate) async fn reset_topics(&self, name: String) -> Result<(), Refusal> {
         let used = self.ask(move |core| core.used.get(&name).cloned()).await?;
         for topic in used.unwrap_or_default().values() {
-            self.statuses
-                .leave(StatusWrite::Record(topic.record().0, None));
+            let write = StatusWrite::Record(topic.record().0, None);
+            if !self.statuses.leave(write) {
+                return Err(Refusal::internal(
+                    "too much waits to be written to the status topic; the request can be safely retried",
+                ));
+            }
         }
         Ok(())
     }

@@ -255,7 +255,12 @@ impl Core {
             config,
             part: self.part(subject),
         };
-        let run = self.host.run(start, Started(started), scope.stop_signal());
+        let fence = match subject {
+            Subject::Connector(_) => None,
+            Subject::Task(of, _) => self.fence_first(of),
+        };
+        let stop = scope.stop_signal();
+        let run = self.host.run(start, Started(started), stop.clone());
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("start", OnFailure::Report, async move {
             if let Ok(probe) = probe.await {
@@ -265,7 +270,16 @@ impl Core {
         });
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("run", OnFailure::Report, async move {
-            let ended = run.await;
+            // Not begun before: a future does nothing until it is waited for.
+            let fenced = match fence {
+                None => Some(Ok(())),
+                Some(fence) => stop.unless_requested(fence).await,
+            };
+            let ended = match fenced {
+                None => Ok(()),
+                Some(Ok(())) => run.await,
+                Some(Err(failure)) => Err(failure),
+            };
             drop(events.send(Event::Ended(of, incarnation, ended)).await);
         });
         let instance = Instance {
@@ -331,7 +345,8 @@ impl Core {
             if !report.aborted.is_empty() {
                 tracing::warn!("{} did not stop in time", subject.key());
             }
-            self.write_status(&subject, State::Unassigned, None);
+            // Where too many wait, the leader says it of what is lost.
+            let _ = self.write_status(&subject, State::Unassigned, None);
         }
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "links stopped");
@@ -498,7 +513,7 @@ impl Core {
             (false, true) => return,
             (false, false) => (State::Unassigned, None),
         };
-        let Some(piece) = self.pieces.get_mut(subject) else {
+        let Some(piece) = self.pieces.get(subject) else {
             return;
         };
         if piece.said.as_ref() == Some(&said) {
@@ -508,21 +523,32 @@ impl Core {
         if piece.said.is_none() && said.0 == State::Unassigned {
             return;
         }
-        piece.said = Some(said.clone());
-        self.write_status(subject, said.0, said.1);
+        // Where there is no room for it now, it is said at the next look.
+        if self.write_status(subject, said.0, said.1.clone())
+            && let Some(piece) = self.pieces.get_mut(subject)
+        {
+            piece.said = Some(said);
+        }
     }
 
-    pub(super) fn write_status(&self, subject: &Subject, state: State, trace: Option<String>) {
+    /// `false` where it could not be left to be written.
+    pub(super) fn write_status(
+        &self,
+        subject: &Subject,
+        state: State,
+        trace: Option<String>,
+    ) -> bool {
         let status = Status {
             state,
             trace,
             worker_id: self.worker_id.clone(),
             generation: self.standing.generation,
         };
-        if may_write(self.statuses.get(subject), &status) {
-            let write = StatusWrite::Record(subject.key(), Some(status.value()));
-            self.links.statuses.leave(write);
+        if !may_write(self.statuses.get(subject), &status) {
+            return true;
         }
+        let write = StatusWrite::Record(subject.key(), Some(status.value()));
+        self.links.statuses.leave(write)
     }
 
     /// Writes which topics a task has used first.
@@ -547,19 +573,22 @@ impl Core {
             return;
         };
         for topic in new {
-            if !piece.used.insert(topic.clone()) {
+            if piece.used.contains(&topic) {
                 continue;
             }
             let used = UsedTopic {
-                topic,
+                topic: topic.clone(),
                 connector: name.clone(),
                 task: *task,
                 discovered: now,
             };
             let (key, value) = used.record();
-            self.links
-                .statuses
-                .leave(StatusWrite::Record(key, Some(value)));
+            let write = StatusWrite::Record(key, Some(value));
+            // Where there is no room for it now, it is written at a later look.
+            if !self.links.statuses.leave(write) {
+                return;
+            }
+            piece.used.insert(topic);
         }
     }
 }

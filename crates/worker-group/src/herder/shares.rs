@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::{Event, Submission, write_tasks};
+use super::{Event, Submission, Submitted, write_tasks};
 use crate::Config;
 use crate::deal::{PARTITIONS, Partition, Shares, deal, partitions_of, ranges};
 use crate::host::Pending;
@@ -141,20 +141,25 @@ impl Core {
             }));
         }
         let body = Value::from_iter(tasks.into_iter().map(Value::from_iter)).to_string();
+        let submission = self.for_leader(&name, Submitted::Tasks(body))?;
+        Some((self.links.submit)(submission))
+    }
+
+    /// A request to the leader; nothing while it cannot be signed.
+    pub(super) fn for_leader(&self, connector: &str, asks: Submitted) -> Option<Submission> {
         let headers = match (&self.key, self.is_signing()) {
             (Some(key), true) => key
-                .headers(&self.group.signing.algorithm, body.as_bytes())?
+                .headers(&self.group.signing.algorithm, asks.body())?
                 .to_vec(),
             (None, true) => return None,
             (_, false) => Vec::new(),
         };
-        let submission = Submission {
+        Some(Submission {
             url: self.standing.leader_url.clone(),
-            connector: name,
-            body,
+            connector: connector.to_owned(),
+            asks,
             headers,
-        };
-        Some((self.links.submit)(submission))
+        })
     }
 
     pub(super) fn submitted(&mut self, name: &str, outcome: Result<(), String>, now: Instant) {

@@ -103,13 +103,8 @@ impl Core {
     /// How the copying fares of what runs on this worker.
     fn replication(&self, name: &str) -> Option<crate::view::Replication> {
         let mut all: Option<crate::view::Replication> = None;
-        for subject in self.instances.keys() {
-            let Subject::Task(of, _) = subject else {
-                continue;
-            };
-            if of != name {
-                continue;
-            }
+        let tasks = |number| Subject::Task(name.to_owned(), number);
+        for (subject, _) in self.instances.range(tasks(0)..=tasks(u32::MAX)) {
             let Some(report) = self.report(subject) else {
                 continue;
             };
