@@ -47,7 +47,7 @@ pub(crate) use self::worker::Identity;
 use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
-use crate::forward::{Again, OtherWorkers};
+use crate::forward::Again;
 use crate::query::{Query, encode};
 use crate::request;
 
@@ -95,7 +95,6 @@ pub(crate) struct Api {
     pub(crate) identity: Identity,
     pub(crate) watcher: Watcher,
     pub(crate) peers: Arc<Peers>,
-    pub(crate) workers: OtherWorkers,
 }
 
 /// Whether CSV is preferred.
@@ -126,7 +125,7 @@ impl Api {
         let value = match (Box::pin(self.value(handle, asked)).await, again) {
             (Ok(value), _) => value,
             (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
-                return Box::pin(again.at(&refusal.message, &self.workers)).await;
+                return Box::pin(again.at(&refusal.message, self.peers.workers())).await;
             }
             (Err(refusal), _) => return refused(&refusal),
         };
@@ -237,11 +236,7 @@ impl Api {
         let (_, group) = self.sources(handle, asked).links().await?;
         let target = "/api/v1/activity?scope=worker&limit=1000";
         let mut incomplete = worker::incomplete([].iter(), &group, true);
-        for (id, answer) in self
-            .peers
-            .of_all(&group, target, asked.authorization())
-            .await
-        {
+        for (id, answer) in self.peers.of_all(&group, target, asked.authorization()).await {
             match answer {
                 Ok(mut list) => rows.extend(
                     list["items"]
@@ -419,7 +414,7 @@ impl Api {
                         format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
                     let mut again = asked.again();
                     again.target = path;
-                    let answer = Box::pin(again.at(&refusal.message, &self.workers)).await;
+                    let answer = Box::pin(again.at(&refusal.message, self.peers.workers())).await;
                     if !answer.status().is_success() {
                         let text = format!("{} answered {}", refusal.message, answer.status());
                         return Err(Refusal::new(Kind::Conflict, text));

@@ -31,10 +31,10 @@ impl Identity {
     pub(crate) async fn now(&self, handle: &Handle) -> Myself {
         let group = handle.group().await;
         let leader = group.as_ref().and_then(|group| group.leader.as_deref());
-        let members = group.as_ref().and_then(|group| group.members.as_ref());
+        let members = group.as_ref().and_then(|group| group.members.clone());
         Myself {
             leader: leader.and_then(worker_of),
-            members: members.map(|all| all.iter().filter_map(|url| worker_of(url)).collect()),
+            members,
             worker_id: self.worker_id.clone(),
             version: handle.version(),
             commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
@@ -58,7 +58,7 @@ pub(crate) struct Myself {
     pub(crate) group: Option<String>,
     /// Of its group.
     pub(crate) leader: Option<String>,
-    /// Ids of all workers of its group, where it leads.
+    /// URLs of all workers of its group, where it leads.
     pub(crate) members: Option<Vec<String>>,
     pub(crate) buffer_limit: usize,
     pub(crate) default_destination: Option<String>,
