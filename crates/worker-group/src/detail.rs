@@ -45,6 +45,17 @@ pub struct ClusterDetail {
     pub bootstrap: String,
     /// Brokers that it named last.
     pub brokers: usize,
+    /// Whether those that lead something of the link answer.
+    pub reach: ReachDetail,
+}
+
+/// Whether the brokers that a link needs answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReachDetail {
+    /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
+    pub verdict: &'static str,
+    /// What was seen: who does not answer, since when, and the last error.
+    pub evidence: String,
 }
 
 /// A topic as its link sees it.
@@ -104,6 +115,8 @@ pub struct PartitionDetail {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// What was found missing at the source since the process started, newest range, in words.
+    pub lost: Option<String>,
     /// What can be said to it while it stands.
     pub answers: Vec<&'static str>,
     /// The page that explains its state, unless all is well.

@@ -179,16 +179,17 @@ impl Evidence {
         }
     }
 
-    /// What all that means.
+    /// What all that means. `broker` is what is wrong with a broker that it needs.
     pub(super) fn judge(
         &mut self,
         reported: &Reported,
+        broker: Option<&str>,
         now: Now,
         limits: &Limits,
     ) -> PartitionHealth {
         let lag = self.lag(reported, now, limits);
         let no_progress = self.no_progress(now.at);
-        let (state, reason, verdict) = self.decide(reported, &lag, no_progress, now.at, limits);
+        let (state, reason, verdict) = self.decide(reported, broker, &lag, now.at, limits);
         if state != self.state {
             self.since = now.at;
             self.state = state;
@@ -212,19 +213,24 @@ impl Evidence {
     fn decide(
         &self,
         reported: &Reported,
+        broker: Option<&str>,
         lag: &Lag,
-        no_progress: Duration,
         now: Instant,
         limits: &Limits,
     ) -> (&'static str, Option<String>, Verdict) {
         if let Condition::Stopped { state, reason } = &reported.condition {
             return (state, Some(reason.clone()), Verdict::Fail);
         }
+        let no_progress = self.no_progress(now);
         // What is known to stand still does so whether or not the end can still be read.
         let was_stalled = self.state == "stalled" && self.progressed < self.since;
         if no_progress > limits.stall || (was_stalled && !no_progress.is_zero()) {
             let waiting = lag.records.unwrap_or(0);
-            let error = self.last_error.as_deref();
+            // An error that is no longer said explains less than a broker that does not answer now.
+            let error = match &reported.condition {
+                Condition::Retrying(trouble) => Some(trouble.as_str()),
+                _ => broker.or(self.last_error.as_deref()),
+            };
             let reason = format!(
                 "no progress for {} s, and {waiting} records wait at the source; {}",
                 no_progress.as_secs(),
@@ -240,11 +246,12 @@ impl Evidence {
                 .max(self.ends.newest().map_or(self.begun, |(at, _)| at)),
         );
         if silent > limits.max_age {
-            let error = self.unreadable.as_deref().or(self.last_error.as_deref());
+            // What was heard of other things before, perhaps of the other side, does not explain it.
+            let error = self.unreadable.as_deref();
             let reason = format!(
                 "the source's end could not be read for {} s: {}",
                 silent.as_secs(),
-                error.unwrap_or("no broker answered")
+                error.unwrap_or("source: the answer of a broker is awaited")
             );
             return ("end-unknown", Some(reason), Verdict::Unknown);
         }
@@ -307,7 +314,8 @@ mod tests {
             self.evidence.end_read(at, end.map_err(str::to_owned));
             self.evidence.report(&self.reported, at);
             let ms = 1_000_000 + i64::try_from(second).expect("small") * 1000;
-            self.evidence.judge(&self.reported, Now { at, ms }, &LIMITS)
+            let now = Now { at, ms };
+            self.evidence.judge(&self.reported, None, now, &LIMITS)
         }
     }
 

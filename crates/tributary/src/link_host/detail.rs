@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{Answer, PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::data_plane::{Answer, Lost, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Reachability, Verdict};
 use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
-use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
+use worker_group::detail::{
+    ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
+};
 use worker_group::view::add_health;
 
 use super::probe;
@@ -19,7 +21,8 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
     let status = handle.status();
     let clock = Clock::now();
     let health = &status.health;
-    let [source, destination] = handle.clusters().map(cluster);
+    let [source, destination] = handle.clusters();
+    let [source_reach, destination_reach] = &health.reach;
     let round = &status.round;
     let trouble = round.trouble.iter().chain(&status.data.store_trouble);
     LinkDetail {
@@ -28,8 +31,8 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         health: health.rating.name(),
         reason: health.reason.clone(),
         lag: probe::detail(&health.lag),
-        source,
-        destination,
+        source: cluster(source, source_reach),
+        destination: cluster(destination, destination_reach),
         topics: topics(&status),
         excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
         trouble: trouble.cloned().collect(),
@@ -47,6 +50,8 @@ pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<Li
             (part.health, part.reason),
         );
         whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
+        take_worse(&mut whole.source.reach, part.source.reach);
+        take_worse(&mut whole.destination.reach, part.destination.reach);
         whole.lag.add(&part.lag);
         for (name, topic) in part.topics {
             whole.topics.entry(name).or_insert(topic);
@@ -57,6 +62,14 @@ pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<Li
         whole.partitions.extend(part.partitions);
     }
     Some(whole)
+}
+
+fn take_worse(reach: &mut ReachDetail, other: ReachDetail) {
+    let order = ["UNKNOWN", "PASS", "WARN", "FAIL"];
+    let badness = |reach: &ReachDetail| order.iter().position(|word| *word == reach.verdict);
+    if badness(&other) > badness(reach) {
+        *reach = other;
+    }
 }
 
 /// Joins moments of the runtime's clock with those of the wall.
@@ -80,12 +93,16 @@ impl Clock {
     }
 }
 
-fn cluster(seen: ClusterSeen) -> ClusterDetail {
+fn cluster(seen: ClusterSeen, reach: &Reachability) -> ClusterDetail {
     let servers = seen.bootstrap.iter().map(ToString::to_string);
     ClusterDetail {
         id: seen.id,
         bootstrap: servers.collect::<Vec<_>>().join(","),
         brokers: seen.brokers,
+        reach: ReachDetail {
+            verdict: reach.verdict.name(),
+            evidence: reach.evidence.clone(),
+        },
     }
 }
 
@@ -156,6 +173,10 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        lost: reported.lost.map(|lost| {
+            let Lost { why, from, to } = lost;
+            format!("{} offsets [{from}, {to}) {}", to - from, why.as_str())
+        }),
         answers: Vec::new(),
         help: None,
     };
