@@ -23,6 +23,7 @@ async fn both() -> [KafkaCluster; 2] {
     let builder = |name: &str| {
         KafkaCluster::builder()
             .name(name)
+            .version(limits::version())
             .nodes(3)
             .heap_mib(256)
             .property("offsets.topic.replication.factor", "3")
