@@ -35,6 +35,8 @@ pub(crate) enum FetchEvent {
     Fetched {
         partitions: Vec<FetchedPartition>,
         throttle: Duration,
+        /// Whether there was no record of any partition, and no error.
+        nothing: bool,
     },
     /// The order could not be carried out; the session begins anew with the next one.
     Failed(ClientError),
@@ -150,9 +152,14 @@ impl Fetcher {
             }
         };
         let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
+        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let nothing = partitions.all(|p| {
+            p.records.is_empty() && p.error == ErrorCode::NONE && p.preferred_read_replica.is_none()
+        });
         Ok(FetchEvent::Fetched {
             partitions: self.judge(answer, &origins),
             throttle,
+            nothing,
         })
     }
 

@@ -26,7 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use self::connections::Lane;
 use super::core::{
     Answer, AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
-    NotResumed, Watched,
+    LookOrder, Looked, NotResumed, Watched,
 };
 use super::establish::establish;
 use super::fetcher::FetchEvent;
@@ -174,6 +174,7 @@ enum Event {
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
     Takings(HashMap<TopicName, u64>),
+    Looked(Vec<(LookOrder, Looked)>),
 }
 
 /// See the module.
@@ -328,7 +329,10 @@ impl DataPlane {
                 _ = watch.tick() => self.watch_logs(),
                 _ = refusals.tick() => self.look_at_refusals(),
                 _ = flush.tick() => self.store(true),
-                _ = ends.tick() => self.read_ends(),
+                _ = ends.tick() => {
+                    self.read_ends();
+                    self.look_for_copies();
+                }
                 _ = status.tick() => self.publish(),
                 () = stop.requested() => break Ok(()),
                 failure = self.scope.failed() => break Err(failure),
@@ -369,6 +373,7 @@ impl DataPlane {
                 "stopped with requests on their way; what landed is found at the next start"
             );
         }
+        self.look_for_the_last_copies().await;
         let flushed = timeout(FLUSH_LIMIT, self.store_the_last());
         if flushed.await.is_err() {
             tracing::warn!(
@@ -395,9 +400,11 @@ impl DataPlane {
                 FetchEvent::Fetched {
                     partitions,
                     throttle,
+                    nothing,
                 },
             ) => {
-                self.core.on_fetched(node, partitions, throttle, now);
+                let answer = (throttle, nothing);
+                self.core.on_fetched(node, partitions, answer, now);
             }
             Event::Fetch(node, FetchEvent::Failed(error)) => {
                 tracing::warn!(broker = node.0, "source cannot be read: {error}");
@@ -431,6 +438,7 @@ impl DataPlane {
             Event::Owner(look) => self.apply_look(look),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
             Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
+            Event::Looked(outcomes) => self.core.on_looked(outcomes),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);

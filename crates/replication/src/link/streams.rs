@@ -194,9 +194,9 @@ impl StreamMaker {
     }
 
     fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
-        let group = self.worker.group_id.as_deref().unwrap_or("tributary");
+        let group = self.worker.group_id.as_deref();
         let task = self.part.task().unwrap_or(0);
-        let mut id = format!("{group}-{}-{task}", self.config.name);
+        let mut id = format!("{}{task}", self.config.transactional_id_prefix(group));
         if let Stream::Of(origin) = stream {
             id = format!("{id}@{origin}");
         }

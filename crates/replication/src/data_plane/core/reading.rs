@@ -69,6 +69,12 @@ impl Reader {
     pub(super) fn due(&self) -> Option<Instant> {
         self.not_before.filter(|_| !self.busy)
     }
+
+    /// From which offset on a partition was asked for, and in which life of it.
+    pub(super) fn asked_of(&self, index: Index) -> Option<(i64, u64)> {
+        let (wanted, rules) = self.asked.get(&index)?;
+        Some((wanted.offset, rules.life))
+    }
 }
 
 impl Core {
@@ -207,12 +213,12 @@ impl Core {
         (!told).then(|| (index, partition.source.clone(), wanted, rules))
     }
 
-    /// Takes a fetcher's answer.
+    /// Takes a fetcher's answer. `nothing` says that it held no record of any partition, and no error.
     pub(crate) fn on_fetched(
         &mut self,
         node: NodeId,
         partitions: Vec<FetchedPartition>,
-        throttle: Duration,
+        (throttle, nothing): (Duration, bool),
         now: Instant,
     ) {
         if let Some(reader) = self.readers.get_mut(&node) {
@@ -222,6 +228,9 @@ impl Core {
         }
         for fetched in partitions {
             self.take_fetched(fetched, now);
+        }
+        if nothing && throttle.is_zero() {
+            self.nothing_was_read(node, now);
         }
     }
 
@@ -305,11 +314,13 @@ impl Core {
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }
-        if partition.raise_epoch {
-            // Before anything is sent again it has to be stored that what landed is written off.
-            let trouble = "what landed is not what the source holds; it is copied again";
-            return self.restart(index, trouble.to_owned(), now);
+        self.note_end(index);
+        if self.restart_if_written_off(index, now) {
+            return;
         }
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
         let news = routed.next != fetched.asked || routed.blocked.is_some() || !placed;
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
@@ -324,6 +335,17 @@ impl Core {
             self.settle_blocked(index, now);
         }
         self.touch_reader(index);
+    }
+
+    /// Before anything is sent again it has to be stored that what landed is written off.
+    pub(super) fn restart_if_written_off(&mut self, index: Index, now: Instant) -> bool {
+        let partition = self.partitions.get(&index);
+        let written_off = partition.is_some_and(|partition| partition.raise_epoch);
+        if written_off {
+            let trouble = "what landed is not what the source holds; it is copied again";
+            self.restart(index, trouble.to_owned(), now);
+        }
+        written_off
     }
 
     fn fetch_refused(&mut self, index: Index, code: ErrorCode, now: Instant) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::time::Duration;
 
 use config::link::StartPosition;
@@ -18,7 +19,7 @@ use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
 use kafka_wire::record::Levels;
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
 use super::Readings;
@@ -193,6 +194,22 @@ pub(super) fn waits_for_transactions(
     }
 }
 
+/// What a partition waits for whose destination holds batches that are not replicated yet. They may be what was sent before,
+/// and no reader is shown them: written once more they would be there twice where the broker has forgotten who wrote them, and
+/// markers in any case. Where others of the link write, the log grows all the time.
+pub(super) fn waits_for_replicas(
+    order: &EstablishOrder,
+    end: i64,
+    appended: Option<i64>,
+) -> Option<String> {
+    let appended = appended.filter(|appended| *appended > end && !order.shared)?;
+    Some(format!(
+        "destination: offsets [{end}, {appended}) of {} wait for replicas that are in sync; nothing is written before it shows \
+         what they are",
+        order.destination
+    ))
+}
+
 /// What was found out about a destination topic.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TopicSettings {
@@ -293,8 +310,12 @@ fn levels<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Levels {
         })
 }
 
-pub(super) enum Tail {
+/// Why a log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(in super::super) enum Tail {
+    #[error("{0}")]
     Trouble(String),
+    #[error("destination: READ is missing")]
     Forbidden,
 }
 
@@ -343,8 +364,8 @@ fn is_last(info: &BatchInfo, position: &Position, last: Option<i32>) -> bool {
         && last.is_some_and(ends)
 }
 
-/// Headers of all batches from the position's destination end to the end now. Where others write too, what they have written
-/// behind the last record of the link is not read: it can be any number of times as much as is the link's.
+/// Headers of all batches from the position's destination end to the end now, and of the one in front of it. Where others write
+/// too, what they have written behind the last record of the link is not read: it can be any number of times as much.
 pub(super) async fn read_tail(
     destination: &Cluster,
     leader: NodeId,
@@ -352,21 +373,46 @@ pub(super) async fn read_tail(
     position: &Position,
     readings: Readings,
 ) -> Result<Vec<BatchInfo>, Tail> {
-    let mut offset = position.destination_end.0.max(readings.destination_start);
-    let mut tail = Vec::new();
+    let from = (position.destination_end.0 - 1).max(readings.destination_start);
+    let at = (&order.destination, order.destination_id);
+    let mut range = from..readings.destination_end;
     let mut last = None;
     if order.shared && readings.destination_start <= position.destination_end.0 {
         match remembered(destination, leader, order, position).await {
-            Some(Remembered::Nothing) => return Ok(tail),
+            Some(Remembered::Nothing) => range.end = range.end.min(position.destination_end.0),
             Some(Remembered::Until(sequence)) => last = Some(sequence),
             None => {}
         }
     }
-    while offset < readings.destination_end {
+    let is_last = |info: &BatchInfo| is_last(info, position, last);
+    headers_until(destination, leader, at, range, is_last).await
+}
+
+/// Headers of all batches between two offsets.
+pub(in super::super) async fn headers(
+    destination: &Cluster,
+    leader: NodeId,
+    at: (&TopicPartition, TopicId),
+    range: Range<i64>,
+) -> Result<Vec<BatchInfo>, Tail> {
+    headers_until(destination, leader, at, range, |_| false).await
+}
+
+/// Headers of batches between two offsets, up to the one that is the last that matters.
+async fn headers_until(
+    destination: &Cluster,
+    leader: NodeId,
+    (partition, topic_id): (&TopicPartition, TopicId),
+    range: Range<i64>,
+    is_last: impl Fn(&BatchInfo) -> bool,
+) -> Result<Vec<BatchInfo>, Tail> {
+    let mut offset = range.start;
+    let mut tail = Vec::new();
+    while offset < range.end {
         let request = FetchRequest::of_one(
-            order.destination.topic.clone(),
-            order.destination_id,
-            order.destination.partition,
+            partition.topic.clone(),
+            topic_id,
+            partition.partition,
             offset,
             TAIL_BYTES,
         );
@@ -379,10 +425,7 @@ pub(super) async fn read_tail(
             .and_then(FetchedPartition::without_error)
             .map_err(|code| match code {
                 ErrorCode::TOPIC_AUTHORIZATION_FAILED => Tail::Forbidden,
-                code => Tail::Trouble(format!(
-                    "destination: Fetch of {} answered {code}",
-                    order.destination
-                )),
+                code => Tail::Trouble(format!("destination: Fetch of {partition} answered {code}")),
             })?;
         let before = offset;
         for batch in batches(fetched.records) {
@@ -390,16 +433,15 @@ pub(super) async fn read_tail(
             if info.next_offset() > offset {
                 offset = info.next_offset();
                 tail.push(info);
-                if is_last(&info, position, last) {
+                if is_last(&info) {
                     return Ok(tail);
                 }
             }
         }
         if offset == before {
-            let partition = &order.destination;
             return Err(Tail::Trouble(format!(
                 "destination: {partition} sends nothing at offset {offset}, below its end {}",
-                readings.destination_end
+                range.end
             )));
         }
     }

@@ -328,7 +328,11 @@ impl Scene {
     }
 
     pub(super) fn answer_fetch(&mut self, node: NodeId, answer: Vec<FetchedPartition>) {
-        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+        let nothing = answer.iter().all(|fetched| {
+            fetched.error == ErrorCode::NONE && fetched.routed.next == fetched.asked
+        });
+        self.core
+            .on_fetched(node, answer, (Duration::ZERO, nothing), self.now);
     }
 
     /// Orders a fetch and answers it with batches for partition `index`.

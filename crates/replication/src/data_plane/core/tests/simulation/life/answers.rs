@@ -32,6 +32,8 @@ impl Life {
         self.open.fetches.remove(&node);
         let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
         let mut answer = Vec::new();
+        // Whatever the limits are, a broker sends the first batch that there is.
+        let mut nothing = true;
         for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
             let (count, life) = (self.random.random_range(0..8), rules.life);
@@ -45,6 +47,8 @@ impl Life {
             } else {
                 (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
             };
+            let log = &self.sources[number(&partition)];
+            nothing &= error == ErrorCode::NONE && log.read(offset, 1).0.is_empty();
             answer.push(FetchedPartition {
                 index,
                 topic_id: SOURCE_ID,
@@ -56,7 +60,8 @@ impl Life {
                 routed,
             });
         }
-        self.core.on_fetched(node, answer, Duration::ZERO, self.now);
+        let answered = (Duration::ZERO, nothing);
+        self.core.on_fetched(node, answer, answered, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
