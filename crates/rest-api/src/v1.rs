@@ -236,7 +236,11 @@ impl Api {
         let (_, group) = self.sources(handle, asked).links().await?;
         let target = "/api/v1/activity?scope=worker&limit=1000";
         let mut incomplete = worker::incomplete([].iter(), &group, true);
-        for (id, answer) in self.peers.of_all(&group, target, asked.authorization()).await {
+        for (id, answer) in self
+            .peers
+            .of_all(&group, target, asked.authorization())
+            .await
+        {
             match answer {
                 Ok(mut list) => rows.extend(
                     list["items"]

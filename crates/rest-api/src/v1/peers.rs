@@ -131,7 +131,10 @@ impl Peers {
         let mut wanted: BTreeMap<String, String> = owners
             .map(|id| (id.clone(), format!("{scheme}://{id}/")))
             .collect();
-        let urls = view.leader.into_iter().chain(view.members.into_iter().flatten());
+        let urls = view
+            .leader
+            .into_iter()
+            .chain(view.members.into_iter().flatten());
         wanted.extend(urls.filter_map(known));
         wanted.extend(self.named());
         wanted.remove(here);

@@ -18,8 +18,9 @@ use crate::state::{State, TargetState};
 use crate::status_record::{Status, Subject, UsedTopic, may_write};
 use crate::stores::StatusWrite;
 
-/// First and longest pause before something that failed is begun again.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause before something that failed is begun again. A cluster that is back is to be used within ten
+/// seconds, however long it was away.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -399,7 +400,13 @@ impl Core {
             piece.restarting = false;
             piece.retry_at = retries.then(|| now + piece.backoff.next_delay());
             let again = piece.retry_at.map(|at| at - now);
-            tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            // During a long outage the same failure comes every few seconds.
+            let known = piece.failure.as_ref().or(piece.retrying.as_ref());
+            if known == Some(&failure) {
+                tracing::debug!(retry_in = ?again, "{} failed again: {failure}", subject.key());
+            } else {
+                tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            }
             piece.retrying = None;
             piece.failure = Some(failure);
         }
