@@ -64,7 +64,7 @@ pub enum Condition {
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Active,
         Self::SourceMissing,
         Self::SourceUnauthorized,
