@@ -220,6 +220,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::print_stdout,
+        reason = "its figures are for docs/benchmark-results"
+    )]
     fn the_tasks_of_a_hundred_thousand_partitions_fit_their_records() {
         for most in [1, 2, 64, 1_000] {
             let mut dealing = Dealing::new(Shares::new());
