@@ -89,6 +89,7 @@ impl Condition {
         Self::BatchesTooLarge,
         Self::CleanupDiffers,
         Self::SystemTopic,
+        Self::TombstonesMissed,
     ];
 
     /// How the state is called in logs, metrics and documents.
