@@ -62,5 +62,6 @@ mod topics_preview;
 mod topics_scale;
 mod topics_settings;
 mod transactional;
+mod truth;
 mod untouched;
 mod verify;
