@@ -242,8 +242,12 @@ impl Bound {
             started_at: SystemTime::now(),
         };
         let peers = Arc::new(Peers::new(workers.clone()));
-        let (observer, watcher) =
-            Observer::new(handle.clone(), identity.clone(), Arc::clone(&peers));
+        let (observer, watcher) = Observer::new(
+            handle.clone(),
+            identity.clone(),
+            Arc::clone(&peers),
+            config.history_bytes.unwrap_or(RestConfig::HISTORY_BYTES),
+        );
         let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {

@@ -17,6 +17,7 @@ mod events;
 mod gaps;
 mod gather;
 mod health;
+mod history;
 mod list;
 mod observer;
 pub(crate) mod openapi;
@@ -24,6 +25,7 @@ mod peers;
 mod rates;
 pub(crate) mod route;
 mod shape;
+mod together;
 mod topic;
 mod worker;
 
@@ -182,6 +184,7 @@ impl Api {
                 Ok(serde_json::to_value(share).expect("all its keys are texts"))
             }
             Resource::Rebalances => list::page("RebalanceList", Vec::new(), &asked.query, now),
+            Resource::History => Box::pin(self.history(handle, &asked, now)).await,
             Resource::Explain => explained(&asked.body, now),
             Resource::Preview => preview(handle, &asked).await,
             Resource::Refresh => self.refresh(handle, asked).await,
@@ -222,41 +225,6 @@ impl Api {
             sources.peers = Some((&self.peers, asked.authorization()));
         }
         sources
-    }
-
-    /// What was done and what happened, on all workers.
-    async fn activity(
-        &self,
-        handle: &Handle,
-        asked: &Asked<'_>,
-        now: SystemTime,
-    ) -> Result<Value, Refusal> {
-        let seen = self.watcher.seen();
-        let mut rows: Vec<Value> = seen.activity.iter().map(|row| Value::clone(row)).collect();
-        let (_, group) = self.sources(handle, asked).links().await?;
-        let target = "/api/v1/activity?scope=worker&limit=1000";
-        let mut incomplete = worker::incomplete([].iter(), &group, true);
-        for (id, answer) in self
-            .peers
-            .of_all(&group, target, asked.authorization())
-            .await
-        {
-            match answer {
-                Ok(mut list) => rows.extend(
-                    list["items"]
-                        .as_array_mut()
-                        .into_iter()
-                        .flat_map(std::mem::take),
-                ),
-                Err(reason) => {
-                    incomplete.push(json!({"worker_id": id, "reason": reason, "partitions": null}))
-                }
-            }
-        }
-        rows.sort_by(|one, two| two["at"].as_str().cmp(&one["at"].as_str()));
-        let mut page = list::page("ActivityList", rows, &asked.query, now)?;
-        page["incomplete"] = Value::Array(incomplete);
-        Ok(page)
     }
 
     /// What concerns all links.

@@ -10,6 +10,7 @@ mod ending;
 mod launcher;
 mod listen;
 mod mirror_maker;
+mod pages;
 mod preflight;
 mod prepare;
 mod preview;
@@ -164,6 +165,10 @@ enum Command {
     /// What keys mean, and what becomes of those in a file
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Print the completion of commands and options for a shell
+    Completion(pages::CompletionArgs),
+    /// Write a manual page for each command
+    Man(pages::ManArgs),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -399,6 +404,8 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
+            Command::Completion(args) => pages::completion(&args),
+            Command::Man(args) => pages::man(&args),
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.

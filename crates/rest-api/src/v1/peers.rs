@@ -31,6 +31,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer, or a silence, holds.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How long it is kept what somebody said who is not asked any more.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
 /// What one worker knows of its share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Share {
@@ -195,12 +198,12 @@ impl Peers {
 
     fn group(&self, asked: &BTreeSet<String>) -> Group {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|id, _| asked.contains(id));
+        known.retain(|_, peer| peer.asked.elapsed() < REMEMBERED);
         let mut group = Group {
             asked: true,
             ..Group::default()
         };
-        for (id, peer) in known.iter() {
+        for (id, peer) in known.iter().filter(|(id, _)| asked.contains(*id)) {
             match (&peer.silent, &peer.share) {
                 (None, Some(share)) => {
                     group.shares.insert(id.clone(), Arc::clone(share));

@@ -67,5 +67,6 @@ mod topics_preview;
 mod topics_scale;
 mod topics_settings;
 mod transactional;
+mod truth;
 mod untouched;
 mod verify;
