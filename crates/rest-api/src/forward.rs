@@ -68,7 +68,7 @@ impl Again {
             headers,
             body: self.body,
         };
-        match workers.send(url, request).await {
+        match workers.send(url, request, LIMIT).await {
             Ok((status, headers, body)) => {
                 let mut response = Response::new(Body::from(body));
                 *response.status_mut() = status;
@@ -137,7 +137,7 @@ impl OtherWorkers {
             headers,
             body,
         };
-        let (status, _, body) = self.send(&url, request).await?;
+        let (status, _, body) = self.send(&url, request, LIMIT).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -145,12 +145,38 @@ impl OtherWorkers {
         Err(format!("the leader at {url} answered {status}: {text}"))
     }
 
-    async fn send(&self, url: &str, request: Outgoing) -> Result<Answer, String> {
+    /// Reads something of another worker, for whoever asks this one.
+    ///
+    /// # Errors
+    /// It cannot be reached, takes longer than `limit`, or answers with something else than success.
+    pub(crate) async fn read(
+        &self,
+        url: &str,
+        target: String,
+        authorization: Option<HeaderValue>,
+        limit: Duration,
+    ) -> Result<Bytes, String> {
+        let mut headers = HeaderMap::new();
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
+        let request = Outgoing {
+            method: Method::GET,
+            target,
+            headers,
+            body: Bytes::new(),
+        };
+        let (status, _, body) = self.send(url, request, limit).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(format!("it answered {status}"))
+    }
+
+    async fn send(&self, url: &str, request: Outgoing, limit: Duration) -> Result<Answer, String> {
         let scope = Scope::new("forward");
-        let answered = timeout(LIMIT, self.exchange(url, request, &scope)).await;
+        let answered = timeout(limit, self.exchange(url, request, &scope)).await;
         let report = scope.stop(Duration::ZERO).await;
         tracing::trace!(?report, "forwarded");
-        answered.unwrap_or_else(|_| Err(format!("{url} did not answer within {LIMIT:?}")))
+        answered.unwrap_or_else(|_| Err(format!("{url} did not answer within {limit:?}")))
     }
 
     async fn exchange(
@@ -213,7 +239,7 @@ impl OtherWorkers {
 }
 
 /// Whether it is https, and host and port.
-fn split(url: &str) -> Option<(bool, &str)> {
+pub(crate) fn split(url: &str) -> Option<(bool, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let https = match scheme {
         "http" => false,

@@ -236,6 +236,10 @@ impl Gate {
             headers,
             body,
             caller: &caller,
+            target: parts
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str()),
         };
         shared.api.answer(&shared.handle, asked).await
     }

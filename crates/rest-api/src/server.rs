@@ -27,7 +27,7 @@ use crate::forward::OtherWorkers;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
-use crate::v1::{Api, Identity, Observer};
+use crate::v1::{Api, Identity, Observer, Peers};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -241,13 +241,19 @@ impl Bound {
             worker_id,
             started_at: SystemTime::now(),
         };
-        let (observer, watcher) = Observer::new(handle.clone(), identity.clone());
+        let peers = Arc::new(Peers::new(workers.clone()));
+        let (observer, watcher) =
+            Observer::new(handle.clone(), identity.clone(), Arc::clone(&peers));
         let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
             workers,
-            api: Api { identity, watcher },
+            api: Api {
+                identity,
+                watcher,
+                peers,
+            },
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,

@@ -20,8 +20,9 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::evidence::{Evidence, Limits, Now};
-use super::rating::rate;
+use super::evidence::{Evidence, Limits, Now, Silence};
+use super::rating::{rate, unreachable};
+use super::reach::Reach;
 use super::{LinkHealth, Reported};
 
 /// How long one request may take.
@@ -32,6 +33,8 @@ const LEADERS: Duration = Duration::from_secs(15);
 const LEADERS_EVERY: Duration = Duration::from_secs(30);
 /// How often starts of the source and ends of the destination are read.
 const SLOW: Duration = Duration::from_secs(30);
+/// How often a broker of the destination is asked for anything at all: it may hang while nothing is to be copied.
+const PULSE: Duration = Duration::from_secs(4);
 /// Above so many partitions ends are read less often.
 const MANY: usize = 5_000;
 const MANY_INTERVAL: Duration = Duration::from_secs(10);
@@ -97,6 +100,17 @@ enum What {
     SourceEnds,
     SourceStarts,
     DestinationEnds,
+    /// The end of one log of each broker, between the times when all are read.
+    DestinationPulse,
+}
+
+impl What {
+    fn side(self) -> Side {
+        match self {
+            Self::SourceEnds | Self::SourceStarts => Side::Source,
+            Self::DestinationEnds | Self::DestinationPulse => Side::Destination,
+        }
+    }
 }
 
 fn evidence_of<'a>(
@@ -112,13 +126,11 @@ fn evidence_of<'a>(
 
 enum Event {
     Leaders(Side, Result<HashMap<TopicPartition, NodeId>, String>),
-    Read(
-        What,
-        NodeId,
-        Instant,
-        Vec<(TopicPartition, Result<i64, String>)>,
-    ),
+    Read(What, NodeId, Instant, Answered),
 }
+
+/// What a broker has said, or that it said nothing.
+type Answered = Result<Vec<(TopicPartition, Result<i64, String>)>, (Vec<TopicPartition>, String)>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Side {
@@ -146,6 +158,7 @@ struct Observed {
     /// Somebody answered that he does not lead.
     moved: bool,
     trouble: Option<String>,
+    reach: Reach,
 }
 
 impl Observed {
@@ -158,7 +171,18 @@ impl Observed {
             looked: None,
             moved: false,
             trouble: None,
+            reach: Reach::default(),
         }
+    }
+
+    /// How long the broker that leads a partition has been silent, where it is.
+    fn silence_of(&self, partition: &TopicPartition) -> Option<Silence<'_>> {
+        self.reach.silence(*self.leaders.get(partition)?)
+    }
+
+    /// What is wrong with the broker that leads a partition.
+    fn trouble_of(&self, partition: &TopicPartition) -> Option<&str> {
+        self.reach.trouble(*self.leaders.get(partition)?)
     }
 }
 
@@ -174,6 +198,7 @@ pub struct Health {
     destination_ends: HashMap<TopicPartition, i64>,
     reading: HashSet<(What, NodeId)>,
     slow_at: Option<Instant>,
+    pulse_at: Option<Instant>,
     asked_at: Option<Instant>,
     ready: bool,
     events: mpsc::Sender<Event>,
@@ -206,6 +231,7 @@ impl Health {
             destination_ends: HashMap::new(),
             reading: HashSet::new(),
             slow_at: None,
+            pulse_at: None,
             asked_at: None,
             ready: false,
             events,
@@ -240,17 +266,35 @@ impl Health {
                 observed.looking = false;
                 match found {
                     Ok(leaders) => {
+                        observed.reach.needs(leaders.values().copied(), now);
+                        observed.reach.looked(Ok(()), now);
                         observed.leaders = leaders;
                         observed.looked = Some(now);
                         observed.moved = false;
                         observed.trouble = None;
                         self.ask(now);
                     }
-                    Err(trouble) => observed.trouble = Some(trouble),
+                    Err(trouble) => {
+                        observed.reach.looked(Err(trouble.clone()), now);
+                        observed.trouble = Some(trouble);
+                    }
                 }
             }
-            Event::Read(what, node, asked, readings) => {
+            Event::Read(what, node, asked, answered) => {
                 self.reading.remove(&(what, node));
+                let observed = self.side(what.side());
+                let readings = match answered {
+                    Ok(readings) => {
+                        observed.reach.heard(node, asked, Ok(()));
+                        readings
+                    }
+                    Err((partitions, trouble)) => {
+                        observed.reach.heard(node, asked, Err(trouble.clone()));
+                        let all = partitions.into_iter();
+                        all.map(|partition| (partition, Err(trouble.clone())))
+                            .collect()
+                    }
+                };
                 for (partition, reading) in readings {
                     self.reading(what, &partition, asked, reading);
                 }
@@ -273,10 +317,7 @@ impl Health {
         reading: Result<i64, String>,
     ) {
         if reading.is_err() {
-            match what {
-                What::SourceEnds | What::SourceStarts => self.source.moved = true,
-                What::DestinationEnds => self.destination.moved = true,
-            }
+            self.side(what.side()).moved = true;
         }
         match what {
             What::SourceEnds => {
@@ -290,7 +331,7 @@ impl Health {
                     evidence.start_read(start);
                 }
             }
-            What::DestinationEnds => {
+            What::DestinationEnds | What::DestinationPulse => {
                 if let Ok(end) = reading {
                     self.destination_ends.insert(partition.clone(), end);
                 }
@@ -378,19 +419,22 @@ impl Health {
             if !self.source.leaders.is_empty() && !self.destination.leaders.is_empty() {
                 self.slow_at = Some(now);
             }
+        } else if self.pulse_at.is_none_or(|at| now - at >= PULSE) {
+            self.pulse_at = Some(now);
+            due.push(What::DestinationPulse);
         }
         for what in due {
             let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
             for one in &self.reported {
-                let (observed, partition) = match what {
-                    What::DestinationEnds => (&self.destination, &one.destination),
-                    What::SourceEnds | What::SourceStarts => (&self.source, &one.source),
+                let (observed, partition) = match what.side() {
+                    Side::Destination => (&self.destination, &one.destination),
+                    Side::Source => (&self.source, &one.source),
                 };
                 if let Some(leader) = observed.leaders.get(partition) {
-                    by_leader
-                        .entry(*leader)
-                        .or_default()
-                        .push(partition.clone());
+                    let asked = by_leader.entry(*leader).or_default();
+                    if what != What::DestinationPulse || asked.is_empty() {
+                        asked.push(partition.clone());
+                    }
                 }
             }
             for (node, partitions) in by_leader {
@@ -406,7 +450,9 @@ impl Health {
         let (observed, at, level) = match what {
             What::SourceEnds => (&self.source, LATEST, IsolationLevel::ReadCommitted),
             What::SourceStarts => (&self.source, EARLIEST, IsolationLevel::ReadUncommitted),
-            What::DestinationEnds => (&self.destination, LATEST, IsolationLevel::ReadUncommitted),
+            What::DestinationEnds | What::DestinationPulse => {
+                (&self.destination, LATEST, IsolationLevel::ReadUncommitted)
+            }
         };
         let (cluster, side) = (observed.cluster.clone(), observed.side);
         let events = self.events.clone();
@@ -441,7 +487,11 @@ impl Health {
                 continue;
             };
             let before = evidence.state();
-            let mut health = evidence.judge(reported, Now { at: now, ms }, &limits);
+            let broker = self.destination.trouble_of(&reported.destination);
+            let broker = broker.or(self.source.trouble_of(&reported.source));
+            let silence = self.destination.silence_of(&reported.destination);
+            let now_on_both = Now { at: now, ms };
+            let mut health = evidence.judge(reported, broker, now_on_both, &limits, silence);
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {
@@ -450,21 +500,26 @@ impl Health {
             judged.push(health);
         }
         let before = self.shown.borrow().clone();
-        let health = rate(
+        let limit = self.options.max_age;
+        let reach =
+            [&self.source, &self.destination].map(|observed| observed.reach.judge(now, limit));
+        let silent = unreachable(&reach);
+        let mut health = rate(
             judged,
-            self.elsewhere.as_deref(),
+            silent.as_deref().or(self.elsewhere.as_deref()),
             self.options.objective,
             &before,
             &mut self.ready,
             now,
         );
+        health.reach = reach;
         self.shown.send_replace(Arc::new(health));
     }
 }
 
 /// Says a change that the data path does not say itself.
 fn say(link: &str, before: &str, health: &super::PartitionHealth) {
-    let own = ["stalled", "end-unknown"];
+    let own = ["stalled", "end-unknown", "destination-unknown"];
     if own.contains(&health.state) {
         tracing::warn!(
             link,
@@ -483,27 +538,21 @@ fn readings(
     side: Side,
     partitions: Vec<TopicPartition>,
     answer: Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
-) -> Vec<(TopicPartition, Result<i64, String>)> {
+) -> Answered {
     let side = side.name();
-    match answer {
-        Err(error) => {
-            let error = format!("{side}: {error}");
-            let all = partitions.into_iter();
-            all.map(|partition| (partition, Err(error.clone())))
-                .collect()
-        }
-        Ok(mut answers) => partitions
-            .into_iter()
-            .map(|partition| {
-                let reading = match answers.remove(&partition) {
-                    Some(Ok(offset)) => Ok(offset),
-                    Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
-                    None => Err(format!("{side}: ListOffsets was not answered")),
-                };
-                (partition, reading)
-            })
-            .collect(),
-    }
+    let mut answers = match answer {
+        Ok(answers) => answers,
+        Err(error) => return Err((partitions, format!("{side}: {error}"))),
+    };
+    let reading = |partition: TopicPartition| {
+        let reading = match answers.remove(&partition) {
+            Some(Ok(offset)) => Ok(offset),
+            Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
+            None => Err(format!("{side}: ListOffsets was not answered")),
+        };
+        (partition, reading)
+    };
+    Ok(partitions.into_iter().map(reading).collect())
 }
 
 async fn leaders(

@@ -361,11 +361,8 @@ mod tests {
     }
 
     /// The figures of docs/benchmark-results come from here: `cargo test --release -p replication -- thousand --nocapture`.
+    #[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
     #[test]
-    #[expect(
-        clippy::print_stdout,
-        reason = "its figures are for docs/benchmark-results"
-    )]
     fn positions_of_a_hundred_thousand_partitions_are_written_and_read() {
         let keys = Keys::new(KeyStyle::Plain);
         let begin = tokio::time::Instant::now();

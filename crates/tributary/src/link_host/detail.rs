@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{Answer, PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::data_plane::{Answer, Lost, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Reachability, Verdict};
 use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
-use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
-use worker_group::view::add_health;
+use worker_group::detail::{
+    ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
+};
 
 use super::probe;
 
@@ -19,17 +20,18 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
     let status = handle.status();
     let clock = Clock::now();
     let health = &status.health;
-    let [source, destination] = handle.clusters().map(cluster);
+    let [source, destination] = handle.clusters();
+    let [source_reach, destination_reach] = &health.reach;
     let round = &status.round;
     let trouble = round.trouble.iter().chain(&status.data.store_trouble);
     LinkDetail {
         at: clock.time,
         evaluated_at: clock.of(health.at),
-        health: health.rating.name(),
+        health: health.rating.name().into(),
         reason: health.reason.clone(),
         lag: probe::detail(&health.lag),
-        source,
-        destination,
+        source: cluster(source, source_reach),
+        destination: cluster(destination, destination_reach),
         topics: topics(&status),
         excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
         trouble: trouble.cloned().collect(),
@@ -41,21 +43,7 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
 /// What is known of a link from its parts that run here; nothing where none does.
 pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<LinkDetail> {
     let mut whole = parts.next()?;
-    for part in parts {
-        add_health(
-            (&mut whole.health, &mut whole.reason),
-            (part.health, part.reason),
-        );
-        whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
-        whole.lag.add(&part.lag);
-        for (name, topic) in part.topics {
-            whole.topics.entry(name).or_insert(topic);
-        }
-        whole.excluded = whole.excluded.max(part.excluded);
-        whole.topics_at = whole.topics_at.max(part.topics_at);
-        whole.trouble.extend(part.trouble);
-        whole.partitions.extend(part.partitions);
-    }
+    parts.for_each(|part| whole.add(part));
     Some(whole)
 }
 
@@ -80,12 +68,16 @@ impl Clock {
     }
 }
 
-fn cluster(seen: ClusterSeen) -> ClusterDetail {
+fn cluster(seen: ClusterSeen, reach: &Reachability) -> ClusterDetail {
     let servers = seen.bootstrap.iter().map(ToString::to_string);
     ClusterDetail {
         id: seen.id,
         bootstrap: servers.collect::<Vec<_>>().join(","),
         brokers: seen.brokers,
+        reach: ReachDetail {
+            verdict: reach.verdict.name().into(),
+            evidence: reach.evidence.clone(),
+        },
     }
 }
 
@@ -105,7 +97,7 @@ fn topics(status: &LinkStatus) -> BTreeMap<String, TopicDetail> {
         // What keeps records back comes before what is only to be known.
         if known.is_none_or(|known| problem.is_blocking() && !known.blocking) {
             topic.problem = Some(TopicProblem {
-                state: problem.state.name(),
+                state: problem.state.name().into(),
                 blocking: problem.is_blocking(),
                 reason: problem.sentence(),
             });
@@ -140,10 +132,10 @@ fn partition(
         topic: reported.source.topic.to_string(),
         partition: reported.source.partition,
         destination: reported.destination.topic.to_string(),
-        state: "starting",
+        state: "starting".into(),
         since: clock.time,
         reason: None,
-        verdict: "UNKNOWN",
+        verdict: "UNKNOWN".into(),
         lag: probe::detail(&LinkHealth::unknown().lag),
         no_progress: 0.0,
         acked: reported.position,
@@ -156,15 +148,19 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        lost: reported.lost.map(|lost| {
+            let Lost { why, from, to } = lost;
+            format!("{} offsets [{from}, {to}) {}", to - from, why.as_str())
+        }),
         answers: Vec::new(),
         help: None,
     };
     // One that was assigned a moment ago was not looked at yet.
     if let Some(health) = health {
-        detail.state = health.state;
+        detail.state = health.state.into();
         detail.since = clock.of(health.since);
         detail.reason.clone_from(&health.reason);
-        detail.verdict = health.verdict.name();
+        detail.verdict = health.verdict.name().into();
         detail.lag = probe::detail(&health.lag);
         detail.no_progress = health.no_progress.as_secs_f64();
         detail.source_start = health.source_start;
@@ -173,7 +169,7 @@ fn partition(
         let stands = health.verdict == Verdict::Fail && health.state != "stalled";
         if stands {
             let answers = Answer::possible(health.state).iter();
-            detail.answers = answers.map(|answer| answer.name()).collect();
+            detail.answers = answers.map(|answer| answer.name().into()).collect();
         }
         detail.help = (health.verdict != Verdict::Pass).then(|| page(health.state));
     }

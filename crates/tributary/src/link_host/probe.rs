@@ -68,10 +68,11 @@ impl Probe for LinkProbe {
         let problems = status.round.problems.iter();
         for problem in problems.take(TOLD) {
             sums.trouble.push(format!(
-                "{}: {}: {}",
+                "{}: {}: {} ({})",
                 problem.topic,
                 problem.state,
-                problem.sentence()
+                problem.sentence(),
+                page(problem.state.name())
             ));
         }
         if status.round.number > 0 && status.round.trouble.is_none() {
@@ -84,7 +85,7 @@ impl Probe for LinkProbe {
             sums.lag = None;
         }
         let health = &status.health;
-        sums.health = health.rating.name();
+        sums.health = health.rating.name().into();
         sums.health_reason.clone_from(&health.reason);
         sums.lag_detail = Some(detail(&health.lag));
         sums.states.clone_from(&health.states);
@@ -134,7 +135,7 @@ pub(super) fn detail(lag: &Lag) -> LagDetail {
         records: lag.records,
         seconds: lag.seconds,
         bytes: lag.bytes,
-        seconds_basis: lag.basis.name(),
+        seconds_basis: lag.basis.name().into(),
         age_seconds: lag.age.map(|age| age.as_secs_f64()),
     }
 }

@@ -9,6 +9,7 @@ use test_support::certificates::Authority;
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tributary_process::TributaryProcess;
+use tokio::time::Instant;
 
 use crate::connect_http::Client;
 use crate::connect_worker::expect;
@@ -245,6 +246,9 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     assert_eq!(refused.error(), "Connector a->b already exists");
     one.shared_by(LINK, 2, &[one.id(), other.id()]).await;
     for member in members {
+        speaks_for_all(member, &topic).await;
+    }
+    for member in members {
         restarts(member).await;
     }
     only_the_leader_deletes(members).await;
@@ -282,6 +286,79 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
         let log = member.process.lines().tail(60);
         assert_eq!(ended.code(), Some(0), "{log}");
     }
+}
+
+/// How long it takes, in seconds, until the link is unknown because a worker is silent.
+pub(crate) async fn turns_unknown(
+    asked: &Member,
+    link: &str,
+    silent: &str,
+    partitions: usize,
+) -> f64 {
+    let began = Instant::now();
+    let look = async || {
+        let answer = asked.client.get(&format!("/api/v1/links/{link}")).await;
+        match answer.json()["health"].as_str() {
+            Some("UNKNOWN") => Ok(()),
+            health => Err(format!("{health:?}")),
+        }
+    };
+    eventually("the link to be unknown", COPIED, look)
+        .await
+        .expect("a silent worker is noticed");
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(seconds < 15.0, "{seconds}");
+    let path = format!("/api/v1/links/{link}/partitions?limit=1000");
+    let list = asked.client.get(&path).await.json();
+    assert_eq!(list["incomplete"][0]["worker_id"], silent, "{list:#}");
+    let rows = list["items"].as_array().expect("partitions");
+    assert_eq!(rows.len(), partitions);
+    let unknown = rows.iter().filter(|row| row["verdict"] == "UNKNOWN");
+    for row in unknown.clone() {
+        assert_eq!(row["worker_id"], silent, "{row:#}");
+        assert_eq!(row["lag"]["known"], false, "{row:#}");
+    }
+    assert_eq!(list["incomplete"][0]["partitions"], unknown.count());
+    seconds
+}
+
+/// What one worker says is about the work of all of them.
+async fn speaks_for_all(member: &Member, topic: &str) {
+    let path = |end: &str| format!("/api/v1/links/{LINK}{end}");
+    let look = async || {
+        let link = member.client.get(&path("")).await.json();
+        match link["health"] == "HEALTHY" && link["partitions"]["by_state"]["active"] == 4 {
+            true => Ok(link),
+            false => Err(link.to_string()),
+        }
+    };
+    let link = eventually("both shares to be known", COPIED, look)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", member.process.lines().tail(40)));
+    assert_eq!(link["lag"]["known"], true, "{link:#}");
+    assert_eq!(link["topics"]["total"], 1, "{link:#}");
+    let all = member.client.get(&path("/partitions?sort=partition")).await;
+    let rows = all.json()["items"].as_array().cloned().expect("partitions");
+    let owners: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row["worker_id"].to_string())
+        .collect();
+    assert_eq!((rows.len(), owners.len()), (4, 2), "{rows:#?}");
+    assert!(rows.iter().all(|row| row["topic"] == *topic));
+    let own = member.client.get(&path("/partitions?scope=worker")).await;
+    assert_eq!(own.json()["total"], 2);
+    let workers = member.client.get("/api/v1/workers").await.json();
+    assert_eq!(workers["total"], 2, "{workers:#}");
+    let leaders = workers["items"].as_array().expect("workers").iter();
+    assert_eq!(leaders.filter(|row| row["leader"] == true).count(), 1);
+    // Whoever looks after the topics does it.
+    let refresh = member.settled("POST", &path(":refresh"), None).await;
+    expect(refresh, 202);
+    let activity = member.client.get("/api/v1/activity?kind=refresh").await;
+    assert!(activity.json()["total"].as_u64() > Some(0));
+    let resume = path(&format!("/topics/{topic}/partitions/0:resume"));
+    let refused = expect(member.client.post(&resume, None).await, 409);
+    assert!(refused.body.contains(&format!("{topic}-0")), "{refused:?}");
 }
 
 /// `a->b`, in a path.

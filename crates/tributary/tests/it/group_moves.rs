@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::connect_clients::{file, installed};
 use crate::connect_worker::expect;
-use crate::group::{Group, Member, SESSION, link};
+use crate::group::{Group, Member, SESSION, link, turns_unknown};
 use crate::support::{
     COPIED, NEW, committed, compared, new_topic, offsets, pair, stored, unique, wait_for_offsets,
 };
@@ -182,7 +182,8 @@ async fn three_workers_lose_and_repeat_nothing_when_one_is_killed_one_stands_sti
         tokio::time::sleep(AFTER).await;
     }
 
-    let fourth = lost_and_back(&mut scene, &group, [&first, &second, &third], &copy).await;
+    let count = usize::try_from(partitions).expect("positive");
+    let fourth = lost_and_back(&mut scene, &group, [&first, &second, &third], &copy, count).await;
     let client = Driven::through(&fourth, source, destination).await;
     let (fifth, sixth) = replaced(&mut scene, &group, (first, second), &fourth).await;
     client.ends().await;
@@ -211,6 +212,7 @@ async fn lost_and_back(
     group: &Group,
     [first, second, third]: [&Member; 3],
     copy: &Place,
+    partitions: usize,
 ) -> Member {
     let left = ids(&[first, second]);
     scene
@@ -222,6 +224,8 @@ async fn lost_and_back(
     scene
         .when("one stands still", first, async {
             second.process.suspend().expect("it runs");
+            let unknown = turns_unknown(first, LINK, second.id(), partitions).await;
+            println!("  standing still: known to be unknown after {unknown:.1} s");
             ((), ids(&[first]))
         })
         .await;

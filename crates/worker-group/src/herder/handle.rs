@@ -12,7 +12,7 @@ use super::show::GroupView;
 use super::{Command, write, write_tasks};
 use crate::config_record::{ConfigRecord, encode};
 use crate::engine::{LIMIT, Stage};
-use crate::host::{Host, OffsetChange};
+use crate::host::{Host, NotResumed, OffsetChange, Pending, Resume};
 use crate::plugin::Role;
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
@@ -371,6 +371,24 @@ impl GroupHandle {
         .await?
     }
 
+    // === running links ===
+
+    /// Lets a partition go on that stands; whoever has its task does it.
+    pub(crate) async fn resume_partition(
+        &self,
+        name: String,
+        resume: Resume,
+    ) -> Result<Result<(), NotResumed>, Refusal> {
+        let begun = self.ask(move |core| core.resume(&name, resume)).await??;
+        Ok(begun.await)
+    }
+
+    /// Whether this worker looks after the topics of a link; the worker that does otherwise.
+    pub(crate) async fn has_connector(&self, name: String) -> Result<(), Refusal> {
+        self.ask(move |core| core.own(&Subject::Connector(name)))
+            .await?
+    }
+
     // === positions ===
 
     pub(crate) async fn change_offsets(
@@ -425,6 +443,30 @@ impl Core {
             return Refusal::no_leader();
         }
         Refusal::elsewhere(&self.standing.leader_url)
+    }
+
+    /// Begins to resume a partition of a task that runs here.
+    fn resume(
+        &self,
+        name: &str,
+        resume: Resume,
+    ) -> Result<Pending<Result<(), NotResumed>>, Refusal> {
+        if self.configs.config(name).is_none() {
+            return Err(Refusal::connector_not_found(name));
+        }
+        let what = format!("{}-{}", resume.topic, resume.partition);
+        let task = self.task_of(name, &resume.topic, resume.partition);
+        let task = task
+            .ok_or_else(|| Refusal::new(Kind::NotFound, format!("no task of {name} has {what}")))?;
+        let subject = Subject::Task(name.to_owned(), task);
+        self.own(&subject)?;
+        let instance = self.instances.get(&subject);
+        let probe = instance.and_then(|instance| instance.probe.as_deref());
+        let probe = probe.ok_or_else(|| {
+            let text = format!("task {task} of {name} does not run, so that {what} cannot go on");
+            Refusal::new(Kind::Conflict, text)
+        })?;
+        Ok(probe.resume(resume))
     }
 
     /// Whether this worker runs it; who does otherwise.

@@ -1,6 +1,6 @@
 //! What this worker runs of what it was given: connectors and tasks, each a future of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Event;
 use super::core::Core;
-use crate::deal::parse_ranges;
+use crate::deal::{PARTITIONS, partitions_of};
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
 use crate::restart::RestartRequest;
@@ -18,12 +18,11 @@ use crate::state::{State, TargetState};
 use crate::status_record::{Status, Subject, UsedTopic, may_write};
 use crate::stores::StatusWrite;
 
-/// First and longest pause before something that failed is begun again.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause before something that failed is begun again. A cluster that is back is to be used within ten
+/// seconds, however long it was away.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
-/// The configuration of a task that says which partitions it has.
-pub(super) const PARTITIONS: &str = "tributary.task.partitions";
 
 /// A future.
 pub(super) struct Instance {
@@ -213,17 +212,26 @@ impl Core {
     fn part(&self, subject: &Subject) -> Part {
         match subject {
             Subject::Connector(_) => Part::Connector,
-            Subject::Task(name, number) => {
-                let config = self.configs.tasks(name).get(*number as usize);
-                let ranges = config.and_then(|config| config.get(PARTITIONS));
-                Part::Task {
-                    number: *number,
-                    partitions: ranges
-                        .and_then(|text| parse_ranges(text))
-                        .unwrap_or_default(),
-                }
-            }
+            Subject::Task(name, number) => Part::Task {
+                number: *number,
+                partitions: self
+                    .configs
+                    .tasks(name)
+                    .get(*number as usize)
+                    .map_or_else(BTreeMap::new, partitions_of),
+            },
         }
+    }
+
+    /// The task that has a partition.
+    pub(super) fn task_of(&self, name: &str, topic: &str, partition: i32) -> Option<u32> {
+        let tasks = self.configs.tasks(name).iter();
+        let place = tasks.map(partitions_of).position(|share| {
+            share
+                .get(topic)
+                .is_some_and(|numbers| numbers.contains(&partition))
+        });
+        place.and_then(|place| u32::try_from(place).ok())
     }
 
     fn start(&mut self, subject: &Subject) {
@@ -392,7 +400,13 @@ impl Core {
             piece.restarting = false;
             piece.retry_at = retries.then(|| now + piece.backoff.next_delay());
             let again = piece.retry_at.map(|at| at - now);
-            tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            // During a long outage the same failure comes every few seconds.
+            let known = piece.failure.as_ref().or(piece.retrying.as_ref());
+            if known == Some(&failure) {
+                tracing::debug!(retry_in = ?again, "{} failed again: {failure}", subject.key());
+            } else {
+                tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            }
             piece.retrying = None;
             piece.failure = Some(failure);
         }

@@ -8,16 +8,15 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::instances::PARTITIONS;
 use super::{Event, Submission, Submitted, write_tasks};
 use crate::Config;
-use crate::deal::{Partition, Shares, deal, parse_ranges, ranges};
+use crate::deal::{PARTITIONS, Partition, Shares, deal, partitions_of, ranges};
 use crate::host::Pending;
 use crate::state::TargetState;
 use crate::status_record::Subject;
 
 /// Pause before task configurations that were not taken are sent again, first and longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// What is kept of a connector's tasks.
 pub(super) struct Dealing {
@@ -68,11 +67,7 @@ pub(super) fn task_configs(config: &Config, shares: &Shares) -> Vec<Config> {
 
 /// The shares that task configurations say.
 fn shares_of(tasks: &[Config]) -> Shares {
-    let shares = tasks.iter().map(|task| {
-        let text = task.get(PARTITIONS);
-        text.and_then(|text| parse_ranges(text)).unwrap_or_default()
-    });
-    shares.collect()
+    tasks.iter().map(partitions_of).collect()
 }
 
 impl Core {
@@ -219,11 +214,8 @@ mod tests {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
     #[test]
-    #[expect(
-        clippy::print_stdout,
-        reason = "its figures are for docs/benchmark-results"
-    )]
     fn the_tasks_of_a_hundred_thousand_partitions_fit_their_records() {
         for most in [1, 2, 64, 1_000] {
             let mut dealing = Dealing::new(Shares::new());

@@ -35,6 +35,9 @@ pub struct GroupView {
     /// What waits for a worker that was lost; on the leader.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// URLs of all its workers; on the leader, which alone is told.
+    #[serde(skip)]
+    pub members: Option<Vec<String>>,
 }
 
 /// What waits for a worker that was lost.
@@ -150,7 +153,10 @@ impl Core {
             .leading
             .waiting_until
             .filter(|_| self.is_leader() && !waiting.is_empty());
+        let owners = self.leading.owners.values();
+        let members = owners.map(|(url, _)| url.clone()).collect();
         GroupView {
+            members: Some(members).filter(|_| self.is_leader()),
             id: self.group.id.clone(),
             generation: self.standing.generation,
             protocol: self.standing.protocol.map(|protocol| protocol.name()),

@@ -207,11 +207,8 @@ fn ten_thousand_tasks_are_dealt_and_every_member_has_its_share() {
 }
 
 /// The figures of docs/benchmark-results come from here: `cargo test --release -p worker-group -- thousand --nocapture`.
+#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "its figures are for docs/benchmark-results"
-)]
 fn a_thousand_tasks_on_ten_workers_are_dealt_and_one_worker_is_lost_within_moments() {
     let names: Vec<String> = (0..10).map(|number| format!("worker-{number}")).collect();
     let members: Vec<&str> = names.iter().map(String::as_str).collect();
