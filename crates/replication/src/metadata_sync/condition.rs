@@ -88,6 +88,7 @@ impl Condition {
         Self::TimestampsReplaced,
         Self::BatchesTooLarge,
         Self::CleanupDiffers,
+        Self::TombstonesMissed,
         Self::SystemTopic,
     ];
 
