@@ -90,6 +90,7 @@ impl Condition {
         Self::CleanupDiffers,
         Self::TombstonesMissed,
         Self::SystemTopic,
+        Self::TombstonesMissed,
     ];
 
     /// How the state is called in logs, metrics and documents.

@@ -18,8 +18,7 @@ use crate::state::{State, TargetState};
 use crate::status_record::{Status, Subject, UsedTopic, may_write};
 use crate::stores::StatusWrite;
 
-/// First and longest pause before something that failed is begun again. A cluster that is back is to be used within ten
-/// seconds, however long it was away.
+/// First and longest pause before what failed is begun again: a cluster that is back is used within ten seconds.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
