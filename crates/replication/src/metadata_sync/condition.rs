@@ -88,7 +88,6 @@ impl Condition {
         Self::TimestampsReplaced,
         Self::BatchesTooLarge,
         Self::CleanupDiffers,
-        Self::TombstonesMissed,
         Self::SystemTopic,
         Self::TombstonesMissed,
     ];
