@@ -245,7 +245,8 @@ async fn lost_and_back(
             (fourth, all)
         })
         .await;
-    let owners = fourth.owners(LINK).await;
+    // The one that has been waited for: another one may read statuses a moment later.
+    let owners = first.owners(LINK).await;
     let of_fourth = owners
         .values()
         .filter(|owner| *owner == fourth.id())

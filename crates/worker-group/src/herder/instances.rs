@@ -270,7 +270,6 @@ impl Core {
         });
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("run", OnFailure::Report, async move {
-            // Not begun before: a future does nothing until it is waited for.
             let fenced = match fence {
                 None => Some(Ok(())),
                 Some(fence) => stop.unless_requested(fence).await,
