@@ -17,6 +17,7 @@
 //! name is not used.)
 
 pub mod address;
+pub mod bandwidth;
 pub mod client;
 pub mod group;
 pub mod jaas;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::bandwidth::Bandwidth;
 use crate::client::ClientConfig;
 use crate::naming::Naming;
 use crate::pattern::PatternList;
@@ -254,7 +255,14 @@ pub struct FetchSettings {
     /// `check.crcs`, where it is set to `true` explicitly: batches are verified on arrival too. Checksums of
     /// untouched batches are carried over, so the destination verifies them in any case.
     pub check_crcs: bool,
+    /// `tributary.bandwidth.limit`.
+    pub bandwidth: Option<Bandwidth>,
+    /// `tributary.fetch.connections.max`: most connections to one source broker, 1 or more.
+    pub max_connections: u16,
 }
+
+/// `tributary.fetch.connections.max`, where it is not set.
+const MAX_CONNECTIONS: u16 = 32;
 
 /// How data is written to the destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -481,6 +489,8 @@ impl Default for FetchSettings {
             max_wait: Duration::from_millis(500),
             max_partition_bytes: 1_048_576,
             check_crcs: false,
+            bandwidth: None,
+            max_connections: MAX_CONNECTIONS,
         }
     }
 }

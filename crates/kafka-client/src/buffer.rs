@@ -58,6 +58,12 @@ impl Buffers {
         self.0.used.load(Ordering::Relaxed)
     }
 
+    #[cfg(test)]
+    fn kept(&self) -> usize {
+        let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.bytes
+    }
+
     /// Reserves `bytes`, or nothing when they do not fit now. What holds nothing yet may always
     /// have its one reservation, so a request larger than the budget still makes progress.
     #[must_use]
@@ -118,15 +124,18 @@ impl Buffers {
 
     fn reuse(&self, capacity: usize) -> Option<Vec<u8>> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that fits, so that small answers do not pin large buffers.
+        // The smallest that fits, so that small answers do not pin large buffers; of those the one that was used last,
+        // because the processor may still have it at hand.
         let index = free
             .buffers
             .iter()
             .enumerate()
+            .rev()
             .filter(|(_, buffer)| buffer.capacity() >= capacity)
             .min_by_key(|(_, buffer)| buffer.capacity())
             .map(|(index, _)| index)?;
-        let buffer = free.buffers.swap_remove(index);
+        // Their order is that of their last use.
+        let buffer = free.buffers.remove(index);
         free.bytes -= buffer.capacity();
         Some(buffer)
     }
@@ -135,8 +144,15 @@ impl Buffers {
         let capacity = bytes.capacity();
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-            // Half of the budget is plenty of idle memory to keep.
-            if free.bytes + capacity <= self.0.limit / 2 {
+            // What is kept and what is used stay within the budget together. Oldest first: buffers of a size that is not
+            // asked for any more must not keep out those that are.
+            let used = self.used().saturating_sub(counted);
+            let room = self.0.limit.saturating_sub(used);
+            while free.bytes + capacity > room && !free.buffers.is_empty() {
+                let oldest = free.buffers.remove(0);
+                free.bytes -= oldest.capacity();
+            }
+            if free.bytes + capacity <= room {
                 bytes.clear();
                 free.bytes += capacity;
                 free.buffers.push(bytes);
@@ -258,5 +274,34 @@ mod tests {
         drop(slice);
         assert_eq!(buffers.used(), 0);
         assert_eq!(buffers.take(90_000).bytes.as_ptr(), address);
+    }
+
+    #[test]
+    fn what_is_kept_fits_beside_what_is_used_and_the_last_one_is_used_first() {
+        let size = 128 * 1024;
+        let buffers = Buffers::new(4 * size);
+        let taken: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
+        let addresses: Vec<_> = taken.iter().map(|buffer| buffer.bytes.as_ptr()).collect();
+        drop(taken);
+        let again: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
+        let reused: Vec<_> = again.iter().map(|buffer| buffer.bytes.as_ptr()).collect();
+        assert_eq!(reused, addresses.into_iter().rev().collect::<Vec<_>>());
+        let large = buffers.take(2 * size);
+        drop(again);
+        assert_eq!(buffers.kept(), 2 * size, "the large one takes half");
+        drop(large);
+        assert_eq!(buffers.kept(), 4 * size);
+    }
+
+    #[test]
+    fn buffers_of_a_size_that_is_not_asked_for_any_more_make_room() {
+        let size = 128 * 1024;
+        let buffers = Buffers::new(4 * size);
+        drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
+        let address = {
+            let large = buffers.take(4 * size);
+            large.bytes.as_ptr()
+        };
+        assert_eq!(buffers.take(4 * size).bytes.as_ptr(), address);
     }
 }

@@ -7,6 +7,7 @@
 mod dial;
 mod frames;
 mod handshake;
+mod low_water;
 mod renewal;
 
 use std::sync::Arc;

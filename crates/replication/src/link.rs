@@ -38,12 +38,14 @@ use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
 };
+use crate::standstill::Standstill;
 
 mod again;
 mod assign;
 mod handle;
 mod health;
 mod part;
+mod standstill;
 mod streams;
 
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
@@ -52,6 +54,9 @@ pub use streams::fence;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
+
+/// How long storing up to when copies are complete may take at the end.
+const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// Why a link cannot start.
 #[derive(Debug, Error)]
@@ -138,6 +143,7 @@ pub struct Link {
     rounds: watch::Sender<(Arc<Round>, usize)>,
     health: Health,
     acls: Option<(Box<AclSync>, AclHandle)>,
+    standstill: Box<Standstill>,
     scope: Scope,
 }
 
@@ -178,18 +184,17 @@ impl Link {
         let store = open_store(worker, file, &destination).await?;
         let acls = open_acls(&part, &config, &store, &source, &destination);
         let look = Arc::new(Notify::new());
-        let mut own = store.another();
-        let (_, texts) = own.load_all(&config.name, key_style(&config)).await?;
-        let remembered = Remembered::of(&config.name, &texts);
-        let mut memory = LinkMemory::new(&config.name, own, &remembered);
-        check_clusters(
-            &config.name,
-            &source,
-            &destination,
-            &remembered,
-            &mut memory,
-        )
-        .await?;
+        let sides = (&source, &destination);
+        let (memory, remembered) = match part {
+            // Their group has said that they may write: what is read for that tells the rest, once.
+            LinkPart::Partitions { .. } => {
+                let none = Remembered::default();
+                (LinkMemory::new(&config.name, store.another(), &none), none)
+            }
+            LinkPart::Whole | LinkPart::Topics => {
+                memory_of(&config, sides, store.another()).await?
+            }
+        };
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
         let mut maker = StreamMaker {
@@ -204,13 +209,17 @@ impl Link {
             part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
-        let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let made = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let (plane, data, stored, texts) = made;
+        known_clusters(&config.name, sides, &Remembered::of(&config.name, &texts))?;
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
+        let (standstill, standing) = standstill::of(&maker, &texts, heard.clone(), found.clone());
+        let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
-        let handle = LinkHandle::new(from, to, looking, heard, found, acls.as_ref());
+        let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -234,6 +243,7 @@ impl Link {
                 rounds,
                 health,
                 acls,
+                standstill: Box::new(standstill),
                 scope,
             },
             handle,
@@ -276,6 +286,9 @@ impl Link {
             beside.spawn("access rights", OnFailure::Report, acls.run());
         }
         beside.spawn("health", OnFailure::Report, self.health.run(stop.clone()));
+        let remembering = self.scope.child("remembering");
+        let standstill = self.standstill.run(stop.clone());
+        remembering.spawn("standstill", OnFailure::Report, standstill);
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
@@ -293,7 +306,7 @@ impl Link {
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let told = |round: &Round, assigned| {
                 if let (None, Some(acls)) = (&round.trouble, &acl_topics) {
-                    acls.topics(topics_with_rights(round));
+                    acls.topics(AclTopics::of(round));
                 }
                 rounds.send_replace((Arc::new(round.clone()), assigned));
             };
@@ -307,6 +320,8 @@ impl Link {
         // They were asked to stop when the first one was, and store their positions as it does.
         let report = streams.stop(STREAMS_END).await;
         tracing::debug!(?report, "streams stopped");
+        let report = remembering.stop(REMEMBERED).await;
+        tracing::debug!(?report, "what is remembered is stored");
         let report = beside.stop(Duration::ZERO).await;
         tracing::debug!(?report, "what ran beside stopped");
         let report = rooms.stop(Duration::ZERO).await;
@@ -325,6 +340,7 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
             state: problem.state.name(),
             offset: None,
             reason: problem.sentence(),
+            lost: None,
         };
         if halted.insert(topic.clone()) && !data.halt(topic.clone(), stop).await {
             return false;
@@ -403,31 +419,41 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     }
 }
 
-/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
-async fn check_clusters(
+/// What a link remembers, which is read before anything is claimed or written; what is learned of clusters is added.
+async fn memory_of(
+    config: &LinkConfig,
+    sides: (&Cluster, &Cluster),
+    mut store: PositionStore,
+) -> Result<(LinkMemory, Remembered), LinkError> {
+    let (_, texts) = store.load_all(&config.name, key_style(config)).await?;
+    let remembered = Remembered::of(&config.name, &texts);
+    let mut memory = LinkMemory::new(&config.name, store, &remembered);
+    let ids = known_clusters(&config.name, sides, &remembered)?;
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok((memory, remembered))
+}
+
+/// The clusters have to be those that positions are of. What is known of their ids now.
+fn known_clusters(
     link: &str,
-    source: &Cluster,
-    destination: &Cluster,
+    (source, destination): (&Cluster, &Cluster),
     remembered: &Remembered,
-    memory: &mut LinkMemory,
-) -> Result<(), LinkError> {
+) -> Result<ClusterIds, LinkError> {
     let ids = ClusterIds {
         source: source.cluster_id(),
         destination: destination.cluster_id(),
     };
-    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
-        return Err(LinkError::OtherCluster {
+    match ids.changed_since(&remembered.clusters) {
+        Some((side, before, now)) => Err(LinkError::OtherCluster {
             side,
             link: link.to_owned(),
             before,
             now,
-        });
+        }),
+        None => Ok(ids.or(&remembered.clusters)),
     }
-    let ids = ids.or(&remembered.clusters);
-    if ids != remembered.clusters {
-        memory.clusters(&ids).await?;
-    }
-    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.
@@ -530,16 +556,6 @@ fn open_acls(
         store: store.another(),
     });
     Some((Box::new(sync), handle))
-}
-
-fn topics_with_rights(round: &Round) -> AclTopics {
-    let copies = round.copies.iter();
-    AclTopics {
-        copies: copies
-            .map(|copy| (copy.source.clone(), copy.destination.clone()))
-            .collect(),
-        present: round.selected.keys().cloned().collect(),
-    }
 }
 
 /// Where partitions begin: what the group of the source has committed, or what the configuration says.

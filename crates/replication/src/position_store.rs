@@ -131,7 +131,7 @@ impl PositionStore {
     }
 
     /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading. Records that are certainly of other
-    /// links may be missing among the texts.
+    /// links may be missing among the texts, and those that later ones of their keys replace.
     ///
     /// # Errors
     /// As they have.

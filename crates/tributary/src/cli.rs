@@ -129,6 +129,9 @@ enum Command {
     Pause(ask::SteerArgs),
     /// Let links go on
     Resume(ask::ResumeArgs),
+    /// Stored positions of a link: show, set, forget
+    #[command(subcommand)]
+    Offsets(ask::OffsetsVerb),
     /// Let links stand still without tasks, so that positions can be changed
     Stop(ask::SteerArgs),
     /// Begin links anew
@@ -385,6 +388,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Delete(args) => ask::delete(args).await,
             Command::Pause(args) => ask::steer(ask::Steer::Pause, args).await,
             Command::Resume(args) => ask::resume(args).await,
+            Command::Offsets(verb) => ask::offsets(verb).await,
             Command::Stop(args) => ask::steer(ask::Steer::Stop, args).await,
             Command::Restart(args) => ask::restart(args).await,
             Command::Topics(verb) => ask::topics(verb).await,

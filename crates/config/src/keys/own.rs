@@ -2,7 +2,7 @@
 
 use crate::key::Group::{Destination, Link, Metadata, Source};
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, Implemented, Mapped, NotYet};
+use crate::key::Treatment::{Ignored, Implemented, Mapped};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
 
@@ -138,9 +138,18 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.bandwidth.limit",
         Text,
         None,
-        NotYet("bandwidth is not limited"),
-        "bytes per second of the link",
+        Implemented,
+        "bytes per second that the link reads in this process, also with a unit; after commas windows of another rate, in UTC: 20MB, 08:00-18:00=5MB, 22:00-04:00=none",
     ),
+    key(
+        Link,
+        "tributary.fetch.connections.max",
+        Number(1, 256),
+        Some("32"),
+        Implemented,
+        "most connections to one source broker; more than one are made where the window of one limits it, as over long distances",
+    )
+    .low(),
     key(
         Link,
         "tributary.task.auto.restart",

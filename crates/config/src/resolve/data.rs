@@ -1,5 +1,6 @@
 //! How data is read and written, and where partitions begin.
 
+use crate::bandwidth::Bandwidth;
 use crate::client::ClientConfig;
 use crate::key::parse_boolean;
 use crate::keys::Scope;
@@ -115,8 +116,9 @@ pub(super) fn offsets(reader: &Reader<'_>) -> OffsetSettings {
     }
 }
 
-pub(super) fn fetch(reader: &Reader<'_>, prefixes: &[&str]) -> FetchSettings {
+pub(super) fn fetch(reader: &mut Reader<'_>, prefixes: &[&str]) -> FetchSettings {
     let defaults = FetchSettings::default();
+    let bandwidth = bandwidth(reader);
     let text = |name: &str| {
         let entry = reader.first(&behind(prefixes, name))?;
         Some(entry.value.trim())
@@ -131,6 +133,23 @@ pub(super) fn fetch(reader: &Reader<'_>, prefixes: &[&str]) -> FetchSettings {
         max_partition_bytes: number("max.partition.fetch.bytes")
             .unwrap_or(defaults.max_partition_bytes),
         check_crcs: text("check.crcs").and_then(parse_boolean).unwrap_or(false),
+        bandwidth,
+        max_connections: reader
+            .number("tributary.fetch.connections.max")
+            .unwrap_or(defaults.max_connections),
+    }
+}
+
+fn bandwidth(reader: &mut Reader<'_>) -> Option<Bandwidth> {
+    let entry = reader.entry("tributary.bandwidth.limit")?;
+    match Bandwidth::parse(&entry.value) {
+        Ok(bandwidth) => Some(bandwidth),
+        Err(wrong) => {
+            let remedy = "write bytes per second, and after commas windows of other rates in UTC: \
+                          20MB, 08:00-18:00=5MB, 22:00-04:00=none";
+            reader.refuse(entry, wrong, Some(remedy.to_owned()));
+            None
+        }
     }
 }
 

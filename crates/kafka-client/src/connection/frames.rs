@@ -12,8 +12,9 @@ use std::pin::Pin;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
 use crate::security::explain_alert;
@@ -28,8 +29,12 @@ const SMALL_HEAD: usize = 2 * 1024;
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
 
+/// Bytes of a large frame that have to be there before more of it is read: the kernel's part of reading costs half as much
+/// as with what a broker sends at a time.
+const PIECE: usize = 1024 * 1024;
+
 /// The reading half as the rest sees it: plain TCP, or TLS behind the same type.
-pub(crate) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type ReadHalf = Box<dyn Incoming>;
 /// The writing half.
 pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
@@ -42,6 +47,8 @@ pub struct FrameReader {
     ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// What has to be there before we are woken.
+    wake_at: usize,
     buffers: Buffers,
     limit: usize,
 }
@@ -54,6 +61,7 @@ impl FrameReader {
             head: BytesMut::with_capacity(SMALL_HEAD),
             ahead: SMALL_HEAD,
             body: None,
+            wake_at: 1,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
             limit,
@@ -92,6 +100,7 @@ impl FrameReader {
                     let (buffer, _) = self.body.take().expect("matched above");
                     return Ok(buffer.freeze());
                 }
+                wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
                 let read = self
                     .stream
                     .read_buf(&mut (&mut buffer.bytes).limit(missing))
@@ -105,6 +114,7 @@ impl FrameReader {
             if self.body.is_some() {
                 continue;
             }
+            wake_at(&*self.stream, &mut self.wake_at, 1);
             let room = self.ahead.saturating_sub(self.head.len());
             self.head.reserve(room);
             let read = self
@@ -151,6 +161,13 @@ impl FrameReader {
             peer: self.peer.clone(),
             cause,
         })
+    }
+}
+
+fn wake_at(stream: &dyn Incoming, now: &mut usize, bytes: usize) {
+    if *now != bytes {
+        *now = bytes;
+        stream.wake_at(bytes);
     }
 }
 

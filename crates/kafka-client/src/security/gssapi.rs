@@ -1,5 +1,5 @@
 //! The system's Kerberos library as far as it is used: loaded at the first use, called through its C interface
-//! (RFC 2744), and given a safe face. The only unsafe code of the project.
+//! (RFC 2744), and given a safe face. One of two files with unsafe code.
 //!
 //! Invariants
 //! - Everything the library gives is released exactly once, by the type that holds it.

@@ -16,6 +16,7 @@
 //!   lost, so that no answer can arrive that belongs to an earlier life.
 
 mod again;
+mod allowance;
 mod asides;
 mod bare;
 mod late;
@@ -24,6 +25,7 @@ mod owning;
 mod placing;
 mod reading;
 mod recreated;
+mod refusing;
 mod said;
 mod silent;
 mod standing;
@@ -36,6 +38,7 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use config::bandwidth::Bandwidth;
 use config::link::{OnRecreate, OnRefused};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::record::Levels;
@@ -52,6 +55,7 @@ use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
 
+use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use late::{Late, LookOrder, Looked};
@@ -62,7 +66,7 @@ pub(crate) use orders::{
 };
 pub(crate) use placing::Watched;
 use reading::Reader;
-pub(crate) use reading::{FetchOrder, FetchedPartition};
+pub(crate) use reading::{FetchOrder, FetchedPartition, Reading};
 use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
@@ -112,6 +116,9 @@ pub(crate) struct Core {
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
+    /// What may be read, where there is a limit, and whether somebody waits for it.
+    allowance: Option<Allowance>,
+    waits_for_allowance: bool,
 }
 
 impl Core {
@@ -145,7 +152,14 @@ impl Core {
             to_cut: BTreeSet::new(),
             owner: owning::Owner::default(),
             transaction: None,
+            allowance: None,
+            waits_for_allowance: false,
         }
+    }
+
+    /// Reads no more than this from now on. `seconds` is the time of day, counted from 1970.
+    pub(crate) fn limit(&mut self, bandwidth: Option<Bandwidth>, now: Instant, seconds: u64) {
+        self.allowance = bandwidth.map(|bandwidth| Allowance::new(bandwidth, now, seconds));
     }
 
     /// Takes a partition in.
@@ -181,6 +195,8 @@ impl Core {
             halted: None,
             held: None,
             accepts_gap: false,
+            lost: None,
+            taking: None,
             skip_to: None,
             map: assignment
                 .segment
@@ -223,7 +239,10 @@ impl Core {
         let writer = self.writers.values().filter_map(Writer::due).min();
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
-        timer.into_iter().chain(reader).chain(writes).min()
+        let allowance = self.allowance.as_ref().filter(|_| self.waits_for_allowance);
+        let allowed = allowance.map(Allowance::paid_until);
+        let reads = reader.into_iter().chain(allowed);
+        timer.into_iter().chain(reads).chain(writes).min()
     }
 
     /// Does what is due.
@@ -411,6 +430,8 @@ impl Core {
                 partition.end = Some((end, now));
                 partition.levels = self.settings.levels_over(ground.levels);
                 let asked = self.settings.offsets.placement;
+                partition.count_lost(ground.lost);
+                partition.taking = ground.taking;
                 partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
@@ -465,6 +486,7 @@ impl Core {
                 offset = stop.offset,
                 "partition stopped: {} ({})", stop.reason, crate::help::page(stop.state)
             );
+            partition.count_lost(stop.lost);
             partition.stop(stop);
             self.touch_reader(index);
         }

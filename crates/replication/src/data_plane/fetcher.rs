@@ -15,8 +15,9 @@ use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
 use kafka_wire::message::{ApiKey, IsolationLevel, Request, TopicRef};
 use kafka_wire::types::{NodeId, PartitionId, TopicId, TopicName, TopicPartition};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::core::{FetchOrder, FetchedPartition, Index};
+use super::core::{FetchOrder, FetchedPartition, Index, Reading};
 use super::decode::{Decoder, Rules};
 use super::route::route;
 use crate::origin::{OriginRule, Origins};
@@ -34,9 +35,7 @@ pub(crate) enum FetchEvent {
     /// The answer to an order.
     Fetched {
         partitions: Vec<FetchedPartition>,
-        throttle: Duration,
-        /// Whether there was no record of any partition, and no error.
-        nothing: bool,
+        reading: Reading,
     },
     /// The order could not be carried out; the session begins anew with the next one.
     Failed(ClientError),
@@ -124,10 +123,12 @@ impl Fetcher {
             .buffers
             .reserved(usize::try_from(max_bytes).unwrap_or(0))
             .await;
+        let mut begun = Instant::now();
         let mut answer = self.ask(&order.max_wait, max_bytes).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
             // The broker has forgotten the session: once more, in full.
+            begun = Instant::now();
             answer = self.ask(&order.max_wait, max_bytes).await?;
             verdict = self.session.accept(answer.error, answer.session_id);
         }
@@ -139,6 +140,7 @@ impl Fetcher {
                 code,
             });
         }
+        let took = begun.elapsed();
         drop(reserved);
         let origins = match &self.options.origins {
             Some(origins) => rule(origins, &answer).await,
@@ -151,15 +153,20 @@ impl Fetcher {
                 return Err(ClientError::Closed { peer, cause });
             }
         };
-        let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
-        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        let nothing = partitions.all(|p| {
+        let throttle = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
+        let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let nothing = partitions.clone().all(|p| {
             p.records.is_empty() && p.error == ErrorCode::NONE && p.preferred_read_replica.is_none()
         });
+        let reading = Reading {
+            throttle: Duration::from_millis(throttle),
+            bytes: partitions.map(|p| p.records.len()).sum(),
+            took,
+            nothing,
+        };
         Ok(FetchEvent::Fetched {
             partitions: self.judge(answer, &origins),
-            throttle,
-            nothing,
+            reading,
         })
     }
 

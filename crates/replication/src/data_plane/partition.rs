@@ -15,6 +15,7 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
+mod lost;
 mod placing;
 mod totals;
 
@@ -43,6 +44,7 @@ use crate::origin::OriginRule;
 use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
+pub use lost::{Loss, Lost};
 pub use totals::Totals;
 
 /// Why a partition does not go on without an operator.
@@ -54,11 +56,14 @@ pub struct Stop {
     pub offset: Option<i64>,
     /// What is wrong, with numbers, and what can be done.
     pub reason: String,
+    /// What can no longer be read at the source because of it.
+    pub lost: Option<Lost>,
 }
 
 /// Time that is read ahead, at the pace of the destination, and bytes that always are.
-const AHEAD: Duration = Duration::from_millis(100);
-const AHEAD_AT_LEAST: usize = 512 * 1024;
+const AHEAD: Duration = Duration::from_millis(20);
+const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
+const AHEAD_AT_LEAST: usize = 256 * 1024;
 
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
@@ -127,6 +132,10 @@ pub(crate) struct Partition {
     pub(crate) held: Option<(NodeId, usize)>,
     /// Whether it goes on behind what is missing at the source, because an operator said so.
     pub(crate) accepts_gap: bool,
+    /// What decided at its beginning which records the destination topic takes.
+    pub(crate) taking: Option<u64>,
+    /// What was found lost last.
+    pub(crate) lost: Option<Lost>,
     /// Where reading goes on although the destination's log ends before it.
     pub(crate) skip_to: Option<i64>,
     pub(crate) map: OffsetMap,
@@ -191,10 +200,12 @@ impl Partition {
     /// What to ask for, while there is room for it.
     ///
     /// Only so much is read ahead as the destination takes within a moment: what lies in memory for long is
-    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most.
-    pub(crate) fn wanted(&self, room: usize, max_bytes: i32) -> Option<Wanted> {
+    /// cold when it is sent, which costs more than all the rest of the way. `room` is the most; `reading` is how long an
+    /// answer takes, after which the next one has to be there.
+    pub(crate) fn wanted(&self, room: usize, max_bytes: i32, reading: Duration) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        let ahead = self.pace.bytes_within(AHEAD).max(AHEAD_AT_LEAST);
+        let time = reading.saturating_mul(2).clamp(AHEAD, AHEAD_AT_MOST);
+        let ahead = self.pace.bytes_within(time).max(AHEAD_AT_LEAST);
         if !self.is_readable() || send.bytes() >= ahead.min(room) {
             return None;
         }
@@ -202,7 +213,7 @@ impl Partition {
             topic_id: self.source_id,
             offset: self.next_fetch,
             leader_epoch: self.leader.map_or(-1, |leader| leader.epoch),
-            max_bytes,
+            max_bytes: max_bytes.min(i32::try_from(ahead).unwrap_or(i32::MAX)),
         })
     }
 
@@ -300,7 +311,10 @@ impl Partition {
         let (since, said) = self.troubled_since.get_or_insert((now, false));
         if now - *since >= NEWS_AFTER && !*said {
             *said = true;
-            tracing::warn!(partition = %self.source, "partition waits: {trouble}");
+            tracing::warn!(
+                partition = %self.source, state = "retrying",
+                "partition waits: {trouble} ({})", crate::help::page("retrying")
+            );
         }
         self.trouble = Some(trouble);
     }
@@ -561,6 +575,7 @@ impl Partition {
             state: blocked.cause.state(),
             offset: Some(blocked.offset),
             reason: blocked.reason.clone(),
+            lost: None,
         })
     }
 }

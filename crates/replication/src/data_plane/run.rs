@@ -13,7 +13,7 @@ mod storing;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
 use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
@@ -53,6 +53,8 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// How often settings of topics are looked at that refused something.
+const REFUSALS_INTERVAL: Duration = Duration::from_secs(5);
 /// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
 const PAUSED: Duration = Duration::from_secs(4);
 /// One after which it is asked whether another one has.
@@ -171,6 +173,7 @@ enum Event {
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
+    Takings(HashMap<TopicName, u64>),
     Looked(Vec<(LookOrder, Looked)>),
 }
 
@@ -201,6 +204,7 @@ pub struct DataPlane {
     /// Brokers that owe an answer about ends.
     reading_ends: BTreeSet<NodeId>,
     watching: bool,
+    looking_at_refusals: bool,
     watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
@@ -221,6 +225,9 @@ impl DataPlane {
         let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = since.map_or(0, |since| since.as_secs());
+        core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
         let keeper = Keeper {
@@ -262,6 +269,7 @@ impl DataPlane {
             store_trouble: None,
             reading_ends: BTreeSet::new(),
             watching: false,
+            looking_at_refusals: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
         };
@@ -284,7 +292,14 @@ impl DataPlane {
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
         let mut watch = interval(self.watch_interval);
-        for timer in [&mut flush, &mut ends, &mut status, &mut watch] {
+        let mut refusals = interval(REFUSALS_INTERVAL);
+        for timer in [
+            &mut flush,
+            &mut ends,
+            &mut status,
+            &mut watch,
+            &mut refusals,
+        ] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
@@ -315,6 +330,7 @@ impl DataPlane {
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
                 _ = watch.tick() => self.watch_logs(),
+                _ = refusals.tick() => self.look_at_refusals(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => {
                     self.read_ends();
@@ -386,12 +402,10 @@ impl DataPlane {
                 node,
                 FetchEvent::Fetched {
                     partitions,
-                    throttle,
-                    nothing,
+                    reading,
                 },
             ) => {
-                let answer = (throttle, nothing);
-                self.core.on_fetched(node, partitions, answer, now);
+                self.core.on_fetched(node, partitions, reading, now);
             }
             Event::Fetch(node, FetchEvent::Failed(error)) => {
                 tracing::warn!(broker = node.0, "source cannot be read: {error}");
@@ -429,6 +443,10 @@ impl DataPlane {
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);
+            }
+            Event::Takings(takings) => {
+                self.looking_at_refusals = false;
+                self.core.on_takings(&takings);
             }
             Event::Ends(node, read_at, result) => {
                 self.reading_ends.remove(&node);

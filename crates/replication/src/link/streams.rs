@@ -22,7 +22,7 @@ use super::{LinkError, LinkPart, follow, key_style};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
-use crate::position_store::{Ownership, PositionStore, StoredLink};
+use crate::position_store::{Ownership, PositionStore, StoredLink, StoredText};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
@@ -88,12 +88,12 @@ impl StreamMaker {
         Ok(store.claim(&name).await?)
     }
 
-    /// A data plane for a stream. Its producers of before are registered then.
+    /// A data plane for a stream, with what is stored of it and beside it. Its producers of before are registered then.
     pub(super) async fn make(
         &self,
         stream: &Stream,
         scope: &Scope,
-    ) -> Result<(DataPlane, Handle, StoredLink), LinkError> {
+    ) -> Result<(DataPlane, Handle, StoredLink, Vec<StoredText>), LinkError> {
         let mut config = self.config.clone();
         if let Stream::Of(origin) = stream {
             config.name = format!("{}@{origin}", config.name);
@@ -172,7 +172,7 @@ impl StreamMaker {
             ownership,
         };
         let (plane, handle) = DataPlane::new(&config, options, scope);
-        Ok((plane, handle, stored))
+        Ok((plane, handle, stored, texts))
     }
 }
 
@@ -392,7 +392,8 @@ impl Streams {
             }
             let scope = self.scope.child(&origin);
             let stream = Stream::Of(origin.clone());
-            let (plane, handle, stored) = match Box::pin(self.maker.make(&stream, &scope)).await {
+            let (plane, handle, stored, _) = match Box::pin(self.maker.make(&stream, &scope)).await
+            {
                 Ok(made) => made,
                 Err(error) => {
                     tracing::error!(

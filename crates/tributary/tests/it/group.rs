@@ -289,12 +289,21 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
 }
 
 /// How long it takes, in seconds, until the link is unknown because a worker is silent, and its partitions with it.
-pub(crate) async fn turns_unknown(asked: &Member, link: &str, silent: &str) -> f64 {
+pub(crate) async fn turns_unknown(
+    asked: &Member,
+    link: &str,
+    silent: &str,
+    partitions: usize,
+) -> f64 {
     let began = Instant::now();
     let look = async || {
         let path = |end: &str| format!("/api/v1/links/{link}{end}");
         let health = asked.client.get(&path("")).await.json()["health"].clone();
-        let list = asked.client.get(&path("/partitions")).await.json();
+        let list = asked
+            .client
+            .get(&path("/partitions?limit=1000"))
+            .await
+            .json();
         let rows = list["items"].as_array().cloned().unwrap_or_default();
         let unknown = rows.iter().filter(|row| {
             row["verdict"] == "UNKNOWN"
@@ -304,7 +313,7 @@ pub(crate) async fn turns_unknown(asked: &Member, link: &str, silent: &str) -> f
         let missing = &list["incomplete"][0];
         let is_told =
             missing["worker_id"] == silent && missing["partitions"] == unknown.clone().count();
-        match health == "UNKNOWN" && is_told && unknown.count() > 0 {
+        match health == "UNKNOWN" && is_told && unknown.count() > 0 && rows.len() == partitions {
             true => Ok(()),
             false => Err(format!("{health} {missing}")),
         }

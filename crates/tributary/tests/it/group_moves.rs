@@ -13,13 +13,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::client_libraries::{self, Libraries};
 use test_support::eventually::eventually;
 use test_support::judge::Place;
 use test_support::judge::follow::{Arrivals, Follower, longest_behind};
+use test_support::kafka_cluster::KafkaCluster;
 use test_support::limits;
+use test_support::managed_process::{ManagedProcess, ProcessSpec, Stream};
 use test_support::workload::{Generator, Load, Mode, Shape};
 use tokio::time::Instant;
 
+use crate::connect_clients::{file, installed};
 use crate::connect_worker::expect;
 use crate::group::{Group, Member, SESSION, link, turns_unknown};
 use crate::support::{
@@ -178,8 +182,11 @@ async fn three_workers_lose_and_repeat_nothing_when_one_is_killed_one_stands_sti
         tokio::time::sleep(AFTER).await;
     }
 
-    let fourth = lost_and_back(&mut scene, &group, [&first, &second, &third], &copy).await;
+    let count = usize::try_from(partitions).expect("positive");
+    let fourth = lost_and_back(&mut scene, &group, [&first, &second, &third], &copy, count).await;
+    let client = Driven::through(&fourth, source, destination).await;
     let (fifth, sixth) = replaced(&mut scene, &group, (first, second), &fourth).await;
+    client.ends().await;
 
     load.stop().await.expect("all are acknowledged");
     all_seen(&from, &copy).await;
@@ -205,6 +212,7 @@ async fn lost_and_back(
     group: &Group,
     [first, second, third]: [&Member; 3],
     copy: &Place,
+    partitions: usize,
 ) -> Member {
     let left = ids(&[first, second]);
     scene
@@ -216,8 +224,8 @@ async fn lost_and_back(
     scene
         .when("one stands still", first, async {
             second.process.suspend().expect("it runs");
-            let unknown = turns_unknown(first, LINK, second.id()).await;
-            println!("  one stands still: known to be unknown after {unknown:.1} s");
+            let unknown = turns_unknown(first, LINK, second.id(), partitions).await;
+            println!("  standing still: known to be unknown after {unknown:.1} s");
             ((), ids(&[first]))
         })
         .await;
@@ -253,6 +261,63 @@ async fn lost_and_back(
         .await
         .expect("it copies");
     fourth
+}
+
+/// Clients that other people wrote ask a worker, while others are replaced.
+struct Driven {
+    process: ManagedProcess,
+    folder: tempfile::TempDir,
+}
+
+/// A connector that they steer, so that nothing happens to the one that is measured.
+const STEERED: &str = "steered";
+
+impl Driven {
+    async fn through(member: &Member, source: &KafkaCluster, destination: &KafkaCluster) -> Self {
+        let libraries = installed(Libraries::Python).await;
+        let config = json!({
+            "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
+            "source.cluster.alias": "A",
+            "target.cluster.alias": "B",
+            "source.cluster.bootstrap.servers": source.bootstrap(),
+            "target.cluster.bootstrap.servers": destination.bootstrap(),
+            "heartbeats.topic.replication.factor": 1,
+        });
+        let body = json!({"name": STEERED, "config": config}).to_string();
+        expect(
+            member.settled("POST", "/connectors", Some(&body)).await,
+            201,
+        );
+        let runs = async || {
+            let path = format!("/connectors/{STEERED}/status");
+            match member.client.get(&path).await {
+                answer if answer.status == 200 => Ok(()),
+                answer => Err(answer.body),
+            }
+        };
+        eventually("its status", COPIED, runs)
+            .await
+            .expect("it runs");
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = [
+            file("rolling.py").display().to_string(),
+            format!("http://{}", member.client.address),
+            STEERED.to_owned(),
+            folder.path().join("end").display().to_string(),
+        ];
+        let python = client_libraries::python(&libraries);
+        let spec = ProcessSpec::new("clients", python).arguments(arguments);
+        let process = ManagedProcess::start(spec).expect("it starts");
+        Self { process, folder }
+    }
+
+    async fn ends(self) {
+        std::fs::write(self.folder.path().join("end"), "").expect("written");
+        let status = self.process.wait(COPIED).await.expect("it ends");
+        let said = [Stream::Output, Stream::Error].map(|stream| self.process.lines().text(stream));
+        println!("  clients meanwhile: {}", said.concat().trim());
+        assert!(status.success(), "{said:?}");
+    }
 }
 
 /// Two workers are replaced by such with another configuration, one after the other.

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 const SEED: u64 = 618;
-const KILLS: usize = 20;
+const KILLS: usize = 10;
 /// Kafka's numbers of the APIs.
 const PRODUCE: i16 = 0;
 const INIT_PRODUCER_ID: i16 = 22;

@@ -12,11 +12,14 @@ use super::super::decode::Rules;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::{Core, Index};
+use super::{Allowance, Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
 /// asked for again soon after there is room.
 const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
+
+/// Bytes from which an answer says how long reading takes: less may have been waited for.
+const MUCH: usize = 256 * 1024;
 
 /// What is to change in a fetcher's session, and the bounds of its next request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +32,19 @@ pub(crate) struct FetchOrder {
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
     pub(crate) max_bytes: i32,
+}
+
+/// What reading an answer took.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Reading {
+    /// How long the broker wants to be left alone.
+    pub(crate) throttle: Duration,
+    /// Bytes of record batches in the answer.
+    pub(crate) bytes: usize,
+    /// From the request to the end of the answer.
+    pub(crate) took: Duration,
+    /// Whether there was no record of any partition, and no error.
+    pub(crate) nothing: bool,
 }
 
 /// One partition of an answer.
@@ -56,6 +72,8 @@ pub(super) struct Reader {
     /// After trouble: not before this.
     not_before: Option<Instant>,
     failures: u32,
+    /// How long answers with much in them took lately.
+    took: Duration,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
@@ -137,6 +155,11 @@ impl Core {
 
     /// The next request of some fetcher that is free, if it has anything to ask.
     pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(NodeId, FetchOrder)> {
+        let allowance = self.allowance.as_ref();
+        self.waits_for_allowance = allowance.is_some_and(|a| a.due(now).is_some());
+        if self.waits_for_allowance {
+            return None;
+        }
         let free: Vec<NodeId> = self
             .readers
             .iter()
@@ -144,15 +167,18 @@ impl Core {
             .map(|(node, _)| *node)
             .collect();
         free.into_iter()
-            .find_map(|node| Some((node, self.order(node)?)))
+            .find_map(|node| Some((node, self.order(node, now)?)))
     }
 
-    fn order(&mut self, node: NodeId) -> Option<FetchOrder> {
+    fn order(&mut self, node: NodeId, now: Instant) -> Option<FetchOrder> {
+        let allowance = self.allowance.as_ref();
+        let [answer, share] = [Allowance::answer, Allowance::share]
+            .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
         let reader = self.readers.get_mut(&node)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(node, index));
+            set.extend(self.tell(node, index, share));
         }
         let reader = self.readers.get_mut(&node)?;
         reader.not_before = None;
@@ -170,7 +196,7 @@ impl Core {
             } else {
                 max_wait
             },
-            max_bytes: self.settings.max_fetch_bytes,
+            max_bytes: self.settings.max_fetch_bytes.min(answer),
         })
     }
 
@@ -179,6 +205,7 @@ impl Core {
         &mut self,
         node: NodeId,
         index: Index,
+        share: i32,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
         let full = to.filter(|node| self.is_full(*node));
@@ -190,7 +217,13 @@ impl Core {
         let settings = &self.settings;
         let here = partition.read_from() == Some(node);
         let wanted = (here && full.is_none())
-            .then(|| partition.wanted(settings.partition_room, settings.max_partition_bytes))
+            .then(|| {
+                partition.wanted(
+                    settings.partition_room,
+                    settings.max_partition_bytes.min(share),
+                    reader.took,
+                )
+            })
             .flatten();
         if here && partition.is_readable() && wanted.is_none() {
             reader.held_back.insert(index);
@@ -213,23 +246,30 @@ impl Core {
         (!told).then(|| (index, partition.source.clone(), wanted, rules))
     }
 
-    /// Takes a fetcher's answer. `nothing` says that it held no record of any partition, and no error.
+    /// Takes a fetcher's answer.
     pub(crate) fn on_fetched(
         &mut self,
         node: NodeId,
         partitions: Vec<FetchedPartition>,
-        (throttle, nothing): (Duration, bool),
+        reading: Reading,
         now: Instant,
     ) {
+        if let Some(allowance) = &mut self.allowance {
+            allowance.add(reading.bytes, now);
+        }
         if let Some(reader) = self.readers.get_mut(&node) {
             reader.busy = false;
             reader.failures = 0;
+            let throttle = reading.throttle;
             reader.not_before = (!throttle.is_zero()).then(|| now + throttle);
+            if reading.bytes >= MUCH {
+                reader.took = (reader.took * 3 + reading.took) / 4;
+            }
         }
         for fetched in partitions {
             self.take_fetched(fetched, now);
         }
-        if nothing && throttle.is_zero() {
+        if reading.nothing && reading.throttle.is_zero() {
             self.nothing_was_read(node, now);
         }
     }

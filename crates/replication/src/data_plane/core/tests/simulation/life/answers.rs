@@ -1,7 +1,5 @@
 //! What the brokers of a life answer, and when they do not.
 
-use std::time::Duration;
-
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
@@ -12,7 +10,9 @@ use rand::RngExt;
 
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
-use crate::data_plane::core::{EstablishOrder, Established, FetchedPartition, Located, Place};
+use crate::data_plane::core::{
+    EstablishOrder, Established, FetchedPartition, Located, Place, Reading,
+};
 use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
@@ -60,8 +60,11 @@ impl Life {
                 routed,
             });
         }
-        let answered = (Duration::ZERO, nothing);
-        self.core.on_fetched(node, answer, answered, self.now);
+        let reading = Reading {
+            nothing,
+            ..Reading::default()
+        };
+        self.core.on_fetched(node, answer, reading, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
