@@ -6,28 +6,26 @@ use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 use tokio::time::Instant;
 
 use super::health::Heard;
-use super::open_store;
 use super::streams::StreamMaker;
 use crate::health::HealthHandle;
-use crate::position_store::{StoreError, StoredText};
+use crate::position_store::StoredText;
 use crate::standstill::{Seen, Standstill, StandstillHandle, StandstillOptions};
 
 /// The room for a link, to be run beside it; `texts` is what is kept beside positions.
-pub(super) async fn of(
+pub(super) fn of(
     maker: &StreamMaker,
     texts: &[StoredText],
     heard: Heard,
     health: HealthHandle,
-) -> Result<(Standstill, StandstillHandle), StoreError> {
-    let (worker, file) = (&maker.worker, maker.file.clone());
+) -> (Standstill, StandstillHandle) {
     let options = StandstillOptions {
         link: maker.config.name.clone(),
         source: maker.source.clone(),
-        store: open_store(worker, file, &maker.destination).await?,
-        interval: worker.health_interval,
+        store: maker.store.another(),
+        interval: maker.worker.health_interval,
         look: Box::new(move || look(&heard, &health)),
     };
-    Ok(Standstill::new(options, texts))
+    Standstill::new(options, texts)
 }
 
 fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
