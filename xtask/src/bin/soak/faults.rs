@@ -22,8 +22,6 @@ const PER_SECOND: u32 = 100;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// For the judge to read everything.
 const READ: Duration = Duration::from_secs(900);
-/// Kafka's number of the Produce API.
-const PRODUCE: i16 = 0;
 
 /// What can go wrong.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +103,7 @@ async fn inflict(
         Fault::ResetConnections => proxy.reset().await,
         Fault::HalfOpen => proxy.half_open().await,
         Fault::LoseAnswers => {
-            let rule = FrameRule::new(Direction::Answers, PRODUCE, FrameAction::Cut).times(5);
+            let rule = FrameRule::new(Direction::Answers, None, FrameAction::Cut).times(5);
             proxy.on_frame(rule);
             sleep(length).await;
         }

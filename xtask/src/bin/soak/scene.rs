@@ -97,7 +97,7 @@ pub(crate) async fn ends(
     Ok(ends)
 }
 
-/// The day, in the names of files: days since 1970 are not for people.
+/// Seconds since 1970, by which reports sort.
 pub(crate) fn stamp() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     format!("{}", since.unwrap_or(Duration::ZERO).as_secs())
