@@ -340,6 +340,7 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
             state: problem.state.name(),
             offset: None,
             reason: problem.sentence(),
+            lost: None,
         };
         if halted.insert(topic.clone()) && !data.halt(topic.clone(), stop).await {
             return false;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::kafka_jars::KafkaVersion;
+
 /// Fault begins → every affected partition shows a degraded state with the reason.
 pub const DETECT: Duration = Duration::from_secs(30);
 
@@ -61,6 +63,15 @@ pub fn long_run() -> Option<Duration> {
 #[must_use]
 pub fn partitions() -> Option<usize> {
     crate::environment::partitions()
+}
+
+/// Which Kafka the clusters run that tests disturb: `TRIBUTARY_TEST_VERSION`, or the default.
+#[must_use]
+pub fn version() -> KafkaVersion {
+    let asked = crate::environment::version();
+    let mut all = KafkaVersion::ALL.into_iter();
+    let found = all.find(|version| asked.as_ref() == Some(&version.to_string()));
+    found.unwrap_or_default()
 }
 
 /// How many links a test with many links makes: `TRIBUTARY_TEST_LINKS`, or `usual`.

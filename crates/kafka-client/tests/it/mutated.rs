@@ -139,8 +139,8 @@ fn reply(random: &mut SmallRng, request: &fake_broker::Request, kept: &[Vec<Vec<
         .iter()
         .position(|reader| reader.api.0 == request.api_key);
     let bodies = &kept[number.expect("only these are asked for")];
-    let chosen = random.random_range(0..bodies.len());
-    let body = mutated(random, &bodies[chosen]);
+    let chosen = &bodies[random.random_range(0..bodies.len())];
+    let body = mutated(random, chosen);
     match random.random_range(0..200) {
         0 => Reply::WrongId(random.random(), body),
         1 => Reply::BytesThenClose(body),

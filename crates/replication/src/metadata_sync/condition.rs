@@ -63,6 +63,35 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 25] = [
+        Self::Active,
+        Self::SourceMissing,
+        Self::SourceUnauthorized,
+        Self::SourceDeleted,
+        Self::SourceRecreated,
+        Self::NameInvalid,
+        Self::NameCollision,
+        Self::Cycle,
+        Self::DestinationPending,
+        Self::CreateFailed,
+        Self::DestinationUnauthorized,
+        Self::PartitionsPending,
+        Self::DestinationDeleted,
+        Self::DestinationRecreated,
+        Self::DestinationBehind,
+        Self::DestinationLarger,
+        Self::ReplicationReduced,
+        Self::SettingLeftOut,
+        Self::SettingRefused,
+        Self::SettingsNotFollowed,
+        Self::TimestampsReplaced,
+        Self::BatchesTooLarge,
+        Self::CleanupDiffers,
+        Self::SystemTopic,
+        Self::TombstonesMissed,
+    ];
+
     /// How the state is called in logs, metrics and documents.
     #[must_use]
     pub fn name(self) -> &'static str {
