@@ -409,6 +409,11 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     if let OffsetStorage::Topic { name, .. } = &worker.offsets {
         reserved.insert(name.clone());
     }
+    // Records of another group's topics of these names would be taken for this group's own.
+    if let Some(group) = &worker.group {
+        reserved.insert(group.config_topic.name.clone());
+        reserved.insert(group.status_topic.name.clone());
+    }
     if config.on_refused == OnRefused::Quarantine {
         reserved.insert(config.quarantine_topic.clone());
     }
