@@ -186,7 +186,7 @@ impl Standstill {
                 _ = tick.tick() => self.round(false).await,
                 Some((partition, answer)) = self.notes.recv() => {
                     let known = self.trails.get_mut(&partition);
-                    let noted = known.and_then(|trail| trail.missed.take()).is_some();
+                    let noted = known.is_some_and(|trail| trail.note(wall_ms()));
                     self.show();
                     self.store(false).await;
                     // Who asked may have gone.

@@ -3,7 +3,9 @@
 //! ```text
 //!   reading (at, end) ─▶ mark ──progress reaches its end──▶ current: everything of before `at` is copied
 //! ```
-//! Under load progress never reaches the newest end, so one reading is kept as a mark until it does.
+//! Under load progress never reaches the newest end, so some readings are kept as marks until it does.
+
+use std::collections::VecDeque;
 
 use kafka_wire::types::TopicId;
 
@@ -21,6 +23,11 @@ pub(super) struct Missed {
     pub(super) until: i64,
 }
 
+/// Marks lie so many times closer than deletions are kept: by such a part a lag is taken for longer than it is.
+const MARKS: i64 = 16;
+/// More are not kept: who lags this far is known to.
+const MOST_MARKS: usize = 32;
+
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trail {
@@ -30,7 +37,7 @@ pub(super) struct Trail {
     pub(super) current: Reading,
     /// What was missed, until somebody takes note.
     pub(super) missed: Option<Missed>,
-    mark: Option<Reading>,
+    marks: VecDeque<Reading>,
 }
 
 impl Trail {
@@ -40,7 +47,7 @@ impl Trail {
             copy,
             current,
             missed,
-            mark: None,
+            marks: VecDeque::new(),
         }
     }
 
@@ -48,25 +55,47 @@ impl Trail {
     pub(super) fn look(&mut self, reading: Reading, progress: i64, now: i64, kept: i64) {
         if reading.end < self.current.end {
             // The log became shorter: it is another one, or a part of it was taken back.
-            self.mark = None;
+            self.marks.clear();
             self.current.end = reading.end;
+        }
+        let reached = |one: &Reading| progress >= one.end;
+        while let Some(mark) = self.marks.pop_front_if(|mark| reached(mark)) {
+            self.judge(mark.end, now, kept);
+            self.reach(mark);
         }
         if now.saturating_sub(self.current.at) <= kept {
             // Whatever was read until now was read in time.
             self.current.end = self.current.end.max(progress.min(reading.end));
-        } else if reading.end > self.current.end {
-            let since = self.missed.map_or(self.current.at, |missed| missed.since);
-            self.missed = Some(Missed { since, until: now });
+        } else {
+            self.judge(reading.end, now, kept);
         }
-        let reached = |one: &Reading| progress >= one.end;
+        let newest = self.marks.back();
         if reached(&reading) {
             self.reach(reading);
-            self.mark = None;
-        } else if let Some(mark) = self.mark.filter(reached) {
-            self.reach(mark);
-            self.mark = Some(reading);
-        } else {
-            self.mark.get_or_insert(reading);
+            self.marks.clear();
+        } else if self.marks.len() < MOST_MARKS
+            && newest.is_none_or(|mark| reading.at.saturating_sub(mark.at) >= kept / MARKS)
+        {
+            self.marks.push_back(reading);
+        }
+    }
+
+    /// Somebody takes note of what was missed; `at` is now. Whether there was anything.
+    pub(super) fn note(&mut self, at: i64) -> bool {
+        let noted = self.missed.take().is_some();
+        if noted {
+            // What is still to be read is old: that is known now.
+            self.current.at = self.current.at.max(at);
+            self.marks.clear();
+        }
+        noted
+    }
+
+    /// Whether what lies before `end` has waited for too long.
+    fn judge(&mut self, end: i64, now: i64, kept: i64) {
+        if end > self.current.end && now.saturating_sub(self.current.at) > kept {
+            let since = self.missed.map_or(self.current.at, |missed| missed.since);
+            self.missed = Some(Missed { since, until: now });
         }
     }
 
@@ -117,6 +146,29 @@ mod tests {
             );
         }
         assert!(trail.current.at > 9_900, "{trail:?}");
+    }
+
+    #[test]
+    fn a_copy_that_always_lags_misses_something_where_the_lag_is_longer_than_deletions_are_kept() {
+        for (lag, missed) in [(60, false), (80, false), (130, true)] {
+            let mut trail = trail(0, 0);
+            for at in (10..2_000).step_by(10) {
+                look(&mut trail, at, at, (at - lag).max(0));
+            }
+            assert_eq!(trail.missed.is_some(), missed, "{lag}: {trail:?}");
+            assert!(trail.marks.len() <= MOST_MARKS);
+        }
+    }
+
+    #[test]
+    fn who_took_note_is_told_again_only_after_as_long() {
+        let mut trail = trail(0, 0);
+        assert_eq!(look(&mut trail, 150, 1_000, 10), Some((0, 152)));
+        assert!(trail.note(155));
+        assert!(!trail.note(155));
+        assert_eq!(look(&mut trail, 160, 1_000, 20), None);
+        assert_eq!(look(&mut trail, 250, 1_000, 30), None);
+        assert_eq!(look(&mut trail, 260, 1_000, 40), Some((155, 262)));
     }
 
     #[test]
