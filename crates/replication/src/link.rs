@@ -287,7 +287,8 @@ impl Link {
         }
         beside.spawn("health", OnFailure::Report, self.health.run(stop.clone()));
         let remembering = self.scope.child("remembering");
-        let standstill = self.standstill.run(stop.clone());
+        // It looks for the last time when nothing is copied any more.
+        let standstill = self.standstill.run(remembering.stop_signal());
         remembering.spawn("standstill", OnFailure::Report, standstill);
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
