@@ -30,6 +30,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::data_plane::{DataPlane, Handle, Stop};
 use crate::health::Health;
 use crate::link::assign::{Beginnings, RecordChanges};
+use crate::link::begun::Begun;
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
@@ -42,6 +43,7 @@ use crate::standstill::Standstill;
 
 mod again;
 mod assign;
+mod begun;
 mod handle;
 mod health;
 mod part;
@@ -134,6 +136,7 @@ pub struct Link {
     changes: RecordChanges,
     memory: LinkMemory,
     remembered: Remembered,
+    begun: Begun,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
     plane: DataPlane,
@@ -211,7 +214,14 @@ impl Link {
         maker.origins = Box::pin(maker.open_origins()).await?;
         let made = Box::pin(maker.make(&Stream::Local, &scope)).await?;
         let (plane, data, stored, texts) = made;
-        known_clusters(&config.name, sides, &Remembered::of(&config.name, &texts))?;
+        let told = Remembered::of(&config.name, &texts);
+        known_clusters(&config.name, sides, &told)?;
+        let begun = Begun::of(
+            &config,
+            told.first,
+            !stored.is_empty(),
+            maker.store.another(),
+        );
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
@@ -233,6 +243,7 @@ impl Link {
                     start: config_start,
                 },
                 changes: RecordChanges { naming, clusters },
+                begun,
                 memory,
                 remembered,
                 look,
@@ -299,6 +310,7 @@ impl Link {
                 self.beginnings,
                 self.changes,
                 self.part,
+                self.begun,
             ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
