@@ -6,7 +6,7 @@
 //!                                              └────▶ one more for each third cluster (`streams`)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,15 +29,15 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::data_plane::{DataPlane, Handle, Stop};
 use crate::health::Health;
-use crate::link::assign::{Beginnings, RecordChanges};
+use crate::link::assign::{Beginnings, RecordChanges, replicated};
 use crate::link::begun::Begun;
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
-use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
+use crate::metadata_sync::{History, MetadataSync, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
-    FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
+    FileStore, KeyStyle, PositionStore, StoreError, StoredLink, TopicStore,
 };
 use crate::standstill::Standstill;
 
@@ -371,33 +371,6 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
         }
     }
     true
-}
-
-/// What positions tell about topics.
-fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
-    let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
-    let parts = |known: &Stored| known.spread.values().cloned().collect::<Vec<_>>();
-    let all = stored.iter().flat_map(|(partition, known)| {
-        let parts = parts(known);
-        std::iter::once(known.clone())
-            .chain(parts)
-            .map(move |known| (partition, known))
-    });
-    for (partition, known) in all {
-        let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
-            continue;
-        };
-        let topic = topics
-            .entry(partition.topic.clone())
-            .or_insert_with(|| Replicated {
-                destination: destination.clone(),
-                source_id: position.topic_id.0,
-                destination_id: position.destination_topic_id.0,
-                partitions: 0,
-            });
-        topic.partitions = topic.partitions.max(partition.partition.saturating_add(1));
-    }
-    topics
 }
 
 /// Whose keys the positions of a link have.

@@ -8,7 +8,7 @@ use config::provenance::Provenance;
 use kafka_wire::types::{TopicName, TopicPartition};
 
 use crate::data_plane::{Assignment, Changes, Origin};
-use crate::metadata_sync::{Copy, Round};
+use crate::metadata_sync::{Copy, Replicated, Round};
 use crate::position::Position;
 use crate::position_store::{Stored, StoredLink};
 use crate::spread::Spread;
@@ -226,6 +226,33 @@ impl RecordChanges {
             spread,
         }
     }
+}
+
+/// What positions tell about topics.
+pub(super) fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
+    let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
+    let parts = |known: &Stored| known.spread.values().cloned().collect::<Vec<_>>();
+    let all = stored.iter().flat_map(|(partition, known)| {
+        let parts = parts(known);
+        std::iter::once(known.clone())
+            .chain(parts)
+            .map(move |known| (partition, known))
+    });
+    for (partition, known) in all {
+        let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
+            continue;
+        };
+        let topic = topics
+            .entry(partition.topic.clone())
+            .or_insert_with(|| Replicated {
+                destination: destination.clone(),
+                source_id: position.topic_id.0,
+                destination_id: position.destination_topic_id.0,
+                partitions: 0,
+            });
+        topic.partitions = topic.partitions.max(partition.partition.saturating_add(1));
+    }
+    topics
 }
 
 #[cfg(test)]
