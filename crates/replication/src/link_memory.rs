@@ -68,19 +68,21 @@ const TOPICS_OF_RECORD: usize = 1_000;
 #[must_use]
 pub fn first_look(link: &str, look: &FirstLook) -> Vec<StoredText> {
     let topics: Vec<_> = look.iter().collect();
-    let count = topics.len().div_ceil(TOPICS_OF_RECORD).max(1);
-    let record = |number: usize| {
-        let from = number * TOPICS_OF_RECORD;
-        let to = topics.len().min(from + TOPICS_OF_RECORD);
-        let part = topics[from..to].iter();
+    let mut parts: Vec<&[_]> = topics.chunks(TOPICS_OF_RECORD).collect();
+    if parts.is_empty() {
+        parts.push(&[]);
+    }
+    let count = parts.len();
+    let record = |(number, part): (usize, &[(&TopicName, &i32)])| {
         let part: Map<String, Value> = part
+            .iter()
             .map(|(topic, partitions)| (topic.to_string(), Value::from(**partitions)))
             .collect();
         let key = format!("[{},{{\"first\":\"{number}\"}}]", Value::from(link));
         let value = json!({ "format": FORMAT, "topics": part, "last": number + 1 == count });
         (key, Some(value.to_string()))
     };
-    (0..count).map(record).collect()
+    parts.into_iter().enumerate().map(record).collect()
 }
 
 /// What is remembered, as it was read.

@@ -30,7 +30,14 @@ impl Limits {
     }
 }
 
-/// How long a side has not answered, and why, where it was asked since it last did.
+/// How long the broker has not answered that leads a partition on each side, where it has not.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Silent<'a> {
+    pub(super) source: Option<Silence<'a>>,
+    pub(super) destination: Option<Silence<'a>>,
+}
+
+/// How long a broker has not answered, and why, where it was asked since it last did.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Silence<'a> {
     pub(super) since: Instant,
@@ -198,20 +205,20 @@ impl Evidence {
         }
     }
 
-    /// What all that means. `broker` is what is wrong with a broker that it needs, `destination` how long the destination's
-    /// has been silent, where it is.
+    /// What all that means, with what is known of the brokers that it needs.
     pub(super) fn judge(
         &mut self,
         reported: &Reported,
-        broker: Option<&str>,
+        silent: Silent<'_>,
         now: Now,
         limits: &Limits,
-        destination: Option<Silence<'_>>,
     ) -> PartitionHealth {
         let lag = self.lag(reported, now, limits);
         let no_progress = self.no_progress(now.at);
+        let broker = silent.destination.or(silent.source);
+        let broker = broker.map(|silence| silence.error);
         let mut decided = self.decide(reported, broker, &lag, now.at, limits);
-        if let Some(silence) = destination.filter(|_| decided.2 < Verdict::Unknown) {
+        if let Some(silence) = silent.destination.filter(|_| decided.2 < Verdict::Unknown) {
             let silent = now.at.saturating_duration_since(silence.since);
             if silent > limits.age(true) {
                 let reason = format!(
@@ -348,8 +355,8 @@ mod tests {
             self.evidence.report(&self.reported, at);
             let ms = 1_000_000 + i64::try_from(second).expect("small") * 1000;
             let now = Now { at, ms };
-            self.evidence
-                .judge(&self.reported, None, now, &LIMITS, None)
+            let silent = Silent::default();
+            self.evidence.judge(&self.reported, silent, now, &LIMITS)
         }
     }
 
@@ -408,14 +415,15 @@ mod tests {
         let mut judged = |second: u64| {
             let at = scene.at(second);
             scene.evidence.end_read(at, Ok(5));
-            let silence = Silence {
-                since: scene.begin,
-                error: "broker 2 is gone",
+            let silent = Silent {
+                source: None,
+                destination: Some(Silence {
+                    since: scene.begin,
+                    error: "broker 2 is gone",
+                }),
             };
             let now = Now { at, ms: 0 };
-            let health = scene
-                .evidence
-                .judge(&scene.reported, None, now, &LIMITS, Some(silence));
+            let health = scene.evidence.judge(&scene.reported, silent, now, &LIMITS);
             (health.state, health.verdict)
         };
         assert_eq!(judged(10), ("active", Verdict::Pass));

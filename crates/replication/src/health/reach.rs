@@ -67,11 +67,6 @@ impl Reach {
         }
     }
 
-    /// Why a broker did not answer what it was asked last.
-    pub(super) fn trouble(&self, node: NodeId) -> Option<&str> {
-        self.nodes.get(&node)?.trouble.as_deref()
-    }
-
     /// Since when a broker has not answered what it was asked, and why.
     pub(super) fn silence(&self, node: NodeId) -> Option<Silence<'_>> {
         let seen = self.nodes.get(&node)?;
@@ -148,7 +143,8 @@ mod tests {
 
         reach.heard(NodeId(1), at(20), Ok(()));
         reach.heard(NodeId(2), at(20), Err("hung".to_owned()));
-        assert_eq!(reach.trouble(NodeId(2)), Some("hung"));
+        let silence = reach.silence(NodeId(2)).expect("it did not answer");
+        assert_eq!((silence.since, silence.error), (at(5), "hung"));
         assert_eq!(reach.judge(at(25), LIMIT).verdict, Verdict::Pass);
         let found = reach.judge(at(26), LIMIT);
         assert_eq!(

@@ -20,7 +20,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::evidence::{Evidence, Limits, Now, Silence};
+use super::evidence::{Evidence, Limits, Now, Silence, Silent};
 use super::rating::{rate, unreachable};
 use super::reach::Reach;
 use super::{LinkHealth, Reported};
@@ -178,11 +178,6 @@ impl Observed {
     /// How long the broker that leads a partition has been silent, where it is.
     fn silence_of(&self, partition: &TopicPartition) -> Option<Silence<'_>> {
         self.reach.silence(*self.leaders.get(partition)?)
-    }
-
-    /// What is wrong with the broker that leads a partition.
-    fn trouble_of(&self, partition: &TopicPartition) -> Option<&str> {
-        self.reach.trouble(*self.leaders.get(partition)?)
     }
 }
 
@@ -487,11 +482,11 @@ impl Health {
                 continue;
             };
             let before = evidence.state();
-            let broker = self.destination.trouble_of(&reported.destination);
-            let broker = broker.or(self.source.trouble_of(&reported.source));
-            let silence = self.destination.silence_of(&reported.destination);
-            let now_on_both = Now { at: now, ms };
-            let mut health = evidence.judge(reported, broker, now_on_both, &limits, silence);
+            let silent = Silent {
+                source: self.source.silence_of(&reported.source),
+                destination: self.destination.silence_of(&reported.destination),
+            };
+            let mut health = evidence.judge(reported, silent, Now { at: now, ms }, &limits);
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {

@@ -331,10 +331,7 @@ mod tests {
                 &round(copies),
                 &mut assigned,
                 &stored,
-                FirstLooks {
-                    here: &first,
-                    ever: &first,
-                },
+                looks(&first),
                 &beginnings,
                 &changes,
             )

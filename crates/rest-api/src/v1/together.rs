@@ -42,9 +42,7 @@ impl Api {
                         .into_iter()
                         .flat_map(std::mem::take),
                 ),
-                Err(reason) => {
-                    incomplete.push(json!({"worker_id": id, "reason": reason, "partitions": null}))
-                }
+                Err(reason) => incomplete.push(missing(&id, &reason)),
             }
         }
         rows.sort_by(|one, two| two["at"].as_str().cmp(&one["at"].as_str()));

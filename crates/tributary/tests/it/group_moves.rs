@@ -24,6 +24,7 @@ use test_support::workload::{Generator, Load, Mode, Shape};
 use tokio::time::Instant;
 
 use crate::connect_clients::{file, installed};
+use crate::connect_links::heartbeats;
 use crate::connect_worker::expect;
 use crate::group::{Group, Member, SESSION, link, turns_unknown};
 use crate::support::{
@@ -274,14 +275,7 @@ const STEERED: &str = "steered";
 impl Driven {
     async fn through(member: &Member, source: &KafkaCluster, destination: &KafkaCluster) -> Self {
         let libraries = installed(Libraries::Python).await;
-        let config = json!({
-            "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
-            "source.cluster.alias": "A",
-            "target.cluster.alias": "B",
-            "source.cluster.bootstrap.servers": source.bootstrap(),
-            "target.cluster.bootstrap.servers": destination.bootstrap(),
-            "heartbeats.topic.replication.factor": 1,
-        });
+        let config = heartbeats(source, destination);
         let body = json!({"name": STEERED, "config": config}).to_string();
         expect(
             member.settled("POST", "/connectors", Some(&body)).await,
@@ -327,25 +321,17 @@ async fn replaced(
     fourth: &Member,
 ) -> (Member, Member) {
     let group = group.changed("tributary.buffer.memory=67108864");
-    let one = scene
-        .when("one is replaced", fourth, async {
-            first.process.terminate().expect("it runs");
-            let came = group.member().await;
-            let ended = first.process.wait(COPIED).await.expect("it ends");
-            assert!(ended.success(), "{}", first.process.lines().tail(40));
-            let all = ids(&[&came, &second, fourth]);
-            (came, all)
-        })
-        .await;
-    let other = scene
-        .when("another one is replaced", fourth, async {
-            second.process.terminate().expect("it runs");
-            let came = group.member().await;
-            let ended = second.process.wait(COPIED).await.expect("it ends");
-            assert!(ended.success(), "{}", second.process.lines().tail(40));
-            let all = ids(&[&one, &came, fourth]);
-            (came, all)
-        })
-        .await;
+    let replaces = async |leaves: Member, stays: &Member| {
+        leaves.process.terminate().expect("it runs");
+        let came = group.member().await;
+        let ended = leaves.process.wait(COPIED).await.expect("it ends");
+        assert!(ended.success(), "{}", leaves.process.lines().tail(40));
+        let all = ids(&[&came, stays, fourth]);
+        (came, all)
+    };
+    let one = replaces(first, &second);
+    let one = scene.when("one is replaced", fourth, one).await;
+    let other = replaces(second, &one);
+    let other = scene.when("another one is replaced", fourth, other).await;
     (one, other)
 }
