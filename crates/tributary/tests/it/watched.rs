@@ -169,7 +169,8 @@ async fn is_well(
 
     let (from, to) = (bootstrap(source), bootstrap(destination));
     let none = unique("nothing-copies-this");
-    new_topic(source, &none, 1, &[]).await;
+    new_topic(source, &none, PARTITIONS, &[]).await;
+    fill(source, &none, 1).await;
     for (situation, from, topics, code) in [
         ("the copy is right", &*from, topic, 0),
         ("the copy is missing", &from, &none, 3),
