@@ -18,6 +18,7 @@
 mod again;
 mod allowance;
 mod asides;
+mod channels;
 mod orders;
 mod owning;
 mod placing;
@@ -54,6 +55,8 @@ use crate::spread::Spread;
 
 use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
+pub(crate) use channels::Channel;
+use channels::Channels;
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
@@ -81,7 +84,11 @@ pub(crate) struct Core {
     to_set_aside: Vec<AsideOrder>,
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
-    readers: BTreeMap<NodeId, Reader>,
+    readers: BTreeMap<Channel, Reader>,
+    /// How many connections each source broker is read over.
+    channels: HashMap<NodeId, Channels>,
+    /// Connections that are not needed any more.
+    retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
@@ -128,6 +135,8 @@ impl Core {
             changed: BTreeSet::new(),
             storing: Vec::new(),
             readers: BTreeMap::new(),
+            channels: HashMap::new(),
+            retired: Vec::new(),
             writers: BTreeMap::new(),
             calls: HashMap::new(),
             next_tag: 0,

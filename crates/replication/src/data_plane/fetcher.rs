@@ -162,6 +162,10 @@ impl Fetcher {
                 .map(|p| p.records.len())
                 .sum(),
             took,
+            round_trip: self
+                .connection
+                .as_ref()
+                .map_or(Duration::ZERO, Connection::round_trip),
         };
         Ok(FetchEvent::Fetched {
             partitions: self.judge(answer, &origins),

@@ -1,7 +1,5 @@
 //! What the brokers of a life answer, and when they do not.
 
-use std::time::Duration;
-
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
@@ -57,7 +55,7 @@ impl Life {
             });
         }
         self.core
-            .on_fetched(node, answer, Default::default(), self.now);
+            .on_fetched(node.into(), answer, Default::default(), self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
