@@ -56,6 +56,8 @@ pub struct GroupConfig {
     pub rebalance_timeout: Duration,
     /// `worker.sync.timeout.ms`.
     pub sync_timeout: Duration,
+    /// `worker.unsync.backoff.ms`: how long a worker stays out that could not catch up, where all give everything back.
+    pub unsync_backoff: Duration,
     /// `scheduled.rebalance.max.delay.ms`: so long lost work waits for its worker.
     pub max_delay: Duration,
     /// `config.storage.topic`.

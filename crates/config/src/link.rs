@@ -72,6 +72,13 @@ pub struct TransactionSettings {
 }
 
 impl LinkConfig {
+    /// What its transactional ids begin with, within a group of workers: the number of a task follows, and for records of
+    /// third clusters the origin.
+    #[must_use]
+    pub fn transactional_id_prefix(&self, group: Option<&str>) -> String {
+        format!("{}-{}-", group.unwrap_or("tributary"), self.name)
+    }
+
     /// Whether several source partitions may be copied to one destination partition.
     #[must_use]
     pub fn may_share_partitions(&self) -> bool {

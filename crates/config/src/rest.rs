@@ -110,6 +110,8 @@ pub struct RestConfig {
     pub auth_file: Option<PathBuf>,
     /// `tributary.rest.hide.secrets`.
     pub hide_secrets: bool,
+    /// `tributary.rest.health.public`: nobody has to say who he is to hear whether the worker is well.
+    pub health_public: bool,
     /// `tributary.ui.enable` says no: nothing is served below `/ui/`.
     pub without_ui: bool,
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::list_offsets::{ListOffsetsPartition, ListOffsetsRequest};
+use kafka_wire::message::list_offsets::{
+    CONSUMER, DEBUGGER, LATEST, ListOffsetsPartition, ListOffsetsRequest,
+};
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 
 use crate::cluster::{Cluster, Use};
@@ -49,7 +51,46 @@ pub async fn list_offsets_within(
     leader: NodeId,
     use_: Use,
     partitions: &[TopicPartition],
-    (at, isolation_level): (i64, IsolationLevel),
+    asked: (i64, IsolationLevel),
+    limit: Duration,
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
+    ask(
+        cluster,
+        (leader, use_),
+        partitions,
+        (CONSUMER, asked),
+        limit,
+    )
+    .await
+}
+
+/// Asks the leader of partitions where its own logs end, with what is not replicated yet and no consumer is told of.
+///
+/// # Errors
+/// As [`list_offsets`].
+pub async fn appended_ends(
+    cluster: &Cluster,
+    leader: NodeId,
+    use_: Use,
+    partitions: &[TopicPartition],
+    limit: Duration,
+) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
+    let asked = (LATEST, IsolationLevel::ReadUncommitted);
+    ask(
+        cluster,
+        (leader, use_),
+        partitions,
+        (DEBUGGER, asked),
+        limit,
+    )
+    .await
+}
+
+async fn ask(
+    cluster: &Cluster,
+    (leader, use_): (NodeId, Use),
+    partitions: &[TopicPartition],
+    (replica, (at, isolation_level)): (i32, (i64, IsolationLevel)),
     limit: Duration,
 ) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
     let mut topics: BTreeMap<TopicName, Vec<ListOffsetsPartition>> = BTreeMap::new();
@@ -74,6 +115,7 @@ pub async fn list_offsets_within(
         .collect();
     let timeout_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     let request = ListOffsetsRequest {
+        replica,
         isolation_level,
         topics,
         timeout_ms,

@@ -47,8 +47,8 @@ pub struct TopicShape {
 /// A record as it is written and read. A value of `None` deletes the key.
 pub type KeyValue = (Bytes, Option<Bytes>);
 
-/// Handle to a compacted topic.
-#[derive(Debug)]
+/// Handle to a compacted topic. A clone is a handle of its own: it need not find the topic again.
+#[derive(Clone, Debug)]
 pub struct TopicLog {
     cluster: Cluster,
     topic: TopicName,

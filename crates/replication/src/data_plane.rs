@@ -21,6 +21,7 @@ mod establish;
 mod fetcher;
 mod fill;
 mod foresee;
+mod late;
 mod locate;
 mod pace;
 mod partition;

@@ -20,6 +20,7 @@ mod tests {
             "retrying",
             "stalled",
             "end-unknown",
+            "destination-unknown",
             "source-gap",
             "source-truncated",
             "source-recreated",

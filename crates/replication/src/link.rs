@@ -48,6 +48,7 @@ mod streams;
 
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
+pub use streams::fence;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
@@ -174,31 +175,26 @@ impl Link {
         check_listed(&source, &config).await?;
         let rules = rules(&config, worker);
         // Opened once: two stores of one file would overwrite each other's records.
-        let file = match (&worker.offsets, file) {
-            (OffsetStorage::File(path), None) => Some(FileStore::open(path)?),
-            (_, file) => file,
-        };
-        let acls = open_acls(&part, &config, worker, file.clone(), &source, &destination);
-        let acls = Box::pin(acls).await?;
-        let mut store = open_store(worker, file.clone(), &destination).await?;
+        let store = open_store(worker, file, &destination).await?;
+        let acls = open_acls(&part, &config, &store, &source, &destination);
         let look = Arc::new(Notify::new());
-        let (_, texts) = store.load_all(&config.name, key_style(&config)).await?;
-        let remembered = Remembered::of(&config.name, &texts);
-        let mut memory = LinkMemory::new(&config.name, store, &remembered);
-        check_clusters(
-            &config.name,
-            &source,
-            &destination,
-            &remembered,
-            &mut memory,
-        )
-        .await?;
+        let sides = (&source, &destination);
+        let (memory, remembered) = match part {
+            // Their group has said that they may write: what is read for that tells the rest, once.
+            LinkPart::Partitions { .. } => {
+                let none = Remembered::default();
+                (LinkMemory::new(&config.name, store.another(), &none), none)
+            }
+            LinkPart::Whole | LinkPart::Topics => {
+                memory_of(&config, sides, store.another()).await?
+            }
+        };
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
         let mut maker = StreamMaker {
             config: config.clone(),
             worker: worker.clone(),
-            file,
+            store,
             source: source.clone(),
             destination: destination.clone(),
             buffers,
@@ -207,7 +203,9 @@ impl Link {
             part: part.clone(),
         };
         maker.origins = Box::pin(maker.open_origins()).await?;
-        let (plane, data, stored) = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let made = Box::pin(maker.make(&Stream::Local, &scope)).await?;
+        let (plane, data, stored, texts) = made;
+        known_clusters(&config.name, sides, &Remembered::of(&config.name, &texts))?;
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
@@ -406,31 +404,41 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     }
 }
 
-/// The clusters have to be those that positions are of; what is learned of their ids is remembered.
-async fn check_clusters(
+/// What a link remembers, which is read before anything is claimed or written; what is learned of clusters is added.
+async fn memory_of(
+    config: &LinkConfig,
+    sides: (&Cluster, &Cluster),
+    mut store: PositionStore,
+) -> Result<(LinkMemory, Remembered), LinkError> {
+    let (_, texts) = store.load_all(&config.name, key_style(config)).await?;
+    let remembered = Remembered::of(&config.name, &texts);
+    let mut memory = LinkMemory::new(&config.name, store, &remembered);
+    let ids = known_clusters(&config.name, sides, &remembered)?;
+    if ids != remembered.clusters {
+        memory.clusters(&ids).await?;
+    }
+    Ok((memory, remembered))
+}
+
+/// The clusters have to be those that positions are of. What is known of their ids now.
+fn known_clusters(
     link: &str,
-    source: &Cluster,
-    destination: &Cluster,
+    (source, destination): (&Cluster, &Cluster),
     remembered: &Remembered,
-    memory: &mut LinkMemory,
-) -> Result<(), LinkError> {
+) -> Result<ClusterIds, LinkError> {
     let ids = ClusterIds {
         source: source.cluster_id(),
         destination: destination.cluster_id(),
     };
-    if let Some((side, before, now)) = ids.changed_since(&remembered.clusters) {
-        return Err(LinkError::OtherCluster {
+    match ids.changed_since(&remembered.clusters) {
+        Some((side, before, now)) => Err(LinkError::OtherCluster {
             side,
             link: link.to_owned(),
             before,
             now,
-        });
+        }),
+        None => Ok(ids.or(&remembered.clusters)),
     }
-    let ids = ids.or(&remembered.clusters);
-    if ids != remembered.clusters {
-        memory.clusters(&ids).await?;
-    }
-    Ok(())
 }
 
 /// Topics that are listed by name have to be there, where the configuration is strict about it.
@@ -512,21 +520,17 @@ pub async fn open_store(
     }
 }
 
-/// The copying of access rights, where it is switched on. Its record has a store of its own beside that of positions:
-/// the keys differ, so neither waits for the other.
-async fn open_acls(
+/// The copying of access rights, where it is switched on. Its record has a handle of its own to the store of positions: the
+/// keys differ, so neither waits for the other.
+fn open_acls(
     part: &LinkPart,
     config: &LinkConfig,
-    worker: &WorkerConfig,
-    file: Option<FileStore>,
+    store: &PositionStore,
     source: &Cluster,
     destination: &Cluster,
-) -> Result<Option<(Box<AclSync>, AclHandle)>, StoreError> {
+) -> Option<(Box<AclSync>, AclHandle)> {
     let wanted = config.topics.acls.clone();
-    let Some(settings) = wanted.filter(|_| part.changes_topics()) else {
-        return Ok(None);
-    };
-    let store = open_store(worker, file, destination).await?;
+    let settings = wanted.filter(|_| part.changes_topics())?;
     let (sync, handle) = AclSync::new(AclOptions {
         link: config.name.clone(),
         source: source.clone(),
@@ -534,9 +538,9 @@ async fn open_acls(
         settings,
         naming: config.topics.naming.clone(),
         selection: config.topics.selection.clone(),
-        store,
+        store: store.another(),
     });
-    Ok(Some((Box::new(sync), handle)))
+    Some((Box::new(sync), handle))
 }
 
 fn topics_with_rights(round: &Round) -> AclTopics {

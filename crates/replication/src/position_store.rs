@@ -110,6 +110,15 @@ pub enum PositionStore {
 }
 
 impl PositionStore {
+    /// Another handle to the same store: it is opened once, and each room of a link has its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        match self {
+            Self::File(store) => Self::File(store.clone()),
+            Self::Topic(store) => Self::Topic(store.another()),
+        }
+    }
+
     /// Reads all that is stored of a link; what is saved from then on goes under the keys that were found.
     ///
     /// # Errors
@@ -121,7 +130,8 @@ impl PositionStore {
         }
     }
 
-    /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading.
+    /// As [`PositionStore::load`] and [`PositionStore::load_texts`], in one reading. Records that are certainly of other
+    /// links may be missing among the texts, and those that later ones of their keys replace.
     ///
     /// # Errors
     /// As they have.
@@ -132,7 +142,7 @@ impl PositionStore {
     ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
         match self {
             Self::File(store) => {
-                let texts = store.load_texts().await;
+                let texts = store.load_texts_of(link).await;
                 Ok((store.load(link, style).await?, texts))
             }
             Self::Topic(store) => store.load_all(link, style).await,

@@ -80,6 +80,8 @@ pub struct Topics {
     pub copies: BTreeMap<TopicName, TopicName>,
     /// Where positions are kept, if that is a topic.
     pub positions: Option<TopicName>,
+    /// The group of workers, which is part of transactional ids.
+    pub group: Option<String>,
 }
 
 /// Looks at both sides.
@@ -182,6 +184,7 @@ async fn topics(
             OffsetStorage::Topic { name, .. } => Some(name.as_str().into()),
             OffsetStorage::File(_) => None,
         },
+        group: worker.group_id.clone(),
     };
     if topics.copies.is_empty() {
         let note = "no topic is selected that may be described; rights on topics were not checked";
@@ -198,6 +201,7 @@ impl fmt::Display for Resource {
         match self {
             Self::Topic(name) => write!(f, "topic {name}"),
             Self::Group(group) => write!(f, "group {group}"),
+            Self::TransactionalIds(prefix) => write!(f, "transactional ids {prefix}*"),
             Self::Cluster => f.write_str("cluster"),
         }
     }

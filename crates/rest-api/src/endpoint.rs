@@ -17,7 +17,7 @@ use worker_group::view::{ConnectorInfo, SourceOffset};
 use worker_group::{Config, GivenConfig, Handle, Kind, Refusal};
 
 use crate::answer;
-use crate::forward::Again;
+use crate::forward::{Again, OtherWorkers};
 use crate::openapi;
 use crate::query::{Query, encode};
 use crate::request;
@@ -85,7 +85,11 @@ fn done(status: StatusCode) -> Answer {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> {
+pub(crate) async fn answer(
+    handle: &Handle,
+    workers: &OtherWorkers,
+    asked: Asked<'_>,
+) -> Response<Body> {
     let again = handle.is_grouped().then(|| asked.again());
     let answered = match asked.target.endpoint {
         // Metrics are answered at the gate, which counts what they are about.
@@ -111,7 +115,7 @@ pub(crate) async fn answer(handle: &Handle, asked: Asked<'_>) -> Response<Body> 
     match (answered, again) {
         (Ok(answer), _) => answer,
         (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
-            Box::pin(again.at(&refusal.message)).await
+            Box::pin(again.at(&refusal.message, workers)).await
         }
         (Err(refusal), _) => answer::refusal(&refusal),
     }

@@ -14,6 +14,7 @@ use crate::answer;
 use crate::auth::{self, Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
+use crate::forward::OtherWorkers;
 use crate::headers;
 use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
@@ -36,10 +37,14 @@ pub(crate) enum Surface {
 /// What all listeners share.
 pub(crate) struct Shared {
     pub(crate) handle: Handle,
+    /// Those of the group, for what has to be done there.
+    pub(crate) workers: OtherWorkers,
     pub(crate) users: Option<Users>,
     pub(crate) cors: Option<Cors>,
     pub(crate) rules: Vec<HeaderRule>,
     pub(crate) hide_secrets: bool,
+    /// Whether `/health` is answered to everybody.
+    pub(crate) health_public: bool,
     /// Whether the control center is served.
     pub(crate) ui: bool,
     /// Room for bodies that are being read.
@@ -110,7 +115,8 @@ impl Gate {
         let endpoint = target.as_ref().ok().map(|target| target.endpoint);
         // A browser asks without credentials whether it may ask.
         let asks = shared.cors.is_some() && Cors::is_preflight(method, headers);
-        if let Some(users) = shared.users.as_ref().filter(|_| !asks) {
+        let is_open = asks || (shared.health_public && endpoint == Some(Endpoint::Health));
+        if let Some(users) = shared.users.as_ref().filter(|_| !is_open) {
             match users.judge(headers, method, endpoint) {
                 Verdict::Allowed => {}
                 Verdict::Unknown => return answer::unauthorized(),
@@ -164,7 +170,7 @@ impl Gate {
             looks_up: caller.is_admin(),
         };
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
-        let answered = endpoint::answer(&shared.handle, asked).await;
+        let answered = endpoint::answer(&shared.handle, &shared.workers, asked).await;
         if answered.status().is_success()
             && let Some((kind, done)) = activity(endpoint, method)
         {
@@ -230,6 +236,10 @@ impl Gate {
             headers,
             body,
             caller: &caller,
+            target: parts
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str()),
         };
         shared.api.answer(&shared.handle, asked).await
     }

@@ -30,7 +30,7 @@ mod ui;
 mod v1;
 
 pub use auth::{AuthProblem, Users};
-pub use forward::submit;
+pub use forward::OtherWorkers;
 pub use metered::MetricsSource;
 pub use openapi::document as openapi_document;
 pub use server::{Address, Bound, RestError, RestOptions};

@@ -23,10 +23,11 @@ use worker_group::Handle;
 
 use crate::auth::Users;
 use crate::cors::Cors;
+use crate::forward::OtherWorkers;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::metered::{MetricsSource, Requests};
 use crate::request::AT_ONCE;
-use crate::v1::{Api, Identity, Observer};
+use crate::v1::{Api, Identity, Observer, Peers};
 
 /// Connections at the same time; more wait in the system's queue.
 const CONNECTIONS: usize = 2048;
@@ -216,6 +217,27 @@ impl Bound {
             .any(|address| !address.socket.ip().is_loopback())
     }
 
+    /// Whether other workers have to speak TLS to this one; `advertised_https` is what the configuration says of it.
+    #[must_use]
+    pub fn is_reached_by_tls(&self, advertised_https: Option<bool>) -> bool {
+        let mut own = self.addresses.iter().filter(|one| !one.admin);
+        let is_plain = own.any(|one| !one.https);
+        advertised_https.unwrap_or(!is_plain)
+    }
+
+    /// How other workers of a group are reached: as this one, with the TLS of the main listeners, where they have it.
+    #[must_use]
+    pub fn workers(&self, advertised_https: Option<bool>) -> OtherWorkers {
+        let main = self
+            .listeners
+            .iter()
+            .filter(|one| one.surface != Surface::AdminOnly);
+        OtherWorkers::new(
+            main.filter_map(|one| one.tls.clone()).next(),
+            self.is_reached_by_tls(advertised_https),
+        )
+    }
+
     /// Serves until `stop` is requested; what was begun is finished then, within seconds.
     pub async fn serve(self, options: RestOptions, scope: Scope, stop: StopSignal) {
         let RestOptions {
@@ -225,20 +247,30 @@ impl Bound {
             config,
             metrics,
         } = options;
+        let workers = self.workers(config.advertised_https);
         let identity = Identity {
             worker_id,
             started_at: SystemTime::now(),
         };
-        let (observer, watcher) = Observer::new(handle.clone(), identity.clone());
+        let peers = Arc::new(Peers::new(workers.clone()));
+        let (observer, watcher) =
+            Observer::new(handle.clone(), identity.clone(), Arc::clone(&peers));
         let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
-            api: Api { identity, watcher },
+            api: Api {
+                identity,
+                watcher,
+                peers,
+                workers: workers.clone(),
+            },
+            workers,
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,
             hide_secrets: config.hide_secrets,
+            health_public: config.health_public,
             ui: !config.without_ui,
             room: Semaphore::new(AT_ONCE),
             workers_room: Semaphore::new(AT_ONCE),

@@ -2,7 +2,7 @@
 //! a link would do, what an error means.
 //!
 //! ```text
-//!   gate ─▶ route (pure) ─▶ answer ─▶ gather (Handle) ─▶ shape, topic, health, worker (pure) ─▶ list (pure)
+//!   gate ─▶ route (pure) ─▶ answer ─▶ gather (Handle, peers) ─▶ shape, topic, health, worker (pure) ─▶ list (pure)
 //!                                        ▲ rates, activity
 //!                                     observer: one task that looks at all links ─▶ events: frames for who listens
 //! ```
@@ -10,40 +10,45 @@
 //! Invariants:
 //! * What is not known is `null`, never 0.
 //! * Nothing that Connect's API can do is repeated here.
-//!
-//! Deliberately absent: answers of other workers. A link that runs elsewhere is UNKNOWN here.
+//! * Any worker of a group answers for all (`peers`). What a silent one has is UNKNOWN, and never what it said last.
 
 mod attention;
 mod events;
+mod gaps;
 mod gather;
 mod health;
 mod list;
 mod observer;
 pub(crate) mod openapi;
+mod peers;
 mod rates;
 pub(crate) mod route;
 mod shape;
 mod topic;
 mod worker;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use worker_group::detail::{PreviewOptions, instant};
 use worker_group::{Handle, Kind, Refusal};
 
-use self::gather::LinkView;
+use self::gather::{LinkView, Sources};
 use self::observer::Entry;
 pub(crate) use self::observer::{Observer, Watcher};
+pub(crate) use self::peers::Peers;
+use self::rates::LinkRates;
 use self::route::{Names, Resource};
 pub(crate) use self::worker::Identity;
 use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
-use crate::query::Query;
+use crate::forward::{Again, OtherWorkers};
+use crate::query::{Query, encode};
 use crate::request;
 
 /// Bytes per second that a copy is expected to reach, unless the request says otherwise.
@@ -59,6 +64,29 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) caller: &'a Caller,
+    /// Path and query as they came, for another worker.
+    pub(crate) target: &'a str,
+}
+
+impl Asked<'_> {
+    /// Who asks, for another worker.
+    fn authorization(&self) -> Option<&HeaderValue> {
+        self.headers.get(header::AUTHORIZATION)
+    }
+
+    /// The same request, for another worker.
+    fn again(&self) -> Again {
+        Again {
+            method: Method::POST,
+            target: self.target.to_owned(),
+            forward: self
+                .query
+                .first("forward")
+                .map(|value| value.eq_ignore_ascii_case("true")),
+            body: self.body.clone(),
+            authorization: self.authorization().cloned(),
+        }
+    }
 }
 
 /// What the API needs besides the handle.
@@ -66,6 +94,8 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Api {
     pub(crate) identity: Identity,
     pub(crate) watcher: Watcher,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) workers: OtherWorkers,
 }
 
 /// Whether CSV is preferred.
@@ -92,9 +122,13 @@ impl Api {
             asked.resource,
             asked.query.first("as") == Some("status"),
         );
-        let value = match Box::pin(self.value(handle, asked)).await {
-            Ok(value) => value,
-            Err(refusal) => return refused(&refusal),
+        let again = resource.is_change().then(|| asked.again());
+        let value = match (Box::pin(self.value(handle, asked)).await, again) {
+            (Ok(value), _) => value,
+            (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
+                return Box::pin(again.at(&refusal.message, &self.workers)).await;
+            }
+            (Err(refusal), _) => return refused(&refusal),
         };
         let well = matches!(value["health"].as_str(), Some("HEALTHY" | "CATCHING_UP"));
         if resource == Resource::LinkHealth && by_status && !well {
@@ -113,11 +147,9 @@ impl Api {
 
     async fn listen(&self, asked: &Asked<'_>) -> Response<Body> {
         let filter = events::Filter::of(&asked.query);
-        match self
-            .watcher
-            .listen(filter, events::last_id(asked.headers))
-            .await
-        {
+        let last = events::last_id(asked.headers);
+        let authorization = asked.authorization().cloned();
+        match self.watcher.listen(filter, last, authorization).await {
             Some(frames) => events::stream(frames),
             None => {
                 let text = format!(
@@ -134,7 +166,7 @@ impl Api {
         match asked.resource {
             Resource::Info => {
                 let limit = handle.evidence_limit().as_secs_f64();
-                Ok(worker::info(&self.identity.now(handle), limit, now))
+                Ok(worker::info(&self.identity.now(handle).await, limit, now))
             }
             Resource::Whoami => Ok(json!({
                 "schema": "tributary/v1/Whoami",
@@ -143,10 +175,12 @@ impl Api {
                 "authentication": asked.caller.authentication,
                 "as_of": instant(now),
             })),
-            Resource::Activity => {
-                let rows = self.watcher.seen().activity.clone();
-                let rows = rows.iter().map(|row| Value::clone(row)).collect();
-                list::page("ActivityList", rows, &asked.query, now)
+            Resource::Activity => self.activity(handle, &asked, now).await,
+            Resource::Share => {
+                let (own, _) = self.own(handle).links().await?;
+                let me = self.identity.now(handle).await;
+                let share = worker::share(&me, &own, &self.watcher.seen().rates, now);
+                Ok(serde_json::to_value(share).expect("all its keys are texts"))
             }
             Resource::Rebalances => list::page("RebalanceList", Vec::new(), &asked.query, now),
             Resource::Explain => explained(&asked.body, now),
@@ -173,6 +207,59 @@ impl Api {
         }
     }
 
+    /// What this worker knows itself.
+    fn own<'a>(&'a self, handle: &'a Handle) -> Sources<'a> {
+        Sources {
+            handle,
+            here: &self.identity.worker_id,
+            peers: None,
+        }
+    }
+
+    /// What the group knows, or with `scope=worker` this worker only.
+    fn sources<'a>(&'a self, handle: &'a Handle, asked: &'a Asked<'_>) -> Sources<'a> {
+        let mut sources = self.own(handle);
+        if asked.query.first("scope") != Some("worker") {
+            sources.peers = Some((&self.peers, asked.authorization()));
+        }
+        sources
+    }
+
+    /// What was done and what happened, on all workers.
+    async fn activity(
+        &self,
+        handle: &Handle,
+        asked: &Asked<'_>,
+        now: SystemTime,
+    ) -> Result<Value, Refusal> {
+        let seen = self.watcher.seen();
+        let mut rows: Vec<Value> = seen.activity.iter().map(|row| Value::clone(row)).collect();
+        let (_, group) = self.sources(handle, asked).links().await?;
+        let target = "/api/v1/activity?scope=worker&limit=1000";
+        let mut incomplete = worker::incomplete([].iter(), &group, true);
+        for (id, answer) in self
+            .peers
+            .of_all(&group, target, asked.authorization())
+            .await
+        {
+            match answer {
+                Ok(mut list) => rows.extend(
+                    list["items"]
+                        .as_array_mut()
+                        .into_iter()
+                        .flat_map(std::mem::take),
+                ),
+                Err(reason) => {
+                    incomplete.push(json!({"worker_id": id, "reason": reason, "partitions": null}))
+                }
+            }
+        }
+        rows.sort_by(|one, two| two["at"].as_str().cmp(&one["at"].as_str()));
+        let mut page = list::page("ActivityList", rows, &asked.query, now)?;
+        page["incomplete"] = Value::Array(incomplete);
+        Ok(page)
+    }
+
     /// What concerns all links.
     async fn whole(
         &self,
@@ -180,37 +267,38 @@ impl Api {
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Result<Value, Refusal> {
-        let views = gather::links(handle, &self.identity.worker_id).await?;
-        let me = self.identity.now(handle);
-        let seen = self.watcher.seen();
-        match asked.resource {
-            Resource::Overview => Ok(worker::overview(&me, &views, &seen.rates, now)),
-            Resource::Clusters => list::page(
-                "ClusterList",
-                worker::clusters(&me, &views, now),
-                &asked.query,
-                now,
-            ),
+        let (views, group) = self.sources(handle, asked).links().await?;
+        let me = self.identity.now(handle).await;
+        let rates = group.rates(&self.watcher.seen().rates);
+        let mut page = match asked.resource {
+            Resource::Overview => return Ok(worker::overview(&me, &views, &rates, &group, now)),
+            Resource::Clusters => {
+                let rows = worker::clusters(&me, &views, now);
+                list::page("ClusterList", rows, &asked.query, now)?
+            }
             Resource::Workers | Resource::Worker => {
-                let row = worker::worker(&me, &views, now);
-                if asked.resource == Resource::Workers {
-                    return list::page("WorkerList", vec![row], &asked.query, now);
+                let (own, _) = self.own(handle).links().await?;
+                let mut rows = worker::workers(&me, &own, &group, now);
+                if asked.resource == Resource::Worker {
+                    let id = &asked.names.worker;
+                    rows.retain(|row| row["worker_id"] == **id);
+                    let found = rows.into_iter().next();
+                    return found.ok_or_else(|| missing(&format!("there is no worker {id}")));
                 }
-                let is_me = asked.names.worker == self.identity.worker_id;
-                is_me
-                    .then_some(row)
-                    .ok_or_else(|| missing(&format!("there is no worker {}", asked.names.worker)))
+                list::page("WorkerList", rows, &asked.query, now)?
             }
             _ => {
                 let default = me.default_destination.as_deref();
                 let mut rows: Vec<Value> = views
                     .iter()
-                    .map(|view| shape::link(view, seen.rates.get(&view.name), default))
+                    .map(|view| shape::link(view, rates.get(&view.name), default))
                     .collect();
                 list::worst_first(&mut rows);
-                list::page("LinkList", rows, &asked.query, now)
+                list::page("LinkList", rows, &asked.query, now)?
             }
-        }
+        };
+        page["incomplete"] = Value::Array(worker::incomplete(views.iter(), &group, true));
+        Ok(page)
     }
 
     /// What concerns one link.
@@ -220,45 +308,61 @@ impl Api {
         asked: &Asked<'_>,
         now: SystemTime,
     ) -> Result<Value, Refusal> {
+        let name = &asked.names.link;
+        let (view, group) = self.sources(handle, asked).link(name).await?;
+        let rates = group.rates(&self.watcher.seen().rates);
+        let mut value = self.of_link(handle, asked, &view, rates.get(name), now)?;
+        if value["items"].is_array() {
+            value["incomplete"] =
+                Value::Array(worker::incomplete([&view].into_iter(), &group, false));
+        }
+        Ok(value)
+    }
+
+    fn of_link(
+        &self,
+        handle: &Handle,
+        asked: &Asked<'_>,
+        view: &LinkView,
+        rates: Option<&LinkRates>,
+        now: SystemTime,
+    ) -> Result<Value, Refusal> {
         let names = &asked.names;
-        let view = gather::link(handle, &self.identity.worker_id, &names.link).await?;
-        let seen = self.watcher.seen();
-        let rates = seen.rates.get(&names.link);
         let topic = Some(names.topic.as_str());
         let list = |kind, mut rows: Vec<Value>| {
             list::worst_first(&mut rows);
             list::page(kind, rows, &asked.query, now)
         };
         match asked.resource {
-            Resource::LinkHealth => Ok(health::document(&view, handle.evidence_limit())),
-            Resource::LinkTopics => list("TopicList", topic::rows(&view, rates)),
+            Resource::LinkHealth => Ok(health::document(view, handle.evidence_limit())),
+            Resource::LinkTopics => list("TopicList", topic::rows(view, rates)),
             Resource::LinkTopic => {
-                let mut rows = topic::rows(&view, rates).into_iter();
+                let mut rows = topic::rows(view, rates).into_iter();
                 let found = rows.find(|row| row["topic"] == *names.topic);
-                found.ok_or_else(|| no_topic(&view, names))
+                found.ok_or_else(|| no_topic(view, names))
             }
             Resource::TopicPartitions => {
-                let rows = topic::partition_rows(&view, topic);
+                let rows = topic::partition_rows(view, topic);
                 if rows.is_empty()
-                    && !topic::rows(&view, None)
+                    && !topic::rows(view, None)
                         .iter()
                         .any(|row| row["topic"] == *names.topic)
                 {
-                    return Err(no_topic(&view, names));
+                    return Err(no_topic(view, names));
                 }
                 list("PartitionList", rows)
             }
             Resource::Partition => {
-                let mut rows = topic::partition_rows(&view, topic).into_iter();
+                let mut rows = topic::partition_rows(view, topic).into_iter();
                 let found = rows.find(|row| row["partition"] == names.partition);
-                found.ok_or_else(|| no_topic(&view, names))
+                found.ok_or_else(|| no_topic(view, names))
             }
-            Resource::Partitions => list("PartitionList", topic::partition_rows(&view, None)),
-            Resource::Tasks => list::page("TaskList", shape::task_rows(&view), &asked.query, now),
-            Resource::Config => Ok(config(handle, &view)),
+            Resource::Partitions => list("PartitionList", topic::partition_rows(view, None)),
+            Resource::Tasks => list::page("TaskList", shape::task_rows(view), &asked.query, now),
+            Resource::Config => Ok(config(handle, view)),
             _ => {
                 let default = handle.default_destination();
-                Ok(shape::link(&view, rates, default.as_deref()))
+                Ok(shape::link(view, rates, default.as_deref()))
             }
         }
     }
@@ -295,8 +399,8 @@ impl Api {
 
     /// The same answer to every partition of a topic that stands.
     async fn resume_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
-        let Names { link, topic, .. } = asked.names;
-        let view = gather::link(handle, &self.identity.worker_id, &link).await?;
+        let Names { link, topic, .. } = asked.names.clone();
+        let (view, _) = self.sources(handle, &asked).link(&link).await?;
         let all = view.partitions().iter();
         let stand = all.filter(|one| one.topic == topic && !one.answers.is_empty());
         let numbers: Vec<u32> = stand
@@ -308,7 +412,21 @@ impl Api {
         }
         for number in &numbers {
             let resume = request::resume(&asked.body, topic.clone(), *number)?;
-            handle.resume_partition(link.clone(), resume).await?;
+            match handle.resume_partition(link.clone(), resume).await {
+                Err(refusal) if refusal.kind == Kind::Elsewhere => {
+                    let (link, topic) = (encode(&link), encode(&topic));
+                    let path =
+                        format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
+                    let mut again = asked.again();
+                    again.target = path;
+                    let answer = Box::pin(again.at(&refusal.message, &self.workers)).await;
+                    if !answer.status().is_success() {
+                        let text = format!("{} answered {}", refusal.message, answer.status());
+                        return Err(Refusal::new(Kind::Conflict, text));
+                    }
+                }
+                resumed => resumed?,
+            }
         }
         let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
         self.record(asked.caller, asked.headers, "resume", &link, text)
@@ -349,7 +467,7 @@ fn missing(text: &str) -> Refusal {
 fn no_topic(view: &LinkView, names: &Names) -> Refusal {
     if view.detail.is_none() {
         let text = format!(
-            "link {} does not run here, so that nothing is known of its topics",
+            "link {} does not run on any worker that answers, so that nothing is known of its topics",
             view.name
         );
         return Refusal::new(Kind::Conflict, text);

@@ -27,6 +27,9 @@ pub(crate) fn minutes() -> Option<u64> {
 /// How many links tests with many links make.
 const LINKS: &str = "TRIBUTARY_TEST_LINKS";
 
+/// How many partitions tests with many partitions make.
+const PARTITIONS: &str = "TRIBUTARY_TEST_PARTITIONS";
+
 /// For how many seconds tests go on that have no end of their own.
 const SECONDS: &str = "TRIBUTARY_TEST_SECONDS";
 
@@ -38,6 +41,11 @@ pub(crate) fn topics() -> Option<usize> {
 /// How many links were asked for, if any number was.
 pub(crate) fn links() -> Option<usize> {
     number(LINKS)
+}
+
+/// How many partitions were asked for, if any number was.
+pub(crate) fn partitions() -> Option<usize> {
+    number(PARTITIONS)
 }
 
 /// How many seconds were asked for, if any number was.

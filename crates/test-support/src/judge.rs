@@ -14,6 +14,7 @@
 
 mod compare;
 mod digest;
+pub mod follow;
 mod read;
 
 use std::collections::BTreeMap;

@@ -57,6 +57,12 @@ pub fn long_run() -> Option<Duration> {
     crate::environment::minutes().map(|minutes| Duration::from_secs(60 * minutes))
 }
 
+/// How many partitions a test with many partitions makes, where `TRIBUTARY_TEST_PARTITIONS` asks for its long form.
+#[must_use]
+pub fn partitions() -> Option<usize> {
+    crate::environment::partitions()
+}
+
 /// How many links a test with many links makes: `TRIBUTARY_TEST_LINKS`, or `usual`.
 #[must_use]
 pub fn links(usual: usize) -> usize {

@@ -37,7 +37,9 @@ pub async fn cluster(
     };
     cell.get_or_try_init(|| {
         let name = format!("shared-{version}-{number}");
-        Box::pin(KafkaCluster::builder().name(&name).version(version).start())
+        let builder = KafkaCluster::builder().name(&name).version(version);
+        // Where a test waits for a cleaner, fifteen seconds would be most of it.
+        Box::pin(builder.property("log.cleaner.backoff.ms", "500").start())
     })
     .await
 }

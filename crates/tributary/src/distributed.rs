@@ -77,13 +77,6 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         return None;
     };
     let rest = Rest::open(&worker.rest).await?;
-    if rest.is_reached_by_tls() {
-        output::error(
-            "workers of a group pass requests on to each other over http, and this one would be known by https only: add \
-             a listener for http, which other workers reach, or set rest.advertised.listener=http",
-        );
-        return None;
-    }
     let worker_id = rest.worker_id();
     let host = LinkHost::new(
         worker.clone(),
@@ -94,10 +87,14 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
     );
     let measured = host.clone();
     let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
-    let submit: Submit = Arc::new(|submission| Box::pin(rest_api::submit(submission)));
+    let workers = rest.workers();
+    let submit: Submit = Arc::new(move |submission| {
+        let workers = workers.clone();
+        Box::pin(async move { workers.submit(submission).await })
+    });
     let root = level.split(',').next().unwrap_or("info");
     let options = HerderOptions {
-        url: format!("http://{worker_id}/"),
+        url: rest.url(),
         worker_id: worker_id.clone(),
         cluster: Cluster::new(bootstrap, "worker"),
         group,

@@ -419,6 +419,15 @@ impl Host for LinkHost {
         Box::pin(async move { positions::change(&host, &name, &config, change).await })
     }
 
+    fn fence(&self, name: String, config: Config, tasks: Vec<u32>) -> Pending<Result<(), String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false)?;
+            let fenced = Box::pin(replication::link::fence(&link, &worker, &tasks)).await;
+            fenced.map_err(|error| error.to_string())
+        })
+    }
+
     fn cluster_id(&self) -> Option<String> {
         self.shared.cluster_id.get().cloned()
     }
@@ -426,8 +435,14 @@ impl Host for LinkHost {
     fn detail(&self, name: &str) -> Option<LinkDetail> {
         let parts: Vec<LinkHandle> = {
             let running = self.shared.running.borrow();
-            let of_link = running.values().filter(|one| one.link == name);
-            of_link.map(|one| one.handle.clone()).collect()
+            match running.get(name).filter(|whole| whole.link == name) {
+                // Not looked for among a thousand others, a thousand times.
+                Some(whole) => vec![whole.handle.clone()],
+                None => {
+                    let of_link = running.values().filter(|one| one.link == name);
+                    of_link.map(|one| one.handle.clone()).collect()
+                }
+            }
         };
         detail::together(parts.iter().map(detail::of))
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::rest::{ClientAuth, ListenerTls, RestConfig};
 use lifecycle::{OnFailure, Scope};
-use rest_api::{Bound, MetricsSource, RestOptions, Users};
+use rest_api::{Bound, MetricsSource, OtherWorkers, RestOptions, Users};
 use worker_group::Handle;
 
 use crate::output;
@@ -69,11 +69,19 @@ impl Rest {
         format!("{host}:{}", config.advertised_port.unwrap_or(port))
     }
 
-    /// Whether other workers would have to speak TLS to this one.
-    pub(crate) fn is_reached_by_tls(&self) -> bool {
-        let mut own = self.bound.addresses().iter().filter(|one| !one.admin);
-        let is_plain = own.any(|one| !one.https);
-        self.config.advertised_https.unwrap_or(!is_plain)
+    /// How this worker reaches others of its group.
+    pub(crate) fn workers(&self) -> OtherWorkers {
+        self.bound.workers(self.config.advertised_https)
+    }
+
+    /// The URL under which other workers reach this one.
+    pub(crate) fn url(&self) -> String {
+        let by_tls = self.bound.is_reached_by_tls(self.config.advertised_https);
+        let scheme = match by_tls {
+            true => "https",
+            false => "http",
+        };
+        format!("{scheme}://{}/", self.worker_id())
     }
 
     /// Says where it listens, and whether that is a danger.

@@ -19,7 +19,14 @@ pub struct ConfigState {
     tasks: BTreeMap<String, Vec<Config>>,
     deferred: BTreeMap<String, BTreeMap<u32, Config>>,
     inconsistent: BTreeSet<String>,
-    unfenced: BTreeSet<String>,
+    /// Tasks of before whose writers have to be fenced: those that are others now, or gone. Tasks that stay as they are
+    /// run on.
+    unfenced: BTreeMap<String, BTreeSet<u32>>,
+    /// Tasks of the generation whose predecessors were fenced last. It outlives the connector: one of the same name may
+    /// come, and writers of before are still to be fenced then.
+    fenced: BTreeMap<String, u32>,
+    /// Counts commits.
+    commits: BTreeMap<String, u64>,
 }
 
 /// What a record changed.
@@ -31,6 +38,25 @@ pub enum Change {
     Tasks(String),
     /// What is wanted of it changed.
     Target(String),
+}
+
+/// What is to be done about writers of before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fencing {
+    /// Nothing: it was done for these tasks.
+    Done,
+    /// It is only recorded.
+    Record {
+        /// How many tasks there are now.
+        tasks: u32,
+    },
+    /// The transactional ids of these tasks are taken over, then it is recorded.
+    Raise {
+        /// Tasks of before.
+        former: Vec<u32>,
+        /// How many tasks there are now.
+        tasks: u32,
+    },
 }
 
 impl ConfigState {
@@ -47,6 +73,7 @@ impl ConfigState {
                 self.deferred.remove(&name);
                 self.inconsistent.remove(&name);
                 self.unfenced.remove(&name);
+                self.commits.remove(&name);
                 // The tombstone of the target state follows.
                 Some(Change::Connector(name))
             }
@@ -65,8 +92,9 @@ impl ConfigState {
                     .contains_key(&name)
                     .then_some(Change::Target(name))
             }
-            ConfigRecord::Fencing(name, _) => {
+            ConfigRecord::Fencing(name, tasks) => {
                 self.unfenced.remove(&name);
+                self.fenced.insert(name, tasks);
                 None
             }
             ConfigRecord::SessionKey { .. }
@@ -80,8 +108,13 @@ impl ConfigState {
         if !self.connectors.contains_key(&name) {
             return None;
         }
-        self.unfenced.insert(name.clone());
+        *self.commits.entry(name.clone()).or_default() += 1;
         let complete: Option<Vec<Config>> = (0..count).map(|task| deferred.remove(&task)).collect();
+        let former = self.former_tasks(&name, complete.as_deref().unwrap_or_default());
+        self.unfenced
+            .entry(name.clone())
+            .or_default()
+            .extend(former);
         match complete {
             Some(tasks) => {
                 self.inconsistent.remove(&name);
@@ -93,6 +126,18 @@ impl ConfigState {
             }
         }
         Some(Change::Tasks(name))
+    }
+
+    /// Tasks of before that are others in `now`, or gone. Where those of before are not known, all of them.
+    fn former_tasks(&self, name: &str, now: &[Config]) -> BTreeSet<u32> {
+        let Some(before) = self.tasks.get(name) else {
+            return (0..self.fenced.get(name).copied().unwrap_or(0)).collect();
+        };
+        let others = (0..).zip(before).filter(|(task, config)| {
+            let number = usize::try_from(*task).unwrap_or(usize::MAX);
+            now.get(number) != Some(*config)
+        });
+        others.map(|(task, _)| task).collect()
     }
 
     /// Names of all connectors, in order.
@@ -160,7 +205,32 @@ impl ConfigState {
     /// Whether older writers have to be fenced before its tasks may start, in exactly-once mode.
     #[must_use]
     pub fn needs_fencing(&self, name: &str) -> bool {
-        self.unfenced.contains(name)
+        self.unfenced.contains_key(name)
+    }
+
+    /// What has to be fenced before its tasks may start, in exactly-once mode.
+    #[must_use]
+    pub fn fencing(&self, name: &str) -> Fencing {
+        let tasks = self.tasks(name).len();
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        let Some(former) = self.unfenced.get(name) else {
+            return Fencing::Done;
+        };
+        // The only task of now takes the place of the only one of before, and fences it by that.
+        let takes_its_place = tasks == 1 && self.fenced.get(name) == Some(&1);
+        if former.is_empty() || takes_its_place {
+            return Fencing::Record { tasks };
+        }
+        Fencing::Raise {
+            former: former.iter().copied().collect(),
+            tasks,
+        }
+    }
+
+    /// A number that is another one once other tasks have been committed.
+    #[must_use]
+    pub fn generation(&self, name: &str) -> u64 {
+        self.commits.get(name).copied().unwrap_or(0)
     }
 
     /// The number of connectors.
@@ -229,6 +299,45 @@ mod tests {
         assert!(state.needs_fencing("c"));
         state.apply(ConfigRecord::Fencing("c".into(), 2));
         assert!(!state.needs_fencing("c"));
+    }
+
+    #[test]
+    fn writers_of_tasks_that_are_others_now_or_gone_are_fenced_and_no_others() {
+        let mut state = with_connector();
+        let commit = |state: &mut ConfigState, tasks: &[&str]| {
+            let tasks: Vec<Config> = tasks.iter().map(|task| config(task)).collect();
+            for record in task_records("c", &tasks) {
+                state.apply(record);
+            }
+        };
+        let raise = |former: &[u32], tasks| Fencing::Raise {
+            former: former.to_vec(),
+            tasks,
+        };
+        let done = |tasks| ConfigRecord::Fencing("c".into(), tasks);
+        assert_eq!(state.fencing("c"), Fencing::Done, "nothing was committed");
+        commit(&mut state, &["a", "b", "c"]);
+        let first = state.generation("c");
+        assert_eq!(state.fencing("c"), Fencing::Record { tasks: 3 });
+        state.apply(done(3));
+        assert_eq!(state.fencing("c"), Fencing::Done);
+        commit(&mut state, &["a", "x"]);
+        assert_ne!(state.generation("c"), first);
+        assert_eq!(state.fencing("c"), raise(&[1, 2], 2));
+        // What was not done yet is not forgotten.
+        commit(&mut state, &[]);
+        assert_eq!(state.fencing("c"), raise(&[0, 1, 2], 0));
+        commit(&mut state, &["a"]);
+        assert_eq!(state.fencing("c"), raise(&[0, 1, 2], 1));
+        state.apply(done(1));
+        commit(&mut state, &["z"]);
+        assert_eq!(state.fencing("c"), Fencing::Record { tasks: 1 });
+        // Also after it was deleted and made anew, by whoever reads only what is left of the topic.
+        state.apply(done(2));
+        state.apply(ConfigRecord::Connector("c".into(), None));
+        state.apply(ConfigRecord::Connector("c".into(), Some(config("c"))));
+        commit(&mut state, &["a"]);
+        assert_eq!(state.fencing("c"), raise(&[0, 1], 1));
     }
 
     #[test]

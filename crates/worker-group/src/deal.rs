@@ -6,8 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::Config;
+
 /// A partition of a source topic.
 pub type Partition = (String, i32);
+
+/// The configuration of a task that says which partitions it has.
+pub(crate) const PARTITIONS: &str = "tributary.task.partitions";
 
 /// Partitions of each task, by task number.
 pub type Shares = Vec<BTreeMap<String, Vec<i32>>>;
@@ -164,6 +169,13 @@ pub fn parse_ranges(text: &str) -> Option<BTreeMap<String, Vec<i32>>> {
         share.insert(topic.to_owned(), numbers);
     }
     Some(share)
+}
+
+/// The partitions of a task, by source topic; none where its configuration does not say.
+#[must_use]
+pub fn partitions_of(task: &Config) -> BTreeMap<String, Vec<i32>> {
+    let text = task.get(PARTITIONS).map_or("", String::as_str);
+    parse_ranges(text).unwrap_or_default()
 }
 
 #[cfg(test)]

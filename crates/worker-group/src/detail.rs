@@ -1,21 +1,28 @@
 //! What is known of a running link in detail: partitions, topics, clusters; and what a link would do.
 //!
-//! Plain values, made by the program and shown by whoever serves them. What is not known is nothing, never 0.
+//! Plain values, made by the program and shown by whoever serves them; workers of a group send them to each other. What is
+//! not known is nothing, never 0.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::view::LagDetail;
+use serde::{Deserialize, Serialize};
+
+use crate::view::{LagDetail, add_health};
+
+/// A word out of a few, as this program writes it or as another worker has sent it.
+pub type Word = Cow<'static, str>;
 
 /// Everything there is to know of a running link.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LinkDetail {
     /// When it was made.
     pub at: SystemTime,
     /// When health was found out last.
     pub evaluated_at: SystemTime,
     /// How it fares, in one word.
-    pub health: &'static str,
+    pub health: Word,
     /// The sentence that decided that.
     pub reason: String,
     /// What is not copied yet.
@@ -36,8 +43,49 @@ pub struct LinkDetail {
     pub partitions: Vec<PartitionDetail>,
 }
 
+impl LinkDetail {
+    /// Takes in another part of the same link.
+    pub fn add(&mut self, part: Self) {
+        let found = (part.health, part.reason);
+        add_health((&mut self.health, &mut self.reason), found);
+        self.evaluated_at = self.evaluated_at.min(part.evaluated_at);
+        self.lag.add(&part.lag);
+        for (name, topic) in part.topics {
+            self.topics.entry(name).or_insert(topic);
+        }
+        self.source.add(part.source);
+        self.destination.add(part.destination);
+        self.excluded = self.excluded.max(part.excluded);
+        self.topics_at = self.topics_at.max(part.topics_at);
+        self.trouble.extend(part.trouble);
+        self.partitions.extend(part.partitions);
+    }
+
+    /// Tells its times by the clock of whoever received it: `theirs` on the sender's clock was `ours`.
+    pub fn move_times(&mut self, theirs: SystemTime, ours: SystemTime) {
+        let moved = |time: &mut SystemTime| {
+            let ago = theirs.duration_since(*time).unwrap_or(Duration::ZERO);
+            *time = ours.checked_sub(ago).unwrap_or(ours);
+        };
+        moved(&mut self.at);
+        moved(&mut self.evaluated_at);
+        self.topics_at.iter_mut().for_each(moved);
+        self.partitions
+            .iter_mut()
+            .for_each(|partition| moved(&mut partition.since));
+    }
+}
+
+impl ClusterDetail {
+    /// Takes in how another part of the link sees it: who has not asked it yet knows less.
+    fn add(&mut self, other: Self) {
+        self.id = self.id.take().or(other.id);
+        self.brokers = self.brokers.max(other.brokers);
+    }
+}
+
 /// A cluster as a link sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClusterDetail {
     /// Its id.
     pub id: Option<String>,
@@ -48,7 +96,7 @@ pub struct ClusterDetail {
 }
 
 /// A topic as its link sees it.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct TopicDetail {
     /// The topic of its copy, where that is known.
     pub destination: Option<String>,
@@ -59,10 +107,10 @@ pub struct TopicDetail {
 }
 
 /// What is to be said of a topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TopicProblem {
     /// The name of the state.
-    pub state: &'static str,
+    pub state: Word,
     /// Whether records are not copied because of it.
     pub blocking: bool,
     /// What is wrong, and what can be done.
@@ -70,7 +118,7 @@ pub struct TopicProblem {
 }
 
 /// One partition.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PartitionDetail {
     /// Source topic.
     pub topic: String,
@@ -79,13 +127,13 @@ pub struct PartitionDetail {
     /// Destination topic.
     pub destination: String,
     /// `active`, `starting`, `retrying`, `stalled`, or the named state in which it stands.
-    pub state: &'static str,
+    pub state: Word,
     /// Since when.
     pub since: SystemTime,
     /// Why, with numbers and what can be done.
     pub reason: Option<String>,
     /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
-    pub verdict: &'static str,
+    pub verdict: Word,
     /// What is not copied yet.
     pub lag: LagDetail,
     /// For how many seconds there was something to copy and none of it was.
@@ -105,7 +153,7 @@ pub struct PartitionDetail {
     /// Bytes of them.
     pub bytes: u64,
     /// What can be said to it while it stands.
-    pub answers: Vec<&'static str>,
+    pub answers: Vec<Word>,
     /// The page that explains its state, unless all is well.
     pub help: Option<String>,
 }

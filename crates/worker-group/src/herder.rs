@@ -16,7 +16,10 @@
 //! * What is given back has ended before the group is joined again.
 //! * The loop never waits for a broker, a link or another worker.
 
+mod behind;
+mod catching_up;
 mod core;
+mod fence;
 mod handle;
 mod instances;
 mod lead;
@@ -61,20 +64,39 @@ const STARTUP: Duration = Duration::from_secs(600);
 /// What of a session is left when a worker that hears nothing stops its work.
 const LEASE: f64 = 0.9;
 
-/// Task configurations for the leader.
+/// What a worker asks of its leader.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Submitted {
+    /// To write task configurations: the body, a list of them.
+    Tasks(String),
+    /// To fence writers of tasks of before.
+    Fence,
+}
+
+impl Submitted {
+    /// What is signed.
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Tasks(body) => body.as_bytes(),
+            Self::Fence => &[],
+        }
+    }
+}
+
+/// Something for the leader.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Submission {
     /// The leader's URL.
     pub url: String,
     /// The connector.
     pub connector: String,
-    /// The body: a list of configurations.
-    pub body: String,
+    /// What is asked.
+    pub asks: Submitted,
     /// Headers that say that it comes from a worker.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// Sends them; an error says why it was refused.
+/// Sends it; an error says why it was refused.
 pub type Submit = Arc<dyn Fn(Submission) -> Pending<Result<(), String>> + Send + Sync>;
 
 /// What a herder needs.
@@ -168,7 +190,9 @@ impl Herder {
         let (commands, received) = mpsc::channel(QUEUE);
         let (events, reported) = mpsc::channel(QUEUE);
         let group = &options.group;
-        let stored = scope.child("stores");
+        // No child of `scope`: when everything is asked to stop, statuses are still to be written and the group to be left.
+        // The herder stops it then.
+        let stored = Scope::new("stores");
         let [config_topic, status_topic] = topics(group);
         let cluster = &options.cluster;
         let configs = follow(cluster, &config_topic, &events, Event::Configs, &stored).await?;

@@ -210,6 +210,17 @@ pub trait Host: Send + Sync + 'static {
         change: OffsetChange,
     ) -> Pending<Result<(), String>>;
 
+    /// Takes the transactional ids of these tasks of a link over, so that whoever had them writes nothing any more.
+    /// Nothing where the link does not write in transactions.
+    fn fence(
+        &self,
+        _name: String,
+        _config: Config,
+        _tasks: Vec<u32>,
+    ) -> Pending<Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// The id of the worker's own cluster, once it is known.
     fn cluster_id(&self) -> Option<String>;
 

@@ -38,7 +38,7 @@ pub mod view;
 use std::collections::BTreeMap;
 
 pub use engine::{Engine, EngineOptions, Handle};
-pub use herder::{Herder, HerderOptions, Submission, Submit};
+pub use herder::{Herder, HerderOptions, Submission, Submit, Submitted};
 pub use refusal::{Kind, Refusal};
 
 /// A configuration as it is kept: keys and values as given.

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Config;
+use crate::detail::Word;
 use crate::state::State;
 
 /// A task by connector and number.
@@ -77,7 +78,7 @@ pub struct Replication {
     /// Source records that are not copied yet; nothing where it is not known of every partition.
     pub lag: Option<i64>,
     /// How it fares, in one word: `HEALTHY`, `CATCHING_UP`, `DEGRADED`, `FAILED` or `UNKNOWN`.
-    pub health: &'static str,
+    pub health: Word,
     /// The sentence that decided that.
     pub health_reason: String,
     /// What is not copied yet, as an independent reading of the source says.
@@ -115,17 +116,14 @@ impl Replication {
 }
 
 /// Takes in how another part fares: the worse counts. Where one fails and another does not, something is still copied.
-pub fn add_health(
-    (health, reason): (&mut &'static str, &mut String),
-    (other, its_reason): (&'static str, String),
-) {
-    let mixed = [*health, other].contains(&"FAILED") && *health != other;
-    if badness(other) > badness(health) {
+pub fn add_health((health, reason): (&mut Word, &mut String), (other, its_reason): (Word, String)) {
+    let mixed = (*health == "FAILED" || other == "FAILED") && *health != other;
+    if badness(&other) > badness(health) {
         *health = other;
         *reason = its_reason;
     }
     if mixed {
-        *health = "DEGRADED";
+        *health = Word::Borrowed("DEGRADED");
     }
 }
 
@@ -140,7 +138,7 @@ fn badness(health: &str) -> u8 {
 }
 
 /// What of something is not copied yet.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LagDetail {
     /// Whether the ends at the source were read recently; otherwise the numbers are lower bounds.
     pub known: bool,
@@ -151,7 +149,7 @@ pub struct LagDetail {
     /// Their size, estimated.
     pub bytes: u64,
     /// What the seconds rest on: `observed`, `timestamp`, `since-start` or `stale`.
-    pub seconds_basis: &'static str,
+    pub seconds_basis: Word,
     /// Seconds since the newest reading.
     pub age_seconds: Option<f64>,
 }
@@ -167,7 +165,7 @@ impl LagDetail {
         self.bytes = self.bytes.saturating_add(other.bytes);
         if other.seconds > self.seconds {
             self.seconds = other.seconds;
-            self.seconds_basis = other.seconds_basis;
+            self.seconds_basis.clone_from(&other.seconds_basis);
         }
         let ages = self.age_seconds.zip(other.age_seconds);
         self.age_seconds = ages.map(|(one, two)| one.max(two));
@@ -237,14 +235,14 @@ mod tests {
         Replication {
             partitions: 2,
             lag: Some(3),
-            health,
+            health: health.into(),
             health_reason: format!("it is {health}"),
             lag_detail: Some(LagDetail {
                 known,
                 records: Some(3),
                 seconds: 1.5,
                 bytes: 30,
-                seconds_basis: "observed",
+                seconds_basis: "observed".into(),
                 age_seconds: Some(2.0),
             }),
             states: BTreeMap::from([("active", 2)]),
@@ -257,7 +255,7 @@ mod tests {
         let mut all = part("HEALTHY", true);
         all.add(part("CATCHING_UP", false));
         assert_eq!(
-            (all.health, &*all.health_reason),
+            (&*all.health, &*all.health_reason),
             ("CATCHING_UP", "it is CATCHING_UP")
         );
         assert_eq!((all.partitions, all.lag), (4, Some(6)));
@@ -267,7 +265,7 @@ mod tests {
         // Something is still copied.
         all.add(part("FAILED", true));
         assert_eq!(
-            (all.health, &*all.health_reason),
+            (&*all.health, &*all.health_reason),
             ("DEGRADED", "it is FAILED")
         );
     }

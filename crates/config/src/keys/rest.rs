@@ -136,6 +136,16 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Rest,
+        "tributary.rest.health.public",
+        Boolean,
+        Some("false"),
+        Implemented,
+        "GET /health is answered to everybody, also where tributary.rest.auth.file says who may ask: for probes, which have \
+         no credentials; it tells nothing of links",
+    )
+    .low(),
+    key(
+        Rest,
         "tributary.ui.enable",
         Boolean,
         Some("true"),

@@ -232,8 +232,9 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "worker.unsync.backoff.ms",
         Number(0, INT),
         Some("300000"),
-        NotYet("a worker that is behind stays in the group and keeps reading"),
-        "pause after that failed",
+        Implemented,
+        "pause after that failed, with connect.protocol=eager; otherwise a worker tries five times, with pauses that grow to \
+         a tenth of scheduled.rebalance.max.delay.ms, before it leaves the group",
     )
     .low(),
     key(

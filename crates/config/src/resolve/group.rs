@@ -28,6 +28,7 @@ pub(super) fn group(reader: &mut Reader<'_>) -> Option<GroupConfig> {
         heartbeat_interval: millis("heartbeat.interval.ms", 3_000),
         rebalance_timeout: millis("rebalance.timeout.ms", 60_000),
         sync_timeout: millis("worker.sync.timeout.ms", 3_000),
+        unsync_backoff: millis("worker.unsync.backoff.ms", 300_000),
         max_delay: millis("scheduled.rebalance.max.delay.ms", 300_000),
         config_topic,
         status_topic,

@@ -48,6 +48,9 @@ pub(super) fn rest(reader: &mut Reader<'_>) -> RestConfig {
         hide_secrets: reader
             .boolean("tributary.rest.hide.secrets")
             .unwrap_or(false),
+        health_public: reader
+            .boolean("tributary.rest.health.public")
+            .unwrap_or(false),
         without_ui: !reader.boolean("tributary.ui.enable").unwrap_or(true),
     }
 }

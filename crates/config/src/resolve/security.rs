@@ -389,7 +389,8 @@ impl<'a> Builder<'a> {
             cipher_suites,
             trust,
             identity,
-            check_host_name: false,
+            // For requests to other workers, whose listeners these settings are those of, too.
+            check_host_name: self.check_host_name(),
         })
     }
 

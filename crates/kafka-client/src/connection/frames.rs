@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::client::HostPort;
@@ -17,9 +19,12 @@ use crate::buffer::{Buffer, Buffers};
 use crate::error::ClientError;
 use crate::security::explain_alert;
 
-/// Read ahead of frames: small answers take one system call, and at most this much of a large one is
+/// Read ahead of frames where records come: small answers take one system call, and at most this much of a large one is
 /// copied a second time.
 const HEAD: usize = 16 * 1024;
+
+/// The same everywhere else: a link has about ten connections, and a process may have a thousand links.
+const SMALL_HEAD: usize = 2 * 1024;
 
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
@@ -38,6 +43,8 @@ pub struct FrameReader {
     peer: HostPort,
     stream: ReadHalf,
     head: BytesMut,
+    /// How much is read ahead.
+    ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
     /// What has to be there before we are woken.
@@ -51,7 +58,8 @@ impl FrameReader {
         Self {
             peer,
             stream,
-            head: BytesMut::with_capacity(HEAD),
+            head: BytesMut::with_capacity(SMALL_HEAD),
+            ahead: SMALL_HEAD,
             body: None,
             wake_at: 1,
             // Connections without record data have nothing worth pooling.
@@ -66,6 +74,7 @@ impl FrameReader {
 
     pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
         self.buffers = buffers;
+        self.ahead = HEAD;
     }
 
     /// What a successor of this connection has to be given.
@@ -106,8 +115,8 @@ impl FrameReader {
                 continue;
             }
             wake_at(&*self.stream, &mut self.wake_at, 1);
-            self.head.reserve(HEAD - self.head.len().min(HEAD));
-            let room = HEAD - self.head.len().min(HEAD);
+            let room = self.ahead.saturating_sub(self.head.len());
+            self.head.reserve(room);
             let read = self
                 .stream
                 .read_buf(&mut (&mut self.head).limit(room))
@@ -133,7 +142,7 @@ impl FrameReader {
             self.head.advance(length);
             return Ok(Some(frame));
         }
-        if length + 4 > HEAD {
+        if length + 4 > self.ahead {
             let mut buffer = self.buffers.take(length);
             buffer.bytes.extend_from_slice(&self.head[4..]);
             self.head.clear();
@@ -208,16 +217,18 @@ impl FrameWriter {
     /// `Closed`; the writer must not be used again.
     pub async fn flush(&mut self) -> Result<(), ClientError> {
         while !self.pending.is_empty() {
-            let written = {
+            let (stream, pending) = (&mut self.stream, &self.pending);
+            // Polled by hand: the array would be kept in every future that waits for this otherwise, idle ones too.
+            let written = poll_fn(|context| {
                 let mut slices = [IoSlice::new(&[]); SEGMENTS];
                 let mut count = 0;
-                for (slice, segment) in slices.iter_mut().zip(&self.pending) {
+                for (slice, segment) in slices.iter_mut().zip(pending) {
                     *slice = IoSlice::new(segment);
                     count += 1;
                 }
-                self.stream.write_vectored(&slices[..count]).await
-            };
-            match written {
+                Pin::new(&mut *stream).poll_write_vectored(context, &slices[..count])
+            });
+            match written.await {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
                 Ok(written) => {
                     self.unflushed = true;
@@ -264,7 +275,6 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use super::*;
@@ -287,7 +297,8 @@ mod tests {
 
     #[tokio::test]
     async fn frames_of_any_size_come_out_whole_however_they_are_cut() {
-        for size in [0, 1, 100, HEAD - 4, HEAD - 3, HEAD, HEAD * 3 + 1, 300_000] {
+        let around = [SMALL_HEAD, HEAD].map(|head| [head - 4, head - 3, head, head * 3 + 1]);
+        for size in [0, 1, 100, 300_000].into_iter().chain(around.concat()) {
             for chunk in [1000, 3, HEAD, 1 << 20] {
                 if size > 100_000 && chunk < 100 {
                     continue;
@@ -300,6 +311,9 @@ mod tests {
                 let write = async move { server.write_all(&bytes).await.expect("open") };
                 let read = async move {
                     let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
+                    if size % 2 == 0 {
+                        reader.set_buffers(Buffers::new(0));
+                    }
                     assert_eq!(&reader.next().await.expect("whole")[..], b"first");
                     assert_eq!(&reader.next().await.expect("whole")[..], &body[..]);
                     assert_eq!(&reader.next().await.expect("whole")[..], b"last");

@@ -1,8 +1,12 @@
 //! TLS of connections that others make to this process: keys and certificates from the same kinds of files as towards
 //! brokers, read again when they change. Connections that are open stay as they are.
+//!
+//! Workers of a group that reach each other through such listeners show the listener's certificate, and believe what it
+//! believes of clients, as Connect's do.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use config::client::HostPort;
 use config::rest::{ClientAuth, ListenerTls};
 use config::security::TlsSettings;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -10,14 +14,22 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
     SignatureScheme,
 };
+use tokio::net::TcpStream;
 use tokio::time::sleep;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use super::handshake_failed;
 use super::protection::{LOOK, tls_material};
 use super::store::KeyAndChain;
-use super::tls::{Material, is_own_authority, no_version, provider, roots, unusable_key, versions};
+use super::tls::{
+    Material, client_config, is_own_authority, no_version, provider, roots, server_name,
+    unusable_key, versions,
+};
+use crate::error::ClientError;
 
 /// The only protocol that is spoken behind TLS.
 const HTTP: &[u8] = b"http/1.1";
@@ -34,6 +46,8 @@ struct Loaded {
     settings: TlsSettings,
     fingerprint: [u8; 32],
     config: Arc<ServerConfig>,
+    /// For connections to listeners of the same kind.
+    outward: Arc<ClientConfig>,
 }
 
 impl ListenerProtection {
@@ -53,6 +67,30 @@ impl ListenerProtection {
     #[must_use]
     pub fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.loaded().config)
+    }
+
+    /// Speaks TLS to another worker, at the other end of `stream`.
+    ///
+    /// # Errors
+    /// What is wrong with who answers, or what it does not like about this one, and the remedy.
+    pub async fn connect(
+        &self,
+        peer: &HostPort,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let loaded = self.loaded().clone();
+        let name = server_name(peer)?;
+        let connected = TlsConnector::from(loaded.outward)
+            .connect(name, stream)
+            .await;
+        connected.map_err(
+            |error| match handshake_failed(peer, &loaded.settings, &error) {
+                ClientError::Tls { cause, remedy, .. } => {
+                    format!("{cause}; {remedy} (behind listeners.https., where such keys are set)")
+                }
+                other => other.to_string(),
+            },
+        )
     }
 
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
@@ -93,11 +131,13 @@ async fn load(tls: &ListenerTls, before: Option<&Loaded>) -> Result<Option<Loade
     if before.filter(same).is_some() {
         return Ok(None);
     }
+    let outward = client_config(&settings, material.duplicate())?;
     let config = server_config(&settings, tls.client_auth, material)?;
     Ok(Some(Loaded {
         settings,
         fingerprint,
         config: Arc::new(config),
+        outward: Arc::new(outward),
     }))
 }
 

@@ -11,6 +11,16 @@ pub(super) struct KeyAndChain {
     pub(super) chain: Vec<CertificateDer<'static>>,
 }
 
+impl KeyAndChain {
+    /// The same once more.
+    pub(super) fn duplicate(&self) -> Self {
+        Self {
+            key: self.key.clone_key(),
+            chain: self.chain.clone(),
+        }
+    }
+}
+
 enum Kind {
     Pem,
     Pkcs12,

@@ -35,6 +35,16 @@ pub(super) struct Material {
     pub(super) identity: Option<KeyAndChain>,
 }
 
+impl Material {
+    /// The same once more.
+    pub(super) fn duplicate(&self) -> Self {
+        Self {
+            trusted: self.trusted.clone(),
+            identity: self.identity.as_ref().map(KeyAndChain::duplicate),
+        }
+    }
+}
+
 /// The settings of rustls.
 pub(super) fn client_config(
     settings: &TlsSettings,

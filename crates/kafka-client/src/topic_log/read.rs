@@ -30,10 +30,23 @@ impl TopicLog {
     pub async fn read_all(&mut self, limit: Duration) -> Result<Vec<KeyValue>, TopicLogError> {
         let deadline = Instant::now() + limit;
         let mut found = Vec::new();
+        // Each leader is asked once for all of its partitions. What fails here is asked for again below.
+        let (starts, ends) = match self.beginnings().await {
+            Ok(starts) => (starts, self.ends().await.unwrap_or_default()),
+            Err(_) => Default::default(),
+        };
         for partition in self.leaders.keys().copied().collect::<Vec<_>>() {
             let mut backoff = self.backoff();
+            let mut between = starts
+                .get(&partition)
+                .copied()
+                .zip(ends.get(&partition).copied());
             loop {
-                let error = match self.read_partition(partition, None).await {
+                let read = match between.take() {
+                    Some((start, end)) => self.read_between(partition, start, end).await,
+                    None => self.read_partition(partition, None).await,
+                };
+                let error = match read {
                     Ok((records, _)) => {
                         found.extend(records);
                         break;
@@ -96,8 +109,19 @@ impl TopicLog {
     ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
         let leader = self.leader(partition)?;
         let start = self.offset(leader, partition, EARLIEST).await?;
-        let mut offset = from.unwrap_or(start).max(start);
         let end = self.offset(leader, partition, LATEST).await?;
+        self.read_between(partition, from.unwrap_or(start).max(start), end)
+            .await
+    }
+
+    async fn read_between(
+        &self,
+        partition: PartitionId,
+        start: i64,
+        end: i64,
+    ) -> Result<(Vec<KeyValue>, i64), TopicLogError> {
+        let leader = self.leader(partition)?;
+        let mut offset = start;
         let mut found = Vec::new();
         // Of transactions that have not ended yet, by producer.
         let mut open: HashMap<i64, Vec<KeyValue>> = HashMap::new();

@@ -14,10 +14,18 @@ pub const LATEST: i64 = -1;
 /// Asks for the log start.
 pub const EARLIEST: i64 = -2;
 
+/// Who asks is no replica: the end is the high watermark, or the last stable offset.
+pub const CONSUMER: i32 = -1;
+/// Who asks looks for a fault: the end is that of the broker's own log, also of what is not replicated yet. A broker answers
+/// whether it leads or not.
+pub const DEBUGGER: i32 = -2;
+
 /// Asks for offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOffsetsRequest {
-    /// What "end" means.
+    /// [`CONSUMER`] or [`DEBUGGER`].
+    pub replica: i32,
+    /// What "end" means to a consumer.
     pub isolation_level: IsolationLevel,
     /// Topics, each once, with partitions, each once: a broker answers a second mention with
     /// INVALID_REQUEST.
@@ -70,8 +78,7 @@ impl Request for ListOffsetsRequest {
 
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let mut writer = Writer::open::<Self>(version, out)?;
-        let not_a_replica = -1;
-        writer.i32(not_a_replica);
+        writer.i32(self.replica);
         writer.i8(self.isolation_level.wire());
         writer.by_topic(&self.topics, |writer, partition| {
             writer.i32(partition.partition);

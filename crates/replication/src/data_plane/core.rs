@@ -18,7 +18,9 @@
 mod again;
 mod allowance;
 mod asides;
+mod bare;
 mod channels;
+mod late;
 mod orders;
 mod owning;
 mod placing;
@@ -55,8 +57,10 @@ use crate::spread::Spread;
 
 use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
+pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
 use channels::Channels;
+pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
@@ -106,6 +110,8 @@ pub(crate) struct Core {
     said: said::Said,
     /// Whether a broker did not know a topic since this was asked last.
     topics_in_doubt: bool,
+    /// Partitions whose source ends behind what was read of it.
+    behind: BTreeSet<Index>,
     /// Bytes in memory for each destination broker.
     held: HashMap<NodeId, usize>,
     /// Partitions that are not read because such a broker has its share.
@@ -148,6 +154,7 @@ impl Core {
             borrowing: None,
             said: said::Said::default(),
             topics_in_doubt: false,
+            behind: BTreeSet::new(),
             held: HashMap::new(),
             starved: HashMap::new(),
             to_cut: BTreeSet::new(),
@@ -201,6 +208,8 @@ impl Core {
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            bare: Bare::default(),
+            late: Late::default(),
             max_message_bytes: None,
             levels: Levels::default(),
             guessed_limit: None,
@@ -522,13 +531,16 @@ impl Core {
     /// Takes a reading of source ends.
     pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
         let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
-        for partition in self.partitions.values_mut() {
+        for (index, partition) in &mut self.partitions {
             if let Some(end) = ends.get(&partition.source) {
                 partition.end = Some((*end, read_at));
+                if *end > partition.next_fetch {
+                    self.behind.insert(*index);
+                }
                 // An idle partition is named by no answer: that nothing is missing is the evidence.
                 let idle = matches!(partition.phase, Phase::Running)
                     && !partition.unreadable
-                    && partition.next_fetch >= *end
+                    && partition.bare.shown(partition.next_fetch) >= *end
                     && partition.send.as_ref().is_some_and(SendState::is_empty);
                 if idle {
                     partition.recover();

@@ -15,6 +15,7 @@
 
 mod adoption;
 mod ask;
+mod behind;
 mod evidence;
 mod preserve;
 mod survey;
@@ -24,7 +25,7 @@ use std::collections::{HashMap, HashSet};
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{OffsetAnswer, list_offsets_within};
+use kafka_client::offsets::{OffsetAnswer, appended_ends, list_offsets_within};
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::message::IsolationLevel;
@@ -32,11 +33,13 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
+pub(super) use self::ask::headers;
 use self::ask::{
-    Tail, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail, topic_settings,
-    waits_for_transactions, within,
+    Tail, epoch_end, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail,
+    topic_settings, waits_for_replicas, waits_for_transactions, within,
 };
-pub(super) use self::survey::Survey;
+use self::behind::{destination_behind, replaced};
+pub(super) use self::survey::{Survey, is_old};
 #[cfg(test)]
 pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
@@ -161,6 +164,9 @@ pub(crate) async fn establish(
         IsolationLevel::ReadCommitted,
         IsolationLevel::ReadUncommitted,
     );
+    // In front of the ends that consumers are told of: what was appended by now is in them, or is not replicated yet.
+    let limit = within(destination);
+    let appended = appended_ends(destination, to, Use::Metadata, &destinations, limit).await;
     let (starts, ends, epochs, destination_starts, destination_ends, settings) = tokio::join!(
         offsets(source, from, &sources, (EARLIEST, committed)),
         offsets(source, from, &sources, (LATEST, committed)),
@@ -204,9 +210,14 @@ pub(crate) async fn establish(
         let outcome = match read() {
             Err(trouble) => Established::Retry(trouble),
             Ok(readings) => {
-                match waits_for_transactions(&order, readings.end, open.get(&order.source)) {
+                let appended = offset_of(&appended, &order.destination);
+                let waits =
+                    waits_for_replicas(&order, readings.destination_end, appended).or_else(|| {
+                        waits_for_transactions(&order, readings.end, open.get(&order.source))
+                    });
+                match waits {
                     Some(trouble) => Established::Retry(trouble),
-                    None => survey.one(&order, readings, &mut producers).await,
+                    None => survey.usable(&order, readings, &mut producers).await,
                 }
             }
         };
@@ -223,24 +234,6 @@ async fn offsets(
 ) -> Result<HashMap<TopicPartition, OffsetAnswer>, ClientError> {
     let limit = within(cluster);
     list_offsets_within(cluster, leader, Use::Metadata, partitions, asked, limit).await
-}
-
-/// Where the source's log ends for what was copied, if it knows. A leader that will not say is asked again: nothing is read
-/// from one that was not compared.
-fn epoch_end(
-    epochs: &Result<HashMap<TopicPartition, OffsetAnswer>, ClientError>,
-    partition: &TopicPartition,
-) -> Result<Option<i64>, String> {
-    let epochs = epochs
-        .as_ref()
-        .map_err(|error| format!("source: {error}"))?;
-    match epochs.get(partition).copied() {
-        Some(Err(code)) => Err(format!(
-            "source: OffsetForLeaderEpoch of {partition} answered {code}"
-        )),
-        Some(Ok(end)) => Ok(Some(end)),
-        None => Ok(None),
-    }
 }
 
 /// A partition whose records get the next free offsets, for this reason.
@@ -293,7 +286,13 @@ async fn mapped(
     }
     let tail = if readings.destination_end > position.destination_end.0 {
         match read_tail(destination, leader, order, position, readings).await {
-            Ok(tail) => tail,
+            Ok(mut tail) => {
+                if let Some(stop) = replaced(order, position, &tail) {
+                    return Established::Stop(stop);
+                }
+                tail.retain(|batch| batch.base_offset >= position.destination_end.0);
+                tail
+            }
             Err(Tail::Trouble(trouble)) => return Established::Retry(trouble),
             Err(Tail::Forbidden) => {
                 tracing::warn!(
@@ -374,22 +373,6 @@ pub(super) fn first_position(
         sequence: 0,
         placement: Placement::Mapped,
         transactional: order.transaction.is_some(),
-    }
-}
-
-fn destination_behind(order: &EstablishOrder, position: &Position, readings: Readings) -> Stop {
-    Stop {
-        state: "destination-behind",
-        offset: Some(position.offset.0),
-        reason: format!(
-            "destination partition {} ends at {}, but {} offsets had been acknowledged: it was cut short or \
-             replaced, and {} records are missing there. Set tributary.on.recreate=restart to copy everything the \
-             source still has",
-            order.destination,
-            readings.destination_end,
-            position.destination_end,
-            position.destination_end.0 - readings.destination_end
-        ),
     }
 }
 

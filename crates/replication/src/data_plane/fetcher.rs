@@ -154,18 +154,19 @@ impl Fetcher {
             }
         };
         let throttle = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
-        let topics = answer.topics.iter();
+        let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let nothing = partitions.clone().all(|p| {
+            p.records.is_empty() && p.error == ErrorCode::NONE && p.preferred_read_replica.is_none()
+        });
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
-            bytes: topics
-                .flat_map(|t| &t.partitions)
-                .map(|p| p.records.len())
-                .sum(),
+            bytes: partitions.map(|p| p.records.len()).sum(),
             took,
             round_trip: self
                 .connection
                 .as_ref()
                 .map_or(Duration::ZERO, Connection::round_trip),
+            nothing,
         };
         Ok(FetchEvent::Fetched {
             partitions: self.judge(answer, &origins),

@@ -30,7 +30,7 @@ use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::change::Changes;
-use super::core::{Committed, Settings};
+use super::core::{Bare, Committed, Late, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::pace::Pace;
 use super::piped::PipedBatch;
@@ -147,6 +147,10 @@ pub(crate) struct Partition {
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
+    /// Where nothing can be read although its source's log goes on.
+    pub(crate) bare: Bare,
+    /// What a broker may have carried out late.
+    pub(crate) late: Late,
     /// Produce calls that name it and have no answer.
     pub(crate) open_calls: u32,
     /// Whether the next start must raise the producer's epoch.
@@ -367,6 +371,7 @@ impl Partition {
             self.committed.kept = Some((position.offset.0, self.totals));
         }
         self.placing.pending = None;
+        self.bare = Bare::default();
         self.life += 1;
         self.recovery = Recovery::new(landed, self.levels);
         if self.changes.stamps() {

@@ -26,7 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use self::connections::Lane;
 use super::core::{
     Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
-    Located, NotResumed, Watched,
+    Located, LookOrder, Looked, NotResumed, Watched,
 };
 use super::establish::establish;
 use super::fetcher::FetchEvent;
@@ -171,6 +171,7 @@ enum Event {
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
+    Looked(Vec<(LookOrder, Looked)>),
 }
 
 /// See the module.
@@ -318,7 +319,10 @@ impl DataPlane {
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
                 _ = watch.tick() => self.watch_logs(),
                 _ = flush.tick() => self.store(true),
-                _ = ends.tick() => self.read_ends(),
+                _ = ends.tick() => {
+                    self.read_ends();
+                    self.look_for_copies();
+                }
                 _ = status.tick() => self.publish(),
                 () = stop.requested() => break Ok(()),
                 failure = self.scope.failed() => break Err(failure),
@@ -359,6 +363,7 @@ impl DataPlane {
                 "stopped with requests on their way; what landed is found at the next start"
             );
         }
+        self.look_for_the_last_copies().await;
         let flushed = timeout(FLUSH_LIMIT, self.store_the_last());
         if flushed.await.is_err() {
             tracing::warn!(
@@ -421,6 +426,7 @@ impl DataPlane {
             Event::Owner(look) => self.apply_look(look),
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
             Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
+            Event::Looked(outcomes) => self.core.on_looked(outcomes),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);

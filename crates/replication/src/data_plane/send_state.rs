@@ -73,6 +73,8 @@ pub(crate) struct Acknowledged {
     pub(crate) batch: PipedBatch,
     /// Where its first record is.
     pub(crate) base: Destination<i64>,
+    /// Where the log was known to end before.
+    pub(crate) expected: Destination<i64>,
     /// Sequence number behind it.
     pub(crate) sequence: i32,
 }
@@ -355,11 +357,13 @@ impl SendState {
         let offsets = sent.batch.offsets();
         self.bytes -= sent.batch.size();
         self.proven = true;
+        let expected = Destination(self.end);
         self.end = base_offset + offsets;
         self.acknowledged_sequence = advance_sequence(self.acknowledged_sequence, offsets);
         Some(Ok(Acknowledged {
             batch: sent.batch,
             base: Destination(base_offset),
+            expected,
             sequence: self.acknowledged_sequence,
         }))
     }

@@ -133,7 +133,7 @@ fn status(partition: &Partition) -> PartitionStatus {
         source: partition.source.clone(),
         destination: partition.destination.clone(),
         state,
-        position: partition.settled(),
+        position: partition.settled().map(|at| partition.bare.shown(at)),
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,

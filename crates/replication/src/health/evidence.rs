@@ -13,10 +13,28 @@ const STARTING: Duration = Duration::from_secs(60);
 /// What counts as what.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Limits {
-    /// Older readings say nothing.
+    /// Older readings say nothing; where asking again failed since, readings of half that age say nothing.
     pub(super) max_age: Duration,
     /// A longer standstill is one.
     pub(super) stall: Duration,
+}
+
+impl Limits {
+    /// How old a reading may be, after which was asked again: in vain, or not.
+    fn age(&self, in_vain: bool) -> Duration {
+        if in_vain {
+            self.max_age / 2
+        } else {
+            self.max_age
+        }
+    }
+}
+
+/// How long a side has not answered, and why, where it was asked since it last did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence<'a> {
+    pub(super) since: Instant,
+    pub(super) error: &'a str,
 }
 
 /// The time, on both clocks.
@@ -133,7 +151,8 @@ impl Evidence {
 
     fn lag(&self, reported: &Reported, now: Now, limits: &Limits) -> Lag {
         let age = self.age(now.at);
-        let known = age.is_some_and(|age| age <= limits.max_age) && self.progress.is_some();
+        let limit = limits.age(self.unreadable.is_some());
+        let known = age.is_some_and(|age| age <= limit) && self.progress.is_some();
         let records = self.remaining();
         let (seconds, basis) = self.seconds(reported, now);
         let (copied, size) = reported.copied;
@@ -179,16 +198,29 @@ impl Evidence {
         }
     }
 
-    /// What all that means.
+    /// What all that means. `destination` is how long the destination's broker has been silent, where it is.
     pub(super) fn judge(
         &mut self,
         reported: &Reported,
         now: Now,
         limits: &Limits,
+        destination: Option<Silence<'_>>,
     ) -> PartitionHealth {
         let lag = self.lag(reported, now, limits);
         let no_progress = self.no_progress(now.at);
-        let (state, reason, verdict) = self.decide(reported, &lag, no_progress, now.at, limits);
+        let mut decided = self.decide(reported, &lag, no_progress, now.at, limits);
+        if let Some(silence) = destination.filter(|_| decided.2 < Verdict::Unknown) {
+            let silent = now.at.saturating_duration_since(silence.since);
+            if silent > limits.age(true) {
+                let reason = format!(
+                    "the destination has not answered for {} s: {}",
+                    silent.as_secs(),
+                    silence.error
+                );
+                decided = ("destination-unknown", Some(reason), Verdict::Unknown);
+            }
+        }
+        let (state, reason, verdict) = decided;
         if state != self.state {
             self.since = now.at;
             self.state = state;
@@ -239,7 +271,7 @@ impl Evidence {
             self.begun
                 .max(self.ends.newest().map_or(self.begun, |(at, _)| at)),
         );
-        if silent > limits.max_age {
+        if silent > limits.age(self.unreadable.is_some()) {
             let error = self.unreadable.as_deref().or(self.last_error.as_deref());
             let reason = format!(
                 "the source's end could not be read for {} s: {}",
@@ -307,7 +339,8 @@ mod tests {
             self.evidence.end_read(at, end.map_err(str::to_owned));
             self.evidence.report(&self.reported, at);
             let ms = 1_000_000 + i64::try_from(second).expect("small") * 1000;
-            self.evidence.judge(&self.reported, Now { at, ms }, &LIMITS)
+            self.evidence
+                .judge(&self.reported, Now { at, ms }, &LIMITS, None)
         }
     }
 
@@ -342,7 +375,10 @@ mod tests {
     fn an_end_that_cannot_be_read_is_unknown_and_its_lag_grows() {
         let mut scene = Scene::new();
         scene.look(0, 5, Ok(5));
-        assert!(scene.look(19, 5, Err("source: gone")).lag.known);
+        // Where nobody failed to answer, a reading says something for longer.
+        assert!(scene.look(9, 5, Err("source: gone")).lag.known);
+        let soon = scene.look(11, 5, Err("source: gone"));
+        assert_eq!((soon.state, soon.lag.known), ("end-unknown", false));
         let unknown = scene.look(30, 5, Err("source: gone"));
         assert_eq!(
             (unknown.state, unknown.verdict),
@@ -354,6 +390,27 @@ mod tests {
             (unknown.lag.seconds, unknown.lag.basis),
             (30.0, Basis::Stale)
         );
+    }
+
+    #[test]
+    fn a_destination_that_does_not_answer_makes_unknown_what_seemed_well() {
+        let mut scene = Scene::new();
+        scene.look(0, 5, Ok(5));
+        let mut judged = |second: u64| {
+            let at = scene.at(second);
+            scene.evidence.end_read(at, Ok(5));
+            let silence = Silence {
+                since: scene.begin,
+                error: "broker 2 is gone",
+            };
+            let now = Now { at, ms: 0 };
+            let health = scene
+                .evidence
+                .judge(&scene.reported, now, &LIMITS, Some(silence));
+            (health.state, health.verdict)
+        };
+        assert_eq!(judged(10), ("active", Verdict::Pass));
+        assert_eq!(judged(11), ("destination-unknown", Verdict::Unknown));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::evidence::{Evidence, Limits, Now};
+use super::evidence::{Evidence, Limits, Now, Silence};
 use super::rating::rate;
 use super::{LinkHealth, Reported};
 
@@ -32,6 +32,8 @@ const LEADERS: Duration = Duration::from_secs(15);
 const LEADERS_EVERY: Duration = Duration::from_secs(30);
 /// How often starts of the source and ends of the destination are read.
 const SLOW: Duration = Duration::from_secs(30);
+/// How often each broker of the destination is asked whether it answers at all.
+const DESTINATION_EVERY: Duration = Duration::from_secs(4);
 /// Above so many partitions ends are read less often.
 const MANY: usize = 5_000;
 const MANY_INTERVAL: Duration = Duration::from_secs(10);
@@ -97,6 +99,8 @@ enum What {
     SourceEnds,
     SourceStarts,
     DestinationEnds,
+    /// Whether a broker answers; the end of one partition is asked for that.
+    DestinationAnswers,
 }
 
 fn evidence_of<'a>(
@@ -112,12 +116,19 @@ fn evidence_of<'a>(
 
 enum Event {
     Leaders(Side, Result<HashMap<TopicPartition, NodeId>, String>),
-    Read(
-        What,
-        NodeId,
-        Instant,
-        Vec<(TopicPartition, Result<i64, String>)>,
-    ),
+    Read(What, NodeId, Instant, Readings),
+}
+
+/// What a broker answered for each partition, and why it did not answer at all.
+struct Readings {
+    all: Vec<(TopicPartition, Result<i64, String>)>,
+    silent: Option<String>,
+}
+
+/// Since when a broker of the destination has not answered, and why.
+struct Unheard {
+    since: Instant,
+    error: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -172,8 +183,12 @@ pub struct Health {
     reported: Vec<Reported>,
     elsewhere: Option<String>,
     destination_ends: HashMap<TopicPartition, i64>,
+    /// When brokers of the destination answered last.
+    heard: HashMap<NodeId, Instant>,
+    unheard: HashMap<NodeId, Unheard>,
     reading: HashSet<(What, NodeId)>,
     slow_at: Option<Instant>,
+    destination_at: Option<Instant>,
     asked_at: Option<Instant>,
     ready: bool,
     events: mpsc::Sender<Event>,
@@ -204,8 +219,11 @@ impl Health {
             reported: Vec::new(),
             elsewhere: None,
             destination_ends: HashMap::new(),
+            heard: HashMap::new(),
+            unheard: HashMap::new(),
             reading: HashSet::new(),
             slow_at: None,
+            destination_at: None,
             asked_at: None,
             ready: false,
             events,
@@ -251,9 +269,29 @@ impl Health {
             }
             Event::Read(what, node, asked, readings) => {
                 self.reading.remove(&(what, node));
-                for (partition, reading) in readings {
+                if matches!(what, What::DestinationEnds | What::DestinationAnswers) {
+                    self.destination_heard(node, asked, readings.silent);
+                }
+                for (partition, reading) in readings.all {
                     self.reading(what, &partition, asked, reading);
                 }
+            }
+        }
+    }
+
+    fn destination_heard(&mut self, node: NodeId, asked: Instant, silent: Option<String>) {
+        match silent {
+            None => {
+                self.heard.insert(node, asked);
+                self.unheard.remove(&node);
+            }
+            Some(error) => {
+                let heard = self.heard.get(&node).copied();
+                let unheard = self.unheard.entry(node).or_insert_with(|| Unheard {
+                    since: heard.unwrap_or(asked),
+                    error: String::new(),
+                });
+                unheard.error = error;
             }
         }
     }
@@ -275,7 +313,7 @@ impl Health {
         if reading.is_err() {
             match what {
                 What::SourceEnds | What::SourceStarts => self.source.moved = true,
-                What::DestinationEnds => self.destination.moved = true,
+                What::DestinationEnds | What::DestinationAnswers => self.destination.moved = true,
             }
         }
         match what {
@@ -290,7 +328,7 @@ impl Health {
                     evidence.start_read(start);
                 }
             }
-            What::DestinationEnds => {
+            What::DestinationEnds | What::DestinationAnswers => {
                 if let Ok(end) = reading {
                     self.destination_ends.insert(partition.clone(), end);
                 }
@@ -379,18 +417,27 @@ impl Health {
                 self.slow_at = Some(now);
             }
         }
+        if self
+            .destination_at
+            .is_none_or(|at| now - at >= DESTINATION_EVERY)
+        {
+            due.push(What::DestinationAnswers);
+            self.destination_at = Some(now);
+        }
         for what in due {
             let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
             for one in &self.reported {
                 let (observed, partition) = match what {
-                    What::DestinationEnds => (&self.destination, &one.destination),
+                    What::DestinationEnds | What::DestinationAnswers => {
+                        (&self.destination, &one.destination)
+                    }
                     What::SourceEnds | What::SourceStarts => (&self.source, &one.source),
                 };
                 if let Some(leader) = observed.leaders.get(partition) {
-                    by_leader
-                        .entry(*leader)
-                        .or_default()
-                        .push(partition.clone());
+                    let asked = by_leader.entry(*leader).or_default();
+                    if what != What::DestinationAnswers || asked.is_empty() {
+                        asked.push(partition.clone());
+                    }
                 }
             }
             for (node, partitions) in by_leader {
@@ -406,7 +453,9 @@ impl Health {
         let (observed, at, level) = match what {
             What::SourceEnds => (&self.source, LATEST, IsolationLevel::ReadCommitted),
             What::SourceStarts => (&self.source, EARLIEST, IsolationLevel::ReadUncommitted),
-            What::DestinationEnds => (&self.destination, LATEST, IsolationLevel::ReadUncommitted),
+            What::DestinationEnds | What::DestinationAnswers => {
+                (&self.destination, LATEST, IsolationLevel::ReadUncommitted)
+            }
         };
         let (cluster, side) = (observed.cluster.clone(), observed.side);
         let events = self.events.clone();
@@ -441,7 +490,13 @@ impl Health {
                 continue;
             };
             let before = evidence.state();
-            let mut health = evidence.judge(reported, Now { at: now, ms }, &limits);
+            let leader = self.destination.leaders.get(&reported.destination);
+            let unheard = leader.and_then(|leader| self.unheard.get(leader));
+            let silence = unheard.map(|unheard| Silence {
+                since: unheard.since,
+                error: &unheard.error,
+            });
+            let mut health = evidence.judge(reported, Now { at: now, ms }, &limits, silence);
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {
@@ -464,7 +519,7 @@ impl Health {
 
 /// Says a change that the data path does not say itself.
 fn say(link: &str, before: &str, health: &super::PartitionHealth) {
-    let own = ["stalled", "end-unknown"];
+    let own = ["stalled", "end-unknown", "destination-unknown"];
     if own.contains(&health.state) {
         tracing::warn!(
             link,
@@ -483,26 +538,32 @@ fn readings(
     side: Side,
     partitions: Vec<TopicPartition>,
     answer: Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
-) -> Vec<(TopicPartition, Result<i64, String>)> {
+) -> Readings {
     let side = side.name();
-    match answer {
+    let mut answers = match answer {
+        Ok(answers) => answers,
         Err(error) => {
             let error = format!("{side}: {error}");
             let all = partitions.into_iter();
-            all.map(|partition| (partition, Err(error.clone())))
-                .collect()
+            return Readings {
+                all: all
+                    .map(|partition| (partition, Err(error.clone())))
+                    .collect(),
+                silent: Some(error),
+            };
         }
-        Ok(mut answers) => partitions
-            .into_iter()
-            .map(|partition| {
-                let reading = match answers.remove(&partition) {
-                    Some(Ok(offset)) => Ok(offset),
-                    Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
-                    None => Err(format!("{side}: ListOffsets was not answered")),
-                };
-                (partition, reading)
-            })
-            .collect(),
+    };
+    let all = partitions.into_iter().map(|partition| {
+        let reading = match answers.remove(&partition) {
+            Some(Ok(offset)) => Ok(offset),
+            Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
+            None => Err(format!("{side}: ListOffsets was not answered")),
+        };
+        (partition, reading)
+    });
+    Readings {
+        all: all.collect(),
+        silent: None,
     }
 }
 

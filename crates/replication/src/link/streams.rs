@@ -12,16 +12,17 @@ use config::link::{LinkConfig, LoopPrevention, Offsets};
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::transactions::TransactionalProducer;
 use kafka_client::{Buffers, Cluster};
+use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, RecordChanges, assignments};
-use super::{LinkError, LinkPart, follow, key_style, open_store};
+use super::{LinkError, LinkPart, follow, key_style};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
-use crate::position_store::{FileStore, Ownership, StoredLink};
+use crate::position_store::{Ownership, PositionStore, StoredLink, StoredText};
 
 /// Replicas of the registry where the configuration has no number for topics that hold state; never more than brokers.
 const REPLICAS: i16 = 3;
@@ -34,7 +35,7 @@ const READ_TOGETHER: Duration = Duration::from_millis(100);
 pub(super) struct StreamMaker {
     pub(super) config: LinkConfig,
     pub(super) worker: WorkerConfig,
-    pub(super) file: Option<FileStore>,
+    pub(super) store: PositionStore,
     pub(super) source: Cluster,
     pub(super) destination: Cluster,
     pub(super) buffers: Buffers,
@@ -64,7 +65,7 @@ impl StreamMaker {
         let Some((source_id, destination_id)) = self.ids() else {
             return Ok(None);
         };
-        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        let store = self.store.another();
         let options = OriginsOptions {
             link: self.config.name.clone(),
             source: self.source.clone(),
@@ -83,23 +84,23 @@ impl StreamMaker {
         let Some(name) = self.part.name(stream) else {
             return Ok(None);
         };
-        let store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        let store = self.store.another();
         Ok(store.claim(&name).await?)
     }
 
-    /// A data plane for a stream. Its producers of before are registered then.
+    /// A data plane for a stream, with what is stored of it and beside it. Its producers of before are registered then.
     pub(super) async fn make(
         &self,
         stream: &Stream,
         scope: &Scope,
-    ) -> Result<(DataPlane, Handle, StoredLink), LinkError> {
+    ) -> Result<(DataPlane, Handle, StoredLink, Vec<StoredText>), LinkError> {
         let mut config = self.config.clone();
         if let Stream::Of(origin) = stream {
             config.name = format!("{}@{origin}", config.name);
             // Others write to the same partitions.
             config.offsets.placement = Offsets::Map;
         }
-        let mut store = open_store(&self.worker, self.file.clone(), &self.destination).await?;
+        let mut store = self.store.another();
         let style = key_style(&config);
         // Before positions are read: whoever wrote them does not write any more, or will notice.
         let transactions = self.transactions(stream).await?;
@@ -171,7 +172,7 @@ impl StreamMaker {
             ownership,
         };
         let (plane, handle) = DataPlane::new(&config, options, scope);
-        Ok((plane, handle, stored))
+        Ok((plane, handle, stored, texts))
     }
 }
 
@@ -194,14 +195,44 @@ impl StreamMaker {
     }
 
     fn transactional_producer(&self, stream: &Stream, timeout: Duration) -> TransactionalProducer {
-        let group = self.worker.group_id.as_deref().unwrap_or("tributary");
         let task = self.part.task().unwrap_or(0);
-        let mut id = format!("{group}-{}-{task}", self.config.name);
+        let mut id = transactional_id(&self.config, &self.worker, task);
         if let Stream::Of(origin) = stream {
             id = format!("{id}@{origin}");
         }
         TransactionalProducer::new(self.destination.clone(), id, timeout)
     }
+}
+
+/// The transactional id of a task's records of its source, as Connect has it.
+fn transactional_id(config: &LinkConfig, worker: &WorkerConfig, task: u32) -> String {
+    let group = worker.group_id.as_deref();
+    format!("{}{task}", config.transactional_id_prefix(group))
+}
+
+/// Takes the transactional ids of these tasks over: what they have open is taken back, and whoever still has one of them
+/// writes nothing any more. Nothing where the link does not write in transactions.
+///
+/// # Errors
+/// One cannot be had.
+pub async fn fence(
+    config: &LinkConfig,
+    worker: &WorkerConfig,
+    tasks: &[u32],
+) -> Result<(), LinkError> {
+    let Some(settings) = config.transactions else {
+        return Ok(());
+    };
+    let destination = Cluster::new(config.destination.clone(), "destination");
+    let none = MetadataTopics::Topics(Vec::new());
+    let known = destination.metadata(none).await;
+    known.map_err(LinkError::Destination)?;
+    for task in tasks {
+        let id = transactional_id(config, worker, *task);
+        let mut producer = TransactionalProducer::new(destination.clone(), id, settings.timeout);
+        producer.init(false).await?;
+    }
+    Ok(())
 }
 
 /// Whether positions were stored in transactions.
@@ -361,7 +392,8 @@ impl Streams {
             }
             let scope = self.scope.child(&origin);
             let stream = Stream::Of(origin.clone());
-            let (plane, handle, stored) = match Box::pin(self.maker.make(&stream, &scope)).await {
+            let (plane, handle, stored, _) = match Box::pin(self.maker.make(&stream, &scope)).await
+            {
                 Ok(made) => made,
                 Err(error) => {
                     tracing::error!(

@@ -126,8 +126,18 @@ impl FileStore {
     }
 
     pub(super) async fn load_texts(&self) -> Vec<StoredText> {
+        self.texts(|_| true).await
+    }
+
+    /// Without those that are certainly of other links: a thousand links need not copy each other's.
+    pub(super) async fn load_texts_of(&self, link: &str) -> Vec<StoredText> {
+        let foreign = Foreign::to(link);
+        self.texts(|key| !foreign.is(key)).await
+    }
+
+    async fn texts(&self, wanted: impl Fn(&str) -> bool) -> Vec<StoredText> {
         let content = self.content.lock().await;
-        let texts = content.entries.iter();
+        let texts = content.entries.iter().filter(|(key, _)| wanted(key));
         texts
             .map(|(key, value)| (key.clone(), Some(value.to_string())))
             .collect()

@@ -360,6 +360,38 @@ mod tests {
         );
     }
 
+    /// The figures of docs/benchmark-results come from here: `cargo test --release -p replication -- thousand --nocapture`.
+    #[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
+    #[test]
+    fn positions_of_a_hundred_thousand_partitions_are_written_and_read() {
+        let keys = Keys::new(KeyStyle::Plain);
+        let begin = tokio::time::Instant::now();
+        let records: Vec<_> = (0..100_000)
+            .flat_map(|number| {
+                let mut one = entry("west-to-central", i64::from(number) * 1_000);
+                one.partition = TopicPartition::new("a.topic.with.a.name".into(), number);
+                keys.encode(&one)
+            })
+            .collect();
+        let written = begin.elapsed();
+        let bytes: usize = records
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        let begin = tokio::time::Instant::now();
+        let (mut read, mut known) = (Keys::new(KeyStyle::Plain), StoredLink::new());
+        for (key, value) in &records {
+            let value = Some(value.as_bytes());
+            read.decode("west-to-central", key.as_bytes(), value, &mut known)
+                .expect("readable");
+        }
+        println!(
+            "positions of 100,000 partitions: {bytes} bytes, written in {written:?}, read in {:?}",
+            begin.elapsed()
+        );
+        assert_eq!(known.len(), 100_000);
+    }
+
     #[test]
     fn positions_of_others_are_not_ours() {
         let mirror = KeyStyle::Mirror("A".into());

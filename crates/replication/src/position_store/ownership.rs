@@ -94,6 +94,11 @@ impl Ownership {
     }
 }
 
+/// Whether a record of the store is a claim.
+pub(super) fn is_claim(key: &[u8]) -> bool {
+    key.ends_with(b",{\"owner\":\"process\"}]")
+}
+
 /// Whoever claims last owns. All that is read lies behind the end before the own claim was written.
 fn later(own: &str, claims: &[String]) -> Option<String> {
     claims.last().filter(|last| *last != own).cloned()

@@ -1,5 +1,6 @@
 //! Positions in a compacted topic of the destination.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,8 +8,8 @@ use kafka_client::Cluster;
 use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError, TopicShape};
 use kafka_client::transactions::TransactionalProducer;
 
-use super::keys::{KeyStyle, Keys};
-use super::ownership::Ownership;
+use super::keys::{Foreign, KeyStyle, Keys};
+use super::ownership::{Ownership, is_claim};
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
@@ -47,6 +48,14 @@ impl TopicStore {
         Ok(log.map(|log| Self { log, keys }))
     }
 
+    /// Another handle to the topic, with keys of its own.
+    pub(super) fn another(&self) -> Self {
+        Self {
+            log: self.log.clone(),
+            keys: Keys::default(),
+        }
+    }
+
     pub(super) async fn claim(self, link: &str) -> Result<Ownership, StoreError> {
         Ok(Ownership::claim(self.log, link).await?)
     }
@@ -65,7 +74,7 @@ impl TopicStore {
         style: KeyStyle,
     ) -> Result<(StoredLink, Vec<StoredText>), StoreError> {
         self.keys = Keys::new(style);
-        let records = self.log.read_all(LIMIT).await?;
+        let records = newest(link, self.log.read_all(LIMIT).await?);
         let mut known = StoredLink::new();
         for (key, value) in &records {
             let read = self.keys.decode(link, key, value.as_deref(), &mut known);
@@ -113,6 +122,22 @@ impl TopicStore {
     }
 }
 
+/// The last record of each key, in their order, without those that are certainly of other links: the topic may hold every
+/// position of hours. Claims are all kept, because they tell who came before whom.
+fn newest(link: &str, records: Vec<KeyValue>) -> Vec<KeyValue> {
+    let foreign = Foreign::to(link);
+    let is_foreign = |key: &[u8]| std::str::from_utf8(key).is_ok_and(|key| foreign.is(key));
+    let mut seen: HashSet<Bytes> = HashSet::new();
+    let mut kept: Vec<KeyValue> = Vec::new();
+    for (key, value) in records.into_iter().rev() {
+        if !is_foreign(&key) && (is_claim(&key) || seen.insert(key.clone())) {
+            kept.push((key, value));
+        }
+    }
+    kept.reverse();
+    kept
+}
+
 /// Records that are not text are none of ours.
 fn texts(records: Vec<KeyValue>) -> Vec<StoredText> {
     let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).ok();
@@ -123,4 +148,36 @@ fn texts(records: Vec<KeyValue>) -> Vec<StoredText> {
             Some(value) => Some((text(key)?, Some(text(value)?))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_record_of_each_key_is_kept_in_its_place_and_every_claim() {
+        let record = |key: &str, value: &str| {
+            let value = (!value.is_empty()).then(|| Bytes::from(value.to_owned()));
+            (Bytes::from(key.to_owned()), value)
+        };
+        let (a, b) = (r#"["l",{"topic":"a"}]"#, r#"["l", {"topic":"a"}]"#);
+        let claim = r#"["l",{"owner":"process"}]"#;
+        let records = vec![
+            record(a, "1"),
+            record(claim, "x"),
+            record(b, "2"),
+            record(r#"["other",{"topic":"a"}]"#, "7"),
+            record(a, "3"),
+            record(claim, "y"),
+            record(b, ""),
+        ];
+        let kept = newest("l", records);
+        let expected = vec![
+            record(claim, "x"),
+            record(a, "3"),
+            record(claim, "y"),
+            record(b, ""),
+        ];
+        assert_eq!(kept, expected);
+    }
 }

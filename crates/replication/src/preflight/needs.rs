@@ -17,6 +17,8 @@ pub enum Resource {
     Topic(TopicName),
     /// A consumer group.
     Group(String),
+    /// All transactional ids that begin like this.
+    TransactionalIds(String),
     /// The cluster.
     Cluster,
 }
@@ -85,6 +87,13 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
         let describe = vec![(AclOperation::Describe, Needed::Always, purpose)];
         let group = Resource::Group(group.id.clone());
         add(&mut needs, Side::Source, group, describe);
+    }
+    if config.transactions.is_some() {
+        let purpose = "writing in transactions, and fencing who wrote them before";
+        let write = vec![(AclOperation::Write, Needed::Always, purpose)];
+        let prefix = config.transactional_id_prefix(topics.group.as_deref());
+        let ids = Resource::TransactionalIds(prefix);
+        add(&mut needs, Side::Destination, ids, write);
     }
     // Elsewhere offsets are mapped where these are missing.
     if config.offsets.placement == Offsets::Preserve {
@@ -245,11 +254,19 @@ mod tests {
         let begin = "name=l\nsrc.kafka.bootstrap.servers=a:1\ndest.kafka.bootstrap.servers=b:1\n";
         let text = format!("{begin}topic.regex=.*\n{settings}");
         let raw = RawConfig::from_properties("test", &text).expect("properties");
-        let worker = WorkerConfig::new(OffsetStorage::File("positions".into()));
+        let worker = WorkerConfig {
+            exactly_once: true,
+            ..WorkerConfig::new(OffsetStorage::Topic {
+                name: "p".to_owned(),
+                replication_factor: 1,
+                partitions: 1,
+            })
+        };
         let (config, _) = config::resolve_link(&raw.0, &worker).expect("usable");
         let topics = Topics {
             copies: [("a".into(), "x".into())].into(),
             positions: Some("p".into()),
+            group: None,
         };
         let needs = needs(&config, &topics);
         let found: Vec<String> = needs
@@ -288,6 +305,9 @@ mod tests {
         let preserved = ["destination DELETE topic x", "destination ALTER cluster"];
         let preserving = [&all[..7], &preserved].concat();
         check("tributary.offsets=preserve\n", &preserving);
+        let transactions = ["destination WRITE transactional ids tributary-l-*"];
+        let transacting = [&all[..7], &transactions].concat();
+        check("exactly.once.support=required\n", &transacting);
         let aside = [
             "destination WRITE topic q",
             "destination CREATE topic q",

@@ -43,10 +43,14 @@ pub(super) fn commands(
     let principal = quoted(principal.unwrap_or(SOMEBODY));
     let mut commands = Vec::new();
     for (operations, resources) in alike {
-        let mut command = format!("{begin} --add --allow-principal {principal}");
+        let mut granting = format!("{begin} --add --allow-principal {principal}");
         for operation in operations {
-            command += &format!(" --operation {operation}");
+            granting += &format!(" --operation {operation}");
         }
+        let mut command = granting.clone();
+        let (prefixes, resources): (Vec<_>, Vec<_>) = resources
+            .into_iter()
+            .partition(|resource| matches!(resource, Resource::TransactionalIds(_)));
         for resource in resources {
             match resource {
                 Resource::Topic(topic) => {
@@ -54,10 +58,21 @@ pub(super) fn commands(
                     command += &format!(" --topic {}", quoted(topic.as_ref()));
                 }
                 Resource::Group(group) => command += &format!(" --group {}", quoted(group)),
+                Resource::TransactionalIds(_) => {}
                 Resource::Cluster => command += " --cluster",
             }
         }
-        commands.push(command);
+        if command != granting {
+            commands.push(command);
+        }
+        for resource in prefixes {
+            // What is said of patterns holds for all of a command.
+            if let Resource::TransactionalIds(prefix) = resource {
+                let ids = quoted(prefix);
+                let kind = "--resource-pattern-type prefixed";
+                commands.push(format!("{granting} --transactional-id {ids} {kind}"));
+            }
+        }
     }
     commands
 }
@@ -113,6 +128,11 @@ mod tests {
             right(topic("c"), AclOperation::Read, Verdict::Granted),
             right(topic("$(d)"), AclOperation::Write, Verdict::Missing),
             right(Resource::Cluster, AclOperation::Describe, Verdict::Missing),
+            right(
+                Resource::TransactionalIds("g-l-".to_owned()),
+                AclOperation::Write,
+                Verdict::Missing,
+            ),
         ];
         let client = ClientConfig::new(vec![config::client::HostPort {
             host: "h".to_owned(),
@@ -127,6 +147,7 @@ mod tests {
                 format!("{begin} Describe --cluster"),
                 format!("{begin} Read --operation DescribeConfigs --topic a --topic b"),
                 format!("{begin} Write --topic '$(d)'"),
+                format!("{begin} Write --transactional-id g-l- --resource-pattern-type prefixed"),
             ]
         );
     }

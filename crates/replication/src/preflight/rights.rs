@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use kafka_client::cluster::Use;
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::message::AuthorizedOperations;
 use kafka_wire::message::acl::AclOperation;
 use kafka_wire::message::create_topics::{CreateTopicsRequest, NewTopic};
 use kafka_wire::message::describe_cluster::DescribeClusterRequest;
+use kafka_wire::message::end_txn::EndTxnRequest;
 use kafka_wire::message::find_coordinator::{CoordinatorKind, FindCoordinatorRequest};
 use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
-use kafka_wire::types::TopicName;
+use kafka_wire::message::{AuthorizedOperations, Transaction, TransactionVersion};
+use kafka_wire::types::{ProducerIdentity, TopicName};
 
 use super::needs::{Need, Needed, Resource};
 
@@ -66,7 +67,7 @@ pub(super) async fn asked(cluster: &Cluster, needs: Vec<Need>) -> Result<Vec<Rig
     let to_create = needs.iter().filter(|need| need.when == Needed::Missing);
     let to_create = to_create.filter_map(|need| match &need.resource {
         Resource::Topic(name) => Some(name.clone()),
-        Resource::Group(_) | Resource::Cluster => None,
+        Resource::Group(_) | Resource::TransactionalIds(_) | Resource::Cluster => None,
     });
     let is_missing = |name: &TopicName| {
         let told = topics.get(name).copied().flatten();
@@ -85,19 +86,23 @@ pub(super) async fn asked(cluster: &Cluster, needs: Vec<Need>) -> Result<Vec<Rig
     } else {
         None
     };
-    let mut groups = BTreeMap::new();
+    // Groups, and ids of transactions.
+    let mut others = BTreeMap::new();
     for need in &needs {
-        if let Resource::Group(group) = &need.resource {
-            groups.insert(group.clone(), ask_group(cluster, group).await?);
-        }
+        let verdict = match &need.resource {
+            Resource::Group(group) => ask_group(cluster, group).await?,
+            Resource::TransactionalIds(prefix) => ask_transactions(cluster, prefix).await?,
+            Resource::Topic(_) | Resource::Cluster => continue,
+        };
+        others.insert(need.resource.clone(), verdict);
     }
     let right = |need: Need| {
         let verdict = match &need.resource {
             Resource::Cluster => cluster_verdict(need.operation, of_cluster),
-            Resource::Group(group) => match groups.get(group) {
-                Some(verdict) => verdict.clone(),
-                None => Verdict::Unknown("the brokers said nothing about it"),
-            },
+            Resource::Group(_) | Resource::TransactionalIds(_) => {
+                let verdict = others.get(&need.resource).cloned();
+                verdict.unwrap_or(Verdict::Unknown("the brokers said nothing about it"))
+            }
             Resource::Topic(name) => match topics.get(name).copied().flatten() {
                 Some(told) => topic_verdict(&need, told),
                 None => Verdict::Unknown("the brokers said nothing about it"),
@@ -216,6 +221,37 @@ async fn ask_group(cluster: &Cluster, group: &str) -> Result<Verdict, ClientErro
     })
 }
 
+/// Whether transactions may be written: tried with the end of one that cannot be, of a producer that brokers get to never.
+/// Rights are looked at first, by any broker; whoever has them is told that there is no such transaction, or that another
+/// broker would know.
+async fn ask_transactions(cluster: &Cluster, prefix: &str) -> Result<Verdict, ClientError> {
+    let nobody = ProducerIdentity {
+        id: i64::MAX,
+        epoch: 0,
+    };
+    let request = EndTxnRequest {
+        transaction: Transaction {
+            transactional_id: format!("{prefix}0"),
+            producer: nobody,
+        },
+        transaction_version: TransactionVersion::Announced,
+        commit: false,
+    };
+    let answer = cluster.call_any(Use::Metadata, &request).await?;
+    Ok(transactions_verdict(answer.error))
+}
+
+fn transactions_verdict(code: ErrorCode) -> Verdict {
+    match code {
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED => Verdict::Missing,
+        ErrorCode::INVALID_PRODUCER_ID_MAPPING
+        | ErrorCode::NOT_COORDINATOR
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Verdict::Granted,
+        _ => Verdict::Unknown("the broker did not say whether it may be written with"),
+    }
+}
+
 async fn ask_cluster(cluster: &Cluster) -> Result<Option<AuthorizedOperations>, ClientError> {
     let request = DescribeClusterRequest {
         authorized_operations: true,
@@ -290,6 +326,20 @@ mod tests {
         check(denied, Some(denied), "Missing");
         check(denied, None, "Unknown");
         check(denied, Some(ErrorCode::REQUEST_TIMED_OUT), "Unknown");
+    }
+
+    #[test]
+    fn transactions_may_be_written_where_a_broker_looks_for_one_that_is_not_there() {
+        let denied = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        assert_eq!(transactions_verdict(denied), Verdict::Missing);
+        for code in [
+            ErrorCode::INVALID_PRODUCER_ID_MAPPING,
+            ErrorCode::NOT_COORDINATOR,
+        ] {
+            assert_eq!(transactions_verdict(code), Verdict::Granted);
+        }
+        let broken = transactions_verdict(ErrorCode::UNKNOWN_SERVER_ERROR);
+        assert!(matches!(broken, Verdict::Unknown(_)), "{broken:?}");
     }
 
     #[test]

@@ -101,14 +101,14 @@ fn partitions(view: &LinkView, rows: &mut Vec<Value>) {
     let mut groups: BTreeMap<(u8, &str), Vec<&PartitionDetail>> = BTreeMap::new();
     for partition in view.partitions() {
         // One that is being established needs nobody.
-        let rank = match (partition.verdict, partition.state) {
+        let rank = match (&*partition.verdict, &*partition.state) {
             ("FAIL", _) => 0,
             ("UNKNOWN", state) if state != "starting" => 1,
             ("WARN", _) => 2,
             _ => continue,
         };
         groups
-            .entry((rank, partition.state))
+            .entry((rank, &*partition.state))
             .or_default()
             .push(partition);
     }
@@ -158,7 +158,7 @@ fn topics(view: &LinkView, rows: &mut Vec<Value>) {
     let mut groups: BTreeMap<(bool, &str), Vec<(&str, &str)>> = BTreeMap::new();
     for (name, topic) in view.detail.iter().flat_map(|detail| &detail.topics) {
         if let Some(problem) = &topic.problem {
-            let key = (!problem.blocking, problem.state);
+            let key = (!problem.blocking, &*problem.state);
             groups.entry(key).or_default().push((name, &problem.reason));
         }
     }

@@ -1,13 +1,22 @@
-//! What the worker knows of its links, gathered for one answer: Connect's states and the details of those that run.
+//! What is known of links, gathered for one answer: Connect's states, and the details of those that run, of this worker
+//! and of the others of its group.
+//!
+//! A task whose worker is silent, or that no worker runs, leaves a gap: its partitions are UNKNOWN, with what was known of
+//! them last as a lower bound, and so is the link.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
-use worker_group::detail::{LinkDetail, PartitionDetail};
+use axum::http::HeaderValue;
+use worker_group::deal::partitions_of;
+use worker_group::detail::{LinkDetail, PartitionDetail, Word};
 use worker_group::engine::is_link;
 use worker_group::state::State;
 use worker_group::view::{ConnectorStateInfo, TaskInfo};
 use worker_group::{Config, Handle, Refusal};
+
+use super::gaps::{self, Gap};
+use super::peers::{Group, Peers};
 
 /// An evaluation of health that is older says nothing.
 const EVALUATED: Duration = Duration::from_secs(30);
@@ -18,80 +27,115 @@ pub(crate) struct LinkView {
     pub(crate) name: String,
     pub(crate) config: Config,
     pub(crate) state: ConnectorStateInfo,
-    /// Nothing while it does not run on this worker.
+    /// Nothing while it does not run on a worker that answers.
     pub(crate) detail: Option<LinkDetail>,
-    /// Tasks on other workers, of which nothing is known here.
-    elsewhere: usize,
+    /// Whether others were asked for their part of it.
+    pub(crate) grouped: bool,
+    /// What of it is not known, and why.
+    pub(crate) gaps: Vec<Gap>,
     /// Which task has which partition.
     owners: HashMap<(String, i32), u32>,
     pub(crate) at: SystemTime,
 }
 
-/// All links, as the worker `here` sees them.
-pub(crate) async fn links(handle: &Handle, here: &str) -> Result<Vec<LinkView>, Refusal> {
-    let all = handle.expanded(true, true).await?;
-    let mut views = Vec::with_capacity(all.len());
-    for (name, one) in all {
-        let (Some(state), Some(info)) = (one.status, one.info) else {
-            continue;
-        };
-        if is_link(&info.config) {
-            // One that was deleted a moment ago has no tasks.
-            let tasks = handle.tasks(name.clone()).await.unwrap_or_default();
-            views.push(view((handle, here), name, info.config, state, &tasks));
+/// Where an answer comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) handle: &'a Handle,
+    /// The id of this worker.
+    pub(crate) here: &'a str,
+    /// The other workers, with the credentials for asking them; nothing where this worker is to speak for itself only.
+    pub(crate) peers: Option<(&'a Peers, Option<&'a HeaderValue>)>,
+}
+
+impl Sources<'_> {
+    /// All links, and what the group said.
+    pub(crate) async fn links(self) -> Result<(Vec<LinkView>, Group), Refusal> {
+        let mut all = self.handle.expanded(true, true).await?;
+        all.retain(|_, one| one.info.as_ref().is_some_and(|info| is_link(&info.config)));
+        let states = all.values().filter_map(|one| one.status.as_ref());
+        let group = self.ask(states.flat_map(owners_of).collect()).await;
+        let mut views = Vec::with_capacity(all.len());
+        for (name, one) in all {
+            if let (Some(state), Some(info)) = (one.status, one.info) {
+                // One that was deleted a moment ago has no tasks.
+                let tasks = self.handle.tasks(name.clone()).await.unwrap_or_default();
+                views.push(self.view(name, info.config, state, &tasks, &group));
+            }
+        }
+        Ok((views, group))
+    }
+
+    /// One link, and what the group said.
+    pub(crate) async fn link(self, name: &str) -> Result<(LinkView, Group), Refusal> {
+        let config = self.handle.config(name.to_owned()).await?;
+        let state = self.handle.state(name.to_owned()).await?;
+        let tasks = self.handle.tasks(name.to_owned()).await?;
+        let group = self.ask(owners_of(&state).collect()).await;
+        let view = self.view(name.to_owned(), config, state, &tasks, &group);
+        Ok((view, group))
+    }
+
+    /// What the other workers know.
+    pub(crate) async fn ask(self, owners: BTreeSet<String>) -> Group {
+        match self.peers {
+            Some((peers, authorization)) => {
+                peers
+                    .ask(self.handle, self.here, owners, authorization)
+                    .await
+            }
+            None => Group::default(),
         }
     }
-    Ok(views)
+
+    fn view(
+        self,
+        name: String,
+        config: Config,
+        state: ConnectorStateInfo,
+        tasks: &[TaskInfo],
+        group: &Group,
+    ) -> LinkView {
+        let mut view = LinkView {
+            detail: None,
+            grouped: group.asked,
+            gaps: Vec::new(),
+            name,
+            config,
+            state,
+            owners: owners(tasks),
+            at: SystemTime::now(),
+        };
+        if view.state.connector.state != State::Running {
+            return view;
+        }
+        view.detail = self.handle.detail(&view.name);
+        for share in group.shares.values() {
+            if let Some(part) = share.links.get(&view.name) {
+                let part = part.detail.clone();
+                match &mut view.detail {
+                    Some(whole) => whole.add(part),
+                    None => view.detail = Some(part),
+                }
+            }
+        }
+        gaps::find(&mut view, tasks, group);
+        view
+    }
 }
 
-/// One link.
-pub(crate) async fn link(handle: &Handle, here: &str, name: &str) -> Result<LinkView, Refusal> {
-    let config = handle.config(name.to_owned()).await?;
-    let state = handle.state(name.to_owned()).await?;
-    let tasks = handle.tasks(name.to_owned()).await?;
-    Ok(view((handle, here), name.to_owned(), config, state, &tasks))
-}
-
-fn view(
-    (handle, here): (&Handle, &str),
-    name: String,
-    config: Config,
-    state: ConnectorStateInfo,
-    tasks: &[TaskInfo],
-) -> LinkView {
-    let runs = matches!(state.connector.state, State::Running);
-    let mut detail = handle.detail(&name).filter(|_| runs);
-    let elsewhere = state.tasks.iter().filter(|task| task.worker_id != here);
-    let elsewhere = elsewhere.count();
-    if let Some(detail) = detail.as_mut().filter(|_| elsewhere > 0) {
-        // Of a part of it: a lower bound.
-        detail.lag.known = false;
-    }
-    LinkView {
-        elsewhere,
-        detail,
-        name,
-        config,
-        state,
-        owners: owners(tasks),
-        at: SystemTime::now(),
-    }
+/// Workers that have something of a link.
+fn owners_of(state: &ConnectorStateInfo) -> impl Iterator<Item = String> {
+    let tasks = state.tasks.iter().map(|task| task.worker_id.clone());
+    tasks.chain([state.connector.worker_id.clone()])
 }
 
 fn owners(tasks: &[TaskInfo]) -> HashMap<(String, i32), u32> {
     let mut owners = HashMap::new();
     for task in tasks {
-        let text = task.config.get("tributary.task.partitions");
-        let share = text.map_or("", String::as_str).split(';');
-        for (topic, ranges) in share.filter_map(|part| part.rsplit_once(':')) {
-            for range in ranges.split(',') {
-                let (first, last) = range.split_once('-').unwrap_or((range, range));
-                if let (Ok(first), Ok(last)) = (first.parse::<i32>(), last.parse::<i32>()) {
-                    owners.extend(
-                        (first..=last).map(|number| ((topic.to_owned(), number), task.id.task)),
-                    );
-                }
-            }
+        for (topic, numbers) in partitions_of(&task.config) {
+            let keys = numbers.into_iter().map(|number| (topic.clone(), number));
+            owners.extend(keys.map(|key| (key, task.id.task)));
         }
     }
     owners
@@ -99,38 +143,58 @@ fn owners(tasks: &[TaskInfo]) -> HashMap<(String, i32), u32> {
 
 impl LinkView {
     /// How it fares, and the sentence that decided that.
-    pub(crate) fn health(&self) -> (&'static str, String) {
+    pub(crate) fn health(&self) -> (Word, String) {
         let instance = &self.state.connector;
-        match (instance.state, &self.detail) {
+        let (word, reason) = match (instance.state, &self.detail) {
             (State::Paused, _) => ("PAUSED", "paused by request".to_owned()),
             (State::Stopped, _) => ("STOPPED", "stopped by request".to_owned()),
             (State::Failed, _) => {
                 let trace = instance.trace.as_deref();
                 ("FAILED", message(trace.unwrap_or("it failed")).to_owned())
             }
-            (State::Running, Some(detail)) => {
-                let age = self.at.duration_since(detail.evaluated_at);
-                if age.is_ok_and(|age| age > EVALUATED) {
-                    let text = "its health was not found out for longer than 30 s";
-                    return ("UNKNOWN", text.to_owned());
-                }
-                if self.elsewhere > 0 && detail.health != "FAILED" {
-                    let text = format!(
-                        "{} of {} tasks run on other workers, and are not known here",
-                        self.elsewhere,
-                        self.state.tasks.len()
-                    );
-                    return ("UNKNOWN", text);
-                }
-                (detail.health, detail.reason.clone())
+            (State::Running, Some(detail)) => return self.of_detail(detail),
+            (State::Running, None) => {
+                let gap = self.gaps.first().map(|gap| gap.reason.clone());
+                let text = || "it runs, and nothing is known of it here".to_owned();
+                ("UNKNOWN", gap.unwrap_or_else(text))
             }
-            (State::Running, None) => (
-                "UNKNOWN",
-                "it runs, and nothing is known of it here".to_owned(),
-            ),
             (State::Unassigned | State::Restarting, _) => {
                 ("UNKNOWN", "it is being started".to_owned())
             }
+        };
+        (Word::Borrowed(word), reason)
+    }
+
+    fn of_detail(&self, detail: &LinkDetail) -> (Word, String) {
+        let said = |word, text: String| (Word::Borrowed(word), text);
+        let age = self.at.duration_since(detail.evaluated_at);
+        if age.is_ok_and(|age| age > EVALUATED) {
+            let text = "its health was not found out for longer than 30 s";
+            return said("UNKNOWN", text.to_owned());
+        }
+        let total = self.state.tasks.len();
+        if let Some(gap) = self.gaps.first().filter(|_| detail.health != "FAILED") {
+            let unknown: usize = self.gaps.iter().map(|gap| gap.tasks.len()).sum();
+            let text = format!("{unknown} of {total} tasks are not known: {}", gap.reason);
+            return said("UNKNOWN", text);
+        }
+        let mut failed = self
+            .state
+            .tasks
+            .iter()
+            .filter(|task| task.state == State::Failed);
+        match failed.next() {
+            // What stands is in the detail already.
+            Some(task) if matches!(&*detail.health, "HEALTHY" | "CATCHING_UP") => {
+                let trace = task.trace.as_deref().map_or("it failed", message);
+                let number = 1 + failed.count();
+                let text = format!(
+                    "{number} of {total} tasks failed; task {}: {trace}",
+                    task.id
+                );
+                said("DEGRADED", text)
+            }
+            _ => (detail.health.clone(), detail.reason.clone()),
         }
     }
 

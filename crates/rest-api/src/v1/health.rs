@@ -14,7 +14,7 @@ use super::topic::badness;
 /// What a check found.
 pub(crate) struct Found<'a> {
     pub(crate) check: &'a str,
-    pub(crate) verdict: &'static str,
+    pub(crate) verdict: &'a str,
     pub(crate) evidence: String,
     pub(crate) remedy: Option<&'a str>,
     pub(crate) affected: &'a [&'a PartitionDetail],
@@ -51,6 +51,7 @@ pub(crate) fn verdict(found: &Found<'_>, at: SystemTime, now: SystemTime, by: &s
 pub(crate) fn document(view: &LinkView, limit: Duration) -> Value {
     let (health, reason) = view.health();
     let mut checks = vec![connector(view), tasks(view)];
+    checks.extend(workers(view));
     if let Some(detail) = &view.detail {
         checks.extend(of_detail(view, detail, limit));
     }
@@ -66,7 +67,7 @@ pub(crate) fn document(view: &LinkView, limit: Duration) -> Value {
         "link": view.name,
         "health": health,
         "health_reason": reason,
-        "severity": severity(health),
+        "severity": severity(&health),
         "connect_state": view.state.connector.state,
         "lag": view.detail.as_ref().map(|detail| lag(&detail.lag, view.at)),
         "checks": checks,
@@ -125,8 +126,33 @@ fn tasks(view: &LinkView) -> Value {
     verdict(&found, view.at, view.at, &view.state.connector.worker_id)
 }
 
+/// Whether everything of a link is spoken for; nothing for a worker that has nobody to ask.
+fn workers(view: &LinkView) -> Option<Value> {
+    if !view.grouped || view.state.connector.state != State::Running {
+        return None;
+    }
+    let total = view.state.tasks.len();
+    let unknown: usize = view.gaps.iter().map(|gap| gap.tasks.len()).sum();
+    let mut evidence = format!("{} of {total} tasks are spoken for", total - unknown);
+    for gap in &view.gaps {
+        evidence.push_str(&format!("; {} partitions: {}", gap.partitions, gap.reason));
+    }
+    let found = Found {
+        check: "workers-answer",
+        verdict: if unknown == 0 { "PASS" } else { "UNKNOWN" },
+        evidence,
+        remedy: (unknown > 0).then_some(
+            "look whether the worker runs and is reached at its advertised address; what it had is dealt to others once \
+             the group has lost it",
+        ),
+        affected: &[],
+    };
+    let by = &view.state.connector.worker_id;
+    Some(verdict(&found, view.at, view.at, by))
+}
+
 /// Name, verdict, evidence, and the partitions that it is about.
-type Check<'a> = (&'static str, &'static str, String, Vec<&'a PartitionDetail>);
+type Check<'a> = (&'static str, &'a str, String, Vec<&'a PartitionDetail>);
 
 fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value> {
     let by = format!("end-offset probe, {}", view.state.connector.worker_id);
@@ -212,7 +238,7 @@ fn partition_checks(detail: &LinkDetail) -> Vec<Check<'_>> {
     };
     let progress = ("progress", word, text, stalled);
     let wrong: Vec<_> = all.filter(|one| one.verdict != "PASS").collect();
-    let worst = wrong.iter().max_by_key(|one| badness(one.verdict));
+    let worst = wrong.iter().max_by_key(|one| badness(&one.verdict));
     let text = match worst {
         None => format!("no partition of {total} is in trouble"),
         Some(one) => format!(
@@ -224,7 +250,7 @@ fn partition_checks(detail: &LinkDetail) -> Vec<Check<'_>> {
             one.reason.as_deref().unwrap_or("")
         ),
     };
-    let word = worst.map_or("PASS", |one| one.verdict);
+    let word = worst.map_or("PASS", |one| &one.verdict);
     vec![progress, ("partitions", word, text, wrong)]
 }
 

@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::http::HeaderValue;
 use bytes::Bytes;
 use lifecycle::StopSignal;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use worker_group::Handle;
-use worker_group::detail::instant;
+use worker_group::detail::{Word, instant};
 
 use super::events::{Channel, Filter, Hub};
-use super::gather::{self, LinkView};
+use super::gather::{LinkView, Sources};
+use super::peers::{Group, Peers};
 use super::rates::{Counters, LinkRates};
 use super::worker::{self, Identity};
 use super::{shape, topic};
@@ -60,6 +62,7 @@ pub(crate) struct Watcher {
 struct Listen {
     filter: Filter,
     last: Option<u64>,
+    authorization: Option<HeaderValue>,
     reply: oneshot::Sender<Option<mpsc::Receiver<Bytes>>>,
 }
 
@@ -80,11 +83,13 @@ impl Watcher {
         &self,
         filter: Filter,
         last: Option<u64>,
+        authorization: Option<HeaderValue>,
     ) -> Option<mpsc::Receiver<Bytes>> {
         let (reply, answer) = oneshot::channel();
         let listen = Listen {
             filter,
             last,
+            authorization,
             reply,
         };
         self.listeners.send(listen).await.ok()?;
@@ -95,10 +100,10 @@ impl Watcher {
 /// What a link was when it was looked at last.
 #[derive(Debug, Default, PartialEq)]
 struct Last {
-    health: &'static str,
+    health: Word,
     connect_state: &'static str,
     /// Partitions that are in trouble.
-    states: HashMap<(String, i32), &'static str>,
+    states: HashMap<(String, i32), Word>,
 }
 
 /// See the module.
@@ -115,11 +120,14 @@ pub(crate) struct Observer {
     hub: Hub,
     looks: u64,
     identity: Identity,
+    peers: Arc<Peers>,
+    /// Of whoever came last to listen: with it other workers are asked, for frames about the whole group.
+    authorization: Option<HeaderValue>,
 }
 
 impl Observer {
     /// An observer, and how it is asked.
-    pub(crate) fn new(handle: Handle, identity: Identity) -> (Self, Watcher) {
+    pub(crate) fn new(handle: Handle, identity: Identity, peers: Arc<Peers>) -> (Self, Watcher) {
         let (seen, reader) = watch::channel(Arc::default());
         let (entries, received) = mpsc::channel(QUEUE);
         let (listeners, listening) = mpsc::channel(QUEUE);
@@ -135,6 +143,8 @@ impl Observer {
             hub: Hub::new(SystemTime::now()),
             looks: 0,
             identity,
+            peers,
+            authorization: None,
         };
         let watcher = Watcher {
             seen: reader,
@@ -154,6 +164,7 @@ impl Observer {
                 () = stop.requested() => return,
                 Some(entry) = self.entries.recv() => self.keep(entry),
                 Some(listen) = self.listeners.recv() => {
+                    self.authorization = listen.authorization;
                     let frames = self.hub.listen(listen.filter, listen.last, Instant::now());
                     // Whoever asked may have gone.
                     drop(listen.reply.send(frames));
@@ -166,18 +177,40 @@ impl Observer {
                     if !is_due && !self.hub.is_heard() {
                         continue;
                     }
-                    let gathering = gather::links(&self.handle, &self.identity.worker_id);
-                    let Some(looked) = stop.unless_requested(gathering).await else {
+                    let looking = Box::pin(self.look_around(is_due));
+                    if stop.unless_requested(looking).await.is_none() {
                         return;
-                    };
-                    // An engine that does not answer shows itself in every answer.
-                    if let Ok(views) = looked {
-                        self.look(&views, Instant::now(), is_due);
-                        self.tell(&views, Instant::now());
                     }
                 }
             }
             self.publish();
+        }
+    }
+
+    /// Looks at this worker's share, and for those who listen at the whole group.
+    async fn look_around(&mut self, is_due: bool) {
+        let (handle, peers) = (self.handle.clone(), Arc::clone(&self.peers));
+        let here = self.identity.worker_id.clone();
+        let mut sources = Sources {
+            handle: &handle,
+            here: &here,
+            peers: None,
+        };
+        // An engine that does not answer shows itself in every answer.
+        let Ok((own, alone)) = sources.links().await else {
+            return;
+        };
+        self.look(&own, Instant::now(), is_due);
+        if !self.hub.is_heard() {
+            return;
+        }
+        if !handle.is_grouped() {
+            return self.tell(&own, &own, &alone).await;
+        }
+        let authorization = self.authorization.clone();
+        sources.peers = Some((&peers, authorization.as_ref()));
+        if let Ok((views, group)) = sources.links().await {
+            self.tell(&views, &own, &group).await;
         }
     }
 
@@ -190,20 +223,31 @@ impl Observer {
             if is_due {
                 counters.look(view, at);
             }
+            // What another worker runs is told there.
+            let is_mine =
+                view.detail.is_some() || view.state.connector.worker_id == self.identity.worker_id;
+            if !is_mine {
+                self.last.remove(&view.name);
+                continue;
+            }
             for entry in self.changes(view) {
                 self.keep(entry);
             }
         }
     }
 
-    /// Sends what changed to those who listen.
-    fn tell(&mut self, views: &[LinkView], now: Instant) {
+    /// Sends what changed to those who listen: `views` of the whole group, `own` of this worker's share.
+    async fn tell(&mut self, views: &[LinkView], own: &[LinkView], group: &Group) {
+        let now = Instant::now();
         let default = self.handle.default_destination();
+        let counted = self.counters.iter();
+        let counted = counted.map(|(name, counters)| (name.clone(), counters.rates()));
+        let all = group.rates(&counted.collect());
         for view in views {
             let name = Some(view.name.as_str());
-            let rates = self.counters.get(&view.name).map(Counters::rates);
+            let rates = all.get(&view.name);
             if self.hub.is_wanted(Channel::Links, name) {
-                let row = shape::link(view, rates.as_ref(), default.as_deref());
+                let row = shape::link(view, rates, default.as_deref());
                 self.offer((Channel::Links, "link"), view, view.name.clone(), &row, now);
             }
             if self.hub.is_wanted(Channel::Tasks, name) {
@@ -213,11 +257,11 @@ impl Observer {
                 }
             }
             if self.hub.is_wanted(Channel::Topics, name) {
-                self.tell_topics(view, topic::rows(view, rates.as_ref()), now);
+                self.tell_topics(view, topic::rows(view, rates), now);
             }
         }
         if self.hub.is_wanted(Channel::Links, None) || self.hub.is_wanted(Channel::Workers, None) {
-            let (me, time) = (self.identity.now(&self.handle), SystemTime::now());
+            let (me, time) = (self.identity.now(&self.handle).await, SystemTime::now());
             for row in worker::clusters(&me, views, time) {
                 let key = format!("{}/{}", row["cluster_id"], row["bootstrap"]);
                 if self.hub.is_news("cluster", key, &row, now) {
@@ -225,10 +269,12 @@ impl Observer {
                         .happened(Channel::Links, "cluster", None, &row, now);
                 }
             }
-            let row = worker::worker(&me, views, time);
-            if self.hub.is_news("worker", me.worker_id, &row, now) {
-                self.hub
-                    .happened(Channel::Workers, "worker", None, &row, now);
+            for row in worker::workers(&me, own, group, time) {
+                let key = row["worker_id"].to_string();
+                if self.hub.is_news("worker", key, &row, now) {
+                    self.hub
+                        .happened(Channel::Workers, "worker", None, &row, now);
+                }
             }
         }
     }
@@ -270,13 +316,13 @@ impl Observer {
     fn changes(&mut self, view: &LinkView) -> Vec<Entry> {
         let (health, reason) = view.health();
         let now = Last {
-            health,
+            health: health.clone(),
             connect_state: view.state.connector.state.as_str(),
             states: view
                 .partitions()
                 .iter()
                 .filter(|partition| partition.verdict != "PASS" && partition.state != "starting")
-                .map(|one| ((one.topic.clone(), one.partition), one.state))
+                .map(|one| ((one.topic.clone(), one.partition), one.state.clone()))
                 .collect(),
         };
         let before = self.last.insert(view.name.clone(), now).unwrap_or_default();
@@ -340,7 +386,7 @@ impl Observer {
         self.number += 1;
         let value = json!({
             "schema": "tributary/v1/Activity",
-            "id": self.number.to_string(),
+            "id": format!("{}/{}", self.identity.worker_id, self.number),
             "at": instant(SystemTime::now()),
             "kind": entry.kind,
             "actor": entry.actor,

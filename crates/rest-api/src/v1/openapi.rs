@@ -86,6 +86,7 @@ fn parameters(row: &Row) -> Vec<Value> {
         query("cursor", text()),
         query("sort", text()),
         query("q", text()),
+        query("scope", choice(&["cluster", "worker"])),
     ]
 }
 
@@ -251,6 +252,8 @@ fn worker_shapes() -> Vec<(&'static str, Value)> {
             ("object", reference("Object")), ("summary", text()), ("diff", null()),
             ("explanation", maybe(reference("Explanation"))),
         ])),
+        // What workers of one version tell each other: its members are nobody else's.
+        ("Share", json!({"type": "object"})),
         ("Result", object(&[
             ("schema", json!({"const": "tributary/v1/Result"})), ("object", text()), ("action", text()), ("dry_run", boolean()),
         ])),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::gather::LinkView;
@@ -14,7 +15,7 @@ const LAGS: usize = 21;
 const LAG_EVERY: Duration = Duration::from_secs(15);
 
 /// Whether, and in how long, lag comes to nothing.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct CatchUp {
     /// Nothing where it does not shrink.
     pub(crate) seconds: Option<f64>,
@@ -25,7 +26,7 @@ pub(crate) struct CatchUp {
 }
 
 /// What is copied per second.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct TopicRates {
     pub(crate) records: f64,
     pub(crate) bytes: f64,
@@ -33,12 +34,61 @@ pub(crate) struct TopicRates {
 }
 
 /// Rates of a link; nothing before it was looked at twice.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LinkRates {
     pub(crate) records: Option<f64>,
     pub(crate) bytes: Option<f64>,
     pub(crate) catch_up: Option<CatchUp>,
     pub(crate) topics: BTreeMap<String, TopicRates>,
+}
+
+impl CatchUp {
+    /// That of two parts together: both have to be at nothing.
+    fn add(&mut self, other: &Self) {
+        self.seconds = match (self.seconds, other.seconds) {
+            (Some(one), Some(two)) => Some(one.max(two)),
+            _ => None,
+        };
+        self.records_per_second += other.records_per_second;
+        self.converging &= other.converging;
+    }
+}
+
+/// Of the parts that are known; none where none is.
+fn sum(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one + other),
+        (one, other) => one.or(other),
+    }
+}
+
+fn together(one: &mut Option<CatchUp>, other: Option<&CatchUp>) {
+    match (one.as_mut(), other) {
+        (Some(one), Some(other)) => one.add(other),
+        (Some(_), None) => {}
+        (None, other) => *one = other.cloned(),
+    }
+}
+
+impl LinkRates {
+    /// Takes in those of another worker's part of the same link.
+    pub(crate) fn add(&mut self, part: &Self) {
+        self.records = sum(self.records, part.records);
+        self.bytes = sum(self.bytes, part.bytes);
+        together(&mut self.catch_up, part.catch_up.as_ref());
+        for (name, topic) in &part.topics {
+            match self.topics.get_mut(name) {
+                None => {
+                    self.topics.insert(name.clone(), topic.clone());
+                }
+                Some(known) => {
+                    known.records += topic.records;
+                    known.bytes += topic.bytes;
+                    together(&mut known.catch_up, topic.catch_up.as_ref());
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -30,6 +30,7 @@ pub(crate) enum Resource {
     Preview,
     Explain,
     Events,
+    Share,
 }
 
 impl Resource {
@@ -104,7 +105,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 24] = [
+pub(crate) const ROWS: [Row; 25] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -127,6 +128,7 @@ pub(crate) const ROWS: [Row; 24] = [
     get("/api/v1/rebalances", Resource::Rebalances, "RebalanceList", "Past and running rebalances"),
     get("/api/v1/activity", Resource::Activity, "ActivityList", "What was done and what happened, the newest first"),
     get("/api/v1/events", Resource::Events, "Event", "What changes, as a stream of server-sent events"),
+    get("/api/v1/share", Resource::Share, "Share", "What this worker knows of its share of the links, for other workers; no contract"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];

@@ -142,7 +142,7 @@ fn topics(detail: Option<&LinkDetail>, rows: &[Value]) -> Value {
 fn partitions(view: &LinkView) -> Value {
     let mut states = Map::new();
     for partition in view.partitions() {
-        let count = states.entry(partition.state).or_insert(json!(0));
+        let count = states.entry(&*partition.state).or_insert(json!(0));
         *count = json!(count.as_u64().unwrap_or(0) + 1);
     }
     let known = view.detail.is_some();

@@ -52,15 +52,15 @@ fn state<'a>(
         } else {
             "failing"
         };
-        return (problem.state, class, None);
+        return (&problem.state, class, None);
     }
     let worst = partitions
         .iter()
-        .max_by_key(|partition| badness(partition.verdict));
+        .max_by_key(|partition| badness(&partition.verdict));
     match worst {
         None => ("starting", "creating", None),
-        Some(worst) => match (worst.verdict, worst.state) {
-            (_, "starting" | "creating") => (worst.state, "creating", Some(worst)),
+        Some(worst) => match (&*worst.verdict, &*worst.state) {
+            (_, state @ ("starting" | "creating")) => (state, "creating", Some(worst)),
             ("PASS", _) => ("replicating", "active", None),
             ("UNKNOWN", state) => (state, "neutral", Some(worst)),
             (_, state) => (state, "failing", Some(worst)),
@@ -127,7 +127,7 @@ fn row(
         },
         "state": state,
         "state_class": class,
-        "condition": problem.map(|problem| problem.state),
+        "condition": problem.map(|problem| &problem.state),
         "reason": reason,
         "since": decided.map(|partition| instant(partition.since)),
         "lag": together(partitions).map_or_else(no_lag, |sum| lag(&sum, view.at)),
@@ -153,7 +153,7 @@ pub(crate) fn partition_rows(view: &LinkView, topic: Option<&str>) -> Vec<Value>
 fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
     let task = view.task_of(partition);
     let reason = partition.reason.as_deref();
-    let is_wrong = !matches!(partition.verdict, "PASS");
+    let is_wrong = partition.verdict != "PASS";
     let explanation = reason.and_then(attention::explained);
     let error = reason.filter(|_| is_wrong).map(|reason| {
         json!({
@@ -165,7 +165,7 @@ fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
             "explanation": explanation,
         })
     });
-    let kind = partition.state;
+    let kind = &*partition.state;
     let gap = GAPS.contains(&kind).then(|| {
         let policy = if kind.ends_with("gap") || kind.ends_with("truncated") {
             "tributary.on.gap"

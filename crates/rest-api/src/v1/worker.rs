@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use worker_group::Handle;
-use worker_group::detail::instant;
+use worker_group::detail::{Word, instant};
 use worker_group::state::State;
 
 use super::gather::{LinkView, severity};
 use super::health::{Found, verdict};
+use super::peers::{Group, LinkShare, Share, Silent, worker_of};
 use super::rates::LinkRates;
 use super::shape::{cluster_ref, link, no_lag};
 use super::topic;
@@ -27,8 +28,13 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// What is known of it now.
-    pub(crate) fn now(&self, handle: &Handle) -> Myself {
+    pub(crate) async fn now(&self, handle: &Handle) -> Myself {
+        let group = handle.group().await;
+        let leader = group.as_ref().and_then(|group| group.leader.as_deref());
+        let members = group.as_ref().and_then(|group| group.members.as_ref());
         Myself {
+            leader: leader.and_then(worker_of),
+            members: members.map(|all| all.iter().filter_map(|url| worker_of(url)).collect()),
             worker_id: self.worker_id.clone(),
             version: handle.version(),
             commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
@@ -50,6 +56,10 @@ pub(crate) struct Myself {
     pub(crate) started_at: SystemTime,
     pub(crate) stage: String,
     pub(crate) group: Option<String>,
+    /// Of its group.
+    pub(crate) leader: Option<String>,
+    /// Ids of all workers of its group, where it leads.
+    pub(crate) members: Option<Vec<String>>,
     pub(crate) buffer_limit: usize,
     pub(crate) default_destination: Option<String>,
 }
@@ -70,7 +80,100 @@ pub(crate) fn info(me: &Myself, evidence_limit: f64, now: SystemTime) -> Value {
     })
 }
 
-/// The worker that answers.
+impl Myself {
+    /// Whether it leads; a worker alone does.
+    fn leads(&self) -> bool {
+        self.group.is_none() || self.leader.as_ref() == Some(&self.worker_id)
+    }
+}
+
+/// What this worker knows of its share of the links.
+pub(crate) fn share(
+    me: &Myself,
+    own: &[LinkView],
+    rates: &BTreeMap<String, LinkRates>,
+    now: SystemTime,
+) -> Share {
+    let links = own.iter().filter_map(|view| {
+        let detail = view.detail.clone()?;
+        let rates = rates.get(&view.name).cloned().unwrap_or_default();
+        Some((view.name.clone(), LinkShare { detail, rates }))
+    });
+    Share {
+        schema: "tributary/v1/Share".to_owned(),
+        now,
+        worker: worker(me, own, now),
+        members: me.members.clone(),
+        links: links.collect(),
+    }
+}
+
+/// All workers of the group; `own` is what this one knows of its share.
+pub(crate) fn workers(me: &Myself, own: &[LinkView], group: &Group, now: SystemTime) -> Vec<Value> {
+    let mut rows = vec![worker(me, own, now)];
+    rows.extend(group.shares.values().map(|share| share.worker.clone()));
+    rows.extend(
+        group
+            .silent
+            .iter()
+            .map(|silent| silent_worker(me, silent, now)),
+    );
+    rows.sort_by(|one, two| one["worker_id"].as_str().cmp(&two["worker_id"].as_str()));
+    rows
+}
+
+/// What is known of a worker that does not answer.
+fn silent_worker(me: &Myself, silent: &Silent, now: SystemTime) -> Value {
+    let answered = Found {
+        check: "worker-answers",
+        verdict: "UNKNOWN",
+        evidence: silent.reason.clone(),
+        remedy: Some("look whether it runs, and whether it is reached at its advertised address"),
+        affected: &[],
+    };
+    let said = silent.last.as_ref().map(|share| &share.worker);
+    let text = |name: &str| said.and_then(|row| row[name].as_str()).unwrap_or("unknown");
+    json!({
+        "schema": "tributary/v1/Worker",
+        "worker_id": silent.worker_id,
+        "version": text("version"),
+        "commit": text("commit"),
+        "started_at": said.map(|row| row["started_at"].clone()),
+        "leader": me.leader.as_ref().map(|leader| *leader == silent.worker_id),
+        "answered": verdict(&answered, silent.since, now, &me.worker_id),
+        "links": null,
+        "tasks": null,
+        "partitions": null,
+        "cpu_ratio": null,
+        "resident_bytes": null,
+        "buffer": {"used_bytes": null, "limit_bytes": null},
+        "stage": {"text": "not known", "since": instant(silent.since)},
+        "config_offset": null,
+        "as_of": instant(now),
+    })
+}
+
+/// The workers that do not answer, each with the number of partitions that are not known because of it.
+pub(crate) fn incomplete<'a>(
+    views: impl Iterator<Item = &'a LinkView> + Clone,
+    group: &Group,
+    all: bool,
+) -> Vec<Value> {
+    let silent = group.silent.iter().map(|silent| {
+        let gaps = views.clone().flat_map(|view| &view.gaps);
+        let its = gaps.filter(|gap| gap.worker_id.as_ref() == Some(&silent.worker_id));
+        let partitions: usize = its.clone().map(|gap| gap.partitions).sum();
+        (its.count() > 0 || all, silent, partitions)
+    });
+    let concerned = silent.filter(|(concerned, ..)| *concerned);
+    concerned
+        .map(|(_, silent, partitions)| {
+            json!({"worker_id": silent.worker_id, "reason": silent.reason, "partitions": partitions})
+        })
+        .collect()
+}
+
+/// This worker, from what it knows of its share.
 pub(crate) fn worker(me: &Myself, links: &[LinkView], now: SystemTime) -> Value {
     let here = |id: &str| id == me.worker_id;
     let tasks = links.iter().flat_map(|view| &view.state.tasks);
@@ -87,7 +190,7 @@ pub(crate) fn worker(me: &Myself, links: &[LinkView], now: SystemTime) -> Value 
         "version": me.version,
         "commit": me.commit,
         "started_at": instant(me.started_at),
-        "leader": me.group.is_none().then_some(true),
+        "leader": me.leads(),
         "answered": verdict(&answered, now, now, &me.worker_id),
         "links": links.iter().filter(|view| here(&view.state.connector.worker_id)).count(),
         "tasks": tasks.filter(|task| here(&task.worker_id)).count(),
@@ -192,8 +295,14 @@ pub(crate) fn overview(
     me: &Myself,
     links: &[LinkView],
     rates: &BTreeMap<String, LinkRates>,
+    group: &Group,
     now: SystemTime,
 ) -> Value {
+    let answered = 1 + group.shares.len();
+    let leader = match me.group {
+        Some(_) => me.leader.as_ref(),
+        None => Some(&me.worker_id),
+    };
     let default = me.default_destination.as_deref();
     let mut rows: Vec<Value> = links
         .iter()
@@ -213,19 +322,19 @@ pub(crate) fn overview(
     json!({
         "schema": "tributary/v1/Overview",
         "group": me.group,
-        "workers": {"total": 1, "answered": 1, "leader": me.group.is_none().then_some(&me.worker_id)},
+        "workers": {"total": answered + group.silent.len(), "answered": answered, "leader": leader},
         "rebalance": null,
         "clusters": clusters(me, links, now),
         "links": rows,
         "tiles": tiles(links, &rows, rates),
         "attention": attention,
-        "incomplete": [],
+        "incomplete": incomplete(links.iter(), group, true),
         "as_of": instant(now),
     })
 }
 
 fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>) -> Value {
-    let mut by_health: BTreeMap<&str, usize> = [
+    let mut by_health: BTreeMap<Word, usize> = [
         "HEALTHY",
         "CATCHING_UP",
         "DEGRADED",
@@ -234,7 +343,7 @@ fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>
         "PAUSED",
         "STOPPED",
     ]
-    .map(|word| (word, 0))
+    .map(|word| (Word::Borrowed(word), 0))
     .into();
     for view in links {
         *by_health.entry(view.health().0).or_default() += 1;

@@ -14,9 +14,9 @@ use super::{Isolation, JudgeError, Place, Watermarks};
 
 /// How long brokers may take for one answer about metadata or offsets.
 const ANSWER: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(100);
+pub(super) const POLL: Duration = Duration::from_millis(100);
 /// The judge's own group, which commits nothing.
-const GROUP: &str = "tributary-judge";
+pub(super) const GROUP: &str = "tributary-judge";
 
 /// One record as an independent reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +187,7 @@ fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
-fn consumer(place: &Place, group: &str) -> Result<BaseConsumer, JudgeError> {
+pub(super) fn consumer(place: &Place, group: &str) -> Result<BaseConsumer, JudgeError> {
     let isolation = match place.isolation {
         Isolation::Committed => "read_committed",
         Isolation::Uncommitted => "read_uncommitted",
@@ -210,7 +210,7 @@ fn consumer(place: &Place, group: &str) -> Result<BaseConsumer, JudgeError> {
 
 /// All partitions of the topic that the brokers know, sorted. A broker that has just started or been elected may not
 /// know a topic yet, so that answer is believed only when it repeats.
-fn partitions(consumer: &BaseConsumer, place: &Place) -> Result<Vec<i32>, JudgeError> {
+pub(super) fn partitions(consumer: &BaseConsumer, place: &Place) -> Result<Vec<i32>, JudgeError> {
     for _ in 0..3 {
         let partitions = ask_for_partitions(consumer, place)?;
         if !partitions.is_empty() {
@@ -277,7 +277,7 @@ pub(super) fn millis(message: &BorrowedMessage<'_>) -> Option<i64> {
 }
 
 impl Place {
-    fn failed(&self, what: &'static str, source: KafkaError) -> JudgeError {
+    pub(super) fn failed(&self, what: &'static str, source: KafkaError) -> JudgeError {
         JudgeError::Kafka {
             what,
             topic: self.topic.clone(),

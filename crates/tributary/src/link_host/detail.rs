@@ -10,7 +10,6 @@ use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
 use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
-use worker_group::view::add_health;
 
 use super::probe;
 
@@ -25,7 +24,7 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
     LinkDetail {
         at: clock.time,
         evaluated_at: clock.of(health.at),
-        health: health.rating.name(),
+        health: health.rating.name().into(),
         reason: health.reason.clone(),
         lag: probe::detail(&health.lag),
         source,
@@ -41,21 +40,7 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
 /// What is known of a link from its parts that run here; nothing where none does.
 pub(super) fn together(mut parts: impl Iterator<Item = LinkDetail>) -> Option<LinkDetail> {
     let mut whole = parts.next()?;
-    for part in parts {
-        add_health(
-            (&mut whole.health, &mut whole.reason),
-            (part.health, part.reason),
-        );
-        whole.evaluated_at = whole.evaluated_at.min(part.evaluated_at);
-        whole.lag.add(&part.lag);
-        for (name, topic) in part.topics {
-            whole.topics.entry(name).or_insert(topic);
-        }
-        whole.excluded = whole.excluded.max(part.excluded);
-        whole.topics_at = whole.topics_at.max(part.topics_at);
-        whole.trouble.extend(part.trouble);
-        whole.partitions.extend(part.partitions);
-    }
+    parts.for_each(|part| whole.add(part));
     Some(whole)
 }
 
@@ -105,7 +90,7 @@ fn topics(status: &LinkStatus) -> BTreeMap<String, TopicDetail> {
         // What keeps records back comes before what is only to be known.
         if known.is_none_or(|known| problem.is_blocking() && !known.blocking) {
             topic.problem = Some(TopicProblem {
-                state: problem.state.name(),
+                state: problem.state.name().into(),
                 blocking: problem.is_blocking(),
                 reason: problem.sentence(),
             });
@@ -140,10 +125,10 @@ fn partition(
         topic: reported.source.topic.to_string(),
         partition: reported.source.partition,
         destination: reported.destination.topic.to_string(),
-        state: "starting",
+        state: "starting".into(),
         since: clock.time,
         reason: None,
-        verdict: "UNKNOWN",
+        verdict: "UNKNOWN".into(),
         lag: probe::detail(&LinkHealth::unknown().lag),
         no_progress: 0.0,
         acked: reported.position,
@@ -161,10 +146,10 @@ fn partition(
     };
     // One that was assigned a moment ago was not looked at yet.
     if let Some(health) = health {
-        detail.state = health.state;
+        detail.state = health.state.into();
         detail.since = clock.of(health.since);
         detail.reason.clone_from(&health.reason);
-        detail.verdict = health.verdict.name();
+        detail.verdict = health.verdict.name().into();
         detail.lag = probe::detail(&health.lag);
         detail.no_progress = health.no_progress.as_secs_f64();
         detail.source_start = health.source_start;
@@ -173,7 +158,7 @@ fn partition(
         let stands = health.verdict == Verdict::Fail && health.state != "stalled";
         if stands {
             let answers = Answer::possible(health.state).iter();
-            detail.answers = answers.map(|answer| answer.name()).collect();
+            detail.answers = answers.map(|answer| answer.name().into()).collect();
         }
         detail.help = (health.verdict != Verdict::Pass).then(|| page(health.state));
     }

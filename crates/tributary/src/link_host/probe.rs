@@ -84,7 +84,7 @@ impl Probe for LinkProbe {
             sums.lag = None;
         }
         let health = &status.health;
-        sums.health = health.rating.name();
+        sums.health = health.rating.name().into();
         sums.health_reason.clone_from(&health.reason);
         sums.lag_detail = Some(detail(&health.lag));
         sums.states.clone_from(&health.states);
@@ -134,7 +134,7 @@ pub(super) fn detail(lag: &Lag) -> LagDetail {
         records: lag.records,
         seconds: lag.seconds,
         bytes: lag.bytes,
-        seconds_basis: lag.basis.name(),
+        seconds_basis: lag.basis.name().into(),
         age_seconds: lag.age.map(|age| age.as_secs_f64()),
     }
 }

@@ -4,6 +4,7 @@
 mod connectors;
 mod http;
 mod validation;
+mod values;
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -61,10 +62,24 @@ const PARTS: &[(&str, Part)] = &[
     ("topics_map_key_is_name", |this| {
         Box::pin(async move { this.topics_map_key_is_name().await })
     }),
+    ("values_and_initial_states", |this| {
+        Box::pin(async move { this.values_and_initial_states().await })
+    }),
+    ("trailing_slash_all", |this| {
+        Box::pin(async move { this.trailing_slash_all().await })
+    }),
+    ("other_origins", |this| {
+        Box::pin(async move { this.other_origins().await })
+    }),
     ("root_and_health", |this| {
         Box::pin(async move { this.root_and_health().await })
     }),
 ];
+
+/// Pages of this origin may ask.
+const ORIGIN: &str = "http://ui.example";
+/// Lines of the worker's file that say so.
+const ORIGINS: &str = "access.control.allow.origin=http://ui.example\naccess.control.allow.methods=GET,POST,PUT,DELETE\n";
 
 /// What is asked, and of whom.
 struct Contract {
@@ -78,7 +93,7 @@ struct Contract {
 impl Contract {
     async fn of_tributary() -> Self {
         let (source, destination) = pair(OLD, NEW).await;
-        let lines = format!("bootstrap.servers={}", bootstrap(destination));
+        let lines = format!("bootstrap.servers={}\n{ORIGINS}", bootstrap(destination));
         let worker = Worker::tributary(&lines, &[]).await;
         Self::new(worker)
             .await
@@ -87,7 +102,7 @@ impl Contract {
 
     async fn of_connect(version: test_support::kafka_jars::KafkaVersion) -> Self {
         let (source, destination) = pair(OLD, NEW).await;
-        let worker = Worker::connect(version, &destination.bootstrap()).await;
+        let worker = Worker::connect(version, &destination.bootstrap(), ORIGINS).await;
         Self::new(worker)
             .await
             .with_source(&source.bootstrap(), &destination.bootstrap())

@@ -302,7 +302,7 @@ async fn a_standalone_worker_of_kafka_connect_is_taken_over_with_its_file() {
     let copy = stored(destination, &format!("A.{topic}"));
     let config = mirrored(source, destination, &topic);
     let body = json!({"name": "inherited", "config": config}).to_string();
-    let connect = Worker::connect(NEW, &destination.bootstrap()).await;
+    let connect = Worker::connect(NEW, &destination.bootstrap(), "").await;
     expect(connect.client.post("/connectors", Some(&body)).await, 201);
     wait_for_offsets(&copy, EACH as i64).await;
     // Stopping it stores its offsets.

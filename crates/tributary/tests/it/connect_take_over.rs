@@ -95,14 +95,7 @@ async fn a_group_of_kafka_connect_is_shown_and_taken_over_with_its_topics() {
     }});
     let connect = Worker::connect_group(NEW, &destination.bootstrap(), &group).await;
     for body in [&body, &other.to_string()] {
-        let created = async || match connect.client.post("/connectors", Some(body)).await {
-            answer if answer.status == 201 => Ok(()),
-            answer => Err(answer),
-        };
-        // A group that has just begun answers 409.
-        eventually("the connector", SOON, created)
-            .await
-            .expect("made");
+        made(&connect, body).await;
     }
     wait_for_offsets(&copy, EACH as i64 / 2).await;
     let (code, text) = shown(destination, &group).await;
@@ -145,6 +138,51 @@ async fn a_group_of_kafka_connect_is_shown_and_taken_over_with_its_topics() {
     assert!(status.success(), "{status}");
     let after = keys(destination, &format!("{group}-offsets"), "handed").await;
     assert_eq!(after, before, "the same keys, byte for byte");
+}
+
+/// A connector is made as soon as the group takes it: one that has just begun answers 409.
+async fn made(connect: &Worker, body: &str) {
+    let created = async || match connect.client.post("/connectors", Some(body)).await {
+        answer if answer.status == 201 => Ok(()),
+        answer => Err(answer),
+    };
+    eventually("the connector", SOON, created)
+        .await
+        .expect("made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_of_kafka_connect_nothing_is_missing_and_what_it_did_not_store_is_there_twice()
+{
+    let (source, destination) = pair(OLD, NEW).await;
+    let (topic, group) = (unique("cut-off"), unique("group"));
+    new_topic(source, &topic, PARTITIONS, &[]).await;
+    fill(source, &topic).await;
+    let copy = stored(destination, &format!("A.{topic}"));
+    let config = mirrored(source, destination, &topic);
+    let body = json!({"name": "cut-off", "config": config}).to_string();
+    let connect = Worker::connect_group(NEW, &destination.bootstrap(), &group).await;
+    made(&connect, &body).await;
+    wait_for_offsets(&copy, EACH as i64).await;
+    // In mid-copy, between two storings of offsets.
+    let (process, _folder) = connect.into_java();
+    for _ in 0..3 {
+        fill(source, &topic).await;
+    }
+    process.kill();
+    let copied = crate::support::offsets(&copy).await;
+    fill(source, &topic).await;
+    let worker = worker(destination, &group, &body).await;
+    let from = committed(source, &topic);
+    let complete = async || match compared(&from, &copy).await {
+        verdict if verdict.is_complete() => Ok(verdict),
+        verdict => Err(verdict),
+    };
+    let verdict = eventually("all to be there", LIMIT, complete)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
+    println!("{copied} records were copied by Kafka Connect when it was killed; {verdict}");
+    assert!(i64::try_from(verdict.duplicate).is_ok_and(|twice| twice <= copied));
 }
 
 #[tokio::test(flavor = "multi_thread")]

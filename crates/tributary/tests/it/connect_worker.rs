@@ -66,10 +66,10 @@ impl Worker {
     }
 
     /// A worker of Kafka Connect, standalone, with connectors of MirrorMaker 2 in its class path.
-    pub(crate) async fn connect(version: KafkaVersion, bootstrap: &str) -> Self {
+    pub(crate) async fn connect(version: KafkaVersion, bootstrap: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("positions");
-        let lines = format!("offset.storage.file.filename={}", file.display());
+        let lines = format!("offset.storage.file.filename={}\n{more}", file.display());
         Self::java(version, "ConnectStandalone", bootstrap, &lines, folder).await
     }
 

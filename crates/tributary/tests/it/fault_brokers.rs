@@ -1,4 +1,4 @@
-//! Three brokers on each side: one that hangs, and an unclean election at the source.
+//! Three brokers on each side: one that hangs, and an unclean election at the source; and a follower that lags at the destination.
 
 use std::time::Duration;
 
@@ -7,10 +7,13 @@ use test_support::judge;
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::limits::{DETECT, RECOVER};
 use test_support::tools::{KafkaTools, TOPIC_COMMAND};
-use test_support::workload::{Codec, Generator, Load, Shape};
+use test_support::workload::{Codec, Generator, Load, Mode, Shape};
 use tokio::time::Instant;
 
-use crate::support::{COPIED, Replicate, committed, offsets, stored, unique, wait_for_offsets};
+use crate::support::{
+    COPIED, MAPPED, NEW, Replicate, committed, new_topic, offsets, pair, stored, unique,
+    wait_for_offsets,
+};
 
 const SEED: u64 = 320;
 
@@ -125,4 +128,55 @@ async fn a_broker_that_hangs_holds_up_its_own_partitions_until_others_lead_and_a
     assert!(line.text.contains("50 offsets [100, 150)"), "{}", line.text);
     assert_eq!(offsets(&torn_copy).await, 150, "nothing is mixed in");
     program.terminate().expect("it runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_destinations_leader_has_appended_is_waited_for_until_it_is_replicated() {
+    let (source, _) = pair(NEW, NEW).await;
+    // Nobody is taken for gone while this lasts.
+    let longer = "300000";
+    let destination = KafkaCluster::builder()
+        .name("replicating")
+        .nodes(3)
+        .heap_mib(256)
+        .property("min.insync.replicas", "1")
+        .property("broker.session.timeout.ms", longer)
+        .property("replica.lag.time.max.ms", longer)
+        .start()
+        .await
+        .expect("three brokers");
+    let topic = unique("appended");
+    let link = Replicate::new(source, &destination, &topic)
+        .with(&MAPPED)
+        .with(&["--set", "tributary.loop.prevention=off"]);
+    let positions = format!("tributary.{}.offsets.internal", link.name());
+    placed(&destination, &positions, "1", &["cleanup.policy=compact"]).await;
+    placed(&destination, &topic, "1:3", &[]).await;
+    new_topic(source, &topic, 1, &[]).await;
+    fill(source, &topic, 1, SEED, 40).await;
+    link.until_caught_up().await.ended_with(0);
+    destination.node(2).suspend().expect("it runs");
+    // Acknowledged by the leader alone: no reader is shown it.
+    let record = Generator::new(Shape::uniform(SEED + 1, 1, 200)).take(1);
+    let load = Load::new(destination.bootstrap(), &topic).mode(Mode::Plain);
+    let load = load.setting("acks", "1").send(record);
+    load.await.expect("the leader takes it");
+    fill(source, &topic, 1, SEED + 2, 40).await;
+    let program = link.start();
+    let line = program.expect_line("wait for replicas that are in sync", COPIED);
+    let line = line
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+    println!("{}", line.text);
+    assert!(line.text.contains("offsets [40, 41)"), "{}", line.text);
+    let copy = stored(&destination, &topic);
+    assert_eq!(offsets(&copy).await, 40, "consumers do not see it");
+    destination.node(2).resume().expect("it is there");
+    wait_for_offsets(&copy, 81).await;
+    program.kill9();
+    let there = judge::read_all(&committed(source, &topic), COPIED).await;
+    let mut here = judge::read_all(&copy, COPIED).await.expect("readable");
+    here.get_mut(&0).expect("a partition").remove(40);
+    let verdict = judge::compare(&there.expect("readable"), &here);
+    assert!(verdict.is_equal(), "{verdict}");
 }

@@ -1,31 +1,28 @@
-//! Several workers that share links, through whatever happens to one of them; judged by librdkafka.
+//! Workers that share links: how tests start and ask them, and what any of them answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use test_support::certificates::Authority;
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tributary_process::TributaryProcess;
-use test_support::workload::{Generator, Load, Mode, Shape};
 use tokio::time::Instant;
 
 use crate::connect_http::Client;
 use crate::connect_worker::expect;
-use crate::support::{
-    COPIED, NEW, bootstrap, committed, compared, new_topic, offsets, pair, program, stored, unique,
-};
+use crate::support::{COPIED, NEW, bootstrap, new_topic, pair, program, unique};
 
-const SEED: u64 = 4_150;
-const PARTITIONS: i32 = 12;
-const TASKS: usize = 6;
 /// The shortest session that a broker allows by default.
-const SESSION: Duration = Duration::from_secs(6);
+pub(crate) const SESSION: Duration = Duration::from_secs(6);
 
 /// A worker of a group.
 pub(crate) struct Member {
     pub(crate) client: Client,
     pub(crate) process: TributaryProcess,
+    id: String,
     _folder: tempfile::TempDir,
 }
 
@@ -34,6 +31,8 @@ pub(crate) struct Member {
 pub(crate) struct Group {
     name: String,
     lines: String,
+    /// What workers show each other, where they speak TLS.
+    certificates: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Group {
@@ -49,7 +48,44 @@ impl Group {
             bootstrap(cluster),
             SESSION.as_millis(),
         );
-        Self { name, lines }
+        Self {
+            name,
+            lines,
+            certificates: None,
+        }
+    }
+
+    /// A group whose workers reach each other with TLS, and have to show each other who they are. Clients may do without.
+    pub(crate) fn with_tls(cluster: &KafkaCluster, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let authority = Authority::new("workers").expect("an authority");
+        let own = authority.issue("worker", &["127.0.0.1"]);
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path.display().to_string()
+        };
+        let own = write("worker.pem", &own.expect("a certificate").pem());
+        let trusted = write("workers.pem", authority.certificate());
+        let mut group = Self::new(cluster, more);
+        group.lines = group.lines.replace(
+            "listeners=http://127.0.0.1:0\n",
+            &format!(
+                "listeners=http://127.0.0.1:0,https://127.0.0.1:0\nrest.advertised.listener=https\n\
+                 listeners.https.ssl.keystore.location={own}\nlisteners.https.ssl.truststore.location={trusted}\n\
+                 listeners.https.ssl.client.auth=required\n"
+            ),
+        );
+        group.certificates = Some(Arc::new(folder));
+        group
+    }
+
+    /// The same group, with another setting of the workers that start from now on.
+    pub(crate) fn changed(&self, more: &str) -> Self {
+        let mut changed = self.clone();
+        changed.lines.push_str(more);
+        changed.lines.push('\n');
+        changed
     }
 
     /// The group's name.
@@ -76,14 +112,22 @@ impl Group {
         std::fs::write(&file, &self.lines).expect("written");
         let arguments = ["distributed".to_owned(), file.display().to_string()];
         let process = program(&arguments);
-        let line = process
-            .expect_line("listening at http://", COPIED)
-            .await
-            .expect("it listens");
-        let (_, address) = line.text.split_once("http://").expect("an address");
+        let listens = async |scheme: &str| {
+            let said = format!("listening at {scheme}://");
+            let line = process.expect_line(&said, COPIED).await;
+            let text = line.expect("it listens").text;
+            let (_, address) = text.split_once(&said).expect("an address");
+            address.trim().to_owned()
+        };
+        let address = listens("http").await;
+        let id = match self.certificates {
+            None => address.clone(),
+            Some(_) => listens("https").await,
+        };
         Member {
-            client: Client::new(address.trim()),
+            client: Client::new(&address),
             process,
+            id,
             _folder: folder,
         }
     }
@@ -91,7 +135,7 @@ impl Group {
 
 impl Member {
     pub(crate) fn id(&self) -> &str {
-        &self.client.address
+        &self.id
     }
 
     /// What it says of its group.
@@ -116,6 +160,28 @@ impl Member {
         eventually("an answer that is no conflict", COPIED, asked)
             .await
             .expect("rebalances end")
+    }
+
+    /// The worker of each partition of a link with one topic, as its tasks say.
+    pub(crate) async fn owners(&self, link: &str) -> BTreeMap<i32, String> {
+        let path = |end: &str| format!("/connectors/{link}/{end}");
+        let status = self.client.get(&path("status")).await.json();
+        let tasks = self.client.get(&path("tasks")).await.json();
+        let mut owners = BTreeMap::new();
+        let states = status["tasks"].as_array().expect("tasks");
+        for (task, state) in tasks.as_array().expect("tasks").iter().zip(states) {
+            let share = task["config"]["tributary.task.partitions"].as_str();
+            let (_, ranges) = share
+                .and_then(|text| text.rsplit_once(':'))
+                .expect("a share");
+            for range in ranges.split(',') {
+                let (first, last) = range.split_once('-').unwrap_or((range, range));
+                let number = |text: &str| text.parse::<i32>().expect("a number");
+                let worker = state["worker_id"].as_str().expect("a worker");
+                owners.extend((number(first)..=number(last)).map(|one| (one, worker.to_owned())));
+            }
+        }
+        owners
     }
 
     /// Waits until all tasks run, on exactly these workers; how many each has.
@@ -166,80 +232,11 @@ pub(crate) fn link(source: &KafkaCluster, topic: &str, tasks: usize) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_workers_lose_and_repeat_nothing_when_one_is_killed_one_stands_still_and_one_comes() {
-    let (source, destination) = pair(NEW, NEW).await;
-    let topic = unique("shared");
-    new_topic(source, &topic, PARTITIONS, &[]).await;
-    let group = Group::new(destination, "");
-    let (first, second, third) = tokio::join!(group.member(), group.member(), group.member());
-    let load = Load::new(source.bootstrap(), &topic)
-        .mode(Mode::Idempotent)
-        .start(Generator::new(Shape::mixed(SEED, PARTITIONS)), 400);
-    let body = json!({"name": "shared", "config": link(source, &topic, TASKS)}).to_string();
-    expect(first.settled("POST", "/connectors", Some(&body)).await, 201);
-    let all = [first.id(), second.id(), third.id()];
-    let owners = first.shared_by("shared", TASKS, &all).await;
-    assert!(owners.values().all(|tasks| *tasks == 2), "{owners:?}");
-
-    let killed = Instant::now();
-    third.process.kill9();
-    first
-        .shared_by("shared", TASKS, &[first.id(), second.id()])
-        .await;
-    println!(
-        "  killed: its work runs elsewhere after {:.1} s",
-        killed.elapsed().as_secs_f64()
-    );
-
-    let stopped = Instant::now();
-    second.process.suspend().expect("it runs");
-    first.shared_by("shared", TASKS, &[first.id()]).await;
-    println!(
-        "  standing still: its work runs elsewhere after {:.1} s",
-        stopped.elapsed().as_secs_f64()
-    );
-    let copy = stored(destination, &topic);
-    let before = offsets(&copy).await;
-    second.process.resume().expect("it is there");
-    second
-        .shared_by("shared", TASKS, &[first.id(), second.id()])
-        .await;
-    let fourth = group.member().await;
-    let owners = fourth
-        .shared_by("shared", TASKS, &[first.id(), second.id(), fourth.id()])
-        .await;
-    assert!(owners.values().all(|tasks| *tasks == 2), "{owners:?}");
-    let moved = async || match offsets(&copy).await {
-        now if now > before => Ok(()),
-        now => Err(now),
-    };
-    eventually("it goes on", COPIED, moved)
-        .await
-        .expect("it copies");
-
-    load.stop().await.expect("all are acknowledged");
-    let from = committed(source, &topic);
-    let verdict = test_support::judge::wait_until_equal(&from, &copy, COPIED).await;
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(_) => compared(&from, &copy).await,
-    };
-    println!("  {verdict}");
-    assert!(
-        verdict.is_equal(),
-        "seed {SEED}: {verdict}\n{}",
-        second.process.lines().tail(80)
-    );
-    assert_eq!(verdict.duplicate, 0);
-    println!("  {}: {}", group.name, fourth.group().await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     let (source, destination) = pair(NEW, NEW).await;
     let topic = unique("asked");
     new_topic(source, &topic, 4, &[]).await;
-    let group = Group::new(destination, "");
+    let group = Group::with_tls(destination, "");
     let (one, other) = tokio::join!(group.member(), group.member());
     let members = [&one, &other];
     let body = json!({"name": "a->b", "config": link(source, &topic, 2)}).to_string();
@@ -248,6 +245,9 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     assert_eq!(refused.status, 409);
     assert_eq!(refused.error(), "Connector a->b already exists");
     one.shared_by(LINK, 2, &[one.id(), other.id()]).await;
+    for member in members {
+        speaks_for_all(member, &topic).await;
+    }
     for member in members {
         restarts(member).await;
     }
@@ -286,6 +286,79 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
         let log = member.process.lines().tail(60);
         assert_eq!(ended.code(), Some(0), "{log}");
     }
+}
+
+/// How long it takes, in seconds, until the link is unknown because a worker is silent.
+pub(crate) async fn turns_unknown(
+    asked: &Member,
+    link: &str,
+    silent: &str,
+    partitions: usize,
+) -> f64 {
+    let began = Instant::now();
+    let look = async || {
+        let answer = asked.client.get(&format!("/api/v1/links/{link}")).await;
+        match answer.json()["health"].as_str() {
+            Some("UNKNOWN") => Ok(()),
+            health => Err(format!("{health:?}")),
+        }
+    };
+    eventually("the link to be unknown", COPIED, look)
+        .await
+        .expect("a silent worker is noticed");
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(seconds < 15.0, "{seconds}");
+    let path = format!("/api/v1/links/{link}/partitions?limit=1000");
+    let list = asked.client.get(&path).await.json();
+    assert_eq!(list["incomplete"][0]["worker_id"], silent, "{list:#}");
+    let rows = list["items"].as_array().expect("partitions");
+    assert_eq!(rows.len(), partitions);
+    let unknown = rows.iter().filter(|row| row["verdict"] == "UNKNOWN");
+    for row in unknown.clone() {
+        assert_eq!(row["worker_id"], silent, "{row:#}");
+        assert_eq!(row["lag"]["known"], false, "{row:#}");
+    }
+    assert_eq!(list["incomplete"][0]["partitions"], unknown.count());
+    seconds
+}
+
+/// What one worker says is about the work of all of them.
+async fn speaks_for_all(member: &Member, topic: &str) {
+    let path = |end: &str| format!("/api/v1/links/{LINK}{end}");
+    let look = async || {
+        let link = member.client.get(&path("")).await.json();
+        match link["health"] == "HEALTHY" && link["partitions"]["by_state"]["active"] == 4 {
+            true => Ok(link),
+            false => Err(link.to_string()),
+        }
+    };
+    let link = eventually("both shares to be known", COPIED, look)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", member.process.lines().tail(40)));
+    assert_eq!(link["lag"]["known"], true, "{link:#}");
+    assert_eq!(link["topics"]["total"], 1, "{link:#}");
+    let all = member.client.get(&path("/partitions?sort=partition")).await;
+    let rows = all.json()["items"].as_array().cloned().expect("partitions");
+    let owners: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row["worker_id"].to_string())
+        .collect();
+    assert_eq!((rows.len(), owners.len()), (4, 2), "{rows:#?}");
+    assert!(rows.iter().all(|row| row["topic"] == *topic));
+    let own = member.client.get(&path("/partitions?scope=worker")).await;
+    assert_eq!(own.json()["total"], 2);
+    let workers = member.client.get("/api/v1/workers").await.json();
+    assert_eq!(workers["total"], 2, "{workers:#}");
+    let leaders = workers["items"].as_array().expect("workers").iter();
+    assert_eq!(leaders.filter(|row| row["leader"] == true).count(), 1);
+    // Whoever looks after the topics does it.
+    let refresh = member.settled("POST", &path(":refresh"), None).await;
+    expect(refresh, 202);
+    let activity = member.client.get("/api/v1/activity?kind=refresh").await;
+    assert!(activity.json()["total"].as_u64() > Some(0));
+    let resume = path(&format!("/topics/{topic}/partitions/0:resume"));
+    let refused = expect(member.client.post(&resume, None).await, 409);
+    assert!(refused.body.contains(&format!("{topic}-0")), "{refused:?}");
 }
 
 /// `a->b`, in a path.

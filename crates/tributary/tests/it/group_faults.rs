@@ -106,6 +106,22 @@ async fn lost_work_waits_for_its_worker_the_countdown_is_shown_and_it_goes_back_
         Some(1),
         "{waiting}"
     );
+    // Its task is nobody's, and says so.
+    let of_lost = async || {
+        let status = one.client.get("/connectors/awaited/status").await.json();
+        let tasks = status["tasks"].as_array().cloned().unwrap_or_default();
+        let lost = tasks
+            .iter()
+            .find(|task| task["worker_id"] == *other.id())
+            .map(|task| task["state"].clone());
+        match lost {
+            Some(state) if state == "UNASSIGNED" => Ok(()),
+            _ => Err(status),
+        }
+    };
+    eventually("the lost task is nobody's", COPIED, of_lost)
+        .await
+        .expect("it is said");
     // It is back before the time is over, under another member id and another address.
     let again = group.member().await;
     one.shared_by("awaited", 2, &[one.id(), again.id()]).await;

@@ -32,6 +32,8 @@ mod fault_states;
 mod fidelity;
 mod group;
 mod group_faults;
+mod group_moves;
+mod group_scale;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

@@ -12,7 +12,8 @@ use test_support::workload::{self, Codec, GeneratedRecord, Generator, Load, Mode
 
 use crate::kill::Moments;
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, Run, committed, new_topic, pair, shaken, transactions, unique,
+    COPIED, NEW, OLD, Replicate, Run, both_directions, committed, new_topic, pair, shaken,
+    transactions, unique,
 };
 use crate::verify::is_proved;
 
@@ -249,41 +250,55 @@ fn last_values(records: &[ReadRecord]) -> BTreeMap<Vec<u8>, (i64, Option<Vec<u8>
 async fn a_compacted_topic_keeps_its_offsets_and_the_copies_that_fill_its_holes_are_cleaned() {
     let guard = shaken().await;
     let clusters = guard.as_ref().expect("started");
-    let (source, destination) = (&clusters.source, &clusters.destination);
     for codec in [Codec::Zstd, Codec::None] {
-        let topic = unique("compacted");
-        compacted(source, &topic, codec).await;
-        let (from, to) = (committed(source, &topic), committed(destination, &topic));
-        cleaned(&from).await;
-        let link = preserving(source, destination, &topic);
-        let run = copied(&link).await;
-        assert!(run.output.contains("decoded: thinned"), "{run}");
-        is_proved((source, destination), &topic, &link).await;
-        let (there, here) = (judge::watermarks(&from).await, judge::watermarks(&to).await);
-        assert_eq!(there.expect("readable"), here.expect("readable"), "{run}");
-        let there = judge::read_all(&from, COPIED).await.expect("readable");
-        let here = judge::read_all(&to, COPIED).await.expect("readable");
-        let at_their_offsets = |here: &[ReadRecord]| {
-            let by_offset: BTreeMap<_, _> = here.iter().map(|r| (r.offset, r)).collect();
-            there[&0]
-                .iter()
-                .all(|r| by_offset.get(&r.offset) == Some(&r))
-        };
-        println!(
-            "{}: {} records at the source, {} at the destination before it is cleaned",
-            codec.name(),
-            there[&0].len(),
-            here[&0].len()
-        );
-        assert!(at_their_offsets(&here[&0]), "every record at its offset");
-        cleaned(&to).await;
-        let here = judge::read_all(&to, COPIED).await.expect("readable");
-        println!("{} after it was cleaned", here[&0].len());
-        assert_eq!(last_values(&there[&0]), last_values(&here[&0]), "{run}");
-        let marks = judge::watermarks(&to).await.expect("readable");
-        assert_eq!(marks, judge::watermarks(&from).await.expect("readable"));
-        is_proved((source, destination), &topic, &link).await;
+        thinned_and_cleaned(&clusters.source, &clusters.destination, codec).await;
     }
+}
+
+#[tokio::test]
+async fn a_compacted_topic_keeps_its_offsets_between_versions_in_both_directions() {
+    let test = async |source, destination| {
+        thinned_and_cleaned(source, destination, Codec::Lz4).await;
+    };
+    both_directions(test).await;
+}
+
+/// Copies what the source's cleaner has left, and has the destination's cleaner do its work too.
+async fn thinned_and_cleaned(source: &KafkaCluster, destination: &KafkaCluster, codec: Codec) {
+    let topic = unique("compacted");
+    compacted(source, &topic, codec).await;
+    let (from, to) = (committed(source, &topic), committed(destination, &topic));
+    cleaned(&from).await;
+    let link = preserving(source, destination, &topic);
+    let run = copied(&link).await;
+    assert!(run.output.contains("decoded: thinned"), "{run}");
+    is_proved((source, destination), &topic, &link).await;
+    let (there, here) = (judge::watermarks(&from).await, judge::watermarks(&to).await);
+    assert_eq!(there.expect("readable"), here.expect("readable"), "{run}");
+    let there = judge::read_all(&from, COPIED).await.expect("readable");
+    let here = judge::read_all(&to, COPIED).await.expect("readable");
+    let at_their_offsets = |here: &[ReadRecord]| {
+        let by_offset: BTreeMap<_, _> = here.iter().map(|r| (r.offset, r)).collect();
+        there[&0]
+            .iter()
+            .all(|r| by_offset.get(&r.offset) == Some(&r))
+    };
+    println!(
+        "{} → {}, {}: {} records at the source, {} at the destination before it is cleaned",
+        source.version(),
+        destination.version(),
+        codec.name(),
+        there[&0].len(),
+        here[&0].len()
+    );
+    assert!(at_their_offsets(&here[&0]), "every record at its offset");
+    cleaned(&to).await;
+    let here = judge::read_all(&to, COPIED).await.expect("readable");
+    println!("{} after it was cleaned", here[&0].len());
+    assert_eq!(last_values(&there[&0]), last_values(&here[&0]), "{run}");
+    let marks = judge::watermarks(&to).await.expect("readable");
+    assert_eq!(marks, judge::watermarks(&from).await.expect("readable"));
+    is_proved((source, destination), &topic, &link).await;
 }
 
 #[tokio::test]

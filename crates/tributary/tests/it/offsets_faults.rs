@@ -1,9 +1,10 @@
-//! Kills, lost answers and zombies where offsets are preserved: nothing is lost, nothing is there twice, and
-//! every record is at its offset.
+//! Kills, lost answers and zombies: nothing is lost, nothing is there twice, and where offsets are preserved every record is
+//! at its own.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
+use test_support::judge::Place;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::managed_process::Stream;
 use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Mode, RunningLoad, Shape};
@@ -11,8 +12,8 @@ use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Mode, Runn
 use crate::kill::Moments;
 use crate::offsets::equal_with_offsets;
 use crate::support::{
-    COPIED, NEW, Replicate, all_copied, committed, moves_on, new_topic, offsets, pair, shaken,
-    stored, transactions, unique, wait_for_offsets,
+    COPIED, NEW, Replicate, all_copied, committed, compared, moves_on, new_topic, offsets, pair,
+    shaken, stored, transactions, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 1_117;
@@ -76,32 +77,92 @@ fn preserving(source: &KafkaCluster, destination: &KafkaCluster, prefix: &str) -
     Replicate::new(source, destination, &topics).with(&["--set", "tributary.offsets=preserve"])
 }
 
+/// What is promised in each way of writing, beside each other: of the same source, to copies of their own.
+struct Ways {
+    preserved: Replicate,
+    mapped: Replicate,
+    transactional: Replicate,
+}
+
+impl Ways {
+    fn new(source: &KafkaCluster, destination: &KafkaCluster, prefix: &str) -> Self {
+        let way = |name: &str, setting: &str| {
+            let rename = format!("topic.rename.format={name}.${{topic}}");
+            let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+            link.with(&["--set", setting, "--set", &rename])
+        };
+        Self {
+            preserved: preserving(source, destination, prefix),
+            mapped: way("mapped", "tributary.offsets=map"),
+            transactional: way("transactional", "exactly.once.support=required"),
+        }
+    }
+
+    fn all(&self) -> [&Replicate; 3] {
+        [&self.preserved, &self.mapped, &self.transactional]
+    }
+
+    /// Every record once and in order in each copy, and where offsets are preserved at its own.
+    async fn end_equal(
+        &self,
+        (source, destination): (&KafkaCluster, &KafkaCluster),
+        loads: Vec<(String, RunningLoad)>,
+    ) {
+        let topics: Vec<String> = loads.iter().map(|(topic, _)| topic.clone()).collect();
+        ends_equal((source, destination), &self.preserved, loads).await;
+        for (name, link) in [
+            ("mapped", &self.mapped),
+            ("transactional", &self.transactional),
+        ] {
+            let run = link.until_caught_up().await.ended_with(0);
+            for topic in &topics {
+                let copy = format!("{name}.{topic}");
+                let (from, to) = (committed(source, topic), committed(destination, &copy));
+                let verdict = compared(&from, &to).await;
+                println!(
+                    "  {copy}: {} records, {} twice, seed {SEED}",
+                    verdict.source, verdict.duplicate
+                );
+                assert!(verdict.is_equal(), "seed {SEED}, {copy}: {verdict}\n{run}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn twenty_kills_at_seeded_moments_leave_every_record_once_and_at_its_offset() {
+async fn twenty_kills_at_seeded_moments_leave_every_record_once_in_every_way_of_writing() {
     let (source, destination) = pair(NEW, NEW).await;
     let prefix = unique("offsets-killed");
     let loads = mixed_loads(source, &prefix, true).await;
-    let link = preserving(source, destination, &prefix);
+    let ways = Ways::new(source, destination, &prefix);
     let mut moments = Moments(SEED);
-    let copy = stored(destination, &loads[0].0);
-    let (mut moved, mut before) = (0, 0);
+    let plain = &loads[0].0;
+    let copies = [
+        plain.clone(),
+        format!("mapped.{plain}"),
+        format!("transactional.{plain}"),
+    ];
+    let copies = copies.map(|copy| stored(destination, &copy));
+    let (mut moved, mut before) = ([0; 3], [0; 3]);
     for _ in 0..KILLS {
-        let program = link.start();
+        let running = ways.all().map(Replicate::start);
         // sleeps because the moment is the test: nothing is waited for.
-        tokio::time::sleep(moments.next(150, 2_500)).await;
-        assert!(
-            program.runs().expect("known"),
-            "{}",
-            program.lines().tail(60)
-        );
-        program.kill9();
-        let now = offsets(&copy).await;
-        moved += usize::from(now > before);
-        before = now;
+        tokio::time::sleep(moments.next(150, 3_000)).await;
+        for program in &running {
+            let runs = program.runs().expect("known");
+            assert!(runs, "{}", program.lines().tail(60));
+            program.kill9();
+        }
+        for (way, copy) in copies.iter().enumerate() {
+            let now = offsets(copy).await;
+            moved[way] += usize::from(now > before[way]);
+            before[way] = now;
+        }
     }
-    println!("{KILLS} kills, {moved} of them after progress");
-    assert!(moved >= KILLS / 3, "most kills interrupt a running copy");
-    ends_equal((source, destination), &link, loads).await;
+    println!("{KILLS} kills each, after progress: {moved:?}");
+    let enough = moved.iter().all(|moved| *moved >= KILLS / 4);
+    assert!(enough, "many kills interrupt a running copy: {moved:?}");
+    ways.end_equal((source, destination), loads).await;
 }
 
 #[tokio::test]
@@ -132,23 +193,18 @@ async fn lost_answers_to_batches_and_markers_leave_every_record_once_and_at_its_
     ends_equal(both, &link, loads).await;
 }
 
-#[tokio::test]
-async fn a_zombie_that_wakes_after_its_successor_took_over_writes_nothing_twice() {
-    let (source, destination) = pair(NEW, NEW).await;
-    let prefix = unique("offsets-zombie");
-    let loads = mixed_loads(source, &prefix, true).await;
-    let link = preserving(source, destination, &prefix);
-    let copy = stored(destination, &loads[1].0);
+/// Stops a process of a link three times, each time until its successor has taken over, and wakes it beside that one.
+async fn woken_beside_its_successor(link: &Replicate, copy: &Place) {
     let zombie = link.start();
-    wait_for_offsets(&copy, 300).await;
+    wait_for_offsets(copy, 300).await;
     let mut moments = Moments(SEED);
     for _ in 0..3 {
         // sleeps because the moment is the test: nothing is waited for.
         tokio::time::sleep(moments.next(100, 900)).await;
         zombie.suspend().expect("it runs");
         let successor = link.start();
-        let now = offsets(&copy).await;
-        wait_for_offsets(&copy, now + 400).await;
+        let now = offsets(copy).await;
+        wait_for_offsets(copy, now + 400).await;
         zombie.resume().expect("it is there");
         // sleeps because both are to run beside each other for a while.
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -161,5 +217,22 @@ async fn a_zombie_that_wakes_after_its_successor_took_over_writes_nothing_twice(
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     zombie.kill9();
-    ends_equal((source, destination), &link, loads).await;
+}
+
+#[tokio::test]
+async fn a_zombie_that_wakes_after_its_successor_took_over_writes_nothing_twice() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let prefix = unique("offsets-zombie");
+    let loads = mixed_loads(source, &prefix, true).await;
+    let ways = Ways::new(source, destination, &prefix);
+    let topic = &loads[1].0;
+    let copy = |name: &str| stored(destination, &format!("{name}.{topic}"));
+    let (preserved, mapped) = (stored(destination, topic), copy("mapped"));
+    let transactional = copy("transactional");
+    tokio::join!(
+        woken_beside_its_successor(&ways.preserved, &preserved),
+        woken_beside_its_successor(&ways.mapped, &mapped),
+        woken_beside_its_successor(&ways.transactional, &transactional),
+    );
+    ways.end_equal((source, destination), loads).await;
 }

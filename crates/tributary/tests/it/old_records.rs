@@ -1,15 +1,17 @@
 //! Records that are older than brokers remember their writers: connections are cut between a request and its answer, while
 //! the destination forgets producers every moment. What slips through is never silent, and in transactions nothing does.
 
+use test_support::eventually::eventually;
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::limits::long_run;
 use test_support::managed_process::Stream;
+use test_support::raw;
 use test_support::workload::{Codec, Generator, Load, Mode, Shape};
 
 use crate::support::{
-    COPIED, NEW, OLD, PROXIES, Replicate, Run, committed, compared, new_topic, stored, unique,
-    wait_for_offsets,
+    COPIED, MAPPED, NEW, OLD, PROXIES, Replicate, Run, committed, compared, new_topic, stored,
+    unique, wait_for_offsets,
 };
 
 const SEED: u64 = 3_030;
@@ -111,6 +113,46 @@ async fn back_filled(
     }
 }
 
+/// Has the destination carry out a request of the link once more, as one that was late, and tells what the link says of it.
+async fn a_late_copy_is_told(source: &KafkaCluster, destination: &KafkaCluster) {
+    let topic = unique("late");
+    new_topic(source, &topic, 1, &[]).await;
+    let load = async |seed: u64, count: usize| {
+        let records = Generator::new(Shape::uniform(seed, 1, 100)).take(count);
+        let load = Load::new(source.bootstrap(), &topic).mode(Mode::Plain);
+        load.send(records).await.expect("acknowledged");
+    };
+    load(SEED, 20).await;
+    let link = Replicate::new(source, destination, &topic).with(&MAPPED);
+    let program = link.start();
+    let copy = stored(destination, &topic);
+    wait_for_offsets(&copy, 20).await;
+    let bytes = raw::raw_fetch_all(&destination.bootstrap(), &topic, 0).await;
+    let bytes = bytes.expect("a fetch");
+    let batches = raw::whole_batches(&bytes);
+    let mut last = batches.last().expect("there is one").to_vec();
+    let first = i64::from_be_bytes(last[..8].try_into().expect("inside the header"));
+    last[..8].copy_from_slice(&0_i64.to_be_bytes());
+    // As long as the broker remembers the writer it answers with the place of the first copy.
+    let again = eventually("the writer is forgotten", COPIED, async || {
+        let base = raw::raw_produce(&destination.bootstrap(), &topic, 0, &last).await;
+        match base {
+            Ok(base) if base > first => Ok(base),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    assert_eq!(again.await.expect("a second copy"), 20);
+    load(SEED + 1, 5).await;
+    let line = program.expect_line("a second time", COPIED).await;
+    let line = line.unwrap_or_else(|error| panic!("{error}\n{}", program.lines().tail(60)));
+    println!("{}", line.text);
+    let range = format!("destination offsets 20–{} hold", 39 - first);
+    assert!(line.text.contains(&range), "{range}: {}", line.text);
+    program.kill9();
+    let verdict = compared(&committed(source, &topic), &copy).await;
+    assert_eq!(verdict.duplicate as i64, 20 - first, "{verdict}");
+}
+
 #[tokio::test]
 async fn old_records_through_cut_connections_are_not_silently_there_twice_and_in_transactions_never()
  {
@@ -125,4 +167,5 @@ async fn old_records_through_cut_connections_are_not_silently_there_twice_and_in
             back_filled(source, destination, (setting, never_twice)).await;
         }
     }
+    a_late_copy_is_told(source, destination).await;
 }

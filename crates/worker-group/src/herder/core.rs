@@ -13,6 +13,7 @@ use lifecycle::{OnFailure, Scope};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::behind::Behind;
 use super::instances::{Instance, Piece};
 use super::lead::{Leading, PendingLead};
 use super::shares::Dealing;
@@ -40,7 +41,7 @@ pub(super) struct Core {
     pub(super) loggers: Loggers,
     pub(super) links: Links,
     pub(super) stage: watch::Sender<Stage>,
-    stores: Scope,
+    pub(super) stores: Scope,
     pub(super) scope: Scope,
     // === what was read ===
     pub(super) configs: ConfigState,
@@ -53,7 +54,7 @@ pub(super) struct Core {
     // === the group ===
     pub(super) standing: Standing,
     pub(super) held: Work,
-    join: Join,
+    pub(super) join: Join,
     /// Assignments hold: what was given may be started.
     pub(super) may_start: bool,
     rejoin_at: Option<Instant>,
@@ -75,18 +76,22 @@ pub(super) struct Standing {
     pub(super) leader: String,
     pub(super) leader_url: String,
     /// The config offset of the newest assignment.
-    assigned_at: i64,
+    pub(super) assigned_at: i64,
 }
 
 /// What is going on about joining.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Join {
-    wanted: Option<String>,
-    ordered: bool,
+pub(super) struct Join {
+    pub(super) wanted: Option<String>,
+    pub(super) ordered: bool,
     /// What was ordered says that this worker holds what it has lost since.
     is_stale: bool,
     /// The leader was behind: once this worker has read everything, the group has to come together again.
-    after_catching_up: bool,
+    pub(super) after_catching_up: bool,
+    /// That is being done.
+    pub(super) catching_up: bool,
+    /// Attempts to read what the group has read.
+    pub(super) behind: Behind,
 }
 
 impl Core {
@@ -331,7 +336,8 @@ impl Core {
 
     /// Joins, unless that is being done, or something that was given back has not ended yet.
     pub(super) fn try_join(&mut self) {
-        if self.join.ordered || self.join.wanted.is_none() {
+        // Whoever could not catch up stays out until that is done.
+        if self.join.ordered || self.join.wanted.is_none() || self.join.behind.is_out() {
             return;
         }
         if self.standing.protocol == Some(ConnectProtocol::Eager) && !self.held.is_empty() {
@@ -435,6 +441,10 @@ impl Core {
         assignment: &Assignment,
     ) {
         self.join.ordered = false;
+        if self.join.behind.is_out() {
+            // It has left meanwhile.
+            return;
+        }
         if std::mem::take(&mut self.join.is_stale) {
             // It was made for what this worker held before it lost everything.
             return self.want_join("the membership was lost");
@@ -497,7 +507,15 @@ impl Core {
                 .wanted
                 .get_or_insert_with(|| "work was given back".to_owned());
         }
-        match self.config_offset.cmp(&assignment.config_offset) {
+        self.compare_offsets(assignment.config_offset);
+        self.reconcile_everything();
+        self.bury();
+        self.try_join();
+    }
+
+    /// Starts nothing before everything is read that the assignment was made from, nor when it is old already.
+    fn compare_offsets(&mut self, assigned_at: i64) {
+        match self.config_offset.cmp(&assigned_at) {
             std::cmp::Ordering::Less => {
                 self.may_start = false;
                 self.catch_up();
@@ -509,42 +527,6 @@ impl Core {
                     .get_or_insert_with(|| "configurations have changed".to_owned());
             }
             std::cmp::Ordering::Equal => self.may_start = true,
-        }
-        self.reconcile_everything();
-        self.bury();
-        self.try_join();
-    }
-
-    /// Reads what the assignment was made from; nothing starts before.
-    fn catch_up(&mut self) {
-        self.stage("reading to the end of the config topic".to_owned());
-        let (configs, events) = (self.links.configs.clone(), self.links.events.clone());
-        let limit = self.group.sync_timeout;
-        self.stores
-            .spawn("catching up", OnFailure::Report, async move {
-                let read = configs.read_to_end(limit).await;
-                // The herder is gone only when the worker ends.
-                drop(events.send(Event::CaughtUp(read)).await);
-            });
-    }
-
-    fn caught_up(&mut self, outcome: Result<(), String>) {
-        match outcome {
-            Ok(()) if std::mem::take(&mut self.join.after_catching_up) => {
-                self.want_join("the leader was behind the config topic");
-            }
-            Ok(()) if self.config_offset == self.standing.assigned_at => {
-                self.may_start = self.standing.is_member;
-                self.reconcile_everything();
-                self.try_join();
-            }
-            Ok(()) => self.want_join("configurations have changed"),
-            // Whoever is out joins anew, and hears then what to catch up with.
-            Err(_) if !self.standing.is_member => {}
-            Err(error) => {
-                tracing::warn!("this worker is behind the group: {error}; still trying");
-                self.catch_up();
-            }
         }
     }
 
@@ -560,7 +542,7 @@ impl Core {
         }
     }
 
-    fn lose(&mut self, why: &str) {
+    pub(super) fn lose(&mut self, why: &str) {
         if self.standing.is_member {
             tracing::warn!(
                 holds = %self.held,

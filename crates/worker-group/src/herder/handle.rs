@@ -12,7 +12,7 @@ use super::show::GroupView;
 use super::{Command, write, write_tasks};
 use crate::config_record::{ConfigRecord, encode};
 use crate::engine::{LIMIT, Stage};
-use crate::host::{Host, OffsetChange};
+use crate::host::{Host, NotResumed, OffsetChange, Pending, Resume};
 use crate::plugin::Role;
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
@@ -27,11 +27,13 @@ use crate::{Config, offset_change};
 #[derive(Clone)]
 pub struct GroupHandle {
     commands: mpsc::Sender<Command>,
-    configs: StoreHandle,
+    pub(super) configs: StoreHandle,
     statuses: StatusWriterHandle,
     stage: watch::Receiver<Stage>,
     /// Changes are made one after the other: what is judged holds until it is written and read back.
     changing: Arc<Mutex<()>>,
+    /// So are fences.
+    pub(super) fencing: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for GroupHandle {
@@ -53,11 +55,12 @@ impl GroupHandle {
             statuses,
             stage,
             changing: Arc::default(),
+            fencing: Arc::default(),
         }
     }
 
     /// Has `request` done by the herder, and waits for the answer.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(&mut Core) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -81,13 +84,13 @@ impl GroupHandle {
     }
 
     /// Takes the right to change configurations, where this worker leads.
-    async fn lead(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+    pub(super) async fn lead(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
         let changing = self.changing.lock().await;
         self.ask(|core| core.may_lead()).await??;
         Ok(changing)
     }
 
-    async fn write(&self, records: &[ConfigRecord]) -> Result<(), Refusal> {
+    pub(super) async fn write(&self, records: &[ConfigRecord]) -> Result<(), Refusal> {
         let records: Vec<_> = records.iter().map(encode).collect();
         write(&self.configs, &records).await
     }
@@ -141,8 +144,12 @@ impl GroupHandle {
     pub(crate) async fn reset_topics(&self, name: String) -> Result<(), Refusal> {
         let used = self.ask(move |core| core.used.get(&name).cloned()).await?;
         for topic in used.unwrap_or_default().values() {
-            self.statuses
-                .leave(StatusWrite::Record(topic.record().0, None));
+            let write = StatusWrite::Record(topic.record().0, None);
+            if !self.statuses.leave(write) {
+                return Err(Refusal::internal(
+                    "too much waits to be written to the status topic; the request can be safely retried",
+                ));
+            }
         }
         Ok(())
     }
@@ -364,6 +371,24 @@ impl GroupHandle {
         .await?
     }
 
+    // === running links ===
+
+    /// Lets a partition go on that stands; whoever has its task does it.
+    pub(crate) async fn resume_partition(
+        &self,
+        name: String,
+        resume: Resume,
+    ) -> Result<Result<(), NotResumed>, Refusal> {
+        let begun = self.ask(move |core| core.resume(&name, resume)).await??;
+        Ok(begun.await)
+    }
+
+    /// Whether this worker looks after the topics of a link; the worker that does otherwise.
+    pub(crate) async fn has_connector(&self, name: String) -> Result<(), Refusal> {
+        self.ask(move |core| core.own(&Subject::Connector(name)))
+            .await?
+    }
+
     // === positions ===
 
     pub(crate) async fn change_offsets(
@@ -418,6 +443,30 @@ impl Core {
             return Refusal::no_leader();
         }
         Refusal::elsewhere(&self.standing.leader_url)
+    }
+
+    /// Begins to resume a partition of a task that runs here.
+    fn resume(
+        &self,
+        name: &str,
+        resume: Resume,
+    ) -> Result<Pending<Result<(), NotResumed>>, Refusal> {
+        if self.configs.config(name).is_none() {
+            return Err(Refusal::connector_not_found(name));
+        }
+        let what = format!("{}-{}", resume.topic, resume.partition);
+        let task = self.task_of(name, &resume.topic, resume.partition);
+        let task = task
+            .ok_or_else(|| Refusal::new(Kind::NotFound, format!("no task of {name} has {what}")))?;
+        let subject = Subject::Task(name.to_owned(), task);
+        self.own(&subject)?;
+        let instance = self.instances.get(&subject);
+        let probe = instance.and_then(|instance| instance.probe.as_deref());
+        let probe = probe.ok_or_else(|| {
+            let text = format!("task {task} of {name} does not run, so that {what} cannot go on");
+            Refusal::new(Kind::Conflict, text)
+        })?;
+        Ok(probe.resume(resume))
     }
 
     /// Whether this worker runs it; who does otherwise.

@@ -1,6 +1,6 @@
 //! What this worker runs of what it was given: connectors and tasks, each a future of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Event;
 use super::core::Core;
-use crate::deal::parse_ranges;
+use crate::deal::{PARTITIONS, partitions_of};
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
 use crate::restart::RestartRequest;
@@ -22,8 +22,6 @@ use crate::stores::StatusWrite;
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
-/// The configuration of a task that says which partitions it has.
-pub(super) const PARTITIONS: &str = "tributary.task.partitions";
 
 /// A future.
 pub(super) struct Instance {
@@ -213,17 +211,26 @@ impl Core {
     fn part(&self, subject: &Subject) -> Part {
         match subject {
             Subject::Connector(_) => Part::Connector,
-            Subject::Task(name, number) => {
-                let config = self.configs.tasks(name).get(*number as usize);
-                let ranges = config.and_then(|config| config.get(PARTITIONS));
-                Part::Task {
-                    number: *number,
-                    partitions: ranges
-                        .and_then(|text| parse_ranges(text))
-                        .unwrap_or_default(),
-                }
-            }
+            Subject::Task(name, number) => Part::Task {
+                number: *number,
+                partitions: self
+                    .configs
+                    .tasks(name)
+                    .get(*number as usize)
+                    .map_or_else(BTreeMap::new, partitions_of),
+            },
         }
+    }
+
+    /// The task that has a partition.
+    pub(super) fn task_of(&self, name: &str, topic: &str, partition: i32) -> Option<u32> {
+        let tasks = self.configs.tasks(name).iter();
+        let place = tasks.map(partitions_of).position(|share| {
+            share
+                .get(topic)
+                .is_some_and(|numbers| numbers.contains(&partition))
+        });
+        place.and_then(|place| u32::try_from(place).ok())
     }
 
     fn start(&mut self, subject: &Subject) {
@@ -248,7 +255,12 @@ impl Core {
             config,
             part: self.part(subject),
         };
-        let run = self.host.run(start, Started(started), scope.stop_signal());
+        let fence = match subject {
+            Subject::Connector(_) => None,
+            Subject::Task(of, _) => self.fence_first(of),
+        };
+        let stop = scope.stop_signal();
+        let run = self.host.run(start, Started(started), stop.clone());
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("start", OnFailure::Report, async move {
             if let Ok(probe) = probe.await {
@@ -258,7 +270,16 @@ impl Core {
         });
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("run", OnFailure::Report, async move {
-            let ended = run.await;
+            // Not begun before: a future does nothing until it is waited for.
+            let fenced = match fence {
+                None => Some(Ok(())),
+                Some(fence) => stop.unless_requested(fence).await,
+            };
+            let ended = match fenced {
+                None => Ok(()),
+                Some(Ok(())) => run.await,
+                Some(Err(failure)) => Err(failure),
+            };
             drop(events.send(Event::Ended(of, incarnation, ended)).await);
         });
         let instance = Instance {
@@ -324,7 +345,8 @@ impl Core {
             if !report.aborted.is_empty() {
                 tracing::warn!("{} did not stop in time", subject.key());
             }
-            self.write_status(&subject, State::Unassigned, None);
+            // Where too many wait, the leader says it of what is lost.
+            let _ = self.write_status(&subject, State::Unassigned, None);
         }
         let report = self.scope.stop(Duration::ZERO).await;
         tracing::debug!(?report, "links stopped");
@@ -491,7 +513,7 @@ impl Core {
             (false, true) => return,
             (false, false) => (State::Unassigned, None),
         };
-        let Some(piece) = self.pieces.get_mut(subject) else {
+        let Some(piece) = self.pieces.get(subject) else {
             return;
         };
         if piece.said.as_ref() == Some(&said) {
@@ -501,21 +523,32 @@ impl Core {
         if piece.said.is_none() && said.0 == State::Unassigned {
             return;
         }
-        piece.said = Some(said.clone());
-        self.write_status(subject, said.0, said.1);
+        // Where there is no room for it now, it is said at the next look.
+        if self.write_status(subject, said.0, said.1.clone())
+            && let Some(piece) = self.pieces.get_mut(subject)
+        {
+            piece.said = Some(said);
+        }
     }
 
-    pub(super) fn write_status(&self, subject: &Subject, state: State, trace: Option<String>) {
+    /// `false` where it could not be left to be written.
+    pub(super) fn write_status(
+        &self,
+        subject: &Subject,
+        state: State,
+        trace: Option<String>,
+    ) -> bool {
         let status = Status {
             state,
             trace,
             worker_id: self.worker_id.clone(),
             generation: self.standing.generation,
         };
-        if may_write(self.statuses.get(subject), &status) {
-            let write = StatusWrite::Record(subject.key(), Some(status.value()));
-            self.links.statuses.leave(write);
+        if !may_write(self.statuses.get(subject), &status) {
+            return true;
         }
+        let write = StatusWrite::Record(subject.key(), Some(status.value()));
+        self.links.statuses.leave(write)
     }
 
     /// Writes which topics a task has used first.
@@ -540,19 +573,22 @@ impl Core {
             return;
         };
         for topic in new {
-            if !piece.used.insert(topic.clone()) {
+            if piece.used.contains(&topic) {
                 continue;
             }
             let used = UsedTopic {
-                topic,
+                topic: topic.clone(),
                 connector: name.clone(),
                 task: *task,
                 discovered: now,
             };
             let (key, value) = used.record();
-            self.links
-                .statuses
-                .leave(StatusWrite::Record(key, Some(value)));
+            let write = StatusWrite::Record(key, Some(value));
+            // Where there is no room for it now, it is written at a later look.
+            if !self.links.statuses.leave(write) {
+                return;
+            }
+            piece.used.insert(topic);
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::assignor::{ByMember, Cooperative, Round, TaskKey, Work, assign_all};
 use crate::config_record;
 use crate::membership::Assignments;
 use crate::signing::SessionKey;
-use crate::status_record::Subject;
+use crate::state::State;
+use crate::status_record::{Status, Subject};
 use crate::stores::StatusWrite;
 
 /// How long a leader that is behind reads before it says so.
@@ -272,32 +273,59 @@ impl Core {
     }
 
     /// Deletes statuses of what is not there any more: after the round that took it from its owner, whose last word may
-    /// have come after the deletion.
+    /// have come after the deletion. What does not fit now is deleted after a later round.
     pub(super) fn bury(&self) {
         if !self.is_leader() {
             return;
         }
+        self.give_up();
         for subject in self.statuses.keys() {
             let is_there = match subject {
                 Subject::Connector(name) => self.configs.config(name).is_some(),
                 Subject::Task(name, task) => (*task as usize) < self.configs.tasks(name).len(),
             };
             if !is_there {
-                self.links
-                    .statuses
-                    .leave(StatusWrite::Record(subject.key(), None));
+                let write = StatusWrite::Record(subject.key(), None);
+                let _ = self.links.statuses.leave(write);
             }
         }
         for (connector, topics) in &self.used {
             if self.configs.config(connector).is_none() {
                 for used in topics.values() {
-                    self.links
-                        .statuses
-                        .leave(StatusWrite::Record(used.record().0, None));
+                    let write = StatusWrite::Record(used.record().0, None);
+                    let _ = self.links.statuses.leave(write);
                 }
             }
         }
     }
+
+    /// Says of what waits for a worker that was lost that nobody runs it: the worker itself cannot.
+    fn give_up(&self) {
+        let waiting = &self.leading.waiting;
+        let connectors = waiting.connectors.iter().cloned().map(Subject::Connector);
+        let tasks = waiting.tasks.iter();
+        let tasks = tasks.map(|key| Subject::Task(key.connector.clone(), key.task));
+        for subject in connectors.chain(tasks) {
+            let Some(lost) = self.statuses.get(&subject) else {
+                continue;
+            };
+            if let Some(status) = given_up(lost, self.standing.generation) {
+                let write = StatusWrite::Record(subject.key(), Some(status.value()));
+                let _ = self.links.statuses.leave(write);
+            }
+        }
+    }
+}
+
+/// What is said of something whose worker was lost, in this generation; nothing where its state does not depend on a worker.
+fn given_up(lost: &Status, generation: i32) -> Option<Status> {
+    let ran = matches!(lost.state, State::Running | State::Restarting);
+    (ran && lost.generation <= generation).then(|| Status {
+        state: State::Unassigned,
+        trace: None,
+        worker_id: lost.worker_id.clone(),
+        generation,
+    })
 }
 
 /// What a member says about itself; one that cannot be understood holds nothing.

@@ -35,6 +35,9 @@ pub struct GroupView {
     /// What waits for a worker that was lost; on the leader.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// URLs of all its workers; on the leader, which alone is told.
+    #[serde(skip)]
+    pub members: Option<Vec<String>>,
 }
 
 /// What waits for a worker that was lost.
@@ -100,13 +103,8 @@ impl Core {
     /// How the copying fares of what runs on this worker.
     fn replication(&self, name: &str) -> Option<crate::view::Replication> {
         let mut all: Option<crate::view::Replication> = None;
-        for subject in self.instances.keys() {
-            let Subject::Task(of, _) = subject else {
-                continue;
-            };
-            if of != name {
-                continue;
-            }
+        let tasks = |number| Subject::Task(name.to_owned(), number);
+        for (subject, _) in self.instances.range(tasks(0)..=tasks(u32::MAX)) {
             let Some(report) = self.report(subject) else {
                 continue;
             };
@@ -155,7 +153,10 @@ impl Core {
             .leading
             .waiting_until
             .filter(|_| self.is_leader() && !waiting.is_empty());
+        let owners = self.leading.owners.values();
+        let members = owners.map(|(url, _)| url.clone()).collect();
         GroupView {
+            members: Some(members).filter(|_| self.is_leader()),
             id: self.group.id.clone(),
             generation: self.standing.generation,
             protocol: self.standing.protocol.map(|protocol| protocol.name()),

@@ -27,7 +27,8 @@ pub enum StatusWrite {
 pub struct StatusWriterHandle(mpsc::Sender<StatusWrite>);
 
 impl StatusWriterHandle {
-    /// Leaves one. Where too many wait it is left out: the next change says what holds.
+    /// Leaves one. Where too many wait it is not taken, which `false` says.
+    #[must_use]
     pub fn leave(&self, write: StatusWrite) -> bool {
         self.0.try_send(write).is_ok()
     }

@@ -6,3 +6,7 @@
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
+
+{{- define "tributary.scheme" -}}
+{{- ternary "HTTPS" "HTTP" .Values.rest.https.enabled -}}
+{{- end -}}

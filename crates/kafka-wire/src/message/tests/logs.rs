@@ -19,7 +19,7 @@ use crate::message::describe_producers::{
 };
 use crate::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::message::list_offsets::{
-    EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
+    DEBUGGER, EARLIEST, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
 };
 use crate::message::offset_for_leader_epoch::{
     EpochEnd, EpochQuery, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
@@ -39,6 +39,7 @@ fn list_offsets_is_that_of_another_implementation() {
             timestamp: EARLIEST,
         };
         let request = ListOffsetsRequest {
+            replica: DEBUGGER,
             isolation_level,
             topics: vec![(TopicName::from("orders"), vec![partition])],
             timeout_ms: 30_000,
@@ -49,7 +50,7 @@ fn list_offsets_is_that_of_another_implementation() {
                 .with_current_leader_epoch(17)
                 .with_timestamp(-2);
             let other = messages::ListOffsetsRequest::default()
-                .with_replica_id(BrokerId(-1))
+                .with_replica_id(BrokerId(-2))
                 .with_isolation_level(code)
                 .with_topics(vec![
                     list_offsets_request::ListOffsetsTopic::default()

@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Share of the time that connections have to be busy reading for more of them to be tried.
 const BUSY: f64 = 0.6;
 /// By how much more has to arrive over twice the connections.
-const WORTH: f64 = 1.2;
+const WORTH: f64 = 1.1;
 /// How long it is left at that where more did not help, at first.
 const REST: Duration = Duration::from_secs(60);
 const REST_AT_MOST: Duration = Duration::from_secs(1800);
@@ -255,6 +255,7 @@ mod tests {
                     bytes: 800_000,
                     took,
                     round_trip: TRIP,
+                    nothing: false,
                 };
                 channels.add(&reading, now);
             }
@@ -290,6 +291,7 @@ mod tests {
                 bytes: 8_000_000,
                 took: Duration::from_millis(10),
                 round_trip: Duration::from_millis(1),
+                nothing: false,
             };
             assert_eq!(channels.add(&reading, now), Step::None);
         }

@@ -58,6 +58,7 @@ impl Core {
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;
         if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.late.doubt(now);
             let before = partition.doubt.map_or(i64::MAX, |doubt| doubt.record_time);
             partition.doubt = Some(Doubt {
                 record_time: record_time.min(before),

@@ -49,6 +49,8 @@ pub(crate) struct Reading {
     pub(crate) took: Duration,
     /// There and back, as it was when the connection was made; zero where it is not known.
     pub(crate) round_trip: Duration,
+    /// Whether there was no record of any partition, and no error.
+    pub(crate) nothing: bool,
 }
 
 /// One partition of an answer.
@@ -90,6 +92,12 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn due(&self) -> Option<Instant> {
         self.not_before.filter(|_| !self.busy)
+    }
+
+    /// From which offset on a partition was asked for, and in which life of it.
+    pub(super) fn asked_of(&self, index: Index) -> Option<(i64, u64)> {
+        let (wanted, rules) = self.asked.get(&index)?;
+        Some((wanted.offset, rules.life))
     }
 }
 
@@ -287,6 +295,9 @@ impl Core {
             self.take_fetched(fetched, now);
         }
         self.count_channels(channel.node, &reading, now);
+        if reading.nothing && reading.throttle.is_zero() {
+            self.nothing_was_read(channel, now);
+        }
     }
 
     /// Reads a broker over more connections, or fewer, if that is better.
@@ -403,11 +414,13 @@ impl Core {
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }
-        if partition.raise_epoch {
-            // Before anything is sent again it has to be stored that what landed is written off.
-            let trouble = "what landed is not what the source holds; it is copied again";
-            return self.restart(index, trouble.to_owned(), now);
+        self.note_end(index);
+        if self.restart_if_written_off(index, now) {
+            return;
         }
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
         let news = routed.next != fetched.asked || routed.blocked.is_some() || !placed;
         if partition.send.as_ref().is_some_and(SendState::is_empty) {
             // Reading works; trouble in writing ends with an acknowledgement.
@@ -422,6 +435,17 @@ impl Core {
             self.settle_blocked(index, now);
         }
         self.touch_reader(index);
+    }
+
+    /// Before anything is sent again it has to be stored that what landed is written off.
+    pub(super) fn restart_if_written_off(&mut self, index: Index, now: Instant) -> bool {
+        let partition = self.partitions.get(&index);
+        let written_off = partition.is_some_and(|partition| partition.raise_epoch);
+        if written_off {
+            let trouble = "what landed is not what the source holds; it is copied again";
+            self.restart(index, trouble.to_owned(), now);
+        }
+        written_off
     }
 
     fn fetch_refused(&mut self, index: Index, code: ErrorCode, now: Instant) {

@@ -1,7 +1,9 @@
 //! The core driven without brokers: scenes that can be read, and a simulation that cannot be foreseen.
 
+mod bare;
 mod copying;
 mod halting;
+mod late;
 mod left_out;
 mod scene;
 mod silent;

@@ -359,8 +359,12 @@ impl Core {
                 }
                 partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
+                let jumped = done.expected.0 < done.base.0;
                 partition.pad(&mut self.filler);
                 let trims = partition.has_start_to_set();
+                if jumped {
+                    self.note_stretch(index, &done, now);
+                }
                 self.mark_changed(index);
                 if trims {
                     self.trim_later(index);

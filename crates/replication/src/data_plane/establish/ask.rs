@@ -1,6 +1,7 @@
 //! What the brokers are asked before a partition begins: one request for many partitions where that can be.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 use config::link::StartPosition;
@@ -16,7 +17,7 @@ use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
 use kafka_wire::record::Levels;
-use kafka_wire::types::{NodeId, ProducerIdentity, TopicName, TopicPartition};
+use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::core::EstablishOrder;
 use super::Readings;
@@ -107,6 +108,24 @@ pub(super) async fn epoch_ends(
         .collect())
 }
 
+/// Where the source's log ends for what was copied, if it knows. A leader that will not say is asked again: nothing is read
+/// from one that was not compared.
+pub(super) fn epoch_end(
+    epochs: &Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+    partition: &TopicPartition,
+) -> Result<Option<i64>, String> {
+    let epochs = epochs
+        .as_ref()
+        .map_err(|error| format!("source: {error}"))?;
+    match epochs.get(partition).copied() {
+        Some(Err(code)) => Err(format!(
+            "source: OffsetForLeaderEpoch of {partition} answered {code}"
+        )),
+        Some(Ok(end)) => Ok(Some(end)),
+        None => Ok(None),
+    }
+}
+
 /// Where partitions begin that are to begin at a time, which may be another one for each topic.
 pub(super) async fn offsets_at_time(
     source: &Cluster,
@@ -180,6 +199,22 @@ pub(super) fn waits_for_transactions(
             "source: {partition} is to begin at offset {at}; where its log ends was not answered"
         )),
     }
+}
+
+/// What a partition waits for whose destination holds batches that are not replicated yet. They may be what was sent before,
+/// and no reader is shown them: written once more they would be there twice where the broker has forgotten who wrote them, and
+/// markers in any case. Where others of the link write, the log grows all the time.
+pub(super) fn waits_for_replicas(
+    order: &EstablishOrder,
+    end: i64,
+    appended: Option<i64>,
+) -> Option<String> {
+    let appended = appended.filter(|appended| *appended > end && !order.shared)?;
+    Some(format!(
+        "destination: offsets [{end}, {appended}) of {} wait for replicas that are in sync; nothing is written before it shows \
+         what they are",
+        order.destination
+    ))
 }
 
 /// What was found out about a destination topic.
@@ -263,12 +298,16 @@ fn levels<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Levels {
         })
 }
 
-pub(super) enum Tail {
+/// Why a log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(in super::super) enum Tail {
+    #[error("{0}")]
     Trouble(String),
+    #[error("destination: READ is missing")]
     Forbidden,
 }
 
-/// Headers of all batches from the position's destination end to the end now.
+/// Headers of all batches from the position's destination end to the end now, and of the one in front of it.
 pub(super) async fn read_tail(
     destination: &Cluster,
     leader: NodeId,
@@ -276,13 +315,25 @@ pub(super) async fn read_tail(
     position: &Position,
     readings: Readings,
 ) -> Result<Vec<BatchInfo>, Tail> {
-    let mut offset = position.destination_end.0.max(readings.destination_start);
+    let from = (position.destination_end.0 - 1).max(readings.destination_start);
+    let at = (&order.destination, order.destination_id);
+    headers(destination, leader, at, from..readings.destination_end).await
+}
+
+/// Headers of all batches between two offsets.
+pub(in super::super) async fn headers(
+    destination: &Cluster,
+    leader: NodeId,
+    (partition, topic_id): (&TopicPartition, TopicId),
+    range: Range<i64>,
+) -> Result<Vec<BatchInfo>, Tail> {
+    let mut offset = range.start;
     let mut tail = Vec::new();
-    while offset < readings.destination_end {
+    while offset < range.end {
         let request = FetchRequest::of_one(
-            order.destination.topic.clone(),
-            order.destination_id,
-            order.destination.partition,
+            partition.topic.clone(),
+            topic_id,
+            partition.partition,
             offset,
             TAIL_BYTES,
         );
@@ -295,10 +346,7 @@ pub(super) async fn read_tail(
             .and_then(FetchedPartition::without_error)
             .map_err(|code| match code {
                 ErrorCode::TOPIC_AUTHORIZATION_FAILED => Tail::Forbidden,
-                code => Tail::Trouble(format!(
-                    "destination: Fetch of {} answered {code}",
-                    order.destination
-                )),
+                code => Tail::Trouble(format!("destination: Fetch of {partition} answered {code}")),
             })?;
         let before = offset;
         for batch in batches(fetched.records) {
@@ -309,10 +357,9 @@ pub(super) async fn read_tail(
             }
         }
         if offset == before {
-            let partition = &order.destination;
             return Err(Tail::Trouble(format!(
                 "destination: {partition} sends nothing at offset {offset}, below its end {}",
-                readings.destination_end
+                range.end
             )));
         }
     }

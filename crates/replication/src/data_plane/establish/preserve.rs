@@ -260,7 +260,8 @@ fn different(order: &EstablishOrder, ending: &Ending) -> Option<Stop> {
 
 /// A batch of ours that stands there again.
 fn repeated(position: &Position, since: &[BatchInfo]) -> Option<BatchInfo> {
-    let mut next: Option<(i16, i32)> = None;
+    // What goes on behind the position has its next number.
+    let mut next = Some((position.producer.epoch, position.sequence));
     for info in since {
         if info.producer_id != position.producer.id || info.attributes.is_control() {
             continue;

@@ -77,7 +77,8 @@ pub(in super::super) fn is_unsettled(
     time.is_some_and(is_old) && !settled
 }
 
-fn is_old(time: i64) -> bool {
+/// Whether records of this time may have lost their writer's name at the destination.
+pub(in super::super) fn is_old(time: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     time < now.saturating_sub(OLD)
@@ -110,8 +111,34 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Establishes one partition, under a producer that can still be told from its successors. The last epoch there is is
+    /// never written with: none could be raised above it.
+    pub(in super::super) async fn usable(
+        &self,
+        order: &EstablishOrder,
+        readings: Readings,
+        producers: &mut Producers,
+    ) -> Established {
+        let mut outcome = self.one(order, readings, producers).await;
+        if let Established::Ready {
+            position,
+            store_first,
+            ..
+        } = &mut outcome
+            && position.producer.epoch == i16::MAX
+            && !position.transactional
+        {
+            match self.producer(order, producers).await {
+                Ok(producer) => position.producer = producer,
+                Err(trouble) => return Established::Retry(trouble),
+            }
+            (position.sequence, *store_first) = (0, true);
+        }
+        outcome
+    }
+
     /// Establishes one partition.
-    pub(super) async fn one(
+    async fn one(
         &self,
         order: &EstablishOrder,
         readings: Readings,

@@ -37,6 +37,20 @@ fn readings() -> Readings {
     }
 }
 
+#[test]
+fn nothing_is_written_before_what_was_appended_is_replicated() {
+    let waits = |order: &EstablishOrder, appended| waits_for_replicas(order, 140, appended);
+    let mut order = order(OnGap::Stop);
+    let trouble = waits(&order, Some(143)).expect("three offsets are hidden yet");
+    assert!(trouble.contains("[140, 143)"), "{trouble}");
+    assert_eq!(waits(&order, Some(140)), None);
+    // More has come since.
+    assert_eq!(waits(&order, Some(139)), None);
+    assert_eq!(waits(&order, None), None, "a broker that does not say");
+    order.shared = true;
+    assert_eq!(waits(&order, Some(143)), None, "others write all the time");
+}
+
 fn order(on_gap: OnGap) -> EstablishOrder {
     order_at(position(), on_gap)
 }
@@ -189,6 +203,36 @@ fn batches_of_others_are_passed_over() {
         Ok(vec![at(145, 2), at(150, 1)]),
     );
     check(&position(), 0, &[foreign(140, 5)], Ok(vec![]));
+}
+
+#[test]
+fn a_log_that_was_cut_short_and_written_to_by_others_is_told() {
+    let order = order(OnGap::Stop);
+    let found = |position: &Position, batch: BatchInfo| replaced(&order, position, &[batch]);
+    // Ours ends where the position says, whatever follows.
+    assert_eq!(found(&position(), ours(0, 130, 10)), None);
+    let stop = found(&position(), foreign(135, 8)).expect("another's in its place");
+    assert_eq!(stop.state, "destination-behind");
+    assert!(stop.reason.contains("135–142"), "{}", stop.reason);
+    assert!(
+        found(&position(), ours(0, 138, 10)).is_some(),
+        "ours, and not where it was"
+    );
+    // What a cleaner has taken is not there, and says nothing.
+    assert_eq!(found(&position(), foreign(140, 8)), None);
+    // Before the first acknowledgement there is nothing to be lost.
+    let new = Position {
+        sequence: 0,
+        ..position()
+    };
+    assert_eq!(found(&new, foreign(135, 5)), None);
+    let marker = kafka_wire::batch::control_batch(
+        139,
+        ProducerIdentity { id: 8, epoch: 0 },
+        kafka_wire::batch::ControlType::Commit,
+    );
+    let marker = *RawBatch::parse(marker).expect("built well formed").info();
+    assert_eq!(found(&position(), marker), None);
 }
 
 #[test]

@@ -1,10 +1,17 @@
 //! The loop's part in preserving offsets: markers, log starts, and looks at both logs.
 
+use std::time::Duration;
+
 use lifecycle::OnFailure;
+use tokio::time::timeout;
 
 use super::super::borrow::trim_compacted;
 use super::super::fill::{fill, trim, watch};
+use super::super::late::look;
 use super::{DataPlane, Event, send};
+
+/// How long the end may wait for a look.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 impl DataPlane {
     /// Gives out markers to write and log starts to move.
@@ -31,6 +38,27 @@ impl DataPlane {
                     };
                     send(&events, Event::Trimmed(outcomes)).await;
                 });
+        }
+    }
+
+    /// Looks at what others have written, or this link a second time.
+    pub(super) fn look_for_copies(&mut self) {
+        let orders = self.core.take_looks();
+        if orders.is_empty() {
+            return;
+        }
+        let (destination, events) = (self.destination.clone(), self.events.clone());
+        self.scope.spawn("looks", OnFailure::StopScope, async move {
+            let outcomes = look(&destination, orders).await;
+            send(&events, Event::Looked(outcomes)).await;
+        });
+    }
+
+    /// The same before the end, as far as it can be had within a moment.
+    pub(super) async fn look_for_the_last_copies(&mut self) {
+        let orders = self.core.take_looks();
+        if let Ok(outcomes) = timeout(LAST_LOOK, look(&self.destination, orders)).await {
+            self.core.on_looked(outcomes);
         }
     }
 

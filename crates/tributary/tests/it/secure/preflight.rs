@@ -25,7 +25,8 @@ impl Files {
         };
         let worker = format!(
             "bootstrap.servers={}\n{}offset.storage.topic={name}.offsets\n\
-             offset.storage.replication.factor=1\noffset.storage.partitions=1\n",
+             offset.storage.replication.factor=1\noffset.storage.partitions=1\n\
+             exactly.once.source.support=enabled\n",
             to.0, to.1
         );
         let link = format!(
@@ -38,6 +39,13 @@ impl Files {
             certificates::write(&folder.path().join(file), &text).expect("written");
         }
         Self { folder }
+    }
+
+    /// Adds a line to the link's file.
+    fn add(&self, line: &str) {
+        let path = self.folder.path().join("link");
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        certificates::write(&path, &format!("{text}{line}\n")).expect("written");
     }
 
     fn path(&self, name: &str) -> String {
@@ -261,12 +269,36 @@ impl Least {
     }
 }
 
+impl Least {
+    /// Transactions need one right more, on ids that are the link's.
+    async fn transacts(&self) {
+        self.files.add("exactly.once.support=required");
+        let document = self.files.document(3).await;
+        let lacking: Vec<String> = lacking(&document).into_iter().collect();
+        let ids = format!("transactional ids tributary-{}-*", self.topic);
+        assert_eq!(lacking, [format!("destination WRITE {ids} missing")]);
+        self.grant(&document["commands"][0]).await;
+        self.files.document(0).await;
+        send(&self.source, &self.topic, 2, RECORDS).await;
+        let ends = ["--until-caught-up", "--hold", "1s"];
+        let run = Run::to_end(&program(&self.files.standalone(&ends))).await;
+        let run = run.ended_with(0);
+        let (from, to) = (
+            committed(&self.source, &self.topic),
+            committed(&self.destination, &self.copy),
+        );
+        let verdict = compared(&from, &to).await;
+        assert!(verdict.is_equal(), "{verdict}\n{run}");
+    }
+}
+
 async fn least_rights(from: KafkaVersion, to: KafkaVersion) {
     let least = Least::new(from, to).await;
     least.is_granted_what_it_asks_for().await;
     least.has_exactly_these().await;
     least.does_everything().await;
     least.misses_each().await;
+    least.transacts().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What happens to work, told as stories. Whether decisions are Java's is tested against Java's
 //! (`tests/it/java_assignor.rs`).
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::assignor::TaskKey;
 
@@ -201,5 +203,33 @@ fn ten_thousand_tasks_are_dealt_and_every_member_has_its_share() {
     group.settle();
     for member in ["x", "y", "z"] {
         assert!(group.tasks(member).abs_diff(10_000 / 3) <= 1);
+    }
+}
+
+/// The figures of docs/benchmark-results come from here: `cargo test --release -p worker-group -- thousand --nocapture`.
+#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
+#[test]
+fn a_thousand_tasks_on_ten_workers_are_dealt_and_one_worker_is_lost_within_moments() {
+    let names: Vec<String> = (0..10).map(|number| format!("worker-{number}")).collect();
+    let members: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut group = Group::new(0, &[("links.with.names", 1_000)], &members);
+    let begin = Instant::now();
+    assert_eq!(group.settle(), 1);
+    let dealt = begin.elapsed();
+    assert!(members.iter().all(|member| group.tasks(member) == 100));
+    let before = group.held.clone();
+    group.leave("worker-3");
+    let begin = Instant::now();
+    group.settle();
+    println!(
+        "1,000 tasks on 10 workers: dealt in {dealt:?}, again without one of them in {:?}",
+        begin.elapsed()
+    );
+    for (member, held) in &group.held {
+        assert!((111..=112).contains(&held.tasks.len()));
+        assert!(
+            before[member].without(&[held]).is_empty(),
+            "what stays is not touched"
+        );
     }
 }

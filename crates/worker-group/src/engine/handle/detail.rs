@@ -68,12 +68,16 @@ impl Handle {
     /// Lets one partition go on that stands; nothing else is touched.
     ///
     /// # Errors
-    /// It does not stand, or not so as is believed.
+    /// It does not stand, or not so as is believed; or another worker has it.
     pub async fn resume_partition(&self, name: String, resume: Resume) -> Result<(), Refusal> {
-        let begun = self
-            .ask(move |core| core.resume_partition(&name, resume))
-            .await??;
-        begun.await.map_err(|not| match not {
+        let resumed = match &self.group {
+            Some(group) => group.resume_partition(name, resume).await?,
+            None => {
+                let begun = self.ask(move |core| core.resume_partition(&name, resume));
+                begun.await??.await
+            }
+        };
+        resumed.map_err(|not| match not {
             NotResumed::Unknown(text) => Refusal::new(Kind::NotFound, text),
             NotResumed::Conflict(text) => Refusal::new(Kind::Conflict, text),
             NotResumed::Invalid(text) => Refusal::bad(text),
@@ -83,9 +87,12 @@ impl Handle {
     /// Has a running link look at its topics now.
     ///
     /// # Errors
-    /// There is none of this name, or it does not run here.
+    /// There is none of this name, it does not run, or another worker looks after its topics.
     pub async fn refresh(&self, name: String) -> Result<(), Refusal> {
         self.config(name.clone()).await?;
+        if let Some(group) = &self.group {
+            group.has_connector(name.clone()).await?;
+        }
         if self.host.refresh(&name) {
             return Ok(());
         }

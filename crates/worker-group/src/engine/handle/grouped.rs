@@ -68,7 +68,7 @@ impl Handle {
     /// Fences older writers of a connector, for another worker of the group.
     ///
     /// # Errors
-    /// Always: what writes here needs no transactions, and so no fence of them.
+    /// It does not come from one, this worker does not lead, or they cannot be fenced.
     pub async fn fence(&self, name: String, signature: Signature) -> Result<(), Refusal> {
         let Some(group) = &self.group else {
             return Err(Refusal::internal(
@@ -76,10 +76,7 @@ impl Handle {
             ));
         };
         group.check(signature, bytes::Bytes::new()).await?;
-        group.config(name).await?;
-        Err(Refusal::internal(
-            "exactly.once.source.support is not enabled on this worker",
-        ))
+        group.fence(&*self.host, name).await
     }
 
     /// Sets a logger and those below it on every worker.

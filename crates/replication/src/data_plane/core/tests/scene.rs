@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::data_plane::core::{
     Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, Index,
-    LocateOrder, Located, Place, Settings,
+    LocateOrder, Located, Place, Reading, Settings,
 };
 use crate::data_plane::decode::{Decoder, Rules};
 use crate::data_plane::partition::{Leader, Partition, Phase, Stop};
@@ -330,8 +330,14 @@ impl Scene {
     }
 
     pub(super) fn answer_fetch(&mut self, node: NodeId, answer: Vec<FetchedPartition>) {
-        self.core
-            .on_fetched(node.into(), answer, Default::default(), self.now);
+        let nothing = answer.iter().all(|fetched| {
+            fetched.error == ErrorCode::NONE && fetched.routed.next == fetched.asked
+        });
+        let reading = Reading {
+            nothing,
+            ..Reading::default()
+        };
+        self.core.on_fetched(node.into(), answer, reading, self.now);
     }
 
     /// Orders a fetch and answers it with batches for partition `index`.

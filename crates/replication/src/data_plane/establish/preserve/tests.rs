@@ -154,6 +154,13 @@ fn a_foreign_batch_or_another_record_than_the_sources_is_noticed_before_anything
 }
 
 #[test]
+fn a_second_copy_of_what_was_acknowledged_is_noticed_also_where_records_are_alike() {
+    // Its first copy ends at the position: nothing behind it has that number.
+    let (readings, late) = ending(&[batch(DATA, 7, 40, 3), batch(DATA, 10, 43, 3)]);
+    assert_eq!(outcome(&order(), readings, &late), "foreign at Some(40)");
+}
+
+#[test]
 fn what_the_source_has_lost_or_taken_back_is_named() {
     let (readings, nothing) = ending(&[]);
     let lost = Readings {

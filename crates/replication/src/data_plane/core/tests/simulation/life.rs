@@ -487,10 +487,7 @@ impl Life {
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.land_all();
         let rounds = 3000;
-        for round in 0..rounds {
-            if round == rounds / 2 {
-                self.fill_holes_at_the_end();
-            }
+        for _ in 0..rounds {
             self.hand_out();
             self.answer_locate();
             self.answer_establish();
@@ -530,15 +527,6 @@ impl Life {
             "no rest after {rounds} rounds: {stands:?}, {:?}",
             self.open.step
         ))
-    }
-
-    /// Where nothing is left at a source's end, what landed of it is compared when something follows.
-    fn fill_holes_at_the_end(&mut self) {
-        for log in &mut self.sources {
-            while log.end > log.last_batch_end() {
-                log.grow(&mut self.random);
-            }
-        }
     }
 
     /// Source offsets that have to arrive, in order: what the source still holds and the destination takes.

@@ -10,7 +10,9 @@ use rand::RngExt;
 
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
-use crate::data_plane::core::{EstablishOrder, Established, FetchedPartition, Located, Place};
+use crate::data_plane::core::{
+    EstablishOrder, Established, FetchedPartition, Located, Place, Reading,
+};
 use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
@@ -30,6 +32,8 @@ impl Life {
         self.open.fetches.remove(&node);
         let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
         let mut answer = Vec::new();
+        // Whatever the limits are, a broker sends the first batch that there is.
+        let mut nothing = true;
         for (partition, (index, offset, rules)) in asked {
             let log = &self.sources[number(&partition)];
             let (count, life) = (self.random.random_range(0..8), rules.life);
@@ -43,6 +47,8 @@ impl Life {
             } else {
                 (ErrorCode::NOT_LEADER_OR_FOLLOWER, Routed::default())
             };
+            let log = &self.sources[number(&partition)];
+            nothing &= error == ErrorCode::NONE && log.read(offset, 1).0.is_empty();
             answer.push(FetchedPartition {
                 index,
                 topic_id: SOURCE_ID,
@@ -54,8 +60,11 @@ impl Life {
                 routed,
             });
         }
-        self.core
-            .on_fetched(node.into(), answer, Default::default(), self.now);
+        let reading = Reading {
+            nothing,
+            ..Reading::default()
+        };
+        self.core.on_fetched(node.into(), answer, reading, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {

@@ -1,0 +1,81 @@
+//! Second copies of what was sent, which a broker has carried out late.
+
+use kafka_wire::error_code::ErrorCode;
+
+use super::scene::{Scene, Sent, batch, destination, settings};
+
+/// A partition of which one batch is copied, and the next one on its way.
+fn copying(shared: bool) -> (Scene, Sent) {
+    let settings = crate::data_plane::core::Settings {
+        shared,
+        ..settings()
+    };
+    let mut scene = Scene::with(settings, 1);
+    scene.fetch(0, &[batch(0, 3), batch(3, 2)]);
+    let first = scene.send_one();
+    scene.answer(&first, Ok(100));
+    let second = scene.send_one();
+    (scene, second)
+}
+
+#[test]
+fn a_log_that_goes_on_where_it_was_known_to_end_is_not_looked_at() {
+    let (mut scene, sent) = copying(false);
+    scene.answer(&sent, Ok(103));
+    assert!(scene.core.take_looks().is_empty());
+}
+
+#[test]
+fn whose_a_stretch_is_that_was_not_sent_is_looked_up_and_told() {
+    let (mut scene, sent) = copying(false);
+    scene.answer(&sent, Ok(106));
+    let looks = scene.core.take_looks();
+    assert_eq!(looks.len(), 1);
+    let look = &looks[0];
+    assert_eq!((look.partition.clone(), look.producer), (destination(0), 7));
+    let ranges: Vec<_> = look.stretches.iter().map(|s| (s.from, s.to)).collect();
+    assert_eq!(ranges, [(103, 106)]);
+    assert!(scene.core.take_looks().is_empty(), "it is being looked at");
+    scene
+        .core
+        .on_looked(vec![(look.clone(), Ok(vec![(103, 106)]))]);
+    assert_eq!(scene.partition(0).totals.repeated, 3);
+    assert!(scene.is_running(0));
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_looked_at_again_and_not_for_ever() {
+    let (mut scene, sent) = copying(false);
+    scene.answer(&sent, Ok(106));
+    let mut looks = 0;
+    loop {
+        let orders = scene.core.take_looks();
+        let Some(order) = orders.into_iter().next() else {
+            break;
+        };
+        looks += 1;
+        let trouble = Err("no broker".to_owned());
+        scene.core.on_looked(vec![(order, trouble)]);
+    }
+    assert_eq!(looks, 10);
+}
+
+#[test]
+fn where_others_of_the_link_write_only_what_follows_a_doubt_is_looked_at() {
+    let (mut scene, sent) = copying(true);
+    scene.answer(&sent, Ok(106));
+    assert!(scene.core.take_looks().is_empty());
+    let (mut scene, sent) = copying(true);
+    scene
+        .core
+        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+    scene.pass_and_settle();
+    scene.fetch(0, &[batch(3, 2)]);
+    let again = scene.send_one();
+    scene.answer(&again, Err(ErrorCode::NOT_ENOUGH_REPLICAS));
+    scene.pass_and_settle();
+    scene.fetch(0, &[batch(3, 2)]);
+    let again = scene.send_one();
+    scene.answer(&again, Ok(106));
+    assert_eq!(scene.core.take_looks().len(), 1);
+}

@@ -1,0 +1,43 @@
+//! Looks at stretches of the destination's log that were not written by what was sent: whether they are second copies.
+
+use kafka_client::Cluster;
+use kafka_wire::batch::BatchInfo;
+
+use super::core::{LookOrder, Looked};
+use super::establish::{headers, is_old};
+
+/// Looks at stretches of some partitions. Writers of young records are remembered by brokers, which drop what comes again.
+pub(super) async fn look(
+    destination: &Cluster,
+    orders: Vec<LookOrder>,
+) -> Vec<(LookOrder, Looked)> {
+    let mut outcomes = Vec::new();
+    for order in orders {
+        let looked = copies(destination, &order).await;
+        outcomes.push((order, looked));
+    }
+    outcomes
+}
+
+/// The batches of an answer go on behind the stretch it was asked for, and tell of those that follow.
+async fn copies(destination: &Cluster, order: &LookOrder) -> Looked {
+    let mut copies = Vec::new();
+    let (mut batches, mut covered) = (Vec::new(), 0..0);
+    for stretch in order.stretches.iter().filter(|s| is_old(s.record_time)) {
+        if stretch.from < covered.start || stretch.to > covered.end {
+            let at = (&order.partition, order.topic_id);
+            let range = stretch.from..stretch.to;
+            let read = headers(destination, order.node, at, range.clone()).await;
+            batches = read.map_err(|tail| tail.to_string())?;
+            let end = batches.last().map_or(range.end, BatchInfo::next_offset);
+            covered = range.start..end;
+        }
+        let ours = batches.iter().filter(|batch| {
+            batch.producer_id == order.producer
+                && !batch.attributes.is_control()
+                && (stretch.from..stretch.to).contains(&batch.base_offset)
+        });
+        copies.extend(ours.map(|batch| (batch.base_offset, batch.next_offset())));
+    }
+    Ok(copies)
+}

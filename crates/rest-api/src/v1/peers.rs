@@ -1,0 +1,277 @@
+//! What the other workers of a group know of their share of the links.
+//!
+//! ```text
+//!   who is asked: owners of tasks, the leader, and whom the leader names ─▶ GET /api/v1/share of each, at the same time
+//!   ─▶ Group: the shares of those that answered, and who was silent, with what they said last
+//! ```
+//!
+//! Invariants:
+//! * A silent worker costs a request one time limit and nothing more.
+//! * What a silent worker said last is never shown as if it held now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::http::HeaderValue;
+use bytes::Bytes;
+use lifecycle::{OnFailure, Scope};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use worker_group::Handle;
+use worker_group::detail::LinkDetail;
+
+use super::rates::LinkRates;
+use crate::forward::{self, OtherWorkers};
+
+/// How long another worker may take.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long an answer, or a silence, holds.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What one worker knows of its share.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) schema: String,
+    /// When, by its clock.
+    pub(crate) now: SystemTime,
+    /// The row that it is in a list of workers.
+    pub(crate) worker: Value,
+    /// Ids of all workers; of the leader only.
+    pub(crate) members: Option<Vec<String>>,
+    pub(crate) links: BTreeMap<String, LinkShare>,
+}
+
+/// What one worker knows of a link.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LinkShare {
+    pub(crate) detail: LinkDetail,
+    pub(crate) rates: LinkRates,
+}
+
+/// A worker that did not answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Silent {
+    pub(crate) worker_id: String,
+    pub(crate) reason: String,
+    pub(crate) since: SystemTime,
+    /// What it said last.
+    pub(crate) last: Option<Arc<Share>>,
+}
+
+/// What the others said; nothing of them where a worker is alone, or speaks for itself only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    /// Whether they were asked.
+    pub(crate) asked: bool,
+    pub(crate) shares: BTreeMap<String, Arc<Share>>,
+    pub(crate) silent: Vec<Silent>,
+}
+
+impl Group {
+    /// The rates of all, those of this worker among them.
+    pub(crate) fn rates(&self, own: &BTreeMap<String, LinkRates>) -> BTreeMap<String, LinkRates> {
+        let mut all = own.clone();
+        for share in self.shares.values() {
+            for (name, link) in &share.links {
+                all.entry(name.clone()).or_default().add(&link.rates);
+            }
+        }
+        all
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Peer {
+    asked: Instant,
+    share: Option<Arc<Share>>,
+    silent: Option<(SystemTime, String)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    workers: OtherWorkers,
+    known: Mutex<BTreeMap<String, Peer>>,
+}
+
+impl Peers {
+    pub(crate) fn new(workers: OtherWorkers) -> Self {
+        Self {
+            workers,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Asks those in `owners`, and whoever else is in the group. `authorization` is that of whoever asks this worker.
+    pub(crate) async fn ask(
+        &self,
+        handle: &Handle,
+        here: &str,
+        owners: BTreeSet<String>,
+        authorization: Option<&HeaderValue>,
+    ) -> Group {
+        let Some(view) = handle.group().await else {
+            return Group::default();
+        };
+        let mut wanted = owners;
+        wanted.extend(view.leader.as_deref().and_then(worker_of));
+        let members = view.members.into_iter().flatten();
+        wanted.extend(members.filter_map(|url| worker_of(&url)));
+        wanted.extend(self.named());
+        wanted.remove(here);
+        let begun = Instant::now();
+        let mut asked = BTreeSet::new();
+        // Those that only the leader knows are asked once it has named them.
+        loop {
+            let due: Vec<String> = wanted.difference(&asked).cloned().collect();
+            if due.is_empty() {
+                break;
+            }
+            asked.extend(due.iter().cloned());
+            let due = due.into_iter().filter(|id| !self.is_fresh(id)).collect();
+            let limit = LIMIT.saturating_sub(begun.elapsed());
+            self.refresh(due, authorization, limit.max(LIMIT / 4)).await;
+            wanted.extend(self.named());
+            wanted.remove(here);
+        }
+        self.group(&asked)
+    }
+
+    /// The same question to each worker that answered in `group`; what they said.
+    pub(crate) async fn of_all(
+        &self,
+        group: &Group,
+        target: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Vec<(String, Result<Value, String>)> {
+        let ids = group.shares.keys().cloned().collect();
+        let answers = self.read(ids, target, authorization, LIMIT).await;
+        let parsed = answers.into_iter().map(|(id, answer)| {
+            let value = answer.and_then(|bytes| {
+                serde_json::from_slice(&bytes).map_err(|error| format!("its answer: {error}"))
+            });
+            (id, value)
+        });
+        parsed.collect()
+    }
+
+    /// Workers that the leader named last.
+    fn named(&self) -> Vec<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = known.values().filter(|peer| peer.silent.is_none());
+        let named = said.filter_map(|peer| peer.share.as_ref()?.members.clone());
+        named.flatten().collect()
+    }
+
+    fn is_fresh(&self, id: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = known.get(id);
+        peer.is_some_and(|peer| peer.asked.elapsed() < FRESH)
+    }
+
+    fn group(&self, asked: &BTreeSet<String>) -> Group {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|id, _| asked.contains(id));
+        let mut group = Group {
+            asked: true,
+            ..Group::default()
+        };
+        for (id, peer) in known.iter() {
+            match (&peer.silent, &peer.share) {
+                (None, Some(share)) => {
+                    group.shares.insert(id.clone(), Arc::clone(share));
+                }
+                (Some((since, reason)), last) => group.silent.push(Silent {
+                    worker_id: id.clone(),
+                    reason: reason.clone(),
+                    since: *since,
+                    last: last.clone(),
+                }),
+                (None, None) => {}
+            }
+        }
+        group
+    }
+
+    async fn refresh(
+        &self,
+        ids: Vec<String>,
+        authorization: Option<&HeaderValue>,
+        limit: Duration,
+    ) {
+        let sent = SystemTime::now();
+        let answers = self.read(ids, "/api/v1/share", authorization, limit).await;
+        let now = Instant::now();
+        let answers: Vec<_> = answers
+            .into_iter()
+            .map(|(id, answer)| (id, answer.and_then(|bytes| parsed(&bytes, sent))))
+            .collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, answer) in answers {
+            let peer = known.entry(id).or_insert(Peer {
+                asked: now,
+                share: None,
+                silent: None,
+            });
+            peer.asked = now;
+            match answer {
+                Ok(share) => {
+                    peer.share = Some(Arc::new(share));
+                    peer.silent = None;
+                }
+                Err(reason) => {
+                    let since = peer.silent.take().map_or(sent, |(since, _)| since);
+                    peer.silent = Some((since, reason));
+                }
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        ids: Vec<String>,
+        target: &str,
+        authorization: Option<&HeaderValue>,
+        limit: Duration,
+    ) -> Vec<(String, Result<Bytes, String>)> {
+        let scope = Scope::new("peers");
+        let (answers, mut arriving) = mpsc::channel(ids.len().max(1));
+        for id in ids {
+            let (answers, target) = (answers.clone(), target.to_owned());
+            let authorization = authorization.cloned();
+            let workers = self.workers.clone();
+            scope.spawn(id.clone(), OnFailure::Report, async move {
+                let answer = workers.read(&id, target, authorization, limit).await;
+                // Whoever asked may have gone.
+                drop(answers.send((id, answer)).await);
+            });
+        }
+        drop(answers);
+        let mut all = Vec::new();
+        while let Some(answer) = arriving.recv().await {
+            all.push(answer);
+        }
+        let report = scope.stop(Duration::ZERO).await;
+        tracing::trace!(?report, "other workers were asked");
+        all
+    }
+}
+
+/// The id of the worker at a URL.
+pub(crate) fn worker_of(url: &str) -> Option<String> {
+    let (_, id) = forward::split(url)?;
+    Some(id.to_owned()).filter(|id| !id.is_empty())
+}
+
+/// A share, its times told by this worker's clock: what it says held when it was asked for, at the latest.
+fn parsed(bytes: &[u8], asked: SystemTime) -> Result<Share, String> {
+    let mut share: Share = serde_json::from_slice(bytes)
+        .map_err(|error| format!("it speaks another version of this API: {error}"))?;
+    for link in share.links.values_mut() {
+        link.detail.move_times(share.now, asked);
+    }
+    Ok(share)
+}
