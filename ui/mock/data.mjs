@@ -191,3 +191,18 @@ export function preview(config) {
 }
 
 export const EXPLANATIONS = EXPLAINED
+
+/** An hour or a day of it, with a gap where a worker was started anew. */
+export function history(one, asked) {
+  const now = Math.floor(Date.now() / 1000)
+  const from = Number(asked.get('from') ?? now - 3600)
+  const step = now - from > 4000 ? 60 : 15
+  const points = []
+  for (let second = Math.ceil(from / step) * step; second <= now; second += step) {
+    const share = (second - from) / (now - from)
+    const wave = 1 + Math.sin(share * 12) / 3
+    const value = asked.get('metric') === 'lag_seconds' ? (share > 0.6 ? 40 * (share - 0.6) * wave : 0.4 * wave) : 18_400 * wave
+    points.push({ at: new Date(second * 1000).toISOString(), second, value: share > 0.3 && share < 0.33 ? null : value })
+  }
+  return { schema: 'tributary/v1/History', link: one.name, topic: null, partition: null, metric: asked.get('metric'), step_seconds: step, points, incomplete: [], as_of: iso(0) }
+}

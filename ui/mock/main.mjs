@@ -43,6 +43,7 @@ export function createMock(scenario) {
       case 'links/topics': return list(response, url, data.topics(scenario, one))
       case 'links/topics/partitions': return list(response, url, Array.from({ length: 12 }, (_, number) => data.partition(one, part[3], number)))
       case 'links/partitions': return list(response, url, data.partitions(scenario, one))
+      case 'links/history': return json(response, data.history(one, url.searchParams))
       case 'links/tasks': return list(response, url, data.tasks(one))
       case 'links/config': return json(response, { schema: 'tributary/v1/LinkConfig', config_version: 'a1b2c3', rows: [
         { key: 'topic.regex', value: 'orders.*|payments', status: 'set', meaning: 'Java regular expression; topics whose whole name matches are copied', origin: 'connector orders-dr' },

@@ -19,6 +19,7 @@ mod judge;
 mod kafka;
 mod output;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod ui;
@@ -65,6 +66,8 @@ enum Verb {
     },
     /// Hostile bytes for every reader of them, from the kept corpus on
     Fuzz(fuzz::FuzzOptions),
+    /// A link under random faults or through an outage; writes docs/soak-results
+    Soak(soak::SoakOptions),
     /// Check and build the control center: ui/src into ui/dist, which the program embeds
     Ui(ui::UiOptions),
     /// Check what the compiler does not: module docs, layers, sizes, rooms
@@ -96,6 +99,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Ci => test::run(&root, &[]),
         Verb::Docs { check } => docs::run(&root, check),
         Verb::Fuzz(options) => fuzz::run(&root, &options),
+        Verb::Soak(options) => soak::run(&root, &options),
         Verb::Ui(options) => ui::run(&root, &options),
         Verb::Tidy => tidy::run(&root),
         Verb::Clients => clients::run(),

@@ -112,6 +112,13 @@ pub struct RestConfig {
     pub hide_secrets: bool,
     /// `tributary.rest.health.public`: nobody has to say who he is to hear whether the worker is well.
     pub health_public: bool,
+    /// `tributary.ui.history.bytes`, where it is given.
+    pub history_bytes: Option<usize>,
     /// `tributary.ui.enable` says no: nothing is served below `/ui/`.
     pub without_ui: bool,
+}
+
+impl RestConfig {
+    /// Memory for history where nothing is said.
+    pub const HISTORY_BYTES: usize = 8 * 1024 * 1024;
 }

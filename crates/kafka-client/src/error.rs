@@ -164,7 +164,10 @@ impl ClientError {
         };
         // Where a broker was reached its own error says what to do.
         if !tried.iter().any(is_reached) {
-            text.push("check the bootstrap addresses, and that a broker listens there".to_owned());
+            text.push(
+                "check the bootstrap addresses, and that a broker listens there; see docs/errors/no-broker.md"
+                    .to_owned(),
+            );
         }
         Self::NoBroker(text.join("; "))
     }

@@ -17,7 +17,7 @@ use crate::error::ClientError;
 pub type OffsetAnswer = Result<i64, ErrorCode>;
 
 /// Asks one broker for the offsets of partitions it leads. `at` is
-/// [`LATEST`](kafka_wire::message::list_offsets::LATEST),
+/// [`LATEST`],
 /// [`EARLIEST`](kafka_wire::message::list_offsets::EARLIEST) or a time in milliseconds.
 ///
 /// # Errors

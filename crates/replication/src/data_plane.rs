@@ -39,7 +39,7 @@ mod transaction;
 pub use change::{Changes, Origin};
 pub use core::{Answer, Assignment, NotResumed};
 pub use foresee::{Candidate, foresee};
-pub use partition::{Stop, Totals};
+pub use partition::{Loss, Lost, Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
 pub use status::{PartitionStatus, Snapshot, State};

@@ -13,6 +13,7 @@
 mod evidence;
 mod history;
 mod rating;
+mod reach;
 mod run;
 
 use std::collections::BTreeMap;
@@ -185,6 +186,32 @@ pub struct PartitionHealth {
     pub destination_end: Option<i64>,
 }
 
+/// Whether the brokers of one side answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reachability {
+    /// Good when all that lead something of the link answer, bad when none does.
+    pub verdict: Verdict,
+    /// How many of them answer.
+    pub answering: usize,
+    /// How many lead something.
+    pub needed: usize,
+    /// What was seen: who does not answer, since when, and the last error.
+    pub evidence: String,
+}
+
+impl Reachability {
+    /// Before anybody was asked.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            answering: 0,
+            needed: 0,
+            evidence: "nobody was asked yet".to_owned(),
+        }
+    }
+}
+
 /// How a link fares as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Rating {
@@ -230,6 +257,8 @@ pub struct LinkHealth {
     pub states: BTreeMap<&'static str, usize>,
     /// Each partition, in the order in which they were assigned.
     pub partitions: Vec<PartitionHealth>,
+    /// Whether the brokers of source and destination answer.
+    pub reach: [Reachability; 2],
 }
 
 impl LinkHealth {
@@ -250,6 +279,7 @@ impl LinkHealth {
             },
             states: BTreeMap::new(),
             partitions: Vec::new(),
+            reach: [Reachability::unknown(), Reachability::unknown()],
         }
     }
 

@@ -5,6 +5,7 @@
 //!   metadata_sync   topics and partitions of the destination follow the source   observe → plan → apply
 //!   data_plane      fetch → route → pipe → send → progress
 //!   health          ends of logs, read on a path of its own, compared with how far copying has come
+//!   standstill      whether copies of compacted topics were behind for longer than deletions are kept
 //!   link            puts the rooms together; they do not know each other
 //!   verify          reads both sides and proves the copy, or says where it differs
 //! ```
@@ -25,4 +26,5 @@ pub mod preflight;
 pub mod preview_rights;
 pub mod side;
 pub mod spread;
+pub mod standstill;
 pub mod verify;

@@ -6,7 +6,7 @@
 //!                                              └────▶ one more for each third cluster (`streams`)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,21 +29,25 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::data_plane::{DataPlane, Handle, Stop};
 use crate::health::Health;
-use crate::link::assign::{Beginnings, RecordChanges};
+use crate::link::assign::{Beginnings, RecordChanges, replicated};
+use crate::link::begun::Begun;
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
-use crate::metadata_sync::{History, MetadataSync, Replicated, Round, Rules};
+use crate::metadata_sync::{History, MetadataSync, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
-    FileStore, KeyStyle, PositionStore, StoreError, Stored, StoredLink, TopicStore,
+    FileStore, KeyStyle, PositionStore, StoreError, StoredLink, TopicStore,
 };
+use crate::standstill::Standstill;
 
 mod again;
 mod assign;
+mod begun;
 mod handle;
 mod health;
 mod part;
+mod standstill;
 mod streams;
 
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
@@ -52,6 +56,9 @@ pub use streams::fence;
 
 /// How long streams of third clusters may take to end: what is on its way, then positions.
 const STREAMS_END: Duration = Duration::from_secs(6);
+
+/// How long storing up to when copies are complete may take at the end.
+const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// Why a link cannot start.
 #[derive(Debug, Error)]
@@ -129,6 +136,7 @@ pub struct Link {
     changes: RecordChanges,
     memory: LinkMemory,
     remembered: Remembered,
+    begun: Begun,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
     plane: DataPlane,
@@ -138,6 +146,7 @@ pub struct Link {
     rounds: watch::Sender<(Arc<Round>, usize)>,
     health: Health,
     acls: Option<(Box<AclSync>, AclHandle)>,
+    standstill: Box<Standstill>,
     scope: Scope,
 }
 
@@ -205,13 +214,22 @@ impl Link {
         maker.origins = Box::pin(maker.open_origins()).await?;
         let made = Box::pin(maker.make(&Stream::Local, &scope)).await?;
         let (plane, data, stored, texts) = made;
-        known_clusters(&config.name, sides, &Remembered::of(&config.name, &texts))?;
+        let told = Remembered::of(&config.name, &texts);
+        known_clusters(&config.name, sides, &told)?;
+        let begun = Begun::of(
+            &config,
+            told.first,
+            !stored.is_empty(),
+            maker.store.another(),
+        );
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
+        let (standstill, standing) = standstill::of(&maker, &texts, heard.clone(), found.clone());
+        let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
-        let handle = LinkHandle::new(from, to, looking, heard, found, acls.as_ref());
+        let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Self {
@@ -225,6 +243,7 @@ impl Link {
                     start: config_start,
                 },
                 changes: RecordChanges { naming, clusters },
+                begun,
                 memory,
                 remembered,
                 look,
@@ -235,6 +254,7 @@ impl Link {
                 rounds,
                 health,
                 acls,
+                standstill: Box::new(standstill),
                 scope,
             },
             handle,
@@ -277,6 +297,10 @@ impl Link {
             beside.spawn("access rights", OnFailure::Report, acls.run());
         }
         beside.spawn("health", OnFailure::Report, self.health.run(stop.clone()));
+        let remembering = self.scope.child("remembering");
+        // It looks for the last time when nothing is copied any more.
+        let standstill = self.standstill.run(remembering.stop_signal());
+        remembering.spawn("standstill", OnFailure::Report, standstill);
         let streams = Arc::new(self.scope.child("streams"));
         let followers = Streams::new(
             self.maker,
@@ -286,6 +310,7 @@ impl Link {
                 self.beginnings,
                 self.changes,
                 self.part,
+                self.begun,
             ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
@@ -294,7 +319,7 @@ impl Link {
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let told = |round: &Round, assigned| {
                 if let (None, Some(acls)) = (&round.trouble, &acl_topics) {
-                    acls.topics(topics_with_rights(round));
+                    acls.topics(AclTopics::of(round));
                 }
                 rounds.send_replace((Arc::new(round.clone()), assigned));
             };
@@ -308,6 +333,8 @@ impl Link {
         // They were asked to stop when the first one was, and store their positions as it does.
         let report = streams.stop(STREAMS_END).await;
         tracing::debug!(?report, "streams stopped");
+        let report = remembering.stop(REMEMBERED).await;
+        tracing::debug!(?report, "what is remembered is stored");
         let report = beside.stop(Duration::ZERO).await;
         tracing::debug!(?report, "what ran beside stopped");
         let report = rooms.stop(Duration::ZERO).await;
@@ -326,6 +353,7 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
             state: problem.state.name(),
             offset: None,
             reason: problem.sentence(),
+            lost: None,
         };
         if halted.insert(topic.clone()) && !data.halt(topic.clone(), stop).await {
             return false;
@@ -343,33 +371,6 @@ async fn follow(round: &Round, halted: &mut BTreeSet<TopicName>, data: &Handle) 
         }
     }
     true
-}
-
-/// What positions tell about topics.
-fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
-    let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
-    let parts = |known: &Stored| known.spread.values().cloned().collect::<Vec<_>>();
-    let all = stored.iter().flat_map(|(partition, known)| {
-        let parts = parts(known);
-        std::iter::once(known.clone())
-            .chain(parts)
-            .map(move |known| (partition, known))
-    });
-    for (partition, known) in all {
-        let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
-            continue;
-        };
-        let topic = topics
-            .entry(partition.topic.clone())
-            .or_insert_with(|| Replicated {
-                destination: destination.clone(),
-                source_id: position.topic_id.0,
-                destination_id: position.destination_topic_id.0,
-                partitions: 0,
-            });
-        topic.partitions = topic.partitions.max(partition.partition.saturating_add(1));
-    }
-    topics
 }
 
 /// Whose keys the positions of a link have.
@@ -393,6 +394,11 @@ pub fn rules(config: &LinkConfig, worker: &WorkerConfig) -> Rules {
     let mut reserved = BTreeSet::from([REGISTRY.to_owned()]);
     if let OffsetStorage::Topic { name, .. } = &worker.offsets {
         reserved.insert(name.clone());
+    }
+    // Records of another group's topics of these names would be taken for this group's own.
+    if let Some(group) = &worker.group {
+        reserved.insert(group.config_topic.name.clone());
+        reserved.insert(group.status_topic.name.clone());
     }
     if config.on_refused == OnRefused::Quarantine {
         reserved.insert(config.quarantine_topic.clone());
@@ -541,16 +547,6 @@ fn open_acls(
         store: store.another(),
     });
     Some((Box::new(sync), handle))
-}
-
-fn topics_with_rights(round: &Round) -> AclTopics {
-    let copies = round.copies.iter();
-    AclTopics {
-        copies: copies
-            .map(|copy| (copy.source.clone(), copy.destination.clone()))
-            .collect(),
-        present: round.selected.keys().cloned().collect(),
-    }
 }
 
 /// Where partitions begin: what the group of the source has committed, or what the configuration says.

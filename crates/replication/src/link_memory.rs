@@ -1,11 +1,14 @@
-//! What a link remembers besides positions: between which clusters it runs, and which settings of copies it made.
+//! What a link remembers besides positions: between which clusters it runs, which settings of copies it made, and which topics
+//! it found when it began.
 //!
 //! Kept beside positions, in their form (`position_store`):
 //!
 //! ```text
 //! ["<link>",{"clusters":"ids"}]           {"format":1,"source":"…","destination":"…"}
 //! ["<link>",{"settings":"west.orders"}]   {"format":1,"names":"cleanup.policy,retention.ms"}
+//! ["<link>",{"first":"0"}]                {"format":1,"topics":{"orders":4},"last":true}
 //! ```
+//! What it found is in as many records as it needs, of which the last one says so: without that it has not begun.
 //!
 //! Invariant: what is remembered was seen or done; nothing is remembered in advance.
 
@@ -55,6 +58,33 @@ impl ClusterIds {
 /// Names of settings that the link made, by copy.
 pub type OwnSettings = BTreeMap<TopicName, BTreeSet<String>>;
 
+/// Topics that a link found when it began, with the number of their partitions.
+pub type FirstLook = BTreeMap<TopicName, i32>;
+
+/// Topics in one record.
+const TOPICS_OF_RECORD: usize = 1_000;
+
+/// A link's first look, to be kept.
+#[must_use]
+pub fn first_look(link: &str, look: &FirstLook) -> Vec<StoredText> {
+    let topics: Vec<_> = look.iter().collect();
+    let mut parts: Vec<&[_]> = topics.chunks(TOPICS_OF_RECORD).collect();
+    if parts.is_empty() {
+        parts.push(&[]);
+    }
+    let count = parts.len();
+    let record = |(number, part): (usize, &[(&TopicName, &i32)])| {
+        let part: Map<String, Value> = part
+            .iter()
+            .map(|(topic, partitions)| (topic.to_string(), Value::from(**partitions)))
+            .collect();
+        let key = format!("[{},{{\"first\":\"{number}\"}}]", Value::from(link));
+        let value = json!({ "format": FORMAT, "topics": part, "last": number + 1 == count });
+        (key, Some(value.to_string()))
+    };
+    parts.into_iter().enumerate().map(record).collect()
+}
+
 /// What is remembered, as it was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remembered {
@@ -62,6 +92,8 @@ pub struct Remembered {
     pub clusters: ClusterIds,
     /// The settings it made.
     pub own: OwnSettings,
+    /// The topics that it found when it began, with their partitions; nothing where it has not, or did not need to know.
+    pub first: Option<FirstLook>,
 }
 
 impl Remembered {
@@ -70,6 +102,7 @@ impl Remembered {
     #[must_use]
     pub fn of(link: &str, texts: &[StoredText]) -> Self {
         let mut remembered = Self::default();
+        let mut first = BTreeMap::new();
         for (key, value) in texts {
             let Some(subject) = subject(link, key) else {
                 continue;
@@ -79,18 +112,26 @@ impl Remembered {
                 Subject::Clusters => {
                     remembered.clusters = value.map(|value| ids(&value)).unwrap_or_default();
                 }
+                Subject::First(number) => match value.as_ref().and_then(topics) {
+                    Some(part) => drop(first.insert(number, part)),
+                    None => drop(first.remove(&number)),
+                },
                 Subject::Settings(topic) => match value.as_ref().and_then(names) {
                     Some(names) => drop(remembered.own.insert(topic, names)),
                     None => drop(remembered.own.remove(&topic)),
                 },
             }
         }
+        let is_whole = first.values().any(|(_, last)| *last);
+        let all = first.into_values().flat_map(|(topics, _)| topics);
+        remembered.first = is_whole.then(|| all.collect());
         remembered
     }
 }
 
 enum Subject {
     Clusters,
+    First(String),
     Settings(TopicName),
 }
 
@@ -106,6 +147,9 @@ fn subject(link: &str, key: &str) -> Option<Subject> {
     }
     if members.contains_key("clusters") {
         return Some(Subject::Clusters);
+    }
+    if let Some(number) = members.get("first") {
+        return Some(Subject::First(number.as_str()?.to_owned()));
     }
     let topic = members.get("settings")?.as_str()?;
     Some(Subject::Settings(topic.into()))
@@ -123,6 +167,15 @@ fn ids(value: &Map<String, Value>) -> ClusterIds {
         source: id("source"),
         destination: id("destination"),
     }
+}
+
+fn topics(value: &Map<String, Value>) -> Option<(FirstLook, bool)> {
+    let part = value.get("topics")?.as_object()?.iter();
+    let part = part.map(|(topic, partitions)| {
+        let partitions = i32::try_from(partitions.as_i64()?).ok()?;
+        Some((topic.as_str().into(), partitions))
+    });
+    Some((part.collect::<Option<_>>()?, value.get("last")?.as_bool()?))
 }
 
 fn names(value: &Map<String, Value>) -> Option<BTreeSet<String>> {
@@ -265,5 +318,19 @@ mod tests {
         assert_eq!(side(ids("", ""), ids("a", "b")), None);
         assert_eq!(side(ids("a", "b"), ids("", "")), None);
         assert_eq!(ids("", "c").or(&ids("a", "b")), ids("a", "c"));
+    }
+
+    #[test]
+    fn the_first_look_is_read_as_it_was_kept_and_not_before_it_is_whole() {
+        for count in [0, 1, TOPICS_OF_RECORD, 2 * TOPICS_OF_RECORD + 1] {
+            let look: FirstLook = (0..count)
+                .map(|number| (format!("t{number}").as_str().into(), 3))
+                .collect();
+            let texts = first_look("l", &look);
+            assert_eq!(Remembered::of("l", &texts).first, Some(look), "{count}");
+            assert_eq!(Remembered::of("m", &texts).first, None);
+            let missing = &texts[..texts.len() - 1];
+            assert_eq!(Remembered::of("l", missing).first, None, "{count}");
+        }
     }
 }

@@ -46,6 +46,8 @@ pub struct Topic {
     pub deletes: bool,
     /// It refuses records that are older than some time.
     pub refuses_old: bool,
+    /// Of everything that decides which records it takes, where that may be read: another one when any of it was changed.
+    pub taking: Option<u64>,
 }
 
 impl Topic {
@@ -60,6 +62,7 @@ impl Topic {
         compacted: false,
         deletes: true,
         refuses_old: false,
+        taking: None,
     };
 }
 
@@ -325,6 +328,7 @@ mod tests {
         compacted: true,
         deletes: false,
         refuses_old: false,
+        taking: None,
     };
 
     fn facts() -> Facts {
@@ -341,6 +345,7 @@ mod tests {
                 compacted: false,
                 deletes: true,
                 refuses_old: false,
+                taking: None,
             },
             rights: Rights {
                 read: Some(true),

@@ -103,13 +103,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub struct OtherWorkers {
     /// Of this worker's listeners, where they have TLS.
     tls: Option<Arc<ListenerProtection>>,
-    /// Whether this worker, and so each of its group, is known by https.
-    by_tls: bool,
 }
 
 impl OtherWorkers {
-    pub(crate) fn new(tls: Option<Arc<ListenerProtection>>, by_tls: bool) -> Self {
-        Self { tls, by_tls }
+    pub(crate) fn new(tls: Option<Arc<ListenerProtection>>) -> Self {
+        Self { tls }
     }
 
     /// Brings task configurations to the leader, or asks it to fence writers of before.
@@ -147,13 +145,13 @@ impl OtherWorkers {
         Err(format!("the leader at {url} answered {status}: {text}"))
     }
 
-    /// Reads something of the worker at `host:port`, for whoever asks this one.
+    /// Reads something of another worker, for whoever asks this one.
     ///
     /// # Errors
     /// It cannot be reached, takes longer than `limit`, or answers with something else than success.
     pub(crate) async fn read(
         &self,
-        worker: &str,
+        url: &str,
         target: String,
         authorization: Option<HeaderValue>,
         limit: Duration,
@@ -166,9 +164,7 @@ impl OtherWorkers {
             headers,
             body: Bytes::new(),
         };
-        let scheme = if self.by_tls { "https" } else { "http" };
-        let url = format!("{scheme}://{worker}");
-        let (status, _, body) = self.send(&url, request, limit).await?;
+        let (status, _, body) = self.send(url, request, limit).await?;
         if status.is_success() {
             return Ok(body);
         }

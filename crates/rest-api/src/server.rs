@@ -217,25 +217,14 @@ impl Bound {
             .any(|address| !address.socket.ip().is_loopback())
     }
 
-    /// Whether other workers have to speak TLS to this one; `advertised_https` is what the configuration says of it.
+    /// How other workers of a group are reached: with the TLS of the main listeners, where they have it.
     #[must_use]
-    pub fn is_reached_by_tls(&self, advertised_https: Option<bool>) -> bool {
-        let mut own = self.addresses.iter().filter(|one| !one.admin);
-        let is_plain = own.any(|one| !one.https);
-        advertised_https.unwrap_or(!is_plain)
-    }
-
-    /// How other workers of a group are reached: as this one, with the TLS of the main listeners, where they have it.
-    #[must_use]
-    pub fn workers(&self, advertised_https: Option<bool>) -> OtherWorkers {
+    pub fn workers(&self) -> OtherWorkers {
         let main = self
             .listeners
             .iter()
             .filter(|one| one.surface != Surface::AdminOnly);
-        OtherWorkers::new(
-            main.filter_map(|one| one.tls.clone()).next(),
-            self.is_reached_by_tls(advertised_https),
-        )
+        OtherWorkers::new(main.filter_map(|one| one.tls.clone()).next())
     }
 
     /// Serves until `stop` is requested; what was begun is finished then, within seconds.
@@ -247,25 +236,28 @@ impl Bound {
             config,
             metrics,
         } = options;
-        let workers = self.workers(config.advertised_https);
+        let workers = self.workers();
         let identity = Identity {
             worker_id,
             started_at: SystemTime::now(),
         };
         let peers = Arc::new(Peers::new(workers.clone()));
-        let (observer, watcher) =
-            Observer::new(handle.clone(), identity.clone(), Arc::clone(&peers));
+        let (observer, watcher) = Observer::new(
+            handle.clone(),
+            identity.clone(),
+            Arc::clone(&peers),
+            config.history_bytes.unwrap_or(RestConfig::HISTORY_BYTES),
+        );
         let observing = observer.run(stop.clone());
         scope.spawn("observer", OnFailure::Report, observing);
         let shared = Arc::new(Shared {
             handle,
+            workers,
             api: Api {
                 identity,
                 watcher,
                 peers,
-                workers: workers.clone(),
             },
-            workers,
             users,
             cors: Cors::new(config.allow_origin.as_deref(), &config.allow_methods),
             rules: config.headers,

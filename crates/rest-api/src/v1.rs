@@ -17,6 +17,7 @@ mod events;
 mod gaps;
 mod gather;
 mod health;
+mod history;
 mod list;
 mod observer;
 pub(crate) mod openapi;
@@ -24,6 +25,7 @@ mod peers;
 mod rates;
 pub(crate) mod route;
 mod shape;
+mod together;
 mod topic;
 mod worker;
 
@@ -47,7 +49,7 @@ pub(crate) use self::worker::Identity;
 use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
-use crate::forward::{Again, OtherWorkers};
+use crate::forward::Again;
 use crate::query::{Query, encode};
 use crate::request;
 
@@ -95,7 +97,6 @@ pub(crate) struct Api {
     pub(crate) identity: Identity,
     pub(crate) watcher: Watcher,
     pub(crate) peers: Arc<Peers>,
-    pub(crate) workers: OtherWorkers,
 }
 
 /// Whether CSV is preferred.
@@ -126,7 +127,7 @@ impl Api {
         let value = match (Box::pin(self.value(handle, asked)).await, again) {
             (Ok(value), _) => value,
             (Err(refusal), Some(again)) if refusal.kind == Kind::Elsewhere => {
-                return Box::pin(again.at(&refusal.message, &self.workers)).await;
+                return Box::pin(again.at(&refusal.message, self.peers.workers())).await;
             }
             (Err(refusal), _) => return refused(&refusal),
         };
@@ -183,6 +184,7 @@ impl Api {
                 Ok(serde_json::to_value(share).expect("all its keys are texts"))
             }
             Resource::Rebalances => list::page("RebalanceList", Vec::new(), &asked.query, now),
+            Resource::History => Box::pin(self.history(handle, &asked, now)).await,
             Resource::Explain => explained(&asked.body, now),
             Resource::Preview => preview(handle, &asked).await,
             Resource::Refresh => self.refresh(handle, asked).await,
@@ -223,41 +225,6 @@ impl Api {
             sources.peers = Some((&self.peers, asked.authorization()));
         }
         sources
-    }
-
-    /// What was done and what happened, on all workers.
-    async fn activity(
-        &self,
-        handle: &Handle,
-        asked: &Asked<'_>,
-        now: SystemTime,
-    ) -> Result<Value, Refusal> {
-        let seen = self.watcher.seen();
-        let mut rows: Vec<Value> = seen.activity.iter().map(|row| Value::clone(row)).collect();
-        let (_, group) = self.sources(handle, asked).links().await?;
-        let target = "/api/v1/activity?scope=worker&limit=1000";
-        let mut incomplete = worker::incomplete([].iter(), &group, true);
-        for (id, answer) in self
-            .peers
-            .of_all(&group, target, asked.authorization())
-            .await
-        {
-            match answer {
-                Ok(mut list) => rows.extend(
-                    list["items"]
-                        .as_array_mut()
-                        .into_iter()
-                        .flat_map(std::mem::take),
-                ),
-                Err(reason) => {
-                    incomplete.push(json!({"worker_id": id, "reason": reason, "partitions": null}))
-                }
-            }
-        }
-        rows.sort_by(|one, two| two["at"].as_str().cmp(&one["at"].as_str()));
-        let mut page = list::page("ActivityList", rows, &asked.query, now)?;
-        page["incomplete"] = Value::Array(incomplete);
-        Ok(page)
     }
 
     /// What concerns all links.
@@ -419,7 +386,7 @@ impl Api {
                         format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
                     let mut again = asked.again();
                     again.target = path;
-                    let answer = Box::pin(again.at(&refusal.message, &self.workers)).await;
+                    let answer = Box::pin(again.at(&refusal.message, self.peers.workers())).await;
                     if !answer.status().is_success() {
                         let text = format!("{} answered {}", refusal.message, answer.status());
                         return Err(Refusal::new(Kind::Conflict, text));

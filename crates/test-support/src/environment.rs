@@ -53,6 +53,22 @@ pub(crate) fn seconds() -> Option<usize> {
     number(SECONDS)
 }
 
+/// How many mutated answers a client is given.
+const ANSWERS: &str = "TRIBUTARY_TEST_ANSWERS";
+
+/// How many answers were asked for, if any number was.
+pub(crate) fn answers() -> Option<usize> {
+    number(ANSWERS)
+}
+
+/// The version of Kafka for tests that disturb their clusters.
+const VERSION: &str = "TRIBUTARY_TEST_VERSION";
+
+/// The version that was asked for, if any was.
+pub(crate) fn version() -> Option<String> {
+    std::env::var(VERSION).ok()
+}
+
 /// The program to test in place of the one that Cargo has built with the tests, from the workspace's root.
 const PROGRAM: &str = "TRIBUTARY_TEST_PROGRAM";
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::kafka_jars::KafkaVersion;
+
 /// Fault begins → every affected partition shows a degraded state with the reason.
 pub const DETECT: Duration = Duration::from_secs(30);
 
@@ -63,10 +65,25 @@ pub fn partitions() -> Option<usize> {
     crate::environment::partitions()
 }
 
+/// Which Kafka the clusters run that tests disturb: `TRIBUTARY_TEST_VERSION`, or the default.
+#[must_use]
+pub fn version() -> KafkaVersion {
+    let asked = crate::environment::version();
+    let mut all = KafkaVersion::ALL.into_iter();
+    let found = all.find(|version| asked.as_ref() == Some(&version.to_string()));
+    found.unwrap_or_default()
+}
+
 /// How many links a test with many links makes: `TRIBUTARY_TEST_LINKS`, or `usual`.
 #[must_use]
 pub fn links(usual: usize) -> usize {
     crate::environment::links().unwrap_or(usual)
+}
+
+/// How many mutated answers a client is given: `TRIBUTARY_TEST_ANSWERS`, or `usual`.
+#[must_use]
+pub fn answers(usual: usize) -> usize {
+    crate::environment::answers().unwrap_or(usual)
 }
 
 /// For how many seconds a test goes on that has no end of its own: `TRIBUTARY_TEST_SECONDS`, or `usual`.

@@ -10,6 +10,7 @@ mod ending;
 mod launcher;
 mod listen;
 mod mirror_maker;
+mod pages;
 mod preflight;
 mod prepare;
 mod preview;
@@ -128,6 +129,9 @@ enum Command {
     Pause(ask::SteerArgs),
     /// Let links go on
     Resume(ask::ResumeArgs),
+    /// Stored positions of a link: show, set, forget
+    #[command(subcommand)]
+    Offsets(ask::OffsetsVerb),
     /// Let links stand still without tasks, so that positions can be changed
     Stop(ask::SteerArgs),
     /// Begin links anew
@@ -161,6 +165,10 @@ enum Command {
     /// What keys mean, and what becomes of those in a file
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Print the completion of commands and options for a shell
+    Completion(pages::CompletionArgs),
+    /// Write a manual page for each command
+    Man(pages::ManArgs),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -380,6 +388,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Delete(args) => ask::delete(args).await,
             Command::Pause(args) => ask::steer(ask::Steer::Pause, args).await,
             Command::Resume(args) => ask::resume(args).await,
+            Command::Offsets(verb) => ask::offsets(verb).await,
             Command::Stop(args) => ask::steer(ask::Steer::Stop, args).await,
             Command::Restart(args) => ask::restart(args).await,
             Command::Topics(verb) => ask::topics(verb).await,
@@ -395,6 +404,8 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
+            Command::Completion(args) => pages::completion(&args),
+            Command::Man(args) => pages::man(&args),
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.

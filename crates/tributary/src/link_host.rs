@@ -17,6 +17,7 @@ use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::{Buffers, Cluster};
 use kafka_wire::message::metadata::MetadataTopics;
 use lifecycle::{Backoff, Scope, StopSignal};
+use replication::help::{LINK_CANNOT_START, page};
 use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use serde_json::Value;
@@ -240,9 +241,11 @@ impl LinkHost {
             None => return Ok(()),
             Some(Ok(started)) => started,
             Some(Err(error)) => {
+                let class = class_of(&error);
+                let error = format!("{error}; see {}", page(LINK_CANNOT_START));
                 let text = format!("link {name} cannot start: {error}");
                 self.say_fatal(text, false, &stop).await;
-                return Err(LinkFailure::new(class_of(&error), &error.to_string()));
+                return Err(LinkFailure::new(class, &error));
             }
         };
         started.with(Box::new(LinkProbe(handle.clone())));

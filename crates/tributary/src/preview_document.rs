@@ -4,6 +4,7 @@
 pub(crate) mod rights;
 
 use config::link::LinkConfig;
+use config::selection::Reason;
 use config::worker::WorkerConfig;
 use kafka_client::Cluster;
 use replication::data_plane::{Candidate, foresee};
@@ -78,7 +79,7 @@ fn is_copied(row: &Row) -> bool {
 /// Whether copying it would copy it back to where it came from.
 pub(crate) fn is_cycle(row: &Row) -> bool {
     let mut states = row.problems.iter().map(|problem| problem.state);
-    row.leads_back || states.any(|state| state == Condition::Cycle)
+    row.left_out == Some(Reason::LeadsBack) || states.any(|state| state == Condition::Cycle)
 }
 
 /// What would be done, in a word.
@@ -145,13 +146,12 @@ fn decision(row: &Row) -> &'static str {
         "unreadable"
     } else if row.selected {
         "match"
-    } else if row.decision.contains("the built-in list") || row.decision.contains("it is internal")
-    {
-        "internal"
-    } else if row.decision.contains("excluded") {
-        "excluded"
     } else {
-        "not-matched"
+        match row.left_out {
+            Some(Reason::BelongsToKafka | Reason::Internal) => "internal",
+            Some(Reason::NotSelected) => "not-matched",
+            _ => "excluded",
+        }
     }
 }
 

@@ -71,17 +71,23 @@ impl Rest {
 
     /// How this worker reaches others of its group.
     pub(crate) fn workers(&self) -> OtherWorkers {
-        self.bound.workers(self.config.advertised_https)
+        self.bound.workers()
     }
 
     /// The URL under which other workers reach this one.
     pub(crate) fn url(&self) -> String {
-        let by_tls = self.bound.is_reached_by_tls(self.config.advertised_https);
-        let scheme = match by_tls {
+        let scheme = match self.is_reached_by_tls() {
             true => "https",
             false => "http",
         };
         format!("{scheme}://{}/", self.worker_id())
+    }
+
+    /// Whether other workers have to speak TLS to this one.
+    fn is_reached_by_tls(&self) -> bool {
+        let mut own = self.bound.addresses().iter().filter(|one| !one.admin);
+        let is_plain = own.any(|one| !one.https);
+        self.config.advertised_https.unwrap_or(!is_plain)
     }
 
     /// Says where it listens, and whether that is a danger.

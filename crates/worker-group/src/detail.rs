@@ -51,7 +51,7 @@ impl LinkDetail {
         self.evaluated_at = self.evaluated_at.min(part.evaluated_at);
         self.lag.add(&part.lag);
         for (name, topic) in part.topics {
-            self.topics.entry(name).or_insert(topic);
+            self.topics.entry(name).or_default().add(topic);
         }
         self.source.add(part.source);
         self.destination.add(part.destination);
@@ -81,6 +81,9 @@ impl ClusterDetail {
     fn add(&mut self, other: Self) {
         self.id = self.id.take().or(other.id);
         self.brokers = self.brokers.max(other.brokers);
+        if other.reach.badness() > self.reach.badness() {
+            self.reach = other.reach;
+        }
     }
 }
 
@@ -93,6 +96,26 @@ pub struct ClusterDetail {
     pub bootstrap: String,
     /// Brokers that it named last.
     pub brokers: usize,
+    /// Whether those that lead something of the link answer.
+    pub reach: ReachDetail,
+}
+
+/// Whether the brokers that a link needs answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReachDetail {
+    /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
+    pub verdict: Word,
+    /// What was seen: who does not answer, since when, and the last error.
+    pub evidence: String,
+}
+
+impl ReachDetail {
+    /// How bad it is, to compare: what is not known says nothing against what is.
+    #[must_use]
+    pub fn badness(&self) -> Option<usize> {
+        let order = ["UNKNOWN", "PASS", "WARN", "FAIL"];
+        order.iter().position(|word| *word == self.verdict)
+    }
 }
 
 /// A topic as its link sees it.
@@ -104,6 +127,18 @@ pub struct TopicDetail {
     pub partitions: Option<i32>,
     /// Its state where something is to be said of it, and why.
     pub problem: Option<TopicProblem>,
+}
+
+impl TopicDetail {
+    /// Takes in what another part of the link knows of it: what one part alone has to say counts for all.
+    fn add(&mut self, other: Self) {
+        let blocking = |problem: &Option<TopicProblem>| problem.as_ref().map(|one| one.blocking);
+        if blocking(&other.problem) > blocking(&self.problem) {
+            self.problem = other.problem;
+        }
+        self.partitions = self.partitions.or(other.partitions);
+        self.destination = self.destination.take().or(other.destination);
+    }
 }
 
 /// What is to be said of a topic.
@@ -152,6 +187,8 @@ pub struct PartitionDetail {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// What was found missing at the source since the process started, newest range, in words.
+    pub lost: Option<String>,
     /// What can be said to it while it stands.
     pub answers: Vec<Word>,
     /// The page that explains its state, unless all is well.

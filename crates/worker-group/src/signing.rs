@@ -208,11 +208,11 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn config() -> SigningConfig {
+    pub(crate) fn config() -> SigningConfig {
         SigningConfig {
             key_algorithm: "HmacSHA256".into(),
             key_size: None,

@@ -266,6 +266,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/{link}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * How lag or rates were, of the link, a topic or a partition; a gap is null
+         * @description For viewers and administrators.
+         */
+        get: operations["getApiHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links/{link}/partitions": {
         parameters: {
             query?: never;
@@ -501,6 +523,26 @@ export interface paths {
          * @description For viewers and administrators.
          */
         get: operations["getApiRebalances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What this worker knows of its share of the links, for other workers; no contract
+         * @description For viewers and administrators.
+         */
+        get: operations["getApiShare"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1175,6 +1217,24 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "starting" | "unhealthy";
         };
+        History: {
+            /** Format: date-time */
+            as_of: string;
+            incomplete: components["schemas"]["Incomplete"][];
+            link: string;
+            metric: string;
+            partition: number | null;
+            points: {
+                /** Format: date-time */
+                at: string;
+                second: number;
+                value: number | null;
+            }[];
+            /** @constant */
+            schema: "tributary/v1/History";
+            step_seconds: number;
+            topic: string | null;
+        };
         Incomplete: {
             partitions: number | null;
             reason: string;
@@ -1548,6 +1608,7 @@ export interface components {
             tributary_version: string;
             version: string;
         };
+        Share: Record<string, never>;
         SourceOffset: {
             offset: Record<string, never> | null;
             partition: Record<string, never>;
@@ -1759,6 +1820,7 @@ export type SchemaExplanationList = components['schemas']['ExplanationList'];
 export type SchemaGap = components['schemas']['Gap'];
 export type SchemaGivenConfig = components['schemas']['GivenConfig'];
 export type SchemaHealth = components['schemas']['Health'];
+export type SchemaHistory = components['schemas']['History'];
 export type SchemaIncomplete = components['schemas']['Incomplete'];
 export type SchemaInfo = components['schemas']['Info'];
 export type SchemaInstanceState = components['schemas']['InstanceState'];
@@ -1787,6 +1849,7 @@ export type SchemaReplication = components['schemas']['Replication'];
 export type SchemaResult = components['schemas']['Result'];
 export type SchemaResume = components['schemas']['Resume'];
 export type SchemaRoot = components['schemas']['Root'];
+export type SchemaShare = components['schemas']['Share'];
 export type SchemaSourceOffset = components['schemas']['SourceOffset'];
 export type SchemaTask = components['schemas']['Task'];
 export type SchemaTaskId = components['schemas']['TaskId'];
@@ -1918,6 +1981,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -1944,6 +2008,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -1984,7 +2049,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data?: string;
+                        event?: string;
+                        id?: string;
+                    };
                 };
             };
             default: components["responses"]["Error"];
@@ -2042,6 +2111,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2165,12 +2235,43 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getApiHistory: {
+        parameters: {
+            query?: {
+                from?: number;
+                metric?: "lag_seconds" | "lag_records" | "records_per_second" | "bytes_per_second";
+                partition?: number;
+                scope?: "cluster" | "worker";
+                to?: number;
+                topic?: string;
+            };
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How lag or rates were, of the link, a topic or a partition; a gap is null */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     getApiPartitions: {
         parameters: {
             query?: {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2199,6 +2300,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2227,6 +2329,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2307,6 +2410,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2436,6 +2540,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;
@@ -2451,6 +2556,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RebalanceList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getApiShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What this worker knows of its share of the links, for other workers; no contract */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Share"];
                 };
             };
             default: components["responses"]["Error"];
@@ -2483,6 +2609,7 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
                 q?: string;
+                scope?: "cluster" | "worker";
                 sort?: string;
             };
             header?: never;

@@ -18,7 +18,13 @@ const EMPTY_NAMES: &[&str] = &[
 ];
 
 /// Rooms of `replication` that do not know each other: `link` puts them together.
-const ROOMS: &[&str] = &["data_plane", "health", "metadata_sync", "offset_sync"];
+const ROOMS: &[&str] = &[
+    "data_plane",
+    "health",
+    "metadata_sync",
+    "offset_sync",
+    "standstill",
+];
 
 /// What would be I/O or a clock inside a pure crate.
 const IMPURE_PATHS: &[&str] = &[

@@ -154,12 +154,21 @@ pub(super) const KEYS: &[ConfigKey] = &[
     )
     .low(),
     key(
+        Rest,
+        "tributary.ui.history.bytes",
+        Number(65_536, 1_073_741_824),
+        Some("8388608"),
+        Implemented,
+        "memory for what links and topics were like in the last hour and day; less of it makes steps longer",
+    )
+    .low(),
+    key(
         Worker,
         "tributary.ui.*",
         Text,
         None,
         NotYet(NO_UI),
-        "history and records in the control center",
+        "records in the control center",
     )
     .low(),
     key(

@@ -50,6 +50,12 @@ impl<'a> Reader<'a> {
         self.row(key).is_some() && self.raw.get(key).is_some()
     }
 
+    /// The entry of a key that is given without a value.
+    pub(super) fn blank(&self, key: &str) -> Option<&'a RawEntry> {
+        let entry = self.raw.get(key).filter(|_| self.row(key).is_some());
+        entry.filter(|entry| entry.value.trim().is_empty())
+    }
+
     fn row(&self, key: &str) -> Option<&'static ConfigKey> {
         self.scope.find(key)
     }

@@ -51,6 +51,7 @@ pub(super) fn rest(reader: &mut Reader<'_>) -> RestConfig {
         health_public: reader
             .boolean("tributary.rest.health.public")
             .unwrap_or(false),
+        history_bytes: reader.number("tributary.ui.history.bytes"),
         without_ui: !reader.boolean("tributary.ui.enable").unwrap_or(true),
     }
 }

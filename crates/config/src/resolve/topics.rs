@@ -212,7 +212,14 @@ fn naming(reader: &mut Reader<'_>) -> Option<Naming> {
 }
 
 fn aliases(reader: &mut Reader<'_>) -> Option<Aliases> {
-    let separator = name_part(reader, "replication.policy.separator", ".");
+    let key = "replication.policy.separator";
+    if let Some(entry) = reader.blank(key) {
+        let wrong =
+            "with nothing between alias and name no copy could be told from a topic of its own";
+        let remedy = "name a separator, or keep the names with IdentityReplicationPolicy";
+        reader.refuse(entry, wrong.to_owned(), Some(remedy.to_owned()));
+    }
+    let separator = name_part(reader, key, ".");
     let destination = name_part(reader, "target.cluster.alias", "target");
     if reader.entry("source.cluster.alias").is_none() {
         reader.missing(

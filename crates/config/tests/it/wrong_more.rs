@@ -313,6 +313,11 @@ const MIRRORED: &[(&str, &str)] = &[
              there; legal are letters, digits, '.', '_' and '-'",
     ),
     (
+        "replication.policy.separator=",
+        "replication.policy.separator= (--set): with nothing between alias and name no copy could be told from a topic \
+             of its own; name a separator, or keep the names with IdentityReplicationPolicy",
+    ),
+    (
         "replication.policy.separator=->",
         "replication.policy.separator=-> (--set): it becomes part of topic names, and '>' cannot \
              stand there; legal are letters, digits, '.', '_' and '-'",

@@ -170,7 +170,7 @@ async fn a_hostile_handshake_is_an_error() {
 }
 
 /// Resident bytes of this process.
-fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
     let pages: usize = pages
         .split(' ')

@@ -4,6 +4,7 @@
 
 mod aws;
 mod hostile;
+mod mutated;
 mod peer;
 mod produce;
 mod reaching;

@@ -26,6 +26,7 @@ mod owning;
 mod placing;
 mod reading;
 mod recreated;
+mod refusing;
 mod said;
 mod silent;
 mod standing;
@@ -203,6 +204,8 @@ impl Core {
             halted: None,
             held: None,
             accepts_gap: false,
+            lost: None,
+            taking: None,
             skip_to: None,
             map: assignment
                 .segment
@@ -436,6 +439,8 @@ impl Core {
                 partition.end = Some((end, now));
                 partition.levels = self.settings.levels_over(ground.levels);
                 let asked = self.settings.offsets.placement;
+                partition.count_lost(ground.lost);
+                partition.taking = ground.taking;
                 partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
@@ -490,6 +495,7 @@ impl Core {
                 offset = stop.offset,
                 "partition stopped: {} ({})", stop.reason, crate::help::page(stop.state)
             );
+            partition.count_lost(stop.lost);
             partition.stop(stop);
             self.touch_reader(index);
         }

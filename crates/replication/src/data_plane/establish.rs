@@ -17,6 +17,7 @@ mod adoption;
 mod ask;
 mod behind;
 mod evidence;
+mod missing;
 mod preserve;
 mod survey;
 mod transact;
@@ -33,17 +34,18 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicPartition};
 
-pub(super) use self::ask::headers;
 use self::ask::{
     Tail, epoch_end, epoch_ends, new_producer, offsets_at_time, open_ends, pick, read_tail,
     topic_settings, waits_for_replicas, waits_for_transactions, within,
 };
+pub(super) use self::ask::{headers, takings};
 use self::behind::{destination_behind, replaced};
+use self::missing::missing;
 pub(super) use self::survey::{Survey, is_old};
 #[cfg(test)]
 pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
-use super::partition::Stop;
+use super::partition::{Loss, Stop};
 use super::recovery::Landed;
 use crate::placement;
 use crate::position::{Placement, Position, advance_sequence};
@@ -78,11 +80,13 @@ impl Readings {
     pub(super) fn ground(&self) -> Ground {
         Ground {
             compacted: self.topic.compacted,
+            taking: self.topic.taking,
             deletes: self.topic.deletes,
             source_start: self.log_start,
             destination_start: self.destination_start,
             levels: self.levels,
             reason: String::new(),
+            lost: None,
         }
     }
 }
@@ -320,6 +324,7 @@ pub(super) fn no_beginning(order: &EstablishOrder, readings: Readings) -> Option
             state,
             offset,
             reason,
+            lost: None,
         })
     };
     let (source, first, end) = (&order.source, readings.log_start, readings.end);
@@ -394,43 +399,14 @@ pub(super) fn decide(
     // At least as far has been copied; control records at the source may make it more.
     let reached = position.offset.0 + there;
     let mut repeated = 0;
-    let gap = if readings.log_start > reached {
-        Some(("source-gap", readings.log_start, "its log now starts"))
-    } else {
-        readings
-            .epoch_end
-            .filter(|end| *end < order.covered(position.offset.0, reached))
-            .map(|end| {
-                (
-                    "source-truncated",
-                    end,
-                    "its log for that leader epoch ends",
-                )
-            })
-    };
-    if let Some((state, at, what)) = gap {
-        let reason = format!(
-            "source partition {}: the copy stands at offset {reached}, but {what} at {at}: {} offsets [{}, {}) {}. \
-             Set tributary.on.gap=continue to go on at {at}",
-            order.source,
-            (at - reached).abs(),
-            reached.min(at),
-            reached.max(at),
-            if state == "source-gap" {
-                "are lost"
-            } else {
-                "were copied and then taken back at the source"
-            },
-        );
+    let mut lost = None;
+    if let Some((stop, at)) = missing(order, &position, readings, reached) {
         if order.on_gap == OnGap::Stop {
-            return Established::Stop(Stop {
-                state,
-                offset: Some(reached),
-                reason,
-            });
+            return Established::Stop(stop);
         }
-        tracing::warn!(partition = %order.source, state, "going on behind a gap: {reason}");
-        if state == "source-gap" {
+        tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
+        lost = stop.lost;
+        if lost.is_some_and(|lost| lost.why == Loss::Deleted) {
             repeated = there;
         }
         position = settled(position, &landed, at);
@@ -456,7 +432,10 @@ pub(super) fn decide(
         store_first: anew || order.store_first,
         repeated,
         end: readings.end,
-        ground: readings.ground(),
+        ground: Ground {
+            lost,
+            ..readings.ground()
+        },
     }
 }
 
@@ -489,6 +468,7 @@ fn count_landed(
              something is missing in between. Compare both sides before going on",
             order.destination, position.sequence
         ),
+        lost: None,
     })?;
     let dropped = emptied(position, readings, tail).is_some();
     if dropped && !countable(order, position, &landed, readings) {

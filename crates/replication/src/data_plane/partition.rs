@@ -15,6 +15,7 @@
 //! - Leaving `Running` drops what was queued and sent: it is read again from the source, behind what
 //!   the destination's log then turns out to hold.
 
+mod lost;
 mod placing;
 mod totals;
 
@@ -43,6 +44,7 @@ use crate::origin::OriginRule;
 use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
+pub use lost::{Loss, Lost};
 pub use totals::Totals;
 
 /// Why a partition does not go on without an operator.
@@ -54,6 +56,8 @@ pub struct Stop {
     pub offset: Option<i64>,
     /// What is wrong, with numbers, and what can be done.
     pub reason: String,
+    /// What can no longer be read at the source because of it.
+    pub lost: Option<Lost>,
 }
 
 /// Time that is read ahead, at the pace of the destination, and bytes that always are.
@@ -128,6 +132,10 @@ pub(crate) struct Partition {
     pub(crate) held: Option<(NodeId, usize)>,
     /// Whether it goes on behind what is missing at the source, because an operator said so.
     pub(crate) accepts_gap: bool,
+    /// What decided at its beginning which records the destination topic takes.
+    pub(crate) taking: Option<u64>,
+    /// What was found lost last.
+    pub(crate) lost: Option<Lost>,
     /// Where reading goes on although the destination's log ends before it.
     pub(crate) skip_to: Option<i64>,
     pub(crate) map: OffsetMap,
@@ -303,7 +311,10 @@ impl Partition {
         let (since, said) = self.troubled_since.get_or_insert((now, false));
         if now - *since >= NEWS_AFTER && !*said {
             *said = true;
-            tracing::warn!(partition = %self.source, "partition waits: {trouble}");
+            tracing::warn!(
+                partition = %self.source, state = "retrying",
+                "partition waits: {trouble} ({})", crate::help::page("retrying")
+            );
         }
         self.trouble = Some(trouble);
     }
@@ -564,6 +575,7 @@ impl Partition {
             state: blocked.cause.state(),
             offset: Some(blocked.offset),
             reason: blocked.reason.clone(),
+            lost: None,
         })
     }
 }

@@ -53,6 +53,8 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// How often settings of topics are looked at that refused something.
+const REFUSALS_INTERVAL: Duration = Duration::from_secs(5);
 /// A standstill of this process after which another one may have taken over: the timers of the loop are far below.
 const PAUSED: Duration = Duration::from_secs(4);
 /// One after which it is asked whether another one has.
@@ -171,6 +173,7 @@ enum Event {
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
+    Takings(HashMap<TopicName, u64>),
     Looked(Vec<(LookOrder, Looked)>),
 }
 
@@ -201,6 +204,7 @@ pub struct DataPlane {
     /// Brokers that owe an answer about ends.
     reading_ends: BTreeSet<NodeId>,
     watching: bool,
+    looking_at_refusals: bool,
     watch_interval: Duration,
     status: watch::Sender<Arc<Snapshot>>,
 }
@@ -265,6 +269,7 @@ impl DataPlane {
             store_trouble: None,
             reading_ends: BTreeSet::new(),
             watching: false,
+            looking_at_refusals: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
         };
@@ -287,7 +292,14 @@ impl DataPlane {
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);
         let mut watch = interval(self.watch_interval);
-        for timer in [&mut flush, &mut ends, &mut status, &mut watch] {
+        let mut refusals = interval(REFUSALS_INTERVAL);
+        for timer in [
+            &mut flush,
+            &mut ends,
+            &mut status,
+            &mut watch,
+            &mut refusals,
+        ] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         let mut commanded = true;
@@ -318,6 +330,7 @@ impl DataPlane {
                 },
                 () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
                 _ = watch.tick() => self.watch_logs(),
+                _ = refusals.tick() => self.look_at_refusals(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => {
                     self.read_ends();
@@ -430,6 +443,10 @@ impl DataPlane {
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);
+            }
+            Event::Takings(takings) => {
+                self.looking_at_refusals = false;
+                self.core.on_takings(&takings);
             }
             Event::Ends(node, read_at, result) => {
                 self.reading_ends.remove(&node);

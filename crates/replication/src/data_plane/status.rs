@@ -9,7 +9,7 @@ use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::partition::{Partition, Phase, Stop, Totals};
+use super::partition::{Lost, Partition, Phase, Stop, Totals};
 use super::send_state::SendState;
 
 /// Where a partition is.
@@ -54,6 +54,8 @@ pub struct PartitionStatus {
     pub oldest_ms: Option<i64>,
     /// Sums since the start of this process.
     pub totals: Totals,
+    /// What was found lost at the source last.
+    pub lost: Option<Lost>,
 }
 
 impl PartitionStatus {
@@ -76,6 +78,7 @@ impl PartitionStatus {
         let oldest = [self.oldest_ms, other.oldest_ms].into_iter().flatten();
         self.oldest_ms = oldest.min();
         self.totals.add(&other.totals);
+        self.lost = self.lost.or(other.lost);
     }
 }
 
@@ -137,6 +140,7 @@ fn status(partition: &Partition) -> PartitionStatus {
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         totals: partition.totals,
+        lost: partition.lost,
     }
 }
 
@@ -157,6 +161,7 @@ mod tests {
                 records: 4,
                 ..Totals::default()
             },
+            lost: None,
         }
     }
 

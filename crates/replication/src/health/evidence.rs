@@ -30,7 +30,14 @@ impl Limits {
     }
 }
 
-/// How long a side has not answered, and why, where it was asked since it last did.
+/// How long the broker has not answered that leads a partition on each side, where it has not.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Silent<'a> {
+    pub(super) source: Option<Silence<'a>>,
+    pub(super) destination: Option<Silence<'a>>,
+}
+
+/// How long a broker has not answered, and why, where it was asked since it last did.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Silence<'a> {
     pub(super) since: Instant,
@@ -198,18 +205,20 @@ impl Evidence {
         }
     }
 
-    /// What all that means. `destination` is how long the destination's broker has been silent, where it is.
+    /// What all that means, with what is known of the brokers that it needs.
     pub(super) fn judge(
         &mut self,
         reported: &Reported,
+        silent: Silent<'_>,
         now: Now,
         limits: &Limits,
-        destination: Option<Silence<'_>>,
     ) -> PartitionHealth {
         let lag = self.lag(reported, now, limits);
         let no_progress = self.no_progress(now.at);
-        let mut decided = self.decide(reported, &lag, no_progress, now.at, limits);
-        if let Some(silence) = destination.filter(|_| decided.2 < Verdict::Unknown) {
+        let broker = silent.destination.or(silent.source);
+        let broker = broker.map(|silence| silence.error);
+        let mut decided = self.decide(reported, broker, &lag, now.at, limits);
+        if let Some(silence) = silent.destination.filter(|_| decided.2 < Verdict::Unknown) {
             let silent = now.at.saturating_duration_since(silence.since);
             if silent > limits.age(true) {
                 let reason = format!(
@@ -244,19 +253,24 @@ impl Evidence {
     fn decide(
         &self,
         reported: &Reported,
+        broker: Option<&str>,
         lag: &Lag,
-        no_progress: Duration,
         now: Instant,
         limits: &Limits,
     ) -> (&'static str, Option<String>, Verdict) {
         if let Condition::Stopped { state, reason } = &reported.condition {
             return (state, Some(reason.clone()), Verdict::Fail);
         }
+        let no_progress = self.no_progress(now);
         // What is known to stand still does so whether or not the end can still be read.
         let was_stalled = self.state == "stalled" && self.progressed < self.since;
         if no_progress > limits.stall || (was_stalled && !no_progress.is_zero()) {
             let waiting = lag.records.unwrap_or(0);
-            let error = self.last_error.as_deref();
+            // An error that is no longer said explains less than a broker that does not answer now.
+            let error = match &reported.condition {
+                Condition::Retrying(trouble) => Some(trouble.as_str()),
+                _ => broker.or(self.last_error.as_deref()),
+            };
             let reason = format!(
                 "no progress for {} s, and {waiting} records wait at the source; {}",
                 no_progress.as_secs(),
@@ -272,11 +286,12 @@ impl Evidence {
                 .max(self.ends.newest().map_or(self.begun, |(at, _)| at)),
         );
         if silent > limits.age(self.unreadable.is_some()) {
-            let error = self.unreadable.as_deref().or(self.last_error.as_deref());
+            // What was heard of other things before, perhaps of the other side, does not explain it.
+            let error = self.unreadable.as_deref();
             let reason = format!(
                 "the source's end could not be read for {} s: {}",
                 silent.as_secs(),
-                error.unwrap_or("no broker answered")
+                error.unwrap_or("source: the answer of a broker is awaited")
             );
             return ("end-unknown", Some(reason), Verdict::Unknown);
         }
@@ -339,8 +354,9 @@ mod tests {
             self.evidence.end_read(at, end.map_err(str::to_owned));
             self.evidence.report(&self.reported, at);
             let ms = 1_000_000 + i64::try_from(second).expect("small") * 1000;
-            self.evidence
-                .judge(&self.reported, Now { at, ms }, &LIMITS, None)
+            let now = Now { at, ms };
+            let silent = Silent::default();
+            self.evidence.judge(&self.reported, silent, now, &LIMITS)
         }
     }
 
@@ -399,14 +415,15 @@ mod tests {
         let mut judged = |second: u64| {
             let at = scene.at(second);
             scene.evidence.end_read(at, Ok(5));
-            let silence = Silence {
-                since: scene.begin,
-                error: "broker 2 is gone",
+            let silent = Silent {
+                source: None,
+                destination: Some(Silence {
+                    since: scene.begin,
+                    error: "broker 2 is gone",
+                }),
             };
             let now = Now { at, ms: 0 };
-            let health = scene
-                .evidence
-                .judge(&scene.reported, now, &LIMITS, Some(silence));
+            let health = scene.evidence.judge(&scene.reported, silent, now, &LIMITS);
             (health.state, health.verdict)
         };
         assert_eq!(judged(10), ("active", Verdict::Pass));

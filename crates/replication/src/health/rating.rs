@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
+use super::{Lag, LinkHealth, PartitionHealth, Rating, Reachability, Verdict};
 
 /// Rates a link. `before` is what it was: rising to healthy takes two evaluations, falling one. `elsewhere` is what else
 /// is wrong with it.
@@ -39,7 +39,17 @@ pub(super) fn rate(
         lag,
         states,
         partitions,
+        reach: before.reach.clone(),
     }
+}
+
+/// A side of which brokers do not answer that are needed.
+pub(super) fn unreachable([source, destination]: &[Reachability; 2]) -> Option<String> {
+    let sides = [("source", source), ("destination", destination)];
+    let silent = |reach: &Reachability| matches!(reach.verdict, Verdict::Fail | Verdict::Warn);
+    let worst = sides.into_iter().filter(|(_, reach)| silent(reach));
+    let (side, reach) = worst.max_by_key(|(_, reach)| reach.verdict)?;
+    Some(format!("{side}: {}", reach.evidence))
 }
 
 fn decide(
@@ -168,5 +178,26 @@ mod tests {
         assert_eq!(look(Verdict::Fail), Rating::Failed);
         assert_eq!(look(Verdict::Pass), Rating::Failed);
         assert_eq!(look(Verdict::Pass), Rating::Healthy);
+    }
+
+    #[test]
+    fn a_side_that_does_not_answer_is_said_although_nothing_waits_to_be_copied() {
+        let reach = |verdict| Reachability {
+            verdict,
+            answering: 0,
+            needed: 1,
+            evidence: "broker 1 does not answer".to_owned(),
+        };
+        let sides = [reach(Verdict::Pass), reach(Verdict::Fail)];
+        let text = unreachable(&sides).expect("it is said");
+        assert_eq!(text, "destination: broker 1 does not answer");
+        let all = [partition(0, Verdict::Pass, Lag::NONE)];
+        let objective = Duration::from_secs(60);
+        let decided = decide(&all, &Lag::NONE, Some(&text), objective);
+        assert_eq!(decided, (Rating::Degraded, text));
+        assert_eq!(
+            unreachable(&[reach(Verdict::Pass), Reachability::unknown()]),
+            None
+        );
     }
 }

@@ -20,8 +20,9 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::evidence::{Evidence, Limits, Now, Silence};
-use super::rating::rate;
+use super::evidence::{Evidence, Limits, Now, Silence, Silent};
+use super::rating::{rate, unreachable};
+use super::reach::Reach;
 use super::{LinkHealth, Reported};
 
 /// How long one request may take.
@@ -32,8 +33,8 @@ const LEADERS: Duration = Duration::from_secs(15);
 const LEADERS_EVERY: Duration = Duration::from_secs(30);
 /// How often starts of the source and ends of the destination are read.
 const SLOW: Duration = Duration::from_secs(30);
-/// How often each broker of the destination is asked whether it answers at all.
-const DESTINATION_EVERY: Duration = Duration::from_secs(4);
+/// How often a broker of the destination is asked for anything at all: it may hang while nothing is to be copied.
+const PULSE: Duration = Duration::from_secs(4);
 /// Above so many partitions ends are read less often.
 const MANY: usize = 5_000;
 const MANY_INTERVAL: Duration = Duration::from_secs(10);
@@ -99,8 +100,17 @@ enum What {
     SourceEnds,
     SourceStarts,
     DestinationEnds,
-    /// Whether a broker answers; the end of one partition is asked for that.
-    DestinationAnswers,
+    /// The end of one log of each broker, between the times when all are read.
+    DestinationPulse,
+}
+
+impl What {
+    fn side(self) -> Side {
+        match self {
+            Self::SourceEnds | Self::SourceStarts => Side::Source,
+            Self::DestinationEnds | Self::DestinationPulse => Side::Destination,
+        }
+    }
 }
 
 fn evidence_of<'a>(
@@ -116,20 +126,11 @@ fn evidence_of<'a>(
 
 enum Event {
     Leaders(Side, Result<HashMap<TopicPartition, NodeId>, String>),
-    Read(What, NodeId, Instant, Readings),
+    Read(What, NodeId, Instant, Answered),
 }
 
-/// What a broker answered for each partition, and why it did not answer at all.
-struct Readings {
-    all: Vec<(TopicPartition, Result<i64, String>)>,
-    silent: Option<String>,
-}
-
-/// Since when a broker of the destination has not answered, and why.
-struct Unheard {
-    since: Instant,
-    error: String,
-}
+/// What a broker has said, or that it said nothing.
+type Answered = Result<Vec<(TopicPartition, Result<i64, String>)>, (Vec<TopicPartition>, String)>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Side {
@@ -157,6 +158,7 @@ struct Observed {
     /// Somebody answered that he does not lead.
     moved: bool,
     trouble: Option<String>,
+    reach: Reach,
 }
 
 impl Observed {
@@ -169,7 +171,13 @@ impl Observed {
             looked: None,
             moved: false,
             trouble: None,
+            reach: Reach::default(),
         }
+    }
+
+    /// How long the broker that leads a partition has been silent, where it is.
+    fn silence_of(&self, partition: &TopicPartition) -> Option<Silence<'_>> {
+        self.reach.silence(*self.leaders.get(partition)?)
     }
 }
 
@@ -183,12 +191,9 @@ pub struct Health {
     reported: Vec<Reported>,
     elsewhere: Option<String>,
     destination_ends: HashMap<TopicPartition, i64>,
-    /// When brokers of the destination answered last.
-    heard: HashMap<NodeId, Instant>,
-    unheard: HashMap<NodeId, Unheard>,
     reading: HashSet<(What, NodeId)>,
     slow_at: Option<Instant>,
-    destination_at: Option<Instant>,
+    pulse_at: Option<Instant>,
     asked_at: Option<Instant>,
     ready: bool,
     events: mpsc::Sender<Event>,
@@ -219,11 +224,9 @@ impl Health {
             reported: Vec::new(),
             elsewhere: None,
             destination_ends: HashMap::new(),
-            heard: HashMap::new(),
-            unheard: HashMap::new(),
             reading: HashSet::new(),
             slow_at: None,
-            destination_at: None,
+            pulse_at: None,
             asked_at: None,
             ready: false,
             events,
@@ -258,40 +261,38 @@ impl Health {
                 observed.looking = false;
                 match found {
                     Ok(leaders) => {
+                        observed.reach.needs(leaders.values().copied(), now);
+                        observed.reach.looked(Ok(()), now);
                         observed.leaders = leaders;
                         observed.looked = Some(now);
                         observed.moved = false;
                         observed.trouble = None;
                         self.ask(now);
                     }
-                    Err(trouble) => observed.trouble = Some(trouble),
+                    Err(trouble) => {
+                        observed.reach.looked(Err(trouble.clone()), now);
+                        observed.trouble = Some(trouble);
+                    }
                 }
             }
-            Event::Read(what, node, asked, readings) => {
+            Event::Read(what, node, asked, answered) => {
                 self.reading.remove(&(what, node));
-                if matches!(what, What::DestinationEnds | What::DestinationAnswers) {
-                    self.destination_heard(node, asked, readings.silent);
-                }
-                for (partition, reading) in readings.all {
+                let observed = self.side(what.side());
+                let readings = match answered {
+                    Ok(readings) => {
+                        observed.reach.heard(node, asked, Ok(()));
+                        readings
+                    }
+                    Err((partitions, trouble)) => {
+                        observed.reach.heard(node, asked, Err(trouble.clone()));
+                        let all = partitions.into_iter();
+                        all.map(|partition| (partition, Err(trouble.clone())))
+                            .collect()
+                    }
+                };
+                for (partition, reading) in readings {
                     self.reading(what, &partition, asked, reading);
                 }
-            }
-        }
-    }
-
-    fn destination_heard(&mut self, node: NodeId, asked: Instant, silent: Option<String>) {
-        match silent {
-            None => {
-                self.heard.insert(node, asked);
-                self.unheard.remove(&node);
-            }
-            Some(error) => {
-                let heard = self.heard.get(&node).copied();
-                let unheard = self.unheard.entry(node).or_insert_with(|| Unheard {
-                    since: heard.unwrap_or(asked),
-                    error: String::new(),
-                });
-                unheard.error = error;
             }
         }
     }
@@ -311,10 +312,7 @@ impl Health {
         reading: Result<i64, String>,
     ) {
         if reading.is_err() {
-            match what {
-                What::SourceEnds | What::SourceStarts => self.source.moved = true,
-                What::DestinationEnds | What::DestinationAnswers => self.destination.moved = true,
-            }
+            self.side(what.side()).moved = true;
         }
         match what {
             What::SourceEnds => {
@@ -328,7 +326,7 @@ impl Health {
                     evidence.start_read(start);
                 }
             }
-            What::DestinationEnds | What::DestinationAnswers => {
+            What::DestinationEnds | What::DestinationPulse => {
                 if let Ok(end) = reading {
                     self.destination_ends.insert(partition.clone(), end);
                 }
@@ -416,26 +414,20 @@ impl Health {
             if !self.source.leaders.is_empty() && !self.destination.leaders.is_empty() {
                 self.slow_at = Some(now);
             }
-        }
-        if self
-            .destination_at
-            .is_none_or(|at| now - at >= DESTINATION_EVERY)
-        {
-            due.push(What::DestinationAnswers);
-            self.destination_at = Some(now);
+        } else if self.pulse_at.is_none_or(|at| now - at >= PULSE) {
+            self.pulse_at = Some(now);
+            due.push(What::DestinationPulse);
         }
         for what in due {
             let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
             for one in &self.reported {
-                let (observed, partition) = match what {
-                    What::DestinationEnds | What::DestinationAnswers => {
-                        (&self.destination, &one.destination)
-                    }
-                    What::SourceEnds | What::SourceStarts => (&self.source, &one.source),
+                let (observed, partition) = match what.side() {
+                    Side::Destination => (&self.destination, &one.destination),
+                    Side::Source => (&self.source, &one.source),
                 };
                 if let Some(leader) = observed.leaders.get(partition) {
                     let asked = by_leader.entry(*leader).or_default();
-                    if what != What::DestinationAnswers || asked.is_empty() {
+                    if what != What::DestinationPulse || asked.is_empty() {
                         asked.push(partition.clone());
                     }
                 }
@@ -453,7 +445,7 @@ impl Health {
         let (observed, at, level) = match what {
             What::SourceEnds => (&self.source, LATEST, IsolationLevel::ReadCommitted),
             What::SourceStarts => (&self.source, EARLIEST, IsolationLevel::ReadUncommitted),
-            What::DestinationEnds | What::DestinationAnswers => {
+            What::DestinationEnds | What::DestinationPulse => {
                 (&self.destination, LATEST, IsolationLevel::ReadUncommitted)
             }
         };
@@ -490,13 +482,11 @@ impl Health {
                 continue;
             };
             let before = evidence.state();
-            let leader = self.destination.leaders.get(&reported.destination);
-            let unheard = leader.and_then(|leader| self.unheard.get(leader));
-            let silence = unheard.map(|unheard| Silence {
-                since: unheard.since,
-                error: &unheard.error,
-            });
-            let mut health = evidence.judge(reported, Now { at: now, ms }, &limits, silence);
+            let silent = Silent {
+                source: self.source.silence_of(&reported.source),
+                destination: self.destination.silence_of(&reported.destination),
+            };
+            let mut health = evidence.judge(reported, silent, Now { at: now, ms }, &limits);
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {
@@ -505,14 +495,19 @@ impl Health {
             judged.push(health);
         }
         let before = self.shown.borrow().clone();
-        let health = rate(
+        let limit = self.options.max_age;
+        let reach =
+            [&self.source, &self.destination].map(|observed| observed.reach.judge(now, limit));
+        let silent = unreachable(&reach);
+        let mut health = rate(
             judged,
-            self.elsewhere.as_deref(),
+            silent.as_deref().or(self.elsewhere.as_deref()),
             self.options.objective,
             &before,
             &mut self.ready,
             now,
         );
+        health.reach = reach;
         self.shown.send_replace(Arc::new(health));
     }
 }
@@ -538,33 +533,21 @@ fn readings(
     side: Side,
     partitions: Vec<TopicPartition>,
     answer: Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
-) -> Readings {
+) -> Answered {
     let side = side.name();
     let mut answers = match answer {
         Ok(answers) => answers,
-        Err(error) => {
-            let error = format!("{side}: {error}");
-            let all = partitions.into_iter();
-            return Readings {
-                all: all
-                    .map(|partition| (partition, Err(error.clone())))
-                    .collect(),
-                silent: Some(error),
-            };
-        }
+        Err(error) => return Err((partitions, format!("{side}: {error}"))),
     };
-    let all = partitions.into_iter().map(|partition| {
+    let reading = |partition: TopicPartition| {
         let reading = match answers.remove(&partition) {
             Some(Ok(offset)) => Ok(offset),
             Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
             None => Err(format!("{side}: ListOffsets was not answered")),
         };
         (partition, reading)
-    });
-    Readings {
-        all: all.collect(),
-        silent: None,
-    }
+    };
+    Ok(partitions.into_iter().map(reading).collect())
 }
 
 async fn leaders(

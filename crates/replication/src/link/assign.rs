@@ -8,7 +8,7 @@ use config::provenance::Provenance;
 use kafka_wire::types::{TopicName, TopicPartition};
 
 use crate::data_plane::{Assignment, Changes, Origin};
-use crate::metadata_sync::{Copy, Round};
+use crate::metadata_sync::{Copy, Replicated, Round};
 use crate::position::Position;
 use crate::position_store::{Stored, StoredLink};
 use crate::spread::Spread;
@@ -30,6 +30,26 @@ pub(super) struct RecordChanges {
     pub(super) clusters: Option<(String, String, Provenance)>,
 }
 
+/// What was found at the source at first, by this process and by the link at all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FirstLooks<'a> {
+    pub(super) here: &'a BTreeMap<TopicName, i32>,
+    pub(super) ever: &'a BTreeMap<TopicName, i32>,
+}
+
+impl FirstLooks<'_> {
+    /// Where a partition of a topic begins of which nothing is stored. What is said of a single topic holds where it was there
+    /// when this process began: it may have been named only then.
+    fn start(&self, start: &Start, topic: &TopicName, number: i32) -> Option<StartPosition> {
+        let (looked, place) = match start.topics.get(topic.as_str()) {
+            Some(place) => (self.here, *place),
+            None => (self.ever, start.everywhere),
+        };
+        let there = looked.get(topic).copied().unwrap_or(0);
+        (number < there).then_some(place)
+    }
+}
+
 /// Partitions of the round that are not assigned yet. The configured start holds for what the first
 /// look at the source found, in topics of which nothing is stored; whatever appears later, also while
 /// the process was down, is copied from its first record.
@@ -37,14 +57,13 @@ pub(super) fn assignments(
     round: &Round,
     assigned: &mut HashSet<TopicPartition>,
     stored: &StoredLink,
-    first: &BTreeMap<TopicName, i32>,
+    first: FirstLooks<'_>,
     beginnings: &Beginnings,
     changes: &RecordChanges,
 ) -> Vec<Assignment> {
     let known: HashSet<&TopicName> = stored.keys().map(|partition| &partition.topic).collect();
     let mut new = Vec::new();
     for copy in &round.copies {
-        let there = first.get(&copy.source).copied().unwrap_or(0);
         let fresh = !known.contains(&copy.source);
         for number in 0..copy.partitions {
             let source = TopicPartition::new(copy.source.clone(), number);
@@ -57,8 +76,8 @@ pub(super) fn assignments(
                 .map(|offset| StartPosition::Offset(*offset))
                 .or_else(|| beginnings.start.of(copy.source.as_str(), number))
                 .or_else(|| {
-                    let topic = copy.source.as_str();
-                    (fresh && number < there).then(|| beginnings.start.of_topic(topic))
+                    let place = || first.start(&beginnings.start, &copy.source, number);
+                    fresh.then(place).flatten()
                 })
                 .unwrap_or(StartPosition::Earliest);
             let known = stored.get(&source).cloned().unwrap_or_default();
@@ -209,6 +228,33 @@ impl RecordChanges {
     }
 }
 
+/// What positions tell about topics.
+pub(super) fn replicated(stored: &StoredLink) -> BTreeMap<TopicName, Replicated> {
+    let mut topics: BTreeMap<TopicName, Replicated> = BTreeMap::new();
+    let parts = |known: &Stored| known.spread.values().cloned().collect::<Vec<_>>();
+    let all = stored.iter().flat_map(|(partition, known)| {
+        let parts = parts(known);
+        std::iter::once(known.clone())
+            .chain(parts)
+            .map(move |known| (partition, known))
+    });
+    for (partition, known) in all {
+        let (Some(destination), Some(position)) = (&known.destination, &known.position) else {
+            continue;
+        };
+        let topic = topics
+            .entry(partition.topic.clone())
+            .or_insert_with(|| Replicated {
+                destination: destination.clone(),
+                source_id: position.topic_id.0,
+                destination_id: position.destination_topic_id.0,
+                partitions: 0,
+            });
+        topic.partitions = topic.partitions.max(partition.partition.saturating_add(1));
+    }
+    topics
+}
+
 #[cfg(test)]
 mod tests {
     use kafka_wire::types::ProducerIdentity;
@@ -230,6 +276,36 @@ mod tests {
             copies: copies.collect(),
             ..Round::default()
         }
+    }
+
+    fn looks(first: &BTreeMap<TopicName, i32>) -> FirstLooks<'_> {
+        FirstLooks {
+            here: first,
+            ever: first,
+        }
+    }
+
+    #[test]
+    fn what_appears_between_two_processes_of_a_link_is_later_unless_it_is_named() {
+        let ever = BTreeMap::from([("old".into(), 1)]);
+        let here = BTreeMap::from([("old".into(), 2), ("new".into(), 1), ("named".into(), 1)]);
+        let first = FirstLooks {
+            here: &here,
+            ever: &ever,
+        };
+        let (earliest, latest) = (StartPosition::Earliest, StartPosition::Latest);
+        let start = Start {
+            everywhere: latest,
+            topics: BTreeMap::from([("named".to_owned(), StartPosition::Time(5))]),
+            ..Start::default()
+        };
+        let at = |topic: &str, number| {
+            let place = first.start(&start, &topic.into(), number);
+            place.unwrap_or(earliest)
+        };
+        assert_eq!((at("old", 0), at("old", 1)), (latest, earliest));
+        assert_eq!(at("new", 0), earliest);
+        assert_eq!(at("named", 0), StartPosition::Time(5));
     }
 
     #[test]
@@ -255,7 +331,7 @@ mod tests {
                 &round(copies),
                 &mut assigned,
                 &stored,
-                &first,
+                looks(&first),
                 &beginnings,
                 &changes,
             )
@@ -286,13 +362,20 @@ mod tests {
             let (beginnings, changes) = (Beginnings::default(), RecordChanges::default());
             let first = BTreeMap::from([("t".into(), 1)]);
             let mut assigned = HashSet::new();
-            assignments(round, &mut assigned, stored, &first, &beginnings, &changes)
-                .into_iter()
-                .filter_map(|assignment| {
-                    let spread = assignment.changes.spread?;
-                    Some((assignment.destination.partition, spread, assignment.start))
-                })
-                .collect()
+            assignments(
+                round,
+                &mut assigned,
+                stored,
+                looks(&first),
+                &beginnings,
+                &changes,
+            )
+            .into_iter()
+            .filter_map(|assignment| {
+                let spread = assignment.changes.spread?;
+                Some((assignment.destination.partition, spread, assignment.start))
+            })
+            .collect()
         };
         let earliest = StartPosition::Earliest;
         let all = |of: i32, start| {
@@ -347,7 +430,7 @@ mod tests {
             &round,
             &mut HashSet::new(),
             &StoredLink::from([(TopicPartition::new("t".into(), 0), known)]),
-            &BTreeMap::new(),
+            looks(&BTreeMap::new()),
             &Beginnings::default(),
             &RecordChanges::default(),
         )

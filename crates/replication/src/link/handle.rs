@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 use super::health::Heard;
 use crate::data_plane::{Answer, NotResumed, Snapshot};
 use crate::health::{HealthHandle, LinkHealth};
-use crate::metadata_sync::Round;
 use crate::metadata_sync::acl::{AclHandle, AclStatus, AclSync};
+use crate::metadata_sync::{Condition, Problem, Round};
+use crate::standstill::StandstillHandle;
 
 /// What is known of a running link.
 #[derive(Clone, Debug)]
@@ -48,6 +49,7 @@ pub struct LinkHandle {
     pub(super) heard: Heard,
     health: HealthHandle,
     acls: Option<AclHandle>,
+    standstill: StandstillHandle,
     pub(super) look: Arc<Notify>,
 }
 
@@ -57,7 +59,7 @@ impl LinkHandle {
         destination: Cluster,
         look: Arc<Notify>,
         heard: Heard,
-        health: HealthHandle,
+        (health, standstill): (HealthHandle, StandstillHandle),
         acls: Option<&(Box<AclSync>, AclHandle)>,
     ) -> Self {
         Self {
@@ -67,6 +69,7 @@ impl LinkHandle {
             heard,
             health,
             acls: acls.map(|(_, handle)| handle.clone()),
+            standstill,
         }
     }
 
@@ -101,6 +104,8 @@ impl LinkHandle {
         answer: Answer,
         expected: Option<i64>,
     ) -> Result<(), NotResumed> {
+        // Nothing stands because of what was missed: whoever says `continue` has taken note.
+        let noted = answer == Answer::Continue && self.standstill.take_note(source.clone()).await;
         let others = self.heard.others.borrow().clone();
         let mut outcome = Err(NotResumed::Unknown);
         for stream in std::iter::once(&self.heard.local).chain(&others) {
@@ -113,13 +118,27 @@ impl LinkHandle {
                 (said, Err(_)) => said,
             };
         }
-        outcome
+        match outcome {
+            Err(NotResumed::Runs) if noted => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// What is known now.
     #[must_use]
     pub fn status(&self) -> LinkStatus {
-        let (round, assigned) = self.heard.rounds.borrow().clone();
+        let (mut round, assigned) = self.heard.rounds.borrow().clone();
+        let missed = self.standstill.found();
+        if !missed.is_empty() {
+            let missed = missed.iter().map(|(topic, reason)| {
+                Problem::new(topic, Condition::TombstonesMissed, reason.as_str())
+            });
+            let problems = &mut Arc::make_mut(&mut round).problems;
+            // What keeps records back comes first.
+            let at = problems.iter().position(|problem| !problem.is_blocking());
+            let at = at.unwrap_or(problems.len());
+            problems.splice(at..at, missed);
+        }
         LinkStatus {
             destination: self.destination.clone(),
             round,

@@ -17,9 +17,11 @@ use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::assign::{Beginnings, RecordChanges, assignments};
+use super::assign::{Beginnings, FirstLooks, RecordChanges, assignments};
+use super::begun::Begun;
 use super::{LinkError, LinkPart, follow, key_style};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
+use crate::link_memory::FirstLook;
 use crate::metadata_sync::Round;
 use crate::origin::{Origins, OriginsOptions, Registrar, Stream};
 use crate::position_store::{Ownership, PositionStore, StoredLink, StoredText};
@@ -254,8 +256,9 @@ pub(super) struct Follower {
     assigned: HashSet<TopicPartition>,
     /// How many parts of partitions the data plane was given.
     count: usize,
-    /// What the first look at the source found.
-    first: Option<BTreeMap<TopicName, i32>>,
+    /// What the first look at the source found, of this process.
+    first: Option<FirstLook>,
+    begun: Begun,
     halted: BTreeSet<TopicName>,
 }
 
@@ -266,6 +269,7 @@ impl Follower {
         beginnings: Beginnings,
         changes: RecordChanges,
         part: LinkPart,
+        begun: Begun,
     ) -> Self {
         Self {
             data,
@@ -276,6 +280,7 @@ impl Follower {
             assigned: HashSet::new(),
             count: 0,
             first: None,
+            begun,
             halted: BTreeSet::new(),
         }
     }
@@ -295,6 +300,10 @@ impl Follower {
 
     /// `false` when the data plane has stopped.
     async fn follow(&mut self, round: &Round) -> bool {
+        let is_begun = self.begun.found().is_some();
+        if !is_begun && (round.trouble.is_some() || !self.begun.at(&round.selected).await) {
+            return true;
+        }
         if round.trouble.is_none() && self.first.is_none() {
             let partitions = |topic: &str| round.selected.get(&TopicName::from(topic)).copied();
             for unmet in self.beginnings.start.unmet(partitions) {
@@ -303,12 +312,15 @@ impl Follower {
             self.first = Some(round.selected.clone());
         }
         self.leave_out(round);
-        let found = self.first.as_ref().unwrap_or(&round.selected);
+        let first = FirstLooks {
+            here: self.first.as_ref().unwrap_or(&round.selected),
+            ever: self.begun.found().unwrap_or(&round.selected),
+        };
         let new = assignments(
             round,
             &mut self.assigned,
             &self.stored,
-            found,
+            first,
             &self.beginnings,
             &self.changes,
         );
@@ -422,7 +434,9 @@ impl Streams {
                 .send_modify(|handles| handles.push(handle.clone()));
             let (changes, part) = (self.local.changes.clone(), self.local.part.clone());
             let beginnings = Beginnings::default();
-            let follower = Follower::new(handle, stored, beginnings, changes, part);
+            // Copied from the first record in any case.
+            let begun = Begun::Known(FirstLook::new());
+            let follower = Follower::new(handle, stored, beginnings, changes, part, begun);
             self.thirds.insert(origin, follower);
         }
     }

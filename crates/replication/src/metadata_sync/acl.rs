@@ -40,6 +40,8 @@ use kafka_wire::message::acl::AclBinding;
 use kafka_wire::types::TopicName;
 use tokio::time::Instant;
 
+use super::run::Round;
+
 pub use desired::{Desired, Rules};
 pub use observe::AclObservation;
 pub use plan::AclPlan;
@@ -53,6 +55,20 @@ pub struct AclTopics {
     pub copies: BTreeMap<TopicName, TopicName>,
     /// Selected topics that the source has.
     pub present: BTreeSet<TopicName>,
+}
+
+impl AclTopics {
+    /// What a round over topics found.
+    #[must_use]
+    pub fn of(round: &Round) -> Self {
+        let copies = round.copies.iter();
+        Self {
+            copies: copies
+                .map(|copy| (copy.source.clone(), copy.destination.clone()))
+                .collect(),
+            present: round.selected.keys().cloned().collect(),
+        }
+    }
 }
 
 /// As whom Tributary is known to the clusters; `None` where only the broker could tell.

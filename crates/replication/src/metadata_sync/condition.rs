@@ -56,11 +56,42 @@ pub enum Condition {
     BatchesTooLarge,
     /// Old records of its copy are not treated like those of the source.
     CleanupDiffers,
+    /// Its copy may lack deletions: it was behind for longer than the source keeps them.
+    TombstonesMissed,
     /// It holds the state of another program of the same cluster.
     SystemTopic,
 }
 
 impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 25] = [
+        Self::Active,
+        Self::SourceMissing,
+        Self::SourceUnauthorized,
+        Self::SourceDeleted,
+        Self::SourceRecreated,
+        Self::NameInvalid,
+        Self::NameCollision,
+        Self::Cycle,
+        Self::DestinationPending,
+        Self::CreateFailed,
+        Self::DestinationUnauthorized,
+        Self::PartitionsPending,
+        Self::DestinationDeleted,
+        Self::DestinationRecreated,
+        Self::DestinationBehind,
+        Self::DestinationLarger,
+        Self::ReplicationReduced,
+        Self::SettingLeftOut,
+        Self::SettingRefused,
+        Self::SettingsNotFollowed,
+        Self::TimestampsReplaced,
+        Self::BatchesTooLarge,
+        Self::CleanupDiffers,
+        Self::SystemTopic,
+        Self::TombstonesMissed,
+    ];
+
     /// How the state is called in logs, metrics and documents.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -88,6 +119,7 @@ impl Condition {
             Self::TimestampsReplaced => "timestamps-replaced",
             Self::BatchesTooLarge => "batches-too-large",
             Self::CleanupDiffers => "cleanup-differs",
+            Self::TombstonesMissed => "tombstones-missed",
             Self::SystemTopic => "system-topic",
         }
     }
@@ -120,6 +152,7 @@ impl Condition {
             | Self::TimestampsReplaced
             | Self::BatchesTooLarge
             | Self::CleanupDiffers
+            | Self::TombstonesMissed
             | Self::SystemTopic => false,
         }
     }
@@ -170,6 +203,10 @@ impl Condition {
             Self::TimestampsReplaced => "set message.timestamp.type=CreateTime on the copy",
             Self::BatchesTooLarge => "raise max.message.bytes of the copy",
             Self::CleanupDiffers => "set cleanup.policy on the copy, or let it be followed",
+            Self::TombstonesMissed => {
+                "look with tributary verify for keys that only the copy has and delete them there, or have the copy made anew; \
+                 the answer `continue` to the partition (tributary resume partition) ends this"
+            }
             Self::SystemTopic => "exclude it unless that is what you want",
         }
     }

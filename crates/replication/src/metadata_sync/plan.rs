@@ -18,6 +18,7 @@ mod nearest;
 pub(super) mod settings;
 mod step;
 
+pub(super) use settings::out_of_reach;
 pub use step::{SettingChange, Step};
 
 /// What holds for all topics of a link.
@@ -88,7 +89,10 @@ impl Plan {
         }
         let (names, problems) = names::names(seen, history, rules);
         plan.problems.extend(problems);
-        let merged = merged(&names);
+        let mut merged = merged(&names);
+        if rules.settings.naming.may_merge() {
+            merged.extend(merged_before(&names, history));
+        }
         for (name, copy) in names {
             if let Some(topic) = seen.source.get(&name) {
                 let mut planner = Planner {
@@ -432,6 +436,23 @@ fn merged(names: &BTreeMap<TopicName, TopicName>) -> BTreeSet<TopicName> {
     let mut once = BTreeSet::new();
     let copies = names.values();
     copies.filter(|copy| !once.insert(*copy)).cloned().collect()
+}
+
+/// Copies that also hold records of a topic that cannot be seen now: settings of one alone would be wrong for the others.
+fn merged_before(names: &BTreeMap<TopicName, TopicName>, history: &History) -> Vec<TopicName> {
+    let mut known: BTreeMap<&TopicName, Vec<&TopicName>> = BTreeMap::new();
+    for (source, replicated) in &history.replicated {
+        known
+            .entry(&replicated.destination)
+            .or_default()
+            .push(source);
+    }
+    let another = |source: &TopicName, copy: &TopicName| {
+        let known = known.get(copy);
+        known.is_some_and(|all| all.iter().any(|name| *name != source))
+    };
+    let found = names.iter().filter(|(source, copy)| another(source, copy));
+    found.map(|(_, copy)| copy.clone()).collect()
 }
 
 /// Topics by the number of partitions they have, for who starts copying.

@@ -42,8 +42,8 @@ pub struct Row {
     pub selected: bool,
     /// Which rule decided, in words.
     pub decision: String,
-    /// Whether its name says that it came from the destination.
-    pub leads_back: bool,
+    /// Why it is left out, where it is.
+    pub left_out: Option<Reason>,
     /// Where it would be copied.
     pub destination: Option<TopicName>,
     /// Its partitions, where known.
@@ -178,13 +178,10 @@ fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
     let topic = seen.source.get(name);
     let selected = !seen.unselected.contains(name);
     let decision = settings.selection.decide(name.as_str());
-    let leads_back = matches!(
-        decision,
-        Decision::Excluded {
-            reason: Reason::LeadsBack,
-            ..
-        }
-    );
+    let left_out = match &decision {
+        Decision::Excluded { reason, .. } => Some(*reason),
+        _ => None,
+    };
     let destination = settings.naming.apply(name.as_str()).ok();
     let destination = destination.map(TopicName::from).filter(|_| selected);
     let copy = destination.as_ref().and_then(|d| seen.destination.get(d));
@@ -192,7 +189,7 @@ fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
         source: name.clone(),
         selected,
         decision: decision.to_string(),
-        leads_back,
+        left_out,
         partitions: topic.map(|topic| topic.partitions),
         replication_factor: copy.map(|copy| copy.replication_factor),
         destination,

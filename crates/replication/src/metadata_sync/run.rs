@@ -443,7 +443,10 @@ impl MetadataSync {
             .iter()
             .filter(|p| !self.said.contains(&key(p)))
         {
-            tracing::warn!(topic = %problem.topic, state = %problem.state, "{}", problem.sentence());
+            tracing::warn!(
+                topic = %problem.topic, state = %problem.state,
+                "{} ({})", problem.sentence(), crate::help::page(problem.state.name())
+            );
         }
         for (topic, state, _) in self.said.difference(&now) {
             if state.is_blocking() {

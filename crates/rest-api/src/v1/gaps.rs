@@ -166,6 +166,7 @@ fn nothing(topic: &str, partition: i32, since: SystemTime) -> PartitionDetail {
         destination_end: None,
         records: 0,
         bytes: 0,
+        lost: None,
         answers: Vec::new(),
         help: None,
     }

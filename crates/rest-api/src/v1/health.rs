@@ -199,23 +199,16 @@ fn reading_checks(detail: &LinkDetail, limit: Duration) -> Vec<Check<'_>> {
         "{read}/{total} readings are younger than {} s",
         limit.as_secs()
     );
-    let mut checks = vec![("evidence-fresh", word, text, old.clone())];
-    if total > 0 {
-        let (word, text) = match read {
-            0 => (
-                "FAIL",
-                "no end of a log could be read at the source".to_owned(),
-            ),
-            read if read == total => (
-                "PASS",
-                "the ends of all logs were read at the source".to_owned(),
-            ),
-            read => (
-                "WARN",
-                format!("the ends of {read} of {total} logs were read at the source"),
-            ),
-        };
-        checks.push(("source-reachable", word, text, old));
+    let mut checks = vec![("evidence-fresh", word, text, old)];
+    for (check, cluster) in [
+        ("source-reachable", &detail.source),
+        ("destination-reachable", &detail.destination),
+    ] {
+        // Where nothing is copied nobody is needed.
+        if total > 0 {
+            let reach = &cluster.reach;
+            checks.push((check, &*reach.verdict, reach.evidence.clone(), Vec::new()));
+        }
     }
     checks
 }
@@ -251,7 +244,30 @@ fn partition_checks(detail: &LinkDetail) -> Vec<Check<'_>> {
         ),
     };
     let word = worst.map_or("PASS", |one| &one.verdict);
-    vec![progress, ("partitions", word, text, wrong)]
+    vec![progress, ("partitions", word, text, wrong), gaps(detail)]
+}
+
+/// What the source no longer has of what was to be copied, or was: open, or passed over as configured.
+fn gaps(detail: &LinkDetail) -> Check<'_> {
+    let open = |one: &PartitionDetail| matches!(&*one.state, "source-gap" | "source-truncated");
+    let all = detail.partitions.iter();
+    let found: Vec<_> = all.filter(|one| one.lost.is_some() || open(one)).collect();
+    let first = found.iter().find(|one| open(one)).or(found.first());
+    let Some(first) = first else {
+        let text = "nothing was missing at the source since this process started";
+        return ("gaps", "PASS", text.to_owned(), found);
+    };
+    let word = if open(first) { "FAIL" } else { "WARN" };
+    let lost = first.lost.as_deref().or(first.reason.as_deref());
+    let text = format!(
+        "{} of {} partitions; {}-{}: {} at the source",
+        found.len(),
+        detail.partitions.len(),
+        first.topic,
+        first.partition,
+        lost.unwrap_or("records are missing")
+    );
+    ("gaps", word, text, found)
 }
 
 fn lag_check(detail: &LinkDetail) -> (&'static str, String) {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use worker_group::detail::{Word, instant};
 
 use super::events::{Channel, Filter, Hub};
 use super::gather::{LinkView, Sources};
+use super::history::{Found, History, Wanted};
 use super::peers::{Group, Peers};
 use super::rates::{Counters, LinkRates};
 use super::worker::{self, Identity};
@@ -55,6 +56,14 @@ pub(crate) struct Watcher {
     seen: watch::Receiver<Arc<Seen>>,
     entries: mpsc::Sender<Entry>,
     listeners: mpsc::Sender<Listen>,
+    questions: mpsc::Sender<Question>,
+}
+
+/// Somebody who wants to know how it was.
+#[derive(Debug)]
+struct Question {
+    wanted: Wanted,
+    reply: oneshot::Sender<Found>,
 }
 
 /// Somebody who wants to listen.
@@ -97,6 +106,16 @@ impl Watcher {
     }
 }
 
+impl Watcher {
+    /// How it was on this worker; nothing when the server ends.
+    pub(crate) async fn history(&self, wanted: Wanted) -> Option<Found> {
+        let (reply, answer) = oneshot::channel();
+        let question = Question { wanted, reply };
+        self.questions.send(question).await.ok()?;
+        answer.await.ok()
+    }
+}
+
 /// What a link was when it was looked at last.
 #[derive(Debug, Default, PartialEq)]
 struct Last {
@@ -117,6 +136,8 @@ pub(crate) struct Observer {
     seen: watch::Sender<Arc<Seen>>,
     entries: mpsc::Receiver<Entry>,
     listeners: mpsc::Receiver<Listen>,
+    questions: mpsc::Receiver<Question>,
+    history: History,
     hub: Hub,
     looks: u64,
     identity: Identity,
@@ -127,10 +148,16 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// An observer, and how it is asked.
-    pub(crate) fn new(handle: Handle, identity: Identity, peers: Arc<Peers>) -> (Self, Watcher) {
+    pub(crate) fn new(
+        handle: Handle,
+        identity: Identity,
+        peers: Arc<Peers>,
+        history_bytes: usize,
+    ) -> (Self, Watcher) {
         let (seen, reader) = watch::channel(Arc::default());
         let (entries, received) = mpsc::channel(QUEUE);
         let (listeners, listening) = mpsc::channel(QUEUE);
+        let (questions, asked) = mpsc::channel(QUEUE);
         let observer = Self {
             handle,
             counters: BTreeMap::new(),
@@ -140,6 +167,8 @@ impl Observer {
             seen,
             entries: received,
             listeners: listening,
+            questions: asked,
+            history: History::new(history_bytes),
             hub: Hub::new(SystemTime::now()),
             looks: 0,
             identity,
@@ -150,6 +179,7 @@ impl Observer {
             seen: reader,
             entries,
             listeners,
+            questions,
         };
         (observer, watcher)
     }
@@ -163,6 +193,12 @@ impl Observer {
             tokio::select! {
                 () = stop.requested() => return,
                 Some(entry) = self.entries.recv() => self.keep(entry),
+                Some(question) = self.questions.recv() => {
+                    let found = self.history.find(&question.wanted, seconds_now());
+                    // Whoever asked may have gone.
+                    drop(question.reply.send(found));
+                    continue;
+                }
                 Some(listen) = self.listeners.recv() => {
                     self.authorization = listen.authorization;
                     let frames = self.hub.listen(listen.filter, listen.last, Instant::now());
@@ -233,6 +269,15 @@ impl Observer {
             for entry in self.changes(view) {
                 self.keep(entry);
             }
+        }
+        if is_due {
+            let rates: BTreeMap<&String, LinkRates> = self
+                .counters
+                .iter()
+                .map(|(name, counters)| (name, counters.rates()))
+                .collect();
+            let all = views.iter().map(|view| (view, rates.get(&view.name)));
+            self.history.look(all, seconds_now());
         }
     }
 
@@ -418,6 +463,11 @@ impl Observer {
         };
         self.seen.send_replace(Arc::new(seen));
     }
+}
+
+fn seconds_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn event(kind: &'static str, object: Value, summary: String, text: Option<&str>) -> Entry {

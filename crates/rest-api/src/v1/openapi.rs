@@ -71,6 +71,18 @@ fn parameters(row: &Row) -> Vec<Value> {
     if row.resource == Resource::LinkHealth {
         return vec![query("as", json!({"type": "string", "enum": ["status"]}))];
     }
+    if row.resource == Resource::History {
+        let metrics = super::history::Metric::ALL.map(|(name, _)| name);
+        return vec![
+            query("metric", choice(&metrics)),
+            query("topic", text()),
+            query("partition", whole()),
+            // Seconds since 1970.
+            query("from", whole()),
+            query("to", whole()),
+            query("scope", choice(&["cluster", "worker"])),
+        ];
+    }
     if row.resource == Resource::Events {
         let last = json!({"name": "Last-Event-ID", "in": "header", "schema": text()});
         return vec![query("channels", text()), query("link", text()), last];
@@ -313,6 +325,11 @@ fn link_shapes() -> Vec<(&'static str, Value)> {
             ("link", text()), ("task", whole()), ("state", choice(&STATES)), ("worker_id", text()), ("since", maybe_time()),
             ("partitions", whole()), ("restarts", maybe_whole()), ("trace", maybe_text()),
             ("explanation", maybe(reference("Explanation"))),
+        ])),
+        ("History", named("History", &[
+            ("link", text()), ("topic", maybe_text()), ("partition", maybe_whole()), ("metric", text()),
+            ("step_seconds", whole()), ("incomplete", list(reference("Incomplete"))),
+            ("points", list(object(&[("at", time()), ("second", whole()), ("value", maybe_number())]))),
         ])),
         ("LinkConfig", named("LinkConfig", &[
             ("link", text()), ("config_version", text()), ("config", reference("Config")),

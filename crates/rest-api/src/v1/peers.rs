@@ -24,12 +24,15 @@ use worker_group::Handle;
 use worker_group::detail::LinkDetail;
 
 use super::rates::LinkRates;
-use crate::forward::{self, OtherWorkers};
+use crate::forward::{OtherWorkers, split};
 
 /// How long another worker may take.
 const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer, or a silence, holds.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long it is kept what somebody said who is not asked any more.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// What one worker knows of its share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,7 +42,7 @@ pub(crate) struct Share {
     pub(crate) now: SystemTime,
     /// The row that it is in a list of workers.
     pub(crate) worker: Value,
-    /// Ids of all workers; of the leader only.
+    /// URLs of all workers; of the leader only.
     pub(crate) members: Option<Vec<String>>,
     pub(crate) links: BTreeMap<String, LinkShare>,
 }
@@ -85,6 +88,7 @@ impl Group {
 
 #[derive(Clone, Debug)]
 struct Peer {
+    url: String,
     asked: Instant,
     share: Option<Arc<Share>>,
     silent: Option<(SystemTime, String)>,
@@ -98,11 +102,17 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
+    /// Nobody is known yet; `workers` says how they are reached.
     pub(crate) fn new(workers: OtherWorkers) -> Self {
         Self {
             workers,
             known: Mutex::default(),
         }
+    }
+
+    /// How they are reached.
+    pub(crate) fn workers(&self) -> &OtherWorkers {
+        &self.workers
     }
 
     /// Asks those in `owners`, and whoever else is in the group. `authorization` is that of whoever asks this worker.
@@ -116,22 +126,31 @@ impl Peers {
         let Some(view) = handle.group().await else {
             return Group::default();
         };
-        let mut wanted = owners;
-        wanted.extend(view.leader.as_deref().and_then(worker_of));
-        let members = view.members.into_iter().flatten();
-        wanted.extend(members.filter_map(|url| worker_of(&url)));
+        // Of an owner only the id is known; workers of a group speak alike.
+        let leader = view.leader.as_deref();
+        let https = leader.and_then(split).is_some_and(|(https, _)| https);
+        let scheme = if https { "https" } else { "http" };
+        let owners = owners.into_iter();
+        let mut wanted: BTreeMap<String, String> = owners
+            .map(|id| (id.clone(), format!("{scheme}://{id}/")))
+            .collect();
+        let urls = view
+            .leader
+            .into_iter()
+            .chain(view.members.into_iter().flatten());
+        wanted.extend(urls.filter_map(known));
         wanted.extend(self.named());
         wanted.remove(here);
         let begun = Instant::now();
         let mut asked = BTreeSet::new();
         // Those that only the leader knows are asked once it has named them.
         loop {
-            let due: Vec<String> = wanted.difference(&asked).cloned().collect();
+            let mut due = wanted.clone();
+            due.retain(|id, _| asked.insert(id.clone()));
             if due.is_empty() {
                 break;
             }
-            asked.extend(due.iter().cloned());
-            let due = due.into_iter().filter(|id| !self.is_fresh(id)).collect();
+            due.retain(|id, _| !self.is_fresh(id));
             let limit = LIMIT.saturating_sub(begun.elapsed());
             self.refresh(due, authorization, limit.max(LIMIT / 4)).await;
             wanted.extend(self.named());
@@ -147,8 +166,13 @@ impl Peers {
         target: &str,
         authorization: Option<&HeaderValue>,
     ) -> Vec<(String, Result<Value, String>)> {
-        let ids = group.shares.keys().cloned().collect();
-        let answers = self.read(ids, target, authorization, LIMIT).await;
+        let urls = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let asked = group.shares.keys();
+            let urls = asked.filter_map(|id| Some((id.clone(), known.get(id)?.url.clone())));
+            urls.collect()
+        };
+        let answers = self.read(urls, target, authorization, LIMIT).await;
         let parsed = answers.into_iter().map(|(id, answer)| {
             let value = answer.and_then(|bytes| {
                 serde_json::from_slice(&bytes).map_err(|error| format!("its answer: {error}"))
@@ -159,11 +183,11 @@ impl Peers {
     }
 
     /// Workers that the leader named last.
-    fn named(&self) -> Vec<String> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = known.values().filter(|peer| peer.silent.is_none());
+    fn named(&self) -> Vec<(String, String)> {
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = all.values().filter(|peer| peer.silent.is_none());
         let named = said.filter_map(|peer| peer.share.as_ref()?.members.clone());
-        named.flatten().collect()
+        named.flatten().filter_map(self::known).collect()
     }
 
     fn is_fresh(&self, id: &str) -> bool {
@@ -174,12 +198,12 @@ impl Peers {
 
     fn group(&self, asked: &BTreeSet<String>) -> Group {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|id, _| asked.contains(id));
+        known.retain(|_, peer| peer.asked.elapsed() < REMEMBERED);
         let mut group = Group {
             asked: true,
             ..Group::default()
         };
-        for (id, peer) in known.iter() {
+        for (id, peer) in known.iter().filter(|(id, _)| asked.contains(*id)) {
             match (&peer.silent, &peer.share) {
                 (None, Some(share)) => {
                     group.shares.insert(id.clone(), Arc::clone(share));
@@ -198,12 +222,13 @@ impl Peers {
 
     async fn refresh(
         &self,
-        ids: Vec<String>,
+        urls: BTreeMap<String, String>,
         authorization: Option<&HeaderValue>,
         limit: Duration,
     ) {
         let sent = SystemTime::now();
-        let answers = self.read(ids, "/api/v1/share", authorization, limit).await;
+        let share = "/api/v1/share";
+        let answers = self.read(urls.clone(), share, authorization, limit).await;
         let now = Instant::now();
         let answers: Vec<_> = answers
             .into_iter()
@@ -211,11 +236,14 @@ impl Peers {
             .collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, answer) in answers {
+            let url = urls.get(&id).cloned().unwrap_or_default();
             let peer = known.entry(id).or_insert(Peer {
+                url: String::new(),
                 asked: now,
                 share: None,
                 silent: None,
             });
+            peer.url = url;
             peer.asked = now;
             match answer {
                 Ok(share) => {
@@ -232,19 +260,18 @@ impl Peers {
 
     async fn read(
         &self,
-        ids: Vec<String>,
+        urls: BTreeMap<String, String>,
         target: &str,
         authorization: Option<&HeaderValue>,
         limit: Duration,
     ) -> Vec<(String, Result<Bytes, String>)> {
         let scope = Scope::new("peers");
-        let (answers, mut arriving) = mpsc::channel(ids.len().max(1));
-        for id in ids {
+        let (answers, mut arriving) = mpsc::channel(urls.len().max(1));
+        for (id, url) in urls {
             let (answers, target) = (answers.clone(), target.to_owned());
-            let authorization = authorization.cloned();
-            let workers = self.workers.clone();
+            let (authorization, workers) = (authorization.cloned(), self.workers.clone());
             scope.spawn(id.clone(), OnFailure::Report, async move {
-                let answer = workers.read(&id, target, authorization, limit).await;
+                let answer = workers.read(&url, target, authorization, limit).await;
                 // Whoever asked may have gone.
                 drop(answers.send((id, answer)).await);
             });
@@ -262,8 +289,13 @@ impl Peers {
 
 /// The id of the worker at a URL.
 pub(crate) fn worker_of(url: &str) -> Option<String> {
-    let (_, id) = forward::split(url)?;
+    let (_, id) = split(url)?;
     Some(id.to_owned()).filter(|id| !id.is_empty())
+}
+
+/// The id of the worker at a URL, with that.
+fn known(url: String) -> Option<(String, String)> {
+    Some((worker_of(&url)?, url))
 }
 
 /// A share, its times told by this worker's clock: what it says held when it was asked for, at the latest.

@@ -31,6 +31,7 @@ pub(crate) enum Resource {
     Explain,
     Events,
     Share,
+    History,
 }
 
 impl Resource {
@@ -105,7 +106,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 25] = [
+pub(crate) const ROWS: [Row; 26] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -119,6 +120,7 @@ pub(crate) const ROWS: [Row; 25] = [
     get("/api/v1/links/{link}/partitions", Resource::Partitions, "PartitionList", "All its partitions, the worst first"),
     get("/api/v1/links/{link}/tasks", Resource::Tasks, "TaskList", "Its tasks"),
     get("/api/v1/links/{link}/config", Resource::Config, "LinkConfig", "Every key of its configuration, and what becomes of it"),
+    get("/api/v1/links/{link}/history", Resource::History, "History", "How lag or rates were, of the link, a topic or a partition; a gap is null"),
     post("/api/v1/links/{link}:refresh", Resource::Refresh, Need::Admin, "Result", "Look at its topics now"),
     post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
     post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use worker_group::Handle;
-use worker_group::detail::{Word, instant};
+use worker_group::detail::{ReachDetail, Word, instant};
 use worker_group::state::State;
 
 use super::gather::{LinkView, severity};
@@ -31,10 +31,10 @@ impl Identity {
     pub(crate) async fn now(&self, handle: &Handle) -> Myself {
         let group = handle.group().await;
         let leader = group.as_ref().and_then(|group| group.leader.as_deref());
-        let members = group.as_ref().and_then(|group| group.members.as_ref());
+        let members = group.as_ref().and_then(|group| group.members.clone());
         Myself {
             leader: leader.and_then(worker_of),
-            members: members.map(|all| all.iter().filter_map(|url| worker_of(url)).collect()),
+            members,
             worker_id: self.worker_id.clone(),
             version: handle.version(),
             commit: option_env!("TRIBUTARY_COMMIT").unwrap_or("unknown"),
@@ -58,7 +58,7 @@ pub(crate) struct Myself {
     pub(crate) group: Option<String>,
     /// Of its group.
     pub(crate) leader: Option<String>,
-    /// Ids of all workers of its group, where it leads.
+    /// URLs of all workers of its group, where it leads.
     pub(crate) members: Option<Vec<String>>,
     pub(crate) buffer_limit: usize,
     pub(crate) default_destination: Option<String>,
@@ -210,7 +210,7 @@ struct Cluster<'a> {
     roles: BTreeSet<&'static str>,
     links: BTreeSet<&'a str>,
     brokers: Option<usize>,
-    reachable: Option<bool>,
+    reach: Option<&'a ReachDetail>,
 }
 
 /// A cluster has one name: its id, or where it is asked first as long as that is not known.
@@ -238,7 +238,7 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
                 roles: BTreeSet::new(),
                 links: BTreeSet::new(),
                 brokers: None,
-                reachable: None,
+                reach: None,
             });
             cluster
                 .aliases
@@ -246,8 +246,9 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
             cluster.roles.insert(role);
             cluster.links.insert(&view.name);
             cluster.brokers = cluster.brokers.or(seen.map(|seen| seen.brokers));
-            let readable = is_source.then(|| readable(view)).flatten();
-            cluster.reachable = cluster.reachable.or(readable);
+            let reach = seen.map(|seen| &seen.reach);
+            let known = [cluster.reach, reach].into_iter().flatten();
+            cluster.reach = known.max_by_key(|reach| reach.badness());
         }
     }
     all.into_values()
@@ -255,17 +256,9 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
         .collect()
 }
 
-/// Whether the source of a link was read recently; nothing where that is not known.
-fn readable(view: &LinkView) -> Option<bool> {
-    let partitions = view.partitions();
-    let known = partitions.iter().any(|partition| partition.lag.known);
-    (!partitions.is_empty()).then_some(known)
-}
-
 fn shown(me: &Myself, cluster: Cluster<'_>, now: SystemTime) -> Value {
-    let (word, evidence) = match cluster.reachable {
-        Some(true) => ("PASS", "ends of its logs were read"),
-        Some(false) => ("FAIL", "no end of a log could be read"),
+    let (word, evidence) = match cluster.reach {
+        Some(reach) => (&*reach.verdict, reach.evidence.as_str()),
         None => ("UNKNOWN", "nothing was read here"),
     };
     let found = Found {

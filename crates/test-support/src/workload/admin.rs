@@ -226,3 +226,43 @@ pub async fn topics(bootstrap: &str) -> Result<BTreeMap<String, usize>, AdminErr
         .expect("asking does not panic and is not cancelled")
         .map_err(|error| change.failed(&error))
 }
+
+/// Who leads a partition, and who follows in step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    /// The leader's node id; -1 without one.
+    pub leader: i32,
+    /// Replicas in the in-sync set.
+    pub in_sync: Vec<i32>,
+}
+
+/// The leaders of a topic's partitions, as an independent client sees them.
+///
+/// # Errors
+/// When no broker answers.
+pub async fn leaders(bootstrap: &str, topic: &str) -> Result<BTreeMap<i32, Led>, AdminError> {
+    let change = Change {
+        what: "look up leaders of",
+        topic,
+        bootstrap,
+    };
+    let client = change.client()?;
+    let name = topic.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let metadata = client.inner().fetch_metadata(Some(&name), LIMIT)?;
+        let topics = metadata.topics().iter();
+        let partitions = topics.flat_map(|topic| topic.partitions());
+        let led = partitions.map(|partition| {
+            let led = Led {
+                leader: partition.leader(),
+                in_sync: partition.isr().to_vec(),
+            };
+            (partition.id(), led)
+        });
+        Ok::<_, KafkaError>(led.collect())
+    });
+    asked
+        .await
+        .expect("asking does not panic and is not cancelled")
+        .map_err(|error| change.failed(&error))
+}

@@ -4,6 +4,7 @@ mod change;
 mod explain;
 mod lag;
 mod list;
+mod offsets;
 mod resume;
 mod status;
 mod steer;
@@ -20,6 +21,7 @@ pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
 pub(super) use self::explain::ExplainArgs;
 pub(super) use self::lag::LagArgs;
 pub(super) use self::list::{DescribeArgs, GetArgs};
+pub(super) use self::offsets::OffsetsVerb;
 pub(super) use self::resume::ResumeArgs;
 pub(super) use self::status::{StatusArgs, TopArgs};
 pub(super) use self::steer::{RestartArgs, SteerArgs, TopicsVerb};
@@ -32,6 +34,7 @@ pub(super) use self::{
     explain::explain,
     lag::lag,
     list::{describe, get},
+    offsets::offsets,
     resume::resume,
     status::{status, top},
     steer::{Steer, restart, steer, topics},

@@ -298,7 +298,7 @@ mod tests {
             source: name.into(),
             selected: true,
             decision: "selected by the pattern .*".to_owned(),
-            leads_back: false,
+            left_out: None,
             destination: Some(format!("to.{name}").as_str().into()),
             partitions: Some(12),
             replication_factor: Some(3),

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{Answer, PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth, Verdict};
+use replication::data_plane::{Answer, Lost, PartitionStatus, State};
+use replication::health::{LinkHealth, PartitionHealth, Reachability, Verdict};
 use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
-use worker_group::detail::{ClusterDetail, LinkDetail, PartitionDetail, TopicDetail, TopicProblem};
+use worker_group::detail::{
+    ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
+};
 
 use super::probe;
 
@@ -18,7 +20,8 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
     let status = handle.status();
     let clock = Clock::now();
     let health = &status.health;
-    let [source, destination] = handle.clusters().map(cluster);
+    let [source, destination] = handle.clusters();
+    let [source_reach, destination_reach] = &health.reach;
     let round = &status.round;
     let trouble = round.trouble.iter().chain(&status.data.store_trouble);
     LinkDetail {
@@ -27,8 +30,8 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         health: health.rating.name().into(),
         reason: health.reason.clone(),
         lag: probe::detail(&health.lag),
-        source,
-        destination,
+        source: cluster(source, source_reach),
+        destination: cluster(destination, destination_reach),
         topics: topics(&status),
         excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
         trouble: trouble.cloned().collect(),
@@ -65,12 +68,16 @@ impl Clock {
     }
 }
 
-fn cluster(seen: ClusterSeen) -> ClusterDetail {
+fn cluster(seen: ClusterSeen, reach: &Reachability) -> ClusterDetail {
     let servers = seen.bootstrap.iter().map(ToString::to_string);
     ClusterDetail {
         id: seen.id,
         bootstrap: servers.collect::<Vec<_>>().join(","),
         brokers: seen.brokers,
+        reach: ReachDetail {
+            verdict: reach.verdict.name().into(),
+            evidence: reach.evidence.clone(),
+        },
     }
 }
 
@@ -141,6 +148,10 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        lost: reported.lost.map(|lost| {
+            let Lost { why, from, to } = lost;
+            format!("{} offsets [{from}, {to}) {}", to - from, why.as_str())
+        }),
         answers: Vec::new(),
         help: None,
     };

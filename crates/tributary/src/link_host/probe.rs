@@ -68,10 +68,11 @@ impl Probe for LinkProbe {
         let problems = status.round.problems.iter();
         for problem in problems.take(TOLD) {
             sums.trouble.push(format!(
-                "{}: {}: {}",
+                "{}: {}: {} ({})",
                 problem.topic,
                 problem.state,
-                problem.sentence()
+                problem.sentence(),
+                page(problem.state.name())
             ));
         }
         if status.round.number > 0 && status.round.trouble.is_none() {

@@ -94,6 +94,7 @@ fn fields_mut(totals: &mut Totals) -> Vec<&mut u64> {
         &mut totals.circled,
     ];
     fields.extend(&mut totals.decoded);
+    fields.extend(&mut totals.lost);
     fields
 }
 
@@ -116,6 +117,7 @@ mod tests {
                 records,
                 ..Totals::default()
             },
+            lost: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::catalogue::{self, Measured};
 use metrics::{Page, Value};
-use replication::data_plane::DecodeReason;
+use replication::data_plane::{DecodeReason, Loss};
 use replication::health::{Lag, LinkHealth, PartitionHealth, Rating};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
@@ -190,6 +190,15 @@ impl Link {
         {
             let labels = self.labels([topic, "destination-tail"]);
             page.add(&catalogue::DUPLICATED, &labels, totals.repeated);
+        }
+        for ((topic, _), totals) in &counts.topics {
+            for reason in Loss::ALL {
+                let count = totals.lost[reason as usize];
+                if count > 0 {
+                    let labels = self.labels([topic, reason.as_str()]);
+                    page.add(&catalogue::LOST, &labels, count);
+                }
+            }
         }
     }
 

@@ -62,6 +62,7 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     asker.ends(&gate, 0).await;
     shows_what_is_so(&asker, &topic).await;
     steers(&asker, &worker).await;
+    stored_positions(&asker, &worker, &topic).await;
     asker.ends(&["delete", "asked"], 2).await;
     asker.ends(&["delete", "link", "asked", "--yes"], 0).await;
     asker.ends(&["get", "links", "asked"], 1).await;
@@ -140,6 +141,44 @@ async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
     asker.ends(&["explain", "asked"], 0).await;
     asker.ends(&["explain", "NOT_ENOUGH_REPLICAS"], 0).await;
     asker.ends(&["explain", "all is well"], 3).await;
+}
+
+/// Positions are shown as lines, and taken back as such; a link that runs is stopped for it, where that is said.
+async fn stored_positions(asker: &Asker<'_>, worker: &Worker, topic: &str) {
+    let csv = ["offsets", "get", "asked", "-o", "csv"];
+    let before = asker.ends(&csv, 0).await;
+    let first = before
+        .lines()
+        .find(|line| line.starts_with(&format!("{topic},0,")));
+    let first = first.unwrap_or_else(|| panic!("{before}"));
+    let file = worker.folder.path().join("positions.csv");
+    std::fs::write(&file, format!("{topic},0,7\n")).expect("written");
+    let set = ["offsets", "set", "asked", "-f", &file.display().to_string()].map(str::to_owned);
+    let set: Vec<&str> = set.iter().map(String::as_str).collect();
+    // It runs.
+    asker.ends(&set, 1).await;
+    let planned = asker
+        .run(&[&set[..], &["--dry-run"]].concat())
+        .await
+        .ended_with(0);
+    let old = first.rsplit(',').next().expect("an offset");
+    assert!(
+        planned.error.contains(&format!("{topic}/0: {old} → 7")),
+        "{planned}"
+    );
+    asker.ends(&["stop", "asked", "--wait", "30s"], 0).await;
+    asker.ends(&[&set[..], &["--stop"]].concat(), 0).await;
+    let after = asker.ends(&csv, 0).await;
+    assert!(after.contains(&format!("{topic},0,7\n")), "{after}");
+    let place = format!("{topic}/0");
+    asker
+        .ends(&["offsets", "reset", "asked", "--topic", &place], 0)
+        .await;
+    let after = asker.ends(&csv, 0).await;
+    assert!(!after.contains(&format!("{topic},0,")), "{after}");
+    asker
+        .ends(&["offsets", "reset", "asked", "--topic", "nothing"], 2)
+        .await;
 }
 
 async fn steers(asker: &Asker<'_>, worker: &Worker) {

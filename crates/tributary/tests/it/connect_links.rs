@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::workload::{Generator, Load, Shape};
@@ -257,6 +257,18 @@ async fn plain(cluster: &KafkaCluster, topic: &str) {
         .send(Generator::new(Shape::uniform(SEED, 3, 200)).take(EACH))
         .await
         .expect("acknowledged");
+}
+
+/// A connector of Kafka's that copies no records.
+pub(crate) fn heartbeats(source: &KafkaCluster, destination: &KafkaCluster) -> Value {
+    json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
+        "source.cluster.alias": "A",
+        "target.cluster.alias": "B",
+        "source.cluster.bootstrap.servers": source.bootstrap(),
+        "target.cluster.bootstrap.servers": destination.bootstrap(),
+        "heartbeats.topic.replication.factor": 1,
+    })
 }
 
 /// A connector of MirrorMaker 2, as both take it.

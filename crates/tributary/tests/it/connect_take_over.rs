@@ -12,7 +12,7 @@ use test_support::managed_process::Stream;
 use test_support::tools::{CONSOLE_PRODUCER, KafkaTools};
 use test_support::workload::{Generator, Load, Shape};
 
-use crate::connect_links::{end, mirrored};
+use crate::connect_links::{end, heartbeats, mirrored};
 use crate::connect_worker::{SOON, Worker};
 use crate::support::{
     NEW, OLD, bootstrap, committed, compared, new_topic, pair, program, stored, unique,
@@ -84,15 +84,8 @@ async fn a_group_of_kafka_connect_is_shown_and_taken_over_with_its_topics() {
     let copy = stored(destination, &format!("A.{topic}"));
     let config = mirrored(source, destination, &topic);
     let body = json!({"name": "handed", "config": config}).to_string();
-    let other = json!({"name": "lines", "config": {
-        "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
-        "source.cluster.alias": "A",
-        "target.cluster.alias": "B",
-        "source.cluster.bootstrap.servers": source.bootstrap(),
-        "target.cluster.bootstrap.servers": destination.bootstrap(),
-        "heartbeats.topic.replication.factor": 1,
-        "emit.heartbeats.enabled": false,
-    }});
+    let mut other = json!({"name": "lines", "config": heartbeats(source, destination)});
+    other["config"]["emit.heartbeats.enabled"] = false.into();
     let connect = Worker::connect_group(NEW, &destination.bootstrap(), &group).await;
     for body in [&body, &other.to_string()] {
         made(&connect, body).await;
@@ -174,8 +167,9 @@ async fn after_a_kill_of_kafka_connect_nothing_is_missing_and_what_it_did_not_st
     fill(source, &topic).await;
     let worker = worker(destination, &group, &body).await;
     let from = committed(source, &topic);
+    // What is there twice stands behind what came after it the first time.
     let complete = async || match compared(&from, &copy).await {
-        verdict if verdict.is_complete() => Ok(verdict),
+        verdict if verdict.lost + verdict.changed + verdict.extra == 0 => Ok(verdict),
         verdict => Err(verdict),
     };
     let verdict = eventually("all to be there", LIMIT, complete)

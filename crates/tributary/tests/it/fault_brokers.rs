@@ -1,19 +1,22 @@
-//! Three brokers on each side: one that hangs, and an unclean election at the source; and a follower that lags at the destination.
+//! Three brokers on each side: one that hangs, one that is killed, all that are restarted in turn, and an unclean election at
+//! the source; and a follower that lags at the destination.
 
 use std::time::Duration;
 
-use test_support::eventually::eventually;
-use test_support::judge;
+use test_support::eventually::{eventually, eventually_true};
+use test_support::judge::{self, Place};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
-use test_support::limits::{DETECT, RECOVER};
+use test_support::limits::{self, DETECT, PAUSE, RECOVER};
 use test_support::tools::{KafkaTools, TOPIC_COMMAND};
-use test_support::workload::{Codec, Generator, Load, Mode, Shape};
+use test_support::workload::{Codec, Generator, Load, Mode, Shape, leaders};
 use tokio::time::Instant;
 
+use crate::connect_worker::Worker;
 use crate::support::{
-    COPIED, MAPPED, NEW, Replicate, committed, new_topic, offsets, pair, stored, unique,
+    COPIED, MAPPED, NEW, Replicate, bootstrap, committed, new_topic, offsets, pair, stored, unique,
     wait_for_offsets,
 };
+use crate::topics_load::Pauses;
 
 const SEED: u64 = 320;
 
@@ -21,6 +24,7 @@ async fn both() -> [KafkaCluster; 2] {
     let builder = |name: &str| {
         KafkaCluster::builder()
             .name(name)
+            .version(limits::version())
             .nodes(3)
             .heap_mib(256)
             .property("offsets.topic.replication.factor", "3")
@@ -57,10 +61,130 @@ async fn fill(cluster: &KafkaCluster, topic: &str, partitions: i32, seed: u64, c
         .expect("acknowledged");
 }
 
+/// Leaders are others than `node`, or every replica is in step again.
+async fn settled(cluster: &KafkaCluster, topic: &str, without: Option<i32>) -> Instant {
+    let looked = eventually("leaders", COPIED, async || {
+        let led = leaders(&cluster.bootstrap(), topic)
+            .await
+            .map_err(|error| error.to_string())?;
+        let fine = led.values().all(|led| match without {
+            Some(node) => led.leader >= 0 && led.leader != node,
+            None => led.leader >= 0 && led.in_sync.len() == 3,
+        });
+        match fine && !led.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{led:?}")),
+        }
+    });
+    looked.await.expect("they settle");
+    Instant::now()
+}
+
+/// More is copied than now.
+async fn goes_on(copy: &Place, worker: &Worker) {
+    let now = offsets(copy).await;
+    let more = async || offsets(copy).await > now + 30;
+    let waited = eventually_true("progress", 2 * RECOVER, more).await;
+    waited.unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
+}
+
+/// Every broker of a cluster is stopped and started, one after the other.
+async fn restarted_in_turn(cluster: &KafkaCluster, topic: &str, copy: &Place, worker: &Worker) {
+    for node in cluster.nodes() {
+        let id = node.id();
+        node.stop().await.expect("it stops");
+        let led = settled(cluster, topic, Some(id)).await;
+        goes_on(copy, worker).await;
+        let stopped = led.elapsed();
+        node.start().await.expect("it starts again");
+        let back = settled(cluster, topic, None).await;
+        goes_on(copy, worker).await;
+        println!(
+            "{} {id}: progress {stopped:?} after others led, {:?} after it was back, limit {RECOVER:?}",
+            cluster.name(),
+            back.elapsed()
+        );
+    }
+}
+
+/// One broker of the destination is killed; in a long run all of both sides are then restarted in turn.
+async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster) {
+    let (hit, near) = (unique("hit"), unique("near"));
+    let two = ["min.insync.replicas=2"];
+    for topic in [&hit, &near] {
+        placed(source, topic, "1:2:3,2:3:1,3:1:2", &two).await;
+    }
+    placed(destination, &hit, "1:2:3,2:3:1,1:3:2", &two).await;
+    // No replica on the broker that is killed, and a leader that waits for none: a broker answers the requests of a connection
+    // in their order, so one that waits for its in-sync set to shrink holds up those behind it.
+    placed(destination, &near, "3:1,3:1,3:1", &two).await;
+    let link = unique("restarted");
+    let file = format!(
+        "name={link}\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={}\n\
+         topic.whitelist={hit},{near}\ntasks.max=2\n",
+        bootstrap(source)
+    );
+    let lines = format!("bootstrap.servers={}", bootstrap(destination));
+    let worker = Worker::tributary(&lines, &[&file]).await;
+    let load = |topic: &str| {
+        let records = Generator::new(Shape::uniform(SEED, 3, 200));
+        let load = Load::new(source.bootstrap(), topic).codec(Codec::Zstd);
+        load.setting("linger.ms", "20").start(records, 300)
+    };
+    let loads = [load(&hit), load(&near)];
+    let (copy, other) = (stored(destination, &hit), stored(destination, &near));
+    wait_for_offsets(&copy, 500).await;
+    wait_for_offsets(&other, 500).await;
+    let usual = Pauses::watch(&other, Duration::from_secs(3), async || true).await;
+
+    destination.node(1).kill();
+    let leads_none = settled(destination, &hit, Some(2));
+    let watched = Pauses::watch(&other, Duration::from_secs(3), async || true);
+    let (settled_at, during) = tokio::join!(leads_none, watched);
+    goes_on(&copy, &worker).await;
+    let longest = |pauses: &Pauses| pauses.longest.values().max().copied().unwrap_or_default();
+    let (usual, during) = (longest(&usual), longest(&during));
+    println!(
+        "a broker killed: progress {:?} after leaders settled, limit {RECOVER:?}; others paused {during:?}, before \
+         {usual:?}, limit {PAUSE:?} more",
+        settled_at.elapsed()
+    );
+    assert!(during <= usual + PAUSE, "{during:?}\n{}", worker.log());
+    destination.node(1).start().await.expect("it starts again");
+    settled(destination, &hit, None).await;
+
+    if limits::long_run().is_some() {
+        for cluster in [destination, source] {
+            restarted_in_turn(cluster, &hit, &copy, &worker).await;
+        }
+    }
+    for load in loads {
+        load.stop().await.expect("all are acknowledged");
+    }
+    for topic in [&hit, &near] {
+        let (from, to) = (committed(source, topic), stored(destination, topic));
+        judge::wait_until_equal(&from, &to, COPIED)
+            .await
+            .unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
+    }
+    let status = worker.becomes(&link, "RUNNING").await;
+    let tasks = status["tasks"].as_array().expect("tasks");
+    assert!(
+        tasks.iter().all(|task| task["state"] == "RUNNING"),
+        "{status}"
+    );
+    assert!(
+        !worker.log().contains("begun again"),
+        "no task was: {}",
+        worker.log()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_hangs_holds_up_its_own_partitions_until_others_lead_and_an_unclean_election_is_named()
  {
     let [source, destination] = both().await;
+    killed_and_restarted(&source, &destination).await;
     let topic = unique("hung");
     placed(&source, &topic, "1:2:3,2:3:1,3:1:2", &[]).await;
     placed(&destination, &topic, "1:2:3,2:3:1,3:1:2", &[]).await;

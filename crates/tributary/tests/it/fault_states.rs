@@ -14,7 +14,7 @@ use crate::support::{
 };
 use crate::topics::send;
 
-async fn partition(worker: &Worker, link: &str, topic: &str, number: usize) -> Value {
+pub(crate) async fn partition(worker: &Worker, link: &str, topic: &str, number: usize) -> Value {
     let path = format!("/api/v1/links/{link}/topics/{topic}/partitions");
     let answer = worker.client.get(&path).await;
     if answer.status != 200 {
@@ -28,7 +28,7 @@ async fn partition(worker: &Worker, link: &str, topic: &str, number: usize) -> V
     found.unwrap_or(Value::Null)
 }
 
-async fn becomes(
+pub(crate) async fn becomes(
     worker: &Worker,
     place: (&str, &str, usize),
     state: &str,

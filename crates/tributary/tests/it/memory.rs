@@ -11,13 +11,23 @@ use test_support::workload::{Codec, GeneratedRecord, Load};
 use crate::support::{COPIED, NEW, Replicate, committed, new_topic, offsets, stored, unique};
 
 const MIB: u64 = 1024 * 1024;
+/// Settings by which every record is taken apart and put together again.
+const MARKED: [&str; 4] = [
+    "transforms=mark",
+    "transforms.mark.type=InsertHeader",
+    "transforms.mark.header=h",
+    "transforms.mark.value.literal=v",
+];
 /// Bytes of each value.
 const HUGE: usize = 20_000_000;
 /// What the program may take beside the buffers.
 const BESIDE: u64 = 64 * MIB;
 
-/// Bytes that no codec makes smaller.
-fn noise(seed: u64) -> Vec<u8> {
+/// How many of them a codec makes smaller, in the topic that is compressed.
+const SOFT: usize = 17_000_000;
+
+/// A value of which no codec makes anything smaller but the first `soft` bytes.
+fn value(seed: u64, soft: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let words = std::iter::repeat_with(|| {
         state ^= state << 13;
@@ -25,10 +35,12 @@ fn noise(seed: u64) -> Vec<u8> {
         state ^= state << 17;
         state.to_le_bytes()
     });
-    words.flatten().take(HUGE).collect()
+    let soft = std::iter::repeat_n(b'.', soft);
+    soft.chain(words.flatten()).take(HUGE).collect()
 }
 
-async fn load(cluster: &KafkaCluster, topic: &str, partitions: i32) {
+async fn load(cluster: &KafkaCluster, topic: &str, partitions: i32, codec: Codec) {
+    let soft = if codec == Codec::None { 0 } else { SOFT };
     new_topic(
         cluster,
         topic,
@@ -39,15 +51,15 @@ async fn load(cluster: &KafkaCluster, topic: &str, partitions: i32) {
     // A few at a time: the producer keeps what it sends.
     for some in (0..partitions).collect::<Vec<_>>().chunks(4) {
         let some = some.to_vec();
-        let records = some.into_iter().map(|partition| GeneratedRecord {
+        let records = some.into_iter().map(move |partition| GeneratedRecord {
             partition,
             timestamp: 1_735_689_600_000,
             key: Some(b"huge".to_vec()),
-            value: Some(noise(u64::from(partition.unsigned_abs()) + 1)),
+            value: Some(value(u64::from(partition.unsigned_abs()) + 1, soft)),
             headers: Vec::new(),
         });
         Load::new(cluster.bootstrap(), topic)
-            .codec(Codec::None)
+            .codec(codec)
             .setting("message.max.bytes", "30000000")
             .setting("queue.buffering.max.kbytes", "200000")
             .send(records)
@@ -89,6 +101,12 @@ async fn peak(
     usage.peak_resident
 }
 
+async fn arrived(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) {
+    let there = judge::digest(&committed(source, topic), COPIED).await;
+    let here = judge::digest(&stored(destination, topic), COPIED).await;
+    assert_eq!(there.expect("readable"), here.expect("readable"), "{topic}");
+}
+
 #[tokio::test]
 async fn huge_records_on_fifty_partitions_stay_within_the_buffers_and_64_mib() {
     let builder = |name: &str| KafkaCluster::builder().name(name).version(NEW);
@@ -97,67 +115,42 @@ async fn huge_records_on_fifty_partitions_stay_within_the_buffers_and_64_mib() {
         .await
         .expect("two clusters");
     let (wide, narrow) = (unique("huge"), unique("huge-decoded"));
-    load(&source, &wide, 50).await;
-    load(&source, &narrow, 8).await;
-    let decodes = [
-        "--set",
-        "transforms=mark",
-        "--set",
-        "transforms.mark.type=InsertHeader",
-    ];
-    let mark = [
-        "--set",
-        "transforms.mark.header=h",
-        "--set",
-        "transforms.mark.value.literal=v",
+    let packed = unique("huge-packed");
+    load(&source, &wide, 50, Codec::None).await;
+    load(&source, &narrow, 8, Codec::None).await;
+    load(&source, &packed, 50, Codec::Zstd).await;
+    let rows = [
+        ("50 partitions, untouched", &wide, "", 50, 128),
+        ("50 partitions, zstd", &packed, "", 50, 128),
+        ("50, zstd, transformed", &packed, "unpacked.", 50, 128),
+        ("8 partitions, untouched", &narrow, "small.", 8, 32),
+        ("8 partitions, transformed", &narrow, "decoded.", 8, 128),
     ];
     let mut table = "  topic                     buffers  peak     allowed\n".to_owned();
-    let mut check = |what: &str, buffers: u64, peak: u64| {
-        let allowed = buffers + BESIDE;
+    let mut wrong = Vec::new();
+    for (what, topic, prefix, partitions, buffers) in rows {
+        let rename = format!("{prefix}${{topic}}");
+        let mut more = vec!["--rename", &rename];
+        if what.ends_with("transformed") {
+            more.extend(MARKED.iter().flat_map(|setting| ["--set", *setting]));
+        }
+        let copy = format!("{prefix}{topic}");
+        let names = (topic.as_str(), copy.as_str());
+        let (buffers, allowed) = (buffers * MIB, buffers * MIB + BESIDE);
+        let seen = peak(&source, &destination, names, partitions, buffers, &more).await;
         table += &format!(
             "  {what:25} {:4} MiB {:4} MiB {:4} MiB\n",
             buffers / MIB,
-            peak / MIB,
+            seen / MIB,
             allowed / MIB
         );
-        (peak <= allowed)
-            .then_some(())
-            .ok_or(format!("{what}: {peak} of {allowed}"))
-    };
-    let mut verdicts = Vec::new();
-    let seen = peak(&source, &destination, (&wide, &wide), 50, 128 * MIB, &[]).await;
-    verdicts.push(check("50 partitions, untouched", 128 * MIB, seen));
-    let (small, decoded) = (format!("small.{narrow}"), format!("decoded.{narrow}"));
-    let renamed = ["--rename", "small.${topic}"];
-    let seen = peak(
-        &source,
-        &destination,
-        (&narrow, &small),
-        8,
-        32 * MIB,
-        &renamed,
-    )
-    .await;
-    verdicts.push(check("8 partitions, untouched", 32 * MIB, seen));
-    let more = [&decodes[..], &mark[..], &["--rename", "decoded.${topic}"]].concat();
-    let seen = peak(
-        &source,
-        &destination,
-        (&narrow, &decoded),
-        8,
-        128 * MIB,
-        &more,
-    )
-    .await;
-    verdicts.push(check("8 partitions, transformed", 128 * MIB, seen));
+        if seen > allowed {
+            wrong.push(format!("{what}: {seen} of {allowed}"));
+        }
+    }
     println!("{table}");
-    let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-    let there = judge::digest(&committed(&source, &wide), COPIED)
-        .await
-        .expect("readable");
-    let here = judge::digest(&stored(&destination, &wide), COPIED)
-        .await
-        .expect("readable");
-    assert_eq!(there, here);
+    for topic in [&wide, &packed] {
+        arrived(&source, &destination, topic).await;
+    }
 }

@@ -51,11 +51,9 @@ async fn each_topic_begins_where_it_is_told_to() {
         "{prefix}.first=earliest, {prefix}.frist=latest, {prefix}.last=latest, {prefix}.timed=2026-01-01T00:00:03.500Z, {prefix}.exact:0=7, \
          2026-01-01T02:00:06+02:00"
     );
-    let run = Replicate::new(source, destination, &format!("{prefix}\\..*"))
-        .with(&["--start", &start])
-        .until_caught_up()
-        .await
-        .ended_with(0);
+    let link =
+        Replicate::new(source, destination, &format!("{prefix}\\..*")).with(&["--start", &start]);
+    let run = link.until_caught_up().await.ended_with(0);
     // A slip of the pen would have everything copied in silence.
     let unmet = format!("tributary.start names {prefix}.frist, which is none of the topics");
     assert_eq!(run.error.matches(&unmet).count(), 1, "{run}");
@@ -69,6 +67,11 @@ async fn each_topic_begins_where_it_is_told_to() {
         let copied = copied(destination, &format!("{prefix}.{name}")).await;
         assert_eq!(copied, numbers(from), "{name}: {run}");
     }
+    // What was not there when the link began is copied whole, although no process has seen it appear.
+    let later = format!("{prefix}.later");
+    ten_records(source, &later).await;
+    let run = link.until_caught_up().await.ended_with(0);
+    assert_eq!(copied(destination, &later).await, numbers(0), "{run}");
 }
 
 #[tokio::test]

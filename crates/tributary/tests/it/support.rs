@@ -81,6 +81,7 @@ pub(crate) async fn shaken() -> MutexGuard<'static, Option<Shaken>> {
         let builder = |name: &str| {
             KafkaCluster::builder()
                 .name(name)
+                .version(limits::version())
                 .through_proxy(true)
                 .property("log.cleaner.backoff.ms", "200")
         };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use test_support::eventually::{eventually, eventually_true};
-use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
+use test_support::fault_proxy::{Direction, FrameAction, FrameRule, RuleHandle};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::kafka_jars::KafkaVersion;
 use test_support::managed_process::Stream;
@@ -20,7 +20,7 @@ use test_support::{judge, shared};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::{
-    COPIED, NEW, OLD, PROXIES, Replicate, committed, loud, new_topic, stored, unique,
+    COPIED, NEW, OLD, PROXIES, Replicate, committed, compared, loud, new_topic, stored, unique,
     wait_for_offsets,
 };
 use crate::topics::{described, send};
@@ -483,4 +483,45 @@ async fn for_a_moment(source: &KafkaCluster, destination: &KafkaCluster) {
     }
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");
+}
+
+/// Takes the cluster's id out of every answer that has it, as brokers without one leave it out.
+fn without_id(cluster: &KafkaCluster) -> RuleHandle {
+    let id = cluster.cluster_id().as_bytes();
+    let length = u8::try_from(id.len() + 1).expect("short");
+    let text = [&[length], id].concat();
+    let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass).times(u32::MAX);
+    cluster.proxy(0).on_frame(rule.edit(move |frame| {
+        let place = frame
+            .windows(text.len())
+            .position(|part| part == text.as_slice());
+        if let Some(at) = place {
+            frame.splice(at..at + text.len(), [0]);
+        }
+    }))
+}
+
+#[tokio::test]
+async fn clusters_without_ids_are_told_apart_by_their_brokers() {
+    let clusters = destinations().await;
+    let [old, new] = clusters.as_ref().expect("two clusters");
+    let ids = [old, new].map(without_id);
+    tokio::join!(brokers_tell(old, new), brokers_tell(new, old));
+    assert!(ids.iter().all(|rule| rule.hits() > 2));
+    for cluster in [old, new] {
+        cluster.proxy(0).heal().await;
+    }
+}
+
+async fn brokers_tell(source: &KafkaCluster, destination: &KafkaCluster) {
+    let topic = unique("without-ids");
+    new_topic(source, &topic, 1, &[]).await;
+    send(source, &topic, 1, 20).await;
+    let run = Replicate::new(source, source, &topic);
+    let run = run.until_caught_up().await.ended_with(1);
+    assert!(run.error.contains("same cluster (id unknown)"), "{run}");
+    let run = Replicate::new(source, destination, &topic);
+    run.until_caught_up().await.ended_with(0).quiet();
+    let verdict = compared(&committed(source, &topic), &stored(destination, &topic)).await;
+    assert!(verdict.is_equal(), "{verdict}");
 }

@@ -21,9 +21,9 @@ const RATE: u32 = 800;
 
 /// The longest time in which a partition's end did not move.
 #[derive(Default)]
-struct Pauses {
+pub(crate) struct Pauses {
     moved: BTreeMap<i32, (i64, Instant)>,
-    longest: BTreeMap<i32, Duration>,
+    pub(crate) longest: BTreeMap<i32, Duration>,
 }
 
 impl Pauses {
@@ -41,7 +41,11 @@ impl Pauses {
     }
 
     /// Looks until `until` is there, at least for `least`.
-    async fn watch(place: &Place, least: Duration, mut until: impl AsyncFnMut() -> bool) -> Self {
+    pub(crate) async fn watch(
+        place: &Place,
+        least: Duration,
+        mut until: impl AsyncFnMut() -> bool,
+    ) -> Self {
         let begin = Instant::now();
         let mut pauses = Self::default();
         loop {

@@ -180,19 +180,25 @@ async fn a_topic_that_is_there_already_with_records_is_used_and_that_is_said() {
     for (from, to) in [(NEW, OLD), (OLD, NEW)] {
         let (source, destination) = pair(from, to).await;
         let topic = unique("used");
-        let settings = [("retention.bytes", "1000000000")];
+        let settings = [
+            ("retention.bytes", "1000000000"),
+            ("cleanup.policy", "compact"),
+        ];
         new_topic(source, &topic, 2, &settings).await;
         new_topic(destination, &topic, 3, &[]).await;
         send(source, &topic, 2, 100).await;
         send(destination, &topic, 3, 30).await;
         let before = judge::watermarks(&stored(destination, &topic)).await;
         let before = before.expect("readable")[&2].end;
-        let link = Replicate::new(source, destination, &topic);
+        let link = Replicate::new(source, destination, &topic)
+            .with(&["--set", "config.properties.exclude=cleanup\\.policy"]);
         let run = link.until_caught_up().await.ended_with(0);
         let said = loud(&run.error);
         let about = |text: &str| said.iter().filter(|line| line.contains(text)).count();
         assert_eq!(about("existing data not written by this link"), 2, "{run}");
         assert_eq!(about("state=destination-larger"), 1, "{run}");
+        // It keeps its own policy, as that is excluded, and keeps records that the source does not.
+        assert_eq!(about("state=cleanup-differs"), 1, "{run}");
         let ends = judge::watermarks(&stored(destination, &topic)).await;
         let ends: BTreeMap<i32, i64> = ends
             .expect("readable")
@@ -207,6 +213,7 @@ async fn a_topic_that_is_there_already_with_records_is_used_and_that_is_said() {
         let settings = topic_settings(&destination.bootstrap(), &topic).await;
         let settings = settings.expect("readable");
         assert_eq!(settings["retention.bytes"], "1000000000", "it is followed");
+        assert!(!settings.contains_key("cleanup.policy"), "{settings:?}");
     }
 }
 

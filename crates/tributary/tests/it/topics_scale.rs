@@ -16,9 +16,12 @@ use crate::topics::send;
 
 /// A thousand (`TRIBUTARY_TEST_TOPICS=1000`) is a matter of minutes with one broker; the figures grow in proportion.
 const TOPICS: usize = 200;
+/// The other way round, in the same clusters.
+const BACK: usize = 100;
 const PARTITIONS: i32 = 4;
-/// How long nothing happens.
+/// How long nothing happens; the other way round.
 const QUIET: Duration = Duration::from_secs(20);
+const QUIET_BACK: Duration = Duration::from_secs(6);
 /// A request that names every partition is larger than this (30 KB here), and one that names a few is not.
 const WHOLE: usize = 8_000;
 /// Longest wait for all topics to be there.
@@ -133,23 +136,36 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
         builder("many-source", OLD),
         builder("many-destination", NEW),
     ];
-    let [source, destination] = ClusterBuilder::start_all(builders).await.expect("clusters");
+    let [old, new] = ClusterBuilder::start_all(builders).await.expect("clusters");
+    cost_little(&old, &new, topics_to_make(TOPICS), QUIET).await;
+    cost_little(&new, &old, BACK, QUIET_BACK).await;
+}
+
+async fn cost_little(
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    count: usize,
+    nothing_for: Duration,
+) {
     let prefix = unique("many");
-    let count = topics_to_make(TOPICS);
     let names: Vec<String> = (0..count).map(|n| format!("{prefix}.{n:04}")).collect();
     let settings = [("retention.bytes", "123456789"), ("segment.ms", "90000000")];
     create_topics(&source.bootstrap(), &names, PARTITIONS, &settings)
         .await
         .expect("topics");
 
-    let counters = [Counter::new(&source), Counter::new(&destination)];
+    // A frame counts for the first rule that it matches.
+    for cluster in [source, destination] {
+        cluster.proxy(0).heal().await;
+    }
+    let counters = [Counter::new(source), Counter::new(destination)];
     let begin = Instant::now();
-    let program = Replicate::new(&source, &destination, &format!("{prefix}\\..*")).start();
-    wait_for_copies(&destination, &prefix, count, &program).await;
+    let program = Replicate::new(source, destination, &format!("{prefix}\\..*")).start();
+    wait_for_copies(destination, &prefix, count, &program).await;
     let made = begin.elapsed();
     // The last topic's copy proves that its partitions run.
-    send(&source, &names[count - 1], PARTITIONS, 400).await;
-    crate::support::wait_for_offsets(&stored(&destination, &names[count - 1]), 400).await;
+    send(source, &names[count - 1], PARTITIONS, 400).await;
+    crate::support::wait_for_offsets(&stored(destination, &names[count - 1]), 400).await;
     let first = program.usage().expect("it runs");
     println!(
         "{count} topics with {PARTITIONS} partitions: all made within {made:?}, copied within {:?}, {:?} of processor time, {} MiB",
@@ -169,21 +185,21 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
     let before = counters.each_ref().map(Counter::now);
     let usage = program.usage().expect("it runs").processor();
     // sleeps because of the same.
-    tokio::time::sleep(QUIET).await;
+    tokio::time::sleep(nothing_for).await;
     let used = program.usage().expect("it runs").processor() - usage;
     let quiet = [counters[0].since(&before[0]), counters[1].since(&before[1])];
-    println!("{QUIET:?} in which nothing happens: {used:?} of processor time");
+    println!("{nothing_for:?} in which nothing happens: {used:?} of processor time");
     println!("source {:?}", quiet[0]);
     println!("destination {:?}", quiet[1]);
     only_looks(&quiet, count);
 
     let before = counters.each_ref().map(Counter::now);
     let late = format!("{prefix}.late");
-    new_topic(&source, &late, PARTITIONS, &[]).await;
-    send(&source, &late, PARTITIONS, 400).await;
+    new_topic(source, &late, PARTITIONS, &[]).await;
+    send(source, &late, PARTITIONS, 400).await;
     let begin = Instant::now();
     eventually("the late topic", LIMIT, async || {
-        match offsets(&stored(&destination, &late)).await {
+        match offsets(&stored(destination, &late)).await {
             400 => Ok(()),
             other => Err(other),
         }
@@ -205,4 +221,5 @@ async fn many_topics_cost_little_when_nothing_happens_and_one_more_concerns_nobo
         "only the new partitions have new producers: {late:?}"
     );
     program.terminate().expect("it runs");
+    program.wait(LIMIT).await.expect("it ends");
 }

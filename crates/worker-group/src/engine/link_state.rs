@@ -11,8 +11,9 @@ use crate::deal::{Partition, Shares, deal};
 use crate::host::{LinkReport, Probe, Standing, trace};
 use crate::state::{State, TargetState};
 
-/// First and longest pause before a failed link is begun again.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause before a failed link is begun again. A cluster that is back is to be used within ten seconds,
+/// however long it was away.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 /// First and longest pause before what stands is tried again.
 const RETRY_STANDING: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(15 * 60));

@@ -164,7 +164,12 @@ impl Core {
             link.restarting = false;
             link.retry_at = retries.then(|| now + link.backoff.next_delay());
             let again = link.retry_at.map(|at| at - now);
-            tracing::error!(link = name, retry_in = ?again, "failed: {failure}");
+            // During a long outage the same failure comes every few seconds.
+            if link.failure.as_ref() == Some(&failure) {
+                tracing::debug!(link = name, retry_in = ?again, "failed again: {failure}");
+            } else {
+                tracing::error!(link = name, retry_in = ?again, "failed: {failure}");
+            }
             link.failure = Some(failure);
         }
         self.reconcile(name);

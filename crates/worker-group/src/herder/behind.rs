@@ -79,7 +79,7 @@ impl Behind {
 
 #[cfg(test)]
 mod tests {
-    use config::group::{GroupProtocol, SigningConfig, StorageTopic};
+    use config::group::{GroupProtocol, StorageTopic};
 
     use super::*;
 
@@ -101,13 +101,7 @@ mod tests {
             max_delay: Duration::from_secs(300),
             config_topic: topic.clone(),
             status_topic: topic,
-            signing: SigningConfig {
-                key_algorithm: "HmacSHA256".into(),
-                key_size: None,
-                key_life: Duration::from_secs(3600),
-                algorithm: "HmacSHA256".into(),
-                accepted: vec!["HmacSHA256".into()],
-            },
+            signing: crate::signing::tests::config(),
         }
     }
 

@@ -18,8 +18,8 @@ use crate::state::{State, TargetState};
 use crate::status_record::{Status, Subject, UsedTopic, may_write};
 use crate::stores::StatusWrite;
 
-/// First and longest pause before something that failed is begun again.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause before what failed is begun again: a cluster that is back is used within ten seconds.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 /// How long it has to run for its failures to be forgotten.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -270,7 +270,6 @@ impl Core {
         });
         let (events, of) = (self.links.events.clone(), subject.clone());
         scope.spawn("run", OnFailure::Report, async move {
-            // Not begun before: a future does nothing until it is waited for.
             let fenced = match fence {
                 None => Some(Ok(())),
                 Some(fence) => stop.unless_requested(fence).await,
@@ -399,7 +398,13 @@ impl Core {
             piece.restarting = false;
             piece.retry_at = retries.then(|| now + piece.backoff.next_delay());
             let again = piece.retry_at.map(|at| at - now);
-            tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            // During a long outage the same failure comes every few seconds.
+            let known = piece.failure.as_ref().or(piece.retrying.as_ref());
+            if known == Some(&failure) {
+                tracing::debug!(retry_in = ?again, "{} failed again: {failure}", subject.key());
+            } else {
+                tracing::error!(retry_in = ?again, "{} failed: {failure}", subject.key());
+            }
             piece.retrying = None;
             piece.failure = Some(failure);
         }

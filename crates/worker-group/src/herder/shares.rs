@@ -16,7 +16,7 @@ use crate::state::TargetState;
 use crate::status_record::Subject;
 
 /// Pause before task configurations that were not taken are sent again, first and longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(60));
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// What is kept of a connector's tasks.
 pub(super) struct Dealing {

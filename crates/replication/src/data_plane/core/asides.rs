@@ -156,6 +156,7 @@ impl Core {
                         state: "refused",
                         offset: first,
                         reason: format!("{reason}; and it cannot be set aside: {trouble}"),
+                        lost: None,
                     },
                 );
             }

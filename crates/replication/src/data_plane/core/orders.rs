@@ -10,7 +10,7 @@ use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 
 use super::super::change::Changes;
-use super::super::partition::{Leader, Partition, Stop};
+use super::super::partition::{Leader, Lost, Partition, Stop};
 use super::super::recovery::Landed;
 use crate::offset_map::Segment;
 use crate::placement::Grants;
@@ -267,6 +267,8 @@ pub(crate) enum Established {
 pub(crate) struct Ground {
     /// Whether the destination's cleaner takes the topic.
     pub(crate) compacted: bool,
+    /// What decides which records its topic takes, as far as that may be read.
+    pub(crate) taking: Option<u64>,
     /// Whether records of the destination topic may be deleted in front.
     pub(crate) deletes: bool,
     pub(crate) source_start: i64,
@@ -275,6 +277,8 @@ pub(crate) struct Ground {
     pub(crate) levels: Levels,
     /// Why its offsets are mapped, or how they came to be preserved.
     pub(crate) reason: String,
+    /// What the source no longer has, where it goes on all the same.
+    pub(crate) lost: Option<Lost>,
 }
 
 /// Gaps of partitions with the same leader, to be filled with markers.

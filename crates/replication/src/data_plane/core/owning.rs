@@ -101,6 +101,7 @@ impl Core {
                 "another process of this link ({successor}) was started after this one; this one writes nothing more. End one of \
                  the two, or give one another name"
             ),
+            lost: None,
         };
         self.stop(index, stop);
         true

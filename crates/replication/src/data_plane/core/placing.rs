@@ -251,6 +251,7 @@ impl Core {
                     state: "offsets-not-preserved",
                     offset: partition.position.as_ref().map(|p| p.offset.0),
                     reason,
+                    lost: None,
                 };
                 self.cannot_place(index, stop, now);
             }
@@ -262,6 +263,7 @@ impl Core {
                         "destination: markers for {destination} were refused with {code}: another process has taken \
                          this link over. End one of the two"
                     ),
+                    lost: None,
                 };
                 self.stop(index, stop);
             }
@@ -277,6 +279,9 @@ impl Core {
 
     /// Something of the source cannot have its offset at the destination.
     pub(super) fn cannot_place(&mut self, index: Index, stop: Stop, now: Instant) {
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.count_lost(stop.lost);
+        }
         match self.settings.offsets.placement {
             Offsets::Auto | Offsets::Map => self.hand_over(index, &stop, now),
             Offsets::Preserve => {
@@ -305,6 +310,7 @@ impl Core {
                 state: "destination-behind",
                 offset: Some(expected),
                 reason,
+                lost: None,
             };
             return self.stop(index, stop);
         }

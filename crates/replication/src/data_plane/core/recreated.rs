@@ -30,6 +30,7 @@ pub(super) fn recreated(
                  Set tributary.on.recreate=restart to copy the new topic from its first record",
                 partition.source.topic, position.topic_id, source.topic_id, position.offset
             ),
+            lost: None,
         });
     }
     if differs(position.destination_topic_id.0, destination.topic_id) {
@@ -44,6 +45,7 @@ pub(super) fn recreated(
                 destination.topic_id,
                 position.offset
             ),
+            lost: None,
         });
     }
     None
@@ -66,6 +68,7 @@ impl Core {
                 offset.unwrap_or(0),
                 partition.destination.topic
             ),
+            lost: None,
         };
         match self.settings.on_recreate {
             OnRecreate::Stop => self.stop(index, stop),

@@ -213,7 +213,7 @@ impl Core {
 
 impl Partition {
     /// Takes what an operator said to what it stands for.
-    fn answer(&mut self, answer: Answer, stop: &Stop) {
+    pub(super) fn answer(&mut self, answer: Answer, stop: &Stop) {
         match answer {
             Answer::Again => {}
             Answer::SkipRecord => self.skip(stop),

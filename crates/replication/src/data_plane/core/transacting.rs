@@ -182,6 +182,7 @@ impl Core {
             reason: format!(
                 "destination: {why}. Nothing of this process counts any more; end one of the two"
             ),
+            lost: None,
         };
         self.stop(index, stop);
         true

@@ -390,6 +390,7 @@ impl Core {
                         state: "destination-behind",
                         offset,
                         reason,
+                        lost: None,
                     },
                 );
                 self.spoil(why);
@@ -477,6 +478,7 @@ impl Core {
                          does not fit, also when read again, and the destination refuses it",
                         partition.source
                     ),
+                    lost: None,
                 })
             }
             // Where the limit may not be read, a record shows only here that it is too large.
@@ -552,6 +554,7 @@ pub(super) fn refusal(piped: &PipedBatch, offset: i64, trouble: &str) -> Stop {
             piped.last_offset(),
             piped.size()
         ),
+        lost: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the brokers are asked before a partition begins: one request for many partitions where that can be.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use kafka_wire::batch::BatchInfo;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
+use kafka_wire::message::describe_producers::DescribeProducersRequest;
 use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::LATEST;
@@ -23,7 +25,7 @@ use super::super::core::EstablishOrder;
 use super::Readings;
 use super::evidence::batches;
 use crate::placement::Topic;
-use crate::position::Position;
+use crate::position::{Position, advance_sequence};
 
 /// Bytes per request while the destination's tail is read.
 const TAIL_BYTES: i32 = 4 * 1024 * 1024;
@@ -36,6 +38,15 @@ const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 const CLEANUP_POLICY: &str = "cleanup.policy";
 /// The setting of a topic that bounds how old records are.
 const OLDEST: &str = "message.timestamp.before.max.ms";
+/// The settings of a topic that decide which records it takes. The third time is that of brokers before 3.6.
+const TAKING: [&str; 6] = [
+    MAX_MESSAGE_BYTES,
+    CLEANUP_POLICY,
+    OLDEST,
+    "message.timestamp.after.max.ms",
+    "message.timestamp.difference.max.ms",
+    "message.timestamp.type",
+];
 
 /// How long a leader may take to tell offsets; leadership may move meanwhile, and it is looked up again then.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -243,7 +254,7 @@ pub(super) async fn topic_settings(
                 kind: ResourceKind::Topic,
                 name: topic.to_string(),
                 keys: Some(
-                    [MAX_MESSAGE_BYTES, CLEANUP_POLICY, OLDEST]
+                    TAKING
                         .into_iter()
                         .map(str::to_owned)
                         .chain(Levels::CODECS.map(|(codec, _)| level_of(codec)))
@@ -273,12 +284,31 @@ pub(super) async fn topic_settings(
                     compacted: policies.contains(&"compact"),
                     deletes: policies.contains(&"delete"),
                     refuses_old: oldest.is_some_and(|oldest: i64| oldest < i64::MAX),
+                    taking: Some(taking(value)),
                 },
             };
             settings.insert(TopicName::from(resource.name), found);
         }
     }
     settings
+}
+
+fn taking<'a>(value: impl Fn(&str) -> Option<&'a str>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    TAKING.map(value).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What decides now which records each of these topics takes; nothing of a topic whose settings may not be read.
+pub(in super::super) async fn takings(
+    destination: &Cluster,
+    partitions: &[TopicPartition],
+) -> HashMap<TopicName, u64> {
+    let settings = topic_settings(destination, partitions).await;
+    let found = settings.into_iter();
+    found
+        .filter_map(|(topic, settings)| Some((topic, settings.topic.taking?)))
+        .collect()
 }
 
 /// The setting of a topic that says how hard a codec works (KIP-390). Brokers before 3.8 do not have it.
@@ -307,7 +337,53 @@ pub(in super::super) enum Tail {
     Forbidden,
 }
 
-/// Headers of all batches from the position's destination end to the end now, and of the one in front of it.
+/// What the broker remembers of the link's own writing.
+enum Remembered {
+    /// Nothing was written behind the position.
+    Nothing,
+    /// The sequence of the last record.
+    Until(i32),
+}
+
+/// What was written behind the position, as far as the broker remembers its writer.
+async fn remembered(
+    destination: &Cluster,
+    leader: NodeId,
+    order: &EstablishOrder,
+    position: &Position,
+) -> Option<Remembered> {
+    let partition = &order.destination;
+    let request = DescribeProducersRequest {
+        topics: vec![(partition.topic.clone(), vec![partition.partition])],
+    };
+    // Brokers before 2.8 do not know it; then everything is read.
+    let answer = destination.call(leader, Use::Store, &request).await.ok()?;
+    let mut found = answer.topics.into_iter().flat_map(|(_, all)| all);
+    let found = found.find(|found| found.error == ErrorCode::NONE)?;
+    let mut producers = found.producers.into_iter();
+    let own = producers.find(|producer| producer.producer_id == position.producer.id)?;
+    if own.producer_epoch != i32::from(position.producer.epoch) || own.last_sequence < 0 {
+        return None;
+    }
+    Some(match advance_sequence(own.last_sequence, 1) {
+        next if next == position.sequence => Remembered::Nothing,
+        _ => Remembered::Until(own.last_sequence),
+    })
+}
+
+/// Whether a batch ends with the last record that the broker remembers of the link.
+fn is_last(info: &BatchInfo, position: &Position, last: Option<i32>) -> bool {
+    let ends = |last| {
+        let offsets = i64::from(info.offsets());
+        advance_sequence(info.base_sequence, offsets) == advance_sequence(last, 1)
+    };
+    info.producer_id == position.producer.id
+        && info.producer_epoch == position.producer.epoch
+        && last.is_some_and(ends)
+}
+
+/// Headers of all batches from the position's destination end to the end now, and of the one in front of it. Where others write
+/// too, what they have written behind the last record of the link is not read: it can be any number of times as much.
 pub(super) async fn read_tail(
     destination: &Cluster,
     leader: NodeId,
@@ -317,15 +393,36 @@ pub(super) async fn read_tail(
 ) -> Result<Vec<BatchInfo>, Tail> {
     let from = (position.destination_end.0 - 1).max(readings.destination_start);
     let at = (&order.destination, order.destination_id);
-    headers(destination, leader, at, from..readings.destination_end).await
+    let mut range = from..readings.destination_end;
+    let mut last = None;
+    if order.shared && readings.destination_start <= position.destination_end.0 {
+        match remembered(destination, leader, order, position).await {
+            Some(Remembered::Nothing) => range.end = range.end.min(position.destination_end.0),
+            Some(Remembered::Until(sequence)) => last = Some(sequence),
+            None => {}
+        }
+    }
+    let is_last = |info: &BatchInfo| is_last(info, position, last);
+    headers_until(destination, leader, at, range, is_last).await
 }
 
 /// Headers of all batches between two offsets.
 pub(in super::super) async fn headers(
     destination: &Cluster,
     leader: NodeId,
+    at: (&TopicPartition, TopicId),
+    range: Range<i64>,
+) -> Result<Vec<BatchInfo>, Tail> {
+    headers_until(destination, leader, at, range, |_| false).await
+}
+
+/// Headers of batches between two offsets, up to the one that is the last that matters.
+async fn headers_until(
+    destination: &Cluster,
+    leader: NodeId,
     (partition, topic_id): (&TopicPartition, TopicId),
     range: Range<i64>,
+    is_last: impl Fn(&BatchInfo) -> bool,
 ) -> Result<Vec<BatchInfo>, Tail> {
     let mut offset = range.start;
     let mut tail = Vec::new();
@@ -354,6 +451,9 @@ pub(in super::super) async fn headers(
             if info.next_offset() > offset {
                 offset = info.next_offset();
                 tail.push(info);
+                if is_last(&info) {
+                    return Ok(tail);
+                }
             }
         }
         if offset == before {

@@ -25,6 +25,7 @@ pub(super) fn destination_behind(
             position.destination_end,
             position.destination_end.0 - readings.destination_end
         ),
+        lost: None,
     }
 }
 
@@ -55,5 +56,6 @@ pub(super) fn replaced(
              tributary.on.recreate=restart copies everything the source still has",
             order.destination, last.base_offset, last.last_offset, last.producer_id
         ),
+        lost: None,
     })
 }

@@ -15,6 +15,7 @@ use config::link::OnGap;
 use kafka_wire::batch::{BatchInfo, RawBatch};
 use kafka_wire::record::{DecodeError, RecordDecoder};
 
+use super::missing::{gap, truncation};
 use super::{Readings, Stop};
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::position::{Placement, Position, Preserved, advance_sequence};
@@ -126,6 +127,7 @@ pub(in super::super) fn go_on(
     }
     let mut preserved = preserved;
     let mut store_first = order.store_first;
+    let mut lost = None;
     if end <= preserved.padding {
         // No record is there yet.
         if let Some(padding) = padding.filter(|padding| *padding != preserved.padding) {
@@ -139,6 +141,7 @@ pub(in super::super) fn go_on(
         let stop = gap(order, end, readings.log_start);
         tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
         preserved.padding = readings.log_start;
+        lost = stop.lost;
         store_first = true;
     }
     if readings.end < end {
@@ -172,6 +175,7 @@ pub(in super::super) fn go_on(
         end: readings.end,
         ground: Ground {
             reason: format!("the copy goes on at offset {end}"),
+            lost,
             ..readings.ground()
         },
     }
@@ -230,6 +234,7 @@ fn strangers(
                  after the broker had forgotten its first copy",
                 order.destination, info.base_offset, info.last_offset
             ),
+            lost: None,
         });
     }
     let mut written = ending.since.iter();
@@ -242,6 +247,7 @@ fn strangers(
              records were to go",
             order.destination, info.base_offset, info.last_offset, info.producer_id
         ),
+        lost: None,
     })
 }
 
@@ -255,6 +261,7 @@ fn different(order: &EstablishOrder, ending: &Ending) -> Option<Stop> {
             "destination partition {} holds another record at offset {offset} than the source",
             order.destination
         ),
+        lost: None,
     })
 }
 
@@ -276,33 +283,6 @@ fn repeated(position: &Position, since: &[BatchInfo]) -> Option<BatchInfo> {
         next = Some((epoch, advance_sequence(sequence, i64::from(info.offsets()))));
     }
     None
-}
-
-fn gap(order: &EstablishOrder, end: i64, start: i64) -> Stop {
-    Stop {
-        state: "source-gap",
-        offset: Some(end),
-        reason: format!(
-            "source partition {}: the copy stands at offset {end}, but its log now starts at {start}: {} offsets \
-             [{end}, {start}) are lost. Set tributary.on.gap=continue to go on at {start}",
-            order.source,
-            start - end
-        ),
-    }
-}
-
-fn truncation(order: &EstablishOrder, end: i64, at: i64) -> Stop {
-    Stop {
-        state: "source-truncated",
-        offset: Some(at),
-        reason: format!(
-            "source partition {}: its log ends at {at} for what was copied, and the copy at {end}: {} offsets [{at}, {end}) \
-             were copied and then taken back at the source. Set tributary.on.gap=continue to go on at {at}, behind what was \
-             copied",
-            order.source,
-            end - at
-        ),
-    }
 }
 
 #[cfg(test)]

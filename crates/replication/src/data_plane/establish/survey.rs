@@ -167,12 +167,14 @@ impl<'a> Survey<'a> {
                     state: "offsets-mapped",
                     offset: Some(position.offset.0),
                     reason: "records are changed, left out or merged on their way now".to_owned(),
+                    lost: None,
                 })
             }
             (Placement::Preserved(_), Offsets::Map) => Established::CannotPlace(Stop {
                 state: "offsets-mapped",
                 offset: Some(position.offset.0),
                 reason: "tributary.offsets=map".to_owned(),
+                lost: None,
             }),
             (Placement::Preserved(preserved), _) => {
                 let outcome = self.go_on(order, position, preserved, readings).await;
@@ -253,6 +255,7 @@ impl<'a> Survey<'a> {
                      without equal offsets",
                     order.destination
                 ),
+                lost: None,
             });
         }
         self.mapped(order, readings, reason, producers).await

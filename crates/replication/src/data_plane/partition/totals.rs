@@ -1,6 +1,7 @@
 //! What has become of the records of a partition, in numbers.
 
 use super::super::piped::DecodeReason;
+use super::lost::Loss;
 
 /// Sums since the start of this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,6 +34,8 @@ pub struct Totals {
     pub markers: u64,
     /// Offsets used up by filler in front of the first record.
     pub padded: u64,
+    /// Source offsets that could no longer be read, by reason in the order of [`Loss::ALL`].
+    pub lost: [u64; Loss::ALL.len()],
 }
 
 impl Totals {
@@ -53,6 +56,7 @@ impl Totals {
             circled,
             markers,
             padded,
+            lost,
         } = *other;
         self.records += records;
         self.bytes += bytes;
@@ -70,5 +74,8 @@ impl Totals {
         self.circled += circled;
         self.markers += markers;
         self.padded += padded;
+        for (sum, more) in self.lost.iter_mut().zip(lost) {
+            *sum += more;
+        }
     }
 }

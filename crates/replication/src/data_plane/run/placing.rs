@@ -6,6 +6,7 @@ use lifecycle::OnFailure;
 use tokio::time::timeout;
 
 use super::super::borrow::trim_compacted;
+use super::super::establish::takings;
 use super::super::fill::{fill, trim, watch};
 use super::super::late::look;
 use super::{DataPlane, Event, send};
@@ -75,5 +76,20 @@ impl DataPlane {
             let watched = watch(&source, &destination, sources, destinations).await;
             send(&events, Event::Watched(watched)).await;
         });
+    }
+
+    /// Looks whether topics that refused records would take them by now.
+    pub(super) fn look_at_refusals(&mut self) {
+        let refusing = self.core.refusing();
+        if self.looking_at_refusals || refusing.is_empty() {
+            return;
+        }
+        self.looking_at_refusals = true;
+        let (destination, events) = (self.destination.clone(), self.events.clone());
+        self.scope
+            .spawn("refusals", OnFailure::StopScope, async move {
+                let takings = takings(&destination, &refusing).await;
+                send(&events, Event::Takings(takings)).await;
+            });
     }
 }

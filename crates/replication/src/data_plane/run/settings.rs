@@ -17,6 +17,9 @@ const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
 /// recovery may take.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// The longest pause between attempts, below what recovery may take. With its spread the mean stays above five seconds.
+const RETRY: Duration = Duration::from_secs(6);
+
 pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
     // An eighth of the memory per answer leaves room for several, and for what is queued.
     let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
@@ -38,7 +41,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         max_in_flight: link.produce.max_in_flight,
         partition_room: PARTITION_ROOM.min(memory / 4),
         memory,
-        retry: (Duration::from_millis(100), Duration::from_secs(5)),
+        retry: (Duration::from_millis(100), RETRY),
         shared: link.may_share_partitions(),
         on_refused: link.on_refused,
         on_gap: link.on_gap,

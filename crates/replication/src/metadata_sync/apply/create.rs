@@ -9,7 +9,7 @@ use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::types::TopicName;
 
 use super::super::condition::Condition;
-use super::super::plan::{SettingChange, Step};
+use super::super::plan::{SettingChange, Step, out_of_reach};
 use super::{Applied, Mode, Outcome, Report, TIMEOUT_MS, failed, refusal, throttle, unanswered};
 
 const API: &str = "CreateTopics";
@@ -125,6 +125,7 @@ impl Creation<'_> {
         let Step::Create {
             replication_factor,
             reducible: true,
+            configs,
             ..
         } = &mut self.applied.step
         else {
@@ -140,6 +141,19 @@ impl Creation<'_> {
         };
         report.requests += 1;
         *replication_factor = brokers.min(*replication_factor - 1).max(1);
+        let replicas = *replication_factor;
+        let refused = &mut self.applied.refused;
+        configs.retain(|(name, value)| {
+            let reason = out_of_reach(name, value, replicas);
+            let change = SettingChange {
+                name: name.clone(),
+                from: None,
+                to: Some(value.clone()),
+            };
+            let is_kept = reason.is_none();
+            refused.extend(reason.map(|reason| (change, reason)));
+            is_kept
+        });
         Some(self.repeat(report).await)
     }
 
@@ -178,7 +192,7 @@ impl Creation<'_> {
         if let Step::Create { configs, .. } = &mut self.applied.step {
             *configs = accepted;
         }
-        self.applied.refused = dropped;
+        self.applied.refused.extend(dropped);
         Some(self.repeat(report).await)
     }
 

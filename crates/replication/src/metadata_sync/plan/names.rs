@@ -24,7 +24,7 @@ pub(super) fn names(
         }
     }
     if seen.same_cluster {
-        leave_out_copies(&mut names, &mut problems);
+        leave_out_copies(&mut names, &mut problems, seen, history, rules);
     }
     let replicates = |source: &TopicName, copy: &TopicName| {
         let known = history.replicated.get(source);
@@ -66,12 +66,23 @@ fn name(
     Ok(copy.into())
 }
 
-/// Within one cluster copies of copies would go on without end.
-fn leave_out_copies(names: &mut BTreeMap<TopicName, TopicName>, problems: &mut Vec<Problem>) {
-    let copies: BTreeMap<TopicName, TopicName> = names
-        .iter()
-        .map(|(source, copy)| (copy.clone(), source.clone()))
-        .collect();
+/// Within one cluster copies of copies would go on without end. A copy is one also while its original cannot be seen.
+fn leave_out_copies(
+    names: &mut BTreeMap<TopicName, TopicName>,
+    problems: &mut Vec<Problem>,
+    seen: &Observation,
+    history: &History,
+    rules: &Rules,
+) {
+    let known = history.replicated.iter();
+    let known = known.map(|(source, known)| (known.destination.clone(), source.clone()));
+    let absent = seen.absent.keys().filter_map(|source| {
+        let copy = rules.settings.naming.apply(source.as_str()).ok()?;
+        Some((copy.into(), source.clone()))
+    });
+    let now = names.iter();
+    let now = now.map(|(source, copy)| (copy.clone(), source.clone()));
+    let copies: BTreeMap<TopicName, TopicName> = known.chain(absent).chain(now).collect();
     names.retain(|source, _| {
         let Some(original) = copies.get(source) else {
             return true;

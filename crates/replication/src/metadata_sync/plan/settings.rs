@@ -89,12 +89,9 @@ pub(super) fn wanted(
             ));
             continue;
         }
-        if name == MIN_INSYNC && value.parse::<i16>().is_ok_and(|least| least > replicas) {
+        if let Some(reason) = out_of_reach(name, value, replicas) {
             // With the destination's default number it is set once that can be seen.
             if replicas > 0 {
-                let reason = format!(
-                    "{MIN_INSYNC}={value} is not copied: with replication factor {replicas} nothing could be written"
-                );
                 wanted.notes.push((Condition::SettingLeftOut, reason));
             }
             continue;
@@ -102,6 +99,14 @@ pub(super) fn wanted(
         wanted.entries.insert(name.to_owned(), value.to_owned());
     }
     wanted
+}
+
+/// Why a setting asks for more in-sync replicas than there are, if it does.
+pub(in super::super) fn out_of_reach(name: &str, value: &str, replicas: i16) -> Option<String> {
+    let more = name == MIN_INSYNC && value.parse::<i16>().is_ok_and(|least| least > replicas);
+    more.then(|| {
+        format!("{MIN_INSYNC}={value} is not copied: with replication factor {replicas} nothing could be written")
+    })
 }
 
 /// What has to change on `copy`, of which `own` names were set by this link.

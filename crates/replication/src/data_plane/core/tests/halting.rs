@@ -14,6 +14,7 @@ fn deleted() -> Stop {
         state: "source-deleted",
         offset: None,
         reason: "it was deleted".to_owned(),
+        lost: None,
     }
 }
 

@@ -12,6 +12,7 @@ fn stopped(scene: &mut Scene, index: usize, state: &'static str, offset: i64) {
         state,
         offset: Some(offset),
         reason: "for a test".to_owned(),
+        lost: None,
     };
     scene
         .core

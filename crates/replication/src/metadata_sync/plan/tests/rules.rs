@@ -344,17 +344,57 @@ fn every_condition_has_a_name_of_its_own() {
     assert!(all[1..].iter().all(|state| !state.remedy().is_empty()));
 }
 
-#[test]
-fn topics_that_a_router_gives_one_name_are_merged_into_one_with_enough_partitions() {
+fn routed() -> TopicSettings {
     let route = Transform {
         name: "route".to_owned(),
         condition: None,
         action: Action::Rename(Rewrite::parse("(.*)-\\d", "$1").expect("legal")),
     };
-    let routed = TopicSettings {
+    TopicSettings {
         naming: Naming::default().with_transforms(Transforms { steps: vec![route] }),
         ..settings()
+    }
+}
+
+/// That `source` was copied to `copy` before.
+fn before(source: &str, copy: &str) -> History {
+    History::new([known(source, copy, (0, 0))].into())
+}
+
+#[test]
+fn a_copy_of_two_topics_keeps_its_settings_while_one_of_them_is_missing() {
+    let mut seen = observed(&[("a-2", topic(1, &[("retention.ms", "5")]))], &[("a", 1)]);
+    let copy = seen.destination.get_mut(&"a".into()).expect("there");
+    copy.settings = Some(Ok(Vec::new()));
+    let steps = |history: &History| Plan::new(&seen, history, &rules(&routed())).steps.len();
+    assert_eq!(steps(&History::default()), 1);
+    assert_eq!(steps(&before("a-1", "a")), 0);
+}
+
+#[test]
+fn within_one_cluster_a_copy_is_not_copied_though_its_original_is_missing() {
+    let planned = |history: &History, absent: bool| {
+        let mut seen = observed(&[("orders.copy", topic(1, &[]))], &[("orders.copy", 1)]);
+        seen.same_cluster = true;
+        if absent {
+            let gone = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            seen.absent.insert("orders".into(), gone);
+        }
+        Plan::new(&seen, history, &rules(&renamed("${topic}.copy")))
     };
+    assert_eq!(planned(&History::default(), false).steps.len(), 1);
+    for plan in [
+        planned(&before("orders", "orders.copy"), false),
+        planned(&History::default(), true),
+    ] {
+        assert_eq!(plan.steps, []);
+        assert!(conditions(&plan).contains(&"orders.copy: cycle".to_owned()));
+    }
+}
+
+#[test]
+fn topics_that_a_router_gives_one_name_are_merged_into_one_with_enough_partitions() {
+    let routed = routed();
     let names = [("a-1", 2), ("b", 1), ("a-2", 5)];
     let source = names.map(|(name, partitions)| (name, topic(partitions, &[])));
     let fresh = plan(&observed(&source, &[]), &routed);

@@ -1,0 +1,492 @@
+//! The task that follows partitions of compacted topics, and keeps what it knows where it outlives the process.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use kafka_client::cluster::Use;
+use kafka_client::{ClientError, Cluster};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
+use kafka_wire::types::{TopicId, TopicName, TopicPartition};
+use lifecycle::StopSignal;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::record;
+use super::trail::{Missed, Reading, Trail};
+use crate::position_store::{PositionStore, StoredText};
+
+const CLEANUP_POLICY: &str = "cleanup.policy";
+const DELETE_RETENTION: &str = "delete.retention.ms";
+/// The state of a topic whose copy may lack deletions.
+pub const STATE: &str = "tombstones-missed";
+/// Topics in one DescribeConfigs request.
+const DESCRIBE_TOPICS: usize = 100;
+/// How often settings of topics are read again.
+const SETTINGS_EVERY: Duration = Duration::from_secs(600);
+/// Pause after settings could not be read.
+const SETTINGS_RETRY: Duration = Duration::from_secs(30);
+/// A standstill of so many looks is the shortest that can be told from none, and no shorter one than this: the data path
+/// tells how far it is once a second.
+const LOOKS: u32 = 10;
+const SHORTEST: Duration = Duration::from_secs(5);
+/// Looks that are remembered; a reading that is older than all of them says nothing.
+const LOOKS_KEPT: usize = 128;
+/// A time is stored again when it is older by this part of the time for which deletions are kept.
+const STORED_PART: i64 = 20;
+/// Partitions that are named in a sentence.
+const NAMED: usize = 5;
+
+/// A partition as the data path and health see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Where it is read.
+    pub source: TopicPartition,
+    /// Which topic it is written to.
+    pub copy: TopicId,
+    /// Next source offset that is not acknowledged.
+    pub progress: i64,
+    /// The source's end.
+    pub end: i64,
+    /// When the end was read.
+    pub read: Instant,
+}
+
+/// What it needs.
+pub struct StandstillOptions {
+    /// The name of the link.
+    pub link: String,
+    /// Asked for settings of topics.
+    pub source: Cluster,
+    /// Where positions are kept.
+    pub store: PositionStore,
+    /// How often partitions are looked at.
+    pub interval: Duration,
+    /// The partitions that are copied here. Never waits.
+    pub look: Box<dyn Fn() -> Vec<Seen> + Send>,
+}
+
+impl fmt::Debug for StandstillOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StandstillOptions")
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Topics whose copies may lack deletions, with the reason.
+type Found = BTreeMap<TopicName, String>;
+
+/// Somebody takes note of what a partition missed.
+type Note = (TopicPartition, oneshot::Sender<bool>);
+
+/// Handle to what is known; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StandstillHandle {
+    found: watch::Receiver<Arc<Found>>,
+    notes: mpsc::Sender<Note>,
+}
+
+impl StandstillHandle {
+    /// Topics whose copies may lack deletions, with the reason.
+    #[must_use]
+    pub fn found(&self) -> Arc<BTreeMap<TopicName, String>> {
+        self.found.borrow().clone()
+    }
+
+    /// Takes note of what a partition missed, which then is not shown any more; `false` if it missed nothing.
+    pub async fn take_note(&self, partition: TopicPartition) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let told = self.notes.send((partition, answer)).await;
+        told.is_ok() && answered.await.unwrap_or(false)
+    }
+}
+
+/// What is known of a topic's settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    /// Deletions stay for so many milliseconds.
+    For(i64),
+    /// It is not compacted.
+    Everything,
+}
+
+/// See the module.
+pub struct Standstill {
+    options: StandstillOptions,
+    trails: BTreeMap<TopicPartition, Trail>,
+    /// As stored.
+    stored: BTreeMap<TopicPartition, Trail>,
+    kept: BTreeMap<TopicName, Kept>,
+    /// Topics whose settings were asked for, and when all are again.
+    asked: BTreeSet<TopicName>,
+    settings_at: Instant,
+    /// Settings could not be read: not again before.
+    not_before: Instant,
+    /// Partitions that are copied here, as of the look before.
+    here: BTreeSet<TopicPartition>,
+    /// The newest looks, on both clocks.
+    looks: VecDeque<(Instant, i64)>,
+    said: BTreeSet<TopicPartition>,
+    /// Whether it could not be stored, and that was said.
+    forgetful: bool,
+    found: watch::Sender<Arc<Found>>,
+    notes: mpsc::Receiver<Note>,
+}
+
+impl fmt::Debug for Standstill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Standstill")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Standstill {
+    /// Follows partitions when it runs; `texts` is what is kept beside positions.
+    #[must_use]
+    pub fn new(options: StandstillOptions, texts: &[StoredText]) -> (Self, StandstillHandle) {
+        let stored = record::decode(&options.link, texts);
+        let (found, seen) = watch::channel(Arc::default());
+        let (tell, notes) = mpsc::channel(1);
+        let now = Instant::now();
+        let standstill = Self {
+            options,
+            trails: stored.clone(),
+            stored,
+            kept: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            settings_at: now,
+            not_before: now,
+            here: BTreeSet::new(),
+            looks: VecDeque::from([(now, wall_ms())]),
+            said: BTreeSet::new(),
+            forgetful: false,
+            found,
+            notes,
+        };
+        let handle = StandstillHandle {
+            found: seen,
+            notes: tell,
+        };
+        (standstill, handle)
+    }
+
+    /// Looks until `stop` is requested, and then once more.
+    pub async fn run(mut self, stop: StopSignal) {
+        let mut tick = interval(self.options.interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Every branch is cancel-safe: channel and timer keep what was not taken.
+            tokio::select! {
+                () = stop.requested() => break,
+                _ = tick.tick() => self.round(false).await,
+                Some((partition, answer)) = self.notes.recv() => {
+                    let known = self.trails.get_mut(&partition);
+                    let noted = known.is_some_and(|trail| trail.note(wall_ms()));
+                    self.show();
+                    self.store(false).await;
+                    // Who asked may have gone.
+                    let _ = answer.send(noted);
+                }
+            }
+        }
+        self.round(true).await;
+    }
+
+    async fn round(&mut self, last: bool) {
+        let seen = (self.options.look)();
+        self.read_settings(&seen).await;
+        let now = (Instant::now(), wall_ms());
+        for one in &seen {
+            self.follow(one, now.1);
+        }
+        self.here = seen.into_iter().map(|one| one.source).collect();
+        if self.looks.len() == LOOKS_KEPT {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(now);
+        self.show();
+        self.store(last).await;
+    }
+
+    fn follow(&mut self, seen: &Seen, now: i64) {
+        let kept = match self.kept.get(&seen.source.topic) {
+            None => return,
+            Some(Kept::Everything) => {
+                self.trails.remove(&seen.source);
+                return;
+            }
+            Some(Kept::For(kept)) => *kept,
+        };
+        let Some((_, newest)) = self.looks.back().copied() else {
+            return;
+        };
+        let begin = || {
+            let current = Reading {
+                at: newest,
+                end: seen.progress,
+            };
+            Trail::new(seen.copy, current, None)
+        };
+        let trail = self.trails.entry(seen.source.clone()).or_insert_with(begin);
+        if !seen.copy.is_zero() && trail.copy != seen.copy {
+            *trail = begin();
+        }
+        // A reading counts from the look before it.
+        let mut looks = self.looks.iter().rev();
+        let Some((_, at)) = looks.find(|(look, _)| *look <= seen.read) else {
+            return;
+        };
+        let reading = Reading {
+            at: *at,
+            end: seen.end,
+        };
+        let shortest = self.options.interval.saturating_mul(LOOKS).max(SHORTEST);
+        let shortest = i64::try_from(shortest.as_millis()).unwrap_or(i64::MAX);
+        trail.look(reading, seen.progress, now, kept.max(shortest));
+        if trail.missed.is_none() {
+            self.said.remove(&seen.source);
+        }
+    }
+
+    /// Reads settings of topics that are new, or of all when that is due.
+    async fn read_settings(&mut self, seen: &[Seen]) {
+        let now = Instant::now();
+        let due = self.settings_at <= now;
+        if due {
+            self.asked.clear();
+        }
+        let topics: BTreeSet<&TopicName> = seen.iter().map(|one| &one.source.topic).collect();
+        let asked = &self.asked;
+        let wanted = topics.into_iter().filter(|topic| !asked.contains(*topic));
+        let wanted: Vec<TopicName> = wanted.cloned().collect();
+        if wanted.is_empty() || self.not_before > now {
+            return;
+        }
+        match describe(&self.options.source, &wanted).await {
+            Ok(found) => {
+                self.kept.extend(found);
+                self.asked.extend(wanted);
+                if due {
+                    self.settings_at = now + SETTINGS_EVERY;
+                }
+            }
+            // Whoever follows settings says why they cannot be read.
+            Err(error) => {
+                tracing::debug!("settings of topics cannot be read: {error}");
+                self.not_before = now + SETTINGS_RETRY;
+            }
+        }
+    }
+
+    /// Shows topics that missed something; a partition is said once.
+    fn show(&mut self) {
+        let mut topics: BTreeMap<TopicName, Vec<(i32, Missed)>> = BTreeMap::new();
+        let mut new = BTreeSet::new();
+        for partition in &self.here {
+            let missed = self.trails.get(partition).and_then(|trail| trail.missed);
+            let Some(missed) = missed else { continue };
+            let all = topics.entry(partition.topic.clone()).or_default();
+            all.push((partition.partition, missed));
+            if self.said.insert(partition.clone()) {
+                new.insert(partition.topic.clone());
+            }
+        }
+        let found: Found = topics
+            .into_iter()
+            .map(|(topic, missed)| {
+                let kept = self.kept.get(&topic).copied();
+                let reason = sentence(&missed, kept);
+                (topic, reason)
+            })
+            .collect();
+        for topic in new {
+            tracing::warn!(
+                link = self.options.link,
+                %topic,
+                state = %STATE,
+                "{} ({})",
+                found.get(&topic).map_or("", String::as_str),
+                crate::help::page(STATE)
+            );
+        }
+        if **self.found.borrow() != found {
+            self.found.send_replace(Arc::new(found));
+        }
+    }
+
+    /// Stores what differs enough from what is stored; in the end all of it.
+    async fn store(&mut self, last: bool) {
+        let kept = |partition: &TopicPartition| match self.kept.get(&partition.topic) {
+            Some(Kept::For(kept)) => *kept / STORED_PART,
+            Some(Kept::Everything) | None => i64::MAX,
+        };
+        let changed = |(partition, trail): &(&TopicPartition, &Trail)| {
+            self.stored.get(*partition).is_none_or(|before| {
+                before.missed.is_some() != trail.missed.is_some()
+                    || before.copy != trail.copy
+                    || trail.current.at - before.current.at > kept(partition)
+                    || (last && trail.current != before.current)
+            })
+        };
+        let changed: Vec<(TopicPartition, Trail)> = self
+            .trails
+            .iter()
+            .filter(changed)
+            .map(|(partition, trail)| (partition.clone(), trail.clone()))
+            .collect();
+        let gone: Vec<TopicPartition> = self
+            .stored
+            .keys()
+            .filter(|partition| !self.trails.contains_key(*partition))
+            .cloned()
+            .collect();
+        if changed.is_empty() && gone.is_empty() {
+            return;
+        }
+        let link = &self.options.link;
+        let gone_texts = gone
+            .iter()
+            .map(|partition| record::encode(link, partition, None));
+        let texts: Vec<StoredText> = changed
+            .iter()
+            .map(|(partition, trail)| record::encode(link, partition, Some(trail)))
+            .chain(gone_texts)
+            .collect();
+        match self.options.store.save_texts(&texts).await {
+            Ok(()) => {
+                self.stored.extend(changed);
+                self.stored.retain(|partition, _| !gone.contains(partition));
+                if std::mem::replace(&mut self.forgetful, false) {
+                    tracing::info!(
+                        "up to when copies of compacted topics are complete is stored again"
+                    );
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.forgetful, true) {
+                    tracing::warn!(
+                        "up to when copies of compacted topics are complete cannot be stored, it is tried again: {error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// What a topic missed, in a sentence.
+fn sentence(missed: &[(i32, Missed)], kept: Option<Kept>) -> String {
+    let numbers: Vec<String> = missed
+        .iter()
+        .take(NAMED)
+        .map(|(number, _)| number.to_string())
+        .collect();
+    let more = match missed.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let since = missed
+        .iter()
+        .map(|(_, missed)| missed.since)
+        .min()
+        .unwrap_or(0);
+    let until = missed
+        .iter()
+        .map(|(_, missed)| missed.until)
+        .max()
+        .unwrap_or(0);
+    let seconds = until.saturating_sub(since) / 1000;
+    let kept = match kept {
+        Some(Kept::For(kept)) => format!(" ({DELETE_RETENTION}={kept})"),
+        Some(Kept::Everything) | None => String::new(),
+    };
+    format!(
+        "the copy of partition {}{more} was behind from {} to {} ({seconds} s), which is longer than the source keeps \
+         deletions{kept}: keys that were deleted there in between may still be in the copy",
+        numbers.join(", "),
+        shown(since),
+        shown(until)
+    )
+}
+
+fn shown(ms: i64) -> String {
+    let time = Timestamp::from_second(ms.div_euclid(1000));
+    time.map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}
+
+fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// Topics whose settings can be read. Those of others are not known, and nothing is said of them.
+async fn describe(
+    source: &Cluster,
+    topics: &[TopicName],
+) -> Result<BTreeMap<TopicName, Kept>, ClientError> {
+    let mut found = BTreeMap::new();
+    let keys = [CLEANUP_POLICY, DELETE_RETENTION].map(str::to_owned);
+    for chunk in topics.chunks(DESCRIBE_TOPICS) {
+        let resources = chunk.iter().map(|topic| ConfigQuery {
+            kind: ResourceKind::Topic,
+            name: topic.to_string(),
+            keys: Some(keys.to_vec()),
+        });
+        let request = DescribeConfigsRequest {
+            resources: resources.collect(),
+        };
+        let answer = source.call_any(Use::Admin, &request).await?;
+        for resource in answer.resources {
+            if resource.error != ErrorCode::NONE {
+                continue;
+            }
+            let value = |name: &str| {
+                let entry = resource.entries.iter().find(|entry| entry.name == name)?;
+                entry.value.clone()
+            };
+            let is_compacted =
+                value(CLEANUP_POLICY).is_some_and(|policy| policy.contains("compact"));
+            let kept = value(DELETE_RETENTION).and_then(|ms| ms.trim().parse().ok());
+            let kept = match (is_compacted, kept) {
+                (true, Some(kept)) => Kept::For(kept),
+                (true, None) => continue,
+                (false, _) => Kept::Everything,
+            };
+            found.insert(TopicName::from(resource.name), kept);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_told_with_partitions_times_and_the_setting() {
+        let missed = Missed {
+            since: 1_764_144_000_000,
+            until: 1_764_240_000_000,
+        };
+        let of = |count: i32| {
+            (0..count)
+                .map(|number| (number, missed))
+                .collect::<Vec<_>>()
+        };
+        let one = sentence(&of(1), Some(Kept::For(86_400_000)));
+        assert!(
+            one.contains(
+                "partition 0 was behind from 2025-11-26T08:00:00Z to 2025-11-27T10:40:00Z (96000 s)"
+            ),
+            "{one}"
+        );
+        assert!(one.contains("(delete.retention.ms=86400000)"), "{one}");
+        assert!(sentence(&of(8), None).contains("partition 0, 1, 2, 3, 4 and 3 more was"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What the command line says of itself to shells and to `man`: completion scripts and manual pages.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::{Cli, Exit};
+use crate::output;
+
+/// Print the completion of commands and options for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  \
+    tributary completion bash > /etc/bash_completion.d/tributary\n  \
+    tributary completion zsh > \"${fpath[1]}/_tributary\"")]
+pub(super) struct CompletionArgs {
+    /// For which shell
+    shell: Shell,
+}
+
+/// Write a manual page for each command.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary man /usr/local/share/man/man1 && man tributary-lag")]
+pub(super) struct ManArgs {
+    /// The folder; it is made where it is not there
+    folder: PathBuf,
+}
+
+/// Prints a completion script.
+pub(super) fn completion(args: &CompletionArgs) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "tributary", &mut script);
+    output::text(&String::from_utf8_lossy(&script));
+    Exit::Done
+}
+
+/// Writes manual pages.
+pub(super) fn man(args: &ManArgs) -> Exit {
+    match write(&args.folder) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            let folder = args.folder.display();
+            output::error(&format!(
+                "manual pages cannot be written to {folder}: {error}"
+            ));
+            Exit::Error
+        }
+    }
+}
+
+fn write(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(Cli::command(), folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All commands below one, with their names as they are typed.
+    fn walk(command: &mut clap::Command, name: &str, all: &mut String) {
+        all.push_str(&format!("==== {name}\n{}\n", command.render_long_help()));
+        let below: Vec<String> = command
+            .get_subcommands()
+            .map(|one| one.get_name().to_owned())
+            .filter(|one| one != "help")
+            .collect();
+        for one in below {
+            let found = command.find_subcommand_mut(&one).expect("listed");
+            walk(found, &format!("{name} {one}"), all);
+        }
+    }
+
+    #[test]
+    fn what_every_command_says_of_itself_is_as_it_was_approved() {
+        let mut command = Cli::command();
+        command.build();
+        let mut found = String::new();
+        walk(&mut command, "tributary", &mut found);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help.txt");
+        let approved = std::fs::read_to_string(&path).unwrap_or_default();
+        if found != approved {
+            let now = path.with_extension("new");
+            std::fs::write(&now, &found).expect("writable");
+            panic!(
+                "help has changed: look at the difference between {} and {}, and move the latter over the former",
+                path.display(),
+                now.display()
+            );
+        }
+    }
+
+    #[test]
+    fn every_shell_has_a_script_and_every_command_a_page() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tributary", &mut script);
+            let script = String::from_utf8(script).expect("text");
+            assert!(script.contains("max-records"), "{shell}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path()).expect("writable");
+        for page in [
+            "tributary.1",
+            "tributary-lag.1",
+            "tributary-topics-refresh.1",
+        ] {
+            let text = std::fs::read_to_string(folder.path().join(page)).expect(page);
+            assert!(text.contains(".TH"), "{page}");
+        }
+    }
+}
