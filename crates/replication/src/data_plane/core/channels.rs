@@ -28,8 +28,8 @@ impl From<NodeId> for Channel {
 
 /// Below this round trip a window never matters.
 const DISTANT: Duration = Duration::from_millis(5);
-/// Over how long it is looked at what arrives.
-const LOOK: Duration = Duration::from_secs(2);
+/// Over how many round trips it is looked at what arrives, and over how long at least.
+const LOOK: (u32, Duration) = (20, Duration::from_millis(500));
 /// Share of the time that connections have to be busy reading for more of them to be tried.
 const BUSY: f64 = 0.6;
 /// By how much more has to arrive over twice the connections.
@@ -54,11 +54,20 @@ pub(super) struct Channels {
     /// Bytes per second of one connection while it is busy.
     pace: f64,
     look: Option<Look>,
-    /// The number before the last step and what arrived then, until the step is judged.
-    trial: Option<(u16, f64)>,
+    trial: Option<Trial>,
     not_before: Option<Instant>,
     rest: Duration,
     busy_at: Option<Instant>,
+}
+
+/// A step that has yet to show that it helps.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    /// How many there were, and what arrived then.
+    count: u16,
+    rate: f64,
+    /// To the first look belongs what was on its way before.
+    settles: bool,
 }
 
 /// What arrived since some moment.
@@ -118,9 +127,10 @@ impl Channels {
         self.round_trip.is_some_and(|time| time >= DISTANT)
     }
 
-    /// Most bytes of one answer, where the distance bounds it: an answer that takes long holds up what is new meanwhile.
+    /// Most bytes of one answer, where the distance bounds it: an answer that takes long holds up what is new meanwhile. The
+    /// first one, before anything is known, is small.
     pub(super) fn answer(&self) -> Option<i32> {
-        if !self.is_distant() || self.pace <= 0.0 {
+        if self.round_trip.is_some() && !self.is_distant() {
             return None;
         }
         let time = self.round_trip().as_secs_f64() * f64::from(ROUND_TRIPS);
@@ -154,21 +164,27 @@ impl Channels {
                 pace
             };
         }
-        let look = self.look.get_or_insert(Look {
+        let (trips, least) = LOOK;
+        let enough = least.max(self.round_trip() * trips);
+        // What came with the answer that begins a look was on its way before.
+        let anew = Look {
             since: now,
             bytes: 0.0,
             busy: Duration::ZERO,
-        });
+        };
+        let Some(look) = &mut self.look else {
+            self.look = Some(anew);
+            return Step::None;
+        };
         look.bytes += bytes;
         if is_long {
             look.busy += reading.took;
         }
         let passed = now.saturating_duration_since(look.since);
-        if passed < LOOK {
+        if passed < enough {
             return Step::None;
         }
-        let look = *look;
-        self.look = None;
+        let look = std::mem::replace(look, anew);
         self.judge(look, passed, now)
     }
 
@@ -176,9 +192,14 @@ impl Channels {
         let seconds = passed.as_secs_f64();
         let rate = look.bytes / seconds;
         let busy = look.busy.as_secs_f64() / seconds / f64::from(self.count);
-        if let Some((before, rate_before)) = self.trial.take() {
-            if rate < rate_before * WORTH {
-                self.count = before;
+        if let Some(mut trial) = self.trial.take() {
+            if trial.settles {
+                trial.settles = false;
+                self.trial = Some(trial);
+                return Step::None;
+            }
+            if rate < trial.rate * WORTH {
+                self.count = trial.count;
                 self.not_before = Some(now + self.rest);
                 self.rest = (self.rest * 2).min(REST_AT_MOST);
                 return Step::Changed;
@@ -208,7 +229,11 @@ impl Channels {
         if busy < BUSY || rests || self.count >= self.most {
             return false;
         }
-        self.trial = Some((self.count, rate));
+        self.trial = Some(Trial {
+            count: self.count,
+            rate,
+            settles: true,
+        });
         self.count = self.count.saturating_mul(2).min(self.most);
         true
     }
@@ -278,6 +303,27 @@ mod tests {
         let mut channels = Channels::new(32);
         let counts = read(&mut channels, 4e6, 1e6, Instant::now());
         assert_eq!(counts, [1, 2, 4, 8, 4]);
+    }
+
+    #[test]
+    fn a_step_is_not_judged_by_what_was_on_its_way_before() {
+        let mut channels = Channels::new(4);
+        let begin = Instant::now();
+        let mut answer = |after: u64, bytes: usize| {
+            let reading = Reading {
+                throttle: Duration::ZERO,
+                bytes,
+                took: Duration::from_secs(4),
+                round_trip: TRIP,
+                nothing: false,
+            };
+            channels.add(&reading, begin + Duration::from_secs(after));
+            channels.count()
+        };
+        let counts = [0, 1, 2].map(|at| answer(at, 1_000_000));
+        assert_eq!(counts, [1, 1, 2]);
+        assert_eq!([4, 6].map(|at| answer(at, 4_000_000)), [2, 4]);
+        assert_eq!([8, 10].map(|at| answer(at, 4_000_000)), [4, 2]);
     }
 
     #[test]

@@ -189,8 +189,9 @@ impl Core {
         let allowance = self.allowance.as_ref();
         let [answer, share] = [Allowance::answer, Allowance::share]
             .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
-        let channels = self.channels.get(&channel.node);
-        let (count, distant) = channels.map_or((1, None), |c| (c.count(), c.answer()));
+        let channels = self.channels.entry(channel.node);
+        let channels = channels.or_insert_with(|| Channels::new(self.settings.max_connections));
+        let (count, distant) = (channels.count(), channels.answer());
         // Where there are many, each has to leave memory to the others.
         let memory = self.settings.memory / 2 / self.readers.len().max(1);
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
