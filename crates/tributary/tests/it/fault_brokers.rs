@@ -1,8 +1,9 @@
-//! Three brokers on each side: one that hangs, one that is killed, all that are restarted in turn, and an unclean election at
-//! the source; and a follower that lags at the destination.
+//! Three brokers on each side: one that hangs, one that is killed while a group of workers has it for its coordinator, all
+//! that are restarted in turn, and an unclean election at the source; and a follower that lags at the destination.
 
 use std::time::Duration;
 
+use serde_json::json;
 use test_support::eventually::{eventually, eventually_true};
 use test_support::judge::{self, Place};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
@@ -11,7 +12,8 @@ use test_support::tools::{KafkaTools, TOPIC_COMMAND};
 use test_support::workload::{Codec, Generator, Load, Mode, Shape, leaders};
 use tokio::time::Instant;
 
-use crate::connect_worker::Worker;
+use crate::connect_worker::{Worker, expect};
+use crate::group::{self, Group, Member};
 use crate::support::{
     COPIED, MAPPED, NEW, Replicate, bootstrap, committed, new_topic, offsets, pair, stored, unique,
     wait_for_offsets,
@@ -107,7 +109,29 @@ async fn restarted_in_turn(cluster: &KafkaCluster, topic: &str, copy: &Place, wo
     }
 }
 
-/// One broker of the destination is killed; in a long run all of both sides are then restarted in turn.
+/// A group whose coordinator is gone finds the next one, and both of its workers copy.
+async fn formed_again(one: &Member, link: &str, members: &[&str; 2], copy: &Place) {
+    let begun = Instant::now();
+    let together = async || match one.group().await {
+        group if group["rebalancing"] == false => Ok(()),
+        group => Err(group),
+    };
+    eventually("the group", COPIED, together)
+        .await
+        .expect("it forms again");
+    one.shared_by(link, 2, members).await;
+    let before = offsets(copy).await;
+    let more = async || offsets(copy).await > before + 30;
+    eventually_true("progress", COPIED, more)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", one.process.lines().tail(60)));
+    println!(
+        "the group's coordinator killed: both workers copy {:?} later than the others",
+        begun.elapsed()
+    );
+}
+
+/// One broker of the destination is killed, which is the coordinator of a group of workers too; in a long run all of both sides are then restarted in turn.
 async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster) {
     let (hit, near) = (unique("hit"), unique("near"));
     let two = ["min.insync.replicas=2"];
@@ -133,8 +157,18 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
     };
     let loads = [load(&hit), load(&near)];
     let (copy, other) = (stored(destination, &hit), stored(destination, &near));
-    wait_for_offsets(&copy, 500).await;
-    wait_for_offsets(&other, 500).await;
+    let group = Group::coordinated_by(destination, 2).await;
+    let (one, second) = tokio::join!(group.member(), group.member());
+    let (members, shared) = ([one.id(), second.id()], unique("shared"));
+    let mut config = group::link(source, &hit, 2);
+    config["topic.rename.format"] = json!(format!("{shared}.${{topic}}"));
+    let body = json!({"name": shared, "config": config}).to_string();
+    expect(one.settled("POST", "/connectors", Some(&body)).await, 201);
+    one.shared_by(&shared, 2, &members).await;
+    let by_group = stored(destination, &format!("{shared}.{hit}"));
+    for copy in [&copy, &other, &by_group] {
+        wait_for_offsets(copy, 500).await;
+    }
     let usual = Pauses::watch(&other, Duration::from_secs(3), async || true).await;
 
     destination.node(1).kill();
@@ -150,6 +184,7 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
         settled_at.elapsed()
     );
     assert!(during <= usual + PAUSE, "{during:?}\n{}", worker.log());
+    formed_again(&one, &shared, &members, &by_group).await;
     destination.node(1).start().await.expect("it starts again");
     settled(destination, &hit, None).await;
 
@@ -167,6 +202,9 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
             .await
             .unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
     }
+    judge::wait_until_equal(&committed(source, &hit), &by_group, COPIED)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", one.process.lines().tail(60)));
     let status = worker.becomes(&link, "RUNNING").await;
     let tasks = status["tasks"].as_array().expect("tasks");
     assert!(
