@@ -113,7 +113,7 @@ impl Snapshot {
     }
 
     pub(super) fn of(core: &Core, store_trouble: Option<String>) -> Self {
-        let partitions = core.partitions.values().map(status).collect();
+        let partitions = core.partitions.values().map(|one| status(one)).collect();
         Self {
             at: Instant::now(),
             partitions,

@@ -9,7 +9,7 @@ use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::decode::Rules;
-use super::super::partition::{Partition, Phase};
+use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::{Allowance, Core, Index};
@@ -99,7 +99,7 @@ impl Core {
     /// Notes that what is asked for of a partition may have changed, and what it holds.
     pub(super) fn touch_reader(&mut self, index: Index) {
         self.count_held(index);
-        let here = self.partitions.get(&index).and_then(Partition::read_from);
+        let here = self.partitions.get(&index).and_then(|one| one.read_from());
         if let Some(node) = here {
             self.readers.entry(node).or_default().news.insert(index);
         }
@@ -138,7 +138,7 @@ impl Core {
             return;
         }
         for index in self.starved.remove(&node).unwrap_or_default() {
-            let reads = self.partitions.get(&index).and_then(Partition::read_from);
+            let reads = self.partitions.get(&index).and_then(|one| one.read_from());
             if let Some(reader) = reads.and_then(|from| self.readers.get_mut(&from)) {
                 reader.news.insert(index);
             }
