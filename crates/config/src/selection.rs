@@ -236,6 +236,12 @@ impl TopicSelection {
         self.whitelist.is_empty() && self.include.is_empty() && self.topics.is_empty()
     }
 
+    /// Whether nothing but exact names selects: no other topic can be copied, whatever there is.
+    #[must_use]
+    pub fn is_of_names(&self) -> bool {
+        self.include.is_empty() && self.topics.is_empty() && self.mirror.is_none()
+    }
+
     /// The exact names that are to be copied, in order: each is expected to exist.
     pub fn whitelist(&self) -> impl Iterator<Item = &str> {
         self.whitelist.iter().map(String::as_str)

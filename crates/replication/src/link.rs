@@ -139,12 +139,12 @@ pub struct Link {
     begun: Begun,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
-    plane: DataPlane,
+    plane: Box<DataPlane>,
     data: Handle,
     maker: StreamMaker,
     others: watch::Sender<Vec<Handle>>,
     rounds: watch::Sender<(Arc<Round>, usize)>,
-    health: Health,
+    health: Box<Health>,
     acls: Option<(Box<AclSync>, AclHandle)>,
     standstill: Box<Standstill>,
     scope: Scope,
@@ -163,7 +163,7 @@ impl Link {
         file: Option<FileStore>,
         buffers: Buffers,
         scope: &Scope,
-    ) -> Result<(Self, LinkHandle), LinkError> {
+    ) -> Result<(Box<Self>, LinkHandle), LinkError> {
         Self::start_part(config, LinkPart::Whole, worker, file, buffers, scope).await
     }
 
@@ -178,7 +178,7 @@ impl Link {
         file: Option<FileStore>,
         buffers: Buffers,
         scope: &Scope,
-    ) -> Result<(Self, LinkHandle), LinkError> {
+    ) -> Result<(Box<Self>, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
         let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
@@ -232,7 +232,7 @@ impl Link {
         let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
-            Self {
+            Box::new(Self {
                 rules,
                 part,
                 source,
@@ -252,11 +252,11 @@ impl Link {
                 maker,
                 others,
                 rounds,
-                health,
+                health: Box::new(health),
                 acls,
                 standstill: Box::new(standstill),
                 scope,
-            },
+            }),
             handle,
         ))
     }
@@ -271,7 +271,7 @@ impl Link {
     ///
     /// # Errors
     /// When a task of it failed, which is a fault of the program.
-    pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
+    pub async fn run(self: Box<Self>, stop: StopSignal) -> Result<(), Failure> {
         let (report, reports) = mpsc::channel::<Round>(1);
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
@@ -302,7 +302,7 @@ impl Link {
         let standstill = self.standstill.run(remembering.stop_signal());
         remembering.spawn("standstill", OnFailure::Report, standstill);
         let streams = Arc::new(self.scope.child("streams"));
-        let followers = Streams::new(
+        let followers = Box::new(Streams::new(
             self.maker,
             Follower::new(
                 self.data,
@@ -314,7 +314,7 @@ impl Link {
             ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
-        );
+        ));
         let rounds = self.rounds;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let told = |round: &Round, assigned| {

@@ -81,7 +81,8 @@ use writing::{Call, Writer};
 /// See the module.
 pub(crate) struct Core {
     pub(super) settings: Settings,
-    pub(super) partitions: BTreeMap<Index, Partition>,
+    /// Boxed: most links have few, and a node of the map has room for eleven.
+    pub(super) partitions: BTreeMap<Index, Box<Partition>>,
     next_index: Index,
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
@@ -240,7 +241,7 @@ impl Core {
             latencies: Ages::default(),
             totals: Totals::default(),
         };
-        self.partitions.insert(index, partition);
+        self.partitions.insert(index, Box::new(partition));
         self.to_locate.insert(index);
         if let Some(before) = assignment.moved_from {
             self.moved(index, &before);

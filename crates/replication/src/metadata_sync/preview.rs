@@ -97,6 +97,7 @@ pub async fn preview(
         settings: &rules.settings,
         expected: listed.collect(),
         settings_due: rules.settings.config_sync.is_some(),
+        everything: true,
         settling: BTreeMap::new(),
     };
     let seen = observe(source, destination, look).await?;

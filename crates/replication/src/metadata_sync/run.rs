@@ -48,6 +48,8 @@ pub struct Round {
     pub pending: usize,
     /// Topics of the source that were looked at, selected or not.
     pub seen: usize,
+    /// Whether these were all: where exact names select, only they are looked at.
+    pub everything: bool,
     /// When it ended.
     pub at: Option<Instant>,
 }
@@ -204,7 +206,7 @@ impl MetadataSync {
         }
         self.history.observed(&seen, now);
         let plan = Plan::new(&seen, &self.history, &self.rules);
-        round.seen = seen.seen();
+        (round.seen, round.everything) = (seen.seen(), seen.everything);
         round.selected = selected(&seen);
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
@@ -273,6 +275,7 @@ impl MetadataSync {
             settings,
             expected: listed.chain(replicated).collect(),
             settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
+            everything: false,
             settling: std::mem::take(&mut self.settling_settings),
         };
         let seen = observe(&self.source, &self.destination, look).await?;
