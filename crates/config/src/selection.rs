@@ -236,9 +236,14 @@ impl TopicSelection {
         self.whitelist.is_empty() && self.include.is_empty() && self.topics.is_empty()
     }
 
-    /// The exact names that are to be copied, in order: each is expected to exist.
+    /// The exact names that are to be copied, in order.
     pub fn whitelist(&self) -> impl Iterator<Item = &str> {
         self.whitelist.iter().map(String::as_str)
+    }
+
+    /// Those of the exact names that nothing excludes: each is expected to exist.
+    pub fn expected(&self) -> impl Iterator<Item = &str> {
+        self.whitelist().filter(|name| self.is_selected(name))
     }
 
     /// The including list.

@@ -264,14 +264,9 @@ impl MetadataSync {
 
     async fn look(&mut self) -> Result<Observation, String> {
         let settings = &self.rules.settings;
-        let listed = settings.selection.whitelist().map(TopicName::from);
-        // What is in the list and reserved or excluded is not expected.
-        let listed = listed.filter(|name| settings.selection.is_selected(name.as_str()));
-        let replicated = self.history.replicated.keys().cloned();
-        let replicated = replicated.filter(|name| settings.selection.is_selected(name.as_str()));
         let look = Look {
             settings,
-            expected: listed.chain(replicated).collect(),
+            expected: self.history.expected(&settings.selection),
             settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
             settling: std::mem::take(&mut self.settling_settings),
         };
