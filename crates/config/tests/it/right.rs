@@ -142,7 +142,13 @@ fn set_keys_have_their_effect() {
         link.topics.timestamp_type,
         Some(TimestampType::LogAppendTime)
     );
-    assert_eq!(link.topics.replication_factor, ReplicationFactor::Fixed(2));
+    assert_eq!(
+        link.topics.replication_factor,
+        ReplicationFactor::Fixed {
+            count: 2,
+            key: "dest.topic.replication.factor"
+        }
+    );
     assert!(link.topics.config_exclude.is_match("cleanup.policy"));
     assert!(
         !link

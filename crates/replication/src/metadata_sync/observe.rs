@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   source       Metadata (all topics)        one request; selection is applied to its names
-//!                Metadata (by name)           only for topics that should be there and are not
+//!                Metadata (by name)           only for topics that should be there and are not; where the first look
+//!                                             was the last one, instead of the former
 //!   destination  Metadata (copies' names)     one request; also originals of what is left out as their copy
 //!   both         DescribeConfigs              only for topics to be created, and when settings are due
 //! ```
@@ -19,6 +20,7 @@ use kafka_wire::message::describe_configs::{
 use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{TopicId, TopicName};
 
+use super::first::First;
 use super::plan::chosen::originals;
 
 /// Topics in one DescribeConfigs request.
@@ -74,6 +76,8 @@ impl Observation {
 /// What to look at.
 pub(super) struct Look<'a> {
     pub(super) settings: &'a TopicSettings,
+    /// What the first look found, where nothing else is looked at any more.
+    pub(super) first: Option<&'a mut First>,
     /// Topics that should be at the source, whether the list of all topics has them or not.
     pub(super) expected: BTreeSet<TopicName>,
     /// Whether settings of existing topics are compared too.
@@ -88,7 +92,7 @@ pub(super) struct Look<'a> {
 pub(super) async fn observe(
     source: &Cluster,
     destination: &Cluster,
-    look: Look<'_>,
+    mut look: Look<'_>,
 ) -> Result<Observation, String> {
     let mut seen = Observation {
         settings_due: look.settings_due,
@@ -99,6 +103,9 @@ pub(super) async fn observe(
     observe_source(source, &look, &mut seen)
         .await
         .map_err(at_source)?;
+    if let Some(first) = look.first.take() {
+        first.narrow(&mut seen);
+    }
     let names: BTreeMap<TopicName, TopicName> = seen
         .source
         .keys()
@@ -152,7 +159,11 @@ async fn observe_source(
     look: &Look<'_>,
     seen: &mut Observation,
 ) -> Result<(), ClientError> {
-    let answer = source.metadata(MetadataTopics::All).await?;
+    let asked = match &look.first {
+        Some(first) => MetadataTopics::Topics(first.topics().cloned().collect()),
+        None => MetadataTopics::All,
+    };
+    let answer = source.metadata(asked).await?;
     seen.requests += 1;
     for topic in answer.topics {
         let Some(name) = topic.name.clone() else {

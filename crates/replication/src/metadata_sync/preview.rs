@@ -101,6 +101,7 @@ pub async fn preview(
         .map_err(|error| format!("destination: {error}"))?;
     let look = Look {
         settings: &rules.settings,
+        first: None,
         expected: history.expected(&rules.settings.selection),
         settings_due: rules.settings.config_sync.is_some(),
         settling: BTreeMap::new(),

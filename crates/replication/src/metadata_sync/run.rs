@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::apply::{Applied, Mode, Outcome, apply};
 use super::condition::{Condition, Problem};
+use super::first::First;
 use super::history::{History, RefusedSetting};
 use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
@@ -77,6 +78,8 @@ pub struct MetadataSync {
     throttled: HashMap<TopicName, Instant>,
     /// Settings of source topics whose copies are settling.
     settling_settings: BTreeMap<TopicName, Settings>,
+    /// What the first look found, where it is the only one.
+    first: Option<First>,
     /// When settings are compared next.
     settings_at: Option<Instant>,
     /// Notes on settings, from the last comparison.
@@ -110,6 +113,7 @@ impl MetadataSync {
             settling: HashMap::new(),
             throttled: HashMap::new(),
             settling_settings: BTreeMap::new(),
+            first: None,
             settings_at: None,
             notes: Vec::new(),
             rounds: 0,
@@ -266,6 +270,7 @@ impl MetadataSync {
         let settings = &self.rules.settings;
         let look = Look {
             settings,
+            first: self.first.as_mut(),
             expected: self.history.expected(&settings.selection),
             settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
             settling: std::mem::take(&mut self.settling_settings),
@@ -282,6 +287,9 @@ impl MetadataSync {
                 shown(ids.0.as_deref()),
                 shown(ids.1.as_deref())
             ));
+        }
+        if !self.rules.settings.refresh && self.first.is_none() {
+            self.first = Some(First::of(&seen));
         }
         Ok(seen)
     }

@@ -7,7 +7,7 @@ use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
-use test_support::workload::{set_topic_settings, topic_settings};
+use test_support::workload::{create_partitions, set_topic_settings, topic_settings, topics};
 use tokio::time::Instant;
 
 use crate::support::{COPIED, NEW, OLD, Replicate, both_directions, new_topic, pair, unique};
@@ -62,6 +62,41 @@ pub(crate) async fn has_settings(
 
 fn count(program: &TributaryProcess, text: &str) -> usize {
     program.lines().tail(100_000).matches(text).count()
+}
+
+#[tokio::test]
+async fn a_link_that_looks_at_topics_once_follows_their_settings_and_finds_nothing_new() {
+    both_directions(looks_once).await;
+}
+
+async fn looks_once(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let prefix = unique("once");
+    let (first, later) = (format!("{prefix}.first"), format!("{prefix}.later"));
+    new_topic(source, &first, 1, &[]).await;
+    let settings = [
+        "refresh.topics.enabled=false",
+        "topic.config.sync.interval.ms=500",
+    ];
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    let program = link
+        .with(&["--set", settings[0], "--set", settings[1]])
+        .start();
+    let pinned = ("message.timestamp.type", "CreateTime");
+    has_settings(destination, &first, &[pinned], &program).await;
+    new_topic(source, &later, 1, &[]).await;
+    let grown = create_partitions(&source.bootstrap(), &first, 2).await;
+    grown.expect("grown");
+    for value in ["222222222", "333333333"] {
+        // Twice, so that one whole look lies between.
+        let change = format!("retention.bytes={value}");
+        configure(source, &first, &["--add-config", &change]).await;
+        let expected = [pinned, ("retention.bytes", value)];
+        has_settings(destination, &first, &expected, &program).await;
+    }
+    let there = topics(&destination.bootstrap()).await.expect("listed");
+    assert_eq!(there[&first], 1, "not grown");
+    assert!(!there.contains_key(&later), "{there:?}");
+    program.terminate().expect("it runs");
 }
 
 #[tokio::test]
