@@ -340,3 +340,117 @@ pub(crate) fn document(
         "access_rights": previewed.rights.as_ref().map_or(Value::Null, rights::object),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn row(topic: &str) -> Row {
+        Row {
+            source: topic.into(),
+            selected: true,
+            decision: "selected by the pattern .*".to_owned(),
+            left_out: None,
+            destination: Some("all".into()),
+            partitions: Some(2),
+            copy_partitions: None,
+            replication_factor: Some(1),
+            steps: Vec::new(),
+            anew: false,
+            problems: Vec::new(),
+            bytes: None,
+            offsets: None,
+        }
+    }
+
+    #[test]
+    fn the_decision_about_a_topic_is_one_of_the_apis_words() {
+        let left_out = |reason| Row {
+            selected: false,
+            left_out: Some(reason),
+            ..row("t")
+        };
+        let with = |state| Row {
+            problems: vec![Problem::new(&"t".into(), state, "because")],
+            ..row("t")
+        };
+        for (row, word) in [
+            (row("t"), "match"),
+            (left_out(Reason::NotSelected), "not-matched"),
+            (left_out(Reason::ExcludedByName), "excluded"),
+            (left_out(Reason::ExcludedByPattern), "excluded"),
+            (left_out(Reason::PatternTooCostly), "excluded"),
+            (left_out(Reason::Filtered), "excluded"),
+            (left_out(Reason::BelongsToKafka), "internal"),
+            (left_out(Reason::Internal), "internal"),
+            (left_out(Reason::LeadsBack), "loop"),
+            (with(Condition::Cycle), "loop"),
+            (with(Condition::NameInvalid), "name-invalid"),
+            (with(Condition::NameCollision), "name-collision"),
+            (with(Condition::SourceUnauthorized), "unreadable"),
+            (with(Condition::DestinationRecreated), "match"),
+        ] {
+            assert_eq!(object(&row)["decision"], word, "{row:?}");
+            // What is not to be copied has no action, and what stands is an error.
+            let action = match (word, row.problems.is_empty()) {
+                ("match", true) => json!("exists"),
+                ("match" | "name-invalid" | "name-collision" | "unreadable", false) => {
+                    json!("error")
+                }
+                _ => Value::Null,
+            };
+            assert_eq!(object(&row)["action"], action, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn topics_that_are_merged_share_a_step_which_the_plan_has_once() {
+        let create = Step::Create {
+            source: "a".into(),
+            topic: "all".into(),
+            partitions: 3,
+            replication_factor: 1,
+            reducible: true,
+            configs: Vec::new(),
+        };
+        let both = ["a", "b"].map(|topic| Row {
+            steps: vec![create.clone()],
+            ..row(topic)
+        });
+        let preview = Preview {
+            rows: both.to_vec(),
+            notices: BTreeSet::new(),
+            bytes_unknown: None,
+        };
+        for row in &preview.rows {
+            let shown = object(row);
+            assert_eq!(shown["action"], "create", "{shown}");
+            let partitions = json!({"source": 2, "destination": 0, "planned": 3});
+            assert_eq!(shown["partitions"], partitions);
+        }
+        assert_eq!(plan(&preview).len(), 1);
+        assert_eq!(totals(&preview, 1).create, 2);
+    }
+
+    #[test]
+    fn a_preview_that_does_not_know_what_was_copied_says_so() {
+        let topic = |name: &str| OffsetStorage::Topic {
+            name: name.to_owned(),
+            replication_factor: 1,
+            partitions: 1,
+        };
+        let mut unread = Before::default();
+        unread.trouble = Some("because".to_owned());
+        let said = |memory, before: &Before| unknown(memory, before, &topic("positions"));
+        assert_eq!(said(Memory::OfWorker, &Before::default()), None);
+        let text = said(Memory::OfWorker, &unread).expect("said");
+        assert!(
+            text.ends_with("because; it takes READ on the topic positions"),
+            "{text}"
+        );
+        let text = said(Memory::Unknown, &Before::default()).expect("said");
+        assert!(text.contains("--worker"), "{text}");
+    }
+}
