@@ -228,8 +228,7 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let (standstill, standing) =
-            standstill::of(&maker, (&stored, &texts), heard.clone(), found.clone());
+        let (standstill, standing) = standstill::of(&maker, (&stored, &texts), &heard, &found);
         let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
         let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());

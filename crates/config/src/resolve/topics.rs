@@ -83,16 +83,7 @@ pub(super) fn topics(
     });
     let (mut selection, naming) = (selection?, naming?);
     if let Naming::Prefixed(aliases) | Naming::Kept(aliases) = &naming {
-        selection.set_mirror(MirrorRules {
-            naming: naming.clone(),
-            heartbeats: reader
-                .boolean("heartbeats.replication.enabled")
-                .unwrap_or(true),
-            internal: match reader.boolean("replication.policy.internal.topic.separator.enabled") {
-                Some(false) => ".internal".to_owned(),
-                _ => format!("{}internal", aliases.separator),
-            },
-        });
+        selection.set_mirror(mirror_rules(reader, &naming, aliases));
     }
     let naming = transformed(reader, naming, transforms, &mut selection);
     Some(TopicSettings {
@@ -123,6 +114,20 @@ pub(super) fn topics(
         selection,
         naming,
     })
+}
+
+/// What MirrorMaker 2 does whatever its lists say.
+fn mirror_rules(reader: &mut Reader<'_>, naming: &Naming, aliases: &Aliases) -> MirrorRules {
+    MirrorRules {
+        naming: naming.clone(),
+        heartbeats: reader
+            .boolean("heartbeats.replication.enabled")
+            .unwrap_or(true),
+        internal: match reader.boolean("replication.policy.internal.topic.separator.enabled") {
+            Some(false) => ".internal".to_owned(),
+            _ => format!("{}internal", aliases.separator),
+        },
+    }
 }
 
 /// Puts the chain behind the names, and its filters on names behind the selection.

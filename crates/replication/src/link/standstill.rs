@@ -17,9 +17,10 @@ use crate::standstill::{Seen, Standstill, StandstillHandle, StandstillOptions};
 pub(super) fn of(
     maker: &StreamMaker,
     (stored, texts): (&StoredLink, &[StoredText]),
-    heard: Heard,
-    health: HealthHandle,
+    heard: &Heard,
+    health: &HealthHandle,
 ) -> (Standstill, StandstillHandle) {
+    let (heard, health) = (heard.clone(), health.clone());
     let options = StandstillOptions {
         link: maker.config.name.clone(),
         source: maker.source.clone(),

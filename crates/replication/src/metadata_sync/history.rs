@@ -102,15 +102,13 @@ impl History {
         }
     }
 
-    /// As [`Self::observed`], of the only observation there will be: what is missing in it counts as deleted. Whether
-    /// anything does.
-    pub(super) fn observed_once(&mut self, seen: &Observation, now: Instant) -> bool {
+    /// As [`Self::observed`], of the only observation there will be: what is missing in it counts as deleted.
+    pub(super) fn observed_once(&mut self, seen: &Observation, now: Instant) {
         self.observed(seen, now);
         let missing = self.missing_at_source.keys();
         self.deleted_at_source.extend(missing.cloned());
         let missing = self.missing_at_destination.keys();
         self.deleted_at_destination.extend(missing.cloned());
-        !(self.deleted_at_source.is_empty() && self.deleted_at_destination.is_empty())
     }
 
     /// Topics that should be at the source, whether a list of all topics has them or not. What is listed and excluded is

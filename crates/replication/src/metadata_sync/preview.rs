@@ -107,14 +107,15 @@ pub async fn preview(
         settling: BTreeMap::new(),
     };
     let seen = observe(source, destination, look).await?;
-    let gone = history.observed_once(&seen, Instant::now());
+    history.observed_once(&seen, Instant::now());
     let plan = Plan::new(&seen, &history, rules);
     let report = apply(destination, &plan.steps, Mode::Check).await;
     let bytes = retained(source, &seen).await;
     let mut preview = rows(&seen, &plan, report.applied, rules);
     copied_before(&mut preview, &plan, &history, rules.on_recreate);
     preview.notices.extend(decoding(&rules.settings));
-    if gone {
+    let deleted = [Condition::SourceDeleted, Condition::DestinationDeleted];
+    if plan.problems.iter().any(|p| deleted.contains(&p.state)) {
         let notice = "what is gone was looked for once; a link takes a topic for deleted when a second look, ten \
                       seconds later, says the same";
         preview.notices.insert(notice.to_owned());

@@ -151,13 +151,18 @@ async fn merged(source: &'static KafkaCluster, destination: &'static KafkaCluste
     new_topic(source, &second, 3, &[("retention.bytes", "222222222")]).await;
     send(source, &first, 1, 40).await;
     send(source, &second, 3, 60).await;
-    let link =
-        Replicate::new(source, destination, &format!("{prefix}\\..*")).with(&["--rename", &merged]);
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*")).with(&[
+        "--rename",
+        &merged,
+        "--set",
+        "topic.timestamp.type=LogAppendTime",
+    ]);
     let run = link.until_caught_up().await.ended_with(0);
     let seen = described(destination, &merged).await;
     assert_eq!(seen.partitions, "3");
     let retention = seen.configs.get("retention.bytes").map(String::as_str);
     assert_eq!(retention, Some("111111111"), "of the first by name");
+    assert_eq!(seen.configs["message.timestamp.type"], "LogAppendTime");
     let copied = crate::support::offsets(&stored(destination, &merged)).await;
     assert_eq!(copied, 100, "{run}");
 }

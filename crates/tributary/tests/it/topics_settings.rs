@@ -16,6 +16,8 @@ use crate::topics::described;
 /// What quick mode promises, and what a busy machine may add.
 const INTERVAL: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(5);
+/// For tests that wait for another comparison.
+const OFTEN: &str = "topic.config.sync.interval.ms=1000";
 
 /// Kafka's own `kafka-configs`, on one topic.
 pub(crate) async fn configure(cluster: &KafkaCluster, topic: &str, change: &[&str]) {
@@ -73,13 +75,9 @@ async fn looks_once(source: &'static KafkaCluster, destination: &'static KafkaCl
     let prefix = unique("once");
     let (first, later) = (format!("{prefix}.first"), format!("{prefix}.later"));
     new_topic(source, &first, 1, &[]).await;
-    let settings = [
-        "refresh.topics.enabled=false",
-        "topic.config.sync.interval.ms=500",
-    ];
     let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
     let program = link
-        .with(&["--set", settings[0], "--set", settings[1]])
+        .with(&["--set", "refresh.topics.enabled=false", "--set", OFTEN])
         .start();
     let pinned = ("message.timestamp.type", "CreateTime");
     has_settings(destination, &first, &[pinned], &program).await;
@@ -163,7 +161,7 @@ async fn followed(source: &'static KafkaCluster, destination: &'static KafkaClus
     let reordered = ["--add-config", "cleanup.policy=[delete,compact]"];
     configure(destination, &topic, &reordered).await;
     // sleeps because nothing is to happen in two intervals.
-    tokio::time::sleep(INTERVAL * 2 + Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(
         count(&program, "plan: configure"),
         before,
@@ -188,7 +186,7 @@ async fn defaults(source: &'static KafkaCluster, destination: &'static KafkaClus
     let topic = unique("defaults");
     new_topic(source, &topic, 1, &[("segment.ms", "90000000")]).await;
     let program = Replicate::new(source, destination, &topic)
-        .with(&["--set", "use.defaults.from=source"])
+        .with(&["--set", "use.defaults.from=source", "--set", OFTEN])
         .start();
     let bootstrap = destination.bootstrap();
     let settings = eventually("a copy with its settings", COPIED, async || {
@@ -206,7 +204,7 @@ async fn defaults(source: &'static KafkaCluster, destination: &'static KafkaClus
     // In the broker's file: it says something about that broker only.
     assert!(!settings.contains_key("retention.ms"), "{settings:?}");
     // sleeps because settings that cannot be followed would be tried again in this time.
-    tokio::time::sleep(INTERVAL + Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let lines = program.lines().tail(1000);
     let again = lines.matches("plan: configure").count();
     assert_eq!(again, 0, "nothing is left to do\n{lines}");
@@ -229,7 +227,8 @@ async fn a_refused_setting_holds_nothing_else_up_and_is_tried_again_when_it_chan
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("refused-later");
     new_topic(source, &topic, 1, &[]).await;
-    let program = Replicate::new(source, destination, &topic).start();
+    let link = Replicate::new(source, destination, &topic).with(&["--set", OFTEN]);
+    let program = link.start();
     let pinned = ("message.timestamp.type", "CreateTime");
     has_settings(destination, &topic, &[pinned], &program).await;
     // 4.x wants segments of 1 MiB or more.
