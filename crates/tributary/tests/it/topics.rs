@@ -131,7 +131,7 @@ async fn a_setting_that_the_destination_refuses_does_not_stop_the_topic() {
         ("segment.bytes", "40000"),
         ("retention.bytes", "987654321"),
         // Unknown to 4.x, and excluded unless something else is.
-        ("message.timestamp.difference.max.ms", "9000000000"),
+        ("message.timestamp.difference.max.ms", "9000000000000"),
     ];
     new_topic(source, &topic, 2, &settings).await;
     send(source, &topic, 2, 300).await;
