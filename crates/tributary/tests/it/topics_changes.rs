@@ -272,46 +272,45 @@ async fn unauthorized(guarded: KafkaVersion, open: KafkaVersion) {
     complete(&guarded, open, &settings, &program).await;
     program.terminate().expect("it runs");
     drop(program);
+    unauthorized_destination(&guarded, open, &prefix).await;
+}
 
-    // As a destination.
+async fn unauthorized_destination(guarded: &KafkaCluster, open: &KafkaCluster, prefix: &str) {
+    let name = |end: &str| format!("{prefix}.{end}");
     let (create, grow, alter) = (name("create"), name("grow"), name("alter"));
     for topic in [&create, &grow, &alter] {
         new_topic(open, topic, 2, &[("retention.bytes", "77777777")]).await;
         send(open, topic, 2, 50).await;
     }
     for topic in [&grow, &alter] {
-        new_topic(&guarded, topic, if *topic == grow { 1 } else { 2 }, &[]).await;
+        new_topic(guarded, topic, if *topic == grow { 1 } else { 2 }, &[]).await;
     }
     // Who may create topics of any name is not asked about this one.
     let anybody = ["--add", "--allow-principal", "User:ANONYMOUS", "--cluster"];
-    rights(&guarded, &[&anybody[..], &["--operation", "All"]].concat()).await;
+    rights(guarded, &[&anybody[..], &["--operation", "All"]].concat()).await;
     let nobody = ["--add", "--deny-principal", "User:ANONYMOUS", "--cluster"];
-    rights(
-        &guarded,
-        &[&nobody[..], &["--operation", "Create"]].concat(),
-    )
-    .await;
-    allow(&guarded, "tributary.").await;
-    forbid(&guarded, true, "Create", &create).await;
-    forbid(&guarded, true, "Alter", &grow).await;
-    forbid(&guarded, true, "AlterConfigs", &alter).await;
-    let link = Replicate::new(open, &guarded, &format!("{prefix}\\.(create|grow|alter)"))
+    rights(guarded, &[&nobody[..], &["--operation", "Create"]].concat()).await;
+    allow(guarded, "tributary.").await;
+    forbid(guarded, true, "Create", &create).await;
+    forbid(guarded, true, "Alter", &grow).await;
+    forbid(guarded, true, "AlterConfigs", &alter).await;
+    let link = Replicate::new(open, guarded, &format!("{prefix}\\.(create|grow|alter)"))
         .with(&["--set", "topic.create.backoff.ms=1000"]);
     let program = link.start();
-    complete(open, &guarded, &alter, &program).await;
+    complete(open, guarded, &alter, &program).await;
     says(&program, &create, "destination-unauthorized").await;
     says(&program, &grow, "partitions-pending").await;
     says(&program, &alter, "settings-not-followed").await;
-    let first = judge::watermarks(&stored(&guarded, &grow)).await;
+    let first = judge::watermarks(&stored(guarded, &grow)).await;
     assert!(first.expect("readable")[&0].end > 0, "what fits is copied");
-    forbid(&guarded, false, "Create", &create).await;
-    forbid(&guarded, false, "Alter", &grow).await;
-    complete(open, &guarded, &create, &program).await;
-    complete(open, &guarded, &grow, &program).await;
+    forbid(guarded, false, "Create", &create).await;
+    forbid(guarded, false, "Alter", &grow).await;
+    complete(open, guarded, &create, &program).await;
+    complete(open, guarded, &grow, &program).await;
     program.terminate().expect("it runs");
     // Where a preview may not read what was copied before, it does not pass for what the link would do.
     let positions = format!("tributary.{}.offsets.internal", link.name());
-    forbid(&guarded, true, "Read", &positions).await;
+    forbid(guarded, true, "Read", &positions).await;
     let preview = Run::to_end(&link.with(&["--dry-run"]).start())
         .await
         .ended_with(0);
