@@ -19,6 +19,7 @@ mod again;
 mod allowance;
 mod asides;
 mod bare;
+mod channels;
 mod late;
 mod measuring;
 mod orders;
@@ -60,6 +61,8 @@ use crate::spread::Spread;
 use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
+pub(crate) use channels::Channel;
+use channels::Channels;
 pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
@@ -78,7 +81,8 @@ use writing::{Call, Writer};
 /// See the module.
 pub(crate) struct Core {
     pub(super) settings: Settings,
-    pub(super) partitions: BTreeMap<Index, Partition>,
+    /// Boxed: most links have few, and a node of the map has room for eleven.
+    pub(super) partitions: BTreeMap<Index, Box<Partition>>,
     next_index: Index,
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
@@ -88,7 +92,11 @@ pub(crate) struct Core {
     to_set_aside: Vec<AsideOrder>,
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
-    readers: BTreeMap<NodeId, Reader>,
+    readers: BTreeMap<Channel, Reader>,
+    /// How many connections each source broker is read over.
+    channels: HashMap<NodeId, Channels>,
+    /// Connections that are not needed any more.
+    retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
@@ -139,6 +147,8 @@ impl Core {
             changed: BTreeSet::new(),
             storing: Vec::new(),
             readers: BTreeMap::new(),
+            channels: HashMap::new(),
+            retired: Vec::new(),
             writers: BTreeMap::new(),
             calls: HashMap::new(),
             next_tag: 0,
@@ -231,7 +241,7 @@ impl Core {
             latencies: Ages::default(),
             totals: Totals::default(),
         };
-        self.partitions.insert(index, partition);
+        self.partitions.insert(index, Box::new(partition));
         self.to_locate.insert(index);
         if let Some(before) = assignment.moved_from {
             self.moved(index, &before);

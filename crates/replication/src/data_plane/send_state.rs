@@ -308,6 +308,11 @@ impl SendState {
         self.filling = true;
     }
 
+    /// Nothing was written: the gap in front is as it was.
+    pub(crate) fn not_filled(&mut self) {
+        self.filling = false;
+    }
+
     /// Whether a gap is being filled.
     pub(crate) fn is_filling(&self) -> bool {
         self.filling

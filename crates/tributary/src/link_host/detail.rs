@@ -43,7 +43,9 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         source: cluster(source, source_reach),
         destination: cluster(destination, destination_reach),
         topics: topics(&status),
-        excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
+        excluded: round
+            .everything
+            .then(|| round.seen.saturating_sub(round.selected.len())),
         trouble: trouble.cloned().collect(),
         topics_at: round.at.map(|at| clock.of(at)),
         partitions: partitions(&status, clock),

@@ -25,6 +25,7 @@ mod connect_take_over;
 mod connect_tls;
 mod connect_worker;
 mod damage;
+mod distance;
 mod encoded_batches;
 mod fault_brokers;
 mod fault_gone;
