@@ -6,8 +6,6 @@
 //! ```
 //! Only who changes `ui/src` needs Node: a build of the program takes `ui/dist` as it lies.
 
-mod live;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,10 +26,6 @@ pub(crate) struct UiOptions {
     /// Also take pictures of every screen into this folder, for a person to look at
     #[arg(long, value_name = "FOLDER")]
     shots: Option<PathBuf>,
-
-    /// Also make, break and repair a link in Chromium, with real workers and real Kafka clusters
-    #[arg(long)]
-    live: bool,
 
     /// Write nothing; fail where ui/dist is not what ui/src makes
     #[arg(long)]
@@ -86,18 +80,14 @@ pub(crate) fn run(root: &Path, options: &UiOptions) -> Result<()> {
                 .arg("test/browser.mjs"),
         )?;
     }
-    let folder = options.shots.as_ref().map(std::path::absolute).transpose();
-    let folder = folder.attempting("find the folder of the pictures")?;
-    if let Some(folder) = &folder {
+    if let Some(folder) = &options.shots {
+        let folder = std::path::absolute(folder).attempting("find the folder of the pictures")?;
         done(
             Command::new("node")
                 .current_dir(&ui)
                 .arg("test/shots.mjs")
                 .arg(folder),
         )?;
-    }
-    if options.live {
-        live::run(root, &ui, folder.as_deref())?;
     }
     Ok(())
 }
