@@ -69,6 +69,12 @@ pub(crate) struct BenchOptions {
     /// Pinned: brokers, generator and judge on core 0, the replicator on core 1. Free: everything on all cores
     #[arg(long, value_enum, default_value = "pinned")]
     layout: Layout,
+    /// A program of an earlier state, for the peer `former`
+    #[arg(long, value_name = "PROGRAM")]
+    former: Option<PathBuf>,
+    /// Fail where Tributary's steady cost is above so many times the floor of the same run: a guard against regressions
+    #[arg(long, value_name = "TIMES")]
+    at_most: Option<f64>,
     /// What the result's file name ends with
     #[arg(long, default_value = "foundation")]
     label: String,
@@ -95,7 +101,16 @@ impl Layout {
 struct Prepared {
     jars: KafkaJars,
     tributary: PathBuf,
+    /// For `former`.
+    former: Option<PathBuf>,
     judge: Judge,
+}
+
+impl Prepared {
+    fn former(&self) -> Result<&Path> {
+        let former = self.former.as_deref();
+        former.ok_or_else(|| Failure::new("the peer `former` needs --former with a program"))
+    }
 }
 
 /// Runs the benchmark and writes its report.
@@ -108,6 +123,7 @@ pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
     let prepared = Prepared {
         jars: kafka::jars(KafkaVersion::default())?,
         tributary: build::tributary(root, Profile::Release)?,
+        former: options.former.clone(),
         judge: Judge::build(root, Profile::Release)?,
     };
     if options.layout == Layout::Pinned {
@@ -122,6 +138,14 @@ pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
     let path = report.write(&directory, &options.label)?;
     output::heading(format!("written to {}", path.display()));
     output::line(report.summary());
+    if let Some((most, found)) = options.at_most.zip(report.worst_over_floor())
+        && found > most
+    {
+        return Err(Failure::new(format!(
+            "Tributary uses {found:.1} times the floor where {most:.1} times may be used; look for what was added to the path \
+             of untouched batches (docs/performance.md)"
+        )));
+    }
     if report.lost() == 0 {
         return Ok(());
     }

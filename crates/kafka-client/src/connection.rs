@@ -62,6 +62,8 @@ pub struct Parts {
     pub renewal: Option<Renewal>,
     /// Whether the broker has been told by SASL who we are.
     pub authenticated: bool,
+    /// How long the first exchange took.
+    pub round_trip: Duration,
 }
 
 impl Parts {
@@ -84,6 +86,12 @@ impl Connection {
     #[must_use]
     pub fn versions(&self) -> &BrokerVersions {
         &self.parts.versions
+    }
+
+    /// There and back, as it was when the connection was made.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.parts.round_trip
     }
 
     /// Whether the connection may still be used.

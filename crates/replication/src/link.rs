@@ -43,6 +43,7 @@ use crate::standstill::Standstill;
 
 mod again;
 mod assign;
+mod before;
 mod begun;
 mod handle;
 mod health;
@@ -50,6 +51,7 @@ mod part;
 mod standstill;
 mod streams;
 
+pub use before::Before;
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
 pub use streams::fence;
@@ -226,7 +228,7 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let (standstill, standing) = standstill::of(&maker, &texts, heard.clone(), found.clone());
+        let (standstill, standing) = standstill::of(&maker, (&stored, &texts), &heard, &found);
         let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
         let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
@@ -452,12 +454,8 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     if !config.topics.whitelist_strict {
         return Ok(());
     }
-    let names: Vec<TopicName> = config
-        .topics
-        .selection
-        .whitelist()
-        .map(TopicName::from)
-        .collect();
+    let names = config.topics.selection.expected().map(TopicName::from);
+    let names: Vec<TopicName> = names.collect();
     let answer = source
         .metadata(MetadataTopics::Topics(names))
         .await
@@ -476,7 +474,10 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
 }
 
 /// Both clusters, which answer and are not one.
-async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+///
+/// # Errors
+/// They do not, or are.
+pub async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
     let source = Cluster::new(config.source.clone(), "source");
     let destination = Cluster::new(config.destination.clone(), "destination");
     check(&source).await.map_err(LinkError::Source)?;

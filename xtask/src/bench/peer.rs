@@ -21,6 +21,10 @@ pub(crate) enum Peer {
     /// Tributary, with one source batch per request as it is.
     #[value(name = "unmerged")]
     Unmerged,
+    /// Tributary, where copies get the next free offsets.
+    Mapped,
+    /// Another build of Tributary, see `--former`.
+    Former,
     /// Tributary, with TLS to the source.
     #[value(name = "tls-source")]
     TlsSource,
@@ -38,6 +42,8 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Self::Tributary => "Tributary",
             Self::Unmerged => "Tributary without merging",
+            Self::Mapped => "Tributary, offsets mapped",
+            Self::Former => "Tributary, former build",
             Self::TlsSource => "Tributary, TLS to the source",
             Self::TlsBoth => "Tributary, TLS on both sides",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
@@ -86,7 +92,8 @@ impl Errand<'_> {
     pub(super) fn start(&self, peer: Peer) -> Result<(ManagedProcess, PathBuf)> {
         let log = self.directory.join(format!("{}.log", self.name));
         let command = match peer {
-            Peer::Tributary => self.tributary_command(&[]),
+            Peer::Tributary | Peer::Former => self.tributary_command(&[]),
+            Peer::Mapped => self.tributary_command(&["--set", "tributary.offsets=map"]),
             Peer::TlsSource | Peer::TlsBoth => {
                 let settings = self.tls_settings.as_deref();
                 let settings = settings.ok_or_else(|| Failure::new("there are no certificates"))?;

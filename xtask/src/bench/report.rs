@@ -106,6 +106,19 @@ impl Report {
             .count()
     }
 
+    /// What Tributary costs, steady, as a multiple of the floor, in the median of the series where that is highest.
+    pub(super) fn worst_over_floor(&self) -> Option<f64> {
+        let [floor, ..] = spread(self.floor.clone())?;
+        let steady = |figures: &Figures| figures.steady.map(|w| w.seconds_per_gigabyte());
+        let medians = self
+            .series
+            .iter()
+            .filter_map(|series| series.spread(Peer::Tributary, steady));
+        medians
+            .map(|[median, ..]| median / floor)
+            .max_by(f64::total_cmp)
+    }
+
     /// Writes `<date>-<label>.md` and `.csv`; returns the path of the first.
     pub(super) fn write(&self, directory: &Path, label: &str) -> Result<PathBuf> {
         fs::create_dir_all(directory).attempting(format!("create {}", directory.display()))?;

@@ -150,7 +150,10 @@ impl Place<'_> {
             job.pair
         );
         let errand = Errand {
-            tributary: &self.prepared.tributary,
+            tributary: match job.peer {
+                Peer::Former => self.prepared.former()?,
+                _ => &self.prepared.tributary,
+            },
             jars: &self.prepared.jars,
             source: &source,
             destination: &destination,
@@ -333,6 +336,8 @@ impl Peer {
         match self {
             Self::Tributary => "tributary",
             Self::Unmerged => "unmerged",
+            Self::Mapped => "mapped",
+            Self::Former => "former",
             Self::TlsSource => "tlssource",
             Self::TlsBoth => "tlsboth",
             Self::MirrorMakerTuned => "mm2",

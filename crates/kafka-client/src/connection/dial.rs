@@ -156,6 +156,7 @@ impl Dialer {
                 next_correlation_id: 0,
                 renewal: None,
                 authenticated: false,
+                round_trip: Duration::ZERO,
             },
             poisoned: None,
         }
@@ -168,9 +169,11 @@ impl Dialer {
         security: &Security,
     ) -> Result<(), ClientError> {
         let limit = self.config.request_timeout.min(setup.limit);
+        let begun = Instant::now();
         let greeted = setup
             .within("answer ApiVersions", connection.handshake(limit))
             .await;
+        connection.parts.round_trip = begun.elapsed();
         let Err(error) = greeted else { return Ok(()) };
         if security.tls().is_some() {
             return Err(error);

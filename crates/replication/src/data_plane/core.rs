@@ -19,6 +19,7 @@ mod again;
 mod allowance;
 mod asides;
 mod bare;
+mod channels;
 mod late;
 mod measuring;
 mod orders;
@@ -60,6 +61,8 @@ use crate::spread::Spread;
 use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
+pub(crate) use channels::Channel;
+use channels::Channels;
 pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
@@ -89,7 +92,11 @@ pub(crate) struct Core {
     to_set_aside: Vec<AsideOrder>,
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
-    readers: BTreeMap<NodeId, Reader>,
+    readers: BTreeMap<Channel, Reader>,
+    /// How many connections each source broker is read over.
+    channels: HashMap<NodeId, Channels>,
+    /// Connections that are not needed any more.
+    retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
@@ -140,6 +147,8 @@ impl Core {
             changed: BTreeSet::new(),
             storing: Vec::new(),
             readers: BTreeMap::new(),
+            channels: HashMap::new(),
+            retired: Vec::new(),
             writers: BTreeMap::new(),
             calls: HashMap::new(),
             next_tag: 0,

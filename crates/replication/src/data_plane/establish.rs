@@ -17,6 +17,7 @@ mod adoption;
 mod ask;
 mod behind;
 mod evidence;
+mod first;
 mod missing;
 mod preserve;
 mod survey;
@@ -187,33 +188,32 @@ pub(crate) async fn establish(
         offsets_at_time(source, from, &orders),
         open_ends(source, from, &orders, &ends),
     );
+    let read = |order: &EstablishOrder| -> Result<Readings, String> {
+        let settings = settings.get(&order.destination.topic);
+        Ok(Readings {
+            log_start: pick("source", &starts, &order.source)?,
+            end: pick("source", &ends, &order.source)?,
+            epoch_end: epoch_end(&epochs, &order.source)?,
+            destination_start: pick("destination", &destination_starts, &order.destination)?,
+            destination_end: pick("destination", &destination_ends, &order.destination)?,
+            at_time: match order.begins_at_time() {
+                true => Some(pick("source", &times, &order.source)?).filter(|at| *at >= 0),
+                false => None,
+            },
+            max_message_bytes: settings.and_then(|settings| settings.max_message_bytes),
+            levels: settings.map_or_else(Levels::default, |settings| settings.levels),
+            topic: settings.map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
+        })
+    };
+    let readings: Vec<_> = orders.iter().map(read).collect();
+    let mut survey = Survey::new(source, destination, (from, to), &orders).await;
+    let all = orders.iter().zip(&readings);
+    let whole = all.filter_map(|(order, read)| Some((order, *read.as_ref().ok()?)));
+    survey.read_firsts(whole).await;
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
-    let survey = Survey::new(source, destination, (from, to), &orders).await;
-    for order in orders {
-        let read = || -> Result<Readings, String> {
-            Ok(Readings {
-                log_start: pick("source", &starts, &order.source)?,
-                end: pick("source", &ends, &order.source)?,
-                epoch_end: epoch_end(&epochs, &order.source)?,
-                destination_start: pick("destination", &destination_starts, &order.destination)?,
-                destination_end: pick("destination", &destination_ends, &order.destination)?,
-                at_time: match order.begins_at_time() {
-                    true => Some(pick("source", &times, &order.source)?).filter(|at| *at >= 0),
-                    false => None,
-                },
-                max_message_bytes: settings
-                    .get(&order.destination.topic)
-                    .and_then(|settings| settings.max_message_bytes),
-                levels: settings
-                    .get(&order.destination.topic)
-                    .map_or_else(Levels::default, |settings| settings.levels),
-                topic: settings
-                    .get(&order.destination.topic)
-                    .map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
-            })
-        };
-        let outcome = match read() {
+    for (order, read) in orders.into_iter().zip(readings) {
+        let outcome = match read {
             Err(trouble) => Established::Retry(trouble),
             Ok(readings) => {
                 let appended = offset_of(&appended, &order.destination);

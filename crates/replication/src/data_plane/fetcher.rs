@@ -162,6 +162,10 @@ impl Fetcher {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
             took,
+            round_trip: self
+                .connection
+                .as_ref()
+                .map_or(Duration::ZERO, Connection::round_trip),
             nothing,
         };
         Ok(FetchEvent::Fetched {

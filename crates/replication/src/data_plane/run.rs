@@ -25,8 +25,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use self::connections::Lane;
 use super::core::{
-    Answer, AsideOrder, Assignment, Core, Established, FetchOrder, FillGap, Filled, Index, Located,
-    LookOrder, Looked, NotResumed, Watched,
+    Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
+    Located, LookOrder, Looked, NotResumed, Watched,
 };
 use super::establish::establish;
 use super::fetcher::FetchEvent;
@@ -157,7 +157,7 @@ enum Command {
 }
 
 enum Event {
-    Fetch(NodeId, FetchEvent),
+    Fetch(Channel, FetchEvent),
     Produce(NodeId, u64, ProduceEvent),
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
@@ -194,7 +194,7 @@ pub struct DataPlane {
     events: mpsc::Sender<Event>,
     incoming: mpsc::Receiver<Event>,
     commands: mpsc::Receiver<Command>,
-    fetchers: HashMap<NodeId, mpsc::Sender<FetchOrder>>,
+    fetchers: HashMap<Channel, mpsc::Sender<FetchOrder>>,
     lanes: HashMap<NodeId, Lane>,
     next_lane: u64,
     store: StoreLane,
@@ -403,17 +403,17 @@ impl DataPlane {
         let now = Instant::now();
         match event {
             Event::Fetch(
-                node,
+                channel,
                 FetchEvent::Fetched {
                     partitions,
                     reading,
                 },
             ) => {
-                self.core.on_fetched(node, partitions, reading, now);
+                self.core.on_fetched(channel, partitions, reading, now);
             }
-            Event::Fetch(node, FetchEvent::Failed(error)) => {
-                tracing::warn!(broker = node.0, "source cannot be read: {error}");
-                self.core.on_fetch_failed(node, &error.to_string(), now);
+            Event::Fetch(channel, FetchEvent::Failed(error)) => {
+                tracing::warn!(broker = channel.node.0, "source cannot be read: {error}");
+                self.core.on_fetch_failed(channel, &error.to_string(), now);
             }
             Event::Produce(.., ProduceEvent::Answered { tag, response }) => {
                 self.core.on_answer(tag, &response, now);
@@ -485,12 +485,15 @@ impl DataPlane {
     /// Gives out all work there is. Reading comes first, so that it overlaps with writing.
     fn hand_out(&mut self) {
         let now = Instant::now();
-        while let Some((node, order)) = self.core.next_fetch(now) {
-            if let Err(error) = self.fetcher(node).try_send(order) {
-                self.fetchers.remove(&node);
-                self.core
-                    .on_fetch_failed(node, &format!("its reader has ended ({error})"), now);
+        while let Some((channel, order)) = self.core.next_fetch(now) {
+            if let Err(error) = self.fetcher(channel).try_send(order) {
+                self.fetchers.remove(&channel);
+                let error = format!("its reader has ended ({error})");
+                self.core.on_fetch_failed(channel, &error, now);
             }
+        }
+        for channel in self.core.take_retired() {
+            self.fetchers.remove(&channel);
         }
         for node in self.core.take_cut() {
             tracing::warn!(

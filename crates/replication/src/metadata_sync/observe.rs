@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   source       Metadata (all topics)        one request; selection is applied to its names
-//!                Metadata (by name)           for topics that should be there and are not; and instead of all
-//!                                             topics, where exact names select and each of them is there
+//!                Metadata (by name)           for topics that should be there and are not; and instead of all topics,
+//!                                             where exact names select and each of them is there, or where
+//!                                             the first look was the last one
 //!   destination  Metadata (copies' names)     one request; also originals of what is left out as their copy
 //!   both         DescribeConfigs              only for topics to be created, and when settings are due
 //! ```
@@ -20,6 +21,7 @@ use kafka_wire::message::describe_configs::{
 use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{TopicId, TopicName};
 
+use super::first::First;
 use super::plan::chosen::originals;
 
 /// Topics in one DescribeConfigs request.
@@ -87,6 +89,8 @@ impl Observation {
 /// What to look at.
 pub(super) struct Look<'a> {
     pub(super) settings: &'a TopicSettings,
+    /// What the first look found, where nothing else is looked at any more.
+    pub(super) first: Option<&'a mut First>,
     /// Topics that should be at the source, whether the list of all topics has them or not.
     pub(super) expected: BTreeSet<TopicName>,
     /// Whether settings of existing topics are compared too.
@@ -103,7 +107,7 @@ pub(super) struct Look<'a> {
 pub(super) async fn observe(
     source: &Cluster,
     destination: &Cluster,
-    look: Look<'_>,
+    mut look: Look<'_>,
 ) -> Result<Observation, String> {
     let mut seen = Observation {
         settings_due: look.settings_due,
@@ -114,6 +118,9 @@ pub(super) async fn observe(
     observe_source(source, &look, &mut seen)
         .await
         .map_err(at_source)?;
+    if let Some(first) = look.first.take() {
+        first.narrow(&mut seen);
+    }
     let names: BTreeMap<TopicName, TopicName> = seen
         .source
         .keys()
@@ -176,8 +183,12 @@ async fn observe_source(
         }
         // Otherwise there is something to say about names that are like those.
     }
-    let answer = source.metadata(MetadataTopics::All).await?;
-    seen.everything = true;
+    let asked = match &look.first {
+        Some(first) => MetadataTopics::Topics(first.topics().cloned().collect()),
+        None => MetadataTopics::All,
+    };
+    let answer = source.metadata(asked).await?;
+    seen.everything = look.first.is_none();
     seen.requests += 1;
     for topic in answer.topics {
         let Some(name) = topic.name.clone() else {

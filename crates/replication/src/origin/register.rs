@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::Cluster;
+use kafka_client::cluster::Use;
 use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
-use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataTopics};
 use kafka_wire::types::TopicName;
+use tokio::time::{sleep, timeout};
 
 use super::{REGISTRY, entry};
 
 /// How long it may take to make the topic, or to write to it.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Pause after the topic was made. A broker that does not know of it yet would say that there is none, and a link in the other
-/// direction would take copies for local records.
+/// How long it is waited, after the topic was made, for every broker to know of it. One that does not would say that there is
+/// none, and a link in the other direction would take copies for local records. A broker that cannot be asked knows by then.
 const SETTLING: Duration = Duration::from_secs(2);
+/// Pause between looks at that.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Registers the producers of one stream.
 #[derive(Debug)]
@@ -107,7 +111,8 @@ impl Registrar {
                 );
                 let log = log.await?;
                 if !existed {
-                    tokio::time::sleep(SETTLING).await;
+                    let settled = known_by_all(&self.destination);
+                    timeout(SETTLING, settled).await.unwrap_or(());
                 }
                 self.log.insert(log)
             }
@@ -122,15 +127,42 @@ impl Registrar {
 
     /// Whether the topic is there already. Where that cannot be told, it counts as new.
     async fn exists(&self) -> bool {
-        let topics = MetadataTopics::Topics(vec![REGISTRY.into()]);
-        let answer = self.destination.metadata(topics).await;
-        answer.is_ok_and(|answer| {
-            answer
-                .topics
-                .iter()
-                .any(|topic| topic.error == ErrorCode::NONE)
-        })
+        let answer = self.destination.metadata(registry()).await;
+        answer.is_ok_and(|answer| names_it(&answer))
     }
+}
+
+/// Returns when every broker of the cluster knows the topic.
+async fn known_by_all(cluster: &Cluster) {
+    while !is_known_by_all(cluster).await {
+        sleep(LOOK).await;
+    }
+}
+
+async fn is_known_by_all(cluster: &Cluster) -> bool {
+    let Ok(answer) = cluster.metadata(registry()).await else {
+        return false;
+    };
+    let request = MetadataRequest {
+        topics: registry(),
+        authorized_operations: false,
+    };
+    for broker in &answer.brokers {
+        let answer = cluster.call(broker.node, Use::Metadata, &request).await;
+        if !answer.is_ok_and(|answer| names_it(&answer)) {
+            return false;
+        }
+    }
+    !answer.brokers.is_empty()
+}
+
+fn registry() -> MetadataTopics {
+    MetadataTopics::Topics(vec![REGISTRY.into()])
+}
+
+fn names_it(answer: &MetadataResponse) -> bool {
+    let mut topics = answer.topics.iter();
+    topics.any(|topic| topic.error == ErrorCode::NONE)
 }
 
 fn is_denied(error: &TopicLogError) -> bool {

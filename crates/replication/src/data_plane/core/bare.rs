@@ -8,11 +8,10 @@
 //! What is concluded is shown, and ends a comparison that waits for more; nothing is passed over for it. Reading goes on
 //! where it was.
 
-use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
 use super::super::partition::{Partition, Phase};
-use super::{Core, Index};
+use super::{Channel, Core, Index};
 
 /// Answers in a row that have to hold nothing.
 const ANSWERS: u32 = 3;
@@ -38,7 +37,7 @@ impl Bare {
 
 impl Core {
     /// A broker had nothing to send for any partition that it was asked for.
-    pub(super) fn nothing_was_read(&mut self, node: NodeId, now: Instant) {
+    pub(super) fn nothing_was_read(&mut self, channel: Channel, now: Instant) {
         let behind: Vec<Index> = self.behind.iter().copied().collect();
         for index in behind {
             let Some(partition) = self.partitions.get_mut(&index) else {
@@ -49,7 +48,7 @@ impl Core {
                 self.behind.remove(&index);
                 continue;
             };
-            let asked = self.readers.get(&node).and_then(|r| r.asked_of(index));
+            let asked = self.readers.get(&channel).and_then(|r| r.asked_of(index));
             if asked != Some((partition.next_fetch, partition.life)) || !partition.is_readable() {
                 continue;
             }

@@ -13,11 +13,15 @@ use super::super::flow::Stage;
 use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
+use super::channels::{Channel, Channels, Step};
 use super::{Allowance, Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
 /// asked for again soon after there is room.
 const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
+
+/// Bytes of an answer that can always be asked for.
+const LEAST: i32 = 64 * 1024;
 
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
@@ -44,6 +48,8 @@ pub(crate) struct Reading {
     pub(crate) bytes: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
+    /// There and back, as it was when the connection was made; zero where it is not known.
+    pub(crate) round_trip: Duration,
     /// Whether there was no record of any partition, and no error.
     pub(crate) nothing: bool,
 }
@@ -100,16 +106,25 @@ impl Core {
     /// Notes that what is asked for of a partition may have changed, and what it holds.
     pub(super) fn touch_reader(&mut self, index: Index) {
         self.count_held(index);
-        let here = self.partitions.get(&index).and_then(|one| one.read_from());
-        if let Some(node) = here {
-            self.readers.entry(node).or_default().news.insert(index);
+        let here = self.channel_of(index);
+        if let Some(channel) = here {
+            self.readers.entry(channel).or_default().news.insert(index);
         }
         // A leader that moved: the former one's session lets go of it with its next request.
-        for (node, reader) in &mut self.readers {
-            if Some(*node) != here && reader.asked.contains_key(&index) {
+        for (channel, reader) in &mut self.readers {
+            if Some(*channel) != here && reader.asked.contains_key(&index) {
                 reader.news.insert(index);
             }
         }
+    }
+
+    /// Which connection a partition is read over.
+    fn channel_of(&self, index: Index) -> Option<Channel> {
+        let partition = self.partitions.get(&index)?;
+        let node = partition.read_from()?;
+        let channels = self.channels.get(&node);
+        let number = channels.map_or(0, |channels| channels.number_of(&partition.source));
+        Some(Channel { node, number })
     }
 
     /// Keeps the sums of what is in memory for each destination broker.
@@ -139,7 +154,7 @@ impl Core {
             return;
         }
         for index in self.starved.remove(&node).unwrap_or_default() {
-            let reads = self.partitions.get(&index).and_then(|one| one.read_from());
+            let reads = self.channel_of(index);
             if let Some(reader) = reads.and_then(|from| self.readers.get_mut(&from)) {
                 reader.news.insert(index);
             }
@@ -155,35 +170,46 @@ impl Core {
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
-    pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(NodeId, FetchOrder)> {
+    pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(Channel, FetchOrder)> {
         let allowance = self.allowance.as_ref();
         self.waits_for_allowance = allowance.is_some_and(|a| a.due(now).is_some());
         if self.waits_for_allowance {
             return None;
         }
-        let free: Vec<NodeId> = self
+        let free: Vec<Channel> = self
             .readers
             .iter()
             .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now))
-            .map(|(node, _)| *node)
+            .map(|(channel, _)| *channel)
             .collect();
         free.into_iter()
-            .find_map(|node| Some((node, self.order(node, now)?)))
+            .find_map(|channel| Some((channel, self.order(channel, now)?)))
     }
 
-    fn order(&mut self, node: NodeId, now: Instant) -> Option<FetchOrder> {
+    fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
         let allowance = self.allowance.as_ref();
         let [answer, share] = [Allowance::answer, Allowance::share]
             .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
-        let reader = self.readers.get_mut(&node)?;
+        let channels = self.channels.entry(channel.node);
+        let channels = channels.or_insert_with(|| Channels::new(self.settings.max_connections));
+        let (count, distant) = (channels.count(), channels.answer());
+        // Where there are many, each has to leave memory to the others.
+        let memory = self.settings.memory / 2 / self.readers.len().max(1);
+        let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
+        let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
+        let reader = self.readers.get_mut(&channel)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(node, index, share));
+            set.extend(self.tell(channel, index, share));
         }
-        let reader = self.readers.get_mut(&node)?;
+        let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
         if reader.asked.is_empty() {
+            if channel.number >= count {
+                self.readers.remove(&channel);
+                self.retired.push(channel);
+            }
             return None;
         }
         reader.busy = true;
@@ -204,7 +230,7 @@ impl Core {
     /// What `node` does not know yet about a partition, if it is to be asked for there.
     fn tell(
         &mut self,
-        node: NodeId,
+        channel: Channel,
         index: Index,
         share: i32,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
@@ -213,10 +239,10 @@ impl Core {
         if let Some(node) = full {
             self.starved.entry(node).or_default().insert(index);
         }
-        let reader = self.readers.get_mut(&node)?;
+        let here = self.channel_of(index) == Some(channel);
+        let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
-        let here = partition.read_from() == Some(node);
         let wanted = (here && full.is_none())
             .then(|| {
                 partition.wanted(
@@ -250,7 +276,7 @@ impl Core {
     /// Takes a fetcher's answer.
     pub(crate) fn on_fetched(
         &mut self,
-        node: NodeId,
+        channel: Channel,
         partitions: Vec<FetchedPartition>,
         reading: Reading,
         now: Instant,
@@ -258,7 +284,7 @@ impl Core {
         if let Some(allowance) = &mut self.allowance {
             allowance.add(reading.bytes, now);
         }
-        if let Some(reader) = self.readers.get_mut(&node) {
+        if let Some(reader) = self.readers.get_mut(&channel) {
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
@@ -274,14 +300,49 @@ impl Core {
         for fetched in partitions {
             self.take_fetched(fetched, now);
         }
+        self.count_channels(channel.node, &reading, now);
         if reading.nothing && reading.throttle.is_zero() {
-            self.nothing_was_read(node, now);
+            self.nothing_was_read(channel, now);
         }
     }
 
+    /// Reads a broker over more connections, or fewer, if that is better.
+    fn count_channels(&mut self, node: NodeId, reading: &Reading, now: Instant) {
+        let most = self.settings.max_connections;
+        let channels = self.channels.entry(node);
+        let channels = channels.or_insert_with(|| Channels::new(most));
+        let before = channels.count();
+        let step = channels.add(reading, now);
+        if let Step::Helped(window) = step {
+            tracing::info!(
+                broker = node.0,
+                connections = before,
+                "the source is far away ({} ms there and back) and what one connection carries in that time is limited to about \
+                 {} KiB: more of them are made. Fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher \
+                 limit in tcp_wmem there and tcp_rmem here",
+                channels.round_trip().as_millis(),
+                window / 1024
+            );
+        }
+        if channels.count() == before {
+            return;
+        }
+        let theirs = self.partitions.iter();
+        let theirs = theirs.filter(|(_, partition)| partition.read_from() == Some(node));
+        let theirs: Vec<Index> = theirs.map(|(index, _)| *index).collect();
+        for index in theirs {
+            self.touch_reader(index);
+        }
+    }
+
+    /// Connections that nothing is read over any more.
+    pub(crate) fn take_retired(&mut self) -> Vec<Channel> {
+        std::mem::take(&mut self.retired)
+    }
+
     /// A fetcher could not ask: again after a pause, and leaders may have moved.
-    pub(crate) fn on_fetch_failed(&mut self, node: NodeId, error: &str, now: Instant) {
-        let Some(reader) = self.readers.get_mut(&node) else {
+    pub(crate) fn on_fetch_failed(&mut self, channel: Channel, error: &str, now: Instant) {
+        let Some(reader) = self.readers.get_mut(&channel) else {
             return;
         };
         reader.busy = false;

@@ -31,6 +31,17 @@ pub(super) struct Written {
     pub(super) copies: Digests,
     /// The last batch with records.
     pub(super) last: Option<RawBatch>,
+    /// Bytes of the batches with records.
+    pub(super) bytes: usize,
+}
+
+impl Written {
+    /// How much of the source is asked for at a time to compare it with: what follows would be read for nothing.
+    fn bytes_at_a_time(&self) -> i32 {
+        let last = self.last.as_ref().map_or(0, |batch| batch.bytes().len());
+        let bytes = i32::try_from(self.bytes.max(last)).unwrap_or(i32::MAX);
+        bytes.clamp(1, COMPARED_BYTES)
+    }
 }
 
 fn read_copies(batch: &RawBatch) -> Result<Digests, String> {
@@ -47,7 +58,6 @@ impl Survey<'_> {
     ) -> Result<Written, String> {
         let mut written = Written::default();
         let mut offset = from;
-        let mut bytes = 0;
         while offset < to {
             let fetched = self.destination_batches(order, offset).await?;
             let before = offset;
@@ -61,8 +71,8 @@ impl Survey<'_> {
                 if info.attributes.is_control() {
                     written.markers.push(info.base_offset);
                 } else if info.records > 0 {
-                    bytes += batch.bytes().len();
-                    if bytes <= COMPARED_MOST {
+                    written.bytes += batch.bytes().len();
+                    if written.bytes <= COMPARED_MOST {
                         written.copies.extend(read_copies(&batch)?);
                     }
                     written.last = Some(batch);
@@ -130,7 +140,8 @@ impl Survey<'_> {
         let end = readings.destination_end.min(readings.end);
         let mut original = Digests::new();
         while offset < end {
-            let fetched = self.source_batches(order, offset, COMPARED_BYTES).await?;
+            let bytes = written.bytes_at_a_time();
+            let fetched = self.source_batches(order, offset, bytes).await?;
             let mut filter = AbortedFilter::new(fetched.aborted);
             let before = offset;
             for batch in batches(fetched.records) {
@@ -207,7 +218,7 @@ fn one_partition(partition: &TopicPartition, id: TopicId, offset: i64, bytes: i3
     )
 }
 
-fn refused(side: &str, partition: &TopicPartition, code: ErrorCode) -> String {
+pub(super) fn refused(side: &str, partition: &TopicPartition, code: ErrorCode) -> String {
     format!("{side}: Fetch of {partition} answered {code}")
 }
 

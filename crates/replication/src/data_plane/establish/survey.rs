@@ -18,6 +18,7 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
 use super::adoption::Adoption;
 use super::ask::{new_producer, topic_settings};
 use super::evidence::{batches, is_delivered};
+use super::first::{Firsts, begin, is_decided};
 use super::preserve::{self, Ending};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
@@ -44,6 +45,8 @@ pub(in super::super) struct Survey<'a> {
     pub(super) to: NodeId,
     rights: HashMap<TopicName, Rights>,
     grants: Grants,
+    /// What was read of many partitions at once.
+    pub(super) firsts: Firsts,
 }
 
 /// Whether something may still arrive at the destination and would not be recognised: then its end has to
@@ -108,7 +111,14 @@ impl<'a> Survey<'a> {
             to,
             rights,
             grants: Grants::of(destination.config()),
+            firsts: Firsts::new(),
         }
+    }
+
+    /// Whether nothing is known that forbids markers.
+    pub(super) fn may_write_markers(&self, destination: &TopicName) -> bool {
+        let rights = self.rights.get(destination);
+        rights.and_then(|rights| rights.alter_cluster) != Some(false)
     }
 
     /// Establishes one partition, under a producer that can still be told from its successors. The last epoch there is is
@@ -347,8 +357,7 @@ impl<'a> Survey<'a> {
         order: &EstablishOrder,
         readings: Readings,
     ) -> Result<Facts, String> {
-        let nobody = ProducerIdentity { id: 0, epoch: 0 };
-        let begin = first_position(order, readings, nobody).offset.0;
+        let begin = begin(order, readings);
         let mut facts = Facts {
             shared: order.shared,
             changed: order.changed,
@@ -365,11 +374,13 @@ impl<'a> Survey<'a> {
                 .copied()
                 .unwrap_or_default(),
         };
-        let decided = order.offsets.placement == Offsets::Map || order.shared || order.changed;
-        if decided || begin >= readings.end {
+        if is_decided(order, begin, readings) {
             return Ok(facts);
         }
-        let fetched = self.source_batches(order, begin, FIRST_BYTES).await?;
+        let fetched = match self.firsts.get(&order.source) {
+            Some(first) => first.clone()?,
+            None => self.source_batches(order, begin, FIRST_BYTES).await?,
+        };
         let mut filter = AbortedFilter::new(fetched.aborted);
         for (number, batch) in batches(fetched.records).enumerate() {
             let info = batch.info();

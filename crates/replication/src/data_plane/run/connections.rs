@@ -13,7 +13,7 @@ use lifecycle::OnFailure;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::super::core::{FetchOrder, OPEN_CALLS};
+use super::super::core::{Channel, FetchOrder, OPEN_CALLS};
 use super::super::fetcher::{Fetcher, FetcherOptions};
 use super::{DataPlane, Event, send};
 
@@ -29,23 +29,26 @@ pub(super) struct Lane {
 }
 
 impl DataPlane {
-    pub(super) fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetchOrder> {
-        self.fetchers.entry(node).or_insert_with(|| {
+    pub(super) fn fetcher(&mut self, channel: Channel) -> &mpsc::Sender<FetchOrder> {
+        self.fetchers.entry(channel).or_insert_with(|| {
             let (orders, queue) = mpsc::channel(1);
             let options = FetcherOptions {
-                node,
+                node: channel.node,
                 min_bytes: self.fetch.min_bytes,
                 rack: self.rack.clone(),
                 origins: self.origins.clone(),
             };
             let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
             let events = self.events.clone();
-            self.scope
-                .spawn(format!("fetch {node}"), OnFailure::StopScope, async move {
+            self.scope.spawn(
+                format!("fetch {}.{}", channel.node, channel.number),
+                OnFailure::StopScope,
+                async move {
                     fetcher
-                        .run(queue, |event| send(&events, Event::Fetch(node, event)))
+                        .run(queue, |event| send(&events, Event::Fetch(channel, event)))
                         .await;
-                });
+                },
+            );
             orders
         })
     }

@@ -35,6 +35,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         merge_from: MERGE_FROM,
         max_partition_bytes: link.fetch.max_partition_bytes,
         max_fetch_bytes,
+        max_connections: link.fetch.max_connections,
         max_wait: link.fetch.max_wait,
         max_request_bytes: link.produce.max_request_size,
         max_in_flight: link.produce.max_in_flight,

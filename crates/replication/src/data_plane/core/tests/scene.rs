@@ -84,6 +84,7 @@ pub(super) fn settings() -> Settings {
         merge_from: 1,
         link: "link".to_owned(),
         max_partition_bytes: 1000,
+        max_connections: 1,
         max_fetch_bytes: 10_000,
         max_wait: Duration::from_millis(500),
         max_request_bytes: 1 << 20,
@@ -293,7 +294,8 @@ impl Scene {
     }
 
     pub(super) fn next_order(&mut self) -> Option<(NodeId, FetchOrder)> {
-        let (node, order) = self.core.next_fetch(self.now)?;
+        let (channel, order) = self.core.next_fetch(self.now)?;
+        let node = channel.node;
         let asked = self.asked.entry(node).or_default();
         for (_, removed) in &order.remove {
             asked.remove(removed);
@@ -335,7 +337,7 @@ impl Scene {
             nothing,
             ..Reading::default()
         };
-        self.core.on_fetched(node, answer, reading, self.now);
+        self.core.on_fetched(node.into(), answer, reading, self.now);
     }
 
     /// Orders a fetch and answers it with batches for partition `index`.

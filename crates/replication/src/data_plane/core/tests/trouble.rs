@@ -127,7 +127,7 @@ fn a_partition_in_doubt_is_established_only_when_all_its_calls_have_ended() {
 fn a_look_up_that_began_while_it_ran_does_not_establish_it_with_calls_open() {
     let (mut scene, sent) = proven(2);
     scene.order();
-    scene.core.on_fetch_failed(FROM, "cut", scene.now);
+    scene.core.on_fetch_failed(FROM.into(), "cut", scene.now);
     let orders = scene.core.take_locate().expect("leaders may have moved");
     scene.answer(&sent[0], Err(ErrorCode::REQUEST_TIMED_OUT));
     let located = orders.iter().map(|order| scene.located(order)).collect();
@@ -153,7 +153,7 @@ fn a_partition_is_established_by_one_reading_at_a_time() {
     let first = scene.establish_orders();
     assert_eq!(first.len(), 1);
     // Its reader fails, which asks for the leaders once more.
-    scene.core.on_fetch_failed(FROM, "cut", scene.now);
+    scene.core.on_fetch_failed(FROM.into(), "cut", scene.now);
     scene.pass(Duration::from_secs(10));
     scene.locate();
     assert!(scene.establish_orders().is_empty());
@@ -411,7 +411,9 @@ fn a_source_that_is_down_is_asked_by_one_timer_per_partition() {
     let mut scene = Scene::with(settings(), 2);
     for _ in 0..50 {
         if scene.next_order().is_some() {
-            scene.core.on_fetch_failed(FROM, "refused", scene.now);
+            scene
+                .core
+                .on_fetch_failed(FROM.into(), "refused", scene.now);
         }
         if let Some(orders) = scene.core.take_locate() {
             let mut located: Vec<_> = orders.iter().map(|order| scene.located(order)).collect();
@@ -587,7 +589,7 @@ fn a_quota_of_the_destination_is_waited_out() {
 fn trouble_of_an_idle_partition_ends_with_the_evidence_that_nothing_is_missing() {
     let mut scene = Scene::running();
     scene.order();
-    scene.core.on_fetch_failed(FROM, "cut", scene.now);
+    scene.core.on_fetch_failed(FROM.into(), "cut", scene.now);
     assert!(scene.partition(0).trouble.is_some());
     for (end, is_missing) in [(5, true), (0, false)] {
         scene.core.on_ends(&[(source(0), end)], scene.now);

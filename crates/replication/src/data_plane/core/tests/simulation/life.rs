@@ -201,6 +201,7 @@ impl Life {
             merge_below: if random.random_bool(0.5) { 200 } else { 0 },
             link: "link".to_owned(),
             max_partition_bytes: 1000,
+            max_connections: 1,
             max_fetch_bytes: 10_000,
             max_wait: Duration::from_millis(500),
             max_request_bytes: random.random_range(1..600),
@@ -322,7 +323,8 @@ impl Life {
 
     /// Takes over all work the core has, as the loop does.
     fn hand_out(&mut self) {
-        while let Some((node, order)) = self.core.next_fetch(self.now) {
+        while let Some((channel, order)) = self.core.next_fetch(self.now) {
+            let node = channel.node;
             let asked = self.open.asked.entry(node).or_default();
             for (_, removed) in &order.remove {
                 asked.remove(removed);
@@ -430,7 +432,7 @@ impl Life {
             7 => {
                 if let Some(node) = self.some_fetch() {
                     self.open.fetches.remove(&node);
-                    self.core.on_fetch_failed(node, "cut", self.now);
+                    self.core.on_fetch_failed(node.into(), "cut", self.now);
                 }
             }
             8 => {

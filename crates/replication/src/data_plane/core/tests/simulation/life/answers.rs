@@ -64,7 +64,7 @@ impl Life {
             nothing,
             ..Reading::default()
         };
-        self.core.on_fetched(node, answer, reading, self.now);
+        self.core.on_fetched(node.into(), answer, reading, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
