@@ -172,6 +172,9 @@ fn fuzz(root: &Path, name: &str, program: &Path, options: &FuzzOptions) -> Resul
         fs::create_dir_all(directory).attempting(format!("create {}", directory.display()))?;
     }
     let run = Command::new(program)
+        // So that what is counted is what a reader holds: else the C library keeps windows of many MiB that were given
+        // back, and some runs end with ten times the memory of others.
+        .env("MALLOC_MMAP_THRESHOLD_", "262144")
         .arg(format!("-max_total_time={}", options.seconds))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
         .arg(format!("-malloc_limit_mb={MEMORY_MIB}"))

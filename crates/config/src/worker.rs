@@ -42,10 +42,32 @@ pub struct WorkerConfig {
     pub health_max_age: Duration,
     /// `tributary.metrics.partition.limit`: with more partitions single ones have no series.
     pub metrics_partition_limit: usize,
+    /// `tributary.metrics.compat`: whose names there are besides.
+    pub metrics_compat: Vec<MetricsNames>,
     /// What links may do for tokens.
     pub oauth: OAuthRules,
     /// The HTTP listener.
     pub rest: RestConfig,
+}
+
+/// Somebody else's names of metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricsNames {
+    /// MirrorMaker 2 as Strimzi exports it from JMX.
+    StrimziJmx,
+    /// MirrorMaker 2 by Strimzi's own reporter.
+    StrimziReporter,
+    /// Confluent Replicator.
+    Replicator,
+}
+
+impl MetricsNames {
+    /// All of them, by their words in the configuration.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("strimzi-jmx", Self::StrimziJmx),
+        ("strimzi-reporter", Self::StrimziReporter),
+        ("replicator", Self::Replicator),
+    ];
 }
 
 /// What links may do for tokens of OAUTHBEARER.
@@ -102,6 +124,7 @@ impl WorkerConfig {
             topic_tracking: true,
             topic_tracking_reset: true,
             metrics_partition_limit: 5_000,
+            metrics_compat: Vec::new(),
             health_interval: Duration::from_secs(2),
             health_max_age: Duration::from_secs(20),
             oauth: OAuthRules::default(),

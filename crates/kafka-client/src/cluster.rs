@@ -15,6 +15,7 @@ use kafka_wire::message::Request;
 use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataTopics};
 use kafka_wire::types::NodeId;
 use lifecycle::{OnFailure, Scope};
+use tokio::time::Instant;
 
 use crate::connection::{Connection, Dialer, Probe};
 use crate::error::ClientError;
@@ -197,7 +198,11 @@ impl Cluster {
         for patience in patience(candidates.len(), longest) {
             tried.clear();
             for address in &candidates {
-                match self.lane(address, None, use_).call(request, patience).await {
+                match self
+                    .lane(address, None, use_)
+                    .call(request, patience, None)
+                    .await
+                {
                     Ok(answer) => {
                         lock(&self.0.book).good = Some(address.clone());
                         return Ok(answer);
@@ -251,7 +256,29 @@ impl Cluster {
     {
         let address = self.address(node)?;
         self.lane(&address, Some(node), use_)
-            .call(request, limit)
+            .call(request, limit, None)
+            .await
+    }
+
+    /// As [`Cluster::call_within`], of what may not be sent after a moment: while a connection is made, or others are
+    /// served, it passes.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`]; [`ClientError::TooLate`] where it had passed and nothing was sent.
+    pub async fn call_until<R>(
+        &self,
+        node: NodeId,
+        use_: Use,
+        request: &R,
+        limit: Duration,
+        latest: Instant,
+    ) -> Result<R::Response, ClientError>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+    {
+        let address = self.address(node)?;
+        self.lane(&address, Some(node), use_)
+            .call(request, limit, Some(latest))
             .await
     }
 

@@ -80,6 +80,15 @@ pub enum ClientError {
         limit: Duration,
     },
 
+    /// The moment until which it was to be asked had passed; nothing was sent.
+    #[error("{peer} was not asked for {api}: it had become too late for that")]
+    TooLate {
+        /// The broker.
+        peer: HostPort,
+        /// The API.
+        api: ApiKey,
+    },
+
     /// The connection ended, or was given up, while an answer was awaited.
     #[error("connection to {peer} ended: {cause}")]
     Closed {

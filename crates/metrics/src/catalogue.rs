@@ -222,6 +222,13 @@ catalogue! {
     PARTITION_STATE = gauge("tributary_partition_state", ["link", "source", "destination", "topic", "destination_topic", "partition", "state"], "1 for the state of the partition, 0 for all others.");
     BATCHES = counter("tributary_batches", ["link", "source", "destination", "path"], "Record batches acknowledged, untouched or decoded.");
     DECODED = counter("tributary_batches_decoded", ["link", "source", "destination", "reason"], "Record batches that were decoded, by the reason why they could not pass as they were.");
+    FETCHED_BYTES = counter("tributary_fetched_bytes", ["link", "source", "destination"], "Bytes of record batches read from the source, as often as they were.");
+    PRODUCED_BYTES = counter("tributary_produced_bytes", ["link", "source", "destination"], "Bytes of record batches sent to the destination, as often as they were.");
+    LATENCY = histogram("tributary_replication_latency_seconds", ["link", "source", "destination"], "From the times of records to their acknowledgement by the destination; meaningless while old records are copied.");
+    STAGE_LATENCY = histogram("tributary_stage_latency_seconds", ["link", "source", "destination", "stage"], "How long parts of the way took: requests to the source that brought records (fetch), batches that waited (queue), requests to the destination (produce).");
+    OFFSET_COMMIT = histogram("tributary_offset_commit_duration_seconds", ["link", "source", "destination"], "How long storing positions took, where that is not part of transactions.");
+    IN_FLIGHT_RECORDS = gauge("tributary_in_flight_records", ["link", "source", "destination"], "Records that were read and are not acknowledged.");
+    IN_FLIGHT_BYTES = gauge("tributary_in_flight_bytes", ["link", "source", "destination"], "Bytes of record batches that were read and are not acknowledged.");
     SKIPPED = counter("tributary_records_skipped", ["link", "source", "destination", "reason"], "Records left out on purpose: refused by the destination (skipped), or its own records coming back (loop).");
     QUARANTINED = counter("tributary_dlq_records", ["link", "source", "destination"], "Records that the destination refused and that were set aside in the quarantine topic.");
     DUPLICATED = counter("tributary_records_possibly_duplicated", ["link", "source", "destination", "topic", "reason"], "Records that may be at the destination twice, at most.");
@@ -232,12 +239,17 @@ catalogue! {
     TASKS = gauge("tributary_tasks", ["link", "source", "destination", "state"], "Tasks of the link in this state.");
     PARTITIONS = gauge("tributary_partitions", ["link", "source", "destination", "state"], "Partitions of the link in this state.");
     TOPICS = gauge("tributary_topics", ["link", "source", "destination", "state"], "Selected topics of the link in this state.");
+    CLUSTER_UP = gauge("tributary_cluster_up", ["link", "cluster", "side"], "1 while brokers of the cluster answer this worker that lead something of the link, 0 while none of them does.");
     EVIDENCE = gauge("tributary_evidence_timestamp_seconds", ["link", "source", "destination", "kind"], "When the oldest reading was taken that lag and health rest on, in seconds since 1970.");
     LOOP_SUSPECTED = gauge("tributary_loop_suspected", ["link", "source", "destination"], "1 when records came back that had been in the topic before.");
     SYNC_SUCCESS = gauge("tributary_sync_last_success_timestamp_seconds", ["link", "source", "destination", "kind"], "When both clusters were compared last without trouble, in seconds since 1970.");
     WORKER = info("tributary_worker", ["worker_id", "version", "commit"], "The worker and its build.");
     ASSIGNED_CONNECTORS = gauge("tributary_worker_assigned_connectors", [], "Connectors that this worker runs.");
     ASSIGNED_TASKS = gauge("tributary_worker_assigned_tasks", [], "Tasks that this worker runs.");
+    LEADER = gauge("tributary_worker_leader", [], "1 when this worker leads its group.");
+    GENERATION = gauge("tributary_worker_group_generation", [], "Generation of the group that this worker is in; -1 before the first.");
+    REBALANCING = gauge("tributary_rebalance_in_progress", [], "1 while assignments of the group are being made.");
+    REBALANCE_DELAY = gauge("tributary_rebalance_delay_remaining_seconds", [], "Until the work of a worker that was lost is given to others; 0 when there is none. Told by the leader.");
     BUFFER_LIMIT = gauge("tributary_buffer_limit_bytes", [], "Memory that record batches may take in this worker.");
     BUFFER_USED = gauge("tributary_buffer_used_bytes", [], "Memory that record batches take now.");
     SERIES_LIMITED = gauge("tributary_partition_series_limited", [], "1 when series of single partitions are left out because there are too many.");
@@ -299,6 +311,7 @@ pub fn markdown() -> String {
         labels.extend(own);
         row(&mut text, metric, &format!(" {} |", labels.join(", ")));
     }
+    crate::compat::describe(&mut text);
     text
 }
 

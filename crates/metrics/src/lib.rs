@@ -15,7 +15,8 @@
 //! Deliberately absent: a server, a clock, what the values mean to other rooms.
 
 pub mod catalogue;
-mod histogram;
+pub mod compat;
+pub mod histogram;
 mod page;
 
 pub use catalogue::{Kind, Metric};

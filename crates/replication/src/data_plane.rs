@@ -20,6 +20,7 @@ mod decode;
 mod establish;
 mod fetcher;
 mod fill;
+mod flow;
 mod foresee;
 mod late;
 mod locate;
@@ -38,6 +39,7 @@ mod transaction;
 
 pub use change::{Changes, Origin};
 pub use core::{Answer, Assignment, NotResumed};
+pub use flow::{Flow, Recent, Stage};
 pub use foresee::{Candidate, foresee};
 pub use partition::{Loss, Lost, Stop, Totals};
 pub use piped::DecodeReason;

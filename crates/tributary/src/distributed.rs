@@ -87,6 +87,7 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
     );
     let measured = host.clone();
     let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
+    let names = worker.metrics_compat.clone();
     let workers = rest.workers();
     let submit: Submit = Arc::new(move |submission| {
         let workers = workers.clone();
@@ -129,6 +130,7 @@ async fn start(plan: GroupPlan, scope: &Arc<Scope>) -> Option<()> {
         worker_id,
         partition_limit,
         buffer_limit,
+        names,
     };
     rest.serve(handle, metrics.source(), scope);
     Some(())

@@ -8,21 +8,37 @@
 //!
 //! Nothing here is on the data path: links are asked for snapshots that they make anyway.
 
+mod compat;
 mod counted;
 mod links;
 mod process;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
 use replication::link::LinkStatus;
 use rest_api::MetricsSource;
 use worker_group::Handle;
+use worker_group::herder::GroupView;
 
+use self::compat::Names;
 use self::counted::LinkCounts;
 use self::links::Link;
-use crate::link_host::{LinkHost, Running};
+use crate::link_host::LinkHost;
+
+/// A part of a link that this worker runs, as of now.
+struct Part {
+    /// What it is called among all that runs here.
+    key: String,
+    /// Whether it copies records; otherwise it only looks after topics.
+    copies: bool,
+    status: LinkStatus,
+    /// Memory for its records: used, and at most.
+    memory: (usize, usize),
+}
 
 /// See the module.
 pub(crate) struct Metrics {
@@ -33,6 +49,8 @@ pub(crate) struct Metrics {
     pub(crate) partition_limit: usize,
     /// `tributary.buffer.memory`.
     pub(crate) buffer_limit: usize,
+    /// `tributary.metrics.compat`.
+    pub(crate) names: Vec<MetricsNames>,
 }
 
 impl Metrics {
@@ -50,15 +68,21 @@ impl Metrics {
         let mut page = Page::new();
         // An engine that has ended has nothing to show; the process still has.
         let shown = self.handle.expanded(true, true).await.unwrap_or_default();
-        let running = self.host.running();
-        let mut statuses: BTreeMap<&str, Vec<(bool, LinkStatus)>> = BTreeMap::new();
-        for part in running.values() {
-            let parts = statuses.entry(part.link.as_str()).or_default();
-            parts.push((part.copies, part.handle.status()));
+        let group = self.handle.group().await;
+        let mut links: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+        for (key, part) in self.host.running() {
+            links.entry(part.link).or_default().push(Part {
+                key,
+                copies: part.copies,
+                status: part.handle.status(),
+                memory: (part.buffers.used(), part.buffers.limit()),
+            });
         }
-        let parts = statuses.values().flatten();
-        let partitions: usize = parts.map(|(_, part)| part.data.partitions.len()).sum();
+        let parts = links.values().flatten();
+        let partitions: usize = parts.map(|part| part.status.data.partitions.len()).sum();
         let limited = partitions > self.partition_limit;
+        let mut names = Names::new(&self.names, limited);
+        names.know(shown.keys());
         let mut assigned = (0, 0);
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|name, _| shown.contains_key(name));
@@ -66,15 +90,24 @@ impl Metrics {
             let link = Link::new(name, one);
             let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id);
             assigned = (assigned.0 + connectors, assigned.1 + tasks);
-            let parts = statuses.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            let parts = links.get(name).map_or(&[][..], Vec::as_slice);
+            names.add_link(&mut page, &link, one, parts, &self.worker_id);
             if let Some(share) = links::joined(parts) {
                 let counts = counted.entry(name.clone()).or_default();
                 counts.look(&share.data.partitions);
+                let flows = parts.iter().filter(|part| part.copies);
+                counts.look_at_flows(flows.map(|part| (&*part.key, &part.status.data.flow)));
                 link.add_running(&mut page, &share, counts, limited);
             }
         }
         drop(counted);
-        self.add_worker(&mut page, &running, assigned, limited);
+        let used = links.values().flatten().map(|part| part.memory.0).sum();
+        self.add_worker(&mut page, used, assigned, limited);
+        if let Some(group) = &group {
+            add_group(&mut page, group);
+        }
+        let rebalancing = group.is_some_and(|group| group.rebalancing);
+        names.add_worker(&mut page, &self.worker_id, assigned, rebalancing);
         process::add_to(&mut page);
         page
     }
@@ -82,7 +115,7 @@ impl Metrics {
     fn add_worker(
         &self,
         page: &mut Page,
-        running: &BTreeMap<String, Running>,
+        used: usize,
         (connectors, tasks): (usize, usize),
         limited: bool,
     ) {
@@ -91,9 +124,22 @@ impl Metrics {
         page.add(&catalogue::WORKER, &labels, true);
         page.add(&catalogue::ASSIGNED_CONNECTORS, &[], connectors);
         page.add(&catalogue::ASSIGNED_TASKS, &[], tasks);
-        let used: usize = running.values().map(|link| link.buffers.used()).sum();
         page.add(&catalogue::BUFFER_USED, &[], used);
         page.add(&catalogue::BUFFER_LIMIT, &[], self.buffer_limit);
         page.add(&catalogue::SERIES_LIMITED, &[], limited);
+    }
+}
+
+/// What the worker says of its group.
+fn add_group(page: &mut Page, group: &GroupView) {
+    let leads = group.members.is_some();
+    page.add(&catalogue::LEADER, &[], leads);
+    page.add(&catalogue::GENERATION, &[], i64::from(group.generation));
+    page.add(&catalogue::REBALANCING, &[], group.rebalancing);
+    if leads {
+        let waiting = group.waiting.as_ref();
+        let left = waiting.map_or(0, |waiting| waiting.reassigned_in_ms);
+        let left = Duration::from_millis(left).as_secs_f64();
+        page.add(&catalogue::REBALANCE_DELAY, &[], left);
     }
 }

@@ -161,6 +161,7 @@ async fn start(
         return None;
     }
     let (partition_limit, buffer_limit) = (worker.metrics_partition_limit, worker.buffer_memory);
+    let names = worker.metrics_compat.clone();
     let root = level.split(',').next().unwrap_or("info");
     let engine = EngineOptions {
         worker_id: rest
@@ -194,6 +195,7 @@ async fn start(
             worker_id: rest.worker_id(),
             partition_limit,
             buffer_limit,
+            names,
         };
         rest.serve(handle.clone(), metrics.source(), scope);
     }

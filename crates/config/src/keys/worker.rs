@@ -508,10 +508,19 @@ pub(super) const KEYS: &[ConfigKey] = &[
     .low(),
     key(
         Worker,
+        "tributary.metrics.compat",
+        List,
+        None,
+        Implemented,
+        "names of other tools under which metrics are told besides: strimzi-jmx, strimzi-reporter, replicator",
+    )
+    .low(),
+    key(
+        Worker,
         "tributary.metrics.*",
         Text,
         None,
-        NotYet("no other set of names, and no other listener"),
+        NotYet("no other listener"),
         "metrics",
     )
     .low(),

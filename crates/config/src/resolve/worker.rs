@@ -6,7 +6,7 @@ use crate::resolve::group::group;
 use crate::resolve::link::is_byte_converter;
 use crate::resolve::reader::Reader;
 use crate::resolve::rest::rest;
-use crate::worker::{OAuthRules, OffsetStorage, WorkerConfig};
+use crate::worker::{MetricsNames, OAuthRules, OffsetStorage, WorkerConfig};
 
 pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
     let oauth = oauth(reader);
@@ -43,6 +43,7 @@ pub(super) fn worker(reader: &mut Reader<'_>) -> Option<WorkerConfig> {
         metrics_partition_limit: reader
             .number("tributary.metrics.partition.limit")
             .unwrap_or(defaults.metrics_partition_limit),
+        metrics_compat: metrics_names(reader),
         health_interval: reader
             .millis("tributary.health.interval.ms")
             .unwrap_or(defaults.health_interval),
@@ -113,4 +114,22 @@ fn offset_topic(reader: &mut Reader<'_>, entry: &crate::raw::RawEntry) -> Option
             .unwrap_or(3),
         partitions: reader.number("offset.storage.partitions").unwrap_or(25),
     })
+}
+
+fn metrics_names(reader: &mut Reader<'_>) -> Vec<MetricsNames> {
+    let key = "tributary.metrics.compat";
+    let mut names = Vec::new();
+    for word in reader.list(key).into_iter().filter(|word| !word.is_empty()) {
+        let known = MetricsNames::ALL.iter().find(|(known, _)| *known == word);
+        match (known, reader.entry(key).cloned()) {
+            (Some((_, known)), _) => names.push(*known),
+            (None, Some(entry)) => {
+                let words = MetricsNames::ALL.map(|(word, _)| word).join(", ");
+                let remedy = Some(format!("choose from {words}"));
+                reader.refuse(&entry, format!("there are no names of {word}"), remedy);
+            }
+            (None, None) => {}
+        }
+    }
+    names
 }

@@ -29,6 +29,7 @@ struct Job {
     own: VersionRange,
     encode: Encode,
     limit: Duration,
+    not_after: Option<Instant>,
     reply: oneshot::Sender<Result<(i16, Bytes), ClientError>>,
 }
 
@@ -76,6 +77,7 @@ impl Lane {
         &self,
         request: &R,
         limit: Duration,
+        not_after: Option<Instant>,
     ) -> Result<R::Response, ClientError>
     where
         R: Request + Clone + Send + Sync + 'static,
@@ -87,6 +89,7 @@ impl Lane {
             own: request.versions(),
             encode: Box::new(move |version, out| request.encode(version, out)),
             limit,
+            not_after,
             reply,
         };
         self.jobs
@@ -133,6 +136,7 @@ impl Worker {
                 own,
                 encode,
                 limit,
+                not_after,
                 mut reply,
             } = job;
             // Whoever asked has given up while others were served.
@@ -140,7 +144,7 @@ impl Worker {
                 continue;
             }
             let outcome = tokio::select! {
-                outcome = self.serve(api, own, encode, limit) => outcome,
+                outcome = self.serve(api, own, encode, limit, not_after) => outcome,
                 // Nobody waits any more; the connection is in doubt and is dialled anew.
                 () = reply.closed() => {
                     self.connection = None;
@@ -161,6 +165,7 @@ impl Worker {
         own: VersionRange,
         encode: Encode,
         limit: Duration,
+        not_after: Option<Instant>,
     ) -> Result<(i16, Bytes), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => {
@@ -182,6 +187,13 @@ impl Worker {
             }
         };
         let version = connection.versions().choose(&self.peer, api, own)?;
+        // As late as can be: waiting in the queue and dialling are behind.
+        if not_after.is_some_and(|latest| Instant::now() > latest) {
+            return Err(ClientError::TooLate {
+                peer: self.peer.clone(),
+                api,
+            });
+        }
         let body = connection
             .exchange(api, version, |out| encode(version, out), limit)
             .await?;

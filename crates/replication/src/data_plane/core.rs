@@ -21,6 +21,7 @@ mod asides;
 mod bare;
 mod channels;
 mod late;
+mod measuring;
 mod orders;
 mod owning;
 mod placing;
@@ -48,6 +49,7 @@ use lifecycle::Backoff;
 use tokio::time::Instant;
 
 use super::decode::Decoder;
+use super::flow::{Ages, Meter};
 use super::pace::Pace;
 use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
@@ -126,6 +128,8 @@ pub(crate) struct Core {
     /// What may be read, where there is a limit, and whether somebody waits for it.
     allowance: Option<Allowance>,
     waits_for_allowance: bool,
+    /// How long things take.
+    pub(super) meter: Meter,
 }
 
 impl Core {
@@ -163,6 +167,7 @@ impl Core {
             transaction: None,
             allowance: None,
             waits_for_allowance: false,
+            meter: Meter::default(),
         }
     }
 
@@ -231,6 +236,8 @@ impl Core {
             store_first: false,
             outdated: false,
             committed: Committed::default(),
+            ages: Ages::default(),
+            latencies: Ages::default(),
             totals: Totals::default(),
         };
         self.partitions.insert(index, partition);

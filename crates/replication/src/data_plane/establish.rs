@@ -128,7 +128,9 @@ impl Producers {
 #[cfg(test)]
 pub(super) mod preserving {
     //! For the simulation of lives in which offsets are preserved.
-    pub(in super::super) use super::preserve::{Digests, Ending, compare, digests, go_on};
+    pub(in super::super) use super::preserve::{
+        Digests, Ending, compare, digests, go_on, recognises,
+    };
     pub(in super::super) use super::survey::is_unsettled;
 }
 

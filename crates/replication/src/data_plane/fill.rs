@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use kafka_client::Cluster;
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{list_offsets, list_offsets_within};
+use kafka_client::offsets::{appended_ends, list_offsets, list_offsets_within};
+use kafka_client::{ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::delete_records::DeleteRecordsRequest;
@@ -25,18 +25,34 @@ const READING: Duration = Duration::from_secs(3);
 
 /// Fills gaps of partitions with the same leader in one request, and reads where their logs end then.
 pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGap, Filled)> {
-    let FillOrder { node, gaps } = order;
+    let FillOrder { node, latest, gaps } = order;
+    let (gaps, mut outcomes) = still_there(destination, node, gaps).await;
+    if gaps.is_empty() {
+        return outcomes;
+    }
     let request = WriteTxnMarkersRequest {
         markers: gaps.iter().flat_map(markers).collect(),
     };
     let limit = ANSWER.min(destination.config().request_timeout);
-    let asked = destination.call_within(node, Use::Admin, &request, limit);
-    let answer = match asked.await {
+    let asked = match latest {
+        Some(latest) => {
+            let until = destination.call_until(node, Use::Admin, &request, limit, latest);
+            until.await
+        }
+        None => {
+            let within = destination.call_within(node, Use::Admin, &request, limit);
+            within.await
+        }
+    };
+    let answer = match asked {
         Ok(answer) => answer,
         Err(error) => {
-            let trouble = format!("destination: {error}");
-            let unknown = |gap| (gap, Filled::Unknown(trouble.clone()));
-            return gaps.into_iter().map(unknown).collect();
+            let outcome = match &error {
+                ClientError::TooLate { .. } => Filled::Late,
+                error => Filled::Unknown(format!("destination: {error}")),
+            };
+            outcomes.extend(gaps.into_iter().map(|gap| (gap, outcome.clone())));
+            return outcomes;
         }
     };
     let mut refused: HashMap<TopicPartition, ErrorCode> = HashMap::new();
@@ -71,12 +87,52 @@ pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGa
             Err(error) => Filled::Unknown(format!("destination: {error}")),
         },
     };
-    gaps.into_iter()
-        .map(|gap| {
-            let outcome = outcome(&gap);
-            (gap, outcome)
-        })
-        .collect()
+    outcomes.extend(gaps.into_iter().map(|gap| {
+        let outcome = outcome(&gap);
+        (gap, outcome)
+    }));
+    outcomes
+}
+
+/// Gaps that still stand where they were found. Before the first marker of an owner stands, one of the owner before may have
+/// filled a gap after the log was read; another one behind it would take the offset of a record.
+async fn still_there(
+    destination: &Cluster,
+    node: NodeId,
+    gaps: Vec<FillGap>,
+) -> (Vec<FillGap>, Vec<(FillGap, Filled)>) {
+    let unfenced = gaps.iter().filter(|gap| gap.unfenced);
+    let asked: Vec<_> = unfenced.map(|gap| gap.partition.clone()).collect();
+    if asked.is_empty() {
+        return (gaps, Vec::new());
+    }
+    // With what is not replicated yet, which no consumer is told of.
+    let limit = destination.config().request_timeout;
+    let ends = appended_ends(destination, node, Use::Admin, &asked, limit).await;
+    let (mut stand, mut elsewhere) = (Vec::new(), Vec::new());
+    for gap in gaps {
+        let begins = gap.end - gap.count;
+        let trouble = match &ends {
+            _ if !gap.unfenced => None,
+            Err(error) => Some(error.to_string()),
+            Ok(ends) => match ends.get(&gap.partition) {
+                Some(Ok(end)) if *end == begins => None,
+                Some(Ok(end)) => Some(format!(
+                    "the log was to end at {begins}, and ends at {end}: the process before this one wrote there"
+                )),
+                Some(Err(code)) => Some(format!("ListOffsets answered {code}")),
+                None => Some("an end was not answered".to_owned()),
+            },
+        };
+        match trouble {
+            None => stand.push(gap),
+            Some(trouble) => {
+                let trouble = format!("destination: {}: {trouble}", gap.partition);
+                elsewhere.push((gap, Filled::Elsewhere(trouble)));
+            }
+        }
+    }
+    (stand, elsewhere)
 }
 
 /// Refusals after which it is certain that nothing was written.

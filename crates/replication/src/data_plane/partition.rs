@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use super::change::Changes;
 use super::core::{Bare, Committed, Late, Settings};
 use super::decode::{Decoder, Returned, Rules};
+use super::flow::Ages;
 use super::pace::Pace;
 use super::piped::PipedBatch;
 use super::placing::{Doubt, Placing};
@@ -180,6 +181,9 @@ pub(crate) struct Partition {
     pub(crate) outdated: bool,
     /// What of it counts, where it is written in transactions.
     pub(crate) committed: Committed,
+    /// How old records were when they were read, and when they were acknowledged.
+    pub(crate) ages: Ages,
+    pub(crate) latencies: Ages,
     pub(crate) totals: Totals,
 }
 

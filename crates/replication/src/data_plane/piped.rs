@@ -8,6 +8,8 @@ use kafka_client::Buffers;
 use kafka_wire::batch::RawBatch;
 use kafka_wire::record::{Encoded, OffsetRun};
 
+use tokio::time::Instant;
+
 use crate::offset_map::Run;
 use crate::side::{Destination, Source};
 
@@ -78,6 +80,8 @@ pub(crate) struct PipedBatch {
     /// Leader epoch of the last batch before `next`. With the epoch of an earlier batch the source
     /// would seem to have been cut short where that epoch ended.
     pub(crate) leader_epoch: i32,
+    /// When its answer was taken.
+    pub(crate) read_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,6 +102,7 @@ impl PipedBatch {
             leader_epoch: batch.info().leader_epoch,
             batch,
             decoded: None,
+            read_at: None,
         }
     }
 
@@ -117,6 +122,7 @@ impl PipedBatch {
             })),
             next,
             leader_epoch,
+            read_at: None,
         }
     }
 
@@ -140,6 +146,7 @@ impl PipedBatch {
             next: offset + i64::from(length),
             leader_epoch: -1,
             batch,
+            read_at: None,
         }
     }
 

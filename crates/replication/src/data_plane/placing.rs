@@ -44,6 +44,8 @@ pub(crate) struct Placing {
     pub(crate) deletes: bool,
     /// Whether markers were refused: copies have to do.
     pub(crate) no_markers: bool,
+    /// Whether a marker of this owner stands, so that those of earlier ones are refused.
+    pub(crate) fenced: bool,
     /// From where on nothing stands yet although it was read: a hole that waits for the next record.
     pub(crate) pending: Option<i64>,
     /// Log starts, as of the newest readings.

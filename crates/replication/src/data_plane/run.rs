@@ -201,6 +201,8 @@ pub struct DataPlane {
     /// Asks whose the link is, where there is a claim.
     question: Option<watch::Sender<u64>>,
     store_trouble: Option<String>,
+    /// When positions were given out that are not stored yet.
+    storing_since: Option<Instant>,
     /// Brokers that owe an answer about ends.
     reading_ends: BTreeSet<NodeId>,
     watching: bool,
@@ -225,9 +227,10 @@ impl DataPlane {
         let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let seconds = since.map_or(0, |since| since.as_secs());
+        let milliseconds = time_of_day();
+        let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
         core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);
+        core.set_time_of_day(Instant::now(), milliseconds);
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
         let keeper = Keeper {
@@ -267,6 +270,7 @@ impl DataPlane {
             store,
             question,
             store_trouble: None,
+            storing_since: None,
             reading_ends: BTreeSet::new(),
             watching: false,
             looking_at_refusals: false,
@@ -429,6 +433,9 @@ impl DataPlane {
             Event::SetAside(order, outcome) => self.core.on_set_aside(order, outcome, now),
             Event::Store(StoreEvent::Stored) => {
                 self.store_trouble = None;
+                if let Some(since) = self.storing_since.take() {
+                    self.core.has_stored(now.saturating_duration_since(since));
+                }
                 self.core.on_stored();
             }
             Event::Store(StoreEvent::Trouble(trouble)) => {
@@ -546,9 +553,17 @@ impl DataPlane {
 
     fn publish(&mut self) {
         self.core.say();
+        self.core.set_time_of_day(Instant::now(), time_of_day());
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }
+}
+
+/// Milliseconds since 1970.
+fn time_of_day() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let milliseconds = since.map_or(0, |since| since.as_millis());
+    i64::try_from(milliseconds).unwrap_or(i64::MAX)
 }
 
 async fn send(events: &mpsc::Sender<Event>, event: Event) {

@@ -100,6 +100,7 @@ pub(crate) struct SendState {
     queue: VecDeque<Item>,
     in_flight: VecDeque<InFlight>,
     bytes: usize,
+    records: u64,
     /// Whether an answer has come since this state began.
     proven: bool,
     /// Behind what is queued, where offsets are preserved.
@@ -121,6 +122,7 @@ impl SendState {
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
             bytes: 0,
+            records: 0,
             proven: false,
             placed: None,
             filling: false,
@@ -166,6 +168,11 @@ impl SendState {
     /// Bytes of record data held.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Records held.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
     }
 
     /// Batches that wait to be sent.
@@ -216,6 +223,7 @@ impl SendState {
             self.placed = Some(last + 1);
         }
         self.bytes += batch.size();
+        self.records += u64::from(batch.batch.info().records);
         self.queue.push_back(Item::Batch(batch));
         Ok(())
     }
@@ -300,6 +308,11 @@ impl SendState {
         self.filling = true;
     }
 
+    /// Nothing was written: the gap in front is as it was.
+    pub(crate) fn not_filled(&mut self) {
+        self.filling = false;
+    }
+
     /// Whether a gap is being filled.
     pub(crate) fn is_filling(&self) -> bool {
         self.filling
@@ -356,6 +369,7 @@ impl SendState {
         let sent = self.in_flight.pop_front()?;
         let offsets = sent.batch.offsets();
         self.bytes -= sent.batch.size();
+        self.records -= u64::from(sent.batch.batch.info().records);
         self.proven = true;
         let expected = Destination(self.end);
         self.end = base_offset + offsets;

@@ -9,6 +9,7 @@ use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::flow::{Flow, Recent};
 use super::partition::{Lost, Partition, Phase, Stop, Totals};
 use super::send_state::SendState;
 
@@ -52,6 +53,10 @@ pub struct PartitionStatus {
     pub end: Option<(i64, Instant)>,
     /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
+    /// How old its records of late were when they were read.
+    pub age: Option<Recent>,
+    /// How old they were when they were acknowledged.
+    pub latency: Option<Recent>,
     /// Sums since the start of this process.
     pub totals: Totals,
     /// What was found lost at the source last.
@@ -77,6 +82,8 @@ impl PartitionStatus {
         self.end = ends.max_by_key(|(_, at)| *at);
         let oldest = [self.oldest_ms, other.oldest_ms].into_iter().flatten();
         self.oldest_ms = oldest.min();
+        self.age = Recent::both(self.age, other.age);
+        self.latency = Recent::both(self.latency, other.latency);
         self.totals.add(&other.totals);
         self.lost = self.lost.or(other.lost);
     }
@@ -89,6 +96,10 @@ pub struct Snapshot {
     pub at: Instant,
     /// In the order of their assignment.
     pub partitions: Vec<PartitionStatus>,
+    /// How long things took.
+    pub flow: Flow,
+    /// Records in memory that are not acknowledged, and their bytes.
+    pub in_flight: (u64, u64),
     /// Why positions cannot be stored, while they cannot.
     pub store_trouble: Option<String>,
 }
@@ -107,22 +118,32 @@ impl Snapshot {
                 None => self.partitions.push(partition.clone()),
             }
         }
+        self.flow.add(&other.flow);
+        self.in_flight.0 += other.in_flight.0;
+        self.in_flight.1 += other.in_flight.1;
         if self.store_trouble.is_none() {
             self.store_trouble.clone_from(&other.store_trouble);
         }
     }
 
     pub(super) fn of(core: &Core, store_trouble: Option<String>) -> Self {
-        let partitions = core.partitions.values().map(status).collect();
+        let now = Instant::now();
+        let partitions = core.partitions.values();
+        let held = partitions.clone().filter_map(|one| one.send.as_ref());
+        let in_flight = held.fold((0, 0), |(records, bytes), send| {
+            (records + send.records(), bytes + send.bytes() as u64)
+        });
         Self {
-            at: Instant::now(),
-            partitions,
+            at: now,
+            partitions: partitions.map(|one| status(one, now)).collect(),
+            flow: core.meter.flow.clone(),
+            in_flight,
             store_trouble,
         }
     }
 }
 
-fn status(partition: &Partition) -> PartitionStatus {
+fn status(partition: &Partition, now: Instant) -> PartitionStatus {
     let state = match (&partition.phase, &partition.trouble) {
         (Phase::Stopped(stop), _) => State::Stopped(stop.clone()),
         (_, Some(trouble)) => State::Waiting(trouble.clone()),
@@ -139,6 +160,8 @@ fn status(partition: &Partition) -> PartitionStatus {
         position: partition.settled().map(|at| partition.bare.shown(at)),
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
+        age: partition.ages.recent(now),
+        latency: partition.latencies.recent(now),
         totals: partition.totals,
         lost: partition.lost,
     }
@@ -157,6 +180,8 @@ mod tests {
             position,
             end: Some((9, Instant::now())),
             oldest_ms: None,
+            age: None,
+            latency: None,
             totals: Totals {
                 records: 4,
                 ..Totals::default()
@@ -170,6 +195,8 @@ mod tests {
         let snapshot = |partitions: Vec<PartitionStatus>| Snapshot {
             at: Instant::now(),
             partitions,
+            flow: Flow::default(),
+            in_flight: (0, 0),
             store_trouble: None,
         };
         let mut all = snapshot(vec![

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use kafka_wire::types::TopicPartition;
-use replication::data_plane::{PartitionStatus, Totals};
+use replication::data_plane::{Flow, PartitionStatus, Totals};
 
 /// A topic, and what its copy is called.
 pub(super) type Named = (String, String);
@@ -19,6 +19,10 @@ pub(super) struct LinkCounts {
     pub(super) topics: BTreeMap<Named, Totals>,
     /// Of all topics that it ever had.
     pub(super) link: Totals,
+    /// Of all its parts that there ever were.
+    pub(super) flow: Flow,
+    /// What each part said at the last look.
+    flows: HashMap<String, Flow>,
     /// As of the last look. Several streams may copy the same partition.
     seen: HashMap<(TopicPartition, TopicPartition, usize), Totals>,
 }
@@ -46,6 +50,20 @@ impl LinkCounts {
         }
         self.seen = seen;
         self.topics = topics;
+    }
+
+    /// The same for how long things took, of each part of the link.
+    pub(super) fn look_at_flows<'a>(&mut self, parts: impl Iterator<Item = (&'a str, &'a Flow)>) {
+        let mut flows = HashMap::new();
+        for (key, now) in parts {
+            let more = match self.flows.get(key) {
+                Some(before) => now.since(before),
+                None => now.clone(),
+            };
+            self.flow.add(&more);
+            flows.insert(key.to_owned(), now.clone());
+        }
+        self.flows = flows;
     }
 }
 
@@ -112,6 +130,8 @@ mod tests {
             state: State::Running,
             position: None,
             oldest_ms: None,
+            age: None,
+            latency: None,
             end: None,
             totals: Totals {
                 records,

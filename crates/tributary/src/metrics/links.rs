@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::catalogue::{self, Measured};
 use metrics::{Page, Value};
-use replication::data_plane::{DecodeReason, Loss};
-use replication::health::{Lag, LinkHealth, PartitionHealth, Rating};
+use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
+use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
 use worker_group::view::{Expanded, TaskState};
 
+use super::Part;
 use super::counted::{LinkCounts, Named};
 
 /// States of connectors and tasks.
@@ -49,9 +50,9 @@ const PARTITION_STATES: [&str; 10] = [
 /// The labels that every series of a link has.
 #[derive(Debug)]
 pub(super) struct Link {
-    name: String,
-    source: String,
-    destination: String,
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) destination: String,
 }
 
 impl Link {
@@ -130,6 +131,7 @@ impl Link {
         limited: bool,
     ) {
         self.add_counts(page, counts);
+        self.add_flow(page, &counts.flow, status.data.in_flight);
         self.add_topics(page, status);
         let health = &status.health;
         let rating = if health.at.elapsed() > LinkHealth::TOO_OLD {
@@ -138,6 +140,16 @@ impl Link {
             health.rating.name().to_lowercase()
         };
         page.add_states(&catalogue::LINK_HEALTH, &self.labels([]), &HEALTH, &rating);
+        let sides = [("source", &self.source), ("destination", &self.destination)];
+        for ((side, cluster), reach) in sides.into_iter().zip(&health.reach) {
+            if let Some(answers) = answers(reach.verdict) {
+                page.add(
+                    &catalogue::CLUSTER_UP,
+                    &[&self.name, cluster, side],
+                    answers,
+                );
+            }
+        }
         let known = PARTITION_STATES.iter().map(|state| (*state, 0));
         let mut states: BTreeMap<&str, usize> = known.collect();
         states.extend(health.states.iter().map(|(state, count)| (*state, *count)));
@@ -200,6 +212,21 @@ impl Link {
                 }
             }
         }
+    }
+
+    fn add_flow(&self, page: &mut Page, flow: &Flow, (records, bytes): (u64, u64)) {
+        let labels = self.labels([]);
+        page.add_histogram(&catalogue::LATENCY, &labels, &flow.latency);
+        for stage in Stage::ALL {
+            let labels = self.labels([stage.as_str()]);
+            let took = &flow.stages[stage as usize];
+            page.add_histogram(&catalogue::STAGE_LATENCY, &labels, took);
+        }
+        page.add_histogram(&catalogue::OFFSET_COMMIT, &labels, &flow.stored);
+        page.add(&catalogue::FETCHED_BYTES, &labels, flow.fetched_bytes);
+        page.add(&catalogue::PRODUCED_BYTES, &labels, flow.produced_bytes);
+        page.add(&catalogue::IN_FLIGHT_RECORDS, &labels, records);
+        page.add(&catalogue::IN_FLIGHT_BYTES, &labels, bytes);
     }
 
     fn add_topics(&self, page: &mut Page, status: &LinkStatus) {
@@ -356,13 +383,14 @@ fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
 }
 
 /// What parts of one link say together; of a part that copies nothing, only what it says of topics.
-pub(super) fn joined(parts: &[(bool, LinkStatus)]) -> Option<LinkStatus> {
-    let (_, first) = parts.iter().find(|(copies, _)| *copies)?;
-    let mut all = first.clone();
-    let others = parts.iter().filter(|(copies, _)| *copies).skip(1);
-    for (_, part) in others {
+pub(super) fn joined(parts: &[Part]) -> Option<LinkStatus> {
+    let mut copying = parts.iter().filter(|part| part.copies);
+    let mut all = copying.next()?.status.clone();
+    for Part { status: part, .. } in copying {
         let data = Arc::make_mut(&mut all.data);
         data.partitions.extend(part.data.partitions.iter().cloned());
+        data.in_flight.0 += part.data.in_flight.0;
+        data.in_flight.1 += part.data.in_flight.1;
         let health = Arc::make_mut(&mut all.health);
         let more = &part.health;
         health.at = health.at.min(more.at);
@@ -371,12 +399,27 @@ pub(super) fn joined(parts: &[(bool, LinkStatus)]) -> Option<LinkStatus> {
         for (state, count) in &more.states {
             *health.states.entry(*state).or_default() += count;
         }
+        for (reach, other) in health.reach.iter_mut().zip(&more.reach) {
+            // One part that gets an answer is enough.
+            if answers(reach.verdict) != Some(true) && answers(other.verdict).is_some() {
+                *reach = other.clone();
+            }
+        }
         health.partitions.extend(more.partitions.iter().cloned());
     }
-    if let Some((_, topics)) = parts.iter().find(|(copies, _)| !copies) {
-        all.round = Arc::clone(&topics.round);
+    if let Some(topics) = parts.iter().find(|part| !part.copies) {
+        all.round = Arc::clone(&topics.status.round);
     }
     Some(all)
+}
+
+/// Whether a cluster answers at all, where that is known.
+fn answers(verdict: Verdict) -> Option<bool> {
+    match verdict {
+        Verdict::Pass | Verdict::Warn => Some(true),
+        Verdict::Fail => Some(false),
+        Verdict::Unknown => None,
+    }
 }
 
 fn worse(one: Rating, other: Rating) -> Rating {

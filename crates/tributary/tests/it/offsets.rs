@@ -1,10 +1,12 @@
 //! Records have the same offsets on both sides: start, end, and every record, judged by librdkafka.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use test_support::eventually::eventually;
 use test_support::judge::{self, Place, ReadRecord};
 use test_support::kafka_cluster::KafkaCluster;
+use test_support::kafka_jars::KafkaVersion;
 use test_support::limits::long_run;
 use test_support::raw;
 use test_support::tools::KafkaTools;
@@ -349,7 +351,19 @@ const ROUNDS: u64 = 2;
 
 #[tokio::test]
 async fn a_group_that_changes_sides_at_any_committed_offset_reads_exactly_the_rest() {
-    let (source, destination) = pair(NEW, NEW).await;
+    for (from, to) in usual_or_all_pairs() {
+        let (source, destination) = pair(from, to).await;
+        changes_sides(source, destination).await;
+    }
+}
+
+/// The pair of versions that every run takes; a long one takes all.
+fn usual_or_all_pairs() -> impl Iterator<Item = (KafkaVersion, KafkaVersion)> {
+    let others = [(OLD, NEW), (NEW, OLD)].into_iter();
+    iter::once((NEW, NEW)).chain(others.filter(|_| long_run().is_some()))
+}
+
+async fn changes_sides(source: &KafkaCluster, destination: &KafkaCluster) {
     for mode in [Mode::Idempotent, transactions(SEED)] {
         let topic = unique("handed-over");
         new_topic(source, &topic, GROUPED, &[]).await;
@@ -384,7 +398,9 @@ async fn a_group_that_changes_sides_at_any_committed_offset_reads_exactly_the_re
             read += here.values().map(Vec::len).sum::<usize>();
         }
         println!(
-            "{} offsets, {read} records, seed {SEED}",
+            "{} → {}: {} offsets, {read} records, seed {SEED}",
+            source.version(),
+            destination.version(),
             ROUNDS * u64::from(GROUPED.unsigned_abs())
         );
         assert!(read > 1_000, "{read}");
@@ -432,10 +448,8 @@ fn count(batch: &[u8]) -> i32 {
 
 #[tokio::test]
 async fn a_topic_at_offset_one_hundred_million_keeps_its_offsets() {
-    let others = [(OLD, NEW), (NEW, OLD)];
-    let others = others.iter().filter(|_| long_run().is_some());
-    for (from, to) in [(NEW, NEW)].iter().chain(others) {
-        let (source, destination) = pair(*from, *to).await;
+    for (from, to) in usual_or_all_pairs() {
+        let (source, destination) = pair(from, to).await;
         far(source, destination).await;
     }
 }

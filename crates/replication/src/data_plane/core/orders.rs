@@ -8,6 +8,7 @@ use config::link::{
 use kafka_wire::batch::Codec;
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
+use tokio::time::Instant;
 
 use super::super::change::Changes;
 use super::super::partition::{Leader, Lost, Partition, Stop};
@@ -285,6 +286,8 @@ pub(crate) struct Ground {
 #[derive(Clone, Debug)]
 pub(crate) struct FillOrder {
     pub(crate) node: NodeId,
+    /// Not to be sent later: another process may own the link then.
+    pub(crate) latest: Option<Instant>,
     pub(crate) gaps: Vec<FillGap>,
 }
 
@@ -301,6 +304,8 @@ pub(crate) struct FillGap {
     pub(crate) count: i64,
     /// Where the log has to end then.
     pub(crate) end: i64,
+    /// Whether the log has to be read before, because others' markers are refused only when the first of this owner stands.
+    pub(crate) unfenced: bool,
 }
 
 /// What became of a gap.
@@ -308,6 +313,10 @@ pub(crate) struct FillGap {
 pub(crate) enum Filled {
     /// The log ends here.
     End(i64),
+    /// Nothing was written, because the log ends elsewhere, or cannot be read.
+    Elsewhere(String),
+    /// Nothing was written: it had become too late for it.
+    Late,
     /// Nothing was written.
     Refused(kafka_wire::error_code::ErrorCode),
     /// Whether anything was, or will be, is not known.

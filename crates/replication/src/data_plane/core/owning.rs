@@ -1,8 +1,26 @@
 //! The part of [`Core`] that knows whether the link is still this process's: after a standstill, and after an answer that a second
 //! writer would explain, nothing is written before that has been asked.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::super::partition::{Phase, Stop};
 use super::{Core, Index};
+
+/// Markers are sent only while the last look that found no other owner is not older than this. A successor waits for longer
+/// before it writes any of its own; between both lies the time in which a broker may carry them out.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// Whether markers may be written, which are not recognised when they come again.
+pub(super) enum Lease {
+    /// Nobody else can be the owner, or it cannot be asked.
+    None,
+    /// Up to this moment.
+    Until(Instant),
+    /// It has to be asked first.
+    Over,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -11,6 +29,10 @@ pub(super) struct Owner {
     guarded: bool,
     /// Number of the last question.
     asked: u64,
+    /// That of the last one that was answered.
+    answered: u64,
+    /// When the last look began that found nobody.
+    looked: Option<Instant>,
     /// The question that has to be answered before anything is written.
     doubt: Option<u64>,
     /// Who has taken over.
@@ -41,13 +63,34 @@ impl Core {
         }
     }
 
-    /// The number of the question that waits for an answer; 0 where none does.
-    pub(crate) fn owner_question(&self) -> u64 {
-        self.owner.doubt.unwrap_or(0)
+    /// Whether markers may be written; where that has to be asked first, it is.
+    pub(super) fn may_mark_until(&mut self, now: Instant) -> Lease {
+        let owner = &mut self.owner;
+        if !owner.guarded {
+            return Lease::None;
+        }
+        match owner.looked.map(|looked| looked + LEASE) {
+            Some(latest) if now < latest => Lease::Until(latest),
+            _ => {
+                if owner.asked == owner.answered {
+                    owner.asked += 1;
+                }
+                Lease::Over
+            }
+        }
     }
 
-    /// Takes the answer to a question: who has taken over, if anybody has.
-    pub(crate) fn on_owner(&mut self, question: u64, successor: Option<String>) {
+    /// The number of the question that waits for an answer; 0 where none does.
+    pub(crate) fn owner_question(&self) -> u64 {
+        let owner = &self.owner;
+        match owner.asked > owner.answered {
+            true => owner.asked,
+            false => 0,
+        }
+    }
+
+    /// Takes the answer to a question: who has taken over, if anybody has, as of a moment.
+    pub(crate) fn on_owner(&mut self, question: u64, asked: Instant, successor: Option<String>) {
         if let Some(successor) = successor {
             self.owner.lost = Some(successor);
             let all: Vec<Index> = self.partitions.keys().copied().collect();
@@ -56,6 +99,8 @@ impl Core {
             }
             return;
         }
+        self.owner.answered = self.owner.answered.max(question);
+        self.owner.looked = Some(asked);
         // An answer to an earlier question was found out before the doubt arose.
         if self.owner.doubt.is_some_and(|doubt| question >= doubt) {
             self.owner.doubt = None;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::super::partition::{Partition, Phase, Stop};
 use super::super::placing::Doubt;
 use super::super::send_state::Displaced;
+use super::owning::Lease;
 use super::said::Said;
 use super::{Core, FillGap, FillOrder, Filled, Ground, Index, TrimOrder};
 use crate::position::Position;
@@ -35,6 +36,7 @@ impl Partition {
         placing.deletes = ground.deletes;
         placing.source_start = ground.source_start;
         placing.destination_start = ground.destination_start;
+        placing.fenced = false;
         if !ground.reason.is_empty() && ground.reason != placing.reason {
             let preserved = position.placement.preserved().is_some();
             let partition = &self.source;
@@ -88,10 +90,15 @@ impl Core {
     }
 
     /// Gaps to be filled by some broker that is not filling any.
-    pub(crate) fn next_fill(&mut self) -> Option<FillOrder> {
+    pub(crate) fn next_fill(&mut self, now: Instant) -> Option<FillOrder> {
         if self.gaps.is_empty() || self.is_beside_another() || !self.owner.is_sure() {
             return None;
         }
+        let latest = match self.may_mark_until(now) {
+            Lease::None => None,
+            Lease::Until(latest) => Some(latest),
+            Lease::Over => return None,
+        };
         let mut order: Option<FillOrder> = None;
         let mut room = MARKERS;
         for index in std::mem::take(&mut self.gaps) {
@@ -129,6 +136,7 @@ impl Core {
             partition.open_calls += 1;
             let order = order.get_or_insert_with(|| FillOrder {
                 node,
+                latest,
                 gaps: Vec::new(),
             });
             order.gaps.push(FillGap {
@@ -139,6 +147,7 @@ impl Core {
                 coordinator_epoch: preserved.coordinator_epoch,
                 count,
                 end: gap.from + count,
+                unfenced: !partition.placing.fenced,
             });
         }
         if let Some(order) = &order {
@@ -189,6 +198,7 @@ impl Core {
                     .map_or(Ok(None), |send| send.filled(gap.end, end));
                 match done {
                     Ok(filled) => {
+                        partition.placing.fenced = true;
                         if let Some(filled) = filled {
                             partition.has_filled(filled, gap.count);
                         }
@@ -210,8 +220,16 @@ impl Core {
                 self.raise_coordinator_epoch(index);
                 self.restart(index, trouble, now);
             }
+            Filled::Late => {
+                if let Some(send) = &mut partition.send {
+                    send.not_filled();
+                }
+                self.gaps.insert(index);
+            }
             Filled::Refused(code) => self.markers_refused(index, code, now),
-            Filled::Unknown(trouble) => self.restart(index, trouble, now),
+            Filled::Elsewhere(trouble) | Filled::Unknown(trouble) => {
+                self.restart(index, trouble, now)
+            }
         }
     }
 

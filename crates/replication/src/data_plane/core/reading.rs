@@ -9,6 +9,7 @@ use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::decode::Rules;
+use super::super::flow::Stage;
 use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
@@ -292,6 +293,10 @@ impl Core {
                 reader.took = (reader.took * 3 + reading.took) / 4;
             }
         }
+        self.meter.flow.fetched_bytes += reading.bytes as u64;
+        if reading.bytes > 0 {
+            self.meter.flow.took(Stage::Fetch, reading.took);
+        }
         for fetched in partitions {
             self.take_fetched(fetched, now);
         }
@@ -403,7 +408,8 @@ impl Core {
             partition.recovery.distrust_numbers();
         }
         let mut placed = true;
-        for piped in std::mem::take(&mut routed.batches) {
+        for mut piped in std::mem::take(&mut routed.batches) {
+            self.meter.read(&mut partition.ages, &mut piped, now);
             placed = placed && partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;

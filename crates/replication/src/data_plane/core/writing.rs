@@ -75,6 +75,12 @@ impl Writer {
         Some(now.saturating_duration_since(*sent))
     }
 
+    /// When a request was sent.
+    pub(super) fn sent_at(&self, tag: u64) -> Option<Instant> {
+        let sent = self.sent.iter().find(|(sent, _)| *sent == tag);
+        sent.map(|(_, at)| *at)
+    }
+
     /// Ends the pause if it is over. Whether leaders have to be looked up, because there is no answer.
     pub(super) fn on_time(&mut self, now: Instant) -> bool {
         self.throttled_until = self.throttled_until.filter(|until| *until > now);
@@ -146,6 +152,7 @@ impl Core {
             if let Some(writer) = self.writers.get_mut(&node) {
                 writer.sent.push_back((tag, now));
             }
+            self.note_sent(tag, now);
             Some((node, tag, request))
         })
     }
@@ -238,6 +245,7 @@ impl Core {
 
     /// Takes a broker's answer.
     pub(crate) fn on_answer(&mut self, tag: u64, response: &ProduceResponse, now: Instant) {
+        self.note_answer(tag, now);
         let Some(call) = self.end_call(tag) else {
             return;
         };
@@ -359,6 +367,8 @@ impl Core {
                 }
                 partition.pace.add(done.batch.size(), now);
                 partition.acknowledged(&done);
+                self.meter
+                    .acknowledged(&mut partition.latencies, &done.batch, now);
                 let jumped = done.expected.0 < done.base.0;
                 partition.pad(&mut self.filler);
                 let trims = partition.has_start_to_set();

@@ -14,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use config::link::OnGap;
 use kafka_wire::batch::{BatchInfo, RawBatch};
 use kafka_wire::record::{DecodeError, RecordDecoder};
+use kafka_wire::types::ProducerIdentity;
 
 use super::missing::{gap, truncation};
 use super::{Readings, Stop};
@@ -187,30 +188,48 @@ fn writer(
     position: &Position,
     end: i64,
     ending: &Ending,
-) -> (kafka_wire::types::ProducerIdentity, i32) {
-    let mut producer = position.producer;
-    let mut sequence = Some(position.sequence);
-    let header = ending.last.as_ref().map(|batch| *batch.info());
-    match header.filter(|info| info.producer_id == producer.id) {
-        // Nothing of the raised epoch was written yet.
-        Some(info) if info.producer_epoch < producer.epoch => {}
-        Some(info) => {
-            producer.epoch = info.producer_epoch;
-            let behind = advance_sequence(info.base_sequence, i64::from(info.offsets()));
-            sequence = Some(behind);
-        }
-        None if end > position.destination_end.0 => sequence = None,
-        None => {}
-    }
+) -> (ProducerIdentity, i32) {
+    let next = next_number(position, end, ending);
     // Where the log has grown since the refusal, whoever wrote is of the same stream, and the sequence goes on.
     let refused = order.raise_epoch && end == position.destination_end.0;
-    match sequence.filter(|_| !refused) {
-        Some(sequence) => (producer, sequence),
+    let raised = (position.producer.epoch.saturating_add(1), 0);
+    let (epoch, sequence) = next.filter(|_| !refused).unwrap_or(raised);
+    let id = position.producer.id;
+    (ProducerIdentity { id, epoch }, sequence)
+}
+
+/// Epoch and sequence number behind what stands, if that tells them.
+fn next_number(position: &Position, end: i64, ending: &Ending) -> Option<(i16, i32)> {
+    let stored = (position.producer.epoch, position.sequence);
+    let last = ending.last.as_ref().map(|batch| *batch.info());
+    match last.filter(|info| info.producer_id == position.producer.id) {
+        // Nothing of the raised epoch was written yet.
+        Some(info) if info.producer_epoch < position.producer.epoch => Some(stored),
+        Some(info) => {
+            let behind = advance_sequence(info.base_sequence, i64::from(info.offsets()));
+            Some((info.producer_epoch, behind))
+        }
+        None if end <= position.destination_end.0 => Some(stored),
+        // Markers have no numbers.
         None => {
-            producer.epoch = producer.epoch.saturating_add(1);
-            (producer, 0)
+            let mut since = ending.since.iter();
+            let begins = since.clone().next().map(|info| info.base_offset);
+            let only_markers = begins == Some(position.destination_end.0)
+                && since.all(|info| info.attributes.is_control());
+            only_markers.then_some(stored)
         }
     }
+}
+
+/// Whether batches that a process before this one left on its way are recognised when they come: not where the epoch is
+/// raised, or was and nothing tells it yet. What was written under the epoch before would land in between.
+pub(in super::super) fn recognises(position: &Position, end: i64, ending: &Ending) -> bool {
+    let last = ending.last.as_ref().map(|batch| *batch.info());
+    let mut ours = last
+        .filter(|info| info.producer_id == position.producer.id)
+        .into_iter();
+    next_number(position, end, ending).is_some()
+        && ours.all(|info| info.producer_epoch >= position.producer.epoch)
 }
 
 /// The state of a partition that others have written to.

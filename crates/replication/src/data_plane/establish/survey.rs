@@ -429,10 +429,6 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
-        let may_grow = is_unsettled(order, position, readings, &written.since);
-        if may_grow && !self.nothing_can_come(order, readings).await? {
-            return Ok(Established::Unsettled(end));
-        }
         if written.last.is_none() && end > readings.destination_start {
             written.last = self.last(order, readings).await?;
         }
@@ -442,6 +438,11 @@ impl<'a> Survey<'a> {
             last: written.last,
             comparison,
         };
+        let may_grow = is_unsettled(order, position, readings, &ending.since);
+        let recognises = preserve::recognises(position, end, &ending);
+        if may_grow && !(recognises && self.nothing_can_come(order, readings).await?) {
+            return Ok(Established::Unsettled(end));
+        }
         let padding = match end <= preserved.padding && readings.log_start > end {
             true => {
                 let facts = self.facts(order, readings).await?;

@@ -13,7 +13,8 @@ use crate::position_store::Ownership;
 const LOOK: Duration = Duration::from_secs(2);
 /// Pause after a look that failed.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Time after which a former owner that runs has looked, and found that it is not the owner any more.
+/// Time after which a former owner has looked, and found that it is not the owner any more; one that cannot look sends no
+/// markers for so long, and what it sent before has arrived.
 const SETTLED: Duration = Duration::from_secs(5);
 /// The question that is none: the link is given back.
 const RELEASE: u64 = u64::MAX;
@@ -23,7 +24,7 @@ const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 /// What a look found.
 pub(super) enum Look {
     /// The answer to a question: who has taken over, if anybody has.
-    Owner(u64, Option<String>),
+    Owner(u64, Instant, Option<String>),
     /// Former owners know by now that they are not any more.
     Settled,
     /// The link is given back.
@@ -54,9 +55,10 @@ pub(super) fn start(
                 send(&events, Event::Owner(Look::Released)).await;
                 return;
             }
-            let found = loop {
+            let (asked_at, found) = loop {
+                let asked_at = Instant::now();
                 match ownership.successor().await {
-                    Ok(found) => break found,
+                    Ok(found) => break (asked_at, found),
                     Err(error) => {
                         tracing::debug!("whose the link is cannot be found out: {error}");
                         sleep(AGAIN).await;
@@ -64,7 +66,7 @@ pub(super) fn start(
                 }
             };
             lost |= found.is_some();
-            send(&events, Event::Owner(Look::Owner(number, found))).await;
+            send(&events, Event::Owner(Look::Owner(number, asked_at, found))).await;
             if !settled && begun.elapsed() > SETTLED {
                 settled = true;
                 send(&events, Event::Owner(Look::Settled)).await;
@@ -89,7 +91,7 @@ impl DataPlane {
 
     pub(super) fn apply_look(&mut self, look: Look) {
         match look {
-            Look::Owner(question, successor) => self.core.on_owner(question, successor),
+            Look::Owner(question, at, successor) => self.core.on_owner(question, at, successor),
             Look::Settled => self.core.has_settled(),
             Look::Released => {}
         }

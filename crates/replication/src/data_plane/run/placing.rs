@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifecycle::OnFailure;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::borrow::trim_compacted;
 use super::super::establish::takings;
@@ -17,7 +17,7 @@ const LAST_LOOK: Duration = Duration::from_secs(2);
 impl DataPlane {
     /// Gives out markers to write and log starts to move.
     pub(super) fn hand_out_placing(&mut self) {
-        while let Some(order) = self.core.next_fill() {
+        while let Some(order) = self.core.next_fill(Instant::now()) {
             let (destination, events) = (self.destination.clone(), self.events.clone());
             let node = order.node;
             self.scope.spawn(

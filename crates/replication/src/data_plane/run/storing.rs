@@ -85,6 +85,9 @@ impl DataPlane {
             return;
         };
         let entries = self.core.take_positions(all);
+        if !entries.is_empty() {
+            self.storing_since = Some(Instant::now());
+        }
         // The channel has room: the core gives nothing out before the last was stored.
         if !entries.is_empty() && store.try_send(entries).is_err() {
             self.store_trouble = Some("the store has ended".to_owned());

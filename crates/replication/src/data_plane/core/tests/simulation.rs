@@ -103,6 +103,7 @@ fn records_keep_their_offsets_whatever_happens() {
     let eventful = all.crashes > LIVES / 10
         && all.cuts > LIVES / 4
         && all.markers > 2 * LIVES
+        && all.beside > LIVES / 50
         && all.records > 10 * LIVES;
     assert!(eventful, "{all:?}");
     // Where brokers forget, a late copy may come through; it is seldom, and never silent.
@@ -137,12 +138,17 @@ fn markers_that_are_written_again_without_a_look_at_the_end_are_found_out() {
 }
 
 #[test]
+fn a_gap_that_is_filled_although_the_process_before_may_have_done_so_is_found_out() {
+    found_out_in_places(Plant::UnreadGap);
+}
+
+#[test]
 fn an_end_that_is_read_only_once_after_a_doubt_is_found_out() {
     found_out_in_places(Plant::OneReading);
 }
 
 fn found_out_in_places(plant: Plant) {
-    let lives = 500;
+    let lives = 1500;
     let found = (0..lives).filter(|seed| Life::preserving(*seed, plant).live().is_err());
     let found = found.count();
     assert!(found > 2, "only {found} of {lives} lives noticed {plant:?}");

@@ -1,6 +1,7 @@
 //! One life: the core, everything around it, and the dice.
 
 mod answers;
+mod beside;
 mod compare;
 mod kept;
 mod places;
@@ -41,6 +42,8 @@ pub(super) enum Plant {
     BelieveInCuts,
     /// Markers without an answer are written again.
     MarkersAgain,
+    /// A gap is filled although the log was not read since another process ran.
+    UnreadGap,
     /// After a doubt the destination's end is read once.
     OneReading,
     /// A partition that begins anew goes on behind what it had read before.
@@ -94,6 +97,10 @@ pub(super) struct Life {
     /// Requests of ended connections that a broker has already taken up.
     late: Vec<(NodeId, ProduceRequest)>,
     late_fills: Vec<FillOrder>,
+    /// What the process before this one still writes.
+    formers: Vec<beside::Former>,
+    /// Whether the next process has a claim.
+    guarded: bool,
     late_commits: Vec<transactions::LateCommit>,
     /// Where batches and positions are written in transactions.
     coordinator: Option<transactions::Coordinator>,
@@ -125,6 +132,8 @@ pub(super) struct Tally {
     pub(super) skipped: u64,
     /// Times that a cleaner took something away on either side.
     pub(super) cleaned: u64,
+    /// Markers that a process wrote beside its successor.
+    pub(super) beside: u64,
     /// Markers that were written, and partitions that stopped because something was out of place.
     pub(super) markers: u64,
     pub(super) stopped: u64,
@@ -145,6 +154,7 @@ impl std::ops::AddAssign for Tally {
         self.skipped += other.skipped;
         self.cleaned += other.cleaned;
         self.markers += other.markers;
+        self.beside += other.beside;
         self.stopped += other.stopped;
         for (sum, more) in self.decoded.iter_mut().zip(other.decoded) {
             *sum += more;
@@ -220,6 +230,8 @@ impl Life {
             kept: vec![Kept::default(); partitions],
             late: Vec::new(),
             late_fills: Vec::new(),
+            formers: Vec::new(),
+            guarded: false,
             late_commits: Vec::new(),
             coordinator: None,
             places: false,
@@ -334,6 +346,7 @@ impl Life {
                 answer,
             });
         }
+        self.answer_owner();
         self.take_fills();
         if let Some(orders) = self.core.take_locate() {
             self.open.locate = Some(orders);
@@ -364,6 +377,7 @@ impl Life {
     }
 
     fn step(&mut self) {
+        self.act_beside();
         match self.random.random_range(0..100) {
             0..15 => {
                 let at = self.random.random_range(0..self.sources.len());
@@ -462,6 +476,7 @@ impl Life {
         if self.places {
             // Longer than a request lives behind its connection.
             self.land_all();
+            self.end_beside();
         }
         // Somebody restarts a task. Dice of their own keep all other lives as they were.
         if self.plant == Plant::Nothing && self.restarts.random_bool(0.3) {

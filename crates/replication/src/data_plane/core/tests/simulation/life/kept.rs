@@ -82,7 +82,11 @@ impl Life {
         self.tally.crashes += 1;
         self.count_totals();
         self.open = Open::default();
+        self.leave_running();
         self.core = Core::new(self.core.settings.clone());
+        if std::mem::take(&mut self.guarded) {
+            self.core.guard(true);
+        }
         self.begin_transacting();
         self.assign();
     }

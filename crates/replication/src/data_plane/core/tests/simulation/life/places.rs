@@ -9,7 +9,7 @@ use rand::RngExt;
 use super::{Life, Plant, number};
 use crate::data_plane::core::{EstablishOrder, Established, FillGap, FillOrder, Filled, Ground};
 use crate::data_plane::establish::preserving::{
-    Digests, Ending, compare, digests, go_on, is_unsettled,
+    Digests, Ending, compare, digests, go_on, is_unsettled, recognises,
 };
 use crate::data_plane::establish::{Readings, first_position};
 use crate::data_plane::status::{Snapshot, State};
@@ -27,7 +27,7 @@ pub(super) struct Fill {
 
 impl Life {
     pub(super) fn take_fills(&mut self) {
-        while let Some(order) = self.core.next_fill() {
+        while let Some(order) = self.core.next_fill(self.now) {
             let outcome = None;
             self.open.fills.push(Fill { order, outcome });
         }
@@ -46,9 +46,13 @@ impl Life {
 
     fn write_markers(&mut self, order: &FillOrder) -> Vec<(FillGap, Filled)> {
         let mut outcomes = Vec::new();
+        let reads = !matches!(self.plant, Plant::UnreadGap | Plant::OneReading);
         for gap in &order.gaps {
             let log = &mut self.destinations[number(&gap.partition)];
-            let outcome = if log.leader == order.node {
+            let begins = gap.end - gap.count;
+            let outcome = if gap.unfenced && log.end != begins && reads {
+                Filled::Elsewhere(format!("it ends at {}", log.end))
+            } else if log.leader == order.node {
                 let count = 0..gap.count;
                 let refused = count
                     .map(|_| log.mark(gap.marker, gap.coordinator_epoch))
@@ -151,10 +155,6 @@ impl Life {
         let (from, end) = (position.destination_end.0, log.end);
         let since = log.between(from, end);
         let infos: Vec<_> = since.iter().map(|b| *b.info()).collect();
-        let trusts = self.plant == Plant::OneReading;
-        if !trusts && is_unsettled(order, position, readings, &infos) {
-            return Established::Unsettled(end);
-        }
         let holds_records = |b: &&RawBatch| !b.info().attributes.is_control();
         let last = log
             .between(0, end)
@@ -176,10 +176,34 @@ impl Life {
             last,
             comparison: compare(&copies, &markers, &original, false),
         };
+        let nothing_can_come = !self.forgets
+            && order.first
+            && order.doubt.is_none()
+            && recognises(position, end, &ending)
+            && (end == readings.end || self.has_record(index, end));
+        let trusts = self.plant == Plant::OneReading || nothing_can_come;
+        if !trusts && is_unsettled(order, position, readings, &ending.since) {
+            return Established::Unsettled(end);
+        }
         if self.plant == Plant::ForgetTail {
             ending.comparison = Default::default();
         }
         go_on(order, position, preserved, readings, &ending, None)
+    }
+
+    /// Whether a whole batch of the source goes on at an offset.
+    fn has_record(&self, index: usize, at: i64) -> bool {
+        let (bytes, aborted) = self.sources[index].read(at, 1);
+        let mut filter = AbortedFilter::new(aborted);
+        let next = whole(bytes)
+            .into_iter()
+            .find(|batch| batch.info().next_offset() > at);
+        next.is_some_and(|batch| {
+            let info = *batch.info();
+            is_delivered(&mut filter, &batch)
+                && info.records == info.offsets()
+                && info.base_offset <= at
+        })
     }
 
     fn place_first(&mut self, order: &EstablishOrder, readings: Readings) -> Established {
@@ -219,7 +243,7 @@ impl Life {
     }
 
     /// What a committed reader sees of a source partition.
-    fn delivered(&self, index: usize) -> Digests {
+    pub(super) fn delivered(&self, index: usize) -> Digests {
         let (bytes, aborted) = self.sources[index].read(0, usize::MAX);
         let mut filter = AbortedFilter::new(aborted);
         let mut all = Digests::new();
