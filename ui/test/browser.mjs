@@ -12,7 +12,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 
 const SCREENS = [
   '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
-  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/activity', '/ui/help',
+  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help',
 ]
 
 /** A page of its own, its worker, and everything that went wrong in it. */
@@ -185,6 +185,25 @@ const tests = {
     await button.click()
     await page.waitForURL(`${origin}/ui/links`)
     assert.ok(mock.requests.includes('DELETE /connectors/archive'))
+    await close()
+  },
+
+  async 'a stored position is changed while its link is stopped, after its consequence was read'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/connectors/audit-dr/offsets`)
+    await page.getByText('stop it first').waitFor()
+    assert.equal(await page.getByRole('textbox', { name: /^Position of/ }).count(), 0)
+    await page.goto(`${origin}/ui/connectors/archive/offsets`)
+    const box = page.getByRole('textbox', { name: /^Position of/ }).first()
+    await box.fill('x')
+    await page.getByText('A whole number from 0.').waitFor()
+    await box.fill('7')
+    await page.getByRole('button', { name: 'Set', exact: true }).or(page.getByRole('button', { name: 'Set…' })).click()
+    await page.getByRole('dialog').getByText('changes from 4812000 to 7').waitFor()
+    assert.ok(!mock.requests.includes('PATCH /connectors/archive/offsets'))
+    await page.getByRole('dialog').getByRole('button', { name: 'Set', exact: true }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    assert.ok(mock.requests.includes('PATCH /connectors/archive/offsets'))
     await close()
   },
 

@@ -118,7 +118,7 @@ pub struct TopicSettings {
     pub whitelist_strict: bool,
     /// `topic.rename.format`, or MirrorMaker 2's policy.
     pub naming: Naming,
-    /// `topic.auto.create`: missing destination topics are created, and too small ones grown.
+    /// `topic.auto.create`: missing destination topics are created. Too small ones are grown in any case.
     pub auto_create: bool,
     /// `topic.preserve.partitions`: records keep their partition number, and the destination is grown for them.
     pub preserve_partitions: bool,
@@ -129,6 +129,8 @@ pub struct TopicSettings {
     /// `topic.poll.interval.ms`, `refresh.topics.interval.seconds`: period of the scan for new topics and
     /// partitions.
     pub poll_interval: Duration,
+    /// `refresh.topics.enabled`: new topics and partitions are looked for also after the first look.
+    pub refresh: bool,
     /// `topic.create.backoff.ms`: pause before a refused creation or growth is tried again, per topic.
     pub create_backoff: Duration,
     /// `config.properties.exclude`: names of topic settings that are not copied.
@@ -158,6 +160,7 @@ impl TopicSettings {
             replication_factor: ReplicationFactor::default(),
             timestamp_type: Some(TimestampType::default()),
             poll_interval: poll,
+            refresh: true,
             create_backoff: poll,
             config_exclude: PatternList::default(),
             defaults_from: DefaultsFrom::default(),
@@ -177,7 +180,12 @@ pub enum ReplicationFactor {
         strict: bool,
     },
     /// This number, 1 or more; with fewer brokers the topic is not created.
-    Fixed(i16),
+    Fixed {
+        /// How many.
+        count: i16,
+        /// The key that says so, for who is told that it cannot be had.
+        key: &'static str,
+    },
     /// `replication.factor=-1`: what the destination's brokers say.
     BrokerDefault,
 }

@@ -146,6 +146,16 @@ impl Naming {
         }
     }
 
+    /// Whether a topic is renamed though names are kept: its name ends in `heartbeats`, and heartbeats is not what it holds.
+    #[must_use]
+    pub fn takes_for_heartbeats(&self, topic: &str) -> bool {
+        match self {
+            Self::Format(_) | Self::Prefixed(_) => false,
+            Self::Transformed(naming, _) => naming.takes_for_heartbeats(topic),
+            Self::Kept(_) => topic.ends_with(HEARTBEATS) && !self.is_heartbeats(topic),
+        }
+    }
+
     /// Whether the aliases in front of a name have the source's own among them: copying it again would make it
     /// longer for ever.
     #[must_use]
@@ -267,6 +277,16 @@ mod tests {
             naming.apply("device-heartbeats").as_deref(),
             Ok("a.device-heartbeats")
         );
+        for (topic, taken) in [
+            ("device-heartbeats", true),
+            ("heartbeats", false),
+            ("c.heartbeats", false),
+            ("orders", false),
+        ] {
+            assert_eq!(naming.takes_for_heartbeats(topic), taken, "{topic}");
+        }
+        let prefixed = Naming::Prefixed(aliases("a", "b"));
+        assert!(!prefixed.takes_for_heartbeats("device-heartbeats"));
         assert!(!naming.leads_back("b.orders"));
         assert!(naming.leads_back("b.heartbeats"));
         assert!(Naming::Kept(aliases("a", "a")).leads_back("orders"));

@@ -22,6 +22,7 @@ pub mod rewrite;
 mod scan;
 mod set;
 mod tree;
+mod used;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -42,15 +43,14 @@ const BACKTRACK_LIMIT: usize = 1_000_000;
 #[derive(Clone)]
 pub struct Pattern {
     text: Arc<str>,
-    engine: Engine,
+    engine: Arc<Engine>,
 }
 
-#[derive(Clone)]
 enum Engine {
     /// Takes time in proportion to the name.
     Linear(regex::Regex),
     /// For look-around, references to groups, atomic and possessive parts.
-    Backtracking(Arc<fancy_regex::Regex>),
+    Backtracking(fancy_regex::Regex),
 }
 
 /// Why a pattern cannot be used.
@@ -79,6 +79,17 @@ impl Pattern {
     /// # Errors
     /// What Java refuses, and what cannot be expressed here.
     pub fn parse(text: &str) -> Result<Self, PatternProblem> {
+        if let Some(engine) = used::find(text) {
+            let text = text.into();
+            return Ok(Self { text, engine });
+        }
+        let engine = Arc::new(Self::compile(text)?);
+        let text: Arc<str> = text.into();
+        used::add(&text, &engine);
+        Ok(Self { text, engine })
+    }
+
+    fn compile(text: &str) -> Result<Engine, PatternProblem> {
         let tree = parse::parse(text).map_err(|refusal| PatternProblem {
             pattern: text.to_owned(),
             position: refusal.at + 1,
@@ -86,25 +97,21 @@ impl Pattern {
             remedy: glob_remedy(text).or(refusal.remedy),
         })?;
         let expression = emit::emit(&tree);
-        let engine = if tree.needs_backtracking() {
+        if tree.needs_backtracking() {
             fancy_regex::RegexBuilder::new(&expression)
                 .backtrack_limit(BACKTRACK_LIMIT)
                 .delegate_size_limit(SIZE_LIMIT)
                 .max_prog_size(PROGRAM_LIMIT)
                 .build()
-                .map(|engine| Engine::Backtracking(Arc::new(engine)))
-                .map_err(|error| uncompiled(text, &error.to_string()))?
+                .map(Engine::Backtracking)
+                .map_err(|error| uncompiled(text, &error.to_string()))
         } else {
             regex::RegexBuilder::new(&expression)
                 .size_limit(SIZE_LIMIT)
                 .build()
                 .map(Engine::Linear)
-                .map_err(|error| uncompiled(text, &error.to_string()))?
-        };
-        Ok(Self {
-            text: text.into(),
-            engine,
-        })
+                .map_err(|error| uncompiled(text, &error.to_string()))
+        }
     }
 
     /// Whether the whole name matches.
@@ -112,7 +119,7 @@ impl Pattern {
     /// # Errors
     /// Patterns with look-around or references to groups can take too long on an unlucky name.
     pub fn is_match(&self, name: &str) -> Result<bool, TooCostly> {
-        match &self.engine {
+        match &*self.engine {
             Engine::Linear(engine) => Ok(engine.is_match(name)),
             Engine::Backtracking(engine) => engine.is_match(name).map_err(|_| TooCostly),
         }

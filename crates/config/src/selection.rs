@@ -236,9 +236,20 @@ impl TopicSelection {
         self.whitelist.is_empty() && self.include.is_empty() && self.topics.is_empty()
     }
 
-    /// The exact names that are to be copied, in order: each is expected to exist.
+    /// Whether nothing but exact names selects: no other topic can be copied, whatever there is.
+    #[must_use]
+    pub fn is_of_names(&self) -> bool {
+        self.include.is_empty() && self.topics.is_empty() && self.mirror.is_none()
+    }
+
+    /// The exact names that are to be copied, in order.
     pub fn whitelist(&self) -> impl Iterator<Item = &str> {
         self.whitelist.iter().map(String::as_str)
+    }
+
+    /// Those of the exact names that nothing excludes: each is expected to exist.
+    pub fn expected(&self) -> impl Iterator<Item = &str> {
+        self.whitelist().filter(|name| self.is_selected(name))
     }
 
     /// The including list.
@@ -340,5 +351,57 @@ impl fmt::Display for Reason {
             Self::HeartbeatsLoop => "these heartbeats came from the source itself",
             Self::PatternTooCostly => "matching took more than a million steps",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(whitelist: &[&str], blacklist: &[&str], regex: &str) -> TopicSelection {
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let regex = (!regex.is_empty()).then(|| Pattern::parse(regex).expect("a pattern"));
+        let include = regex.into_iter().collect();
+        TopicSelection::new(names(whitelist), names(blacklist), include, Vec::new())
+    }
+
+    #[test]
+    fn exclusion_wins_over_selection_names_over_patterns_and_kafkas_own_topics_are_never_copied() {
+        let own = RESERVED_TOPICS.to_vec();
+        let listed = [&["a", "x", "y"], own.as_slice()].concat();
+        let selection = selection(&listed, &["y", "b.out"], "b\\..*|__.*");
+        for (topic, expected) in [
+            ("a", "selected by the list of names"),
+            ("b.1", "selected by the pattern b\\..*|__.*"),
+            (
+                "b.out",
+                "excluded by the list of excluded names: the configuration excludes this name",
+            ),
+            (
+                "y",
+                "excluded by the list of excluded names: the configuration excludes this name",
+            ),
+            ("c", "excluded: neither a name nor a pattern selects it"),
+            ("xb.1", "excluded: neither a name nor a pattern selects it"),
+        ] {
+            assert_eq!(selection.decide(topic).to_string(), expected, "{topic}");
+        }
+        for own in own {
+            let decision = selection.decide(own).to_string();
+            assert!(decision.contains("never copied"), "{own}: {decision}");
+        }
+    }
+
+    #[test]
+    fn a_listed_name_is_expected_to_exist_unless_it_is_excluded_too() {
+        let selection = selection(&["a", "b", "__consumer_offsets"], &["b"], "");
+        assert_eq!(selection.expected().collect::<Vec<_>>(), ["a"]);
+    }
+
+    #[test]
+    fn where_nothing_is_listed_nothing_is_selected() {
+        let selection = selection(&[], &[], "");
+        assert!(selection.is_empty());
+        assert!(!selection.is_selected("a"));
     }
 }

@@ -33,7 +33,9 @@ impl<E: Display> TaskOutput for Result<(), E> {
 
 /// A future with everything needed to account for its end. Fields are dropped in this order.
 pub(crate) struct Supervised<F> {
-    future: F,
+    /// On the heap from the beginning: moved there from inside a running task, its place in that task would stay, as large
+    /// as it is itself. So it can be dropped before the failure is recorded, too.
+    future: Pin<Box<F>>,
     ended: Ended,
     name: String,
     on_failure: OnFailure,
@@ -58,7 +60,7 @@ where
         on_failure: OnFailure,
     ) -> Self {
         Self {
-            future,
+            future: Box::pin(future),
             ended: Ended { shared, id },
             name,
             on_failure,
@@ -74,8 +76,7 @@ where
             future,
         } = self;
         let cause = {
-            // On the heap, so that it can be dropped before the failure is recorded; and tasks are long-lived.
-            let mut future = Box::pin(future);
+            let mut future = future;
             match poll_fn(|context| poll_caught(future.as_mut(), context)).await {
                 Ok(output) => output.into_failure().map(Cause::Error),
                 Err(panic) => Some(Cause::Panic(panic_message(&*panic))),
@@ -119,5 +120,23 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "a panic without text".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_runs_is_held_once_and_not_in_the_task_itself_as_well() {
+        let large = async {
+            let held = [0_u8; 64 * 1024];
+            std::future::pending::<()>().await;
+            std::hint::black_box(held);
+        };
+        assert!(size_of_val(&large) >= 64 * 1024);
+        let shared = Shared::new("scope".to_owned());
+        let task = Supervised::new(large, shared, 0, "task".to_owned(), OnFailure::Report);
+        assert!(size_of_val(&task.run()) < 1024);
     }
 }

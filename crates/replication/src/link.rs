@@ -43,6 +43,7 @@ use crate::standstill::Standstill;
 
 mod again;
 mod assign;
+mod before;
 mod begun;
 mod handle;
 mod health;
@@ -50,6 +51,7 @@ mod part;
 mod standstill;
 mod streams;
 
+pub use before::Before;
 pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
 pub use streams::fence;
@@ -139,12 +141,12 @@ pub struct Link {
     begun: Begun,
     /// Asks for a look at the topics before it is due.
     look: Arc<Notify>,
-    plane: DataPlane,
+    plane: Box<DataPlane>,
     data: Handle,
     maker: StreamMaker,
     others: watch::Sender<Vec<Handle>>,
     rounds: watch::Sender<(Arc<Round>, usize)>,
-    health: Health,
+    health: Box<Health>,
     acls: Option<(Box<AclSync>, AclHandle)>,
     standstill: Box<Standstill>,
     scope: Scope,
@@ -163,7 +165,7 @@ impl Link {
         file: Option<FileStore>,
         buffers: Buffers,
         scope: &Scope,
-    ) -> Result<(Self, LinkHandle), LinkError> {
+    ) -> Result<(Box<Self>, LinkHandle), LinkError> {
         Self::start_part(config, LinkPart::Whole, worker, file, buffers, scope).await
     }
 
@@ -178,7 +180,7 @@ impl Link {
         file: Option<FileStore>,
         buffers: Buffers,
         scope: &Scope,
-    ) -> Result<(Self, LinkHandle), LinkError> {
+    ) -> Result<(Box<Self>, LinkHandle), LinkError> {
         let scope = scope.child(&config.name);
         let (source, destination) = both_sides(&config).await?;
         check_listed(&source, &config).await?;
@@ -226,13 +228,13 @@ impl Link {
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
         let (health, found) = health::of(&config, worker, heard.clone(), &scope);
-        let (standstill, standing) = standstill::of(&maker, &texts, heard.clone(), found.clone());
+        let (standstill, standing) = standstill::of(&maker, (&stored, &texts), &heard, &found);
         let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
         let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
-            Self {
+            Box::new(Self {
                 rules,
                 part,
                 source,
@@ -252,11 +254,11 @@ impl Link {
                 maker,
                 others,
                 rounds,
-                health,
+                health: Box::new(health),
                 acls,
                 standstill: Box::new(standstill),
                 scope,
-            },
+            }),
             handle,
         ))
     }
@@ -271,7 +273,7 @@ impl Link {
     ///
     /// # Errors
     /// When a task of it failed, which is a fault of the program.
-    pub async fn run(self, stop: StopSignal) -> Result<(), Failure> {
+    pub async fn run(self: Box<Self>, stop: StopSignal) -> Result<(), Failure> {
         let (report, reports) = mpsc::channel::<Round>(1);
         let mut history = History::new(replicated(&self.stored));
         history.own = self.remembered.own;
@@ -302,7 +304,7 @@ impl Link {
         let standstill = self.standstill.run(remembering.stop_signal());
         remembering.spawn("standstill", OnFailure::Report, standstill);
         let streams = Arc::new(self.scope.child("streams"));
-        let followers = Streams::new(
+        let followers = Box::new(Streams::new(
             self.maker,
             Follower::new(
                 self.data,
@@ -314,7 +316,7 @@ impl Link {
             ),
             (Arc::clone(&streams), stop.clone()),
             self.others,
-        );
+        ));
         let rounds = self.rounds;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
             let told = |round: &Round, assigned| {
@@ -452,12 +454,8 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
     if !config.topics.whitelist_strict {
         return Ok(());
     }
-    let names: Vec<TopicName> = config
-        .topics
-        .selection
-        .whitelist()
-        .map(TopicName::from)
-        .collect();
+    let names = config.topics.selection.expected().map(TopicName::from);
+    let names: Vec<TopicName> = names.collect();
     let answer = source
         .metadata(MetadataTopics::Topics(names))
         .await
@@ -476,7 +474,10 @@ async fn check_listed(source: &Cluster, config: &LinkConfig) -> Result<(), LinkE
 }
 
 /// Both clusters, which answer and are not one.
-async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
+///
+/// # Errors
+/// They do not, or are.
+pub async fn both_sides(config: &LinkConfig) -> Result<(Cluster, Cluster), LinkError> {
     let source = Cluster::new(config.source.clone(), "source");
     let destination = Cluster::new(config.destination.clone(), "destination");
     check(&source).await.map_err(LinkError::Source)?;

@@ -20,6 +20,7 @@
 pub mod acl;
 mod apply;
 mod condition;
+mod first;
 mod history;
 mod observe;
 mod plan;

@@ -9,6 +9,8 @@ use config::client::ClientConfig;
 use config::link::{OffsetSettings, Offsets};
 use config::security::Mechanism;
 
+use crate::position::Placement;
+
 /// Bytes of filler on the way for a million offsets.
 const PADDING_BYTES: i64 = 590_000;
 
@@ -191,6 +193,24 @@ impl Grants {
             "kafka-acls --bootstrap-server {} --add --allow-principal 'User:{principal}' --operation {operation} {resource}",
             self.bootstrap
         )
+    }
+}
+
+/// What a partition goes on with that was placed before.
+#[must_use]
+pub fn keep(placement: &Placement, settings: &OffsetSettings, changed: bool) -> Choice {
+    let Some(preserved) = placement.preserved() else {
+        return Choice::Map("they were before".to_owned());
+    };
+    if changed {
+        return Choice::Map("records are changed, left out or merged on their way now".to_owned());
+    }
+    match settings.placement {
+        Offsets::Map => Choice::Map("tributary.offsets=map".to_owned()),
+        Offsets::Auto | Offsets::Preserve => Choice::Preserve {
+            padding: preserved.padding,
+            reason: "they were before".to_owned(),
+        },
     }
 }
 

@@ -34,6 +34,12 @@ impl KafkaVersion {
         minor: 9,
         patch: 1,
     };
+    /// A release whose Connect workers are compared with ours; nothing else of it runs.
+    pub const V4_2_0: Self = Self {
+        major: 4,
+        minor: 2,
+        patch: 0,
+    };
     /// The newest release whose tools and Connect jars are published; the default.
     pub const V4_3_1: Self = Self {
         major: 4,
@@ -47,7 +53,9 @@ impl KafkaVersion {
         patch: 0,
     };
     /// Every version the tests run, oldest first.
-    pub const ALL: [Self; 3] = [Self::V3_9_1, Self::V4_3_1, Self::V4_4_0];
+    pub const ALL: [Self; 4] = [Self::V3_9_1, Self::V4_2_0, Self::V4_3_1, Self::V4_4_0];
+    /// Those whose brokers they run.
+    pub const BROKERS: [Self; 3] = [Self::V3_9_1, Self::V4_3_1, Self::V4_4_0];
 
     /// Whether `kafka-tools`, `connect-runtime` and `connect-mirror` exist for this version.
     #[must_use]
@@ -91,7 +99,7 @@ impl FromStr for KafkaVersion {
 #[derive(Debug, thiserror::Error)]
 pub enum JarError {
     /// A version nobody prepared.
-    #[error("unknown Kafka version \"{given}\"; known are 3.9.1, 4.3.1 and 4.4.0")]
+    #[error("unknown Kafka version \"{given}\"; known are 3.9.1, 4.2.0, 4.3.1 and 4.4.0")]
     UnknownVersion {
         /// What was asked for.
         given: String,

@@ -263,7 +263,7 @@ pub(crate) struct PreviewArgs {
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     link: PathBuf,
 
-    /// The worker's properties file; needed where the link does not name its destination
+    /// The worker's properties file: says where the destination is, if the link does not, and what was copied before
     #[arg(long, value_name = "FILE")]
     worker: Option<PathBuf>,
 

@@ -31,7 +31,7 @@ use worker_group::view::SourceOffset;
 use worker_group::{Config, validate};
 
 use self::probe::LinkProbe;
-use crate::preview_document;
+use crate::preview_document::{self, Memory};
 
 /// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
 const LEAST_MEMORY: usize = 4 * 1024 * 1024;
@@ -462,7 +462,8 @@ impl Host for LinkHost {
             let tasks = config
                 .get("tasks.max")
                 .and_then(|text| text.trim().parse().ok());
-            let previewed = Box::pin(preview_document::look(&link, &worker)).await?;
+            let previewed =
+                Box::pin(preview_document::look(&link, &worker, Memory::OfWorker)).await?;
             let document =
                 preview_document::document(&previewed, &link, tasks, options.rate, |_| true);
             Ok(document)

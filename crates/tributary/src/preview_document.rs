@@ -3,12 +3,14 @@
 
 pub(crate) mod rights;
 
+use std::collections::BTreeMap;
+
 use config::link::LinkConfig;
 use config::selection::Reason;
-use config::worker::WorkerConfig;
+use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::Cluster;
 use replication::data_plane::{Candidate, foresee};
-use replication::link;
+use replication::link::{self, Before};
 use replication::metadata_sync::preview::{Preview, Row, preview};
 use replication::metadata_sync::{Condition, Problem, Step};
 use replication::preview_rights::preview_rights;
@@ -31,27 +33,66 @@ impl Previewed {
     }
 }
 
-/// Looks at both clusters; nothing is changed.
-pub(crate) async fn look(link: &LinkConfig, worker: &WorkerConfig) -> Result<Previewed, String> {
-    let source = Cluster::new(link.source.clone(), "source");
-    let destination = Cluster::new(link.destination.clone(), "destination");
+/// Whether what a link did before is to be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// Where the worker keeps positions.
+    OfWorker,
+    /// No worker was named.
+    Unknown,
+}
+
+/// Looks at both clusters, and at what the link did before; nothing is changed.
+pub(crate) async fn look(
+    link: &LinkConfig,
+    worker: &WorkerConfig,
+    memory: Memory,
+) -> Result<Previewed, String> {
+    let refused = |error: link::LinkError| error.to_string();
+    let (source, destination) = link::both_sides(link).await.map_err(refused)?;
+    let sides = (&source, &destination);
+    let before = match memory {
+        Memory::OfWorker => Before::read(link, worker, sides).await.map_err(refused)?,
+        Memory::Unknown => Before::default(),
+    };
     let rules = link::rules(link, worker);
-    let mut preview = preview(&source, &destination, &rules).await?;
-    look_at_offsets(link, &source, &destination, &mut preview).await;
+    let mut preview = preview(&source, &destination, &rules, before.history.clone()).await?;
+    preview
+        .notices
+        .extend(unknown(memory, &before, &worker.offsets));
+    look_at_offsets(link, sides, &before, &mut preview).await;
     let unmet = link.start.unmet(|topic| {
         let mut rows = preview.rows.iter().filter(|row| row.selected);
         rows.find(|row| row.source.as_str() == topic)?.partitions
     });
     preview.notices.extend(unmet);
-    let rights = preview_rights(link, worker, (&source, &destination), &preview).await;
+    let rights = preview_rights(link, &before, sides, &preview).await;
     Ok(Previewed { preview, rights })
+}
+
+/// Why this may not be what a worker would do.
+fn unknown(memory: Memory, before: &Before, kept: &OffsetStorage) -> Option<String> {
+    let begins = "shown is what a link does that has copied nothing yet";
+    match (memory, &before.trouble) {
+        (Memory::Unknown, _) => Some(format!("no worker's file is given (--worker): {begins}")),
+        (Memory::OfWorker, Some(trouble)) => {
+            let remedy = match kept {
+                OffsetStorage::Topic { name, .. } => format!("; it takes READ on the topic {name}"),
+                OffsetStorage::File(_) => String::new(),
+            };
+            Some(format!(
+                "what this link did before cannot be read, and {begins}: {trouble}{remedy}"
+            ))
+        }
+        (Memory::OfWorker, None) => None,
+    }
 }
 
 /// Says of each topic that would be copied which offsets its records would get.
 async fn look_at_offsets(
     link: &LinkConfig,
-    source: &Cluster,
-    destination: &Cluster,
+    (source, destination): (&Cluster, &Cluster),
+    before: &Before,
     preview: &mut Preview,
 ) {
     let candidates: Vec<Candidate> = preview
@@ -59,10 +100,15 @@ async fn look_at_offsets(
         .iter()
         .filter(|row| is_copied(row))
         .filter_map(|row| {
+            let (topic, copy) = (&row.source, row.destination.as_ref()?);
             Some(Candidate {
-                source: row.source.clone(),
-                destination: row.destination.clone()?,
+                source: topic.clone(),
+                destination: copy.clone(),
                 partitions: row.partitions?,
+                stored: match row.anew {
+                    true => BTreeMap::new(),
+                    false => before.of_copy(topic, copy),
+                },
             })
         })
         .collect();
@@ -165,15 +211,12 @@ fn action_word(row: &Row) -> Option<&'static str> {
     }
 }
 
-/// Partitions that the copy has, where that follows from what would be done.
-fn partitions_there(row: &Row) -> Option<i32> {
-    if !is_copied(row) {
-        return None;
-    }
+/// Partitions that the copy will have.
+fn planned(row: &Row) -> Option<i32> {
     match row.steps.first() {
-        Some(Step::Create { .. }) => Some(0),
-        Some(Step::Grow { from, .. }) => Some(*from),
-        Some(Step::Configure { .. }) | None => row.partitions,
+        Some(Step::Create { partitions, .. }) => Some(*partitions),
+        Some(Step::Grow { to, .. }) => Some(*to),
+        Some(Step::Configure { .. }) | None => row.copy_partitions,
     }
 }
 
@@ -216,8 +259,8 @@ pub(crate) fn object(row: &Row) -> Value {
         "action": action_word(row),
         "partitions": {
             "source": row.partitions,
-            "destination": partitions_there(row),
-            "planned": row.partitions.filter(|_| is_copied(row)),
+            "destination": is_copied(row).then(|| row.copy_partitions.unwrap_or(0)),
+            "planned": planned(row).filter(|_| is_copied(row)),
         },
         // Below one stands for the destination's default, which is not known.
         "replication_factor": {"planned": row.replication_factor.filter(|factor| *factor > 0)},
@@ -234,7 +277,11 @@ pub(crate) fn object(row: &Row) -> Value {
 }
 
 fn plan(preview: &Preview) -> Vec<Value> {
-    let steps = preview.rows.iter().flat_map(|row| &row.steps);
+    let steps = preview.rows.iter().flat_map(|row| {
+        let all = row.steps.iter();
+        // Topics that are merged share it.
+        all.filter(|step| *step.source() == row.source)
+    });
     steps
         .map(|step| {
             let word = match step {
@@ -292,4 +339,118 @@ pub(crate) fn document(
         "acls": null,
         "access_rights": previewed.rights.as_ref().map_or(Value::Null, rights::object),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn row(topic: &str) -> Row {
+        Row {
+            source: topic.into(),
+            selected: true,
+            decision: "selected by the pattern .*".to_owned(),
+            left_out: None,
+            destination: Some("all".into()),
+            partitions: Some(2),
+            copy_partitions: None,
+            replication_factor: Some(1),
+            steps: Vec::new(),
+            anew: false,
+            problems: Vec::new(),
+            bytes: None,
+            offsets: None,
+        }
+    }
+
+    #[test]
+    fn the_decision_about_a_topic_is_one_of_the_apis_words() {
+        let left_out = |reason| Row {
+            selected: false,
+            left_out: Some(reason),
+            ..row("t")
+        };
+        let with = |state| Row {
+            problems: vec![Problem::new(&"t".into(), state, "because")],
+            ..row("t")
+        };
+        for (row, word) in [
+            (row("t"), "match"),
+            (left_out(Reason::NotSelected), "not-matched"),
+            (left_out(Reason::ExcludedByName), "excluded"),
+            (left_out(Reason::ExcludedByPattern), "excluded"),
+            (left_out(Reason::PatternTooCostly), "excluded"),
+            (left_out(Reason::Filtered), "excluded"),
+            (left_out(Reason::BelongsToKafka), "internal"),
+            (left_out(Reason::Internal), "internal"),
+            (left_out(Reason::LeadsBack), "loop"),
+            (with(Condition::Cycle), "loop"),
+            (with(Condition::NameInvalid), "name-invalid"),
+            (with(Condition::NameCollision), "name-collision"),
+            (with(Condition::SourceUnauthorized), "unreadable"),
+            (with(Condition::DestinationRecreated), "match"),
+        ] {
+            assert_eq!(object(&row)["decision"], word, "{row:?}");
+            // What is not to be copied has no action, and what stands is an error.
+            let action = match (word, row.problems.is_empty()) {
+                ("match", true) => json!("exists"),
+                ("match" | "name-invalid" | "name-collision" | "unreadable", false) => {
+                    json!("error")
+                }
+                _ => Value::Null,
+            };
+            assert_eq!(object(&row)["action"], action, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn topics_that_are_merged_share_a_step_which_the_plan_has_once() {
+        let create = Step::Create {
+            source: "a".into(),
+            topic: "all".into(),
+            partitions: 3,
+            replication_factor: 1,
+            reducible: true,
+            configs: Vec::new(),
+        };
+        let both = ["a", "b"].map(|topic| Row {
+            steps: vec![create.clone()],
+            ..row(topic)
+        });
+        let preview = Preview {
+            rows: both.to_vec(),
+            notices: BTreeSet::new(),
+            bytes_unknown: None,
+        };
+        for row in &preview.rows {
+            let shown = object(row);
+            assert_eq!(shown["action"], "create", "{shown}");
+            let partitions = json!({"source": 2, "destination": 0, "planned": 3});
+            assert_eq!(shown["partitions"], partitions);
+        }
+        assert_eq!(plan(&preview).len(), 1);
+        assert_eq!(totals(&preview, 1).create, 2);
+    }
+
+    #[test]
+    fn a_preview_that_does_not_know_what_was_copied_says_so() {
+        let topic = |name: &str| OffsetStorage::Topic {
+            name: name.to_owned(),
+            replication_factor: 1,
+            partitions: 1,
+        };
+        let mut unread = Before::default();
+        unread.trouble = Some("because".to_owned());
+        let said = |memory, before: &Before| unknown(memory, before, &topic("positions"));
+        assert_eq!(said(Memory::OfWorker, &Before::default()), None);
+        let text = said(Memory::OfWorker, &unread).expect("said");
+        assert!(
+            text.ends_with("because; it takes READ on the topic positions"),
+            "{text}"
+        );
+        let text = said(Memory::Unknown, &Before::default()).expect("said");
+        assert!(text.contains("--worker"), "{text}");
+    }
 }

@@ -64,6 +64,29 @@ export const linkActions = {
   },
 }
 
+type Partition = Record<string, unknown>
+
+/** A partition as the command line writes it, where it has Connect's members. */
+function place(partition: Partition): string {
+  return `${String(partition['topic'] ?? '')}/${String(partition['partition'] ?? '')}`
+}
+
+/** What is done to stored positions of a link that is stopped. */
+export const positionActions = {
+  set: (name: string, partition: Partition, before: Record<string, unknown>, offset: number): Action => ({
+    label: 'Set', request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: { ...before, offset } }] } },
+    cli: `echo ${quote(`${String(partition['topic'])},${String(partition['partition'])},${offset}`)} > positions.csv && tributary offsets set ${quote(name)} -f positions.csv`,
+    consequence: `The stored position of ${place(partition)} changes from ${String(before['offset'])} to ${offset}. When the link is resumed, it goes on there: records in between are copied a second time, or are left out. Where offsets are preserved, the end of the copy counts instead.`,
+    danger: true,
+  }),
+  forget: (name: string, partition: Partition): Action => ({
+    label: 'Forget', request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: null }] } },
+    cli: `tributary offsets reset ${quote(name)} --topic ${quote(place(partition))}`,
+    consequence: `The stored position of ${place(partition)} is forgotten. When the link is resumed, this partition begins as if it were new.`,
+    danger: true,
+  }),
+}
+
 export const ANSWERS: Record<string, { label: string; consequence: string }> = {
   resume: { label: 'Resume', consequence: 'Tries again from the same offset, as it is.' },
   'skip-record': { label: 'Skip this record', consequence: 'Leaves out the refused record and records it as skipped. It cannot be brought back by this link.' },

@@ -25,7 +25,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         Implemented,
-        "create missing topics",
+        "create missing topics; those that are there and have fewer partitions are grown in any case (topic.preserve.partitions)",
     ),
     key(
         Destination,
@@ -33,7 +33,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         Implemented,
-        "each record goes to the partition of the same number; with false to the one that its key gives, as with Kafka's default partitioner",
+        "each record goes to the partition of the same number, and copies are grown for that; with false to the one that its key gives, as with Kafka's default partitioner",
     ),
     key(
         Destination,

@@ -163,7 +163,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         Implemented,
-        "look for new topics and partitions",
+        "look for new topics and partitions; with false they are looked at once, when the link starts, and never again",
     ),
     key(
         Source,

@@ -66,9 +66,10 @@ pub(super) fn topics(
         None if mirror => None,
         None => Some(TimestampType::CreateTime),
     };
-    let poll_interval = match reader.boolean("refresh.topics.enabled") {
-        Some(false) => NEVER,
-        _ => seconds_or_millis("refresh.topics.interval.seconds", "topic.poll.interval.ms"),
+    let refresh = reader.boolean("refresh.topics.enabled").unwrap_or(true);
+    let poll_interval = match refresh {
+        false => NEVER,
+        true => seconds_or_millis("refresh.topics.interval.seconds", "topic.poll.interval.ms"),
     };
     let synced = reader
         .boolean("topic.config.sync")
@@ -82,16 +83,7 @@ pub(super) fn topics(
     });
     let (mut selection, naming) = (selection?, naming?);
     if let Naming::Prefixed(aliases) | Naming::Kept(aliases) = &naming {
-        selection.set_mirror(MirrorRules {
-            naming: naming.clone(),
-            heartbeats: reader
-                .boolean("heartbeats.replication.enabled")
-                .unwrap_or(true),
-            internal: match reader.boolean("replication.policy.internal.topic.separator.enabled") {
-                Some(false) => ".internal".to_owned(),
-                _ => format!("{}internal", aliases.separator),
-            },
-        });
+        selection.set_mirror(mirror_rules(reader, &naming, aliases));
     }
     let naming = transformed(reader, naming, transforms, &mut selection);
     Some(TopicSettings {
@@ -103,6 +95,7 @@ pub(super) fn topics(
         replication_factor: replication_factor?,
         timestamp_type,
         poll_interval,
+        refresh,
         create_backoff: reader
             .millis("topic.create.backoff.ms")
             .unwrap_or(Duration::from_secs(120)),
@@ -121,6 +114,20 @@ pub(super) fn topics(
         selection,
         naming,
     })
+}
+
+/// What MirrorMaker 2 does whatever its lists say.
+fn mirror_rules(reader: &mut Reader<'_>, naming: &Naming, aliases: &Aliases) -> MirrorRules {
+    MirrorRules {
+        naming: naming.clone(),
+        heartbeats: reader
+            .boolean("heartbeats.replication.enabled")
+            .unwrap_or(true),
+        internal: match reader.boolean("replication.policy.internal.topic.separator.enabled") {
+            Some(false) => ".internal".to_owned(),
+            _ => format!("{}internal", aliases.separator),
+        },
+    }
 }
 
 /// Puts the chain behind the names, and its filters on names behind the selection.
@@ -142,23 +149,28 @@ fn transformed(
 
 /// `dest.topic.replication.factor` in Replicator's words, `replication.factor` in MirrorMaker 2's.
 fn replication_factor(reader: &mut Reader<'_>) -> Option<ReplicationFactor> {
-    let mirrored = match reader.number::<i16>("replication.factor") {
+    const MIRROR: &str = "replication.factor";
+    const OWN: &str = "dest.topic.replication.factor";
+    let mirrored = match reader.number::<i16>(MIRROR) {
         Some(0) => {
-            let entry = reader.entry("replication.factor")?;
+            let entry = reader.entry(MIRROR)?;
             let remedy = "write 1 or more, or -1 for the broker's default".to_owned();
             reader.refuse(entry, "a topic cannot have none", Some(remedy));
             return None;
         }
         Some(-1) => Some(ReplicationFactor::BrokerDefault),
-        Some(count) => Some(ReplicationFactor::Fixed(count)),
-        None if reader.scope == Scope::Mirror => Some(ReplicationFactor::Fixed(2)),
+        Some(count) => Some(ReplicationFactor::Fixed { count, key: MIRROR }),
+        None if reader.scope == Scope::Mirror => Some(ReplicationFactor::Fixed {
+            count: 2,
+            key: MIRROR,
+        }),
         None => None,
     };
     let strict = reader
         .boolean("tributary.topic.replication.factor.strict")
         .unwrap_or(false);
-    match reader.number("dest.topic.replication.factor") {
-        Some(count) if count > 0 => Some(ReplicationFactor::Fixed(count)),
+    match reader.number(OWN) {
+        Some(count) if count > 0 => Some(ReplicationFactor::Fixed { count, key: OWN }),
         _ => mirrored.or(Some(ReplicationFactor::Source { strict })),
     }
 }

@@ -160,7 +160,9 @@ fn each_flow_has_its_own_two_clusters_topics_and_positions() {
 fn settings_of_the_top_hold_for_every_flow_that_has_none() {
     let (flows, _) = flows(FILE, None);
     let topics = &named(&flows, "west->east").link.topics;
-    assert_eq!(topics.replication_factor, ReplicationFactor::Fixed(3));
+    let key = "replication.factor";
+    let expected = ReplicationFactor::Fixed { count: 3, key };
+    assert_eq!(topics.replication_factor, expected);
     assert_eq!(topics.timestamp_type, None, "MirrorMaker 2 leaves it alone");
     assert_eq!(topics.poll_interval, Duration::from_secs(30));
     assert_eq!(topics.config_sync, Some(Duration::from_secs(60)));
@@ -207,6 +209,7 @@ fn stronger_places_win_in_the_order_of_mirrormaker_2() {
     let (flow, _) = of("topics=");
     assert!(flow.link.topics.selection.is_empty());
     let (flow, _) = of("refresh.topics.enabled=false\nsync.topic.configs.enabled=false");
+    assert!(!flow.link.topics.refresh);
     assert!(flow.link.topics.poll_interval > Duration::from_secs(1_000_000_000 / 10));
     assert_eq!(flow.link.topics.config_sync, None);
 }
@@ -383,7 +386,9 @@ fn a_mirror_source_connector_is_a_link_with_mirrormaker_2s_defaults() {
         ("a:1".into(), "b:1".into())
     );
     let topics = link.topics;
-    assert_eq!(topics.replication_factor, ReplicationFactor::Fixed(2));
+    let key = "replication.factor";
+    let expected = ReplicationFactor::Fixed { count: 2, key };
+    assert_eq!(topics.replication_factor, expected);
     assert_eq!(topics.poll_interval, Duration::from_secs(600));
     assert_eq!(topics.create_backoff, Duration::from_secs(120));
     assert_eq!(topics.config_sync, Some(Duration::from_secs(600)));
@@ -497,6 +502,8 @@ fn our_own_connector_takes_the_words_of_both_products() {
     assert!(link.topics.selection.is_selected("aa") && !link.topics.selection.is_selected("ab"));
     assert_eq!(link.topics.naming.apply("aa").as_deref(), Ok("w.aa"));
     assert_eq!(link.topics.poll_interval, Duration::from_secs(5));
-    assert_eq!(link.topics.replication_factor, ReplicationFactor::Fixed(4));
+    let key = "replication.factor";
+    let expected = ReplicationFactor::Fixed { count: 4, key };
+    assert_eq!(link.topics.replication_factor, expected);
     assert_eq!(link.topics.acls, None, "off, as in Replicator");
 }

@@ -142,7 +142,9 @@ fn set_keys_have_their_effect() {
         link.topics.timestamp_type,
         Some(TimestampType::LogAppendTime)
     );
-    assert_eq!(link.topics.replication_factor, ReplicationFactor::Fixed(2));
+    let key = "dest.topic.replication.factor";
+    let expected = ReplicationFactor::Fixed { count: 2, key };
+    assert_eq!(link.topics.replication_factor, expected);
     assert!(link.topics.config_exclude.is_match("cleanup.policy"));
     assert!(
         !link

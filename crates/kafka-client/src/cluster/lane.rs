@@ -144,7 +144,8 @@ impl Worker {
                 continue;
             }
             let outcome = tokio::select! {
-                outcome = self.serve(api, own, encode, limit, not_after) => outcome,
+                // Boxed: most of the time a lane serves nobody, and a process may have ten thousand.
+                outcome = Box::pin(self.serve(api, own, encode, limit, not_after)) => outcome,
                 // Nobody waits any more; the connection is in doubt and is dialled anew.
                 () = reply.closed() => {
                     self.connection = None;

@@ -26,6 +26,8 @@ mod zstd;
 
 use std::fmt;
 
+use lz4_flex::block::CompressTable;
+
 pub use level::{Compression, LevelOutOfRange, Levels};
 
 use self::output::Output;
@@ -156,28 +158,17 @@ impl fmt::Debug for Decompressor {
 }
 
 /// Compresses payloads, one after the other.
+#[derive(Default)]
 pub struct Compressor {
     output: Output,
     gzip: Option<gzip::Deflater>,
-    snappy: snap::raw::Encoder,
-    lz4: lz4_flex::block::CompressTable,
+    snappy: Option<Box<snap::raw::Encoder>>,
+    lz4: Option<CompressTable>,
     zstd: Option<zstd::Encoder>,
 }
 
-impl Default for Compressor {
-    fn default() -> Self {
-        Self {
-            output: Output::default(),
-            gzip: None,
-            snappy: snap::raw::Encoder::new(),
-            lz4: lz4_flex::block::CompressTable::large(),
-            zstd: None,
-        }
-    }
-}
-
 impl Compressor {
-    /// With next to no buffers; they come with use.
+    /// Without any buffers; they come with use. Most links never encode anything.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -193,8 +184,16 @@ impl Compressor {
         match compression.codec() {
             Codec::None | Codec::Unknown(_) => return payload,
             Codec::Gzip => gzip::compress(&mut self.gzip, compression.level(), payload, output),
-            Codec::Snappy => snappy::compress(&mut self.snappy, payload, output),
-            Codec::Lz4 => lz4::compress(&mut self.lz4, payload, output),
+            Codec::Snappy => {
+                let encoder = self
+                    .snappy
+                    .get_or_insert_with(|| Box::new(snap::raw::Encoder::new()));
+                snappy::compress(encoder, payload, output);
+            }
+            Codec::Lz4 => {
+                let table = self.lz4.get_or_insert_with(CompressTable::large);
+                lz4::compress(table, payload, output);
+            }
             Codec::Zstd => zstd::compress(&mut self.zstd, compression.level(), payload, output),
         }
         self.output.filled()

@@ -62,7 +62,6 @@ use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
-use channels::Channels;
 pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
@@ -81,7 +80,8 @@ use writing::{Call, Writer};
 /// See the module.
 pub(crate) struct Core {
     pub(super) settings: Settings,
-    pub(super) partitions: BTreeMap<Index, Partition>,
+    /// Boxed: most links have few, and a node of the map has room for eleven.
+    pub(super) partitions: BTreeMap<Index, Box<Partition>>,
     next_index: Index,
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
@@ -92,9 +92,7 @@ pub(crate) struct Core {
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
     readers: BTreeMap<Channel, Reader>,
-    /// How many connections each source broker is read over.
-    channels: HashMap<NodeId, Channels>,
-    /// Connections that are not needed any more.
+    channels: HashMap<NodeId, channels::Channels>,
     retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
@@ -240,7 +238,7 @@ impl Core {
             latencies: Ages::default(),
             totals: Totals::default(),
         };
-        self.partitions.insert(index, partition);
+        self.partitions.insert(index, Box::new(partition));
         self.to_locate.insert(index);
         if let Some(before) = assignment.moved_from {
             self.moved(index, &before);

@@ -1,5 +1,5 @@
-//! What would become of offsets, without a position and without doing anything: the same facts and the same
-//! choice as when copying begins.
+//! What would become of offsets, without doing anything: where copying goes on what it was placed with, elsewhere the same
+//! facts and the same choice as when copying begins.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,8 @@ use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use super::core::{EstablishOrder, LocateOrder, Located};
 use super::establish::{offset_of, survey_of};
 use super::locate::locate;
-use crate::placement::{Grants, Outlook, choose};
+use crate::placement::{Grants, Outlook, choose, keep};
+use crate::position_store::Stored;
 
 /// Partitions that are looked at; each costs a request.
 const MOST_PARTITIONS: usize = 500;
@@ -29,6 +30,8 @@ pub struct Candidate {
     pub destination: TopicName,
     /// Its partitions.
     pub partitions: i32,
+    /// What is stored of those that were copied before.
+    pub stored: BTreeMap<i32, Stored>,
 }
 
 /// What is to be expected of the offsets of topics; those that cannot be looked at are left out.
@@ -65,8 +68,14 @@ pub async fn foresee(
     };
     let located = locate(source, destination, orders.clone()).await;
     let mut groups: HashMap<(NodeId, NodeId), Vec<(EstablishOrder, bool)>> = HashMap::new();
+    let stored: HashMap<&TopicName, &BTreeMap<i32, Stored>> = topics
+        .iter()
+        .map(|topic| (&topic.source, &topic.stored))
+        .collect();
     for (asked, found) in orders.into_iter().zip(located) {
-        if let Some((leaders, order, exists)) = order_of(link, asked, found, some_broker) {
+        let known = stored.get(&asked.source.topic);
+        let known = known.and_then(|all| all.get(&asked.source.partition));
+        if let Some((leaders, order, exists)) = order_of(link, asked, found, known, some_broker) {
             groups.entry(leaders).or_default().push((order, exists));
         }
     }
@@ -76,11 +85,12 @@ pub async fn foresee(
     outlooks
 }
 
-/// The order for a partition that begins, its leaders, and whether its destination exists.
+/// The order for a partition that begins or goes on, its leaders, and whether its destination exists.
 fn order_of(
     link: &LinkConfig,
     asked: LocateOrder,
     found: Located,
+    known: Option<&Stored>,
     some_broker: NodeId,
 ) -> Option<((NodeId, NodeId), EstablishOrder, bool)> {
     let source = found.source.ok()?;
@@ -92,6 +102,9 @@ fn order_of(
         .start
         .of(asked.source.topic.as_str(), asked.source.partition);
     let start = start.unwrap_or_else(|| link.start.of_topic(asked.source.topic.as_str()));
+    let position = known.and_then(|known| known.position.clone());
+    let begin = known.and_then(|known| known.begin);
+    let start = begin.map_or(start, StartPosition::Offset);
     let changed = link.changes_records_of(asked.source.topic.as_str());
     let order = EstablishOrder {
         index: asked.index,
@@ -103,7 +116,7 @@ fn order_of(
             .as_ref()
             .map(|place| place.topic_id)
             .unwrap_or_default(),
-        position: None,
+        position,
         raise_epoch: false,
         readings: 0,
         shared: link.may_share_partitions(),
@@ -119,7 +132,11 @@ fn order_of(
         transaction: None,
     };
     let begins_somewhere = !matches!(order.start, StartPosition::Time(_) | StartPosition::Nowhere);
-    begins_somewhere.then_some(((source.leader.node, to), order, destination.is_some()))
+    (begins_somewhere || order.position.is_some()).then_some((
+        (source.leader.node, to),
+        order,
+        destination.is_some(),
+    ))
 }
 
 async fn look(
@@ -162,6 +179,14 @@ async fn look(
         ) else {
             continue;
         };
+        let of_topic = order.source.topic.clone();
+        if let Some(position) = &order.position {
+            let changed = order.changed || order.shared;
+            let choice = keep(&position.placement, &link.offsets, changed);
+            let outlook = outlooks.entry(of_topic).or_default();
+            outlook.add(choice, destination_end);
+            continue;
+        }
         // A topic that is yet to be created gets the source's settings.
         let readings = survey
             .readings(
@@ -175,7 +200,7 @@ async fn look(
         };
         let topic = order.destination.topic.as_str();
         let choice = choose(&link.offsets, &facts, topic, &grants);
-        let outlook = outlooks.entry(order.source.topic.clone()).or_default();
+        let outlook = outlooks.entry(of_topic).or_default();
         outlook.add(choice, destination_end);
     }
 }

@@ -220,7 +220,7 @@ impl std::fmt::Debug for DataPlane {
 impl DataPlane {
     /// A data plane for `link`; its tasks live in a child of `scope`.
     #[must_use]
-    pub fn new(link: &LinkConfig, options: Options, scope: &Scope) -> (Self, Handle) {
+    pub fn new(link: &LinkConfig, options: Options, scope: &Scope) -> (Box<Self>, Handle) {
         let scope = scope.child("data");
         let (events, incoming) = mpsc::channel(EVENTS);
         let (command, commands) = mpsc::channel(16);
@@ -244,7 +244,7 @@ impl DataPlane {
             core.guard(has_predecessor);
             owning::start(ownership, &events, &scope)
         });
-        let plane = Self {
+        let plane = Box::new(Self {
             core,
             source: options.source,
             quarantine: Quarantine {
@@ -276,7 +276,7 @@ impl DataPlane {
             looking_at_refusals: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
             status,
-        };
+        });
         (
             plane,
             Handle {
@@ -291,7 +291,7 @@ impl DataPlane {
     ///
     /// # Errors
     /// When a task of it failed, which is a fault of the program: nothing would be copied any more.
-    pub async fn run(mut self, stop: StopSignal) -> Result<(), Failure> {
+    pub async fn run(mut self: Box<Self>, stop: StopSignal) -> Result<(), Failure> {
         let mut flush = interval(self.flush_interval);
         let mut ends = interval(ENDS_INTERVAL);
         let mut status = interval(STATUS_INTERVAL);

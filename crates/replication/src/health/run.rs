@@ -238,7 +238,7 @@ impl Health {
     }
 
     /// Reads and evaluates until `stop` is requested.
-    pub async fn run(mut self, stop: StopSignal) {
+    pub async fn run(mut self: Box<Self>, stop: StopSignal) {
         let mut tick = interval(self.options.interval.max(Duration::from_millis(100)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -174,7 +174,7 @@ fn spread(
 }
 
 /// The hindmost of the parts that a partition was spread over; nothing where one of them had not yet begun.
-fn all_parts(known: &Stored) -> Option<&Position> {
+pub(super) fn all_parts(known: &Stored) -> Option<&Position> {
     let of = known.spread.keys().next()?.of;
     let parts = (0..of).map(|to| known.spread.get(&Spread { of, to })?.position.as_ref());
     let parts: Option<Vec<&Position>> = parts.collect();

@@ -5,27 +5,41 @@ use std::collections::{BTreeMap, HashMap};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 use tokio::time::Instant;
 
+use super::assign::all_parts;
 use super::health::Heard;
 use super::streams::StreamMaker;
+use crate::data_plane::State;
 use crate::health::HealthHandle;
-use crate::position_store::StoredText;
+use crate::position_store::{StoredLink, StoredText};
 use crate::standstill::{Seen, Standstill, StandstillHandle, StandstillOptions};
 
 /// The room for a link, to be run beside it; `texts` is what is kept beside positions.
 pub(super) fn of(
     maker: &StreamMaker,
-    texts: &[StoredText],
-    heard: Heard,
-    health: HealthHandle,
+    (stored, texts): (&StoredLink, &[StoredText]),
+    heard: &Heard,
+    health: &HealthHandle,
 ) -> (Standstill, StandstillHandle) {
+    let (heard, health) = (heard.clone(), health.clone());
     let options = StandstillOptions {
         link: maker.config.name.clone(),
         source: maker.source.clone(),
         store: maker.store.another(),
+        positions: positions(stored),
         interval: maker.worker.health_interval,
         look: Box::new(move || look(&heard, &health)),
     };
     Standstill::new(options, texts)
+}
+
+/// Where the copies of partitions had come to when that was stored last.
+fn positions(stored: &StoredLink) -> BTreeMap<TopicPartition, (TopicId, i64)> {
+    let positions = stored.iter().filter_map(|(partition, known)| {
+        let position = known.position.as_ref().or_else(|| all_parts(known))?;
+        let copy = position.destination_topic_id.0;
+        Some((partition.clone(), (copy, position.offset.0)))
+    });
+    positions.collect()
 }
 
 fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
@@ -59,11 +73,14 @@ fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
             source: partition.source.clone(),
             copy: copy.copied().unwrap_or(TopicId::ZERO),
             progress,
+            settled: matches!(partition.state, State::Running),
             end,
             read,
         };
+        let settled = one.settled;
         let known = seen.entry(partition.source.clone()).or_insert(one);
         known.progress = known.progress.min(progress);
+        known.settled &= settled;
     }
     seen.into_values().collect()
 }

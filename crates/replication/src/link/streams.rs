@@ -95,7 +95,7 @@ impl StreamMaker {
         &self,
         stream: &Stream,
         scope: &Scope,
-    ) -> Result<(DataPlane, Handle, StoredLink, Vec<StoredText>), LinkError> {
+    ) -> Result<(Box<DataPlane>, Handle, StoredLink, Vec<StoredText>), LinkError> {
         let mut config = self.config.clone();
         if let Stream::Of(origin) = stream {
             config.name = format!("{}@{origin}", config.name);
@@ -361,7 +361,7 @@ impl Streams {
 
     /// Passes rounds on until there are no more, or a data plane has stopped.
     pub(super) async fn run(
-        mut self,
+        mut self: Box<Self>,
         mut rounds: mpsc::Receiver<Round>,
         mut told: impl FnMut(&Round, usize),
     ) {

@@ -45,8 +45,8 @@ use super::run::Round;
 pub use desired::{Desired, Rules};
 pub use observe::AclObservation;
 pub use plan::AclPlan;
-pub use record::{Origin, Recorded};
-pub use run::{AclHandle, AclOptions, AclSync, preview, recorded};
+pub use record::{Origin, Recorded, decode as recorded};
+pub use run::{AclHandle, AclOptions, AclSync, preview};
 
 /// The topics of a link, as far as rights on them are concerned.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -21,6 +21,9 @@ use super::plan::{SettingChange, Step};
 
 /// Topics in one request.
 const TOPICS: usize = 100;
+/// Partitions and settings in one request: KRaft refuses a request as a whole, with POLICY_VIOLATION, that would be more than
+/// 10,000 records of metadata.
+const RECORDS: usize = 5_000;
 /// How long the controller may take.
 const TIMEOUT_MS: i32 = 30_000;
 
@@ -88,16 +91,33 @@ pub(super) async fn apply(destination: &Cluster, steps: &[Step], mode: Mode) -> 
     let of = |kind: fn(&Step) -> bool| -> Vec<Step> {
         steps.iter().filter(|step| kind(step)).cloned().collect()
     };
-    for chunk in of(|step| matches!(step, Step::Create { .. })).chunks(TOPICS) {
+    for chunk in requests(&of(|step| matches!(step, Step::Create { .. }))) {
         create::create(destination, chunk, mode, &mut report).await;
     }
-    for chunk in of(|step| matches!(step, Step::Grow { .. })).chunks(TOPICS) {
+    for chunk in requests(&of(|step| matches!(step, Step::Grow { .. }))) {
         grow::grow(destination, chunk, mode, &mut report).await;
     }
-    for chunk in of(|step| matches!(step, Step::Configure { .. })).chunks(TOPICS) {
+    for chunk in requests(&of(|step| matches!(step, Step::Configure { .. }))) {
         configure::configure(destination, chunk, mode, &mut report).await;
     }
     report
+}
+
+/// The steps, cut into what one request may carry. A step that is too large for any has one of its own.
+fn requests(mut steps: &[Step]) -> Vec<&[Step]> {
+    let mut requests = Vec::new();
+    while !steps.is_empty() {
+        let mut records = 0;
+        let fits = |step: &&Step| {
+            records += step.records();
+            records <= RECORDS
+        };
+        let count = steps.iter().take(TOPICS).take_while(fits).count().max(1);
+        let (request, rest) = steps.split_at(count);
+        requests.push(request);
+        steps = rest;
+    }
+    requests
 }
 
 fn refusal(what: &str, topic: &TopicName, code: ErrorCode, message: &str) -> String {
@@ -124,4 +144,32 @@ fn failed(steps: &[Step], what: &str, error: &ClientError, report: &mut Report) 
 fn throttle(ms: i32) -> Outcome {
     let ms = u64::try_from(ms).unwrap_or(0).max(100);
     Outcome::Throttled(Duration::from_millis(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_is_larger_than_a_controller_takes() {
+        let check = |sizes: &[i32], expected: &[usize]| {
+            let topics = sizes.iter().enumerate();
+            let steps: Vec<Step> = topics
+                .map(|(number, partitions)| Step::Grow {
+                    source: TopicName::from(format!("from-{number}")),
+                    topic: TopicName::from(format!("to-{number}")),
+                    from: 1,
+                    to: 1 + partitions,
+                })
+                .collect();
+            let requests = requests(&steps);
+            let found: Vec<usize> = requests.iter().map(|request| request.len()).collect();
+            assert_eq!(found, expected);
+            assert_eq!(requests.concat(), steps);
+        };
+        check(&[], &[]);
+        check(&[1; 250], &[100, 100, 50]);
+        check(&[1_000; 10], &[4, 4, 2]);
+        check(&[9_000, 1, 20_000, 2_000, 2_000, 2_000], &[1, 1, 1, 2, 1]);
+    }
 }

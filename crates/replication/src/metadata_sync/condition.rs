@@ -38,6 +38,8 @@ pub enum Condition {
     DestinationDeleted,
     /// Its copy is another topic of the same name.
     DestinationRecreated,
+    /// What was copied of it is in a copy of another name.
+    DestinationRenamed,
     /// Its copy ends before what was acknowledged.
     DestinationBehind,
     /// Its copy has more partitions.
@@ -64,7 +66,7 @@ pub enum Condition {
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Active,
         Self::SourceMissing,
         Self::SourceUnauthorized,
@@ -79,6 +81,7 @@ impl Condition {
         Self::PartitionsPending,
         Self::DestinationDeleted,
         Self::DestinationRecreated,
+        Self::DestinationRenamed,
         Self::DestinationBehind,
         Self::DestinationLarger,
         Self::ReplicationReduced,
@@ -110,6 +113,7 @@ impl Condition {
             Self::PartitionsPending => "partitions-pending",
             Self::DestinationDeleted => "destination-deleted",
             Self::DestinationRecreated => "destination-recreated",
+            Self::DestinationRenamed => "destination-renamed",
             Self::DestinationBehind => "destination-behind",
             Self::DestinationLarger => "destination-larger",
             Self::ReplicationReduced => "replication-reduced",
@@ -140,6 +144,7 @@ impl Condition {
             | Self::PartitionsPending
             | Self::DestinationDeleted
             | Self::DestinationRecreated
+            | Self::DestinationRenamed
             | Self::DestinationBehind => true,
             // Of a cycle nothing is to be copied.
             Self::Active
@@ -176,6 +181,10 @@ impl Condition {
             }
             Self::DestinationDeleted => {
                 "create it, or set tributary.on.recreate=restart to copy everything the source still has"
+            }
+            Self::DestinationRenamed => {
+                "use another link name for another copy, or set tributary.on.recreate=restart to copy everything the \
+                 source still has"
             }
             Self::NameInvalid => "choose another topic.rename.format, or exclude the topic",
             Self::NameCollision => {

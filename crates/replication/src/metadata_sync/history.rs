@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use config::selection::TopicSelection;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{TopicId, TopicName};
 use tokio::time::Instant;
@@ -99,6 +100,24 @@ impl History {
             let missing = &mut self.missing_at_destination;
             note(name, gone, missing, &mut self.deleted_at_destination, now);
         }
+    }
+
+    /// As [`Self::observed`], of the only observation there will be: what is missing in it counts as deleted.
+    pub(super) fn observed_once(&mut self, seen: &Observation, now: Instant) {
+        self.observed(seen, now);
+        let missing = self.missing_at_source.keys();
+        self.deleted_at_source.extend(missing.cloned());
+        let missing = self.missing_at_destination.keys();
+        self.deleted_at_destination.extend(missing.cloned());
+    }
+
+    /// Topics that should be at the source, whether a list of all topics has them or not. What is listed and excluded is
+    /// not expected.
+    pub(super) fn expected(&self, selection: &TopicSelection) -> BTreeSet<TopicName> {
+        let listed = selection.expected().map(TopicName::from);
+        let replicated = self.replicated.keys();
+        let replicated = replicated.filter(|name| selection.is_selected(name.as_str()));
+        listed.chain(replicated.cloned()).collect()
     }
 
     /// Takes in that a step was carried out.

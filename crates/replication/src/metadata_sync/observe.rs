@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   source       Metadata (all topics)        one request; selection is applied to its names
-//!                Metadata (by name)           only for topics that should be there and are not
+//!                Metadata (by name)           for topics that should be there and are not; and instead of all topics,
+//!                                             where exact names select and each of them is there, or where
+//!                                             the first look was the last one
 //!   destination  Metadata (copies' names)     one request; also originals of what is left out as their copy
 //!   both         DescribeConfigs              only for topics to be created, and when settings are due
 //! ```
@@ -19,6 +21,7 @@ use kafka_wire::message::describe_configs::{
 use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{TopicId, TopicName};
 
+use super::first::First;
 use super::plan::chosen::originals;
 
 /// Topics in one DescribeConfigs request.
@@ -47,6 +50,8 @@ pub struct Observation {
     pub source: BTreeMap<TopicName, Topic>,
     /// All other topics of the source.
     pub unselected: BTreeSet<TopicName>,
+    /// Whether the source was asked for all of its topics.
+    pub everything: bool,
     /// Topics that should be at the source and cannot be seen: what a request by name said.
     pub absent: BTreeMap<TopicName, ErrorCode>,
     /// Copies that exist.
@@ -69,15 +74,29 @@ impl Observation {
     pub fn seen(&self) -> usize {
         self.source.len() + self.unselected.len()
     }
+
+    /// Takes in what the source says of a topic that is selected, or should be there. The newest answer counts.
+    fn selected(&mut self, name: TopicName, topic: &TopicMetadata) {
+        if topic.error == ErrorCode::NONE {
+            self.absent.remove(&name);
+            self.source.insert(name, described(topic));
+        } else if !self.source.contains_key(&name) {
+            self.absent.insert(name, topic.error);
+        }
+    }
 }
 
 /// What to look at.
 pub(super) struct Look<'a> {
     pub(super) settings: &'a TopicSettings,
+    /// What the first look found, where nothing else is looked at any more.
+    pub(super) first: Option<&'a mut First>,
     /// Topics that should be at the source, whether the list of all topics has them or not.
     pub(super) expected: BTreeSet<TopicName>,
     /// Whether settings of existing topics are compared too.
     pub(super) settings_due: bool,
+    /// Whether topics are wanted too that nothing selects.
+    pub(super) everything: bool,
     /// Settings of source topics whose copies were made a moment ago: they are not asked for again while
     /// those copies do not show yet.
     pub(super) settling: BTreeMap<TopicName, Settings>,
@@ -88,7 +107,7 @@ pub(super) struct Look<'a> {
 pub(super) async fn observe(
     source: &Cluster,
     destination: &Cluster,
-    look: Look<'_>,
+    mut look: Look<'_>,
 ) -> Result<Observation, String> {
     let mut seen = Observation {
         settings_due: look.settings_due,
@@ -99,6 +118,9 @@ pub(super) async fn observe(
     observe_source(source, &look, &mut seen)
         .await
         .map_err(at_source)?;
+    if let Some(first) = look.first.take() {
+        first.narrow(&mut seen);
+    }
     let names: BTreeMap<TopicName, TopicName> = seen
         .source
         .keys()
@@ -152,40 +174,51 @@ async fn observe_source(
     look: &Look<'_>,
     seen: &mut Observation,
 ) -> Result<(), ClientError> {
-    let answer = source.metadata(MetadataTopics::All).await?;
+    let expected = || look.expected.iter().cloned().collect::<Vec<_>>();
+    // A thousand links of a topic each need not look at a thousand topics each.
+    if !look.everything && look.settings.selection.is_of_names() && !look.expected.is_empty() {
+        by_name(source, expected(), seen).await?;
+        if seen.absent.is_empty() {
+            return Ok(());
+        }
+        // Otherwise there is something to say about names that are like those.
+    }
+    let asked = match &look.first {
+        Some(first) => MetadataTopics::Topics(first.topics().cloned().collect()),
+        None => MetadataTopics::All,
+    };
+    let answer = source.metadata(asked).await?;
+    seen.everything = look.first.is_none();
     seen.requests += 1;
     for topic in answer.topics {
         let Some(name) = topic.name.clone() else {
             continue;
         };
-        if !look.settings.selection.is_selected(name.as_str()) {
-            seen.unselected.insert(name);
-        } else if topic.error == ErrorCode::NONE {
-            seen.source.insert(name, described(&topic));
+        if look.settings.selection.is_selected(name.as_str()) {
+            seen.selected(name, &topic);
         } else {
-            seen.absent.insert(name, topic.error);
+            seen.unselected.insert(name);
         }
     }
-    let missing: Vec<TopicName> = look
-        .expected
-        .iter()
-        .filter(|name| !seen.source.contains_key(*name) && !seen.absent.contains_key(*name))
-        .cloned()
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
     // An answer about all topics leaves out those that may not be described.
-    let answer = source.metadata(MetadataTopics::Topics(missing)).await?;
+    let mut missing = expected();
+    missing.retain(|name| !seen.source.contains_key(name) && !seen.absent.contains_key(name));
+    match missing.is_empty() {
+        true => Ok(()),
+        false => by_name(source, missing, seen).await,
+    }
+}
+
+async fn by_name(
+    source: &Cluster,
+    names: Vec<TopicName>,
+    seen: &mut Observation,
+) -> Result<(), ClientError> {
+    let answer = source.metadata(MetadataTopics::Topics(names)).await?;
     seen.requests += 1;
     for topic in answer.topics {
-        let Some(name) = topic.name.clone() else {
-            continue;
-        };
-        if topic.error == ErrorCode::NONE {
-            seen.source.insert(name, described(&topic));
-        } else {
-            seen.absent.insert(name, topic.error);
+        if let Some(name) = topic.name.clone() {
+            seen.selected(name, &topic);
         }
     }
     Ok(())

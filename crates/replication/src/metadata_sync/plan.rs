@@ -251,18 +251,13 @@ impl Planner<'_> {
         if from >= to {
             return;
         }
-        let short = format!("{copy} has {from} partitions, the source {to}");
-        if !settings.auto_create {
-            let reason = format!("{short}; topic.auto.create is false");
-            self.problem(name, Condition::PartitionsPending, reason);
-        } else {
-            self.plan.add(Step::Grow {
-                source: name.clone(),
-                topic: copy.clone(),
-                from,
-                to,
-            });
-        }
+        // Also with topic.auto.create=false, which is about topics that are missing.
+        self.plan.add(Step::Grow {
+            source: name.clone(),
+            topic: copy.clone(),
+            from,
+            to,
+        });
     }
 
     /// Whether several source topics are copied into one.
@@ -361,12 +356,12 @@ impl Planner<'_> {
         };
         match self.rules.settings.replication_factor {
             ReplicationFactor::BrokerDefault => Some((-1, false)),
-            ReplicationFactor::Fixed(wanted) if wanted > brokers => {
-                let reason = too_many(wanted, "dest.topic.replication.factor");
+            ReplicationFactor::Fixed { count, key } if count > brokers => {
+                let reason = too_many(count, key);
                 self.problem(name, Condition::CreateFailed, reason);
                 None
             }
-            ReplicationFactor::Fixed(wanted) => Some((wanted, false)),
+            ReplicationFactor::Fixed { count, .. } => Some((count, false)),
             ReplicationFactor::Source { strict } if topic.replication_factor > brokers => {
                 let wanted = topic.replication_factor;
                 if strict {

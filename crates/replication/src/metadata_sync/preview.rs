@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use config::link::TopicSettings;
+use config::link::{OnRecreate, TopicSettings};
 use config::selection::{Decision, Reason};
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
@@ -13,6 +13,7 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::describe_log_dirs::DescribeLogDirsRequest;
 use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::types::TopicName;
+use tokio::time::Instant;
 
 use super::apply::{Applied, Mode, Outcome, apply};
 use super::condition::{Condition, Problem};
@@ -21,6 +22,9 @@ use super::observe::{Look, Observation, observe};
 use super::plan::settings::refusal;
 use super::plan::{Plan, Rules, Step};
 use crate::placement::Outlook;
+
+#[cfg(test)]
+mod tests;
 
 /// Everything there is to show.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -48,10 +52,14 @@ pub struct Row {
     pub destination: Option<TopicName>,
     /// Its partitions, where known.
     pub partitions: Option<i32>,
+    /// Partitions of its copy, where that is there.
+    pub copy_partitions: Option<i32>,
     /// Replicas of its copy: those it has, or would be created with; −1 for the destination's default.
     pub replication_factor: Option<i16>,
-    /// What would be done.
+    /// What would be done. Topics that are merged share steps, each of which names one of them.
     pub steps: Vec<Step>,
+    /// Whether everything the source has of it is copied anew, though it was copied before.
+    pub anew: bool,
     /// What is wrong with it, blocking or not.
     pub problems: Vec<Problem>,
     /// Bytes the source keeps of it, counted once per partition.
@@ -75,7 +83,7 @@ impl Row {
     }
 }
 
-/// Looks at both clusters and makes the plan; nothing is changed.
+/// Looks at both clusters and makes the plan; nothing is changed. `history` is what the link did before.
 ///
 /// # Errors
 /// When one of them does not answer.
@@ -83,6 +91,7 @@ pub async fn preview(
     source: &Cluster,
     destination: &Cluster,
     rules: &Rules,
+    mut history: History,
 ) -> Result<Preview, String> {
     // The id is part of what is observed, and both have to have answered for that.
     let none = MetadataTopics::Topics(Vec::new());
@@ -90,21 +99,28 @@ pub async fn preview(
         .metadata(none)
         .await
         .map_err(|error| format!("destination: {error}"))?;
-    let selection = &rules.settings.selection;
-    let listed = selection.whitelist().map(TopicName::from);
-    let listed = listed.filter(|name| selection.is_selected(name.as_str()));
     let look = Look {
         settings: &rules.settings,
-        expected: listed.collect(),
+        first: None,
+        expected: history.expected(&rules.settings.selection),
         settings_due: rules.settings.config_sync.is_some(),
+        everything: true,
         settling: BTreeMap::new(),
     };
     let seen = observe(source, destination, look).await?;
-    let plan = Plan::new(&seen, &History::default(), rules);
+    history.observed_once(&seen, Instant::now());
+    let plan = Plan::new(&seen, &history, rules);
     let report = apply(destination, &plan.steps, Mode::Check).await;
     let bytes = retained(source, &seen).await;
     let mut preview = rows(&seen, &plan, report.applied, rules);
+    copied_before(&mut preview, &plan, &history, rules.on_recreate);
     preview.notices.extend(decoding(&rules.settings));
+    let deleted = [Condition::SourceDeleted, Condition::DestinationDeleted];
+    if plan.problems.iter().any(|p| deleted.contains(&p.state)) {
+        let notice = "what is gone was looked for once; a link takes a topic for deleted when a second look, ten \
+                      seconds later, says the same";
+        preview.notices.insert(notice.to_owned());
+    }
     match bytes {
         Ok(bytes) => {
             for row in preview.rows.iter_mut().filter(|row| row.selected) {
@@ -144,34 +160,84 @@ fn rows(seen: &Observation, plan: &Plan, applied: Vec<Applied>, rules: &Rules) -
             Outcome::Unsupported(reason) => Some((Condition::SettingsNotFollowed, reason)),
             Outcome::Refused(state, reason) => Some((state, reason)),
         };
-        if let Some((state, reason)) = problem {
-            for source in Plan::sources(&applied.step, seen, rules) {
-                if let Some(row) = rows.get_mut(&source) {
-                    row.problems.push(Problem::new(&source, state, &reason));
-                }
+        for source in Plan::sources(&applied.step, seen, rules) {
+            let Some(row) = rows.get_mut(&source).filter(|row| is_copied(row)) else {
+                continue;
+            };
+            if let Some((state, reason)) = &problem {
+                row.problems.push(Problem::new(&source, *state, reason));
             }
+            if let Step::Create {
+                replication_factor, ..
+            } = &applied.step
+            {
+                row.replication_factor = Some(*replication_factor);
+            }
+            for (change, reason) in &applied.refused {
+                let reason = refusal(change, reason);
+                let problem = Problem::new(&source, Condition::SettingRefused, reason);
+                row.problems.push(problem);
+            }
+            row.steps.push(applied.step.clone());
         }
-        let Some(row) = rows.get_mut(applied.step.source()) else {
-            continue;
-        };
-        if let Step::Create {
-            replication_factor, ..
-        } = &applied.step
-        {
-            row.replication_factor = Some(*replication_factor);
-        }
-        for (change, reason) in &applied.refused {
-            let reason = refusal(change, reason);
-            let problem = Problem::new(&row.source, Condition::SettingRefused, reason);
-            row.problems.push(problem);
-        }
-        row.steps.push(applied.step);
     }
     Preview {
         rows: rows.into_values().collect(),
         notices: plan.notices.clone(),
         bytes_unknown: None,
     }
+}
+
+/// Whether nothing that was found by now keeps its records back.
+fn is_copied(row: &Row) -> bool {
+    row.selected && !row.problems.iter().any(|p| p.state == Condition::Cycle)
+}
+
+/// Says of topics that were copied before what becomes of their copies.
+fn copied_before(preview: &mut Preview, plan: &Plan, history: &History, on_recreate: OnRecreate) {
+    let renewed: BTreeMap<&TopicName, Condition> = plan
+        .copies
+        .iter()
+        .filter_map(|copy| Some((&copy.source, history.renewed(copy)?)))
+        .collect();
+    let mut notices = Vec::new();
+    let rows = preview.rows.iter_mut();
+    for row in rows.filter(|row| is_copied(row) && row.partitions.is_some()) {
+        let (Some(known), Some(copy)) = (history.replicated.get(&row.source), &row.destination)
+        else {
+            continue;
+        };
+        let before = &known.destination;
+        let what = if before != copy {
+            format!("what was copied before is in {before}, not in {copy}")
+        } else if let Some(state) = renewed.get(&row.source) {
+            match state {
+                Condition::SourceRecreated => "it was deleted at the source and created anew",
+                _ => "its copy was deleted and created anew",
+            }
+            .to_owned()
+        } else if history.deleted_at_destination.contains(&row.source) {
+            "its copy was deleted".to_owned()
+        } else {
+            continue;
+        };
+        match on_recreate {
+            OnRecreate::Restart => {
+                row.anew = true;
+                notices.push(format!(
+                    "{}: {what}: everything the source has is copied (tributary.on.recreate=restart)",
+                    row.source
+                ));
+            }
+            // Of the others the plan says so.
+            OnRecreate::Stop if before != copy => {
+                let problem = Problem::new(&row.source, Condition::DestinationRenamed, what);
+                row.problems.push(problem);
+            }
+            OnRecreate::Stop => {}
+        }
+    }
+    preview.notices.extend(notices);
 }
 
 fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
@@ -191,9 +257,11 @@ fn row(name: &TopicName, seen: &Observation, settings: &TopicSettings) -> Row {
         decision: decision.to_string(),
         left_out,
         partitions: topic.map(|topic| topic.partitions),
+        copy_partitions: copy.map(|copy| copy.partitions),
         replication_factor: copy.map(|copy| copy.replication_factor),
         destination,
         steps: Vec::new(),
+        anew: false,
         problems: Vec::new(),
         bytes: None,
         offsets: None,

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::apply::{Applied, Mode, Outcome, apply};
 use super::condition::{Condition, Problem};
+use super::first::First;
 use super::history::{History, RefusedSetting};
 use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
@@ -48,6 +49,8 @@ pub struct Round {
     pub pending: usize,
     /// Topics of the source that were looked at, selected or not.
     pub seen: usize,
+    /// Whether these were all: where exact names select, only they are looked at.
+    pub everything: bool,
     /// When it ended.
     pub at: Option<Instant>,
 }
@@ -77,6 +80,8 @@ pub struct MetadataSync {
     throttled: HashMap<TopicName, Instant>,
     /// Settings of source topics whose copies are settling.
     settling_settings: BTreeMap<TopicName, Settings>,
+    /// What the first look found, where it is the only one.
+    first: Option<First>,
     /// When settings are compared next.
     settings_at: Option<Instant>,
     /// Notes on settings, from the last comparison.
@@ -110,6 +115,7 @@ impl MetadataSync {
             settling: HashMap::new(),
             throttled: HashMap::new(),
             settling_settings: BTreeMap::new(),
+            first: None,
             settings_at: None,
             notes: Vec::new(),
             rounds: 0,
@@ -204,7 +210,7 @@ impl MetadataSync {
         }
         self.history.observed(&seen, now);
         let plan = Plan::new(&seen, &self.history, &self.rules);
-        round.seen = seen.seen();
+        (round.seen, round.everything) = (seen.seen(), seen.everything);
         round.selected = selected(&seen);
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
@@ -264,15 +270,12 @@ impl MetadataSync {
 
     async fn look(&mut self) -> Result<Observation, String> {
         let settings = &self.rules.settings;
-        let listed = settings.selection.whitelist().map(TopicName::from);
-        // What is in the list and reserved or excluded is not expected.
-        let listed = listed.filter(|name| settings.selection.is_selected(name.as_str()));
-        let replicated = self.history.replicated.keys().cloned();
-        let replicated = replicated.filter(|name| settings.selection.is_selected(name.as_str()));
         let look = Look {
             settings,
-            expected: listed.chain(replicated).collect(),
+            first: self.first.as_mut(),
+            expected: self.history.expected(&settings.selection),
             settings_due: self.settings_at.is_some_and(|at| at <= Instant::now()),
+            everything: false,
             settling: std::mem::take(&mut self.settling_settings),
         };
         let seen = observe(&self.source, &self.destination, look).await?;
@@ -287,6 +290,9 @@ impl MetadataSync {
                 shown(ids.0.as_deref()),
                 shown(ids.1.as_deref())
             ));
+        }
+        if !self.rules.settings.refresh && self.first.is_none() {
+            self.first = Some(First::of(&seen));
         }
         Ok(seen)
     }

@@ -53,7 +53,7 @@ pub(super) fn needs(config: &LinkConfig, topics: &Topics) -> Vec<Need> {
     let settings = &config.topics;
     let features = Features {
         creates: settings.auto_create,
-        grows: settings.auto_create && settings.preserve_partitions,
+        grows: settings.preserve_partitions,
         follows: settings.config_sync.is_some() && !settings.naming.is_constant(),
     };
     let mut needs = Vec::new();
@@ -295,7 +295,7 @@ mod tests {
         let spread = "topic.config.sync=false\ntopic.preserve.partitions=false\n";
         check(spread, &copying[..5]);
         let least = [copying[0], copying[2], copying[3]];
-        check("topic.config.sync=false\ntopic.auto.create=false\n", &least);
+        check(&format!("{spread}topic.auto.create=false\n"), &least);
         all.extend([
             "source DESCRIBE cluster",
             "destination DESCRIBE cluster",

@@ -49,6 +49,8 @@ pub struct Seen {
     pub copy: TopicId,
     /// Next source offset that is not acknowledged.
     pub progress: i64,
+    /// Whether the copy was compared with that. Before, what was stored may be less than it has.
+    pub settled: bool,
     /// The source's end.
     pub end: i64,
     /// When the end was read.
@@ -63,6 +65,8 @@ pub struct StandstillOptions {
     pub source: Cluster,
     /// Where positions are kept.
     pub store: PositionStore,
+    /// Next source offsets as they were stored before, each with the topic that it was written to.
+    pub positions: BTreeMap<TopicPartition, (TopicId, i64)>,
     /// How often partitions are looked at.
     pub interval: Duration,
     /// The partitions that are copied here. Never waits.
@@ -153,9 +157,17 @@ impl Standstill {
         let (found, seen) = watch::channel(Arc::default());
         let (tell, notes) = mpsc::channel(1);
         let now = Instant::now();
+        let mut trails = stored.clone();
+        for (partition, trail) in &mut trails {
+            if let Some((copy, position)) = options.positions.get(partition)
+                && *copy == trail.copy
+            {
+                trail.had(*position);
+            }
+        }
         let standstill = Self {
             options,
-            trails: stored.clone(),
+            trails,
             stored,
             kept: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -247,7 +259,11 @@ impl Standstill {
         };
         let shortest = self.options.interval.saturating_mul(LOOKS).max(SHORTEST);
         let shortest = i64::try_from(shortest.as_millis()).unwrap_or(i64::MAX);
-        trail.look(reading, seen.progress, now, kept.max(shortest));
+        let progress = match seen.settled {
+            true => seen.progress,
+            false => seen.progress.max(trail.current.end),
+        };
+        trail.look(reading, progress, now, kept.max(shortest));
         if trail.missed.is_none() {
             self.said.remove(&seen.source);
         }
@@ -329,6 +345,8 @@ impl Standstill {
             self.stored.get(*partition).is_none_or(|before| {
                 before.missed.is_some() != trail.missed.is_some()
                     || before.copy != trail.copy
+                    // It is copied anew: who goes on has to know since when.
+                    || trail.current.end < before.current.end
                     || trail.current.at - before.current.at > kept(partition)
                     || (last && trail.current != before.current)
             })

@@ -58,6 +58,9 @@ impl Trail {
             self.marks.clear();
             self.current.end = reading.end;
         }
+        if progress < self.current.end {
+            self.went_back(reading, progress, now, kept);
+        }
         let reached = |one: &Reading| progress >= one.end;
         while let Some(mark) = self.marks.pop_front_if(|mark| reached(mark)) {
             self.judge(mark.end, now, kept);
@@ -78,6 +81,24 @@ impl Trail {
         {
             self.marks.push_back(reading);
         }
+    }
+
+    /// Takes in that the copy had everything before `position` when the process before this one ended: that was read in
+    /// time, or it was said.
+    pub(super) fn had(&mut self, position: i64) {
+        self.current.end = self.current.end.max(position);
+    }
+
+    /// The source is copied anew, from `progress` on, into a copy that keeps what it had. What it had counts until now; from
+    /// now on a deletion that is not read again in time may be missed, as the record that it deletes is copied again.
+    fn went_back(&mut self, reading: Reading, progress: i64, now: i64, kept: i64) {
+        if reading.end <= self.current.end {
+            self.reach(reading);
+        } else {
+            self.judge(reading.end, now, kept);
+        }
+        self.marks.clear();
+        self.current.end = progress;
     }
 
     /// Somebody takes note of what was missed; `at` is now. Whether there was anything.
@@ -193,6 +214,56 @@ mod tests {
         assert_eq!(look(&mut trail, 10, 5, 5), None);
         assert_eq!(trail.current, Reading { at: 20, end: 5 });
         assert_eq!(look(&mut trail, 500, 5, 5), None);
+    }
+
+    #[test]
+    fn a_copy_that_is_made_once_more_is_behind_from_then_on_and_not_from_when_it_was_complete() {
+        // Long after: nothing was written since, so it was complete until now.
+        let mut anew = trail(0, 100);
+        assert_eq!(look(&mut anew, 1_000, 100, 0), None);
+        assert_eq!(anew.current, Reading { at: 1_000, end: 0 });
+        assert_eq!(look(&mut anew, 1_050, 100, 60), None);
+        assert_eq!(look(&mut anew, 1_090, 100, 100), None);
+        assert_eq!(
+            anew.current,
+            Reading {
+                at: 1_090,
+                end: 100
+            }
+        );
+        // It takes too long, though nothing is written meanwhile.
+        let mut slow = trail(0, 100);
+        assert_eq!(look(&mut slow, 1_000, 100, 0), None);
+        assert_eq!(look(&mut slow, 1_090, 100, 10), None);
+        assert_eq!(look(&mut slow, 1_110, 100, 20), Some((1_000, 1_112)));
+        // It stood still for too long before, and what was written then is not to be had any more.
+        let mut late = trail(0, 100);
+        assert_eq!(look(&mut late, 1_000, 101, 0), Some((0, 1_002)));
+        // It was behind when that began, and that counts.
+        let mut behind = trail(0, 100);
+        assert_eq!(look(&mut behind, 60, 110, 0), None);
+        assert_eq!(behind.current, Reading { at: 0, end: 0 });
+        assert_eq!(look(&mut behind, 110, 110, 50), Some((0, 112)));
+    }
+
+    #[test]
+    fn what_was_stored_as_copied_is_not_missed_though_the_trail_was_stored_before() {
+        let kill = |position: i64| {
+            let mut trail = trail(0, 100);
+            trail.had(position);
+            look(&mut trail, 1_000, 150, 150)
+        };
+        assert_eq!(
+            kill(150),
+            None,
+            "all of it was copied by the process that was killed"
+        );
+        assert_eq!(kill(149), Some((0, 1_002)));
+        assert_eq!(
+            kill(10),
+            Some((0, 1_002)),
+            "a position that is older says nothing"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What of a link is not known in a group: tasks whose worker is silent, or that no worker runs.
+//! What of a link is not known in a group: tasks whose worker is silent, or that no worker runs, or whose worker does not speak
+//! of all their partitions yet.
 //!
 //! Their partitions are UNKNOWN, with what was known of them last as a lower bound, and so is the link. Pure.
 
@@ -65,6 +66,53 @@ pub(crate) fn find(view: &mut LinkView, tasks: &[TaskInfo], group: &Group) {
             detail.partitions.extend(rows);
         }
         view.gaps.push(gap);
+    }
+    find_unspoken(view, tasks);
+}
+
+/// Tasks that run, as their workers say, and have partitions of which those workers say nothing: they were begun a moment ago.
+/// Without them, it would look as if everything were copied. What topics with a problem have, is told in their own place.
+fn find_unspoken(view: &mut LinkView, tasks: &[TaskInfo]) {
+    let Some(detail) = &mut view.detail else {
+        return;
+    };
+    let spoken = detail.partitions.iter();
+    let spoken: HashSet<(String, i32)> = spoken
+        .map(|one| (one.topic.clone(), one.partition))
+        .collect();
+    for state in &view.state.tasks {
+        if !matches!(state.state, State::Running | State::Restarting) {
+            continue;
+        }
+        let reason = format!("worker {} has not begun all of it yet", state.worker_id);
+        let task = tasks.iter().filter(|task| task.id.task == state.id);
+        let share = task.flat_map(|task| partitions_of(&task.config));
+        let places = share.flat_map(|(topic, numbers)| {
+            numbers
+                .into_iter()
+                .map(move |number| (topic.clone(), number))
+        });
+        let mut missed = 0;
+        for place in places {
+            let topic = detail.topics.get(&place.0);
+            let is_told = topic.is_some_and(|topic| topic.problem.is_some());
+            if is_told || spoken.contains(&place) {
+                continue;
+            }
+            let mut row = nothing(&place.0, place.1, view.at);
+            row.reason = Some(reason.clone());
+            detail.lag.known = false;
+            detail.partitions.push(row);
+            missed += 1;
+        }
+        if missed > 0 {
+            view.gaps.push(Gap {
+                worker_id: None,
+                reason,
+                tasks: vec![state.id],
+                partitions: missed,
+            });
+        }
     }
 }
 

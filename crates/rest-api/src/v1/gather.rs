@@ -247,3 +247,105 @@ pub(crate) fn severity(health: &str) -> u8 {
     let place = order.iter().position(|word| *word == health);
     u8::try_from(place.unwrap_or(1)).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use worker_group::detail::{ClusterDetail, ReachDetail};
+    use worker_group::view::{InstanceState, LagDetail, TaskId, TaskState};
+
+    use super::*;
+
+    fn cluster() -> ClusterDetail {
+        ClusterDetail {
+            id: None,
+            bootstrap: String::new(),
+            brokers: 1,
+            reach: ReachDetail {
+                verdict: "PASS".into(),
+                evidence: String::new(),
+            },
+        }
+    }
+
+    /// A link of one task, whose worker says that it runs and is well, and nothing of partitions.
+    fn silent_on_partitions(task: State) -> (LinkView, Vec<TaskInfo>) {
+        let now = SystemTime::now();
+        let detail = LinkDetail {
+            at: now,
+            evaluated_at: now,
+            health: "HEALTHY".into(),
+            reason: String::new(),
+            lag: LagDetail {
+                known: true,
+                records: Some(0),
+                seconds: 0.0,
+                bytes: 0,
+                seconds_basis: "observed".into(),
+                age_seconds: Some(0.0),
+            },
+            source: cluster(),
+            destination: cluster(),
+            topics: BTreeMap::new(),
+            excluded: None,
+            trouble: Vec::new(),
+            topics_at: Some(now),
+            partitions: Vec::new(),
+        };
+        let worker_id = "w:1".to_owned();
+        let state = ConnectorStateInfo {
+            name: "a".to_owned(),
+            connector: InstanceState {
+                state: State::Running,
+                worker_id: worker_id.clone(),
+                trace: None,
+            },
+            tasks: vec![TaskState {
+                id: 0,
+                state: task,
+                worker_id,
+                trace: None,
+            }],
+            kind: "source",
+            tributary: None,
+        };
+        let config = [("tributary.task.partitions".to_owned(), "t:0-1".to_owned())];
+        let tasks = vec![TaskInfo {
+            id: TaskId {
+                connector: "a".to_owned(),
+                task: 0,
+            },
+            config: config.into_iter().collect(),
+        }];
+        let view = LinkView {
+            name: "a".to_owned(),
+            config: Config::default(),
+            state,
+            detail: Some(detail),
+            grouped: true,
+            gaps: Vec::new(),
+            owners: HashMap::new(),
+            at: now,
+        };
+        (view, tasks)
+    }
+
+    #[test]
+    fn a_task_that_says_nothing_of_its_partitions_yet_makes_its_link_unknown() {
+        let group = Group {
+            asked: true,
+            ..Group::default()
+        };
+        let (mut view, tasks) = silent_on_partitions(State::Running);
+        gaps::find(&mut view, &tasks, &group);
+        assert_eq!(view.health().0, "UNKNOWN");
+        let detail = view.detail.expect("as before");
+        assert!(!detail.lag.known);
+        assert_eq!(detail.partitions.len(), 2);
+        // What has failed is told by its trace.
+        let (mut view, tasks) = silent_on_partitions(State::Failed);
+        gaps::find(&mut view, &tasks, &group);
+        assert_eq!(view.gaps, []);
+    }
+}

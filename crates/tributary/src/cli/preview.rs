@@ -10,7 +10,7 @@ use replication::metadata_sync::preview::{Preview, Row};
 use serde_json::json;
 
 use super::{Exit, OutputFormat, PreviewArgs, Show};
-use crate::preview_document::{self, Totals, action, is_cycle, object, rights, totals};
+use crate::preview_document::{self, Memory, Totals, action, is_cycle, object, rights, totals};
 use crate::progress::{cut, size};
 use crate::{output, settings, variables};
 use columns::{aligned, fit};
@@ -52,7 +52,11 @@ pub(super) async fn run(args: PreviewArgs) -> Exit {
         output: args.output,
         rate: args.rate,
     };
-    show(&link, &worker, view).await
+    let memory = match args.worker {
+        Some(_) => Memory::OfWorker,
+        None => Memory::Unknown,
+    };
+    show(&link, &worker, memory, view).await
 }
 
 /// The settings of a link and its worker, or nothing after every problem has been printed.
@@ -80,8 +84,14 @@ pub(super) fn resolve(link: &Path, worker: Option<&Path>) -> Option<(LinkConfig,
 }
 
 /// Makes the preview and prints it.
-pub(super) async fn show(link: &LinkConfig, worker: &WorkerConfig, view: View) -> Exit {
-    let previewed = match preview_document::look(link, worker).await {
+pub(super) async fn show(
+    link: &LinkConfig,
+    worker: &WorkerConfig,
+    memory: Memory,
+    view: View,
+) -> Exit {
+    let looked = preview_document::look(link, worker, memory);
+    let previewed = match Box::pin(looked).await {
         Ok(previewed) => previewed,
         Err(error) => {
             output::error(&error);
@@ -301,7 +311,9 @@ mod tests {
             left_out: None,
             destination: Some(format!("to.{name}").as_str().into()),
             partitions: Some(12),
+            copy_partitions: None,
             replication_factor: Some(3),
+            anew: false,
             steps,
             problems,
             bytes: Some(1 << 30),

@@ -19,6 +19,7 @@ use kafka_wire::message::metadata::MetadataTopics;
 use super::prepare::prepared;
 use super::preview::{self, View};
 use super::{Exit, ReplicateArgs};
+use crate::preview_document::Memory;
 use crate::worker::{self, Plan};
 use crate::{output, settings, variables};
 
@@ -52,7 +53,7 @@ pub(super) async fn run(args: ReplicateArgs, level: String) -> Exit {
         Err(exit) => return exit,
     };
     if args.dry_run {
-        return preview::show(&link, &worker, View::default()).await;
+        return preview::show(&link, &worker, Memory::OfWorker, View::default()).await;
     }
     let options = args.ending.options();
     show_selection(&args, &mut raw);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use kafka_wire::types::TopicPartition;
 use replication::data_plane::{Answer, Lost, PartitionStatus, State};
-use replication::health::{LinkHealth, PartitionHealth, Reachability, Verdict};
+use replication::health::{LinkHealth, PartitionHealth, Rating, Reachability, Verdict};
 use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
@@ -24,16 +24,28 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
     let [source_reach, destination_reach] = &health.reach;
     let round = &status.round;
     let trouble = round.trouble.iter().chain(&status.data.store_trouble);
+    // Before everything that was found is handed over, what is known is not all.
+    let is_begun = round.number > 0 && status.data.partitions.len() >= status.assigned;
+    let mut lag = probe::detail(&health.lag);
+    lag.known &= is_begun;
+    let (rating, reason) = match health.rating {
+        Rating::Healthy | Rating::CatchingUp if !is_begun => {
+            (Rating::Unknown, "its partitions are being begun".to_owned())
+        }
+        rating => (rating, health.reason.clone()),
+    };
     LinkDetail {
         at: clock.time,
         evaluated_at: clock.of(health.at),
-        health: health.rating.name().into(),
-        reason: health.reason.clone(),
-        lag: probe::detail(&health.lag),
+        health: rating.name().into(),
+        reason,
+        lag,
         source: cluster(source, source_reach),
         destination: cluster(destination, destination_reach),
         topics: topics(&status),
-        excluded: (round.number > 0).then(|| round.seen.saturating_sub(round.selected.len())),
+        excluded: round
+            .everything
+            .then(|| round.seen.saturating_sub(round.selected.len())),
         trouble: trouble.cloned().collect(),
         topics_at: round.at.map(|at| clock.of(at)),
         partitions: partitions(&status, clock),

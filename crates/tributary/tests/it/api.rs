@@ -136,6 +136,12 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
             answers.insert(path.trim_start_matches("/api/v1").to_owned(), answer);
         }
     }
+    // Exact names select: how many topics are left out was not looked at.
+    assert_eq!(
+        answers["/links/{link}"]["topics"]["excluded"],
+        Value::Null,
+        "{one:#}"
+    );
     // What another client reads at the source is what is said of it.
     let marks = judge::watermarks(&committed(source, &topic))
         .await

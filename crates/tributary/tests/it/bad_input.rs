@@ -215,6 +215,25 @@ async fn on_both_sides(cluster: &KafkaCluster) {
     }
 }
 
+#[tokio::test]
+async fn positions_are_not_kept_in_a_topic_that_would_lose_them() {
+    both_directions(forgetful).await;
+}
+
+async fn forgetful(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let topic = unique("forgetful");
+    new_topic(source, &topic, 1, &[]).await;
+    let link = Replicate::new(source, destination, &topic);
+    let positions = format!("tributary.{}.offsets.internal", link.name());
+    new_topic(destination, &positions, 1, &[]).await;
+    let words = [
+        "error: ",
+        "would lose positions",
+        &format!("--entity-name {positions} --add-config cleanup.policy=compact"),
+    ];
+    says(link.until_caught_up().await, 1, &words);
+}
+
 /// A broker of the years before 2.4: few versions, and an ApiVersions answer of version 0 whatever was asked.
 fn too_old(request: &Request) -> Reply {
     // API key, lowest and highest version: Produce, Fetch, ListOffsets, Metadata, ApiVersions of Kafka 0.10.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 use test_support::eventually::eventually;
+use test_support::kafka_jars::KafkaVersion;
 
 use crate::connect_http::{Answer, Client};
 use crate::connect_worker::{SOON, Worker, expect};
@@ -100,7 +101,7 @@ impl Contract {
             .with_source(&bootstrap(source), &bootstrap(destination))
     }
 
-    async fn of_connect(version: test_support::kafka_jars::KafkaVersion) -> Self {
+    async fn of_connect(version: KafkaVersion) -> Self {
         let (source, destination) = pair(OLD, NEW).await;
         let worker = Worker::connect(version, &destination.bootstrap(), ORIGINS).await;
         Self::new(worker)
@@ -246,14 +247,23 @@ async fn a_worker_keeps_connects_rest_contract() {
     tokio::task::LocalSet::new().run_until(asked).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kafka_connect_3_itself_answers_as_this_contract_says() {
-    let asked = async { Contract::of_connect(OLD).await.whole().await };
+/// Sends all of it to a worker of Kafka Connect.
+async fn asked_of_connect(version: KafkaVersion) {
+    let asked = async { Contract::of_connect(version).await.whole().await };
     tokio::task::LocalSet::new().run_until(asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kafka_connect_4_itself_answers_as_this_contract_says() {
-    let asked = async { Contract::of_connect(NEW).await.whole().await };
-    tokio::task::LocalSet::new().run_until(asked).await;
+async fn kafka_connect_3_9_itself_answers_as_this_contract_says() {
+    asked_of_connect(KafkaVersion::V3_9_1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_connect_4_2_itself_answers_as_this_contract_says() {
+    asked_of_connect(KafkaVersion::V4_2_0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_connect_4_3_itself_answers_as_this_contract_says() {
+    asked_of_connect(KafkaVersion::V4_3_1).await;
 }

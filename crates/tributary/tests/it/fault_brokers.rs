@@ -1,8 +1,9 @@
-//! Three brokers on each side: one that hangs, one that is killed, all that are restarted in turn, and an unclean election at
-//! the source; and a follower that lags at the destination.
+//! Three brokers on each side: one that hangs, one that is killed while a group of workers has it for its coordinator, all
+//! that are restarted in turn, and an unclean election at the source; and a follower that lags at the destination.
 
 use std::time::Duration;
 
+use serde_json::json;
 use test_support::eventually::{eventually, eventually_true};
 use test_support::judge::{self, Place};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
@@ -11,7 +12,8 @@ use test_support::tools::{KafkaTools, TOPIC_COMMAND};
 use test_support::workload::{Codec, Generator, Load, Mode, Shape, leaders};
 use tokio::time::Instant;
 
-use crate::connect_worker::Worker;
+use crate::connect_worker::{Worker, expect};
+use crate::group::{self, Group, Member};
 use crate::support::{
     COPIED, MAPPED, NEW, Replicate, bootstrap, committed, new_topic, offsets, pair, stored, unique,
     wait_for_offsets,
@@ -107,7 +109,61 @@ async fn restarted_in_turn(cluster: &KafkaCluster, topic: &str, copy: &Place, wo
     }
 }
 
-/// One broker of the destination is killed; in a long run all of both sides are then restarted in turn.
+/// Two workers that share a link, and what they copy to.
+struct Shared {
+    link: String,
+    workers: [Member; 2],
+    copy: Place,
+}
+
+impl Shared {
+    /// By a group whose coordinator is the destination's broker 2.
+    async fn begun(source: &KafkaCluster, destination: &KafkaCluster, topic: &str) -> Self {
+        let group = Group::coordinated_by(destination, 2).await;
+        let (one, other) = tokio::join!(group.member(), group.member());
+        let link = unique("shared");
+        let mut config = group::link(source, topic, 2);
+        config["topic.rename.format"] = json!(format!("{link}.${{topic}}"));
+        let body = json!({"name": link, "config": config}).to_string();
+        expect(one.settled("POST", "/connectors", Some(&body)).await, 201);
+        one.shared_by(&link, 2, &[one.id(), other.id()]).await;
+        Self {
+            copy: stored(destination, &format!("{link}.{topic}")),
+            workers: [one, other],
+            link,
+        }
+    }
+
+    /// The coordinator is gone: they find the next one, and both copy.
+    async fn formed_again(&self) {
+        let begun = Instant::now();
+        let [one, other] = &self.workers;
+        let together = async || match one.group().await {
+            group if group["rebalancing"] == false => Ok(()),
+            group => Err(group),
+        };
+        eventually("the group", COPIED, together)
+            .await
+            .expect("it forms again");
+        one.shared_by(&self.link, 2, &[one.id(), other.id()]).await;
+        let before = offsets(&self.copy).await;
+        let more = async || offsets(&self.copy).await > before + 30;
+        eventually_true("progress", COPIED, more)
+            .await
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+        println!(
+            "the group's coordinator killed: both workers copy {:?} later than the others",
+            begun.elapsed()
+        );
+    }
+
+    fn log(&self) -> String {
+        let lines = |member: &Member| member.process.lines().tail(60).to_string();
+        self.workers.iter().map(lines).collect()
+    }
+}
+
+/// One broker of the destination is killed, which is the coordinator of a group of workers too; in a long run all of both sides are then restarted in turn.
 async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster) {
     let (hit, near) = (unique("hit"), unique("near"));
     let two = ["min.insync.replicas=2"];
@@ -133,8 +189,10 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
     };
     let loads = [load(&hit), load(&near)];
     let (copy, other) = (stored(destination, &hit), stored(destination, &near));
-    wait_for_offsets(&copy, 500).await;
-    wait_for_offsets(&other, 500).await;
+    let shared = Shared::begun(source, destination, &hit).await;
+    for copy in [&copy, &other, &shared.copy] {
+        wait_for_offsets(copy, 500).await;
+    }
     let usual = Pauses::watch(&other, Duration::from_secs(3), async || true).await;
 
     destination.node(1).kill();
@@ -150,6 +208,7 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
         settled_at.elapsed()
     );
     assert!(during <= usual + PAUSE, "{during:?}\n{}", worker.log());
+    shared.formed_again().await;
     destination.node(1).start().await.expect("it starts again");
     settled(destination, &hit, None).await;
 
@@ -167,6 +226,9 @@ async fn killed_and_restarted(source: &KafkaCluster, destination: &KafkaCluster)
             .await
             .unwrap_or_else(|error| panic!("{error}\n{}", worker.log()));
     }
+    judge::wait_until_equal(&committed(source, &hit), &shared.copy, COPIED)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", shared.log()));
     let status = worker.becomes(&link, "RUNNING").await;
     let tasks = status["tasks"].as_array().expect("tasks");
     assert!(

@@ -9,6 +9,7 @@ use test_support::certificates::Authority;
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tributary_process::TributaryProcess;
+use test_support::workload::leaders;
 use tokio::time::Instant;
 
 use crate::connect_http::Client;
@@ -52,6 +53,37 @@ impl Group {
             name,
             lines,
             certificates: None,
+        }
+    }
+
+    /// A group whose coordinator is this broker of three, each of which has a replica of what the group keeps.
+    pub(crate) async fn coordinated_by(cluster: &KafkaCluster, node: i32) -> Self {
+        let replicated = ["config", "offset", "status"]
+            .map(|of| format!("{of}.storage.replication.factor=3\n"))
+            .concat();
+        // Somebody has to ask for a coordinator before there are any.
+        let _first = Self::new(cluster, &replicated).member().await;
+        let led = async || {
+            let led = leaders(&cluster.bootstrap(), "__consumer_offsets").await;
+            let led = led.map_err(|error| error.to_string())?;
+            match !led.is_empty() && led.values().all(|led| led.leader > 0) {
+                true => Ok(led),
+                false => Err(format!("{led:?}")),
+            }
+        };
+        let led = eventually("coordinators", COPIED, led)
+            .await
+            .expect("they are there");
+        let count = i32::try_from(led.len()).expect("few");
+        loop {
+            let group = Self::new(cluster, &replicated);
+            // As Java's: its hash of the name, without the sign.
+            let hash = group.name.bytes().fold(0_i32, |hash, byte| {
+                hash.wrapping_mul(31).wrapping_add(i32::from(byte))
+            });
+            if led[&((hash & i32::MAX) % count)].leader == node {
+                return group;
+            }
         }
     }
 

@@ -44,6 +44,35 @@ async fn weigh(member: &Member, what: &str) {
     );
 }
 
+/// What it costs to be asked: by Prometheus, and by an open browser.
+async fn asks_cost(member: &Member) {
+    for (path, times) in [
+        ("/metrics", 5),
+        ("/api/v1/overview", 5),
+        ("/api/v1/links/wide", 5),
+        ("/api/v1/links/wide/health", 5),
+        ("/api/v1/links/wide/topics?limit=1000", 5),
+        ("/api/v1/links/wide/partitions?limit=1000", 5),
+    ] {
+        let (before, began) = (member.process.usage().expect("it runs"), Instant::now());
+        let mut bytes = 0;
+        for _ in 0..times {
+            bytes = expect(member.client.get(path).await, 200).body.len();
+            // sleeps because answers hold for a second, and what is measured is what it costs to make them
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+        let after = member.process.usage().expect("it runs");
+        let busy = (after.processor() - before.processor()).as_secs_f64();
+        println!(
+            "  {path}: {:.1} ms of a processor each, with what happens anyway in {:.1} s; {} KiB; {} MiB resident",
+            busy * 1000.0 / f64::from(times),
+            began.elapsed().as_secs_f64() / f64::from(times),
+            bytes / 1024,
+            after.resident / MIB
+        );
+    }
+}
+
 /// Waits until so many partitions are copied by these workers, and nothing is left to copy.
 async fn all_copied(members: &[&Member], partitions: u64) {
     let look = async || {
@@ -119,5 +148,8 @@ async fn many_partitions_run_on_two_workers_and_on_one_when_the_other_is_killed(
         killed.elapsed().as_secs_f64()
     );
     weigh(&one, "the one that is left").await;
+    if limits::partitions().is_some() {
+        asks_cost(&one).await;
+    }
     wait_for_offsets(&stored(destination, &names[0]), 500).await;
 }

@@ -24,6 +24,7 @@ use crate::support::{
     wait_for_offsets,
 };
 use crate::topics::{described, send};
+use crate::topics_settings::{configure, has_settings};
 
 const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
@@ -244,6 +245,58 @@ async fn a_topic_whose_cleanup_policy_is_refused_is_not_made_with_another_one() 
         assert!(answers.hits() >= 2, "{}", running.log());
         let left_out = "refuses the setting cleanup.policy";
         assert!(!running.log().contains(left_out), "{}", running.log());
+        running.stop().await;
+        destination.proxy(0).heal().await;
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_a_broker_of_either_version_refuses_is_left_out_until_its_value_changes() {
+    let clusters = destinations().await;
+    for destination in clusters.iter().flatten() {
+        let interval = "topic.config.sync.interval.ms=1000";
+        let running = Running::to(destination, &["--set", interval]).await;
+        // The broker is asked for less than nothing instead, and refuses that in its own words.
+        for api in [CREATE_TOPICS, INCREMENTAL_ALTER_CONFIGS] {
+            let rule = FrameRule::new(Direction::Requests, api, FrameAction::Pass);
+            let rule = rule.times(u32::MAX).edit(|frame| {
+                let refused = b"7654321";
+                if let Some(at) = frame
+                    .windows(refused.len())
+                    .position(|part| part == refused)
+                {
+                    frame[at] = b'-';
+                }
+            });
+            destination.proxy(0).on_frame(rule);
+        }
+        let topic = running.name("jitter");
+        let settings = [
+            ("segment.jitter.ms", "7654321"),
+            ("retention.bytes", "123456789"),
+        ];
+        new_topic(running.source, &topic, 1, &settings).await;
+        send(running.source, &topic, 1, 30).await;
+        running.complete(destination, &topic).await;
+        let refused = "the destination refuses the setting segment.jitter.ms=7654321";
+        let line = running.program.expect_line(refused, COPIED).await;
+        line.unwrap_or_else(|error| panic!("{error}\n{}", running.log()));
+        let pinned = ("message.timestamp.type", "CreateTime");
+        let left = [pinned, settings[1]];
+        has_settings(destination, &topic, &left, &running.program).await;
+        // Another value is asked for again; what was refused held nothing else up.
+        let change = [
+            "--add-config",
+            "segment.jitter.ms=17,retention.bytes=222222222",
+        ];
+        configure(running.source, &topic, &change).await;
+        let followed = [
+            pinned,
+            ("retention.bytes", "222222222"),
+            ("segment.jitter.ms", "17"),
+        ];
+        has_settings(destination, &topic, &followed, &running.program).await;
+        assert_eq!(running.log().matches(refused).count(), 1, "said once");
         running.stop().await;
         destination.proxy(0).heal().await;
     }

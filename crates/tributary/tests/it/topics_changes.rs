@@ -12,7 +12,7 @@ use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{delete_topic, topics};
 
 use crate::support::{
-    COPIED, NEW, OLD, Replicate, both_directions, committed, kafka_acls, new_topic, offsets,
+    COPIED, NEW, OLD, Replicate, Run, both_directions, committed, kafka_acls, new_topic, offsets,
     stored, unique,
 };
 use crate::topics::send;
@@ -63,7 +63,8 @@ async fn stop(source: &'static KafkaCluster, destination: &'static KafkaCluster)
         new_topic(source, topic, 2, &[]).await;
         send(source, topic, 2, 100).await;
     }
-    let program = Replicate::new(source, destination, &format!("{prefix}\\..*")).start();
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    let program = link.start();
     for topic in [&at_source, &at_destination, &other] {
         complete(source, destination, topic, &program).await;
     }
@@ -98,6 +99,19 @@ async fn stop(source: &'static KafkaCluster, destination: &'static KafkaCluster)
     let there = topics(&destination.bootstrap()).await.expect("listed");
     assert_eq!(there[&at_source], 2, "not grown for the new topic");
     program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
+    // Who asks beforehand is told the same as by the link, which is known from its positions.
+    let preview = Run::to_end(&link.with(&["--dry-run"]).start())
+        .await
+        .ended_with(3);
+    for (topic, state) in [
+        (&at_source, "source-recreated"),
+        (&at_destination, "destination-recreated"),
+    ] {
+        let said = format!("{topic}: {state}: ");
+        assert!(preview.output.contains(&said), "{said}: {preview}");
+    }
+    assert!(!preview.output.contains(&format!("{other}: ")), "{preview}");
 }
 
 #[tokio::test]
@@ -258,41 +272,49 @@ async fn unauthorized(guarded: KafkaVersion, open: KafkaVersion) {
     complete(&guarded, open, &settings, &program).await;
     program.terminate().expect("it runs");
     drop(program);
+    unauthorized_destination(&guarded, open, &prefix).await;
+}
 
-    // As a destination.
+async fn unauthorized_destination(guarded: &KafkaCluster, open: &KafkaCluster, prefix: &str) {
+    let name = |end: &str| format!("{prefix}.{end}");
     let (create, grow, alter) = (name("create"), name("grow"), name("alter"));
     for topic in [&create, &grow, &alter] {
         new_topic(open, topic, 2, &[("retention.bytes", "77777777")]).await;
         send(open, topic, 2, 50).await;
     }
     for topic in [&grow, &alter] {
-        new_topic(&guarded, topic, if *topic == grow { 1 } else { 2 }, &[]).await;
+        new_topic(guarded, topic, if *topic == grow { 1 } else { 2 }, &[]).await;
     }
     // Who may create topics of any name is not asked about this one.
     let anybody = ["--add", "--allow-principal", "User:ANONYMOUS", "--cluster"];
-    rights(&guarded, &[&anybody[..], &["--operation", "All"]].concat()).await;
+    rights(guarded, &[&anybody[..], &["--operation", "All"]].concat()).await;
     let nobody = ["--add", "--deny-principal", "User:ANONYMOUS", "--cluster"];
-    rights(
-        &guarded,
-        &[&nobody[..], &["--operation", "Create"]].concat(),
-    )
-    .await;
-    allow(&guarded, "tributary.").await;
-    forbid(&guarded, true, "Create", &create).await;
-    forbid(&guarded, true, "Alter", &grow).await;
-    forbid(&guarded, true, "AlterConfigs", &alter).await;
-    let program = Replicate::new(open, &guarded, &format!("{prefix}\\.(create|grow|alter)"))
-        .with(&["--set", "topic.create.backoff.ms=1000"])
-        .start();
-    complete(open, &guarded, &alter, &program).await;
+    rights(guarded, &[&nobody[..], &["--operation", "Create"]].concat()).await;
+    allow(guarded, "tributary.").await;
+    forbid(guarded, true, "Create", &create).await;
+    forbid(guarded, true, "Alter", &grow).await;
+    forbid(guarded, true, "AlterConfigs", &alter).await;
+    let link = Replicate::new(open, guarded, &format!("{prefix}\\.(create|grow|alter)"))
+        .with(&["--set", "topic.create.backoff.ms=1000"]);
+    let program = link.start();
+    complete(open, guarded, &alter, &program).await;
     says(&program, &create, "destination-unauthorized").await;
     says(&program, &grow, "partitions-pending").await;
     says(&program, &alter, "settings-not-followed").await;
-    let first = judge::watermarks(&stored(&guarded, &grow)).await;
+    let first = judge::watermarks(&stored(guarded, &grow)).await;
     assert!(first.expect("readable")[&0].end > 0, "what fits is copied");
-    forbid(&guarded, false, "Create", &create).await;
-    forbid(&guarded, false, "Alter", &grow).await;
-    complete(open, &guarded, &create, &program).await;
-    complete(open, &guarded, &grow, &program).await;
+    forbid(guarded, false, "Create", &create).await;
+    forbid(guarded, false, "Alter", &grow).await;
+    complete(open, guarded, &create, &program).await;
+    complete(open, guarded, &grow, &program).await;
     program.terminate().expect("it runs");
+    // Where a preview may not read what was copied before, it does not pass for what the link would do.
+    let positions = format!("tributary.{}.offsets.internal", link.name());
+    forbid(guarded, true, "Read", &positions).await;
+    let preview = Run::to_end(&link.with(&["--dry-run"]).start())
+        .await
+        .ended_with(0);
+    let said = "what this link did before cannot be read";
+    assert!(preview.output.contains(said), "{preview}");
+    assert!(preview.output.contains(&positions), "{preview}");
 }

@@ -7,7 +7,7 @@ use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tools::{self, KafkaTools};
 use test_support::tributary_process::TributaryProcess;
-use test_support::workload::{set_topic_settings, topic_settings};
+use test_support::workload::{create_partitions, set_topic_settings, topic_settings, topics};
 use tokio::time::Instant;
 
 use crate::support::{COPIED, NEW, OLD, Replicate, both_directions, new_topic, pair, unique};
@@ -16,6 +16,8 @@ use crate::topics::described;
 /// What quick mode promises, and what a busy machine may add.
 const INTERVAL: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(5);
+/// For tests that wait for another comparison.
+const OFTEN: &str = "topic.config.sync.interval.ms=1000";
 
 /// Kafka's own `kafka-configs`, on one topic.
 pub(crate) async fn configure(cluster: &KafkaCluster, topic: &str, change: &[&str]) {
@@ -62,6 +64,37 @@ pub(crate) async fn has_settings(
 
 fn count(program: &TributaryProcess, text: &str) -> usize {
     program.lines().tail(100_000).matches(text).count()
+}
+
+#[tokio::test]
+async fn a_link_that_looks_at_topics_once_follows_their_settings_and_finds_nothing_new() {
+    both_directions(looks_once).await;
+}
+
+async fn looks_once(source: &'static KafkaCluster, destination: &'static KafkaCluster) {
+    let prefix = unique("once");
+    let (first, later) = (format!("{prefix}.first"), format!("{prefix}.later"));
+    new_topic(source, &first, 1, &[]).await;
+    let link = Replicate::new(source, destination, &format!("{prefix}\\..*"));
+    let program = link
+        .with(&["--set", "refresh.topics.enabled=false", "--set", OFTEN])
+        .start();
+    let pinned = ("message.timestamp.type", "CreateTime");
+    has_settings(destination, &first, &[pinned], &program).await;
+    new_topic(source, &later, 1, &[]).await;
+    let grown = create_partitions(&source.bootstrap(), &first, 2).await;
+    grown.expect("grown");
+    for value in ["222222222", "333333333"] {
+        // Twice, so that one whole look lies between.
+        let change = format!("retention.bytes={value}");
+        configure(source, &first, &["--add-config", &change]).await;
+        let expected = [pinned, ("retention.bytes", value)];
+        has_settings(destination, &first, &expected, &program).await;
+    }
+    let there = topics(&destination.bootstrap()).await.expect("listed");
+    assert_eq!(there[&first], 1, "not grown");
+    assert!(!there.contains_key(&later), "{there:?}");
+    program.terminate().expect("it runs");
 }
 
 #[tokio::test]
@@ -128,7 +161,7 @@ async fn followed(source: &'static KafkaCluster, destination: &'static KafkaClus
     let reordered = ["--add-config", "cleanup.policy=[delete,compact]"];
     configure(destination, &topic, &reordered).await;
     // sleeps because nothing is to happen in two intervals.
-    tokio::time::sleep(INTERVAL * 2 + Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(
         count(&program, "plan: configure"),
         before,
@@ -153,7 +186,7 @@ async fn defaults(source: &'static KafkaCluster, destination: &'static KafkaClus
     let topic = unique("defaults");
     new_topic(source, &topic, 1, &[("segment.ms", "90000000")]).await;
     let program = Replicate::new(source, destination, &topic)
-        .with(&["--set", "use.defaults.from=source"])
+        .with(&["--set", "use.defaults.from=source", "--set", OFTEN])
         .start();
     let bootstrap = destination.bootstrap();
     let settings = eventually("a copy with its settings", COPIED, async || {
@@ -171,7 +204,7 @@ async fn defaults(source: &'static KafkaCluster, destination: &'static KafkaClus
     // In the broker's file: it says something about that broker only.
     assert!(!settings.contains_key("retention.ms"), "{settings:?}");
     // sleeps because settings that cannot be followed would be tried again in this time.
-    tokio::time::sleep(INTERVAL + Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let lines = program.lines().tail(1000);
     let again = lines.matches("plan: configure").count();
     assert_eq!(again, 0, "nothing is left to do\n{lines}");
@@ -194,7 +227,8 @@ async fn a_refused_setting_holds_nothing_else_up_and_is_tried_again_when_it_chan
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("refused-later");
     new_topic(source, &topic, 1, &[]).await;
-    let program = Replicate::new(source, destination, &topic).start();
+    let link = Replicate::new(source, destination, &topic).with(&["--set", OFTEN]);
+    let program = link.start();
     let pinned = ("message.timestamp.type", "CreateTime");
     has_settings(destination, &topic, &[pinned], &program).await;
     // 4.x wants segments of 1 MiB or more.

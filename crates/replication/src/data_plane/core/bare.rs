@@ -62,7 +62,7 @@ impl Core {
     /// Whether more is at the source than was read may have changed.
     pub(super) fn note_end(&mut self, index: Index) {
         let partition = self.partitions.get(&index);
-        match partition.and_then(Partition::end_ahead) {
+        match partition.and_then(|partition| partition.end_ahead()) {
             Some(_) => self.behind.insert(index),
             None => self.behind.remove(&index),
         };

@@ -106,7 +106,7 @@ impl Core {
     /// Stretches to be looked at.
     pub(crate) fn take_looks(&mut self) -> Vec<LookOrder> {
         let partitions = self.partitions.iter_mut();
-        let order = |(index, partition): (&Index, &mut Partition)| {
+        let order = |(index, partition): (&Index, &mut Box<Partition>)| {
             let waits = !partition.late.looking && !partition.late.stretches.is_empty();
             let (node, position) = (partition.destination_leader?, partition.position.as_ref()?);
             waits.then(|| {

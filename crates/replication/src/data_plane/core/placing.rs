@@ -431,8 +431,8 @@ impl Core {
     /// Partitions whose logs are to be watched: by source leader and by destination leader.
     pub(crate) fn to_watch(&self) -> [BTreeMap<NodeId, Vec<TopicPartition>>; 2] {
         let mut by_leader: [BTreeMap<NodeId, Vec<TopicPartition>>; 2] = Default::default();
-        let preserved = |p: &&Partition| p.preserved().is_some();
-        for partition in self.partitions.values().filter(preserved) {
+        let all = self.partitions.values();
+        for partition in all.filter(|one| one.preserved().is_some()) {
             let (Some(from), Some(to)) = (partition.leader, partition.destination_leader) else {
                 continue;
             };

@@ -175,7 +175,7 @@ impl Core {
         if partition.is_some_and(|partition| matches!(partition.phase, Phase::Stopped(_))) {
             return true;
         }
-        let offset = partition.and_then(Partition::settled);
+        let offset = partition.and_then(|one| one.settled());
         let stop = Stop {
             state: "taken-over",
             offset,

@@ -65,10 +65,6 @@ impl Record {
         &self.recorded
     }
 
-    pub(super) fn into_recorded(self) -> Recorded {
-        self.recorded
-    }
-
     /// Adds bindings; on return that is durable.
     pub(super) async fn add(&mut self, made: &[(AclBinding, Origin)]) -> Result<(), StoreError> {
         let new: Vec<_> = made
@@ -140,9 +136,10 @@ pub(super) fn value(origin: &Origin) -> String {
     format!("{{\"format\":{FORMAT}{}}}", topic.unwrap_or_default())
 }
 
-/// What the link recorded. Records of others are passed over, and so is what cannot be understood: such a binding is
+/// What the link recorded, of what is kept beside positions. Records of others are passed over, and so is what cannot be understood: such a binding is
 /// then taken for somebody else's, and stays.
-pub(super) fn decode(link: &str, texts: &[StoredText]) -> Recorded {
+#[must_use]
+pub fn decode(link: &str, texts: &[StoredText]) -> Recorded {
     let mut recorded = Recorded::new();
     for (key, value) in texts {
         let Some(binding) = parse_key(link, key) else {

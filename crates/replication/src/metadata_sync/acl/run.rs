@@ -21,7 +21,7 @@ use super::plan::AclPlan;
 use super::record::{Failed, Record, Recorded};
 use super::vanished::Vanished;
 use super::{AclNote, AclState, AclStatus, AclTopics, OwnPrincipals, Refused};
-use crate::position_store::{PositionStore, StoreError};
+use crate::position_store::PositionStore;
 
 /// Pause after a round that could not be finished, first and longest.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -103,7 +103,7 @@ struct Said {
     drift: Vec<AclBinding>,
 }
 
-/// What would be done now, without doing it. `recorded` is what the link has made before, as [`recorded`] tells.
+/// What would be done now, without doing it. `recorded` is what the link has made before, as [`super::recorded`] tells.
 ///
 /// # Errors
 /// Why rights cannot be compared: never [`AclState::Active`].
@@ -117,17 +117,6 @@ pub async fn preview(
     let observation = observe(source, destination, rules.settings).await?;
     let (_, plan) = AclPlan::of(&observation, rules, selection, recorded, &BTreeSet::new());
     Ok(plan)
-}
-
-/// What a link has made until now.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn recorded(link: &str, store: PositionStore) -> Result<Recorded, StoreError> {
-    let record = Record::load(link.to_owned(), store).await;
-    record
-        .map(Record::into_recorded)
-        .map_err(|failed| failed.cause)
 }
 
 impl From<Obstacle> for AclState {

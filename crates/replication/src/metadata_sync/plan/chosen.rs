@@ -18,6 +18,7 @@ pub(super) fn notices(seen: &Observation, settings: &TopicSettings) -> BTreeSet<
     if seen.seen() == 0 {
         return notices;
     }
+    notices.extend(taken_for_heartbeats(seen, settings));
     let selection = &settings.selection;
     for pattern in selection.include() {
         let any = |name: &TopicName| pattern.is_match(name.as_str()).unwrap_or(true);
@@ -41,6 +42,23 @@ pub(super) fn notices(seen: &Observation, settings: &TopicSettings) -> BTreeSet<
         }
     }
     notices
+}
+
+/// Topics that are renamed although names are kept.
+fn taken_for_heartbeats(seen: &Observation, settings: &TopicSettings) -> Option<String> {
+    let naming = &settings.naming;
+    let taken = seen.source.keys();
+    let mut taken = taken.filter(|name| naming.takes_for_heartbeats(name.as_str()));
+    let first = taken.next()?;
+    let copy = naming.apply(first.as_str()).ok()?;
+    let more = match taken.count() {
+        0 => String::new(),
+        more => format!(", and so for {more} more"),
+    };
+    Some(format!(
+        "{first} is copied to {copy}{more}: IdentityReplicationPolicy keeps all names but those that end in heartbeats, as \
+         MirrorMaker 2 does"
+    ))
 }
 
 fn selects_none(what: &str, text: &str, seen: &Observation) -> String {

@@ -56,6 +56,20 @@ pub struct SettingChange {
 }
 
 impl Step {
+    /// How many records of metadata it is to a controller.
+    pub(in super::super) fn records(&self) -> usize {
+        let count = |partitions: i32| usize::try_from(partitions).unwrap_or(0);
+        match self {
+            Self::Create {
+                partitions,
+                configs,
+                ..
+            } => 1 + configs.len() + count(*partitions),
+            Self::Grow { from, to, .. } => 1 + count(to - from),
+            Self::Configure { changes, .. } => changes.len(),
+        }
+    }
+
     /// The destination topic it changes.
     #[must_use]
     pub fn topic(&self) -> &TopicName {

@@ -85,6 +85,11 @@ fn plan(observation: &Observation, settings: &TopicSettings) -> Plan {
     Plan::new(observation, &History::default(), &rules(settings))
 }
 
+fn fixed(count: i16) -> ReplicationFactor {
+    let key = "replication.factor";
+    ReplicationFactor::Fixed { count, key }
+}
+
 /// The conditions of topics, as "topic: condition".
 fn conditions(plan: &Plan) -> Vec<String> {
     let problems = plan.problems.iter().chain(&plan.notes);
@@ -179,7 +184,7 @@ fn a_destination_with_fewer_brokers_gets_fewer_replicas_and_can_still_be_written
 #[test]
 fn a_configured_replication_factor_is_taken_as_it_is() {
     let fixed = TopicSettings {
-        replication_factor: ReplicationFactor::Fixed(2),
+        replication_factor: fixed(2),
         ..settings()
     };
     check(
@@ -214,7 +219,7 @@ fn a_topic_that_is_there_is_copied_and_grown_and_never_shrunk() {
 }
 
 #[test]
-fn without_auto_create_somebody_else_has_to_act_and_the_rest_is_copied() {
+fn without_auto_create_somebody_else_has_to_make_topics_and_those_that_are_there_are_grown() {
     let passive = TopicSettings {
         auto_create: false,
         ..settings()
@@ -223,7 +228,7 @@ fn without_auto_create_somebody_else_has_to_act_and_the_rest_is_copied() {
         &observed(&[("a", topic(4, &[])), ("b", topic(2, &[]))], &[("a", 3)]),
         &passive,
         &[
-            "a: partitions-pending: a has 3 partitions, the source 4; topic.auto.create is false",
+            "grow a: 3 to 4 partitions",
             "b: destination-pending: b does not exist, and topic.auto.create is false",
         ],
         &["a → a, 3"],

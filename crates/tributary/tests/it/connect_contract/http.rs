@@ -137,12 +137,6 @@ impl Contract {
     }
 
     pub(super) async fn loggers(&self) {
-        // Without the log4j that Kafka's distribution brings, Connect knows no loggers.
-        if !self.is_tributary() {
-            return;
-        }
-        let all = self.client.get("/admin/loggers/").await.json();
-        assert!(all["root"]["level"].is_string(), "{all}");
         let path = "/admin/loggers/org.apache.kafka.connect";
         let set = self.client.put(path, Some(r#"{"level":"warn"}"#)).await;
         let affected = expect(set, 200).json();
@@ -153,6 +147,14 @@ impl Contract {
         );
         let one = expect(self.client.get(path).await, 200).json();
         assert_eq!(one["level"], "WARN");
+        assert!(one["last_modified"].is_i64(), "{one}");
+        let all = expect(self.client.get("/admin/loggers/").await, 200).json();
+        assert_eq!(all["org.apache.kafka.connect"], one);
+        let root = expect(self.client.get("/admin/loggers/root").await, 200).json();
+        assert!(
+            root["level"].is_string() && root["last_modified"].is_null(),
+            "{root}"
+        );
         let set = self
             .client
             .put(

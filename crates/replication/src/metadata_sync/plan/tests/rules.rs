@@ -97,7 +97,7 @@ fn replicas_are_fixed_copied_clamped_or_the_destinations_choice() {
         replication_factor: 5,
         ..topic(1, &[])
     };
-    let check = |factor, brokers, expected: Result<(i16, bool), &str>| {
+    let check = |factor, brokers, expected: Result<(i16, bool), String>| {
         let settings = TopicSettings {
             replication_factor: factor,
             ..settings()
@@ -111,17 +111,23 @@ fn replicas_are_fixed_copied_clamped_or_the_destinations_choice() {
                 reducible,
                 ..
             }) => Ok((*replication_factor, *reducible)),
-            _ => Err(plan.problems[0].state.name()),
+            _ => Err(plan.problems[0].to_string()),
         };
         assert_eq!(found, expected, "{factor:?}, {brokers} brokers");
     };
     let copied = |strict| ReplicationFactor::Source { strict };
+    let refused = |wanted, key| {
+        Err(format!(
+            "a: create-failed: replication factor {wanted} ({key}) needs as many brokers, and the destination has 3"
+        ))
+    };
+    let strict = "tributary.topic.replication.factor.strict";
     check(copied(false), 6, Ok((5, true)));
     check(copied(false), 3, Ok((3, true)));
     check(copied(true), 6, Ok((5, false)));
-    check(copied(true), 3, Err("create-failed"));
-    check(ReplicationFactor::Fixed(2), 3, Ok((2, false)));
-    check(ReplicationFactor::Fixed(4), 3, Err("create-failed"));
+    check(copied(true), 3, refused(5, strict));
+    check(fixed(2), 3, Ok((2, false)));
+    check(fixed(4), 3, refused(4, "replication.factor"));
     check(ReplicationFactor::BrokerDefault, 1, Ok((-1, false)));
 }
 
@@ -307,6 +313,37 @@ fn a_name_that_only_looks_like_a_copy_is_pointed_out() {
 }
 
 #[test]
+fn where_names_are_kept_those_that_end_in_heartbeats_get_an_alias_and_that_is_pointed_out() {
+    let Naming::Prefixed(aliases) = mirror_maker("a", "b").naming else {
+        unreachable!("MirrorMaker 2's default");
+    };
+    let kept = TopicSettings {
+        naming: Naming::Kept(aliases),
+        ..settings()
+    };
+    let names = ["heartbeats", "orders", "device-heartbeats", "my-heartbeats"];
+    let said = |count: usize| {
+        let source: Vec<_> = names[..count]
+            .iter()
+            .map(|name| (*name, topic(1, &[])))
+            .collect();
+        let notices = plan(&observed(&source, &[]), &kept).notices;
+        notices.into_iter().collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said(2), "");
+    let one = said(3);
+    assert!(
+        one.starts_with("device-heartbeats is copied to a.device-heartbeats: Identity"),
+        "{one}"
+    );
+    let two = said(4);
+    assert!(
+        two.contains("a.device-heartbeats, and so for 1 more: "),
+        "{two}"
+    );
+}
+
+#[test]
 fn the_state_of_other_programs_is_copied_and_pointed_out() {
     let names = ["_schemas", "_confluent-metrics", "__other"];
     let copies = names.map(|name| (name, 1));
@@ -337,6 +374,7 @@ fn every_condition_has_a_name_of_its_own() {
         Condition::PartitionsPending,
         Condition::DestinationDeleted,
         Condition::DestinationRecreated,
+        Condition::DestinationRenamed,
         Condition::DestinationBehind,
     ];
     let names: BTreeSet<&str> = all.iter().map(|state| state.name()).collect();
