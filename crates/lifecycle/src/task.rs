@@ -132,7 +132,7 @@ mod tests {
         let large = async {
             let held = [0_u8; 64 * 1024];
             std::future::pending::<()>().await;
-            drop(held);
+            std::hint::black_box(held);
         };
         assert!(size_of_val(&large) >= 64 * 1024);
         let shared = Shared::new("scope".to_owned());

@@ -3,7 +3,8 @@
 //! A partition stays where it is as long as its task is not far above its share. What is new goes to the task with the
 //! least load. A share is written as ranges, because one record per task has to hold it.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::Config;
@@ -44,22 +45,44 @@ pub fn deal(partitions: &BTreeMap<Partition, f64>, most: u32, before: &Shares) -
     }
     // The heaviest first, so that the light ones fill what is left.
     homeless.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let mut loads: Vec<f64> = shares
-        .iter()
-        .map(|share| share.iter().map(|(_, load)| load).sum())
+    let tasks = shares.iter().enumerate();
+    let mut by_load: BTreeSet<(Load, usize, usize)> = tasks
+        .map(|(task, share)| {
+            let load = share.iter().map(|(_, load)| load).sum();
+            (Load(load), share.len(), task)
+        })
         .collect();
     for (partition, load) in homeless {
-        let least = (0..count)
-            .min_by(|a, b| {
-                let by_load = loads[*a].total_cmp(&loads[*b]);
-                by_load.then_with(|| shares[*a].len().cmp(&shares[*b].len()))
-            })
-            .expect("there is a task");
-        loads[least] += load;
-        shares[least].push((partition, load));
+        let (Load(sum), partitions, task) = by_load.pop_first().expect("there is a task");
+        by_load.insert((Load(sum + load), partitions + 1, task));
+        shares[task].push((partition, load));
     }
     fill_empty(&mut shares);
     shares.into_iter().map(by_topic).collect()
+}
+
+/// What a task has to do, in an order.
+#[derive(Clone, Copy, Debug)]
+struct Load(f64);
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Load {}
+
+impl Ord for Load {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Load {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Takes the lightest partitions from a task that is far above its share, as long as it stays above it.

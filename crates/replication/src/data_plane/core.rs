@@ -62,7 +62,6 @@ use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
-use channels::Channels;
 pub(crate) use late::{Late, LookOrder, Looked};
 pub use orders::Assignment;
 pub(crate) use orders::{
@@ -93,9 +92,7 @@ pub(crate) struct Core {
     changed: BTreeSet<Index>,
     storing: Vec<Index>,
     readers: BTreeMap<Channel, Reader>,
-    /// How many connections each source broker is read over.
-    channels: HashMap<NodeId, Channels>,
-    /// Connections that are not needed any more.
+    channels: HashMap<NodeId, channels::Channels>,
     retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
     calls: HashMap<u64, Call>,
