@@ -65,6 +65,7 @@ mod topics_load;
 mod topics_memory;
 mod topics_names;
 mod topics_preview;
+mod topics_said;
 mod topics_scale;
 mod topics_settings;
 mod transactional;
