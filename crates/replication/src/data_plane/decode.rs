@@ -37,8 +37,6 @@ pub(super) use changed::Returned;
 /// Largest payload of a batch, decompressed: a few bytes can expand to gigabytes, and that is then an
 /// error of their batch. Four times the largest batch that brokers take is left.
 const DECOMPRESSED: usize = 400 * 1024 * 1024;
-/// Buffers larger than this are not kept for the next batch.
-const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes of tiny batches that are merged into one.
 const MERGED: usize = 256 * 1024;
 /// What may come out of them: brokers and consumers decompress a batch as a whole.
@@ -161,7 +159,7 @@ impl Decoder {
             };
         }
         self.skipped.retain(|(offset, _)| *offset >= from);
-        self.shrink(batch.bytes().len());
+        self.shrink();
         Ok(parts)
     }
 
@@ -388,11 +386,9 @@ impl Decoder {
         gathered.finish(&mut self.encoder, &mut self.skipped, rules)
     }
 
-    /// Memory for one exceptional batch is not kept for all that follow.
-    fn shrink(&mut self, size: usize) {
-        if size > KEPT {
-            self.decoder.trim();
-        }
+    /// Memory for one exceptional batch is not kept for all that follow. How small it was compressed says nothing of that.
+    fn shrink(&mut self) {
+        self.decoder.trim();
     }
 }
 

@@ -113,7 +113,11 @@ impl Decoder {
                 .push(&record)
                 .map_err(|error| unusable(offset, error.into()))?;
         }
-        self.shrink(batch.bytes().len());
+        self.shrink();
+        // No record fits beside them: they are not held while the next batch is decompressed.
+        if self.encoder.uncompressed_size() >= limit {
+            made.extend(gathered.finish(&mut self.encoder, &mut self.skipped, rules)?);
+        }
         Ok(())
     }
 }

@@ -80,7 +80,7 @@ impl Decoder {
         if let Some(last) = made.last_mut() {
             last.pass_over(info.next_offset(), info.leader_epoch);
         }
-        self.shrink(batch.bytes().len());
+        self.shrink();
         Ok(made)
     }
 
