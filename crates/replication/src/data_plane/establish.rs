@@ -207,27 +207,31 @@ pub(crate) async fn establish(
     };
     let readings: Vec<_> = orders.iter().map(read).collect();
     let mut survey = Survey::new(source, destination, (from, to), &orders).await;
-    let all = orders.iter().zip(&readings);
-    let whole = all.filter_map(|(order, read)| Some((order, *read.as_ref().ok()?)));
-    survey.read_firsts(whole).await;
     let mut outcomes = Vec::new();
     let mut producers = Producers::default();
-    for (order, read) in orders.into_iter().zip(readings) {
-        let outcome = match read {
-            Err(trouble) => Established::Retry(trouble),
-            Ok(readings) => {
-                let appended = offset_of(&appended, &order.destination);
-                let waits =
-                    waits_for_replicas(&order, readings.destination_end, appended).or_else(|| {
-                        waits_for_transactions(&order, readings.end, open.get(&order.source))
+    let groups = orders.chunks(first::TOGETHER);
+    let groups = groups.zip(readings.chunks(first::TOGETHER));
+    for (some, read) in groups {
+        let all = some.iter().zip(read);
+        let whole = all.filter_map(|(order, read)| Some((order, *read.as_ref().ok()?)));
+        survey.read_firsts(whole).await;
+        for (order, read) in some.iter().zip(read) {
+            let outcome = match read {
+                Err(trouble) => Established::Retry(trouble.clone()),
+                Ok(readings) => {
+                    let end = readings.destination_end;
+                    let appended = offset_of(&appended, &order.destination);
+                    let waits = waits_for_replicas(order, end, appended).or_else(|| {
+                        waits_for_transactions(order, readings.end, open.get(&order.source))
                     });
-                match waits {
-                    Some(trouble) => Established::Retry(trouble),
-                    None => survey.usable(&order, readings, &mut producers).await,
+                    match waits {
+                        Some(trouble) => Established::Retry(trouble),
+                        None => survey.usable(order, *readings, &mut producers).await,
+                    }
                 }
-            }
-        };
-        outcomes.push((order.index, outcome));
+            };
+            outcomes.push((order.index, outcome));
+        }
     }
     outcomes
 }

@@ -14,8 +14,8 @@ use super::survey::Survey;
 use super::{Readings, first_position};
 use crate::data_plane::core::EstablishOrder;
 
-/// Partitions in one request.
-const TOGETHER: usize = 64;
+/// Partitions in one request; what is found is kept until the next one.
+pub(super) const TOGETHER: usize = 64;
 /// Bytes of each. A batch that is larger is left out, unless it is the first of the answer.
 const BYTES: i32 = 16 * 1024;
 
@@ -38,7 +38,7 @@ pub(super) fn is_decided(order: &EstablishOrder, begin: i64, readings: Readings)
 }
 
 impl Survey<'_> {
-    /// Reads the beginnings of all these that have yet to be placed.
+    /// Reads the beginnings of all these, at most [`TOGETHER`], that have yet to be placed; forgets those read before.
     pub(in super::super) async fn read_firsts<'a>(
         &mut self,
         orders: impl Iterator<Item = (&'a EstablishOrder, Readings)>,
@@ -51,30 +51,26 @@ impl Survey<'_> {
             .filter(|(order, begin, readings)| !is_decided(order, *begin, *readings))
             .map(|(order, begin, _)| (order, begin))
             .collect();
+        self.firsts.clear();
         // One alone is asked for when it is needed.
         if begins.len() < 2 {
             return;
         }
-        for some in begins.chunks(TOGETHER) {
-            let answer = self
-                .source
-                .call(self.from, Use::Metadata, &request(some))
-                .await;
-            let answered = match answer {
-                Ok(answer) => answer.topics,
-                Err(error) => {
-                    let failed = some.iter().map(|(order, _)| {
-                        let partition = order.source.clone();
-                        (partition, Err(format!("source: {error}")))
-                    });
-                    self.firsts.extend(failed);
-                    continue;
-                }
-            };
-            for topic in answered {
-                for fetched in topic.partitions {
-                    self.note(some, &topic.topic, fetched);
-                }
+        let request = request(&begins);
+        let answer = self.source.call(self.from, Use::Metadata, &request).await;
+        let answered = match answer {
+            Ok(answer) => answer.topics,
+            Err(error) => {
+                let failed = begins.iter().map(|(order, _)| {
+                    let partition = order.source.clone();
+                    (partition, Err(format!("source: {error}")))
+                });
+                return self.firsts.extend(failed);
+            }
+        };
+        for topic in answered {
+            for fetched in topic.partitions {
+                self.note(&begins, &topic.topic, fetched);
             }
         }
     }
