@@ -254,14 +254,11 @@ impl Cluster {
     where
         R: Request + Clone + Send + Sync + 'static,
     {
-        let address = self.address(node)?;
-        self.lane(&address, Some(node), use_)
-            .call(request, limit, None)
-            .await
+        self.call_until(node, use_, request, limit, None).await
     }
 
-    /// As [`Cluster::call_within`], of what may not be sent after a moment: while a connection is made, or others are
-    /// served, it passes.
+    /// As [`Cluster::call_within`], of what may not be sent after a moment, if there is one: while a connection is made, or
+    /// others are served, it passes.
     ///
     /// # Errors
     /// As [`Cluster::call`]; [`ClientError::TooLate`] where it had passed and nothing was sent.
@@ -271,14 +268,14 @@ impl Cluster {
         use_: Use,
         request: &R,
         limit: Duration,
-        latest: Instant,
+        latest: Option<Instant>,
     ) -> Result<R::Response, ClientError>
     where
         R: Request + Clone + Send + Sync + 'static,
     {
         let address = self.address(node)?;
         self.lane(&address, Some(node), use_)
-            .call(request, limit, Some(latest))
+            .call(request, limit, latest)
             .await
     }
 

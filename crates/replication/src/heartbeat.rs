@@ -8,8 +8,9 @@
 //! The topic has one partition and is compacted. A heartbeat that cannot be written is not made up for: the next one
 //! says the same.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use crate::clock::wall_ms;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_client::Cluster;
 use kafka_client::topic_log::{TopicLog, TopicLogError, TopicShape};
@@ -69,7 +70,7 @@ impl Heartbeats {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silent = false;
         while stop.unless_requested(beat.tick()).await.is_some() {
-            let record = (self.key.clone(), Some(value(now())));
+            let record = (self.key.clone(), Some(value(wall_ms())));
             match self.log.write(&[record], LIMIT).await {
                 Ok(()) => silent = false,
                 // Said once, and not for every period.
@@ -81,13 +82,6 @@ impl Heartbeats {
             }
         }
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }
 
 fn put_text(bytes: &mut BytesMut, text: &str) {

@@ -10,6 +10,7 @@
 //!   verify          reads both sides and proves the copy, or says where it differs
 //! ```
 
+mod clock;
 pub mod data_plane;
 pub mod health;
 pub mod heartbeat;

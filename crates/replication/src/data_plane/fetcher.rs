@@ -5,7 +5,7 @@
 //! pass as it is.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
 use kafka_client::{Buffers, ClientError, Cluster, Connection};
@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::core::{FetchOrder, FetchedPartition, Index, Reading};
 use super::decode::{Decoder, Rules};
 use super::route::route;
+use crate::clock::wall_ms;
 use crate::origin::{OriginRule, Origins};
 
 /// A batch may be as large as a broker takes a request (`socket.request.max.bytes`), and comes whole
@@ -248,11 +249,7 @@ impl Fetcher {
     }
 
     fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
-        self.decoder.set_time(now);
+        self.decoder.set_time(wall_ms());
         let mut judged = Vec::new();
         for topic in answer.topics {
             let name = match &topic.topic {

@@ -34,17 +34,8 @@ pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGa
         markers: gaps.iter().flat_map(markers).collect(),
     };
     let limit = ANSWER.min(destination.config().request_timeout);
-    let asked = match latest {
-        Some(latest) => {
-            let until = destination.call_until(node, Use::Admin, &request, limit, latest);
-            until.await
-        }
-        None => {
-            let within = destination.call_within(node, Use::Admin, &request, limit);
-            within.await
-        }
-    };
-    let answer = match asked {
+    let asked = destination.call_until(node, Use::Admin, &request, limit, latest);
+    let answer = match asked.await {
         Ok(answer) => answer,
         Err(error) => {
             let outcome = match &error {

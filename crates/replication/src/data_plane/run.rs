@@ -13,7 +13,7 @@ mod storing;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
 use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
@@ -36,6 +36,7 @@ use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
 use super::transact::Transactions;
 use super::transaction::StepOutcome;
+use crate::clock::wall_ms;
 use crate::origin::{Origins, Registrar};
 use crate::position_store::service::StoreEvent;
 use crate::position_store::{Ownership, PositionStore};
@@ -227,7 +228,7 @@ impl DataPlane {
         let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
-        let milliseconds = time_of_day();
+        let milliseconds = wall_ms();
         let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
         core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);
         core.set_time_of_day(Instant::now(), milliseconds);
@@ -553,17 +554,10 @@ impl DataPlane {
 
     fn publish(&mut self) {
         self.core.say();
-        self.core.set_time_of_day(Instant::now(), time_of_day());
+        self.core.set_time_of_day(Instant::now(), wall_ms());
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }
-}
-
-/// Milliseconds since 1970.
-fn time_of_day() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let milliseconds = since.map_or(0, |since| since.as_millis());
-    i64::try_from(milliseconds).unwrap_or(i64::MAX)
 }
 
 async fn send(events: &mpsc::Sender<Event>, event: Event) {

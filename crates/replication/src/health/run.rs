@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use crate::clock::wall_ms;
 use config::client::ClientConfig;
 use kafka_client::Cluster;
 use kafka_client::cluster::Use;
@@ -465,8 +466,7 @@ impl Health {
     }
 
     fn evaluate(&mut self, now: Instant) {
-        let ms = SystemTime::now().duration_since(UNIX_EPOCH);
-        let ms = ms.map_or(0, |ms| i64::try_from(ms.as_millis()).unwrap_or(i64::MAX));
+        let ms = wall_ms();
         let limits = Limits {
             max_age: self.options.max_age,
             stall: self.options.stall,

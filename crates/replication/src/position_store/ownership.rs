@@ -9,13 +9,14 @@
 //! Then another process has taken over, and this one writes nothing more. What it still has on its way is recognised by
 //! its sequence numbers: both write the same stream.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::topic_log::{KeyValue, TopicLog, TopicLogError};
 use serde_json::{Value, json};
 
 use super::StoredText;
+use crate::clock::wall_ms;
 
 /// Version of the stored form.
 const FORMAT: u64 = 1;
@@ -40,9 +41,7 @@ impl Ownership {
     pub(super) async fn claim(mut log: TopicLog, link: &str) -> Result<Self, TopicLogError> {
         let key = Bytes::from(format!("[{},{{\"owner\":\"process\"}}]", Value::from(link)));
         let process = format!("{:016x}", rand::random::<u64>());
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let since = since.map_or(0, |since| since.as_millis() as u64);
-        let value = json!({"format": FORMAT, "process": process, "since": since});
+        let value = json!({"format": FORMAT, "process": process, "since": wall_ms()});
         let (_, seen) = log.read_beside(&key, None, LIMIT).await?;
         let record: KeyValue = (key.clone(), Some(Bytes::from(value.to_string())));
         log.write(std::slice::from_ref(&record), LIMIT).await?;

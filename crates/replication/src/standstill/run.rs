@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kafka_client::cluster::Use;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::record;
 use super::trail::{Missed, Reading, Trail};
+use crate::clock::wall_ms;
 use crate::position_store::{PositionStore, StoredText};
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
@@ -434,13 +435,6 @@ fn sentence(missed: &[(i32, Missed)], kept: Option<Kept>) -> String {
 fn shown(ms: i64) -> String {
     let time = Timestamp::from_second(ms.div_euclid(1000));
     time.map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
-}
-
-fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }
 
 /// Topics whose settings can be read. Those of others are not known, and nothing is said of them.

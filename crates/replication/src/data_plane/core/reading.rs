@@ -118,6 +118,14 @@ impl Core {
         }
     }
 
+    /// How many connections a broker is read over.
+    fn channels(&mut self, node: NodeId) -> &mut Channels {
+        let most = self.settings.max_connections;
+        self.channels
+            .entry(node)
+            .or_insert_with(|| Channels::new(most))
+    }
+
     /// Which connection a partition is read over.
     fn channel_of(&self, index: Index) -> Option<Channel> {
         let partition = self.partitions.get(&index)?;
@@ -190,8 +198,7 @@ impl Core {
         let allowance = self.allowance.as_ref();
         let [answer, share] = [Allowance::answer, Allowance::share]
             .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
-        let channels = self.channels.entry(channel.node);
-        let channels = channels.or_insert_with(|| Channels::new(self.settings.max_connections));
+        let channels = self.channels(channel.node);
         let (count, distant) = (channels.count(), channels.answer());
         // Where there are many, each has to leave memory to the others.
         let memory = self.settings.memory / 2 / self.readers.len().max(1);
@@ -308,9 +315,7 @@ impl Core {
 
     /// Reads a broker over more connections, or fewer, if that is better.
     fn count_channels(&mut self, node: NodeId, reading: &Reading, now: Instant) {
-        let most = self.settings.max_connections;
-        let channels = self.channels.entry(node);
-        let channels = channels.or_insert_with(|| Channels::new(most));
+        let channels = self.channels(node);
         let before = channels.count();
         let step = channels.add(reading, now);
         if let Step::Helped(window) = step {

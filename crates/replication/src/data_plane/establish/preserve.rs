@@ -189,7 +189,7 @@ fn writer(
     end: i64,
     ending: &Ending,
 ) -> (ProducerIdentity, i32) {
-    let next = next_number(position, end, ending);
+    let next = next_number(position, end, &ending.since, ending.last.as_ref());
     // Where the log has grown since the refusal, whoever wrote is of the same stream, and the sequence goes on.
     let refused = order.raise_epoch && end == position.destination_end.0;
     let raised = (position.producer.epoch.saturating_add(1), 0);
@@ -199,10 +199,14 @@ fn writer(
 }
 
 /// Epoch and sequence number behind what stands, if that tells them.
-fn next_number(position: &Position, end: i64, ending: &Ending) -> Option<(i16, i32)> {
+fn next_number(
+    position: &Position,
+    end: i64,
+    since: &[BatchInfo],
+    last: Option<&RawBatch>,
+) -> Option<(i16, i32)> {
     let stored = (position.producer.epoch, position.sequence);
-    let last = ending.last.as_ref().map(|batch| *batch.info());
-    match last.filter(|info| info.producer_id == position.producer.id) {
+    match last_of_ours(position, last) {
         // Nothing of the raised epoch was written yet.
         Some(info) if info.producer_epoch < position.producer.epoch => Some(stored),
         Some(info) => {
@@ -212,24 +216,31 @@ fn next_number(position: &Position, end: i64, ending: &Ending) -> Option<(i16, i
         None if end <= position.destination_end.0 => Some(stored),
         // Markers have no numbers.
         None => {
-            let mut since = ending.since.iter();
-            let begins = since.clone().next().map(|info| info.base_offset);
+            let begins = since.first().map(|info| info.base_offset);
             let only_markers = begins == Some(position.destination_end.0)
-                && since.all(|info| info.attributes.is_control());
+                && since.iter().all(|info| info.attributes.is_control());
             only_markers.then_some(stored)
         }
     }
 }
 
+/// The last batch with records, if this partition's producer wrote it.
+fn last_of_ours(position: &Position, last: Option<&RawBatch>) -> Option<BatchInfo> {
+    let last = last.map(|batch| *batch.info());
+    last.filter(|info| info.producer_id == position.producer.id)
+}
+
 /// Whether batches that a process before this one left on its way are recognised when they come: not where the epoch is
 /// raised, or was and nothing tells it yet. What was written under the epoch before would land in between.
-pub(in super::super) fn recognises(position: &Position, end: i64, ending: &Ending) -> bool {
-    let last = ending.last.as_ref().map(|batch| *batch.info());
-    let mut ours = last
-        .filter(|info| info.producer_id == position.producer.id)
-        .into_iter();
-    next_number(position, end, ending).is_some()
-        && ours.all(|info| info.producer_epoch >= position.producer.epoch)
+pub(in super::super) fn recognises(
+    position: &Position,
+    end: i64,
+    since: &[BatchInfo],
+    last: Option<&RawBatch>,
+) -> bool {
+    next_number(position, end, since, last).is_some()
+        && last_of_ours(position, last)
+            .is_none_or(|info| info.producer_epoch >= position.producer.epoch)
 }
 
 /// The state of a partition that others have written to.

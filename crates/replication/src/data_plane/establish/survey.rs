@@ -2,7 +2,6 @@
 //! before anything is written after a doubt.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::link::Offsets;
 use kafka_client::Cluster;
@@ -19,10 +18,11 @@ use super::adoption::Adoption;
 use super::ask::{new_producer, topic_settings};
 use super::evidence::{batches, is_delivered};
 use super::first::{Firsts, begin, is_decided};
-use super::preserve::{self, Ending};
+use super::preserve::{self, Ending, recognises};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
 };
+use crate::clock::wall_ms;
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
 use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
@@ -82,9 +82,7 @@ pub(in super::super) fn is_unsettled(
 
 /// Whether records of this time may have lost their writer's name at the destination.
 pub(in super::super) fn is_old(time: i64) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-    time < now.saturating_sub(OLD)
+    time < wall_ms().saturating_sub(OLD)
 }
 
 impl<'a> Survey<'a> {
@@ -429,8 +427,15 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
+        let may_grow = is_unsettled(order, position, readings, &written.since);
+        if may_grow && !self.nothing_can_come(order, readings).await? {
+            return Ok(Established::Unsettled(end));
+        }
         if written.last.is_none() && end > readings.destination_start {
             written.last = self.last(order, readings).await?;
+        }
+        if may_grow && !recognises(position, end, &written.since, written.last.as_ref()) {
+            return Ok(Established::Unsettled(end));
         }
         let comparison = self.compared(order, readings, &written).await?;
         let ending = Ending {
@@ -438,11 +443,6 @@ impl<'a> Survey<'a> {
             last: written.last,
             comparison,
         };
-        let may_grow = is_unsettled(order, position, readings, &ending.since);
-        let recognises = preserve::recognises(position, end, &ending);
-        if may_grow && !(recognises && self.nothing_can_come(order, readings).await?) {
-            return Ok(Established::Unsettled(end));
-        }
         let padding = match end <= preserved.padding && readings.log_start > end {
             true => {
                 let facts = self.facts(order, readings).await?;

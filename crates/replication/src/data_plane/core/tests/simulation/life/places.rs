@@ -179,7 +179,7 @@ impl Life {
         let nothing_can_come = !self.forgets
             && order.first
             && order.doubt.is_none()
-            && recognises(position, end, &ending)
+            && recognises(position, end, &ending.since, ending.last.as_ref())
             && (end == readings.end || self.has_record(index, end));
         let trusts = self.plant == Plant::OneReading || nothing_can_come;
         if !trusts && is_unsettled(order, position, readings, &ending.since) {
