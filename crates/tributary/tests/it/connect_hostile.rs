@@ -247,6 +247,35 @@ async fn configurations_that_take_long_to_judge_hold_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn patches_that_come_at_the_same_time_are_all_made() {
+    let worker = Worker::tributary(NOWHERE, &[]).await;
+    let config = json!({
+        "connector.class": "MirrorSource",
+        "source.cluster.alias": "A",
+        "source.cluster.bootstrap.servers": "127.0.0.1:2",
+        "topics": "t",
+    });
+    let body = json!({"name": "patched", "config": config, "initial_state": "PAUSED"}).to_string();
+    expect(worker.client.post("/connectors", Some(&body)).await, 201);
+    let path = "/connectors/patched/config";
+    let mut patching = JoinSet::new();
+    for number in 0..20 {
+        let client = worker.client.clone();
+        patching.spawn(async move {
+            let patch = json!({format!("key.{number}"): number}).to_string();
+            client.send("PATCH", path, Some(&patch)).await.status
+        });
+    }
+    while let Some(status) = patching.join_next().await {
+        assert_eq!(status.expect("no panic"), 200);
+    }
+    let made = worker.client.get(path).await.json();
+    for number in 0..20 {
+        assert_eq!(made[format!("key.{number}")], number.to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_connections_and_slow_bodies_keep_neither_others_waiting_nor_links() {
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("undisturbed");

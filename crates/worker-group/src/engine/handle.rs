@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::variables::Variables;
 use config::worker::WorkerConfig;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::core::Core;
@@ -68,6 +68,8 @@ pub struct Handle {
     version: &'static str,
     /// Room for configurations that are being judged.
     judging: Arc<Semaphore>,
+    /// Patches are made one after the other: each is laid over what the one before has left.
+    patching: Arc<Mutex<()>>,
     /// Who is asked, where the worker is one of several.
     group: Option<GroupHandle>,
 }
@@ -92,6 +94,7 @@ impl Handle {
             variables: options.variables.clone(),
             version: options.version,
             judging: judge::room(),
+            patching: Arc::default(),
             group: None,
         }
     }
@@ -333,6 +336,8 @@ impl Handle {
     pub async fn patch(&self, name: String, patch: GivenConfig) -> Result<ConnectorInfo, Refusal> {
         // What is patched is what the leader has: others may not have read it yet.
         self.leads().await?;
+        let patching = timeout(LIMIT, self.patching.lock()).await;
+        let _patching = patching.map_err(|_| self.timed_out())?;
         for _ in 0..PATCHES {
             let before = self.config(name.clone()).await?;
             let mut merged: GivenConfig = before

@@ -26,6 +26,7 @@ impl Handle {
             variables: options.variables.clone(),
             version: options.version,
             judging: judge::room(),
+            patching: Arc::default(),
             group: Some(group),
         }
     }
