@@ -276,13 +276,14 @@ impl Core {
         if self.locating || self.to_locate.is_empty() {
             return None;
         }
-        let partitions = &self.partitions;
         let orders: Vec<_> = std::mem::take(&mut self.to_locate)
             .into_iter()
             .filter_map(|index| {
-                let partition = partitions.get(&index)?;
-                // It comes back when its last call ends.
-                let waits = matches!(partition.phase, Phase::Starting) && partition.open_calls > 0;
+                let partition = self.partitions.get(&index)?;
+                // It comes back when its last call ends, or is given up because another broker leads.
+                let waits = matches!(partition.phase, Phase::Starting)
+                    && partition.open_calls > 0
+                    && !self.is_in_doubt(partition.destination_leader);
                 let stands = matches!(partition.phase, Phase::Stopped(_));
                 (!waits && !stands).then(|| LocateOrder {
                     index,
@@ -341,6 +342,10 @@ impl Core {
             && !partition.establishing
             && !partition.setting_aside;
         if !reads {
+            let former = partition.destination_leader;
+            if let Some(former) = former.filter(|former| *former != destination.leader.node) {
+                self.leave(former, now);
+            }
             return;
         }
         let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
