@@ -25,6 +25,7 @@ mod measuring;
 mod orders;
 mod owning;
 mod placing;
+mod precedence;
 mod reading;
 mod recreated;
 mod refusing;
@@ -53,7 +54,6 @@ use super::flow::{Ages, Meter};
 use super::pace::Pace;
 use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
-use super::send_state::SendState;
 use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
@@ -214,6 +214,9 @@ impl Core {
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            current_at: None,
+            moved_at: None,
+            yields: false,
             bare: Bare::default(),
             late: Late::default(),
             max_message_bytes: None,
@@ -541,27 +544,6 @@ impl Core {
             let at = now + partition.backoff.next_delay();
             partition.timer = Some(at);
             self.timers.insert((at, index));
-        }
-    }
-
-    /// Takes a reading of source ends.
-    pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
-        let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
-        for (index, partition) in &mut self.partitions {
-            if let Some(end) = ends.get(&partition.source) {
-                partition.end = Some((*end, read_at));
-                if *end > partition.next_fetch {
-                    self.behind.insert(*index);
-                }
-                // An idle partition is named by no answer: that nothing is missing is the evidence.
-                let idle = matches!(partition.phase, Phase::Running)
-                    && !partition.unreadable
-                    && partition.bare.shown(partition.next_fetch) >= *end
-                    && partition.send.as_ref().is_some_and(SendState::is_empty);
-                if idle {
-                    partition.recover();
-                }
-            }
         }
     }
 

@@ -156,6 +156,12 @@ pub(crate) struct Partition {
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
+    /// When it was read to its end, or was seen to be, last.
+    pub(crate) current_at: Option<Instant>,
+    /// When something was read of it last.
+    pub(crate) moved_at: Option<Instant>,
+    /// Whether it lets smaller topics go before.
+    pub(crate) yields: bool,
     /// Where nothing can be read although its source's log goes on.
     pub(crate) bare: Bare,
     /// What a broker may have carried out late.
