@@ -2,7 +2,7 @@
 //!
 //! All copy the same topic under the same name, with acks=all and the codec of the source, into a destination topic that
 //! they create themselves with the source's partition count. MirrorMaker 2 runs *tuned*, in good faith (fewer, larger
-//! requests, two tasks, parallel collector), and, when asked for, *stock*.
+//! requests, two tasks, parallel collector), and, when asked for, *stock*. The loop of librdkafka is the judge's program.
 
 use std::fmt;
 use std::fs;
@@ -31,6 +31,8 @@ pub(crate) enum Peer {
     /// Tributary, with TLS on both sides.
     #[value(name = "tls-both")]
     TlsBoth,
+    /// A loop that consumes and produces with librdkafka.
+    Librdkafka,
     #[value(name = "mm2")]
     MirrorMakerTuned,
     #[value(name = "mm2-stock")]
@@ -46,6 +48,7 @@ impl fmt::Display for Peer {
             Self::Former => "Tributary, former build",
             Self::TlsSource => "Tributary, TLS to the source",
             Self::TlsBoth => "Tributary, TLS on both sides",
+            Self::Librdkafka => "librdkafka loop",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
             Self::MirrorMakerStock => "MirrorMaker 2 stock",
         })
@@ -64,7 +67,10 @@ impl Peer {
 
     /// Whether it is Tributary, in one way or another, which ends by itself.
     pub(super) fn is_tributary(self) -> bool {
-        !matches!(self, Self::MirrorMakerTuned | Self::MirrorMakerStock)
+        !matches!(
+            self,
+            Self::Librdkafka | Self::MirrorMakerTuned | Self::MirrorMakerStock
+        )
     }
 }
 
@@ -72,6 +78,8 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct Errand<'a> {
     pub(super) tributary: &'a Path,
+    /// Has the loop of librdkafka.
+    pub(super) judge: &'a Path,
     pub(super) jars: &'a KafkaJars,
     pub(super) source: &'a str,
     pub(super) destination: &'a str,
@@ -104,6 +112,7 @@ impl Errand<'_> {
                 self.tributary_command(&further)
             }
             Peer::Unmerged => self.tributary_command(&["--set", "tributary.batch.merge.below=0"]),
+            Peer::Librdkafka => self.loop_command(),
             Peer::MirrorMakerTuned | Peer::MirrorMakerStock => self.mirror_maker_command(peer)?,
         };
         let mut words = self
@@ -137,6 +146,16 @@ impl Errand<'_> {
         command.extend(options.map(str::to_owned));
         command.extend(further.iter().map(|word| (*word).to_owned()));
         command
+    }
+
+    fn loop_command(&self) -> Vec<String> {
+        let program = self.judge.display().to_string();
+        let words = ["copy", self.source, self.destination, self.topic];
+        let options = ["--codec", self.codec, "--group", self.name];
+        let words = words.into_iter().chain(options);
+        std::iter::once(program)
+            .chain(words.map(str::to_owned))
+            .collect()
     }
 
     fn mirror_maker_command(&self, peer: Peer) -> Result<Vec<String>> {

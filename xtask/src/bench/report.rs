@@ -390,6 +390,8 @@ const METHOD: &str = "
   the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
   without is encryption's own cost.
 - The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call.
+- The librdkafka loop (`xtask/src/bin/judge/copy.rs`): one consumer of all partitions, one idempotent producer with acks=all,
+  linger 20 ms, `batch.size` 1 MB and the source's codec, partition, timestamp and headers as they were.
 - MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
   `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the
   source's codec, 2 GB heap with the parallel collector. Stock: 1 task, the source's codec, all else left alone, 1 GB

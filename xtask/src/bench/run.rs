@@ -154,6 +154,7 @@ impl Place<'_> {
                 Peer::Former => self.prepared.former()?,
                 _ => &self.prepared.tributary,
             },
+            judge: self.prepared.judge.program(),
             jars: &self.prepared.jars,
             source: &source,
             destination: &destination,
@@ -340,6 +341,7 @@ impl Peer {
             Self::Former => "former",
             Self::TlsSource => "tlssource",
             Self::TlsBoth => "tlsboth",
+            Self::Librdkafka => "loop",
             Self::MirrorMakerTuned => "mm2",
             Self::MirrorMakerStock => "mm2stock",
         }

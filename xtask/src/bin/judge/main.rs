@@ -5,6 +5,7 @@
 //! `cargo xtask demo` and `cargo xtask bench` run it; each subcommand prints one JSON document (or, for `watch`, one
 //! number a line) on standard output and complains on standard error.
 
+mod copy;
 mod generator;
 mod load;
 mod look;
@@ -46,6 +47,8 @@ enum Verb {
     },
     /// Fill a topic with generated records until its log on disk has a size
     Load(load::LoadOptions),
+    /// Copy a topic record by record into one that it creates, until it is ended
+    Copy(copy::CopyOptions),
     /// Print the number of offsets a topic spans, again and again, until standard output closes
     Watch {
         bootstrap: String,
@@ -89,6 +92,7 @@ fn answer(verb: Verb) -> Answer {
         } => look::create(&bootstrap, &topic, partitions, &settings),
         Verb::Clear { bootstrap, keep } => look::clear(&bootstrap, &keep),
         Verb::Load(options) => load::run(&options),
+        Verb::Copy(options) => copy::run(&options),
         Verb::Watch {
             bootstrap,
             topic,
