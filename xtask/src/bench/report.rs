@@ -182,14 +182,14 @@ impl Report {
             ),
         );
         text.push_str(
-            "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | runs that count |\n\
-             |---|---|---|---|---|---|---|---|\n",
+            "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | first record s | runs that \
+             count |\n|---|---|---|---|---|---|---|---|---|\n",
         );
         let floor = spread(self.floor.clone());
         push(
             text,
             format_args!(
-                "| relay (the floor) | {} | | 1 | | | | {} |\n",
+                "| relay (the floor) | {} | | 1 | | | | | {} |\n",
                 said(floor, 2),
                 self.floor.len()
             ),
@@ -198,7 +198,7 @@ impl Report {
             push(
                 text,
                 format_args!(
-                    "| relay{} | {} | | {:.1} | | | | {} |\n",
+                    "| relay{} | {} | | {:.1} | | | | | {} |\n",
                     sides.suffix(),
                     said(spread(runs.clone()), 2),
                     median(spread(runs.clone())) / median(floor),
@@ -215,7 +215,7 @@ impl Report {
             push(
                 text,
                 format_args!(
-                    "| {peer} | {} | {} | {} | {} | {} | {} | {} |\n",
+                    "| {peer} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                     said(series.spread(peer, steady), 2),
                     said(series.spread(peer, whole), 2),
                     said(series.spread(peer, over_floor), 1),
@@ -225,6 +225,7 @@ impl Report {
                     ),
                     said(series.spread(peer, rate), 0),
                     said(series.spread(peer, |f| Some(to_f64(f.peak_bytes >> 20))), 0),
+                    said(series.spread(peer, |f| f.first_record), 1),
                     series.figures(peer).count(),
                 ),
             );
@@ -374,14 +375,15 @@ const METHOD: &str = "
 - Two one-node clusters on one machine, over loopback, replication factor 1, no forced flush: with acks=all the leader
   alone answers, so produce latency is optimistic. Brokers run with the full JIT and G1.
 - The source topic is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded generator, on 12
-  partitions and in batches of 64 KB before compression unless the command says otherwise. A GB is 10⁹ bytes of
+  partitions and in batches of about 64 KB on the wire unless the command says otherwise. A GB is 10⁹ bytes of
   batches as they lie in the source's log.
 - Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
   replicator creates the destination topic itself.
 - Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
   the start of the process until every record is at the destination: a Java machine's warming up is part of it.
   *Steady* begins when half of the records have arrived: the peers are warm there.
-- Peak memory is `VmHWM`.
+- Peak memory is `VmHWM`. *First record* is the time from the start of the process until the destination has one, seen ten
+  times a second.
 - After every run the destination is read with librdkafka and compared: count, order per partition, key, value, headers,
   timestamp. A run that is not equal has no numbers and is listed as lost.
 - A run during which the host took more than 5 % of the processor away is listed and does not count. *Others* is what

@@ -75,6 +75,8 @@ pub(super) struct Figures {
     /// Missing when the run was too short to be cut in half.
     pub(super) steady: Option<Window>,
     pub(super) peak_bytes: u64,
+    /// Seconds from the start of the process until a record was seen at the destination.
+    pub(super) first_record: Option<f64>,
     pub(super) stolen: f64,
     /// Share of processor time that neither the replicator nor the brokers used.
     pub(super) others: f64,
@@ -193,6 +195,7 @@ impl Place<'_> {
             whole: whole.ok_or_else(|| Failure::new("there are no samples"))?,
             steady: window::steady(&samples, job.records, job.size.bytes),
             peak_bytes: samples.last().map_or(0, |sample| sample.peak_bytes),
+            first_record: window::first_record(&samples),
             stolen: window::stolen(&samples),
             others: window::others(&samples),
             destination: super::log::measure(

@@ -19,6 +19,7 @@ fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
         whole,
         steady: Some(whole),
         peak_bytes: 64 << 20,
+        first_record: Some(0.4),
         stolen,
         others: 0.01,
         destination: size,
