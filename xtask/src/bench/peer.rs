@@ -93,6 +93,8 @@ pub(super) struct Errand<'a> {
     pub(super) tls_settings: Option<String>,
     /// `taskset -c 1` or nothing.
     pub(super) prefix: &'a [&'a str],
+    /// Whether it is for records that come one by one, and goes on until it is ended.
+    pub(super) goes_on: bool,
 }
 
 impl Errand<'_> {
@@ -134,7 +136,11 @@ impl Errand<'_> {
         let pattern = self.topic.replace('.', "\\.");
         let program = self.tributary.display().to_string();
         let arguments = ["replicate", "--from", self.source, "--to", self.destination];
-        let options = ["--until-caught-up", "--hold", "1s", "--progress", "off"];
+        let ends: &[&str] = match self.goes_on {
+            true => &[],
+            false => &["--until-caught-up", "--hold", "1s"],
+        };
+        let options = ends.iter().copied().chain(["--progress", "off"]);
         let mut command = vec![program];
         command.extend(arguments.map(str::to_owned));
         command.extend([
@@ -151,7 +157,15 @@ impl Errand<'_> {
     fn loop_command(&self) -> Vec<String> {
         let program = self.judge.display().to_string();
         let words = ["copy", self.source, self.destination, self.topic];
-        let options = ["--codec", self.codec, "--group", self.name];
+        let linger = if self.goes_on { "0" } else { "20" };
+        let options = [
+            "--codec",
+            self.codec,
+            "--group",
+            self.name,
+            "--linger-ms",
+            linger,
+        ];
         let words = words.into_iter().chain(options);
         std::iter::once(program)
             .chain(words.map(str::to_owned))
@@ -222,5 +236,8 @@ pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String
              B.producer.send.buffer.bytes = -1\n"
         }
     };
+    if errand.goes_on {
+        return (common + further).replace("linger.ms = 20", "linger.ms = 0");
+    }
     common + further
 }

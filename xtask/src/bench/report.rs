@@ -316,7 +316,7 @@ fn ratios(series: &Series, peer: Peer, text: &mut String) {
 }
 
 /// Median (lowest–highest), or a dash.
-fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
+pub(super) fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
     spread.map_or_else(
         || "–".to_owned(),
         |[median, low, high]| format!("{median:.digits$} ({low:.digits$}–{high:.digits$})"),

@@ -168,6 +168,7 @@ impl Place<'_> {
                 .material
                 .map(|material| material.settings().display().to_string()),
             prefix: self.prefix,
+            goes_on: false,
         };
         let began = Instant::now();
         let (process, log) = errand.start(job.peer)?;
@@ -291,7 +292,7 @@ fn look(
     })
 }
 
-fn last_lines(log: &Path) -> String {
+pub(super) fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
@@ -336,7 +337,7 @@ impl Watch {
 }
 
 impl Peer {
-    fn short(self) -> &'static str {
+    pub(super) fn short(self) -> &'static str {
         match self {
             Self::Tributary => "tributary",
             Self::Unmerged => "unmerged",

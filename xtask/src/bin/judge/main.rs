@@ -7,6 +7,7 @@
 
 mod copy;
 mod generator;
+mod latency;
 mod load;
 mod look;
 
@@ -49,6 +50,8 @@ enum Verb {
     Load(load::LoadOptions),
     /// Copy a topic record by record into one that it creates, until it is ended
     Copy(copy::CopyOptions),
+    /// Produce at a steady rate, and tell how long after the source the destination shows each record
+    Latency(latency::LatencyOptions),
     /// Print the number of offsets a topic spans, again and again, until standard output closes
     Watch {
         bootstrap: String,
@@ -93,6 +96,7 @@ fn answer(verb: Verb) -> Answer {
         Verb::Clear { bootstrap, keep } => look::clear(&bootstrap, &keep),
         Verb::Load(options) => load::run(&options),
         Verb::Copy(options) => copy::run(&options),
+        Verb::Latency(options) => latency::run(&options),
         Verb::Watch {
             bootstrap,
             topic,
