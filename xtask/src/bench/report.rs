@@ -1,4 +1,6 @@
-//! The report: Markdown for people, CSV for tools, with every run, the lost ones too.
+//! The report: Markdown and a picture for people, CSV for tools, with every run, the lost ones too.
+
+mod chart;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -119,11 +121,30 @@ impl Report {
             .max_by(f64::total_cmp)
     }
 
-    /// Writes `<date>-<label>.md` and `.csv`; returns the path of the first.
+    fn bars(&self) -> Vec<(String, Vec<chart::Bar>)> {
+        let floor = spread(self.floor.clone()).map(|floor| ("the floor".to_owned(), floor));
+        let group = |series: &Series| {
+            let peers = series.peers().into_iter();
+            let peers =
+                peers.filter_map(|peer| Some((peer.to_string(), series.spread(peer, steady)?)));
+            (
+                series.codec.clone(),
+                floor.clone().into_iter().chain(peers).collect(),
+            )
+        };
+        self.series.iter().map(group).collect()
+    }
+
+    /// Writes `<date>-<label>.md`, `.csv` and `.svg`; returns the path of the first.
     pub(super) fn write(&self, directory: &Path, label: &str) -> Result<PathBuf> {
         fs::create_dir_all(directory).attempting(format!("create {}", directory.display()))?;
-        let path = directory.join(format!("{}-{label}.md", machine::date()?));
-        fs::write(&path, self.markdown()).attempting(format!("write {}", path.display()))?;
+        let date = machine::date()?;
+        let path = directory.join(format!("{date}-{label}.md"));
+        fs::write(&path, self.markdown(&format!("{date}-{label}.svg")))
+            .attempting(format!("write {}", path.display()))?;
+        let picture = path.with_extension("svg");
+        fs::write(&picture, chart::chart(&self.bars()))
+            .attempting(format!("write {}", picture.display()))?;
         let csv = path.with_extension("csv");
         fs::write(&csv, self.csv()).attempting(format!("write {}", csv.display()))?;
         Ok(path)
@@ -138,8 +159,12 @@ impl Report {
         text
     }
 
-    fn markdown(&self) -> String {
+    fn markdown(&self, picture: &str) -> String {
         let mut text = String::from("# Copying, beside MirrorMaker 2\n\n");
+        push(
+            &mut text,
+            format_args!("![Processor seconds per GB](./{picture})\n\n"),
+        );
         text.push_str("| | |\n|---|---|\n");
         for (name, value) in &self.description {
             push(&mut text, format_args!("| {name} | {value} |\n"));
