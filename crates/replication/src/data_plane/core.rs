@@ -17,6 +17,7 @@
 
 mod again;
 mod allowance;
+mod apart;
 mod asides;
 mod bare;
 mod channels;
@@ -86,6 +87,8 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
+    /// Partitions that could not be looked up with any other that could.
+    apart: BTreeSet<Index>,
     /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
     to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
     to_set_aside: Vec<AsideOrder>,
@@ -139,6 +142,7 @@ impl Core {
             timers: BTreeSet::new(),
             to_locate: BTreeSet::new(),
             locating: false,
+            apart: BTreeSet::new(),
             to_establish: HashMap::new(),
             to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
@@ -302,6 +306,7 @@ impl Core {
     /// Takes the outcome of a look-up.
     pub(crate) fn on_located(&mut self, located: Vec<Located>, now: Instant) {
         self.locating = false;
+        self.note_answers(&located);
         for one in located {
             self.place(one, now);
         }

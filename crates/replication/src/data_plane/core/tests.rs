@@ -1,5 +1,6 @@
 //! The core driven without brokers: scenes that can be read, and a simulation that cannot be foreseen.
 
+mod apart;
 mod bare;
 mod copying;
 mod halting;
