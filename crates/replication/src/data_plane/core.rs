@@ -197,6 +197,7 @@ impl Core {
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
+            news: None,
             leader: None,
             follower: None,
             destination_leader: None,
