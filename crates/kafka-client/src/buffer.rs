@@ -34,6 +34,17 @@ struct Free {
     bytes: usize,
 }
 
+impl Free {
+    /// Lets go of buffers until another one fits beside the rest: what is kept and what is used stay within the budget
+    /// together. Oldest first: buffers of a size that is not asked for any more must not keep out those that are.
+    fn make_room(&mut self, capacity: usize, room: usize) {
+        while self.bytes + capacity > room && !self.buffers.is_empty() {
+            let oldest = self.buffers.remove(0);
+            self.bytes -= oldest.capacity();
+        }
+    }
+}
+
 impl Buffers {
     /// A budget of `limit` bytes.
     #[must_use]
@@ -101,7 +112,7 @@ impl Buffers {
             Vec::with_capacity(capacity)
         } else {
             self.reuse(capacity)
-                .unwrap_or_else(|| Vec::with_capacity(capacity.next_power_of_two()))
+                .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
         };
         let counted = bytes.capacity();
         self.0.used.fetch_add(counted, Ordering::AcqRel);
@@ -140,18 +151,22 @@ impl Buffers {
         Some(buffer)
     }
 
+    /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
+    fn fresh(&self, capacity: usize) -> Vec<u8> {
+        let room = self.0.limit.saturating_sub(self.used());
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.make_room(capacity, room);
+        drop(free);
+        Vec::with_capacity(capacity)
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>, counted: usize) {
         let capacity = bytes.capacity();
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is kept and what is used stay within the budget together. Oldest first: buffers of a size that is not
-            // asked for any more must not keep out those that are.
             let used = self.used().saturating_sub(counted);
             let room = self.0.limit.saturating_sub(used);
-            while free.bytes + capacity > room && !free.buffers.is_empty() {
-                let oldest = free.buffers.remove(0);
-                free.bytes -= oldest.capacity();
-            }
+            free.make_room(capacity, room);
             if free.bytes + capacity <= room {
                 bytes.clear();
                 free.bytes += capacity;
@@ -291,6 +306,18 @@ mod tests {
         assert_eq!(buffers.kept(), 2 * size, "the large one takes half");
         drop(large);
         assert_eq!(buffers.kept(), 4 * size);
+    }
+
+    #[test]
+    fn what_is_kept_makes_room_for_a_buffer_that_is_larger_than_each_of_them() {
+        let size = 128 * 1024;
+        let buffers = Buffers::new(4 * size);
+        drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
+        let large = buffers.take(2 * size);
+        assert_eq!(buffers.used() + buffers.kept(), 4 * size);
+        let other = buffers.take(2 * size);
+        assert_eq!((buffers.used(), buffers.kept()), (4 * size, 0));
+        drop((large, other));
     }
 
     #[test]

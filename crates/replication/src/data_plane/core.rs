@@ -17,6 +17,7 @@
 
 mod again;
 mod allowance;
+mod apart;
 mod asides;
 mod bare;
 mod channels;
@@ -25,6 +26,7 @@ mod measuring;
 mod orders;
 mod owning;
 mod placing;
+mod precedence;
 mod reading;
 mod recreated;
 mod refusing;
@@ -53,7 +55,6 @@ use super::flow::{Ages, Meter};
 use super::pace::Pace;
 use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
-use super::send_state::SendState;
 use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
@@ -86,6 +87,8 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
+    /// Partitions that could not be looked up with any other that could.
+    apart: BTreeSet<Index>,
     /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
     to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
     to_set_aside: Vec<AsideOrder>,
@@ -139,6 +142,7 @@ impl Core {
             timers: BTreeSet::new(),
             to_locate: BTreeSet::new(),
             locating: false,
+            apart: BTreeSet::new(),
             to_establish: HashMap::new(),
             to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
@@ -193,6 +197,7 @@ impl Core {
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
+            news: None,
             leader: None,
             follower: None,
             destination_leader: None,
@@ -214,6 +219,9 @@ impl Core {
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            current_at: None,
+            moved_at: None,
+            yields: false,
             bare: Bare::default(),
             late: Late::default(),
             max_message_bytes: None,
@@ -276,13 +284,14 @@ impl Core {
         if self.locating || self.to_locate.is_empty() {
             return None;
         }
-        let partitions = &self.partitions;
         let orders: Vec<_> = std::mem::take(&mut self.to_locate)
             .into_iter()
             .filter_map(|index| {
-                let partition = partitions.get(&index)?;
-                // It comes back when its last call ends.
-                let waits = matches!(partition.phase, Phase::Starting) && partition.open_calls > 0;
+                let partition = self.partitions.get(&index)?;
+                // It comes back when its last call ends, or is given up because another broker leads.
+                let waits = matches!(partition.phase, Phase::Starting)
+                    && partition.open_calls > 0
+                    && !self.is_in_doubt(partition.destination_leader);
                 let stands = matches!(partition.phase, Phase::Stopped(_));
                 (!waits && !stands).then(|| LocateOrder {
                     index,
@@ -298,6 +307,7 @@ impl Core {
     /// Takes the outcome of a look-up.
     pub(crate) fn on_located(&mut self, located: Vec<Located>, now: Instant) {
         self.locating = false;
+        self.note_answers(&located);
         for one in located {
             self.place(one, now);
         }
@@ -341,6 +351,10 @@ impl Core {
             && !partition.establishing
             && !partition.setting_aside;
         if !reads {
+            let former = partition.destination_leader;
+            if let Some(former) = former.filter(|former| *former != destination.leader.node) {
+                self.leave(former, now);
+            }
             return;
         }
         let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
@@ -536,27 +550,6 @@ impl Core {
             let at = now + partition.backoff.next_delay();
             partition.timer = Some(at);
             self.timers.insert((at, index));
-        }
-    }
-
-    /// Takes a reading of source ends.
-    pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
-        let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
-        for (index, partition) in &mut self.partitions {
-            if let Some(end) = ends.get(&partition.source) {
-                partition.end = Some((*end, read_at));
-                if *end > partition.next_fetch {
-                    self.behind.insert(*index);
-                }
-                // An idle partition is named by no answer: that nothing is missing is the evidence.
-                let idle = matches!(partition.phase, Phase::Running)
-                    && !partition.unreadable
-                    && partition.bare.shown(partition.next_fetch) >= *end
-                    && partition.send.as_ref().is_some_and(SendState::is_empty);
-                if idle {
-                    partition.recover();
-                }
-            }
         }
     }
 

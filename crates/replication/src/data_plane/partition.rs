@@ -66,6 +66,13 @@ const AHEAD: Duration = Duration::from_millis(20);
 const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
 const AHEAD_AT_LEAST: usize = 256 * 1024;
 
+/// What is said of a partition once it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    Waits,
+    GoesOn,
+}
+
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
 
@@ -112,6 +119,8 @@ pub(crate) struct Partition {
     pub(crate) trouble: Option<String>,
     /// Since when there is trouble, and whether that has been said.
     pub(crate) troubled_since: Option<(Instant, bool)>,
+    /// What is to be said of that.
+    pub(crate) news: Option<News>,
     pub(crate) leader: Option<Leader>,
     /// A follower to read from (KIP-392).
     pub(crate) follower: Option<NodeId>,
@@ -156,6 +165,12 @@ pub(crate) struct Partition {
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
+    /// When it was read to its end, or was seen to be, last.
+    pub(crate) current_at: Option<Instant>,
+    /// When something was read of it last.
+    pub(crate) moved_at: Option<Instant>,
+    /// Whether it lets smaller topics go before.
+    pub(crate) yields: bool,
     /// Where nothing can be read although its source's log goes on.
     pub(crate) bare: Bare,
     /// What a broker may have carried out late.
@@ -315,10 +330,7 @@ impl Partition {
         let (since, said) = self.troubled_since.get_or_insert((now, false));
         if now - *since >= NEWS_AFTER && !*said {
             *said = true;
-            tracing::warn!(
-                partition = %self.source, state = "retrying",
-                "partition waits: {trouble} ({})", crate::help::page("retrying")
-            );
+            self.news = Some(News::Waits);
         }
         self.trouble = Some(trouble);
     }
@@ -326,7 +338,9 @@ impl Partition {
     /// The trouble has passed.
     pub(crate) fn recover(&mut self) {
         if let Some((_, true)) = self.troubled_since.take() {
-            tracing::info!(partition = %self.source, "partition goes on");
+            // What nobody was told needs no end.
+            let untold = self.news.take() == Some(News::Waits);
+            self.news = (!untold).then_some(News::GoesOn);
         }
         self.trouble = None;
     }

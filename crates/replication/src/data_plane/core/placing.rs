@@ -51,11 +51,6 @@ impl Partition {
 }
 
 impl Core {
-    /// Says what was found out about offsets.
-    pub(crate) fn say(&mut self) {
-        self.said.say();
-    }
-
     /// A call ended without an answer: a broker may still carry it out.
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;

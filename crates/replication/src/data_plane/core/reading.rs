@@ -14,6 +14,7 @@ use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::channels::{Channel, Channels, Step};
+use super::precedence::YIELDING;
 use super::{Allowance, Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
@@ -250,6 +251,11 @@ impl Core {
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
+        let share = if partition.yields {
+            share.min(YIELDING)
+        } else {
+            share
+        };
         let wanted = (here && full.is_none())
             .then(|| {
                 partition.wanted(
@@ -418,11 +424,17 @@ impl Core {
             placed = placed && partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
+        if routed.next > fetched.asked {
+            partition.moved_at = Some(now);
+        }
         // Where something could not be placed, reading does not go on.
         if placed && routed.next > fetched.asked {
             partition.has_read(&routed);
         }
         let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
+        if at_the_end {
+            partition.current_at = Some(now);
+        }
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }

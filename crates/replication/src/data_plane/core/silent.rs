@@ -6,7 +6,7 @@ use std::time::Duration;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
-use super::{Core, Index};
+use super::{Core, Index, Writer};
 
 /// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
 const SILENT: Duration = Duration::from_secs(5);
@@ -27,6 +27,12 @@ impl Core {
         for node in silent {
             self.let_go(node, now);
         }
+    }
+
+    /// Whether it is looked up whether this broker still leads, because it leaves a request unanswered.
+    pub(super) fn is_in_doubt(&self, node: Option<NodeId>) -> bool {
+        let writer = node.and_then(|node| self.writers.get(&node));
+        writer.is_some_and(Writer::is_in_doubt)
     }
 
     /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.

@@ -1,10 +1,12 @@
 //! The core driven without brokers: scenes that can be read, and a simulation that cannot be foreseen.
 
+mod apart;
 mod bare;
 mod copying;
 mod halting;
 mod late;
 mod left_out;
+mod precedence;
 mod scene;
 mod silent;
 mod simulation;

@@ -69,6 +69,11 @@ impl Writer {
         self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
     }
 
+    /// Whether leaders have been looked up since it last owed no answer.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.looked.is_some()
+    }
+
     /// For how long the oldest request has waited for its answer.
     pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
         let (_, sent) = self.sent.front()?;

@@ -65,6 +65,21 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     );
     assert!(scene.partition(0).send.is_none());
     assert!(scene.is_running(1));
+
+    // Its answer may take half a minute: it is left as soon as another one leads, all the same.
+    scene.locate();
+    assert!(scene.core.take_cut().is_empty(), "it still leads");
+    scene.places.insert(destination(0), led_by(12));
+    let due = scene.core.next_timer().expect("it is looked up again");
+    scene.now = due;
+    scene.core.on_time(due);
+    scene.locate();
+    assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
+    let unanswered = sent.iter().find(|sent| sent.node == TO).expect("sent");
+    let tags = [unanswered.tag];
+    scene.core.on_lane_ended(TO, &tags, "given up", scene.now);
+    scene.pass_and_settle();
+    assert!(scene.is_running(0));
 }
 
 #[test]
