@@ -560,6 +560,11 @@ impl DataPlane {
     fn publish(&mut self) {
         self.core.say();
         self.core.set_time_of_day(Instant::now(), wall_ms());
+        // Others may have begun or ended, that share the worker's memory.
+        let memory = self.buffers.limit();
+        if memory != self.core.settings.memory {
+            settings::share_of(&mut self.core.settings, &self.fetch, memory);
+        }
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }
