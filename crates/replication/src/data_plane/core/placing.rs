@@ -325,7 +325,10 @@ impl Core {
                 reason,
                 lost: None,
             };
-            return self.stop(index, stop);
+            if let Some(stop) = self.recopied(index, stop, now) {
+                self.stop(index, stop);
+            }
+            return;
         }
         // It may be what a second process of this link has written, at the very offsets. What it is shows when the log
         // is read and compared with the source's.

@@ -1,5 +1,6 @@
 //! The core driven without brokers: scenes that can be read, and a simulation that cannot be foreseen.
 
+mod anew;
 mod apart;
 mod bare;
 mod copying;
@@ -7,6 +8,7 @@ mod halting;
 mod late;
 mod left_out;
 mod precedence;
+mod reading;
 mod scene;
 mod silent;
 mod simulation;
