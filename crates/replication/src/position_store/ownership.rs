@@ -61,7 +61,7 @@ impl Ownership {
             let claim = claim_of(value.as_deref()?.as_bytes())?;
             (claim.process != self.process).then_some(claim)
         });
-        others.last().is_some_and(|last| !last.released)
+        is_held(&others.collect::<Vec<_>>())
     }
 
     /// Gives the link back.
@@ -108,6 +108,16 @@ struct Claim {
     released: bool,
 }
 
+/// Whether the last process that claimed has not given back. One that came before it may give back later.
+fn is_held(claims: &[Claim]) -> bool {
+    let last = claims.iter().rfind(|claim| !claim.released);
+    let given_back = |last: &Claim| {
+        let mut releases = claims.iter().filter(|claim| claim.released);
+        releases.any(|claim| claim.process == last.process)
+    };
+    last.is_some_and(|last| !given_back(last))
+}
+
 fn claim_of(value: &[u8]) -> Option<Claim> {
     let value: Value = serde_json::from_slice(value).ok()?;
     Some(Claim {
@@ -119,6 +129,25 @@ fn claim_of(value: &[u8]) -> Option<Claim> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_process_gives_back_is_not_the_last_ones() {
+        let check = |records: &[(&str, bool)], held: bool| {
+            let claim = |(process, released): &(&str, bool)| Claim {
+                process: (*process).to_owned(),
+                released: *released,
+            };
+            let claims: Vec<Claim> = records.iter().map(claim).collect();
+            assert_eq!(is_held(&claims), held, "{records:?}");
+        };
+        check(&[], false);
+        check(&[("a", false)], true);
+        check(&[("a", false), ("a", true)], false);
+        check(&[("a", false), ("b", false), ("a", true)], true);
+        check(&[("a", false), ("b", false), ("b", true)], false);
+        // The rest was compacted away.
+        check(&[("a", true)], false);
+    }
 
     #[test]
     fn whoever_claims_last_owns() {

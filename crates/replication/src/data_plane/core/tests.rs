@@ -5,6 +5,7 @@ mod copying;
 mod halting;
 mod late;
 mod left_out;
+mod placing;
 mod scene;
 mod silent;
 mod simulation;

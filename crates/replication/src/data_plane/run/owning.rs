@@ -48,8 +48,13 @@ pub(super) fn start(
             }
             let number = *asked.borrow_and_update();
             if number == RELEASE {
-                // What another one has taken over is not this one's to give.
-                if !lost && let Err(error) = ownership.release(RELEASE_LIMIT).await {
+                // What another one has taken over is not this one's to give: whoever comes next would take it for given back.
+                let looked = timeout(RELEASE_LIMIT, ownership.successor()).await;
+                let is_own = matches!(looked, Ok(Ok(None)));
+                if is_own
+                    && !lost
+                    && let Err(error) = ownership.release(RELEASE_LIMIT).await
+                {
                     tracing::debug!("the link is not given back: {error}");
                 }
                 send(&events, Event::Owner(Look::Released)).await;
