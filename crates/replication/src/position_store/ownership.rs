@@ -53,6 +53,11 @@ impl Ownership {
         })
     }
 
+    /// Under which key claims are, and who this process is.
+    pub(super) fn name(&self) -> (Bytes, String) {
+        (self.key.clone(), self.process.clone())
+    }
+
     /// Whether another process may still be writing, as far as the records of the store tell, of which the last of a key counts.
     #[must_use]
     pub fn has_predecessor(&self, texts: &[StoredText]) -> bool {
@@ -91,6 +96,22 @@ impl Ownership {
         self.seen = end;
         Ok(later(&self.process, &claims))
     }
+}
+
+/// The processes that claimed under a key, the later the further behind.
+pub(super) fn claimants<'a>(
+    records: impl Iterator<Item = &'a KeyValue>,
+    key: &[u8],
+) -> Vec<String> {
+    let mut claimants = Vec::new();
+    for (_, value) in records.filter(|(found, _)| *found == key) {
+        let claim = value.as_deref().and_then(claim_of);
+        if let Some(claim) = claim.filter(|claim| !claim.released) {
+            claimants.retain(|process| *process != claim.process);
+            claimants.push(claim.process);
+        }
+    }
+    claimants
 }
 
 /// Whether a record of the store is a claim.
