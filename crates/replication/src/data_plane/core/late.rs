@@ -184,6 +184,11 @@ impl Core {
                 continue;
             };
             partition.late.looking = false;
+            let now = partition.position.as_ref();
+            if now.is_none_or(|position| position.destination_topic_id.0 != order.topic_id) {
+                // It was another topic that was looked at.
+                continue;
+            }
             match looked {
                 Ok(copies) => {
                     partition.late.failed = 0;

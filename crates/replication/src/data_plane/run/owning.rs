@@ -108,7 +108,7 @@ impl DataPlane {
             return;
         };
         question.send_replace(RELEASE);
-        let released = timeout(2 * RELEASE_LIMIT, async {
+        let released = timeout(3 * RELEASE_LIMIT, async {
             while let Some(event) = self.incoming.recv().await {
                 if matches!(event, Event::Owner(Look::Released)) {
                     break;
