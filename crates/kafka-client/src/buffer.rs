@@ -35,16 +35,10 @@ struct Free {
 }
 
 impl Free {
-<<<<<<< HEAD
-    /// Lets go of buffers until another one fits beside the rest: what is kept and what is used stay within the budget
-    /// together. Oldest first: buffers of a size that is not asked for any more must not keep out those that are.
-    fn make_room(&mut self, capacity: usize, room: usize) {
-        while self.bytes + capacity > room && !self.buffers.is_empty() {
-=======
-    /// Keeps so many bytes, those that were used last.
+    /// Keeps so many bytes, those that were used last: buffers of a size that is not asked for any more must not keep out
+    /// those that are.
     fn keep(&mut self, room: usize) {
         while self.bytes > room && !self.buffers.is_empty() {
->>>>>>> w-faults
             let oldest = self.buffers.remove(0);
             self.bytes -= oldest.capacity();
         }
@@ -171,9 +165,9 @@ impl Buffers {
 
     /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
     fn fresh(&self, capacity: usize) -> Vec<u8> {
-        let room = self.0.limit.saturating_sub(self.used());
+        let room = self.limit().saturating_sub(self.used());
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.make_room(capacity, room);
+        free.keep(room.saturating_sub(capacity));
         drop(free);
         Vec::with_capacity(capacity)
     }
@@ -183,13 +177,9 @@ impl Buffers {
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
             let used = self.used().saturating_sub(counted);
-<<<<<<< HEAD
-            let room = self.0.limit.saturating_sub(used);
-            free.make_room(capacity, room);
-=======
+            // What is kept and what is used stay within the budget together.
             let room = self.limit().saturating_sub(used);
             free.keep(room.saturating_sub(capacity));
->>>>>>> w-faults
             if free.bytes + capacity <= room {
                 bytes.clear();
                 free.bytes += capacity;

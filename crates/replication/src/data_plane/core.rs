@@ -20,8 +20,8 @@ mod allowance;
 mod apart;
 mod asides;
 mod bare;
+mod beginning;
 mod channels;
-mod established;
 mod late;
 mod measuring;
 mod orders;
@@ -38,6 +38,7 @@ mod storing;
 #[cfg(test)]
 mod tests;
 mod transacting;
+mod watching;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -64,18 +65,18 @@ use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
-pub(crate) use late::{Late, LookOrder, Looked};
+pub(crate) use late::{Late, LookOrder, Looked, Stretch};
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
     Place, Settings, TrimOrder,
 };
-pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition, Reading};
 use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
+pub(crate) use watching::Watched;
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
 
@@ -130,6 +131,8 @@ pub(crate) struct Core {
     /// What may be read, where there is a limit, and whether somebody waits for it.
     allowance: Option<Allowance>,
     waits_for_allowance: bool,
+    /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
+    waits_for_memory: bool,
     /// How long things take.
     pub(super) meter: Meter,
 }
@@ -170,6 +173,7 @@ impl Core {
             transaction: None,
             allowance: None,
             waits_for_allowance: false,
+            waits_for_memory: false,
             meter: Meter::default(),
         }
     }
@@ -244,6 +248,7 @@ impl Core {
             doubt: None,
             store_first: false,
             outdated: false,
+            is_new_writer: false,
             committed: Committed::default(),
             ages: Ages::default(),
             latencies: Ages::default(),
@@ -433,24 +438,6 @@ impl Core {
         self.restart(index, reason.to_owned(), now);
         if let Some(former) = former.filter(|_| moved) {
             self.leave(former, now);
-        }
-    }
-
-    /// Groups of partitions with the same two leaders, to be compared with both logs.
-    pub(crate) fn take_establish(
-        &mut self,
-    ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
-        let orders = std::mem::take(&mut self.to_establish).into_iter();
-        orders.map(|((from, to, _), orders)| ((from, to), orders))
-    }
-
-    fn run(&mut self, index: Index) {
-        if let Some(partition) = self.partitions.get_mut(&index) {
-            partition.phase = Phase::Running;
-            partition.pad(&mut self.filler);
-            self.to_trim.insert(index);
-            self.queue_for_send(index);
-            self.touch_reader(index);
         }
     }
 

@@ -198,8 +198,10 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
-    /// Whether what is being found out about it began before it was taken back to what is stored.
+    /// Whether what is being found out about it began before it was stopped, or taken back to what is stored.
     pub(crate) outdated: bool,
+    /// Whether its producer is a new one, under which nothing was written yet.
+    pub(crate) is_new_writer: bool,
     /// What of it counts, where it is written in transactions.
     pub(crate) committed: Committed,
     /// How old records were when they were read, and when they were acknowledged.
@@ -328,12 +330,15 @@ impl Partition {
         self.position = None;
         self.sent_epoch = None;
         self.start = StartPosition::Earliest;
+        (self.placing.given_up, self.placing.left_over) = (None, None);
+        self.late = Late::default();
         self.map.begin_anew();
         self.forget_offsets();
     }
 
-    /// Stands from now on.
+    /// Stands from now on, whatever is being found out about it.
     pub(crate) fn stop(&mut self, stop: Stop) {
+        self.outdated |= self.establishing;
         self.send = None;
         self.recovery = Recovery::default();
         self.trouble = None;

@@ -7,6 +7,7 @@ mod copying;
 mod halting;
 mod late;
 mod left_out;
+mod placing;
 mod precedence;
 mod reading;
 mod scene;
