@@ -22,7 +22,7 @@ pub struct Buffers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
     free: Mutex<Free>,
     released: Notify,
@@ -35,10 +35,10 @@ struct Free {
 }
 
 impl Free {
-    /// Lets go of buffers until another one fits beside the rest: what is kept and what is used stay within the budget
-    /// together. Oldest first: buffers of a size that is not asked for any more must not keep out those that are.
-    fn make_room(&mut self, capacity: usize, room: usize) {
-        while self.bytes + capacity > room && !self.buffers.is_empty() {
+    /// Keeps so many bytes, those that were used last: buffers of a size that is not asked for any more must not keep out
+    /// those that are.
+    fn keep(&mut self, room: usize) {
+        while self.bytes > room && !self.buffers.is_empty() {
             let oldest = self.buffers.remove(0);
             self.bytes -= oldest.capacity();
         }
@@ -50,7 +50,7 @@ impl Buffers {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(Inner {
-            limit,
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             free: Mutex::default(),
             released: Notify::new(),
@@ -60,7 +60,19 @@ impl Buffers {
     /// The budget in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes the budget, because others have a share of the same memory now, or have no more. What is beyond it goes as it is
+    /// given back.
+    pub fn set_limit(&self, limit: usize) {
+        let before = self.0.limit.swap(limit, Ordering::AcqRel);
+        if limit < before {
+            let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.keep(limit.saturating_sub(self.used()));
+        } else {
+            self.0.released.notify_waiters();
+        }
     }
 
     /// Bytes reserved or held by living buffers.
@@ -79,7 +91,7 @@ impl Buffers {
     /// have its one reservation, so a request larger than the budget still makes progress.
     #[must_use]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let limit = self.0.limit;
+        let limit = self.limit();
         self.0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
@@ -153,9 +165,9 @@ impl Buffers {
 
     /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
     fn fresh(&self, capacity: usize) -> Vec<u8> {
-        let room = self.0.limit.saturating_sub(self.used());
+        let room = self.limit().saturating_sub(self.used());
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.make_room(capacity, room);
+        free.keep(room.saturating_sub(capacity));
         drop(free);
         Vec::with_capacity(capacity)
     }
@@ -165,8 +177,9 @@ impl Buffers {
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
             let used = self.used().saturating_sub(counted);
-            let room = self.0.limit.saturating_sub(used);
-            free.make_room(capacity, room);
+            // What is kept and what is used stay within the budget together.
+            let room = self.limit().saturating_sub(used);
+            free.keep(room.saturating_sub(capacity));
             if free.bytes + capacity <= room {
                 bytes.clear();
                 free.bytes += capacity;
@@ -330,5 +343,19 @@ mod tests {
             large.bytes.as_ptr()
         };
         assert_eq!(buffers.take(4 * size).bytes.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_budget_that_shrinks_lets_go_of_what_is_kept_and_one_that_grows_is_used() {
+        let buffers = Buffers::new(8 * POOLED_FROM);
+        drop(buffers.take(4 * POOLED_FROM));
+        assert_eq!(buffers.kept(), 4 * POOLED_FROM);
+        buffers.set_limit(POOLED_FROM);
+        assert_eq!((buffers.kept(), buffers.limit()), (0, POOLED_FROM));
+        let held = buffers.reserve(POOLED_FROM).expect("it fits");
+        assert!(buffers.reserve(1).is_none());
+        buffers.set_limit(2 * POOLED_FROM);
+        assert!(buffers.reserve(1).is_some());
+        drop(held);
     }
 }

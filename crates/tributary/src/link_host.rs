@@ -86,6 +86,33 @@ pub(crate) struct Running {
     pub(crate) handle: LinkHandle,
     /// What its records take.
     pub(crate) buffers: Buffers,
+    /// What all that share its worker's memory may take.
+    budget: usize,
+}
+
+/// How many share the memory. What only looks after topics needs none.
+fn copying(running: &BTreeMap<String, Running>) -> usize {
+    running.values().filter(|running| running.copies).count()
+}
+
+impl Shared {
+    /// The part of one of so many.
+    fn share(&self, budget: usize, links: usize) -> usize {
+        let links = links.max(self.prepared.len()).max(1);
+        (budget / links).max(LEAST_MEMORY.min(budget))
+    }
+
+    /// Deals the memory anew: links come and go.
+    fn deal_memory(&self) {
+        let running = self.running.borrow();
+        let links = copying(&running);
+        for running in running.values() {
+            let share = self.share(running.budget, links);
+            if running.buffers.limit() != share {
+                running.buffers.set_limit(share);
+            }
+        }
+    }
 }
 
 /// A link that ended the process.
@@ -247,10 +274,9 @@ impl LinkHost {
             Role::MirrorSource | Role::Replicator | Role::Own => {}
         }
         let file = self.file(&worker).map_err(invalid)?;
-        let links = self.shared.running.borrow().len() + 1;
-        let links = links.max(self.shared.prepared.len());
-        let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
-        let buffers = Buffers::new(memory);
+        let budget = worker.buffer_memory;
+        let links = copying(&self.shared.running.borrow()) + 1;
+        let buffers = Buffers::new(self.shared.share(budget, links));
         let scope = Arc::clone(&self.shared.scope);
         let (key, part) = part_of(&name, &part);
         let copies = !matches!(part, LinkPart::Topics);
@@ -273,6 +299,7 @@ impl LinkHost {
             copies,
             handle,
             buffers,
+            budget,
         };
         let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
@@ -342,6 +369,7 @@ impl Shown {
         shared.running.send_modify(|running| {
             running.insert(key.clone(), part);
         });
+        shared.deal_memory();
         Self {
             shared: Arc::clone(shared),
             key,
@@ -356,6 +384,7 @@ impl Drop for Shown {
             self.shared.running.send_modify(|running| {
                 running.remove(&self.key);
             });
+            self.shared.deal_memory();
         }
     }
 }

@@ -269,6 +269,7 @@ impl Health {
                         observed.looked = Some(now);
                         observed.moved = false;
                         observed.trouble = None;
+                        self.without_leader(side, now);
                         self.ask(now);
                     }
                     Err(trouble) => {
@@ -287,6 +288,10 @@ impl Health {
                     }
                     Err((partitions, trouble)) => {
                         observed.reach.heard(node, asked, Err(trouble.clone()));
+                        if what.side() == Side::Destination {
+                            // One answer that is late says little: it is asked again at once.
+                            self.pulse_at = None;
+                        }
                         let all = partitions.into_iter();
                         all.map(|partition| (partition, Err(trouble.clone())))
                             .collect()
@@ -296,6 +301,20 @@ impl Health {
                     self.reading(what, &partition, asked, reading);
                 }
             }
+        }
+    }
+
+    /// Nobody can be asked for the ends of partitions that nobody leads.
+    fn without_leader(&mut self, side: Side, now: Instant) {
+        if side == Side::Destination {
+            return;
+        }
+        let leaders = &self.source.leaders;
+        let of_nobody = self.partitions.iter_mut();
+        let of_nobody = of_nobody.filter(|(partition, _)| !leaders.contains_key(*partition));
+        for (_, evidence) in of_nobody.flat_map(|(_, copies)| copies) {
+            let trouble = "source: no broker leads the partition now".to_owned();
+            evidence.end_read(now, Err(trouble));
         }
     }
 

@@ -19,6 +19,8 @@ const SMALL: i64 = 100;
 const LATE: Duration = Duration::from_secs(2);
 /// Nobody waits for one of which nothing was read for so long: what holds it up is its own.
 const STANDS: Duration = Duration::from_secs(5);
+/// Nobody waits longer than that for one that moves and does not get there: its own pace holds it up, not the others.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What is asked of a partition at a time while it lets others go before: it goes on, but slowly.
 pub(super) const YIELDING: i32 = 64 * 1024;
 
@@ -60,10 +62,16 @@ impl Core {
 
     /// Lets large topics go behind small ones, as long as one of those is late.
     fn precede(&mut self, now: Instant) {
-        let is_late = |partition: &Partition| {
-            let ago = |at: Instant| now.saturating_duration_since(at);
+        let ago = |at: Instant| now.saturating_duration_since(at);
+        for partition in self.partitions.values_mut() {
             let moves = partition.moved_at.is_some_and(|at| ago(at) < STANDS);
-            moves && left(partition) > 0 && partition.current_at.is_none_or(|at| ago(at) > LATE)
+            let current = partition.current_at.is_some_and(|at| ago(at) <= LATE);
+            let late = moves && !current && left(partition) > 0;
+            partition.late_since = late.then(|| partition.late_since.unwrap_or(now));
+        }
+        let is_late = |partition: &Partition| {
+            let since = partition.late_since;
+            since.is_some_and(|since| ago(since) < PATIENCE)
         };
         let mut topics: HashMap<&TopicName, (i64, bool)> = HashMap::new();
         // Mostly nobody is late, and topics need not be told apart.

@@ -1,4 +1,4 @@
-//! Destination brokers that answer nothing: whether others lead by now, and what is kept in memory for them.
+//! Brokers that answer nothing: whether others lead by now, and what is kept in memory for those of the destination.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,9 +10,13 @@ use super::{Core, Index, Writer};
 
 /// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
 const SILENT: Duration = Duration::from_secs(5);
+
 impl Core {
     /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
     pub(super) fn suspect(&mut self, now: Instant) {
+        let readers = self.readers.values_mut();
+        let unread = readers.filter_map(|reader| reader.in_doubt(now)).flatten();
+        self.to_locate.extend(unread);
         let writers = self.writers.iter_mut();
         let silent: BTreeSet<NodeId> = writers
             .filter_map(|(node, writer)| writer.on_time(now).then_some(*node))

@@ -72,3 +72,19 @@ fn topics_of_the_same_size_are_read_alike() {
     let mut scene = scene(1_000, 900);
     assert_eq!(yields(&mut scene), None);
 }
+
+#[test]
+fn nobody_waits_for_long_for_a_small_topic_that_moves_and_never_gets_there() {
+    let mut scene = scene(1_000_000, 100);
+    assert_eq!(yields(&mut scene), Some(true));
+    let mut told = Vec::new();
+    for second in 1..40 {
+        scene.pass(Duration::from_secs(1));
+        scene.fetch(1, &[batch(second, 1)]);
+        scene
+            .core
+            .on_ends(&[(small_one(), second + 100)], scene.now);
+        told.extend(yields(&mut scene).map(|yields| (second, yields)));
+    }
+    assert_eq!(told, [(30, false)]);
+}

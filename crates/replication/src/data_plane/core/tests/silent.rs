@@ -139,3 +139,41 @@ fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader()
         assert!(scene.is_running(0));
     }
 }
+
+#[test]
+fn a_destination_broker_that_lags_behind_does_not_take_a_partition_back_either() {
+    let mut scene = Scene::running();
+    for (node, epoch) in [(12, 5), (11, 4)] {
+        let place = Place {
+            leader: Leader {
+                node: NodeId(node),
+                epoch,
+            },
+            topic_id: DESTINATION_ID,
+        };
+        scene.places.insert(destination(0), place);
+        scene.core.look_again(&"s".into());
+        scene.pass_and_settle();
+        scene.pass_and_settle();
+        assert_eq!(scene.partition(0).destination_leader, Some(NodeId(12)));
+        assert!(scene.is_running(0));
+    }
+}
+
+#[test]
+fn others_are_asked_when_looking_up_leaders_does_not_help() {
+    let mut scene = Scene::running();
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        scene
+            .core
+            .restart(0, "destination: hung".to_owned(), scene.now);
+        scene.pass(Duration::from_secs(3));
+        let orders = scene.core.take_locate().expect("it is looked up");
+        asked.push(orders[0].in_vain);
+        let located = orders.iter().map(|order| scene.located(order)).collect();
+        scene.core.on_located(located, scene.now);
+        scene.settle();
+    }
+    assert_eq!(asked, [false, true, true]);
+}
