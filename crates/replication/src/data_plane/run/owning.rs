@@ -25,6 +25,8 @@ const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 pub(super) enum Look {
     /// The answer to a question: who has taken over, if anybody has.
     Owner(u64, Instant, Option<String>),
+    /// It cannot be found out, and is tried again.
+    Trouble(String),
     /// Former owners know by now that they are not any more.
     Settled,
     /// The link is given back.
@@ -48,8 +50,13 @@ pub(super) fn start(
             }
             let number = *asked.borrow_and_update();
             if number == RELEASE {
-                // What another one has taken over is not this one's to give.
-                if !lost && let Err(error) = ownership.release(RELEASE_LIMIT).await {
+                // What another one has taken over is not this one's to give: whoever comes next would take it for given back.
+                let looked = timeout(RELEASE_LIMIT, ownership.successor()).await;
+                let is_own = matches!(looked, Ok(Ok(None)));
+                if is_own
+                    && !lost
+                    && let Err(error) = ownership.release(RELEASE_LIMIT).await
+                {
                     tracing::debug!("the link is not given back: {error}");
                 }
                 send(&events, Event::Owner(Look::Released)).await;
@@ -60,7 +67,9 @@ pub(super) fn start(
                 match ownership.successor().await {
                     Ok(found) => break (asked_at, found),
                     Err(error) => {
-                        tracing::debug!("whose the link is cannot be found out: {error}");
+                        let trouble = format!("whose the link is cannot be found out: {error}");
+                        tracing::debug!("{trouble}");
+                        send(&events, Event::Owner(Look::Trouble(trouble))).await;
                         sleep(AGAIN).await;
                     }
                 }
@@ -92,6 +101,7 @@ impl DataPlane {
     pub(super) fn apply_look(&mut self, look: Look) {
         match look {
             Look::Owner(question, at, successor) => self.core.on_owner(question, at, successor),
+            Look::Trouble(trouble) => self.core.on_owner_unknown(trouble),
             Look::Settled => self.core.has_settled(),
             Look::Released => {}
         }
@@ -103,7 +113,7 @@ impl DataPlane {
             return;
         };
         question.send_replace(RELEASE);
-        let released = timeout(2 * RELEASE_LIMIT, async {
+        let released = timeout(3 * RELEASE_LIMIT, async {
             while let Some(event) = self.incoming.recv().await {
                 if matches!(event, Event::Owner(Look::Released)) {
                     break;
