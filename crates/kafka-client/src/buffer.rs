@@ -35,7 +35,8 @@ struct Free {
 }
 
 impl Free {
-    /// Keeps so many bytes, those that were used last.
+    /// Keeps so many bytes, those that were used last: buffers of a size that is not asked for any more must not keep out
+    /// those that are.
     fn keep(&mut self, room: usize) {
         while self.bytes > room && !self.buffers.is_empty() {
             let oldest = self.buffers.remove(0);
@@ -123,7 +124,7 @@ impl Buffers {
             Vec::with_capacity(capacity)
         } else {
             self.reuse(capacity)
-                .unwrap_or_else(|| Vec::with_capacity(capacity.next_power_of_two()))
+                .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
         };
         let counted = bytes.capacity();
         self.0.used.fetch_add(counted, Ordering::AcqRel);
@@ -162,13 +163,21 @@ impl Buffers {
         Some(buffer)
     }
 
+    /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
+    fn fresh(&self, capacity: usize) -> Vec<u8> {
+        let room = self.limit().saturating_sub(self.used());
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.keep(room.saturating_sub(capacity));
+        drop(free);
+        Vec::with_capacity(capacity)
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>, counted: usize) {
         let capacity = bytes.capacity();
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is kept and what is used stay within the budget together. Oldest first: buffers of a size that is not
-            // asked for any more must not keep out those that are.
             let used = self.used().saturating_sub(counted);
+            // What is kept and what is used stay within the budget together.
             let room = self.limit().saturating_sub(used);
             free.keep(room.saturating_sub(capacity));
             if free.bytes + capacity <= room {
@@ -310,6 +319,18 @@ mod tests {
         assert_eq!(buffers.kept(), 2 * size, "the large one takes half");
         drop(large);
         assert_eq!(buffers.kept(), 4 * size);
+    }
+
+    #[test]
+    fn what_is_kept_makes_room_for_a_buffer_that_is_larger_than_each_of_them() {
+        let size = 128 * 1024;
+        let buffers = Buffers::new(4 * size);
+        drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
+        let large = buffers.take(2 * size);
+        assert_eq!(buffers.used() + buffers.kept(), 4 * size);
+        let other = buffers.take(2 * size);
+        assert_eq!((buffers.used(), buffers.kept()), (4 * size, 0));
+        drop((large, other));
     }
 
     #[test]

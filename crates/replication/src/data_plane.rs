@@ -24,6 +24,7 @@ mod flow;
 mod foresee;
 mod late;
 mod locate;
+mod memory;
 mod pace;
 mod partition;
 mod piped;

@@ -13,6 +13,8 @@ use crate::position::Placement;
 
 /// Bytes of filler on the way for a million offsets.
 const PADDING_BYTES: i64 = 590_000;
+/// Offsets that are padded in a second where nothing is in the way: half of what was measured.
+const PADDING_A_SECOND: i64 = 8_000_000;
 
 /// What the choice depends on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -318,8 +320,9 @@ fn cost(padding: i64, facts: &Facts) -> String {
     if padding > 0 {
         let bytes = padding.saturating_mul(PADDING_BYTES) / 1_000_000;
         parts.push(format!(
-            "{padding} offsets are padded first, about {} KB that are deleted again",
-            bytes / 1000 + 1
+            "{padding} offsets are padded first, about {} KB that are deleted again, in some {} s",
+            bytes / 1000 + 1,
+            padding / PADDING_A_SECOND + 1
         ));
     }
     if padding > 0 && facts.topic.is_only_compacted() {

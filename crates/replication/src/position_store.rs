@@ -161,6 +161,15 @@ impl PositionStore {
         }
     }
 
+    /// What is stored from now on says which process has stored it, and what is loaded is that of the last one that claimed:
+    /// one that was overtaken may store once more before it knows.
+    pub fn store_for(&mut self, ownership: &Ownership) {
+        match self {
+            Self::File(_) => {}
+            Self::Topic(store) => store.store_for(ownership),
+        }
+    }
+
     /// Stores; on return it is durable.
     ///
     /// # Errors

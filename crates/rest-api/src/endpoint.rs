@@ -23,6 +23,7 @@ use crate::query::{Query, encode};
 use crate::request;
 use crate::route::{Endpoint, Target};
 use crate::server::scheme;
+use crate::v1;
 
 /// Clients take the API's features from this version.
 const CONNECT_VERSION: &str = "3.9.0";
@@ -99,7 +100,9 @@ pub(crate) async fn answer(
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }
-        Endpoint::Plugins | Endpoint::PluginConfig | Endpoint::Validate => plugins(handle, &asked),
+        Endpoint::Plugins | Endpoint::PluginConfig | Endpoint::Validate => {
+            plugins(handle, &asked).await
+        }
         Endpoint::Loggers | Endpoint::Logger => loggers(handle, &asked).await,
         Endpoint::Offsets => offsets(handle, asked).await,
         Endpoint::Pause | Endpoint::Resume | Endpoint::Stop => target(handle, asked).await,
@@ -164,6 +167,19 @@ async fn worker(handle: &Handle, asked: &Asked<'_>) -> Answer {
 
 async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
     let name = asked.target.name.clone();
+    if let Some(wanted) = asked.headers.get(header::IF_MATCH)
+        && matches!(*asked.method, Method::PUT | Method::PATCH)
+    {
+        let stored = handle.config(name.clone()).await?;
+        let version = v1::config_version(&stored);
+        if !is_version(wanted.to_str().unwrap_or(""), &version) {
+            let text = format!(
+                "somebody has changed {name} meanwhile: its configuration is of version {version} now; look at the difference \
+                 and try again"
+            );
+            return Ok(answer::error(StatusCode::PRECONDITION_FAILED, &text));
+        }
+    }
     match (asked.target.endpoint, asked.method) {
         (Endpoint::Connectors, &Method::POST) => create(handle, &asked).await,
         (Endpoint::Connectors, _) => list(handle, &asked).await,
@@ -186,6 +202,12 @@ async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
         }
         _ => ok(&asked.masked(handle.config(name).await?)),
     }
+}
+
+/// Whether a version is among those that a change is for.
+fn is_version(wanted: &str, version: &str) -> bool {
+    let mut all = wanted.split(',').map(str::trim);
+    all.any(|one| one == "*" || one.trim_matches('"') == version)
 }
 
 async fn create(handle: &Handle, asked: &Asked<'_>) -> Answer {
@@ -363,11 +385,11 @@ async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
         Endpoint::Tasks if asked.method == Method::POST => {
             let signature = asked.signature();
             handle.put_tasks(name, signature, asked.body).await?;
-            done(StatusCode::OK)
+            done(StatusCode::NO_CONTENT)
         }
         Endpoint::Fence => {
             handle.fence(name, asked.signature()).await?;
-            done(StatusCode::OK)
+            done(StatusCode::NO_CONTENT)
         }
         _ => {
             let mut tasks = handle.tasks(name).await?;
@@ -410,7 +432,7 @@ async fn offsets(handle: &Handle, asked: Asked<'_>) -> Answer {
 
 // === plugins and logging ===
 
-fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
+async fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
     let name = &asked.target.name;
     match asked.target.endpoint {
         Endpoint::Plugins => {
@@ -430,7 +452,7 @@ fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
                 let text = "variables are looked up for administrators only: your role is viewer";
                 return Err(Refusal::new(Kind::Forbidden, text));
             }
-            ok(&handle.validate(name, &given)?)
+            ok(&handle.validate(name, given).await?)
         }
     }
 }
@@ -461,6 +483,19 @@ mod tests {
             .iter()
             .map(|(key, text)| ((*key).to_owned(), value(text)));
         lines.collect()
+    }
+
+    #[test]
+    fn a_change_is_for_the_version_that_it_names() {
+        for (wanted, fits) in [
+            ("\"a1\"", true),
+            ("*", true),
+            ("\"b\", \"a1\"", true),
+            ("\"a\"", false),
+            ("", false),
+        ] {
+            assert_eq!(is_version(wanted, "a1"), fits, "{wanted}");
+        }
     }
 
     #[test]

@@ -21,7 +21,8 @@ use replication::help::{LINK_CANNOT_START, page};
 use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::spawn_blocking;
 use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
     Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
@@ -50,6 +51,9 @@ pub(crate) struct Prepared {
     pub(crate) worker: WorkerConfig,
 }
 
+/// Configurations that are read at the same time, while everything else goes on.
+const READ_AT_ONCE: usize = 2;
+
 /// See the module. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct LinkHost {
@@ -67,6 +71,8 @@ struct Shared {
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
+    /// Room for configurations that are being read.
+    reading: Semaphore,
     scope: Arc<Scope>,
 }
 
@@ -135,6 +141,7 @@ impl LinkHost {
                 files: watch::Sender::new(Vec::new()),
                 cluster_id: OnceLock::new(),
                 fatal,
+                reading: Semaphore::new(READ_AT_ONCE),
                 scope,
             }),
         }
@@ -174,8 +181,20 @@ impl LinkHost {
         }
     }
 
-    /// The settings of a link.
-    fn settings(
+    /// The settings of a link. Its patterns may be many and large, and files are read: that is done beside what copies.
+    async fn settings(
+        &self,
+        name: &str,
+        config: &Config,
+        say: bool,
+    ) -> Result<(LinkConfig, WorkerConfig), String> {
+        let _permit = self.shared.reading.acquire().await;
+        let (host, name, config) = (self.clone(), name.to_owned(), config.clone());
+        let read = spawn_blocking(move || host.read_settings(&name, &config, say)).await;
+        read.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    fn read_settings(
         &self,
         name: &str,
         config: &Config,
@@ -244,7 +263,7 @@ impl LinkHost {
     ) -> Result<(), LinkFailure> {
         let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
-        let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
+        let (link, worker) = self.settings(&name, &config, true).await.map_err(invalid)?;
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
             // The connector only says that there is one task.
@@ -454,7 +473,7 @@ impl Host for LinkHost {
     fn fence(&self, name: String, config: Config, tasks: Vec<u32>) -> Pending<Result<(), String>> {
         let host = self.clone();
         Box::pin(async move {
-            let (link, worker) = host.settings(&name, &config, false)?;
+            let (link, worker) = host.settings(&name, &config, false).await?;
             let fenced = Box::pin(replication::link::fence(&link, &worker, &tasks)).await;
             fenced.map_err(|error| error.to_string())
         })
@@ -487,7 +506,7 @@ impl Host for LinkHost {
     ) -> Pending<Result<Value, String>> {
         let host = self.clone();
         Box::pin(async move {
-            let (link, worker) = host.settings(&name, &config, false)?;
+            let (link, worker) = host.settings(&name, &config, false).await?;
             let tasks = config
                 .get("tasks.max")
                 .and_then(|text| text.trim().parse().ok());

@@ -19,6 +19,7 @@
 mod behind;
 mod catching_up;
 mod core;
+mod dealt;
 mod fence;
 mod handle;
 mod instances;
@@ -52,8 +53,9 @@ use crate::status_record::Subject;
 use crate::stores::{self, Reader, StatusWriter, StoreHandle, StoreOptions};
 
 use self::core::Core;
+pub use dealt::{Dealt, Moved};
 pub use handle::GroupHandle;
-pub use show::GroupView;
+pub use show::{GroupView, Waiting};
 
 /// Requests and events that may wait for the herder.
 const QUEUE: usize = 256;
@@ -369,9 +371,20 @@ async fn write(store: &StoreHandle, records: &[(String, Option<String>)]) -> Res
         tracing::error!("the config topic cannot be written: {error}");
         Refusal::not_written()
     };
-    let written = store.write(records, WRITE).await;
-    written.map_err(|error| failed(error.to_string()))?;
-    store.read_to_end(WRITE).await.map_err(failed)
+    match store.write(records, WRITE).await {
+        Ok(()) => store.read_to_end(WRITE).await.map_err(failed),
+        Err(error) if error.is_too_large() => {
+            let largest = records
+                .iter()
+                .filter_map(|(_, value)| Some(value.as_ref()?.len()));
+            Err(Refusal::bad(format!(
+                "it takes {} bytes, which is more than a record of the config topic may have; make it smaller, or raise \
+                 max.message.bytes of that topic",
+                largest.max().unwrap_or(0)
+            )))
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
 }
 
 /// Work of other workers, by member id, with where they are.

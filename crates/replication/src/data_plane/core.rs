@@ -17,10 +17,11 @@
 
 mod again;
 mod allowance;
+mod apart;
 mod asides;
 mod bare;
+mod beginning;
 mod channels;
-mod established;
 mod late;
 mod measuring;
 mod orders;
@@ -37,6 +38,7 @@ mod storing;
 #[cfg(test)]
 mod tests;
 mod transacting;
+mod watching;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -63,18 +65,18 @@ use allowance::Allowance;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
-pub(crate) use late::{Late, LookOrder, Looked};
+pub(crate) use late::{Late, LookOrder, Looked, Stretch};
 pub use orders::Assignment;
 pub(crate) use orders::{
     EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
     Place, Settings, TrimOrder,
 };
-pub(crate) use placing::Watched;
 use reading::Reader;
 pub(crate) use reading::{FetchOrder, FetchedPartition, Reading};
 use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
+pub(crate) use watching::Watched;
 pub(crate) use writing::OPEN_CALLS;
 use writing::{Call, Writer};
 
@@ -87,6 +89,8 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
+    /// Partitions that could not be looked up with any other that could.
+    apart: BTreeSet<Index>,
     /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
     to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
     to_set_aside: Vec<AsideOrder>,
@@ -127,6 +131,8 @@ pub(crate) struct Core {
     /// What may be read, where there is a limit, and whether somebody waits for it.
     allowance: Option<Allowance>,
     waits_for_allowance: bool,
+    /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
+    waits_for_memory: bool,
     /// How long things take.
     pub(super) meter: Meter,
 }
@@ -140,6 +146,7 @@ impl Core {
             timers: BTreeSet::new(),
             to_locate: BTreeSet::new(),
             locating: false,
+            apart: BTreeSet::new(),
             to_establish: HashMap::new(),
             to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
@@ -166,6 +173,7 @@ impl Core {
             transaction: None,
             allowance: None,
             waits_for_allowance: false,
+            waits_for_memory: false,
             meter: Meter::default(),
         }
     }
@@ -194,6 +202,7 @@ impl Core {
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
+            news: None,
             leader: None,
             follower: None,
             destination_leader: None,
@@ -239,6 +248,7 @@ impl Core {
             doubt: None,
             store_first: false,
             outdated: false,
+            is_new_writer: false,
             committed: Committed::default(),
             ages: Ages::default(),
             latencies: Ages::default(),
@@ -310,6 +320,7 @@ impl Core {
     /// Takes the outcome of a look-up.
     pub(crate) fn on_located(&mut self, located: Vec<Located>, now: Instant) {
         self.locating = false;
+        self.note_answers(&located);
         for one in located {
             self.place(one, now);
         }
@@ -427,24 +438,6 @@ impl Core {
         self.restart(index, reason.to_owned(), now);
         if let Some(former) = former.filter(|_| moved) {
             self.leave(former, now);
-        }
-    }
-
-    /// Groups of partitions with the same two leaders, to be compared with both logs.
-    pub(crate) fn take_establish(
-        &mut self,
-    ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
-        let orders = std::mem::take(&mut self.to_establish).into_iter();
-        orders.map(|((from, to, _), orders)| ((from, to), orders))
-    }
-
-    fn run(&mut self, index: Index) {
-        if let Some(partition) = self.partitions.get_mut(&index) {
-            partition.phase = Phase::Running;
-            partition.pad(&mut self.filler);
-            self.to_trim.insert(index);
-            self.queue_for_send(index);
-            self.touch_reader(index);
         }
     }
 

@@ -42,9 +42,9 @@ use self::ask::{
 };
 pub(super) use self::ask::{headers, takings};
 use self::behind::{destination_behind, replaced};
-use self::missing::missing;
+use self::missing::{is_short, missing, short};
 pub(super) use self::peer::Peer;
-pub(super) use self::survey::{Survey, is_old};
+pub(super) use self::survey::Survey;
 #[cfg(test)]
 pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
@@ -88,7 +88,8 @@ impl Readings {
             source_start: self.log_start,
             destination_start: self.destination_start,
             levels: self.levels,
-            reason: String::new(),
+            reason: Box::default(),
+            copies: Box::default(),
             lost: None,
         }
     }
@@ -257,7 +258,7 @@ async fn mapped(
     producers: &mut Producers,
 ) -> Established {
     let ground = Ground {
-        reason,
+        reason: reason.into(),
         ..readings.ground()
     };
     let Some(position) = &order.position else {
@@ -272,7 +273,7 @@ async fn mapped(
             },
         };
         let there = readings.destination_end - readings.destination_start;
-        if there > 0 && !order.shared {
+        if there > 0 && !order.shared && order.given_up.is_none() {
             // It is used as it is; who did not expect that has to be able to find out.
             tracing::warn!(
                 partition = %order.source,
@@ -398,13 +399,17 @@ pub(super) fn decide(
     if position.destination_end.0 > readings.destination_end {
         return Established::Stop(destination_behind(order, &position, readings));
     }
-    let mut landed = match count_landed(order, &position, readings, tail) {
+    let mut copies = Vec::new();
+    let mut landed = match count_landed(order, &position, readings, tail, &mut copies) {
         Ok(landed) => landed,
         Err(stop) => return Established::Stop(stop),
     };
     let there: i64 = landed.iter().map(|l| l.offsets).sum();
     // At least as far has been copied; control records at the source may make it more.
     let reached = position.offset.0 + there;
+    if is_short(readings, reached) && order.readings < READINGS {
+        return Established::Behind(short(order, readings, reached));
+    }
     let mut repeated = 0;
     let mut lost = None;
     if let Some((stop, at)) = missing(order, &position, readings, reached) {
@@ -440,6 +445,7 @@ pub(super) fn decide(
         repeated,
         end: readings.end,
         ground: Ground {
+            copies: copies.into(),
             lost,
             ..readings.ground()
         },
@@ -466,8 +472,9 @@ fn count_landed(
     position: &Position,
     readings: Readings,
     tail: &[BatchInfo],
+    copies: &mut Vec<(i64, i64)>,
 ) -> Result<Vec<Landed>, Stop> {
-    let landed = landed(position, readings, tail).map_err(|sequence| Stop {
+    let landed = landed(position, readings, tail, copies).map_err(|sequence| Stop {
         state: "destination-foreign-writes",
         offset: Some(position.offset.0),
         reason: format!(
@@ -511,11 +518,16 @@ fn countable(
     !order.shared && gone <= readings.end - position.offset.0
 }
 
-/// The batches of ours in the destination's tail, in order.
+/// The batches of ours in the destination's tail, in order; `copies` are those that stand there a second time.
 ///
 /// # Errors
 /// The sequence number of a batch of ours that leaves a hole.
-fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result<Vec<Landed>, i32> {
+fn landed(
+    position: &Position,
+    readings: Readings,
+    tail: &[BatchInfo],
+    copies: &mut Vec<(i64, i64)>,
+) -> Result<Vec<Landed>, i32> {
     let mut landed: Vec<Landed> = Vec::new();
     let mut sequence = position.sequence;
     // Retention at the destination may have removed the front of what we wrote: those count too.
@@ -537,11 +549,7 @@ fn landed(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Result
         let ahead = (i64::from(batch.base_sequence) - i64::from(sequence)).rem_euclid(1 << 31);
         let repeated = ahead > 1 << 30;
         if repeated {
-            tracing::warn!(
-                "destination offsets {}–{} hold records of this link a second time",
-                batch.base_offset,
-                batch.last_offset
-            );
+            copies.push((batch.base_offset, batch.next_offset()));
             continue;
         }
         if ahead > 0 {

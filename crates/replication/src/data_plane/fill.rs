@@ -3,7 +3,7 @@
 //! Markers are not idempotent, so nothing is ever asked twice here: an outcome that is not known is told, and
 //! the partition reads its log before it goes on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::cluster::Use;
@@ -214,10 +214,15 @@ pub(super) async fn watch(
         offsets(destination, &destinations, EARLIEST),
         offsets(destination, &destinations, LATEST)
     );
+    let mut untold: BTreeSet<_> = destinations.into_values().flatten().collect();
+    for (partition, _) in &destination_ends {
+        untold.remove(partition);
+    }
     Watched {
         source_starts,
         destination_starts,
         destination_ends,
+        untold,
     }
 }
 

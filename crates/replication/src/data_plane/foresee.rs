@@ -124,6 +124,8 @@ fn order_of(
         changed,
         on_gap: link.on_gap,
         offsets: link.offsets,
+        given_up: None,
+        memory: Default::default(),
         leaves_out: link.on_refused != OnRefused::Stop,
         first: true,
         store_first: false,

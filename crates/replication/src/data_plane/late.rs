@@ -6,8 +6,8 @@ use kafka_client::Cluster;
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::types::NodeId;
 
-use super::core::{LookOrder, Looked};
-use super::establish::{Peer, headers, is_old};
+use super::core::{LookOrder, Looked, Stretch};
+use super::establish::{Peer, headers};
 
 /// Looks at stretches of some partitions. Writers of young records are remembered by brokers, which drop what comes again.
 pub(super) async fn look(
@@ -29,7 +29,8 @@ pub(super) async fn look(
 async fn copies(destination: &Peer<'_>, order: &LookOrder) -> Looked {
     let mut copies = Vec::new();
     let (mut batches, mut covered) = (Vec::new(), 0..0);
-    for stretch in order.stretches.iter().filter(|s| is_old(s.record_time)) {
+    let old = |stretch: &&Stretch| order.memory.may_have_lost(stretch.record_time);
+    for stretch in order.stretches.iter().filter(old) {
         if stretch.from < covered.start || stretch.to > covered.end {
             let at = (&order.partition, order.topic_id);
             let range = stretch.from..stretch.to;
@@ -38,12 +39,21 @@ async fn copies(destination: &Peer<'_>, order: &LookOrder) -> Looked {
             let end = batches.last().map_or(range.end, BatchInfo::next_offset);
             covered = range.start..end;
         }
-        let ours = batches.iter().filter(|batch| {
-            batch.producer_id == order.producer
-                && !batch.attributes.is_control()
-                && (stretch.from..stretch.to).contains(&batch.base_offset)
-        });
-        copies.extend(ours.map(|batch| (batch.base_offset, batch.next_offset())));
+        copies.extend(ours(&batches, order.producer, stretch));
     }
     Ok(copies)
+}
+
+/// Offsets of a writer's batches that stand in a stretch, first and behind the last.
+pub(super) fn ours(
+    batches: &[BatchInfo],
+    producer: i64,
+    stretch: &Stretch,
+) -> impl Iterator<Item = (i64, i64)> {
+    let ours = batches.iter().filter(move |batch| {
+        batch.producer_id == producer
+            && !batch.attributes.is_control()
+            && (stretch.from..stretch.to).contains(&batch.base_offset)
+    });
+    ours.map(|batch| (batch.base_offset, batch.next_offset()))
 }

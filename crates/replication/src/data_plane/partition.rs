@@ -68,6 +68,13 @@ const AHEAD: Duration = Duration::from_millis(20);
 const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
 const AHEAD_AT_LEAST: usize = 256 * 1024;
 
+/// What is said of a partition once it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    Waits,
+    GoesOn,
+}
+
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
 
@@ -114,6 +121,8 @@ pub(crate) struct Partition {
     pub(crate) trouble: Option<String>,
     /// Since when there is trouble, and whether that has been said.
     pub(crate) troubled_since: Option<(Instant, bool)>,
+    /// What is to be said of that.
+    pub(crate) news: Option<News>,
     pub(crate) leader: Option<Leader>,
     /// A follower to read from (KIP-392).
     pub(crate) follower: Option<NodeId>,
@@ -189,8 +198,10 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
-    /// Whether what is being found out about it began before it was taken back to what is stored.
+    /// Whether what is being found out about it began before it was stopped, or taken back to what is stored.
     pub(crate) outdated: bool,
+    /// Whether its producer is a new one, under which nothing was written yet.
+    pub(crate) is_new_writer: bool,
     /// What of it counts, where it is written in transactions.
     pub(crate) committed: Committed,
     /// How old records were when they were read, and when they were acknowledged.
@@ -299,10 +310,7 @@ impl Partition {
         let (since, said) = self.troubled_since.get_or_insert((now, false));
         if now - *since >= NEWS_AFTER && !*said {
             *said = true;
-            tracing::warn!(
-                partition = %self.source, state = "retrying",
-                "partition waits: {trouble} ({})", crate::help::page("retrying")
-            );
+            self.news = Some(News::Waits);
         }
         self.trouble = Some(trouble);
     }
@@ -310,7 +318,9 @@ impl Partition {
     /// The trouble has passed.
     pub(crate) fn recover(&mut self) {
         if let Some((_, true)) = self.troubled_since.take() {
-            tracing::info!(partition = %self.source, "partition goes on");
+            // What nobody was told needs no end.
+            let untold = self.news.take() == Some(News::Waits);
+            self.news = (!untold).then_some(News::GoesOn);
         }
         self.trouble = None;
     }
@@ -321,12 +331,15 @@ impl Partition {
         self.position = None;
         self.sent_epoch = None;
         self.start = StartPosition::Earliest;
+        (self.placing.given_up, self.placing.left_over) = (None, None);
+        self.late = Late::default();
         self.map.begin_anew();
         self.forget_offsets();
     }
 
-    /// Stands from now on.
+    /// Stands from now on, whatever is being found out about it.
     pub(crate) fn stop(&mut self, stop: Stop) {
+        self.outdated |= self.establishing;
         self.send = None;
         self.recovery = Recovery::default();
         self.trouble = None;

@@ -51,12 +51,18 @@ pub(crate) struct Placing {
     /// Log starts, as of the newest readings.
     pub(crate) source_start: i64,
     pub(crate) destination_start: i64,
+    /// What was acknowledged when the logs were looked at last.
+    pub(crate) asked_behind: i64,
     /// Whether the destination's start is being moved.
     pub(crate) trimming: bool,
     /// Whether it was said that it cannot be moved.
     pub(crate) trim_refused: bool,
     /// Why offsets are mapped, or how they came to be preserved.
     pub(crate) reason: String,
+    /// Why they are mapped after all, of a partition that held nothing but padding.
+    pub(crate) given_up: Option<String>,
+    /// Up to where the destination's log is padding that nothing follows, and that has to be deleted all the same.
+    pub(crate) left_over: Option<i64>,
 }
 
 /// Something was sent whose outcome is not known, and which a broker may still carry out.

@@ -31,12 +31,13 @@ use super::core::{
 use super::establish::establish;
 use super::fetcher::FetchEvent;
 use super::locate::locate;
+use super::memory::BrokerMemory;
 use super::partition::Stop;
 use super::quarantine::{AsideTrouble, Quarantine};
 use super::status::Snapshot;
 use super::transact::Transactions;
 use super::transaction::StepOutcome;
-use crate::clock::wall_ms;
+use crate::clock::{Moment, wall_ms};
 use crate::origin::{Origins, Registrar};
 use crate::position_store::service::StoreEvent;
 use crate::position_store::{Ownership, PositionStore};
@@ -176,6 +177,7 @@ enum Event {
     Watched(Watched),
     Takings(HashMap<TopicName, u64>),
     Looked(Vec<(LookOrder, Looked)>),
+    Memory(BrokerMemory),
 }
 
 /// See the module.
@@ -307,17 +309,18 @@ impl DataPlane {
         ] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
+        self.ask_for_memory();
         let mut commanded = true;
-        let mut looked = Instant::now();
+        let mut looked = Moment::now();
         let outcome = loop {
-            let now = Instant::now();
-            let pause = now.saturating_duration_since(looked);
+            let (now, moment) = (Instant::now(), Moment::now());
+            let pause = moment.since(looked);
             if pause > PAUSED {
                 self.core.was_paused(now);
             } else if pause > BRIEFLY_PAUSED {
                 self.core.doubt_ownership();
             }
-            looked = now;
+            looked = moment;
             self.hand_out();
             let timer = self.core.next_timer();
             let until = timer.unwrap_or_else(Instant::now);
@@ -453,6 +456,7 @@ impl DataPlane {
             Event::Filled(node, outcomes) => self.core.on_filled(node, outcomes, now),
             Event::Trimmed(outcomes) => self.core.on_trimmed(outcomes, now),
             Event::Looked(outcomes) => self.core.on_looked(outcomes),
+            Event::Memory(memory) => self.core.on_memory(memory),
             Event::Watched(watched) => {
                 self.watching = false;
                 self.core.on_watched(&watched, now);

@@ -21,6 +21,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::changes::Changes;
 use super::evidence::{Evidence, Limits, Now, Silence, Silent};
 use super::rating::{rate, unreachable};
 use super::reach::Reach;
@@ -496,6 +497,7 @@ impl Health {
             }
         }
         let mut judged = Vec::with_capacity(self.reported.len());
+        let mut news = Changes::default();
         for reported in &self.reported {
             let Some(evidence) = evidence_of(&mut self.partitions, reported) else {
                 continue;
@@ -509,10 +511,11 @@ impl Health {
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {
-                say(&self.options.link, before, &health);
+                news.note(before, &health);
             }
             judged.push(health);
         }
+        news.say(&self.options.link);
         let before = self.shown.borrow().clone();
         let limit = self.options.max_age;
         let reach =
@@ -528,23 +531,6 @@ impl Health {
         );
         health.reach = reach;
         self.shown.send_replace(Arc::new(health));
-    }
-}
-
-/// Says a change that the data path does not say itself.
-fn say(link: &str, before: &str, health: &super::PartitionHealth) {
-    let own = ["stalled", "end-unknown", "destination-unknown"];
-    if own.contains(&health.state) {
-        tracing::warn!(
-            link,
-            partition = %health.source,
-            state = health.state,
-            "{} ({})",
-            health.reason.as_deref().unwrap_or(""),
-            crate::help::page(health.state)
-        );
-    } else if own.contains(&before) {
-        tracing::info!(link, partition = %health.source, state = health.state, "no longer {before}");
     }
 }
 

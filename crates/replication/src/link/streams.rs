@@ -110,6 +110,9 @@ impl StreamMaker {
             Some(_) => None,
             None => self.claim(&config.name).await?,
         };
+        if let Some(ownership) = &ownership {
+            store.store_for(ownership);
+        }
         let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
         // Partitions of a task may come from a task of another number, whose claim has another name.
         let is_part = !matches!(self.part, LinkPart::Whole);

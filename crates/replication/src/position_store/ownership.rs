@@ -55,6 +55,11 @@ impl Ownership {
         })
     }
 
+    /// Under which key claims are, and who this process is.
+    pub(super) fn name(&self) -> (Bytes, String) {
+        (self.key.clone(), self.process.clone())
+    }
+
     /// Whether another process may still be writing, as far as the records of the store tell, of which the last of a key counts.
     #[must_use]
     pub fn has_predecessor(&self, texts: &[StoredText]) -> bool {
@@ -63,7 +68,7 @@ impl Ownership {
             let claim = claim_of(value.as_deref()?.as_bytes())?;
             (claim.process != self.process).then_some(claim)
         });
-        others.last().is_some_and(|last| !last.released)
+        is_held(&others.collect::<Vec<_>>())
     }
 
     /// Gives the link back.
@@ -95,6 +100,22 @@ impl Ownership {
     }
 }
 
+/// The processes that claimed under a key, the later the further behind.
+pub(super) fn claimants<'a>(
+    records: impl Iterator<Item = &'a KeyValue>,
+    key: &[u8],
+) -> Vec<String> {
+    let mut claimants = Vec::new();
+    for (_, value) in records.filter(|(found, _)| *found == key) {
+        let claim = value.as_deref().and_then(claim_of);
+        if let Some(claim) = claim.filter(|claim| !claim.released) {
+            claimants.retain(|process| *process != claim.process);
+            claimants.push(claim.process);
+        }
+    }
+    claimants
+}
+
 /// Whether a record of the store is a claim.
 pub(super) fn is_claim(key: &[u8]) -> bool {
     key.ends_with(b",{\"owner\":\"process\"}]")
@@ -110,6 +131,16 @@ struct Claim {
     released: bool,
 }
 
+/// Whether the last process that claimed has not given back. One that came before it may give back later.
+fn is_held(claims: &[Claim]) -> bool {
+    let last = claims.iter().rfind(|claim| !claim.released);
+    let given_back = |last: &Claim| {
+        let mut releases = claims.iter().filter(|claim| claim.released);
+        releases.any(|claim| claim.process == last.process)
+    };
+    last.is_some_and(|last| !given_back(last))
+}
+
 fn claim_of(value: &[u8]) -> Option<Claim> {
     let value: Value = serde_json::from_slice(value).ok()?;
     Some(Claim {
@@ -121,6 +152,25 @@ fn claim_of(value: &[u8]) -> Option<Claim> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_process_gives_back_is_not_the_last_ones() {
+        let check = |records: &[(&str, bool)], held: bool| {
+            let claim = |(process, released): &(&str, bool)| Claim {
+                process: (*process).to_owned(),
+                released: *released,
+            };
+            let claims: Vec<Claim> = records.iter().map(claim).collect();
+            assert_eq!(is_held(&claims), held, "{records:?}");
+        };
+        check(&[], false);
+        check(&[("a", false)], true);
+        check(&[("a", false), ("a", true)], false);
+        check(&[("a", false), ("b", false), ("a", true)], true);
+        check(&[("a", false), ("b", false), ("b", true)], false);
+        // The rest was compacted away.
+        check(&[("a", true)], false);
+    }
 
     #[test]
     fn whoever_claims_last_owns() {

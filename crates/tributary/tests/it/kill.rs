@@ -185,3 +185,39 @@ async fn two_processes_of_one_link_end_with_one_and_leave_every_record_once() {
         }
     }
 }
+
+/// Neither finds a position of the other one, so each makes producers of its own, whose batches nobody would take for the other's.
+#[tokio::test]
+async fn two_processes_that_begin_a_link_at_the_same_moment_leave_every_record_once() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("begun-twice");
+    new_topic(source, &topic, 4, &[]).await;
+    let records = Generator::new(Shape::uniform(SEED, 4, 100)).take(4000);
+    let load = Load::new(source.bootstrap(), &topic).mode(Mode::Plain);
+    load.send(records).await.expect("acknowledged");
+    for setting in ["tributary.offsets=map", "tributary.offsets=preserve"] {
+        let rename = format!("topic.rename.format={}.${{topic}}", unique("copy"));
+        let copy = rename
+            .replace("topic.rename.format=", "")
+            .replace("${topic}", &topic);
+        let link =
+            Replicate::new(source, destination, &topic).with(&["--set", setting, "--set", &rename]);
+        let both = [link.start(), link.start()];
+        let gives_way = async || {
+            let mut texts = both.iter().map(|process| process.text(Stream::Error));
+            texts.any(|text| text.contains("taken-over"))
+        };
+        let stopped = eventually_true("one of them gives way", COPIED, gives_way).await;
+        stopped.unwrap_or_else(|error| panic!("{error}\n{}", both[0].lines().tail(60)));
+        wait_for_offsets(&stored(destination, &copy), 1000).await;
+        both.iter().for_each(|process| process.kill9());
+        let run = link.until_caught_up().await.ended_with(0);
+        let (from, to) = (committed(source, &topic), committed(destination, &copy));
+        let verdict = compared(&from, &to).await;
+        println!(
+            "  {setting}: {} records, {} twice",
+            verdict.source, verdict.duplicate
+        );
+        assert!(verdict.is_equal(), "{setting}: {verdict}\n{run}");
+    }
+}

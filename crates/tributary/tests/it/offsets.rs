@@ -182,6 +182,31 @@ async fn the_sources_log_start_is_followed() {
     equal_with_offsets(&from, &to, "log start").await;
 }
 
+/// What is in front of the gap is kept, and a consumer that stands there reads on with the next record.
+#[tokio::test]
+async fn what_the_source_lost_before_it_was_copied_leaves_offsets_that_nobody_reads() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("lost");
+    new_topic(source, &topic, 1, &[]).await;
+    load(source, &topic, 1, 200, Mode::Plain).await;
+    let link = preserving(source, destination, &topic).with(&[
+        "--set",
+        "tributary.on.gap=continue",
+        "--set",
+        "tributary.offsets.follow.start=false",
+    ]);
+    copied(&link).await;
+    load(source, &topic, 1, 300, Mode::Plain).await;
+    delete_before(source, &topic, 0, 350).await;
+    let run = link.until_caught_up().await.ended_with(0);
+    assert!(run.error.contains("[200, 350)"), "{run}");
+    let to = committed(destination, &topic).uncommitted();
+    let read = judge::read_all(&to, COPIED).await.expect("readable");
+    let offsets: Vec<i64> = read[&0].iter().map(|record| record.offset).collect();
+    let expected: Vec<i64> = (0..200).chain(350..500).collect();
+    assert_eq!(offsets, expected, "{run}");
+}
+
 /// A topic with keys, small segments, and records that come again.
 async fn compacted(source: &KafkaCluster, topic: &str, codec: Codec) {
     let settings = [

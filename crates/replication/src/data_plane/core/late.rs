@@ -17,6 +17,7 @@ use std::time::Duration;
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use tokio::time::Instant;
 
+use super::super::memory::BrokerMemory;
 use super::super::partition::Partition;
 use super::super::send_state::Acknowledged;
 use super::{Core, Index};
@@ -24,6 +25,8 @@ use super::{Core, Index};
 /// Where others of the link write to the same partition every batch leaves a stretch, and looking at all of them would read
 /// everything once more. There only those count that follow a doubt within this time, longer than a request lives.
 const AFTER_DOUBT: Duration = Duration::from_secs(600);
+/// What a process before this one has sent comes within this time, if it comes.
+const AFTER_START: Duration = Duration::from_secs(60);
 /// Stretches of a partition that are remembered one by one.
 const REMEMBERED: usize = 256;
 /// How often they are tried to be looked at.
@@ -36,7 +39,7 @@ pub(crate) struct Stretch {
     pub(crate) from: i64,
     /// Behind the last.
     pub(crate) to: i64,
-    /// Newest time of the records behind it.
+    /// The oldest of the newest times of what may stand there, and of the records behind it.
     pub(crate) record_time: i64,
 }
 
@@ -51,6 +54,8 @@ pub(crate) struct LookOrder {
     /// Whose batches are looked for.
     pub(crate) producer: i64,
     pub(crate) stretches: Vec<Stretch>,
+    /// How long the destination's brokers remember writers.
+    pub(crate) memory: BrokerMemory,
 }
 
 /// Offsets of second copies, first and behind the last; or why nothing is known.
@@ -60,19 +65,49 @@ pub(crate) type Looked = Result<Vec<(i64, i64)>, String>;
 #[derive(Debug, Default)]
 pub(crate) struct Late {
     stretches: Vec<Stretch>,
-    /// When something was in doubt last.
-    doubted: Option<Instant>,
+    /// Up to when something may come late, and the oldest of the newest times of its batches.
+    doubt: Option<(Instant, i64)>,
+    /// Up to where stretches were noted, and second copies told.
+    noted: i64,
+    told: i64,
     looking: bool,
     /// Looks in a row that came to nothing.
     failed: u32,
 }
 
 impl Late {
-    pub(super) fn doubt(&mut self, now: Instant) {
-        self.doubted = Some(now);
+    /// Something was sent, of this time, whose outcome is not known.
+    pub(super) fn doubt(&mut self, now: Instant, record_time: i64) {
+        self.expect(now, AFTER_DOUBT, record_time);
     }
 
+    /// What a process before this one had on its way is not known.
+    pub(super) fn begin_behind_another(&mut self, now: Instant) {
+        self.expect(now, AFTER_START, i64::MIN);
+    }
+
+    fn expect(&mut self, now: Instant, within: Duration, record_time: i64) {
+        let until = now + within;
+        let before = self.doubted(now).map_or(i64::MAX, |(_, before)| before);
+        let longest = self.doubt.map_or(until, |(before, _)| before.max(until));
+        self.doubt = Some((longest, record_time.min(before)));
+    }
+
+    /// What may still come late, if anything may.
+    fn doubted(&self, now: Instant) -> Option<(Instant, i64)> {
+        self.doubt.filter(|(until, _)| now < *until)
+    }
+
+    /// Notes the part of a stretch that was not noted before.
     fn note(&mut self, stretch: Stretch) {
+        let from = stretch.from.max(self.noted);
+        if from < stretch.to {
+            self.noted = stretch.to;
+            self.keep(Stretch { from, ..stretch });
+        }
+    }
+
+    fn keep(&mut self, stretch: Stretch) {
         let full = self.stretches.len() >= REMEMBERED;
         match self.stretches.last_mut().filter(|_| full) {
             Some(last) => {
@@ -85,6 +120,19 @@ impl Late {
 }
 
 impl Core {
+    /// It will be told how long the destination's brokers remember writers.
+    pub(crate) fn await_memory(&mut self) {
+        self.waits_for_memory = true;
+    }
+
+    /// Takes how long they do.
+    pub(crate) fn on_memory(&mut self, memory: BrokerMemory) {
+        self.waits_for_memory = false;
+        self.settings.memory_of_writers = memory;
+        let orders = self.to_establish.values_mut().flatten();
+        orders.for_each(|order| order.memory = memory);
+    }
+
     /// Notes where the log has gone on further than what was written.
     pub(super) fn note_stretch(&mut self, index: Index, done: &Acknowledged, now: Instant) {
         let Some(partition) = self.partitions.get_mut(&index) else {
@@ -92,13 +140,16 @@ impl Core {
         };
         let (from, to) = (done.expected.0, done.base.0);
         let late = &mut partition.late;
-        let followed = |doubt: Instant| now.saturating_duration_since(doubt) < AFTER_DOUBT;
-        let counts = !self.settings.shared || late.doubted.is_some_and(followed);
+        let doubted = late.doubted(now);
+        let counts = !self.settings.shared || doubted.is_some();
         if from < to && counts && self.transaction.is_none() {
+            // What stands there was sent before what stands behind it, and may be older.
+            let behind = done.batch.batch.header().max_timestamp();
+            let record_time = doubted.map_or(behind, |(_, before)| before.min(behind));
             late.note(Stretch {
                 from,
                 to,
-                record_time: done.batch.batch.header().max_timestamp(),
+                record_time,
             });
         }
     }
@@ -106,6 +157,7 @@ impl Core {
     /// Stretches to be looked at.
     pub(crate) fn take_looks(&mut self) -> Vec<LookOrder> {
         let partitions = self.partitions.iter_mut();
+        let memory = self.settings.memory_of_writers;
         let order = |(index, partition): (&Index, &mut Box<Partition>)| {
             let waits = !partition.late.looking && !partition.late.stretches.is_empty();
             let (node, position) = (partition.destination_leader?, partition.position.as_ref()?);
@@ -118,6 +170,7 @@ impl Core {
                     topic_id: position.destination_topic_id.0,
                     producer: position.producer.id,
                     stretches: std::mem::take(&mut partition.late.stretches),
+                    memory,
                 }
             })
         };
@@ -131,6 +184,11 @@ impl Core {
                 continue;
             };
             partition.late.looking = false;
+            let now = partition.position.as_ref();
+            if now.is_none_or(|position| position.destination_topic_id.0 != order.topic_id) {
+                // It was another topic that was looked at.
+                continue;
+            }
             match looked {
                 Ok(copies) => {
                     partition.late.failed = 0;
@@ -145,11 +203,30 @@ impl Core {
 }
 
 impl Partition {
+    /// Whether it is to be watched when nothing is written to it: something of it may come late, and only its log would show
+    /// that. Where offsets are preserved it always is.
+    pub(super) fn awaits_copies(&self, now: Instant) -> bool {
+        self.preserved().is_none() && self.late.doubted(now).is_some()
+    }
+
+    /// The log goes on behind what was written to it.
+    pub(super) fn note_growth(&mut self, end: i64, now: Instant) {
+        // Behind what has landed too, which the position does not count before it was compared.
+        let from = self.send.as_ref().map(|send| send.acknowledged_up_to().0.0);
+        if let Some((from, (_, record_time))) = from.zip(self.late.doubted(now)) {
+            self.late.note(Stretch {
+                from,
+                to: end,
+                record_time,
+            });
+        }
+    }
+
     /// Keeps what could not be looked at, for some time.
     fn not_looked(&mut self, stretches: Vec<Stretch>, trouble: &str) {
         self.late.failed += 1;
         if self.late.failed < TRIES {
-            stretches.into_iter().for_each(|s| self.late.note(s));
+            stretches.into_iter().for_each(|s| self.late.keep(s));
             return;
         }
         self.late.failed = 0;
@@ -163,8 +240,12 @@ impl Partition {
         );
     }
 
-    /// Says that destination offsets hold records a second time.
-    fn report_copies(&mut self, from: i64, to: i64) {
+    /// Says that destination offsets hold records a second time, once.
+    pub(super) fn report_copies(&mut self, from: i64, to: i64) {
+        if to <= self.late.told {
+            return;
+        }
+        self.late.told = to;
         tracing::warn!(
             partition = %self.source,
             destination = %self.destination,

@@ -11,6 +11,7 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicParti
 use tokio::time::Instant;
 
 use super::super::change::Changes;
+use super::super::memory::BrokerMemory;
 use super::super::partition::{Leader, Lost, Partition, Stop};
 use super::super::recovery::Landed;
 use crate::offset_map::Segment;
@@ -67,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) grants: Grants,
     /// How long a request may be carried out after its connection has ended.
     pub(crate) settle: Duration,
+    /// How long the destination's brokers remember writers.
+    pub(crate) memory_of_writers: BrokerMemory,
 }
 
 impl Settings {
@@ -151,6 +154,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) changed: bool,
     pub(crate) on_gap: OnGap,
     pub(crate) offsets: OffsetSettings,
+    /// Why it is not placed anew, although nothing but padding was written.
+    pub(crate) given_up: Option<String>,
     /// Whether records may have been left out.
     pub(crate) leaves_out: bool,
     /// Whether this process has not yet begun it.
@@ -166,6 +171,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) doubt: Option<(i64, Option<i64>)>,
     /// Who will write it in transactions; `None` where there are none.
     pub(crate) transaction: Option<ProducerIdentity>,
+    /// How long the destination's brokers remember writers.
+    pub(crate) memory: BrokerMemory,
 }
 
 impl EstablishOrder {
@@ -194,6 +201,7 @@ impl EstablishOrder {
                 false => settings.on_gap,
             },
             offsets: settings.offsets,
+            given_up: partition.placing.given_up.clone(),
             leaves_out: settings.on_refused != OnRefused::Stop,
             first: partition.life == 0,
             store_first: partition.store_first,
@@ -201,6 +209,7 @@ impl EstablishOrder {
             sent_epoch: partition.sent_epoch,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
             transaction,
+            memory: settings.memory_of_writers,
         }
     }
 }
@@ -279,7 +288,9 @@ pub(crate) struct Ground {
     /// The destination topic's levels of compression.
     pub(crate) levels: Levels,
     /// Why its offsets are mapped, or how they came to be preserved.
-    pub(crate) reason: String,
+    pub(crate) reason: Box<str>,
+    /// Destination offsets that hold records of this link a second time, first and behind the last.
+    pub(crate) copies: Box<[(i64, i64)]>,
     /// What the source no longer has, where it goes on all the same.
     pub(crate) lost: Option<Lost>,
 }

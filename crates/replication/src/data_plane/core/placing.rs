@@ -1,12 +1,11 @@
 //! The placing part of [`Core`]: gaps to fill, log starts to move, and what happens where a record cannot
 //! have the offset it has at the source.
 
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use config::link::{Offsets, OnForeignWrites};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::types::{NodeId, TopicPartition};
+use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
 use super::super::partition::{Partition, Phase, Stop};
@@ -37,7 +36,7 @@ impl Partition {
         placing.source_start = ground.source_start;
         placing.destination_start = ground.destination_start;
         placing.fenced = false;
-        if !ground.reason.is_empty() && ground.reason != placing.reason {
+        if !ground.reason.is_empty() && *ground.reason != *placing.reason {
             let preserved = position.placement.preserved().is_some();
             let partition = &self.source;
             match (preserved, asked) {
@@ -45,22 +44,17 @@ impl Partition {
                 (false, Offsets::Map) => {}
                 (false, _) => said.mapped(partition, &ground.reason),
             }
-            placing.reason = ground.reason;
+            placing.reason = ground.reason.into();
         }
     }
 }
 
 impl Core {
-    /// Says what was found out about offsets.
-    pub(crate) fn say(&mut self) {
-        self.said.say();
-    }
-
     /// A call ended without an answer: a broker may still carry it out.
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;
         if let Some(partition) = self.partitions.get_mut(&index) {
-            partition.late.doubt(now);
+            partition.late.doubt(now, record_time);
             let before = partition.doubt.map_or(i64::MAX, |doubt| doubt.record_time);
             partition.doubt = Some(Doubt {
                 record_time: record_time.min(before),
@@ -252,8 +246,10 @@ impl Core {
         };
         let destination = partition.destination.clone();
         match code {
-            ErrorCode::CLUSTER_AUTHORIZATION_FAILED if partition.placing.compacted => {
-                // Copies of the next record do without that right.
+            ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+                if partition.placing.compacted && !partition.placing.no_markers =>
+            {
+                // Copies of the next record do without that right, except where the source's log begins later.
                 partition.placing.no_markers = true;
                 let trouble = "markers may not be written; copies of records take their place";
                 self.restart(index, trouble.to_owned(), now);
@@ -383,38 +379,6 @@ impl Core {
         self.to_trim.insert(index);
     }
 
-    /// Takes readings of logs: starts at the source, starts and ends at the destination.
-    pub(crate) fn on_watched(&mut self, watched: &Watched, now: Instant) {
-        let by_partition = |readings: &[(TopicPartition, i64)]| -> HashMap<TopicPartition, i64> {
-            readings.iter().cloned().collect()
-        };
-        let source = by_partition(&watched.source_starts);
-        let destination = by_partition(&watched.destination_starts);
-        let ends = by_partition(&watched.destination_ends);
-        let mut grown = Vec::new();
-        for (index, partition) in &mut self.partitions {
-            if partition.preserved().is_none() {
-                continue;
-            }
-            if let Some(start) = source.get(&partition.source) {
-                partition.placing.source_start = *start;
-            }
-            if let Some(start) = destination.get(&partition.destination) {
-                partition.placing.destination_start = *start;
-            }
-            self.to_trim.insert(*index);
-            let end = ends.get(&partition.destination).copied();
-            if end.is_some_and(|end| partition.is_idle_before(end)) {
-                grown.push(*index);
-            }
-        }
-        for index in grown {
-            // Who it was is found out before anything is written.
-            let trouble = "the destination's log has grown although nothing was written to it";
-            self.restart(index, trouble.to_owned(), now);
-        }
-    }
-
     /// This process stood still for a while: another one may have taken over. What was read before is not
     /// written any more.
     pub(crate) fn was_paused(&mut self, now: Instant) {
@@ -429,25 +393,6 @@ impl Core {
             let trouble = "the process stood still; the logs are read again";
             self.restart(index, trouble.to_owned(), now);
         }
-    }
-
-    /// Partitions whose logs are to be watched: by source leader and by destination leader.
-    pub(crate) fn to_watch(&self) -> [BTreeMap<NodeId, Vec<TopicPartition>>; 2] {
-        let mut by_leader: [BTreeMap<NodeId, Vec<TopicPartition>>; 2] = Default::default();
-        let all = self.partitions.values();
-        for partition in all.filter(|one| one.preserved().is_some()) {
-            let (Some(from), Some(to)) = (partition.leader, partition.destination_leader) else {
-                continue;
-            };
-            let [sources, destinations] = &mut by_leader;
-            sources
-                .entry(from.node)
-                .or_default()
-                .push(partition.source.clone());
-            let destination = partition.destination.clone();
-            destinations.entry(to).or_default().push(destination);
-        }
-        by_leader
     }
 
     /// Log starts to be moved.
@@ -532,26 +477,7 @@ impl Core {
     }
 }
 
-/// Readings of logs where offsets are preserved.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Watched {
-    pub(crate) source_starts: Vec<(TopicPartition, i64)>,
-    pub(crate) destination_starts: Vec<(TopicPartition, i64)>,
-    pub(crate) destination_ends: Vec<(TopicPartition, i64)>,
-}
-
 impl Partition {
-    /// Whether nothing of it is to be written, and the destination's log goes on all the same.
-    fn is_idle_before(&self, end: i64) -> bool {
-        let idle = matches!(self.phase, Phase::Running)
-            && self.open_calls == 0
-            && self.send.as_ref().is_some_and(|send| send.is_empty());
-        idle && self
-            .position
-            .as_ref()
-            .is_some_and(|position| position.destination_end.0 < end)
-    }
-
     /// Whether its log start was not moved yet for the first time.
     pub(super) fn has_start_to_set(&self) -> bool {
         let placing = &self.placing;
@@ -572,9 +498,14 @@ impl Partition {
 
     /// Where the destination's log should start, if it is not there and can be.
     fn start_to_set(&self, follows: bool) -> Option<i64> {
-        let padding = self.preserved()?.padding;
-        let position = self.position.as_ref()?;
         let placing = &self.placing;
+        let Some(preserved) = self.preserved() else {
+            let runs = matches!(self.phase, Phase::Running);
+            let left = placing.left_over.filter(|_| runs && placing.deletes);
+            return left.filter(|end| !placing.trimming && placing.destination_start < *end);
+        };
+        let padding = preserved.padding;
+        let position = self.position.as_ref()?;
         let begins = placing.destination_start < padding;
         let borrows = self.borrows();
         // A copy may have been told to begin behind the source's start.

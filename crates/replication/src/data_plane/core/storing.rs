@@ -70,14 +70,21 @@ impl Core {
     }
 
     /// The positions taken last are stored.
+    ///
+    /// Two processes that begin a link at the same moment find no position, and each makes producers of its own, whose batches
+    /// nobody takes for the other's. So before the first batch of a new producer it is asked whose the link is: who claimed it
+    /// later, and read what was stored before this, is seen then; who claims it later still reads what is stored now.
     pub(crate) fn on_stored(&mut self) {
         for index in std::mem::take(&mut self.storing) {
-            let waits = self
-                .partitions
-                .get(&index)
-                .is_some_and(|p| matches!(p.phase, Phase::Storing));
+            let Some(partition) = self.partitions.get_mut(&index) else {
+                continue;
+            };
+            let waits = matches!(partition.phase, Phase::Storing);
             // One that began anew meanwhile has another position to store first.
             if waits && !self.changed.contains(&index) {
+                if std::mem::take(&mut partition.is_new_writer) {
+                    self.doubt_ownership();
+                }
                 self.run(index);
             }
         }

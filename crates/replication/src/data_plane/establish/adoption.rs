@@ -24,7 +24,7 @@ impl Survey<'_> {
             last,
             ..Written::default()
         };
-        let Comparison { equal, differs } = self.compared(order, readings, &written).await?;
+        let Comparison { equal, differs, .. } = self.compared(order, readings, &written).await?;
         if equal == 0 || differs.is_some() {
             return Ok(Adoption::NoCopy);
         }

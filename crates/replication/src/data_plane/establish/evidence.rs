@@ -139,6 +139,7 @@ impl Survey<'_> {
         let mut offset = first.unwrap_or(readings.end).max(readings.log_start);
         let end = readings.destination_end.min(readings.end);
         let mut original = Digests::new();
+        let mut epoch = -1;
         while offset < end {
             let bytes = written.bytes_at_a_time();
             let fetched = self.source_batches(order, offset, bytes).await?;
@@ -146,6 +147,9 @@ impl Survey<'_> {
             let before = offset;
             for batch in batches(fetched.records) {
                 offset = offset.max(batch.info().next_offset());
+                if batch.info().base_offset < end {
+                    epoch = batch.info().leader_epoch;
+                }
                 let concerned = batch.info().base_offset < end && batch.info().records > 0;
                 if is_delivered(&mut filter, &batch) && concerned {
                     let read = digests(&batch);
@@ -163,12 +167,10 @@ impl Survey<'_> {
         // The batch that holds the log's start is served whole, and may have been padded over.
         let original = original.split_off(&readings.log_start);
         let markers = &written.markers;
-        Ok(preserve::compare(
-            &copies,
-            markers,
-            &original,
-            order.leaves_out,
-        ))
+        Ok(Comparison {
+            epoch,
+            ..preserve::compare(&copies, markers, &original, order.leaves_out)
+        })
     }
 
     pub(super) async fn source_batches(

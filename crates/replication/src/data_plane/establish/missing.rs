@@ -14,18 +14,19 @@ pub(super) fn missing(
 ) -> Option<(Stop, i64)> {
     let covered = order.covered(position.offset.0, reached);
     let taken_back = readings.epoch_end.filter(|end| *end < covered);
-    let (why, at) = match taken_back {
-        _ if readings.log_start > reached => (Loss::Deleted, readings.log_start),
-        Some(at) => (Loss::Truncated, at),
+    let taken = "were copied and then taken back at the source";
+    let (why, at, what) = match taken_back {
+        _ if readings.log_start > reached => {
+            (Loss::Deleted, readings.log_start, "its log now starts")
+        }
+        Some(at) => (Loss::Truncated, at, "its log for that leader epoch ends"),
+        // Also where no epoch tells: what is written there next is not what was copied.
+        None if is_short(readings, reached) => (Loss::Truncated, readings.end, "its log now ends"),
         None => return None,
     };
-    let (state, what, became) = match why {
-        Loss::Deleted => ("source-gap", "its log now starts", "are lost"),
-        Loss::Truncated => (
-            "source-truncated",
-            "its log for that leader epoch ends",
-            "were copied and then taken back at the source",
-        ),
+    let (state, became) = match why {
+        Loss::Deleted => ("source-gap", "are lost"),
+        Loss::Truncated => ("source-truncated", taken),
     };
     let (from, to) = (reached.min(at), reached.max(at));
     let reason = format!(
@@ -41,6 +42,19 @@ pub(super) fn missing(
         lost: Some(Lost { why, from, to }),
     };
     Some((stop, at))
+}
+
+/// Whether the source's log ends before what was copied of it. Behind a new leader its end may lag for a moment.
+pub(super) fn is_short(readings: Readings, reached: i64) -> bool {
+    readings.end < reached
+}
+
+/// That it seems so, for as long as it may pass.
+pub(super) fn short(order: &EstablishOrder, readings: Readings, reached: i64) -> String {
+    format!(
+        "the source's {} seems to end at {}, before the copy's end {reached}",
+        order.source, readings.end
+    )
 }
 
 /// A copy that ends before the source's log starts, where offsets are preserved.

@@ -37,12 +37,24 @@ pub(in super::super) struct Ending {
 }
 
 /// How the last batch compares with the source's records at its offsets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) struct Comparison {
     /// Records that are equal.
     pub(in super::super) equal: usize,
     /// The first offset at which the source has another record.
     pub(in super::super) differs: Option<i64>,
+    /// The leader epoch of the source's last batch at these offsets; −1 where it is not known.
+    pub(in super::super) epoch: i32,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        Self {
+            equal: 0,
+            differs: None,
+            epoch: -1,
+        }
+    }
 }
 
 /// Records by offset, each as a number that differs where key, value or headers do.
@@ -79,6 +91,7 @@ pub(in super::super) fn compare(
             .iter()
             .find(|offset| original.contains_key(offset))
             .copied(),
+        ..Comparison::default()
     };
     let mut behind = None;
     for (offset, digest) in copy.iter().rev() {
@@ -113,9 +126,13 @@ pub(in super::super) fn go_on(
     if let Some(stop) = strangers(order, position, preserved, ending) {
         return Established::Foreign(stop);
     }
-    let covered = order.covered(position.offset.0, end);
-    let taken_back = readings.epoch_end.filter(|at| *at < covered);
-    if let Some(at) = taken_back {
+    // Behind the end nothing was copied, whatever is known of it, nor is padding a copy.
+    let is_padding = end <= preserved.padding;
+    let covered = order.covered(position.offset.0, end).min(end);
+    let taken_back = readings.epoch_end.filter(|at| *at < covered && !is_padding);
+    // Also where no epoch tells: what is written there next is not what was copied.
+    let short = Some(readings.end).filter(|at| *at < end);
+    if let Some(at) = taken_back.or(short) {
         // Whether what follows is copied is not for offsets to decide.
         let stop = truncation(order, end, at);
         return match order.on_gap {
@@ -129,24 +146,26 @@ pub(in super::super) fn go_on(
     let mut preserved = preserved;
     let mut store_first = order.store_first;
     let mut lost = None;
-    if end <= preserved.padding {
+    let mut begin = end;
+    if is_padding {
         // No record is there yet.
         if let Some(padding) = padding.filter(|padding| *padding != preserved.padding) {
             preserved.padding = padding.max(end);
             store_first = true;
         }
     } else if readings.log_start > end {
-        if order.on_gap == OnGap::Stop {
-            return Established::Stop(gap(order, end, readings.log_start));
+        // Markers use up what is missing. Filler would be read by whoever reads there, and could not be deleted without
+        // the records in front of it. Up to the position it is known already that nothing was there, or that it is lost.
+        if readings.log_start > position.offset.0 {
+            let stop = gap(order, end, readings.log_start);
+            if order.on_gap == OnGap::Stop {
+                return Established::Stop(stop);
+            }
+            tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
+            lost = stop.lost;
+            store_first = true;
         }
-        let stop = gap(order, end, readings.log_start);
-        tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
-        preserved.padding = readings.log_start;
-        lost = stop.lost;
-        store_first = true;
-    }
-    if readings.end < end {
-        return Established::CannotPlace(truncation(order, end, readings.end));
+        begin = readings.log_start;
     }
     if order.first {
         preserved.coordinator_epoch = preserved.coordinator_epoch.saturating_add(1);
@@ -156,12 +175,12 @@ pub(in super::super) fn go_on(
     store_first |= producer != position.producer;
     Established::Ready {
         position: Position {
-            offset: Source(end),
-            // That of the last batch is not known; with an earlier one the source would seem to be cut short.
-            leader_epoch: if end == position.offset.0 {
-                position.leader_epoch
-            } else {
-                -1
+            offset: Source(begin),
+            // Where nothing tells that of the last batch: with an earlier one the source would seem to be cut short.
+            leader_epoch: match end == position.offset.0 {
+                _ if begin > end => -1,
+                true => position.leader_epoch,
+                false => ending.comparison.epoch,
             },
             destination_end: Destination(end),
             producer,
@@ -175,7 +194,7 @@ pub(in super::super) fn go_on(
         repeated: 0,
         end: readings.end,
         ground: Ground {
-            reason: format!("the copy goes on at offset {end}"),
+            reason: format!("the copy goes on at offset {end}").into(),
             lost,
             ..readings.ground()
         },

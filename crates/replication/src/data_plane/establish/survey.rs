@@ -18,12 +18,12 @@ use super::adoption::Adoption;
 use super::ask::{new_producer, topic_settings};
 use super::evidence::{batches, is_delivered};
 use super::first::{Firsts, begin, is_decided};
+use super::missing::short;
 use super::peer::Peer;
 use super::preserve::{self, Ending, recognises};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
 };
-use crate::clock::wall_ms;
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
 use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
@@ -34,9 +34,6 @@ use crate::side::Source;
 const FIRST_BYTES: i32 = 256 * 1024;
 /// Bytes of the source's next record; its batch is served whole.
 const NEXT_BYTES: i32 = 1;
-/// Records older than this may have lost their writer's name at the destination: half of what brokers keep by
-/// default.
-const OLD: i64 = 12 * 60 * 60 * 1000;
 
 /// What is known of a group of partitions that have the same two leaders.
 pub(in super::super) struct Survey<'a> {
@@ -76,12 +73,7 @@ pub(in super::super) fn is_unsettled(
         Some(_) => true,
         None => false,
     };
-    time.is_some_and(is_old) && !settled
-}
-
-/// Whether records of this time may have lost their writer's name at the destination.
-pub(in super::super) fn is_old(time: i64) -> bool {
-    time < wall_ms().saturating_sub(OLD)
+    time.is_some_and(|time| order.memory.may_have_lost(time)) && !settled
 }
 
 impl<'a> Survey<'a> {
@@ -198,6 +190,9 @@ impl<'a> Survey<'a> {
         readings: Readings,
         producers: &mut Producers,
     ) -> Established {
+        if let Some(reason) = order.given_up.clone() {
+            return self.mapped(order, readings, reason, producers).await;
+        }
         if let Some(stop) = no_beginning(order, readings) {
             return Established::Stop(stop);
         }
@@ -238,7 +233,7 @@ impl<'a> Survey<'a> {
                 repeated: 0,
                 end: readings.end,
                 ground: Ground {
-                    reason,
+                    reason: reason.into(),
                     ..readings.ground()
                 },
             },
@@ -412,10 +407,7 @@ impl<'a> Survey<'a> {
         if (shrunk || readings.end < end) && order.readings < READINGS {
             let reason = match shrunk {
                 true => destination_behind(order, position, readings).reason,
-                false => format!(
-                    "the source's {} seems to end at {}, before the copy's end {end}",
-                    order.source, readings.end
-                ),
+                false => short(order, readings, end),
             };
             return Ok(Established::Behind(reason));
         }
@@ -479,7 +471,7 @@ impl<'a> Survey<'a> {
             is_delivered(&mut filter, &batch)
                 && is_whole
                 && info.base_offset <= end
-                && !is_old(info.max_timestamp)
+                && !order.memory.may_have_lost(info.max_timestamp)
         }))
     }
 

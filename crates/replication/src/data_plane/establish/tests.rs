@@ -71,6 +71,8 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         readings: 0,
         on_gap,
         offsets: Default::default(),
+        given_up: None,
+        memory: Default::default(),
         leaves_out: false,
         transaction: None,
         first: false,
@@ -119,7 +121,7 @@ fn check(
         destination_start: start,
         ..readings()
     };
-    let found = landed(position, readings, tail);
+    let found = landed(position, readings, tail, &mut Vec::new());
     if let Ok(found) = &found {
         for one in found {
             let there = tail.iter().find(|b| b.base_offset == one.base.0);
@@ -406,6 +408,38 @@ fn a_source_that_was_cut_short_below_the_position_is_told() {
     };
     stops(cut, &[], "source-truncated at Some(40)");
     goes_on(cut, &[], "30 sequence 10 epoch 3 end 140 landed 0");
+}
+
+/// As when a cluster was restored from an older state, whose epochs are older too.
+#[test]
+fn a_source_that_ends_before_the_copy_is_told_where_no_epoch_tells() {
+    let short = Readings {
+        end: 35,
+        epoch_end: None,
+        ..readings()
+    };
+    let mut order = order(OnGap::Stop);
+    let seems = outcome(&order, short, &[]);
+    assert!(seems.contains("seems to end at 35"), "{seems}");
+    order.readings = READINGS;
+    assert_eq!(outcome(&order, short, &[]), "source-truncated at Some(40)");
+    order.on_gap = OnGap::Continue;
+    assert_eq!(
+        outcome(&order, short, &[]),
+        "35 sequence 10 epoch 3 end 140 landed 0"
+    );
+    // What has landed since counts.
+    let tail = [ours(10, 140, 3)];
+    let short = Readings {
+        end: 41,
+        destination_end: 143,
+        ..short
+    };
+    order.on_gap = OnGap::Stop;
+    assert_eq!(
+        outcome(&order, short, &tail),
+        "source-truncated at Some(43)"
+    );
 }
 
 #[test]

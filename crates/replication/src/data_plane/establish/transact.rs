@@ -23,7 +23,7 @@ impl Survey<'_> {
         producers: &mut Producers,
     ) -> Established {
         let ground = Ground {
-            reason: REASON.to_owned(),
+            reason: REASON.into(),
             ..readings.ground()
         };
         let Some(position) = &order.position else {

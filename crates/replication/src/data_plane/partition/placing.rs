@@ -1,7 +1,7 @@
 //! One partition where records get the offsets they have at the source: filler, gaps, and the way back to
 //! mapped offsets (pure).
 
-use config::link::Offsets;
+use config::link::{Offsets, StartPosition};
 
 use super::super::core::Settings;
 use super::super::placing::{FILLERS_WAITING, Filler, PlaceRules};
@@ -127,7 +127,8 @@ impl Partition {
         self.backoff.reset();
         let sequence = self.send.as_ref().map(|send| send.acknowledged_up_to().1);
         if let (Some(position), Some(sequence)) = (&mut self.position, sequence) {
-            position.offset = Source(gap.from);
+            // Further where it is known already that nothing stands before.
+            position.offset = position.offset.max(Source(gap.from));
             position.destination_end = Destination(gap.from);
             position.leader_epoch = gap.leader_epoch;
             position.sequence = sequence;
@@ -142,6 +143,18 @@ impl Partition {
         let Some(position) = &mut self.position else {
             return;
         };
+        let padding = position.placement.preserved().map_or(0, |p| p.padding);
+        let end = position.destination_end.0;
+        if padding > 0 && end <= padding {
+            // Nothing was copied: it begins as if it had never been placed, and the padding is nobody's.
+            self.placing.given_up = Some(self.placing.reason.clone());
+            self.placing.left_over = Some(end).filter(|end| *end > 0);
+            if self.start != StartPosition::Earliest {
+                self.start = StartPosition::Offset(padding);
+            }
+            self.position = None;
+            return;
+        }
         let length = position.destination_end.0 - start;
         position.placement = Placement::Mapped;
         // A hole that waited for its next record is behind the end.

@@ -50,8 +50,13 @@ pub(super) fn start(
             }
             let number = *asked.borrow_and_update();
             if number == RELEASE {
-                // What another one has taken over is not this one's to give.
-                if !lost && let Err(error) = ownership.release(RELEASE_LIMIT).await {
+                // What another one has taken over is not this one's to give: whoever comes next would take it for given back.
+                let looked = timeout(RELEASE_LIMIT, ownership.successor()).await;
+                let is_own = matches!(looked, Ok(Ok(None)));
+                if is_own
+                    && !lost
+                    && let Err(error) = ownership.release(RELEASE_LIMIT).await
+                {
                     tracing::debug!("the link is not given back: {error}");
                 }
                 send(&events, Event::Owner(Look::Released)).await;
@@ -108,7 +113,7 @@ impl DataPlane {
             return;
         };
         question.send_replace(RELEASE);
-        let released = timeout(2 * RELEASE_LIMIT, async {
+        let released = timeout(3 * RELEASE_LIMIT, async {
             while let Some(event) = self.incoming.recv().await {
                 if matches!(event, Event::Owner(Look::Released)) {
                     break;

@@ -9,6 +9,7 @@ use super::super::borrow::trim_compacted;
 use super::super::establish::takings;
 use super::super::fill::{fill, trim, watch};
 use super::super::late::look;
+use super::super::memory;
 use super::{DataPlane, Event, send};
 
 /// How long the end may wait for a look.
@@ -42,6 +43,17 @@ impl DataPlane {
         }
     }
 
+    /// Asks how long the destination's brokers remember writers; nothing is begun before.
+    pub(super) fn ask_for_memory(&mut self) {
+        self.core.await_memory();
+        let (destination, events) = (self.destination.clone(), self.events.clone());
+        self.scope
+            .spawn("memory", OnFailure::StopScope, async move {
+                let memory = memory::ask(&destination).await;
+                send(&events, Event::Memory(memory)).await;
+            });
+    }
+
     /// Looks at what others have written, or this link a second time.
     pub(super) fn look_for_copies(&mut self) {
         let orders = self.core.take_looks();
@@ -65,7 +77,7 @@ impl DataPlane {
 
     /// Looks at logs on both sides, where offsets are preserved.
     pub(super) fn watch_logs(&mut self) {
-        let [sources, destinations] = self.core.to_watch();
+        let [sources, destinations] = self.core.take_watch(Instant::now());
         if self.watching || sources.is_empty() {
             return;
         }

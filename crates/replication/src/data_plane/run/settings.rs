@@ -54,6 +54,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         offsets: link.offsets,
         grants: Grants::of(&link.destination),
         settle: link.produce.request_timeout.min(SETTLE),
+        memory_of_writers: Default::default(),
     };
     share_of(&mut settings, &link.fetch, memory);
     settings

@@ -1,8 +1,10 @@
 //! Second copies of what was sent, which a broker has carried out late.
 
+use kafka_wire::batch::BatchBuilder;
 use kafka_wire::error_code::ErrorCode;
 
-use super::scene::{Scene, Sent, batch, destination, settings};
+use super::scene::{Scene, Sent, batch, destination, position, settings, source};
+use crate::data_plane::core::Watched;
 
 /// A partition of which one batch is copied, and the next one on its way.
 fn copying(shared: bool) -> (Scene, Sent) {
@@ -41,6 +43,76 @@ fn whose_a_stretch_is_that_was_not_sent_is_looked_up_and_told() {
         .on_looked(vec![(look.clone(), Ok(vec![(103, 106)]))]);
     assert_eq!(scene.partition(0).totals.repeated, 3);
     assert!(scene.is_running(0));
+}
+
+/// What comes late was sent before what it is found in front of, and may be older.
+#[test]
+fn what_may_come_late_is_as_old_as_what_was_in_doubt() {
+    let (mut scene, sent) = copying(false);
+    scene
+        .core
+        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+    scene.pass_and_settle();
+    let old = scene.partition(0).next_fetch;
+    assert_eq!(old, 3);
+    let young = BatchBuilder::new(3).base_timestamp(1 << 50);
+    scene.fetch(0, &[young.record(None, Some(b"v")).build()]);
+    let again = scene.send_one();
+    scene.answer(&again, Ok(108));
+    let looks = scene.core.take_looks();
+    assert_eq!(looks[0].stretches[0].record_time, 0);
+}
+
+#[test]
+fn what_a_process_before_this_one_has_sent_may_come_late_too() {
+    let mut scene = Scene::new(settings());
+    scene.assign(source(0), destination(0), Some(position(0, 100, 0)));
+    scene.settle();
+    scene.fetch(0, &[batch(0, 3)]);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(105));
+    let looks = scene.core.take_looks();
+    assert_eq!(looks[0].stretches[0].record_time, i64::MIN);
+}
+
+#[test]
+fn what_comes_late_is_noticed_where_nothing_is_written_any_more_and_told_once() {
+    let (mut scene, sent) = copying(false);
+    scene
+        .core
+        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+    scene.pass_and_settle();
+    scene.fetch(0, &[batch(3, 2)]);
+    let again = scene.send_one();
+    scene.answer(&again, Ok(103));
+    let watch = |scene: &mut Scene, end| {
+        let [_, watched] = scene.core.take_watch(scene.now);
+        let ends = watched.into_values().flatten();
+        let watched = Watched {
+            destination_ends: ends.map(|partition| (partition, end)).collect(),
+            ..Watched::default()
+        };
+        scene.core.on_watched(&watched, scene.now);
+        scene.core.take_looks()
+    };
+    assert!(watch(&mut scene, 105).is_empty());
+    let looks = watch(&mut scene, 107);
+    let stretch = looks[0].stretches[0];
+    assert_eq!((stretch.from, stretch.to), (105, 107));
+    let found = vec![(looks[0].clone(), Ok(vec![(105, 107)]))];
+    scene.core.on_looked(found);
+    assert!(watch(&mut scene, 107).is_empty());
+    // It is met again in front of the next batch.
+    scene.fetch(0, &[batch(5, 1)]);
+    let next = scene.send_one();
+    scene.answer(&next, Ok(107));
+    assert!(scene.core.take_looks().is_empty());
+    assert_eq!(scene.partition(0).totals.repeated, 2);
+    scene.pass(std::time::Duration::from_secs(700));
+    assert!(
+        watch(&mut scene, 200).is_empty(),
+        "nothing is awaited any more"
+    );
 }
 
 #[test]

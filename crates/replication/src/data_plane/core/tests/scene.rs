@@ -99,6 +99,7 @@ pub(super) fn settings() -> Settings {
         offsets: OffsetSettings::default(),
         grants: Default::default(),
         settle: Duration::from_secs(5),
+        memory_of_writers: Default::default(),
     }
 }
 

@@ -112,6 +112,26 @@ fn records_keep_their_offsets_whatever_happens() {
 }
 
 #[test]
+fn where_brokers_forget_writers_what_is_there_twice_is_told() {
+    let all = lived(&[], Life::forgetting);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.cuts > LIVES / 4 && all.twice > LIVES / 100;
+    assert!(eventful, "{all:?}");
+    let usual = all.steps / 210;
+    assert!(all.stopped < usual / 20, "{all:?}");
+    // After a crash it may be told again; what is there once is not.
+    assert!(all.repeated < 5 * all.twice, "{all:?}");
+}
+
+#[test]
+fn a_copy_whose_source_lost_records_goes_on_at_equal_offsets_and_nobody_reads_filler() {
+    let all = lived(&[], Life::losing);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.markers > 2 * LIVES;
+    assert!(eventful, "{all:?}");
+}
+
+#[test]
 fn what_is_written_in_transactions_is_there_once_whatever_happens() {
     let all = lived(&[], Life::transacting);
     println!("{all:?}");

@@ -80,11 +80,15 @@ fn outcome(order: &EstablishOrder, readings: Readings, ending: &Ending) -> Strin
             store_first,
             ..
         } => {
-            assert_eq!(position.offset.0, position.destination_end.0);
             let first = if store_first { ", stored first" } else { "" };
+            let (offset, end) = (position.offset.0, position.destination_end.0);
+            let end = match offset == end {
+                true => String::new(),
+                false => format!(" at {end}"),
+            };
             format!(
-                "{} sequence {} epoch {}{first}",
-                position.offset, position.sequence, position.producer.epoch
+                "{offset}{end} sequence {} epoch {}{first}",
+                position.sequence, position.producer.epoch
             )
         }
         Established::Stop(stop) => format!("stop {} at {:?}", stop.state, stop.offset),
@@ -177,14 +181,23 @@ fn what_the_source_has_lost_or_taken_back_is_named() {
     };
     assert_eq!(
         outcome(&goes_on, lost, &nothing),
-        "40 sequence 10 epoch 3, stored first"
+        "60 at 40 sequence 10 epoch 3, stored first"
     );
     let short = Readings {
         end: 30,
         ..readings
     };
+    // Also where no epoch tells.
+    let short = Readings {
+        epoch_end: None,
+        ..short
+    };
     assert_eq!(
         outcome(&order(), short, &nothing),
+        "stop source-truncated at Some(30)"
+    );
+    assert_eq!(
+        outcome(&goes_on, short, &nothing),
         "source-truncated at Some(30)"
     );
     let cut = Readings {
@@ -199,6 +212,39 @@ fn what_the_source_has_lost_or_taken_back_is_named() {
         outcome(&goes_on, cut, &nothing),
         "source-truncated at Some(35)"
     );
+}
+
+/// A hole at the end of a compacted log, which waits for the next record, and then goes the way of all records.
+#[test]
+fn what_is_known_to_hold_nothing_is_not_lost_when_the_source_deletes_it() {
+    let waits = Position {
+        offset: Source(60),
+        ..position()
+    };
+    let (readings, nothing) = ending(&[]);
+    for (log_start, expected) in [
+        (40, Some((40, 40))),
+        (55, Some((55, 40))),
+        (60, Some((60, 40))),
+        (61, None),
+    ] {
+        let moved = Readings {
+            log_start,
+            ..readings
+        };
+        let order = order_at(waits.clone(), OnGap::Stop);
+        let outcome = go_on(&order, &waits, preserved(), moved, &nothing, None);
+        let begins = match outcome {
+            Established::Ready {
+                position, ground, ..
+            } => {
+                assert_eq!(ground.lost, None);
+                Some((position.offset.0, position.destination_end.0))
+            }
+            _ => None,
+        };
+        assert_eq!(begins, expected, "the source's log begins at {log_start}");
+    }
 }
 
 #[test]

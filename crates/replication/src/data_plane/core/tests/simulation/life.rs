@@ -3,6 +3,7 @@
 mod answers;
 mod beside;
 mod compare;
+mod forgotten;
 mod kept;
 mod places;
 mod transactions;
@@ -104,9 +105,10 @@ pub(super) struct Life {
     late_commits: Vec<transactions::LateCommit>,
     /// Where batches and positions are written in transactions.
     coordinator: Option<transactions::Coordinator>,
-    /// Whether records keep their offsets, and whether brokers forget who wrote.
+    /// Whether records keep their offsets, whether brokers forget who wrote, and whether the source's retention overtakes the copy.
     places: bool,
     forgets: bool,
+    loses: bool,
     next_producer: i64,
     /// How often positions are stored, of 8 chances.
     store_often: u32,
@@ -216,6 +218,7 @@ impl Life {
             offsets: Default::default(),
             grants: Default::default(),
             settle: Duration::from_secs(5),
+            memory_of_writers: Default::default(),
         };
         let mut life = Self {
             random,
@@ -236,6 +239,7 @@ impl Life {
             coordinator: None,
             places: false,
             forgets: false,
+            loses: false,
             next_producer: 1,
             store_often: 0,
             cleans,
@@ -293,6 +297,11 @@ impl Life {
             }
         }
         self.come_to_rest()?;
+        if self.forgets && !self.places {
+            self.compare_forgotten()?;
+            self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
+            return Ok(self.tally);
+        }
         self.count_totals();
         if self.places {
             self.compare_places()?;
@@ -347,6 +356,9 @@ impl Life {
             });
         }
         self.answer_owner();
+        if self.forgets && !self.places {
+            self.answer_looks();
+        }
         self.take_fills();
         if let Some(orders) = self.core.take_locate() {
             self.open.locate = Some(orders);
@@ -416,7 +428,8 @@ impl Life {
         match self.random.random_range(0..16) {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
-            2 if self.forgets => self.destinations[at].forget(),
+            2 if self.forgets && self.places => self.destinations[at].forget(),
+            2 if self.forgets => self.forget_amid(at),
             2 if self.coordinator.is_none() && self.random.random_bool(0.5) => {
                 self.destinations[at].fence();
             }
@@ -458,6 +471,7 @@ impl Life {
                 // A record with its header has up to 80 bytes.
                 log.limit = log.limit.map(|_| self.random.random_range(85..140));
             }
+            12..15 if self.loses => self.sources[at].move_start(&mut self.restarts),
             12..15 if !self.cleans => {}
             12 | 13 if self.random.random_bool(0.7) => {
                 self.tally.cleaned += 1;
@@ -482,6 +496,9 @@ impl Life {
         if self.plant == Plant::Nothing && self.restarts.random_bool(0.3) {
             let at = self.restarts.random_range(0..self.sources.len());
             self.core.begin_again(&[source(at)].into());
+        }
+        if self.forgets && !self.places {
+            self.watch();
         }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);

@@ -209,6 +209,11 @@ impl SourceLog {
         (epoch >= 0).then(|| next.map_or(self.end, |(_, start)| *start))
     }
 
+    /// Whether nothing is left of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
     /// Where reading ends: a hole at the end is not seen before something follows it.
     pub(super) fn last_batch_end(&self) -> i64 {
         let end = self.batches.last().map(|b| b.info().next_offset());
@@ -495,6 +500,17 @@ impl DestinationLog {
     pub(super) fn forget(&mut self) {
         self.producers.clear();
         self.coordinators.clear();
+    }
+
+    /// Where filler stands that a reader of records meets.
+    pub(super) fn filler_behind_records(&self) -> Option<i64> {
+        let first = self.records.iter().map(|(_, at)| *at).min()?;
+        let filler =
+            |b: &&RawBatch| b.header().codec() != Codec::None && b.info().base_offset > first;
+        self.batches
+            .iter()
+            .find(filler)
+            .map(|b| b.info().base_offset)
     }
 
     /// The batches that overlap some offsets.

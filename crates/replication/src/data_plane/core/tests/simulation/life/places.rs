@@ -1,13 +1,16 @@
 //! The part of a life in which records keep their offsets: markers, and what is read before anything is
 //! written.
 
+use config::link::OnGap;
 use kafka_wire::batch::{AbortedFilter, Batches, Entry, RawBatch, Verdict, control_type};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::ProducerIdentity;
 use rand::RngExt;
 
 use super::{Life, Plant, number};
-use crate::data_plane::core::{EstablishOrder, Established, FillGap, FillOrder, Filled, Ground};
+use crate::data_plane::core::{
+    Core, EstablishOrder, Established, FillGap, FillOrder, Filled, Ground,
+};
 use crate::data_plane::establish::preserving::{
     Digests, Ending, compare, digests, go_on, is_unsettled, recognises,
 };
@@ -188,7 +191,9 @@ impl Life {
         if self.plant == Plant::ForgetTail {
             ending.comparison = Default::default();
         }
-        go_on(order, position, preserved, readings, &ending, None)
+        let pads = end <= preserved.padding && readings.log_start > end;
+        let padding = pads.then(|| self.first_base(index, readings));
+        go_on(order, position, preserved, readings, &ending, padding)
     }
 
     /// Whether a whole batch of the source goes on at an offset.
@@ -208,18 +213,7 @@ impl Life {
 
     fn place_first(&mut self, order: &EstablishOrder, readings: Readings) -> Established {
         let (producer, marker) = (self.identity(), self.identity());
-        let source = &self.sources[number(&order.source)];
-        let (bytes, aborted) = source.read(readings.log_start, 1);
-        let mut filter = AbortedFilter::new(aborted);
-        let first = whole(bytes).into_iter().next().filter(|batch| {
-            let info = batch.info();
-            let limit = readings.max_message_bytes.unwrap_or(u32::MAX);
-            is_delivered(&mut filter, batch)
-                && info.records == info.offsets()
-                && info.size <= limit
-                && info.base_offset <= readings.log_start
-        });
-        let padding = first.map_or(readings.log_start, |b| b.info().base_offset);
+        let padding = self.first_base(number(&order.source), readings);
         Established::Ready {
             position: Position {
                 offset: Source(readings.destination_end),
@@ -240,6 +234,32 @@ impl Life {
                 ..Ground::default()
             },
         }
+    }
+
+    /// Where the first record goes.
+    fn first_base(&self, index: usize, readings: Readings) -> i64 {
+        let (bytes, aborted) = self.sources[index].read(readings.log_start, 1);
+        let mut filter = AbortedFilter::new(aborted);
+        let first = whole(bytes).into_iter().next().filter(|batch| {
+            let info = batch.info();
+            let limit = readings.max_message_bytes.unwrap_or(u32::MAX);
+            is_delivered(&mut filter, batch)
+                && info.records == info.offsets()
+                && info.size <= limit
+                && info.base_offset <= readings.log_start
+        });
+        first.map_or(readings.log_start, |b| b.info().base_offset)
+    }
+
+    /// A life in which the source loses records before they were copied, and the link goes on behind them.
+    pub(in super::super) fn losing(seed: u64, plant: Plant) -> Self {
+        let mut life = Self::preserving(seed, plant);
+        life.loses = true;
+        let mut settings = life.core.settings.clone();
+        settings.on_gap = OnGap::Continue;
+        life.core = Core::new(settings);
+        life.assign();
+        life
     }
 
     /// What a committed reader sees of a source partition.
@@ -278,6 +298,9 @@ impl Life {
                 return Err(format!("the record at {offset} of {index} is missing"));
             }
             drop(wanted);
+            if let Some(at) = self.destinations[index].filler_behind_records() {
+                return Err(format!("filler stands behind records of {index}, at {at}"));
+            }
             let distinct: std::collections::BTreeSet<_> = arrived.iter().collect();
             if distinct.len() != arrived.len() {
                 return Err(format!(
@@ -288,7 +311,9 @@ impl Life {
                 self.sources[index].last_batch_end(),
                 self.destinations[index].end,
             );
-            if there != here {
+            // A gap is filled when something follows it.
+            let follows = !self.sources[index].is_empty();
+            if there != here && follows {
                 return Err(format!("{index} ends at {there}, its copy at {here}"));
             }
         }

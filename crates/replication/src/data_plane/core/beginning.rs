@@ -1,13 +1,30 @@
-//! What becomes of a partition when both its logs have been read and compared.
+//! The part of [`Core`] in which a partition begins: what both logs say of it is asked for, and taken.
+
+use std::collections::HashMap;
 
 use config::link::OnRefused;
+use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
-use super::super::partition::Phase;
+use super::super::partition::{Loss, Partition, Phase};
 use super::super::transaction::Transaction;
-use super::{Core, Established, Index};
+use super::{Core, EstablishOrder, Established, Ground, Index};
+use crate::position::Position;
 
 impl Core {
+    /// Groups of partitions with the same two leaders, to be compared with both logs.
+    pub(crate) fn take_establish(
+        &mut self,
+    ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
+        let orders = match self.waits_for_memory {
+            true => HashMap::new(),
+            false => std::mem::take(&mut self.to_establish),
+        };
+        orders
+            .into_iter()
+            .map(|((from, to, _), orders)| ((from, to), orders))
+    }
+
     /// Takes the outcome of establishing one partition.
     pub(crate) fn on_established(&mut self, index: Index, outcome: Established, now: Instant) {
         let Some(partition) = self.partitions.get_mut(&index) else {
@@ -36,16 +53,12 @@ impl Core {
             } => {
                 partition.end = Some((end, now));
                 partition.levels = self.settings.levels_over(ground.levels);
-                let asked = self.settings.offsets.placement;
-                partition.count_lost(ground.lost);
-                partition.taking = ground.taking;
-                partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.max_message_bytes = max_message_bytes.or(partition.max_message_bytes);
                 partition.readings = 0;
                 partition.accepts_gap = false;
-                if repeated > 0 {
-                    partition.report_repeated(repeated, position.offset.0);
-                }
+                partition.learn(&position, &ground, repeated, now);
+                let asked = self.settings.offsets.placement;
+                partition.stand_on(ground, &position, asked, &mut self.said);
                 partition.begin(position, landed, writer);
                 if self.settings.on_refused != OnRefused::Stop {
                     // Which records were left out before a restart is not known any more.
@@ -75,6 +88,42 @@ impl Core {
             }
             Established::Foreign(stop) => self.foreign(index, stop, now),
             Established::CannotPlace(stop) => self.cannot_place(index, stop, now),
+        }
+    }
+
+    pub(super) fn run(&mut self, index: Index) {
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.phase = Phase::Running;
+            partition.pad(&mut self.filler);
+            self.to_trim.insert(index);
+            self.queue_for_send(index);
+            self.touch_reader(index);
+        }
+    }
+}
+
+impl Partition {
+    /// Takes over what is known of it now beside where it begins.
+    fn learn(&mut self, position: &Position, ground: &Ground, repeated: i64, now: Instant) {
+        self.count_lost(ground.lost);
+        self.taking = ground.taking;
+        let is_ahead = position.placement.preserved().is_some()
+            && position.offset.0 > position.destination_end.0;
+        let is_gone = ground.lost.is_some_and(|lost| lost.why == Loss::Deleted);
+        if is_gone || is_ahead {
+            // What was sent lies in front of something that is not there. Its epoch says nothing of what follows.
+            self.sent_epoch = None;
+        }
+        if repeated > 0 {
+            self.report_repeated(repeated, position.offset.0);
+        }
+        for (from, to) in &*ground.copies {
+            self.report_copies(*from, *to);
+        }
+        let before = self.position.as_ref().map(|known| known.producer.id);
+        self.is_new_writer |= before != Some(position.producer.id);
+        if before.is_some() && self.life == 0 {
+            self.late.begin_behind_another(now);
         }
     }
 }

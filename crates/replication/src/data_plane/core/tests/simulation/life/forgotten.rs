@@ -1,0 +1,101 @@
+//! Lives in which brokers forget who wrote records whose offsets are mapped: what a broker then carries out late is there twice.
+//! It has to be told, also where nothing is written any more.
+
+use std::collections::BTreeSet;
+
+use config::link::{OnGap, OnRefused};
+use kafka_wire::batch::RawBatch;
+use rand::RngExt;
+
+use super::{Life, Plant, number};
+use crate::data_plane::core::{Core, Watched};
+use crate::data_plane::late::ours;
+use crate::data_plane::status::{Snapshot, State};
+
+impl Life {
+    /// See the module. Nothing is cleaned, merged or left out in it.
+    pub(in super::super) fn forgetting(seed: u64, plant: Plant) -> Self {
+        let mut life = Self::new(seed, plant);
+        let partitions = life.sources.len();
+        life.cleans = false;
+        life.forgets = true;
+        life.to = (0..partitions).collect();
+        for log in &mut life.destinations {
+            (log.restamps, log.refuses) = (false, 0);
+        }
+        let mut settings = life.core.settings.clone();
+        (settings.on_refused, settings.on_gap) = (OnRefused::Stop, OnGap::Stop);
+        life.core = Core::new(settings);
+        life.assign();
+        life
+    }
+
+    /// Looks at stretches that nobody expected.
+    pub(super) fn answer_looks(&mut self) {
+        let looks = self.core.take_looks();
+        let looked = looks.into_iter().map(|order| {
+            let log = &self.destinations[number(&order.partition)];
+            let copies = order.stretches.iter().flat_map(|stretch| {
+                let batches = log.between(stretch.from, stretch.to);
+                let batches: Vec<_> = batches.iter().map(|b: &RawBatch| *b.info()).collect();
+                ours(&batches, order.producer, stretch).collect::<Vec<_>>()
+            });
+            let copies = copies.collect();
+            (order, Ok(copies))
+        });
+        let looked = looked.collect();
+        self.core.on_looked(looked);
+    }
+
+    /// Both logs of what is watched are looked at.
+    pub(super) fn watch(&mut self) {
+        let [_, destinations] = self.core.take_watch(self.now);
+        let ends = destinations.into_values().flatten();
+        let destination_ends = ends.map(|partition| {
+            let end = self.destinations[number(&partition)].end;
+            (partition, end)
+        });
+        let watched = Watched {
+            destination_ends: destination_ends.collect(),
+            ..Watched::default()
+        };
+        self.core.on_watched(&watched, self.now);
+    }
+
+    /// Something of a connection that has ended may be carried out before a purge and something after it.
+    pub(super) fn forget_amid(&mut self, at: usize) {
+        self.destinations[at].forget();
+        if self.restarts.random_bool(0.5) {
+            self.land_late();
+            self.destinations[at].forget();
+        }
+    }
+
+    /// Every record arrived, in order; what is there again was told. A partition whose order is broken has stopped, and says so.
+    pub(super) fn compare_forgotten(&mut self) -> Result<(), String> {
+        self.watch();
+        self.answer_looks();
+        self.count_totals();
+        let snapshot = Snapshot::of(&self.core, None);
+        for (index, status) in snapshot.partitions.iter().enumerate() {
+            if matches!(&status.state, State::Stopped(_)) {
+                self.tally.stopped += 1;
+                continue;
+            }
+            let arrived: Vec<i64> = self.arrived(index).map(|(offset, _)| offset).collect();
+            let wanted: Vec<i64> = self.wanted(index).collect();
+            let mut seen = BTreeSet::new();
+            let first: Vec<i64> = arrived
+                .iter()
+                .copied()
+                .filter(|o| seen.insert(*o))
+                .collect();
+            if first != wanted {
+                return Err(format!(
+                    "partition {index} holds {arrived:?} instead of {wanted:?}"
+                ));
+            }
+        }
+        self.count_twice()
+    }
+}
