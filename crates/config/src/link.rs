@@ -445,7 +445,7 @@ pub enum OnRefused {
     Quarantine,
 }
 
-/// What happens when a topic was deleted and made again, on either side.
+/// What happens when a topic was deleted and made again, on either side, or a copy was cut short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnRecreate {
     /// The topic's partitions stop until somebody decides.

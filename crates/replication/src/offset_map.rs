@@ -15,6 +15,8 @@ use crate::side::{Destination, Source};
 
 /// Runs in one stored segment.
 pub const SEGMENT_RUNS: usize = 128;
+/// Full segments that may wait to be stored, some 800 KB: a batch seldom begins a run, and positions are stored every second.
+const UNSTORED: usize = 256;
 
 /// Consecutive offsets on both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +110,12 @@ impl OffsetMap {
             self.segment += 1;
         }
         self.runs.push(run);
+    }
+
+    /// Whether there is room for more before what is full has been stored: what cannot be stored for hours would take all memory.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sealed.len() < UNSTORED
     }
 
     /// Destination offset of a source offset, where the growing segment knows it.

@@ -45,7 +45,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         OneOf(&["stop", "restart"]),
         Some("stop"),
         Implemented,
-        "when a topic was deleted and made again, on either side",
+        "when a topic was deleted and made again, on either side, or a copy was cut short",
     ),
     key(
         Link,

@@ -18,7 +18,7 @@ use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
 
 use super::write::partition_of;
-use super::{ANSWER, FETCH_BYTES, KeyValue, OFFSETS, TopicLog, TopicLogError, is_final};
+use super::{ANSWER, FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::offsets::list_offsets_within;
 
@@ -202,7 +202,7 @@ impl TopicLog {
             Use::Store,
             std::slice::from_ref(&wanted),
             (at, isolation),
-            OFFSETS.min(self.cluster.config().request_timeout),
+            ANSWER.min(self.cluster.config().request_timeout),
         );
         let answer = asked.await;
         match self.client(answer)?.remove(&wanted) {

@@ -12,7 +12,7 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::record::RecordDecoder;
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 
-use super::{ANSWER, FETCH_BYTES, OFFSETS, TopicLog, TopicLogError};
+use super::{ANSWER, FETCH_BYTES, TopicLog, TopicLogError};
 use crate::cluster::Use;
 use crate::offsets::list_offsets_within;
 
@@ -74,7 +74,7 @@ impl TopicLog {
                 .map(|partition| TopicPartition::new(self.topic.clone(), *partition))
                 .collect();
             let isolation = IsolationLevel::ReadUncommitted;
-            let limit = OFFSETS.min(self.cluster.config().request_timeout);
+            let limit = ANSWER.min(self.cluster.config().request_timeout);
             let (cluster, at) = (&self.cluster, (at, isolation));
             let answer = list_offsets_within(cluster, leader, Use::Store, &asked, at, limit).await;
             for (partition, offset) in self.client(answer)? {

@@ -221,6 +221,7 @@ impl Partition {
         matches!(self.phase, Phase::Running)
             && self.blocked.is_none()
             && !self.unreadable
+            && self.map.has_room()
             && !self.is_padding()
     }
 

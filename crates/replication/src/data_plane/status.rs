@@ -155,6 +155,8 @@ fn status(partition: &Partition, now: Instant, waits: [Option<&str>; 2]) -> Part
         (_, Some(trouble)) => State::Waiting(trouble.clone()),
         (Phase::Running, None) => match partition.blocked_stop() {
             Some(stop) if !partition.sets_aside() => State::Stopped(stop),
+            // Nothing more is read before some of what is known of it is stored.
+            _ if !partition.map.has_room() => unstored.map_or(State::Running, waiting),
             _ => State::Running,
         },
         (Phase::Starting, None) => unowned.map_or(State::Starting, waiting),

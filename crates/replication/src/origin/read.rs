@@ -1,7 +1,7 @@
 //! Reads the registry of the source whenever a producer id is met that is not known.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_client::Cluster;
@@ -68,12 +68,13 @@ struct Shared {
     key: String,
     /// Held while the registry is read: whoever needs it too waits for the same answer.
     state: Mutex<State>,
+    /// Apart from that: who only meets producers that are known waits for nobody.
+    known: std::sync::Mutex<Known>,
     thirds: watch::Sender<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
 struct State {
-    known: Known,
     /// The id of the registry that is used.
     registry: Option<TopicId>,
     store: PositionStore,
@@ -112,11 +113,11 @@ impl Origins {
                 accept_lost: options.accept_lost,
                 key,
                 state: Mutex::new(State {
-                    known: Known::default(),
                     registry,
                     store,
                     said: false,
                 }),
+                known: std::sync::Mutex::default(),
                 thirds: watch::Sender::new(BTreeSet::new()),
             }),
             stream: Stream::Local,
@@ -153,10 +154,9 @@ impl Origins {
     /// When one of them is not known, and the registry cannot be read now.
     pub async fn rule(&self, producers: &BTreeSet<i64>) -> Result<OriginRule, String> {
         let unknown: Vec<i64> = {
-            let state = self.shared.state.lock().await;
+            let known = self.shared.known();
             let new = producers.iter().copied();
-            new.filter(|producer| state.known.is_new(*producer))
-                .collect()
+            new.filter(|producer| known.is_new(*producer)).collect()
         };
         let looked = match unknown.is_empty() {
             true => Ok(()),
@@ -169,20 +169,24 @@ impl Origins {
                 Some(Arc::new((unknown.into_iter().collect(), reason)))
             }
         };
-        let take = self.shared.state.lock().await.known.take(&self.stream);
+        let take = self.shared.known().take(&self.stream);
         Ok(OriginRule { take, lost })
     }
 
     async fn look(&self, asked: &[i64]) -> Result<(), OriginError> {
         let mut state = self.shared.state.lock().await;
         // Somebody else may have looked while this one waited, and after these were read.
-        if !asked.is_empty() && !asked.iter().any(|producer| state.known.is_new(*producer)) {
+        let is_new = |producer: &i64| self.shared.known().is_new(*producer);
+        if !asked.is_empty() && !asked.iter().any(is_new) {
             return Ok(());
         }
         let entries = self.shared.read(&mut state).await?;
-        state.known.learn(entries, asked);
         let [source, destination] = &self.shared.ids;
-        let thirds = state.known.origins([source, destination]);
+        let thirds = {
+            let mut known = self.shared.known();
+            known.learn(entries, asked);
+            known.origins([source, destination])
+        };
         self.shared.thirds.send_if_modified(|before| {
             let changed = *before != thirds;
             *before = thirds;
@@ -200,6 +204,10 @@ enum Seen {
 }
 
 impl Shared {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All registrations, after it is clear that they are those of the right registry.
     async fn read(&self, state: &mut State) -> Result<Vec<(i64, String)>, OriginError> {
         let mut seen = self.see().await?;

@@ -16,6 +16,7 @@ impl Core {
         }
         let mut entries = Vec::new();
         let mut kept = BTreeSet::new();
+        let mut has_room = Vec::new();
         for index in std::mem::take(&mut self.changed) {
             let Some(partition) = self.partitions.get_mut(&index) else {
                 continue;
@@ -34,6 +35,9 @@ impl Core {
             };
             partition.position_changed = false;
             self.storing.push(index);
+            if !partition.map.has_room() {
+                has_room.push(index);
+            }
             entries.push(StoreEntry {
                 link: self.settings.link.clone(),
                 partition: partition.source.clone(),
@@ -44,6 +48,9 @@ impl Core {
             });
         }
         self.changed = kept;
+        for index in has_room {
+            self.touch_reader(index);
+        }
         entries
     }
 

@@ -90,3 +90,25 @@ fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
     let due = scene.core.next_timer().expect("it will be");
     assert!(due > scene.now, "and until then there is nothing to do");
 }
+
+#[test]
+fn a_partition_whose_map_cannot_be_stored_is_not_read_on_for_ever() {
+    let mut scene = Scene::running();
+    let mut offset = 0;
+    // Each batch behind a hole at the source begins a run.
+    while offset < 1_000_000 {
+        let asked = scene.partition(0).next_fetch;
+        let Some(_) = scene.next_order() else { break };
+        if !scene.partition(0).is_readable() {
+            break;
+        }
+        scene.fetched(0, asked, &[batch(offset, 1)]);
+        let sent = scene.send_one();
+        scene.answer(&sent, Ok(100 + offset / 2));
+        offset += 2;
+    }
+    assert_eq!(offset, 2 * (256 * 128 + 1));
+    assert!(!scene.store().is_empty());
+    let (_, order) = scene.order();
+    assert_eq!(order.set.len(), 1, "it is read on when they are stored");
+}
