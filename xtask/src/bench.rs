@@ -21,6 +21,7 @@ mod peer;
 mod relay;
 mod report;
 mod run;
+mod waiting;
 mod window;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ use relay::Sides;
 pub(crate) use relay::{RelayOptions, run as run_relay};
 use report::{Report, Series};
 use run::Place;
+pub(crate) use waiting::{WaitingOptions, run as run_waiting};
 
 /// Bytes through the relay: enough for the kernel's hundredths of a second.
 const FLOOR_BYTES: u64 = 4_000_000_000;
@@ -60,7 +62,7 @@ pub(crate) struct BenchOptions {
     /// Partitions of the topic
     #[arg(long, default_value_t = 12)]
     partitions: u32,
-    /// Bytes of records in a source batch before compression; 1 puts every record into a batch of its own
+    /// Size of a source batch on the wire, about; 1 puts every record into a batch of its own
     #[arg(long, default_value_t = 65_536)]
     batch_bytes: u32,
     /// Who runs beside Tributary
@@ -107,6 +109,23 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Builds and fetches, and goes where brokers run.
+    fn new(root: &Path, layout: Layout, former: Option<PathBuf>) -> Result<Self> {
+        output::heading("set-up");
+        setup::ensure(setup::FOR_BENCH)?;
+        let prepared = Self {
+            jars: kafka::jars(KafkaVersion::default())?,
+            tributary: build::tributary(root, Profile::Release)?,
+            former,
+            judge: Judge::build(root, Profile::Release)?,
+        };
+        if layout == Layout::Pinned {
+            // Children inherit it: brokers, generator and judge stay on core 0, replicators are sent to core 1.
+            machine::pin(std::process::id(), 0)?;
+        }
+        Ok(prepared)
+    }
+
     fn former(&self) -> Result<&Path> {
         let former = self.former.as_deref();
         former.ok_or_else(|| Failure::new("the peer `former` needs --former with a program"))
@@ -118,18 +137,7 @@ pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
     if !(options.gb > 0.0 && options.gb <= 100.0) {
         return Err(Failure::new("--gb must lie above 0 and at most at 100"));
     }
-    output::heading("set-up");
-    setup::ensure(setup::FOR_BENCH)?;
-    let prepared = Prepared {
-        jars: kafka::jars(KafkaVersion::default())?,
-        tributary: build::tributary(root, Profile::Release)?,
-        former: options.former.clone(),
-        judge: Judge::build(root, Profile::Release)?,
-    };
-    if options.layout == Layout::Pinned {
-        // Children inherit it: brokers, generator and judge stay on core 0, replicators are sent to core 1.
-        machine::pin(std::process::id(), 0)?;
-    }
+    let prepared = Prepared::new(root, options.layout, options.former.clone())?;
     let report = crate::runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         interrupt.or(measure(root, options, &prepared)).await?
@@ -171,22 +179,7 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
         }
     }
     output::heading("two clusters");
-    let builder = |name| {
-        let builder = KafkaCluster::builder().name(name);
-        let builder = match &material {
-            Some(material) => material.listener(builder),
-            None => builder,
-        };
-        builder
-            .heap_mib(1024)
-            .full_jit()
-            .property("log.retention.ms", "-1")
-            .property("log.segment.delete.delay.ms", "1000")
-    };
-    let [source, destination] =
-        ClusterBuilder::start_all([builder("source"), builder("destination")])
-            .await
-            .attempting("start the clusters")?;
+    let [source, destination] = clusters(material.as_ref()).await?;
     let mut series = Vec::new();
     for codec in &options.codec {
         let place = Place {
@@ -207,6 +200,23 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
         series,
         pairs: options.pairs,
     })
+}
+
+async fn clusters(material: Option<&Material>) -> Result<[KafkaCluster; 2]> {
+    let builder = |name| {
+        let builder = KafkaCluster::builder().name(name);
+        let builder = match material {
+            Some(material) => material.listener(builder),
+            None => builder,
+        };
+        builder
+            .heap_mib(1024)
+            .full_jit()
+            .property("log.retention.ms", "-1")
+            .property("log.segment.delete.delay.ms", "1000")
+    };
+    let clusters = ClusterBuilder::start_all([builder("source"), builder("destination")]);
+    clusters.await.attempting("start the clusters")
 }
 
 /// Processor seconds per GB of the relay, run by run.
@@ -295,7 +305,7 @@ async fn load(
     let log_text = log_directory.display().to_string();
     let (partitions, batch) = (
         options.partitions.to_string(),
-        options.batch_bytes.to_string(),
+        uncompressed(options.batch_bytes, codec).to_string(),
     );
     let size = bytes(options).to_string();
     let mut arguments = vec!["load", &bootstrap, topic, "--codec", codec];
@@ -304,6 +314,22 @@ async fn load(
     let loaded = judge.ask(&arguments).await?;
     let records = loaded["records"].as_u64().unwrap_or_default();
     Ok((log::measure(&log_directory, topic)?, records))
+}
+
+/// Bytes of the generator's records that make a batch of a size on the wire. Producers count what they have not compressed
+/// yet, or guess; ratios are those of 64 to 240 records of the generator.
+fn uncompressed(wire: u32, codec: &str) -> u32 {
+    let tenths = match codec {
+        "zstd" => 38,
+        "gzip" => 39,
+        "snappy" => 25,
+        "lz4" => 24,
+        _ => 10,
+    };
+    match wire {
+        1 => 1,
+        _ => wire.saturating_mul(tenths) / 10,
+    }
 }
 
 #[expect(

@@ -55,6 +55,8 @@ enum Verb {
     Ci,
     /// Processor seconds per GB, memory and throughput beside MirrorMaker 2; writes docs/benchmark-results
     Bench(bench::BenchOptions),
+    /// How long a record takes beside MirrorMaker 2, and what idle partitions cost; writes docs/benchmark-results
+    BenchWaiting(bench::WaitingOptions),
     /// The relay that the benchmark measures as its floor
     #[command(hide = true)]
     BenchRelay(bench::RelayOptions),
@@ -95,6 +97,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Demo(options) => demo::run(&root, &options),
         Verb::Test { filters } => test::run(&root, &filters),
         Verb::Bench(options) => bench::run(&root, &options),
+        Verb::BenchWaiting(options) => bench::run_waiting(&root, &options),
         Verb::BenchRelay(options) => bench::run_relay(&options),
         Verb::Ci => test::run(&root, &[]),
         Verb::Docs { check } => docs::run(&root, check),

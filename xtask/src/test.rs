@@ -9,8 +9,11 @@
 //! With names given, only the tests whose names contain one of them run (after set-up and jars): that is for the hand,
 //! not for the record, and the last line says so too.
 
+mod failed;
+
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use test_support::KafkaVersion;
 use tokio::time::Instant;
@@ -143,10 +146,10 @@ impl Run<'_> {
             arguments.push("--");
         }
         arguments.extend(filters.iter().map(String::as_str));
-        self.cargo(
-            if nextest { "tests (nextest)" } else { "tests" },
-            &arguments,
-        )
+        let name = if nextest { "tests (nextest)" } else { "tests" };
+        self.step(name, |root| {
+            run_tests(root, &arguments).map(|()| Outcome::Done)
+        })
     }
 
     fn cargo(&mut self, name: &str, arguments: &[&str]) -> Result<()> {
@@ -216,12 +219,43 @@ fn licences(root: &Path) -> Result<Outcome> {
 
 fn run_cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     output::line(format!("   cargo {}", arguments.join(" ")));
-    let status = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(arguments)
         .envs(environment.iter().copied())
+        .current_dir(root);
+    let status = cargo.status().attempting("start cargo")?;
+    ended(arguments, status)
+}
+
+/// Passes on what the tests print, and says at the end once more what failed and why: their logs are long, and often only
+/// the last lines of a run are kept.
+fn run_tests(root: &Path, arguments: &[&str]) -> Result<()> {
+    output::line(format!("   cargo {}", arguments.join(" ")));
+    let mut cargo = Command::new("cargo")
+        .args(arguments)
+        // The frames of the test runner hide the message.
+        .env("RUST_BACKTRACE", "0")
         .current_dir(root)
-        .status()
+        .stdout(Stdio::piped())
+        .spawn()
         .attempting("start cargo")?;
+    let printed = cargo.stdout.take().into_iter();
+    let mut failed = failed::Failed::default();
+    for line in printed.flat_map(|printed| BufReader::new(printed).split(b'\n')) {
+        let line = line.attempting("read what the tests print")?;
+        let line = String::from_utf8_lossy(&line);
+        failed.line(&line);
+        output::line(&line);
+    }
+    let status = cargo.wait().attempting("wait for cargo")?;
+    for summary in failed.summaries() {
+        output::line(summary);
+    }
+    ended(arguments, status)
+}
+
+fn ended(arguments: &[&str], status: ExitStatus) -> Result<()> {
     if status.success() {
         return Ok(());
     }

@@ -24,7 +24,7 @@ mod set;
 mod tree;
 mod used;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,6 +39,10 @@ const PROGRAM_LIMIT: usize = 1_000_000;
 /// Steps that matching one name may take where backtracking is needed.
 const BACKTRACK_LIMIT: usize = 1_000_000;
 
+/// Patterns of a list that have to be compiled. Whoever configures a link is not to hold up the others: a thousand take tens of
+/// milliseconds, and as many kilobytes each.
+const MOST_PATTERNS: usize = 1_000;
+
 /// A whole-name pattern in the dialect of `java.util.regex`, as of JDK 17, with no flags set.
 #[derive(Clone)]
 pub struct Pattern {
@@ -47,6 +51,8 @@ pub struct Pattern {
 }
 
 enum Engine {
+    /// The text itself: nothing in it stands for something else, but for dots. Lists have thousands of such names.
+    Plain,
     /// Takes time in proportion to the name.
     Linear(regex::Regex),
     /// For look-around, references to groups, atomic and possessive parts.
@@ -90,6 +96,9 @@ impl Pattern {
     }
 
     fn compile(text: &str) -> Result<Engine, PatternProblem> {
+        if is_plain(text) {
+            return Ok(Engine::Plain);
+        }
         let tree = parse::parse(text).map_err(|refusal| PatternProblem {
             pattern: text.to_owned(),
             position: refusal.at + 1,
@@ -120,6 +129,7 @@ impl Pattern {
     /// Patterns with look-around or references to groups can take too long on an unlucky name.
     pub fn is_match(&self, name: &str) -> Result<bool, TooCostly> {
         match &*self.engine {
+            Engine::Plain => Ok(plain_matches(&self.text, name)),
             Engine::Linear(engine) => Ok(engine.is_match(name)),
             Engine::Backtracking(engine) => engine.is_match(name).map_err(|_| TooCostly),
         }
@@ -130,17 +140,37 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
 
-    /// For a pattern that looks like a file-name wild card (`orders*`): what it probably should be. It is legal,
-    /// but repeats only its last character.
-    #[must_use]
-    pub fn probably_meant(&self) -> Option<String> {
-        let before = self.text.strip_suffix('*')?;
-        let mut last = before.chars().rev();
-        let is_name = last
-            .next()
-            .is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-        (is_name && last.next() != Some('\\')).then(|| format!("{before}.*"))
+/// For a legal pattern that looks like a file-name wild card (`orders*`): what it probably should be. It repeats only its
+/// last character.
+#[must_use]
+pub fn probably_meant(text: &str) -> Option<String> {
+    let before = text.strip_suffix('*')?;
+    let mut last = before.chars().rev();
+    let is_name = last.next().is_some_and(is_of_names);
+    (is_name && last.next() != Some('\\')).then(|| format!("{before}.*"))
+}
+
+fn is_of_names(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
+}
+
+/// Whether no character but dots stands for anything else than itself.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| is_of_names(c) || c == '.')
+}
+
+/// Whether a plain pattern matches: each of its dots any character but the ends of lines, as in Java.
+fn plain_matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    loop {
+        match (pattern.next(), name.next()) {
+            (None, None) => return true,
+            (Some('.'), Some('\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')) => return false,
+            (Some(expected), Some(found)) if expected == '.' || expected == found => {}
+            _ => return false,
+        }
     }
 }
 
@@ -232,15 +262,40 @@ pub struct PatternList {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Matcher {
-    /// All items are plain names: thousands of them are nothing unusual.
-    Names(HashSet<String>),
+    /// All items are plain: thousands of them are nothing unusual. Those with dots, which may stand for something else,
+    /// also by their lengths.
+    Names(HashSet<String>, HashMap<usize, Vec<String>>),
     /// All of them at once, and each alone to say which one it was.
     Joined(Pattern, Vec<Pattern>),
 }
 
 impl Default for Matcher {
     fn default() -> Self {
-        Self::Names(HashSet::new())
+        Self::Names(HashSet::new(), HashMap::new())
+    }
+}
+
+impl Matcher {
+    fn of_plain(items: &[String]) -> Self {
+        let mut dotted: HashMap<usize, Vec<String>> = HashMap::new();
+        for item in items.iter().filter(|item| item.contains('.')) {
+            dotted.entry(item.len()).or_default().push(item.clone());
+        }
+        Self::Names(items.iter().cloned().collect(), dotted)
+    }
+
+    /// The plain item that matches.
+    fn plain<'a>(
+        names: &'a HashSet<String>,
+        dotted: &'a HashMap<usize, Vec<String>>,
+        name: &str,
+    ) -> Option<&'a str> {
+        let found = names.get(name).or_else(|| {
+            // Patterns are ASCII, and one character of a name each.
+            let alike = dotted.get(&name.chars().count())?;
+            alike.iter().find(|item| plain_matches(item, name))
+        });
+        found.map(String::as_str)
     }
 }
 
@@ -251,16 +306,27 @@ impl PatternList {
     /// items that follow.
     ///
     /// # Errors
-    /// As [`Pattern::parse`], for the first item that cannot be used.
+    /// As [`Pattern::parse`], for the first item that cannot be used; and more than a thousand that are not plain names.
     pub fn parse<'a>(items: impl IntoIterator<Item = &'a str>) -> Result<Self, PatternProblem> {
         let items: Vec<String> = items.into_iter().map(str::to_owned).collect();
-        let plain = |item: &String| {
-            item.chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        };
-        if items.iter().all(plain) {
-            let matcher = Matcher::Names(items.iter().cloned().collect());
+        let compiled = items.iter().filter(|item| !is_plain(item)).count();
+        if compiled == 0 {
+            let matcher = Matcher::of_plain(&items);
             return Ok(Self { items, matcher });
+        }
+        if compiled > MOST_PATTERNS {
+            return Err(PatternProblem {
+                pattern: items
+                    .iter()
+                    .find(|item| !is_plain(item))
+                    .cloned()
+                    .unwrap_or_default(),
+                position: 0,
+                what: format!(
+                    "it is one of {compiled} in a list, which may have {MOST_PATTERNS} besides plain names"
+                ),
+                remedy: Some("say the same with fewer patterns".to_owned()),
+            });
         }
         let single = |item: &String| {
             Pattern::parse(item).map_err(|problem| cut_by_comma(problem, items.len()))
@@ -275,7 +341,7 @@ impl PatternList {
     #[must_use]
     pub fn is_match(&self, name: &str) -> bool {
         match &self.matcher {
-            Matcher::Names(names) => names.contains(name),
+            Matcher::Names(names, dotted) => Matcher::plain(names, dotted, name).is_some(),
             Matcher::Joined(pattern, _) => pattern.is_match(name).unwrap_or(true),
         }
     }
@@ -286,7 +352,7 @@ impl PatternList {
     /// As [`Pattern::is_match`].
     pub fn matching(&self, name: &str) -> Result<Option<&str>, TooCostly> {
         match &self.matcher {
-            Matcher::Names(names) => Ok(names.get(name).map(String::as_str)),
+            Matcher::Names(names, dotted) => Ok(Matcher::plain(names, dotted, name)),
             Matcher::Joined(pattern, each) => Ok(pattern.is_match(name)?.then(|| {
                 let one = each.iter().find(|item| item.is_match(name) == Ok(true));
                 one.unwrap_or(pattern).as_str()
@@ -299,7 +365,10 @@ impl PatternList {
     #[must_use]
     pub fn item_matches(&self, number: usize, name: &str) -> bool {
         match &self.matcher {
-            Matcher::Names(_) => self.items.get(number).is_some_and(|item| item == name),
+            Matcher::Names(..) => {
+                let item = self.items.get(number);
+                item.is_some_and(|item| plain_matches(item, name))
+            }
             Matcher::Joined(_, each) => each
                 .get(number)
                 .is_some_and(|item| item.is_match(name).unwrap_or(true)),
@@ -316,7 +385,7 @@ impl PatternList {
     #[must_use]
     pub fn joined(&self) -> &str {
         match &self.matcher {
-            Matcher::Names(_) => self.items.first().map_or("", String::as_str),
+            Matcher::Names(..) => self.items.first().map_or("", String::as_str),
             Matcher::Joined(pattern, _) => pattern.as_str(),
         }
     }

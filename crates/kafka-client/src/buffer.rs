@@ -22,7 +22,7 @@ pub struct Buffers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
     free: Mutex<Free>,
     released: Notify,
@@ -34,12 +34,23 @@ struct Free {
     bytes: usize,
 }
 
+impl Free {
+    /// Keeps so many bytes, those that were used last: buffers of a size that is not asked for any more must not keep out
+    /// those that are.
+    fn keep(&mut self, room: usize) {
+        while self.bytes > room && !self.buffers.is_empty() {
+            let oldest = self.buffers.remove(0);
+            self.bytes -= oldest.capacity();
+        }
+    }
+}
+
 impl Buffers {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(Inner {
-            limit,
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             free: Mutex::default(),
             released: Notify::new(),
@@ -49,7 +60,19 @@ impl Buffers {
     /// The budget in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes the budget, because others have a share of the same memory now, or have no more. What is beyond it goes as it is
+    /// given back.
+    pub fn set_limit(&self, limit: usize) {
+        let before = self.0.limit.swap(limit, Ordering::AcqRel);
+        if limit < before {
+            let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.keep(limit.saturating_sub(self.used()));
+        } else {
+            self.0.released.notify_waiters();
+        }
     }
 
     /// Bytes reserved or held by living buffers.
@@ -68,7 +91,7 @@ impl Buffers {
     /// have its one reservation, so a request larger than the budget still makes progress.
     #[must_use]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let limit = self.0.limit;
+        let limit = self.limit();
         self.0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
@@ -101,7 +124,7 @@ impl Buffers {
             Vec::with_capacity(capacity)
         } else {
             self.reuse(capacity)
-                .unwrap_or_else(|| Vec::with_capacity(capacity.next_power_of_two()))
+                .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
         };
         let counted = bytes.capacity();
         self.0.used.fetch_add(counted, Ordering::AcqRel);
@@ -140,18 +163,23 @@ impl Buffers {
         Some(buffer)
     }
 
+    /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
+    fn fresh(&self, capacity: usize) -> Vec<u8> {
+        let room = self.limit().saturating_sub(self.used());
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.keep(room.saturating_sub(capacity));
+        drop(free);
+        Vec::with_capacity(capacity)
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>, counted: usize) {
         let capacity = bytes.capacity();
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is kept and what is used stay within the budget together. Oldest first: buffers of a size that is not
-            // asked for any more must not keep out those that are.
             let used = self.used().saturating_sub(counted);
-            let room = self.0.limit.saturating_sub(used);
-            while free.bytes + capacity > room && !free.buffers.is_empty() {
-                let oldest = free.buffers.remove(0);
-                free.bytes -= oldest.capacity();
-            }
+            // What is kept and what is used stay within the budget together.
+            let room = self.limit().saturating_sub(used);
+            free.keep(room.saturating_sub(capacity));
             if free.bytes + capacity <= room {
                 bytes.clear();
                 free.bytes += capacity;
@@ -294,6 +322,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_makes_room_for_a_buffer_that_is_larger_than_each_of_them() {
+        let size = 128 * 1024;
+        let buffers = Buffers::new(4 * size);
+        drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
+        let large = buffers.take(2 * size);
+        assert_eq!(buffers.used() + buffers.kept(), 4 * size);
+        let other = buffers.take(2 * size);
+        assert_eq!((buffers.used(), buffers.kept()), (4 * size, 0));
+        drop((large, other));
+    }
+
+    #[test]
     fn buffers_of_a_size_that_is_not_asked_for_any_more_make_room() {
         let size = 128 * 1024;
         let buffers = Buffers::new(4 * size);
@@ -303,5 +343,19 @@ mod tests {
             large.bytes.as_ptr()
         };
         assert_eq!(buffers.take(4 * size).bytes.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_budget_that_shrinks_lets_go_of_what_is_kept_and_one_that_grows_is_used() {
+        let buffers = Buffers::new(8 * POOLED_FROM);
+        drop(buffers.take(4 * POOLED_FROM));
+        assert_eq!(buffers.kept(), 4 * POOLED_FROM);
+        buffers.set_limit(POOLED_FROM);
+        assert_eq!((buffers.kept(), buffers.limit()), (0, POOLED_FROM));
+        let held = buffers.reserve(POOLED_FROM).expect("it fits");
+        assert!(buffers.reserve(1).is_none());
+        buffers.set_limit(2 * POOLED_FROM);
+        assert!(buffers.reserve(1).is_some());
+        drop(held);
     }
 }

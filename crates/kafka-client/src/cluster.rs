@@ -6,7 +6,7 @@
 
 mod lane;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,7 +77,14 @@ struct AddressBook {
     cluster_id: Option<String>,
     /// The address that answered last.
     good: Option<HostPort>,
+    /// One whose answers led nowhere, and since when it is asked last.
+    doubted: Option<(HostPort, Instant)>,
+    /// Those that could not be reached, or did not answer, when they were asked last.
+    failing: HashSet<HostPort>,
 }
+
+/// How long one that is in doubt is asked last, and so how often another one is put there.
+const DOUBT: Duration = Duration::from_secs(10);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,6 +189,21 @@ impl Cluster {
         Ok(answer)
     }
 
+    /// What was learned from metadata did not help: whoever told it may be cut off from its cluster and tell old news for ever.
+    /// The others are asked first for a while.
+    pub fn doubt(&self) {
+        let now = Instant::now();
+        let mut book = lock(&self.0.book);
+        let lasts = |since: Instant| now.saturating_duration_since(since) < DOUBT;
+        if !book
+            .doubted
+            .as_ref()
+            .is_some_and(|(_, since)| lasts(*since))
+        {
+            book.doubted = book.good.take().map(|address| (address, now));
+        }
+    }
+
     /// Calls whichever broker answers first in the order: the one that answered last, the known
     /// ones, the bootstrap addresses. One that hangs is not waited for while there are others: each gets a
     /// little time, then more, and only at last all that a request may take.
@@ -204,14 +226,22 @@ impl Cluster {
                     .await
                 {
                     Ok(answer) => {
-                        lock(&self.0.book).good = Some(address.clone());
+                        let mut book = lock(&self.0.book);
+                        book.failing.remove(address);
+                        if book.doubted.as_ref().is_none_or(|(one, _)| one != address) {
+                            book.good = Some(address.clone());
+                        }
+                        drop(book);
                         return Ok(answer);
                     }
                     Err(error @ (ClientError::Encode { .. } | ClientError::Unsupported { .. })) => {
                         return Err(error);
                     }
                     Err(ClientError::Stopping) => return Err(ClientError::Stopping),
-                    Err(error) => tried.push(error),
+                    Err(error) => {
+                        lock(&self.0.book).failing.insert(address.clone());
+                        tried.push(error);
+                    }
                 }
             }
             // More patience helps only against silence.
@@ -343,6 +373,9 @@ impl Cluster {
                 candidates.push(address.clone());
             }
         }
+        let doubted = book.doubted.as_ref().map(|(address, _)| address);
+        // The first that seem well.
+        candidates.sort_by_key(|one| (book.failing.contains(one), Some(one) == doubted));
         candidates
     }
 
@@ -359,6 +392,9 @@ impl Cluster {
     fn forget_unknown_lanes(&self) {
         let known = self.candidates();
         lock(&self.0.lanes).retain(|(address, _), _| known.contains(address));
+        lock(&self.0.book)
+            .failing
+            .retain(|address| known.contains(address));
     }
 }
 

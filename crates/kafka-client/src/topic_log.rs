@@ -31,9 +31,13 @@ use crate::error::ClientError;
 pub use error::TopicLogError;
 pub use tail::{Ends, TailRecord};
 
+pub use write::TransactionalWriteError;
+
 /// Bytes of one fetch while reading the topic.
 const FETCH_BYTES: i32 = 1024 * 1024;
-pub use write::TransactionalWriteError;
+/// How long a broker may take for records, and for offsets. Whatever is asked may be asked again, and the leader may have moved.
+const ANSWER: Duration = Duration::from_secs(10);
+const OFFSETS: Duration = Duration::from_secs(5);
 
 /// How the topic is made if it is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@
 //! - What is not known is said to be unknown; it is never taken for good, and a lag that cannot be measured grows.
 //! - A standstill is found by comparison, not from what the data path says of itself.
 
+mod changes;
 mod evidence;
 mod history;
 mod rating;

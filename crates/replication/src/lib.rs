@@ -18,6 +18,7 @@ pub mod help;
 pub mod link;
 pub mod link_memory;
 pub mod metadata_sync;
+mod news;
 pub mod offset_map;
 pub mod origin;
 pub mod placement;

@@ -99,7 +99,9 @@ pub(crate) async fn answer(
         Endpoint::Connectors | Endpoint::Connector | Endpoint::Config => {
             Box::pin(configuration(handle, asked)).await
         }
-        Endpoint::Plugins | Endpoint::PluginConfig | Endpoint::Validate => plugins(handle, &asked),
+        Endpoint::Plugins | Endpoint::PluginConfig | Endpoint::Validate => {
+            plugins(handle, &asked).await
+        }
         Endpoint::Loggers | Endpoint::Logger => loggers(handle, &asked).await,
         Endpoint::Offsets => offsets(handle, asked).await,
         Endpoint::Pause | Endpoint::Resume | Endpoint::Stop => target(handle, asked).await,
@@ -363,11 +365,11 @@ async fn state(handle: &Handle, asked: Asked<'_>) -> Answer {
         Endpoint::Tasks if asked.method == Method::POST => {
             let signature = asked.signature();
             handle.put_tasks(name, signature, asked.body).await?;
-            done(StatusCode::OK)
+            done(StatusCode::NO_CONTENT)
         }
         Endpoint::Fence => {
             handle.fence(name, asked.signature()).await?;
-            done(StatusCode::OK)
+            done(StatusCode::NO_CONTENT)
         }
         _ => {
             let mut tasks = handle.tasks(name).await?;
@@ -410,7 +412,7 @@ async fn offsets(handle: &Handle, asked: Asked<'_>) -> Answer {
 
 // === plugins and logging ===
 
-fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
+async fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
     let name = &asked.target.name;
     match asked.target.endpoint {
         Endpoint::Plugins => {
@@ -430,7 +432,7 @@ fn plugins(handle: &Handle, asked: &Asked<'_>) -> Answer {
                 let text = "variables are looked up for administrators only: your role is viewer";
                 return Err(Refusal::new(Kind::Forbidden, text));
             }
-            ok(&handle.validate(name, &given)?)
+            ok(&handle.validate(name, given).await?)
         }
     }
 }

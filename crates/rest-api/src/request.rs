@@ -23,6 +23,9 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 /// Bodies that are read at the same time.
 pub(crate) const AT_ONCE: usize = 16;
 
+/// Keys of a configuration. For each unknown one the known ones are looked through, for what was meant.
+const MOST_KEYS: usize = 5_000;
+
 /// Why a body is not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct BadBody(pub(crate) StatusCode);
@@ -114,6 +117,12 @@ pub(crate) fn config(bytes: &[u8]) -> Result<GivenConfig, Refusal> {
 
 /// Numbers and booleans become texts as they are written.
 fn values(members: Members) -> Result<GivenConfig, Refusal> {
+    if members.len() > MOST_KEYS {
+        return Err(Refusal::bad(format!(
+            "the configuration has {} keys, and may have {MOST_KEYS}",
+            members.len()
+        )));
+    }
     members
         .into_iter()
         .map(|(key, value)| {
@@ -305,6 +314,19 @@ mod tests {
             (made.name.as_str(), made.initial),
             ("c", Some(TargetState::Stopped))
         );
+    }
+
+    #[test]
+    fn a_configuration_has_five_thousand_keys_at_most() {
+        let of = |count: usize| {
+            let members: Vec<String> = (0..count).map(|n| format!("\"k{n}\":1")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        config(of(5_000).as_bytes()).expect("so many are taken");
+        let refusal = config(of(5_001).as_bytes()).expect_err("too many");
+        assert!(refusal.message.contains("5001 keys"), "{refusal}");
+        let body = format!("{{\"name\":\"c\",\"config\":{}}}", of(5_001));
+        new_connector(body.as_bytes()).expect_err("too many");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(crate) enum Exit {
     NotStarted,
     /// The command line or the configuration asks for something that cannot be.
     Usage,
+    /// The configuration of a link does.
+    LinkUsage,
     /// Something is missing or does not hold.
     NotReady,
     /// It did not become so in time.
@@ -52,7 +54,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Error | Exit::NotStarted => 1,
-            Exit::Usage => 2,
+            Exit::Usage | Exit::LinkUsage => 2,
             Exit::NotReady => 3,
             Exit::TimedOut => 4,
         })

@@ -21,7 +21,8 @@ use replication::help::{LINK_CANNOT_START, page};
 use replication::link::{Link, LinkError, LinkHandle, LinkPart};
 use replication::position_store::FileStore;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::spawn_blocking;
 use worker_group::detail::{LinkDetail, PreviewOptions};
 use worker_group::host::{
     Host, LinkFailure, LinkReport, LinkStart, OffsetChange, Part, Pending, Probe, Started,
@@ -50,6 +51,9 @@ pub(crate) struct Prepared {
     pub(crate) worker: WorkerConfig,
 }
 
+/// Configurations that are read at the same time, while everything else goes on.
+const READ_AT_ONCE: usize = 2;
+
 /// See the module. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct LinkHost {
@@ -67,6 +71,8 @@ struct Shared {
     cluster_id: OnceLock<String>,
     /// Where it is told that a link cannot start, if that ends the process.
     fatal: Option<mpsc::Sender<Failed>>,
+    /// Room for configurations that are being read.
+    reading: Semaphore,
     scope: Arc<Scope>,
 }
 
@@ -80,6 +86,33 @@ pub(crate) struct Running {
     pub(crate) handle: LinkHandle,
     /// What its records take.
     pub(crate) buffers: Buffers,
+    /// What all that share its worker's memory may take.
+    budget: usize,
+}
+
+/// How many share the memory. What only looks after topics needs none.
+fn copying(running: &BTreeMap<String, Running>) -> usize {
+    running.values().filter(|running| running.copies).count()
+}
+
+impl Shared {
+    /// The part of one of so many.
+    fn share(&self, budget: usize, links: usize) -> usize {
+        let links = links.max(self.prepared.len()).max(1);
+        (budget / links).max(LEAST_MEMORY.min(budget))
+    }
+
+    /// Deals the memory anew: links come and go.
+    fn deal_memory(&self) {
+        let running = self.running.borrow();
+        let links = copying(&running);
+        for running in running.values() {
+            let share = self.share(running.budget, links);
+            if running.buffers.limit() != share {
+                running.buffers.set_limit(share);
+            }
+        }
+    }
 }
 
 /// A link that ended the process.
@@ -108,6 +141,7 @@ impl LinkHost {
                 files: watch::Sender::new(Vec::new()),
                 cluster_id: OnceLock::new(),
                 fatal,
+                reading: Semaphore::new(READ_AT_ONCE),
                 scope,
             }),
         }
@@ -147,8 +181,20 @@ impl LinkHost {
         }
     }
 
-    /// The settings of a link.
-    fn settings(
+    /// The settings of a link. Its patterns may be many and large, and files are read: that is done beside what copies.
+    async fn settings(
+        &self,
+        name: &str,
+        config: &Config,
+        say: bool,
+    ) -> Result<(LinkConfig, WorkerConfig), String> {
+        let _permit = self.shared.reading.acquire().await;
+        let (host, name, config) = (self.clone(), name.to_owned(), config.clone());
+        let read = spawn_blocking(move || host.read_settings(&name, &config, say)).await;
+        read.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    fn read_settings(
         &self,
         name: &str,
         config: &Config,
@@ -217,7 +263,7 @@ impl LinkHost {
     ) -> Result<(), LinkFailure> {
         let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
-        let (link, worker) = self.settings(&name, &config, true).map_err(invalid)?;
+        let (link, worker) = self.settings(&name, &config, true).await.map_err(invalid)?;
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
             // The connector only says that there is one task.
@@ -228,10 +274,9 @@ impl LinkHost {
             Role::MirrorSource | Role::Replicator | Role::Own => {}
         }
         let file = self.file(&worker).map_err(invalid)?;
-        let links = self.shared.running.borrow().len() + 1;
-        let links = links.max(self.shared.prepared.len());
-        let memory = (worker.buffer_memory / links).max(LEAST_MEMORY.min(worker.buffer_memory));
-        let buffers = Buffers::new(memory);
+        let budget = worker.buffer_memory;
+        let links = copying(&self.shared.running.borrow()) + 1;
+        let buffers = Buffers::new(self.shared.share(budget, links));
         let scope = Arc::clone(&self.shared.scope);
         let (key, part) = part_of(&name, &part);
         let copies = !matches!(part, LinkPart::Topics);
@@ -254,6 +299,7 @@ impl LinkHost {
             copies,
             handle,
             buffers,
+            budget,
         };
         let shown = Shown::new(&self.shared, key, running);
         let ended = Box::pin(link.run(stop.clone())).await;
@@ -323,6 +369,7 @@ impl Shown {
         shared.running.send_modify(|running| {
             running.insert(key.clone(), part);
         });
+        shared.deal_memory();
         Self {
             shared: Arc::clone(shared),
             key,
@@ -337,6 +384,7 @@ impl Drop for Shown {
             self.shared.running.send_modify(|running| {
                 running.remove(&self.key);
             });
+            self.shared.deal_memory();
         }
     }
 }
@@ -425,7 +473,7 @@ impl Host for LinkHost {
     fn fence(&self, name: String, config: Config, tasks: Vec<u32>) -> Pending<Result<(), String>> {
         let host = self.clone();
         Box::pin(async move {
-            let (link, worker) = host.settings(&name, &config, false)?;
+            let (link, worker) = host.settings(&name, &config, false).await?;
             let fenced = Box::pin(replication::link::fence(&link, &worker, &tasks)).await;
             fenced.map_err(|error| error.to_string())
         })
@@ -458,7 +506,7 @@ impl Host for LinkHost {
     ) -> Pending<Result<Value, String>> {
         let host = self.clone();
         Box::pin(async move {
-            let (link, worker) = host.settings(&name, &config, false)?;
+            let (link, worker) = host.settings(&name, &config, false).await?;
             let tasks = config
                 .get("tasks.max")
                 .and_then(|text| text.trim().parse().ok());

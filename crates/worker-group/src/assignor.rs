@@ -141,17 +141,18 @@ impl Work {
     #[must_use]
     pub fn from_wire(work: &[ConnectorWork]) -> Self {
         let mut all = Self::default();
+        let (mut connectors, mut tasks) = (HashSet::new(), HashSet::new());
         for one in work {
-            let tasks = one.tasks.iter();
-            let tasks = tasks.filter_map(|task| u32::try_from(*task).ok());
-            all.add(&Self {
-                connectors: one
-                    .connector
-                    .then(|| one.name.clone())
-                    .into_iter()
-                    .collect(),
-                tasks: tasks.map(|task| TaskKey::new(&one.name, task)).collect(),
-            });
+            if one.connector && connectors.insert(&one.name) {
+                all.connectors.push(one.name.clone());
+            }
+            for task in &one.tasks {
+                let key = u32::try_from(*task).map(|task| TaskKey::new(&one.name, task));
+                let Ok(key) = key else { continue };
+                if tasks.insert(key.clone()) {
+                    all.tasks.push(key);
+                }
+            }
         }
         all
     }

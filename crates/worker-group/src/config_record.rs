@@ -170,6 +170,13 @@ pub fn decode(key: &str, value: Option<&[u8]>) -> Result<Option<ConfigRecord>, S
             .ok_or_else(|| wrong("has no properties"))
     };
     if let Some(name) = key.strip_prefix("connector-") {
+        if i16::try_from(name.len()).is_err() {
+            // Whoever were given it could tell nobody, and everybody would be kept from joining.
+            return Err(format!(
+                "a record of the config topic has a connector whose name takes {} bytes; workers can name 32,767 to each other",
+                name.len()
+            ));
+        }
         let config = object.map(|_| map()).transpose()?;
         return Ok(Some(ConfigRecord::Connector(name.to_owned(), config)));
     }
@@ -268,6 +275,15 @@ mod tests {
         entries
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn a_connector_whose_name_would_keep_everybody_from_joining_is_passed_over() {
+        let key = |length: usize| format!("connector-{}", "n".repeat(length));
+        let value = Some(&b"{\"properties\":{}}"[..]);
+        decode(&key(32_767), value).expect("it can be told");
+        let error = decode(&key(32_768), value).expect_err("it cannot");
+        assert!(error.len() < 300, "{error}");
     }
 
     #[test]

@@ -369,9 +369,20 @@ async fn write(store: &StoreHandle, records: &[(String, Option<String>)]) -> Res
         tracing::error!("the config topic cannot be written: {error}");
         Refusal::not_written()
     };
-    let written = store.write(records, WRITE).await;
-    written.map_err(|error| failed(error.to_string()))?;
-    store.read_to_end(WRITE).await.map_err(failed)
+    match store.write(records, WRITE).await {
+        Ok(()) => store.read_to_end(WRITE).await.map_err(failed),
+        Err(error) if error.is_too_large() => {
+            let largest = records
+                .iter()
+                .filter_map(|(_, value)| Some(value.as_ref()?.len()));
+            Err(Refusal::bad(format!(
+                "it takes {} bytes, which is more than a record of the config topic may have; make it smaller, or raise \
+                 max.message.bytes of that topic",
+                largest.max().unwrap_or(0)
+            )))
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
 }
 
 /// Work of other workers, by member id, with where they are.

@@ -72,17 +72,21 @@ impl LinkFailure {
     }
 }
 
-/// A trace in Java's form. Some readers drop lines that end in a parenthesis, so that none does.
+/// The longest trace, in bytes: it travels in a record of the status topic, together with others.
+const LONGEST_TRACE: usize = 32 * 1024;
+
+/// A trace in Java's form. What is too long is cut. Some readers drop lines that end in a parenthesis, so that none does.
 #[must_use]
 pub fn trace(class: &str, message: &str) -> String {
     let line = message.replace('\n', " ");
     let line = line.trim();
-    let stop = if line.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
+    let kept = &line[..line.floor_char_boundary(LONGEST_TRACE)];
+    let stop = match kept.ends_with(['.', '!', '?']) {
+        true if kept.len() == line.len() => "",
+        false if kept.len() == line.len() => ".",
+        _ => "….",
     };
-    format!("{class}: {line}{stop}")
+    format!("{class}: {kept}{stop}")
 }
 
 /// A partition that stands until somebody acts.
@@ -244,5 +248,22 @@ pub trait Host: Send + Sync + 'static {
     /// Lets a running link look at its topics now. Whether it runs here.
     fn refresh(&self, _name: &str) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trace;
+
+    #[test]
+    fn a_trace_has_one_sentence_and_fits_a_record() {
+        assert_eq!(trace("C", "a\nb)"), "C: a b).");
+        assert_eq!(trace("C", "why?"), "C: why?");
+        let long = trace("C", &"é".repeat(1_000_000));
+        assert!(
+            long.len() < 40_000 && long.ends_with("é…."),
+            "{}",
+            long.len()
+        );
     }
 }

@@ -7,7 +7,7 @@
 
 mod framework;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use config::key::{ConfigKey, Group, Importance, Kind, Treatment, holds_secret};
 use config::keys::Scope;
@@ -159,7 +159,7 @@ fn rows(scope: Scope) -> impl Iterator<Item = (String, &'static ConfigKey)> {
             .rows()
             .map(move |row| (format!("{}{}", family.prefix, row.name), row))
     });
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     rows.filter(move |(name, row)| {
         !name.ends_with('*')
             && !matches!(row.treatment, Treatment::Mapped(_))
@@ -189,8 +189,9 @@ pub fn validate(
         }
     }
     let mut definitions = definitions(plugin);
+    let mut defined: BTreeSet<String> = definitions.iter().map(|one| one.name.clone()).collect();
     for key in given.keys().chain(errors.keys()) {
-        if definitions.iter().any(|known| known.name == *key) {
+        if !defined.insert(key.clone()) {
             continue;
         }
         match scope.find(key) {
@@ -259,6 +260,10 @@ fn problems(
     errors
 }
 
+/// The longest name of a connector, in bytes. It stands in paths, of which a request's head holds so much with every byte
+/// encoded, and in what workers of a group tell each other, where 32,767 bytes of one keep everybody from joining.
+const LONGEST_NAME: usize = 8_000;
+
 /// What Connect itself checks, in its words.
 fn framework_problems(config: &Config, worker: &WorkerConfig) -> Vec<(&'static str, String)> {
     let mut errors = Vec::new();
@@ -276,6 +281,13 @@ fn framework_problems(config: &Config, worker: &WorkerConfig) -> Vec<(&'static s
             .collect();
         if name.is_empty() {
             invalid("name", name, "String may not be empty");
+        } else if name.len() > LONGEST_NAME {
+            let begin: String = name.chars().take(64).collect();
+            let why = format!(
+                "it has {} bytes, and a name may have {LONGEST_NAME}",
+                name.len()
+            );
+            invalid("name", &format!("{begin}…"), &why);
         } else if !control.is_empty() {
             let why = format!(
                 "String may not contain control sequences but had the following ASCII chars: {}",

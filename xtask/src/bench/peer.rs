@@ -2,7 +2,7 @@
 //!
 //! All copy the same topic under the same name, with acks=all and the codec of the source, into a destination topic that
 //! they create themselves with the source's partition count. MirrorMaker 2 runs *tuned*, in good faith (fewer, larger
-//! requests, two tasks, parallel collector), and, when asked for, *stock*.
+//! requests, two tasks, parallel collector), and, when asked for, *stock*. The loop of librdkafka is the judge's program.
 
 use std::fmt;
 use std::fs;
@@ -31,6 +31,8 @@ pub(crate) enum Peer {
     /// Tributary, with TLS on both sides.
     #[value(name = "tls-both")]
     TlsBoth,
+    /// A loop that consumes and produces with librdkafka.
+    Librdkafka,
     #[value(name = "mm2")]
     MirrorMakerTuned,
     #[value(name = "mm2-stock")]
@@ -46,6 +48,7 @@ impl fmt::Display for Peer {
             Self::Former => "Tributary, former build",
             Self::TlsSource => "Tributary, TLS to the source",
             Self::TlsBoth => "Tributary, TLS on both sides",
+            Self::Librdkafka => "librdkafka loop",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
             Self::MirrorMakerStock => "MirrorMaker 2 stock",
         })
@@ -64,7 +67,10 @@ impl Peer {
 
     /// Whether it is Tributary, in one way or another, which ends by itself.
     pub(super) fn is_tributary(self) -> bool {
-        !matches!(self, Self::MirrorMakerTuned | Self::MirrorMakerStock)
+        !matches!(
+            self,
+            Self::Librdkafka | Self::MirrorMakerTuned | Self::MirrorMakerStock
+        )
     }
 }
 
@@ -72,6 +78,8 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct Errand<'a> {
     pub(super) tributary: &'a Path,
+    /// Has the loop of librdkafka.
+    pub(super) judge: &'a Path,
     pub(super) jars: &'a KafkaJars,
     pub(super) source: &'a str,
     pub(super) destination: &'a str,
@@ -85,6 +93,8 @@ pub(super) struct Errand<'a> {
     pub(super) tls_settings: Option<String>,
     /// `taskset -c 1` or nothing.
     pub(super) prefix: &'a [&'a str],
+    /// Whether it is for records that come one by one, and goes on until it is ended.
+    pub(super) goes_on: bool,
 }
 
 impl Errand<'_> {
@@ -104,6 +114,7 @@ impl Errand<'_> {
                 self.tributary_command(&further)
             }
             Peer::Unmerged => self.tributary_command(&["--set", "tributary.batch.merge.below=0"]),
+            Peer::Librdkafka => self.loop_command(),
             Peer::MirrorMakerTuned | Peer::MirrorMakerStock => self.mirror_maker_command(peer)?,
         };
         let mut words = self
@@ -125,7 +136,11 @@ impl Errand<'_> {
         let pattern = self.topic.replace('.', "\\.");
         let program = self.tributary.display().to_string();
         let arguments = ["replicate", "--from", self.source, "--to", self.destination];
-        let options = ["--until-caught-up", "--hold", "1s", "--progress", "off"];
+        let ends: &[&str] = match self.goes_on {
+            true => &[],
+            false => &["--until-caught-up", "--hold", "1s"],
+        };
+        let options = ends.iter().copied().chain(["--progress", "off"]);
         let mut command = vec![program];
         command.extend(arguments.map(str::to_owned));
         command.extend([
@@ -137,6 +152,24 @@ impl Errand<'_> {
         command.extend(options.map(str::to_owned));
         command.extend(further.iter().map(|word| (*word).to_owned()));
         command
+    }
+
+    fn loop_command(&self) -> Vec<String> {
+        let program = self.judge.display().to_string();
+        let words = ["copy", self.source, self.destination, self.topic];
+        let linger = if self.goes_on { "0" } else { "20" };
+        let options = [
+            "--codec",
+            self.codec,
+            "--group",
+            self.name,
+            "--linger-ms",
+            linger,
+        ];
+        let words = words.into_iter().chain(options);
+        std::iter::once(program)
+            .chain(words.map(str::to_owned))
+            .collect()
     }
 
     fn mirror_maker_command(&self, peer: Peer) -> Result<Vec<String>> {
@@ -203,5 +236,8 @@ pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String
              B.producer.send.buffer.bytes = -1\n"
         }
     };
+    if errand.goes_on {
+        return (common + further).replace("linger.ms = 20", "linger.ms = 0");
+    }
     common + further
 }

@@ -1,4 +1,6 @@
-//! The report: Markdown for people, CSV for tools, with every run, the lost ones too.
+//! The report: Markdown and a picture for people, CSV for tools, with every run, the lost ones too.
+
+mod chart;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -119,11 +121,30 @@ impl Report {
             .max_by(f64::total_cmp)
     }
 
-    /// Writes `<date>-<label>.md` and `.csv`; returns the path of the first.
+    fn bars(&self) -> Vec<(String, Vec<chart::Bar>)> {
+        let floor = spread(self.floor.clone()).map(|floor| ("the floor".to_owned(), floor));
+        let group = |series: &Series| {
+            let peers = series.peers().into_iter();
+            let peers =
+                peers.filter_map(|peer| Some((peer.to_string(), series.spread(peer, steady)?)));
+            (
+                series.codec.clone(),
+                floor.clone().into_iter().chain(peers).collect(),
+            )
+        };
+        self.series.iter().map(group).collect()
+    }
+
+    /// Writes `<date>-<label>.md`, `.csv` and `.svg`; returns the path of the first.
     pub(super) fn write(&self, directory: &Path, label: &str) -> Result<PathBuf> {
         fs::create_dir_all(directory).attempting(format!("create {}", directory.display()))?;
-        let path = directory.join(format!("{}-{label}.md", machine::date()?));
-        fs::write(&path, self.markdown()).attempting(format!("write {}", path.display()))?;
+        let date = machine::date()?;
+        let path = directory.join(format!("{date}-{label}.md"));
+        fs::write(&path, self.markdown(&format!("{date}-{label}.svg")))
+            .attempting(format!("write {}", path.display()))?;
+        let picture = path.with_extension("svg");
+        fs::write(&picture, chart::chart(&self.bars()))
+            .attempting(format!("write {}", picture.display()))?;
         let csv = path.with_extension("csv");
         fs::write(&csv, self.csv()).attempting(format!("write {}", csv.display()))?;
         Ok(path)
@@ -138,8 +159,12 @@ impl Report {
         text
     }
 
-    fn markdown(&self) -> String {
+    fn markdown(&self, picture: &str) -> String {
         let mut text = String::from("# Copying, beside MirrorMaker 2\n\n");
+        push(
+            &mut text,
+            format_args!("![Processor seconds per GB](./{picture})\n\n"),
+        );
         text.push_str("| | |\n|---|---|\n");
         for (name, value) in &self.description {
             push(&mut text, format_args!("| {name} | {value} |\n"));
@@ -182,14 +207,14 @@ impl Report {
             ),
         );
         text.push_str(
-            "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | runs that count |\n\
-             |---|---|---|---|---|---|---|---|\n",
+            "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | first record s | runs that \
+             count |\n|---|---|---|---|---|---|---|---|---|\n",
         );
         let floor = spread(self.floor.clone());
         push(
             text,
             format_args!(
-                "| relay (the floor) | {} | | 1 | | | | {} |\n",
+                "| relay (the floor) | {} | | 1 | | | | | {} |\n",
                 said(floor, 2),
                 self.floor.len()
             ),
@@ -198,7 +223,7 @@ impl Report {
             push(
                 text,
                 format_args!(
-                    "| relay{} | {} | | {:.1} | | | | {} |\n",
+                    "| relay{} | {} | | {:.1} | | | | | {} |\n",
                     sides.suffix(),
                     said(spread(runs.clone()), 2),
                     median(spread(runs.clone())) / median(floor),
@@ -215,7 +240,7 @@ impl Report {
             push(
                 text,
                 format_args!(
-                    "| {peer} | {} | {} | {} | {} | {} | {} | {} |\n",
+                    "| {peer} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
                     said(series.spread(peer, steady), 2),
                     said(series.spread(peer, whole), 2),
                     said(series.spread(peer, over_floor), 1),
@@ -225,6 +250,7 @@ impl Report {
                     ),
                     said(series.spread(peer, rate), 0),
                     said(series.spread(peer, |f| Some(to_f64(f.peak_bytes >> 20))), 0),
+                    said(series.spread(peer, |f| f.first_record), 1),
                     series.figures(peer).count(),
                 ),
             );
@@ -315,7 +341,7 @@ fn ratios(series: &Series, peer: Peer, text: &mut String) {
 }
 
 /// Median (lowest–highest), or a dash.
-fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
+pub(super) fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
     spread.map_or_else(
         || "–".to_owned(),
         |[median, low, high]| format!("{median:.digits$} ({low:.digits$}–{high:.digits$})"),
@@ -374,14 +400,15 @@ const METHOD: &str = "
 - Two one-node clusters on one machine, over loopback, replication factor 1, no forced flush: with acks=all the leader
   alone answers, so produce latency is optimistic. Brokers run with the full JIT and G1.
 - The source topic is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded generator, on 12
-  partitions and in batches of 64 KB before compression unless the command says otherwise. A GB is 10⁹ bytes of
+  partitions and in batches of about 64 KB on the wire unless the command says otherwise. A GB is 10⁹ bytes of
   batches as they lie in the source's log.
 - Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
   replicator creates the destination topic itself.
 - Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
   the start of the process until every record is at the destination: a Java machine's warming up is part of it.
   *Steady* begins when half of the records have arrived: the peers are warm there.
-- Peak memory is `VmHWM`.
+- Peak memory is `VmHWM`. *First record* is the time from the start of the process until the destination has one, seen ten
+  times a second.
 - After every run the destination is read with librdkafka and compared: count, order per partition, key, value, headers,
   timestamp. A run that is not equal has no numbers and is listed as lost.
 - A run during which the host took more than 5 % of the processor away is listed and does not count. *Others* is what
@@ -390,6 +417,8 @@ const METHOD: &str = "
   the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
   without is encryption's own cost.
 - The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call.
+- The librdkafka loop (`xtask/src/bin/judge/copy.rs`): one consumer of all partitions, one idempotent producer with acks=all,
+  linger 20 ms, `batch.size` 1 MB and the source's codec, partition, timestamp and headers as they were.
 - MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
   `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the
   source's codec, 2 GB heap with the parallel collector. Stock: 1 task, the source's codec, all else left alone, 1 GB

@@ -75,6 +75,8 @@ pub(super) struct Figures {
     /// Missing when the run was too short to be cut in half.
     pub(super) steady: Option<Window>,
     pub(super) peak_bytes: u64,
+    /// Seconds from the start of the process until a record was seen at the destination.
+    pub(super) first_record: Option<f64>,
     pub(super) stolen: f64,
     /// Share of processor time that neither the replicator nor the brokers used.
     pub(super) others: f64,
@@ -154,6 +156,7 @@ impl Place<'_> {
                 Peer::Former => self.prepared.former()?,
                 _ => &self.prepared.tributary,
             },
+            judge: self.prepared.judge.program(),
             jars: &self.prepared.jars,
             source: &source,
             destination: &destination,
@@ -165,6 +168,7 @@ impl Place<'_> {
                 .material
                 .map(|material| material.settings().display().to_string()),
             prefix: self.prefix,
+            goes_on: false,
         };
         let began = Instant::now();
         let (process, log) = errand.start(job.peer)?;
@@ -192,6 +196,7 @@ impl Place<'_> {
             whole: whole.ok_or_else(|| Failure::new("there are no samples"))?,
             steady: window::steady(&samples, job.records, job.size.bytes),
             peak_bytes: samples.last().map_or(0, |sample| sample.peak_bytes),
+            first_record: window::first_record(&samples),
             stolen: window::stolen(&samples),
             others: window::others(&samples),
             destination: super::log::measure(
@@ -287,7 +292,7 @@ fn look(
     })
 }
 
-fn last_lines(log: &Path) -> String {
+pub(super) fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
@@ -332,7 +337,7 @@ impl Watch {
 }
 
 impl Peer {
-    fn short(self) -> &'static str {
+    pub(super) fn short(self) -> &'static str {
         match self {
             Self::Tributary => "tributary",
             Self::Unmerged => "unmerged",
@@ -340,6 +345,7 @@ impl Peer {
             Self::Former => "former",
             Self::TlsSource => "tlssource",
             Self::TlsBoth => "tlsboth",
+            Self::Librdkafka => "loop",
             Self::MirrorMakerTuned => "mm2",
             Self::MirrorMakerStock => "mm2stock",
         }

@@ -65,6 +65,12 @@ pub(super) fn steady(samples: &[Sample], records: u64, bytes: u64) -> Option<Win
     (half.at < last.at && half.records < last.records).then(|| between(half, last, records, bytes))
 }
 
+/// Seconds from the start of the process to the first sample with a record.
+pub(super) fn first_record(samples: &[Sample]) -> Option<f64> {
+    let first = samples.iter().find(|sample| sample.records > 0)?;
+    Some(first.at.as_secs_f64())
+}
+
 /// The share of processor time that the host gave to other machines, 0 to 1.
 pub(super) fn stolen(samples: &[Sample]) -> f64 {
     share(samples, |sample| to_f64(sample.machine.stolen) / 100.0)

@@ -6,7 +6,7 @@ use crate::keys::Scope;
 use crate::keys::mirror::{IDENTITY_POLICY, NO_SYNCS};
 use crate::link::{ConfigDelete, DefaultsFrom, ReplicationFactor, TimestampType, TopicSettings};
 use crate::naming::{Aliases, Naming};
-use crate::pattern::{Pattern, PatternList};
+use crate::pattern::{Pattern, PatternList, probably_meant};
 use crate::problem::Notice;
 use crate::rename::{MAX_TOPIC_NAME, RenameFormat, check_name};
 use crate::resolve::acls;
@@ -326,10 +326,7 @@ pub(super) fn pattern_list(
     match PatternList::parse(items) {
         Ok(list) => {
             for item in list.items() {
-                if let Some(meant) = Pattern::parse(item)
-                    .ok()
-                    .and_then(|item| item.probably_meant())
-                {
+                if let Some(meant) = probably_meant(item) {
                     reader.warn(format!(
                         "{}: {item} repeats only its last character; did you mean {meant} ?",
                         entry.written()
@@ -353,7 +350,7 @@ fn configured_selection(reader: &mut Reader<'_>) -> Option<TopicSelection> {
     if let Some(entry) = reader.entry("topic.regex") {
         match Pattern::parse(entry.value.trim()) {
             Ok(pattern) => {
-                if let Some(meant) = pattern.probably_meant() {
+                if let Some(meant) = probably_meant(pattern.as_str()) {
                     reader.warn(format!(
                         "topic.regex={pattern} repeats only its last character; did you mean {meant} ?"
                     ));

@@ -1,5 +1,6 @@
 //! Patterns on names, compared with what `java.util.regex` of JDK 17 said (`tests/golden/java_patterns.md`).
 
+use config::pattern::probably_meant;
 use config::{Pattern, PatternList};
 use serde_json::Value;
 
@@ -115,15 +116,46 @@ fn wild_cards_are_recognised() {
         ("a-*", Some("a-.*")),
         ("orders.*", None),
         (r"\d*", None),
-        ("*", None),
         ("orders", None),
     ];
     for (text, expected) in cases {
-        let meant = Pattern::parse(text)
-            .ok()
-            .and_then(|pattern| pattern.probably_meant());
-        assert_eq!(meant.as_deref(), expected, "{text}");
+        assert_eq!(probably_meant(text).as_deref(), expected, "{text}");
     }
+}
+
+#[test]
+fn dots_of_plain_names_stand_for_any_character_but_the_end_of_a_line() {
+    let one = Pattern::parse("eu.orders").expect("legal");
+    let list = |items: &[&str]| PatternList::parse(items.iter().copied()).expect("legal");
+    let many = list(&["eu.orders", "eu-orders", "us.orders"]);
+    for (name, expected) in [
+        ("eu.orders", true),
+        ("eu-orders", true),
+        ("euéorders", true),
+        ("eu\norders", false),
+        ("eu\u{2028}orders", false),
+        ("euorders", false),
+        ("eu.orders.x", false),
+        ("EU.orders", false),
+        ("eu.order", false),
+    ] {
+        assert_eq!(one.is_match(name), Ok(expected), "{name}");
+        assert_eq!(many.is_match(name), expected, "{name}");
+    }
+    assert_eq!(many.matching("eu-orders"), Ok(Some("eu-orders")));
+    assert_eq!(many.matching("us+orders"), Ok(Some("us.orders")));
+    assert!(many.item_matches(0, "eu-orders") && !many.item_matches(2, "eu-orders"));
+}
+
+#[test]
+fn a_list_may_have_any_number_of_plain_names_and_a_thousand_other_patterns() {
+    let names: Vec<String> = (0..200_000).map(|n| format!("team.topic-{n}")).collect();
+    let plain = PatternList::parse(names.iter().map(String::as_str)).expect("plain");
+    assert!(plain.is_match("team.topic-199999") && plain.is_match("team-topic-7"));
+    assert!(!plain.is_match("team.topic-200000"));
+    let more: Vec<String> = (0..1_001).map(|n| format!("t{n}.*")).collect();
+    let problem = PatternList::parse(more.iter().map(String::as_str)).expect_err("too many");
+    assert!(problem.what.contains("1001"), "{problem}");
 }
 
 #[test]

@@ -65,3 +65,17 @@ pub enum TopicLogError {
         last: String,
     },
 }
+
+impl TopicLogError {
+    /// Whether a record, or what it was sent with, has more bytes than the topic takes.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE,
+                ..
+            }
+        )
+    }
+}

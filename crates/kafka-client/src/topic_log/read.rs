@@ -18,9 +18,9 @@ use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 use tokio::time::Instant;
 
 use super::write::partition_of;
-use super::{FETCH_BYTES, KeyValue, TopicLog, TopicLogError, is_final};
+use super::{ANSWER, FETCH_BYTES, KeyValue, OFFSETS, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
-use crate::offsets::list_offsets;
+use crate::offsets::list_offsets_within;
 
 impl TopicLog {
     /// All records from beginning to end, in the order of each partition.
@@ -127,7 +127,11 @@ impl TopicLog {
         let mut open: HashMap<i64, Vec<KeyValue>> = HashMap::new();
         while offset < end {
             let request = self.fetch(partition, offset);
-            let answer = self.client(self.cluster.call(leader, Use::Store, &request).await)?;
+            let limit = ANSWER.min(self.cluster.config().request_timeout);
+            let asked = self
+                .cluster
+                .call_within(leader, Use::Store, &request, limit);
+            let answer = self.client(asked.await)?;
             let fetched = answer
                 .into_one()
                 .and_then(FetchedPartition::without_error)
@@ -192,15 +196,15 @@ impl TopicLog {
     ) -> Result<i64, TopicLogError> {
         let wanted = TopicPartition::new(self.topic.clone(), partition);
         let isolation = IsolationLevel::ReadUncommitted;
-        let answer = list_offsets(
+        let asked = list_offsets_within(
             &self.cluster,
             leader,
             Use::Store,
             std::slice::from_ref(&wanted),
-            at,
-            isolation,
-        )
-        .await;
+            (at, isolation),
+            OFFSETS.min(self.cluster.config().request_timeout),
+        );
+        let answer = asked.await;
         match self.client(answer)?.remove(&wanted) {
             Some(Ok(offset)) => Ok(offset),
             Some(Err(code)) => Err(self.refused("ListOffsets", code, None)),

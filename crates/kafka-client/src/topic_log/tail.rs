@@ -12,9 +12,9 @@ use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 use kafka_wire::record::RecordDecoder;
 use kafka_wire::types::{NodeId, PartitionId, TopicPartition};
 
-use super::{FETCH_BYTES, TopicLog, TopicLogError};
+use super::{ANSWER, FETCH_BYTES, OFFSETS, TopicLog, TopicLogError};
 use crate::cluster::Use;
-use crate::offsets::list_offsets;
+use crate::offsets::list_offsets_within;
 
 /// The largest batch, decompressed, in bytes: other programs write here too.
 const LARGEST_BATCH: usize = 64 * 1024 * 1024;
@@ -74,8 +74,9 @@ impl TopicLog {
                 .map(|partition| TopicPartition::new(self.topic.clone(), *partition))
                 .collect();
             let isolation = IsolationLevel::ReadUncommitted;
-            let answer =
-                list_offsets(&self.cluster, leader, Use::Store, &asked, at, isolation).await;
+            let limit = OFFSETS.min(self.cluster.config().request_timeout);
+            let (cluster, at) = (&self.cluster, (at, isolation));
+            let answer = list_offsets_within(cluster, leader, Use::Store, &asked, at, limit).await;
             for (partition, offset) in self.client(answer)? {
                 let offset = offset.map_err(|code| self.refused("ListOffsets", code, None))?;
                 found.insert(partition.partition, offset);
@@ -96,32 +97,52 @@ impl TopicLog {
     }
 
     /// Reads on from `next`, which follows. Where nothing has come yet it waits up to `wait`; with several leaders for
-    /// each of them in turn.
+    /// each of them in turn. What is read goes to `found`, also when something cannot be read: `next` does not come back to it.
     ///
     /// # Errors
-    /// When a partition cannot be read now; what was read of the others before is not lost, `next` has not moved there.
+    /// When a partition cannot be read now. Those of other leaders were read all the same.
     pub async fn read_on(
         &self,
         next: &mut Ends,
         wait: Duration,
-    ) -> Result<Vec<TailRecord>, TopicLogError> {
-        let mut found = Vec::new();
+        found: &mut Vec<TailRecord>,
+    ) -> Result<(), TopicLogError> {
         let leaders = self.by_leader();
         let wait = wait / u32::try_from(leaders.len()).unwrap_or(1).max(1);
+        let mut outcome = Ok(());
         for (leader, partitions) in leaders {
-            let request = self.tail_request(&partitions, next, wait);
-            let answer = self.client(self.cluster.call(leader, Use::Tail, &request).await)?;
-            if answer.error != ErrorCode::NONE {
-                return Err(self.refused("Fetch", answer.error, None));
-            }
-            for fetched in answer.topics.into_iter().flat_map(|topic| topic.partitions) {
-                let fetched = fetched
-                    .without_error()
-                    .map_err(|code| self.refused("Fetch", code, None))?;
-                self.take_tail(fetched, next, &mut found)?;
-            }
+            let read = self
+                .read_on_from(leader, &partitions, next, wait, found)
+                .await;
+            outcome = outcome.and(read);
         }
-        Ok(found)
+        outcome
+    }
+
+    async fn read_on_from(
+        &self,
+        leader: NodeId,
+        partitions: &[PartitionId],
+        next: &mut Ends,
+        wait: Duration,
+        found: &mut Vec<TailRecord>,
+    ) -> Result<(), TopicLogError> {
+        let request = self.tail_request(partitions, next, wait);
+        let limit = wait + ANSWER.min(self.cluster.config().request_timeout);
+        let asked = self.cluster.call_within(leader, Use::Tail, &request, limit);
+        let answer = self.client(asked.await)?;
+        if answer.error != ErrorCode::NONE {
+            return Err(self.refused("Fetch", answer.error, None));
+        }
+        let mut outcome = Ok(());
+        for fetched in answer.topics.into_iter().flat_map(|topic| topic.partitions) {
+            let read = fetched
+                .without_error()
+                .map_err(|code| self.refused("Fetch", code, None))
+                .and_then(|fetched| self.take_tail(fetched, next, found));
+            outcome = outcome.and(read);
+        }
+        outcome
     }
 
     fn tail_request(

@@ -13,15 +13,13 @@ use kafka_wire::types::{NodeId, PartitionId, ProducerIdentity, TopicPartition};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::{KeyValue, TopicLog, TopicLogError, is_final};
+use super::{ANSWER, KeyValue, TopicLog, TopicLogError, is_final};
 use crate::cluster::Use;
 use crate::transactions::{TransactionError, TransactionalProducer};
 
 /// Bytes of keys and values in one batch, well below the default `max.message.bytes` of a topic.
 const BATCH_BYTES: usize = 512 * 1024;
 
-/// How long a broker may take. Writing the same key again is harmless, and the leader may have moved.
-const ANSWER: Duration = Duration::from_secs(10);
 /// Before there is an identity; brokers refuse it.
 const NOBODY: ProducerIdentity = ProducerIdentity { id: -1, epoch: -1 };
 

@@ -54,6 +54,25 @@ async fn a_bootstrap_list_whose_first_hosts_are_dead_reaches_the_last() {
 }
 
 #[tokio::test]
+async fn others_are_asked_first_where_what_a_broker_told_led_nowhere() {
+    let (one, other) = (whole_cluster().await, whole_cluster().await);
+    let cluster = cluster(vec![address(&one), address(&other)]);
+    let asked = async |broker: &FakeBroker| {
+        let before = broker.seen().len();
+        in_time(cluster.metadata(MetadataTopics::All))
+            .await
+            .expect("answered");
+        broker.seen().len() > before
+    };
+    assert!(asked(&one).await && asked(&one).await);
+    cluster.doubt();
+    assert!(asked(&other).await && asked(&other).await);
+    // In doubt it is still better than nobody.
+    drop(other);
+    assert!(asked(&one).await);
+}
+
+#[tokio::test]
 async fn a_cluster_of_which_nothing_answers_is_named_with_every_reason() {
     let dead = PortLease::new().expect("a free port");
     let bootstrap = vec![

@@ -17,15 +17,17 @@
 
 mod again;
 mod allowance;
+mod apart;
 mod asides;
 mod bare;
-mod beginning;
 mod channels;
+mod established;
 mod late;
 mod measuring;
 mod orders;
 mod owning;
 mod placing;
+mod precedence;
 mod reading;
 mod recreated;
 mod refusing;
@@ -55,7 +57,6 @@ use super::flow::{Ages, Meter};
 use super::pace::Pace;
 use super::partition::{Leader, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
-use super::send_state::SendState;
 use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
@@ -88,6 +89,8 @@ pub(crate) struct Core {
     timers: BTreeSet<(Instant, Index)>,
     to_locate: BTreeSet<Index>,
     locating: bool,
+    /// Partitions that could not be looked up with any other that could.
+    apart: BTreeSet<Index>,
     /// By both leaders. The parts of a spread partition apart: no request names a partition twice.
     to_establish: HashMap<(NodeId, NodeId, Option<Spread>), Vec<EstablishOrder>>,
     to_set_aside: Vec<AsideOrder>,
@@ -143,6 +146,7 @@ impl Core {
             timers: BTreeSet::new(),
             to_locate: BTreeSet::new(),
             locating: false,
+            apart: BTreeSet::new(),
             to_establish: HashMap::new(),
             to_set_aside: Vec::new(),
             changed: BTreeSet::new(),
@@ -198,9 +202,11 @@ impl Core {
             backoff: Backoff::seeded(first, longest),
             trouble: None,
             troubled_since: None,
+            news: None,
             leader: None,
             follower: None,
             destination_leader: None,
+            destination_epoch: None,
             next_fetch: 0,
             begun_at: 0,
             life: 0,
@@ -219,6 +225,10 @@ impl Core {
                 .segment
                 .map_or_else(OffsetMap::default, OffsetMap::resume),
             end: None,
+            current_at: None,
+            late_since: None,
+            moved_at: None,
+            yields: false,
             bare: Bare::default(),
             late: Late::default(),
             max_message_bytes: None,
@@ -255,14 +265,18 @@ impl Core {
     /// When something is due by time alone.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        let reader = self.readers.values().filter_map(Reader::due).min();
         let writer = self.writers.values().filter_map(Writer::due).min();
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
         let allowance = self.allowance.as_ref().filter(|_| self.waits_for_allowance);
-        let allowed = allowance.map(Allowance::paid_until);
-        let reads = reader.into_iter().chain(allowed);
-        timer.into_iter().chain(reads).chain(writes).min()
+        // Nobody reads before that: a reader whose pause ends earlier would be woken for nothing, again and again.
+        let reads = match allowance.map(Allowance::paid_until) {
+            Some(allowed) => Some(allowed),
+            None => self.readers.values().filter_map(Reader::due).min(),
+        };
+        let silent = self.readers.values().filter_map(Reader::suspected).min();
+        let all = timer.into_iter().chain(reads).chain(silent);
+        all.chain(writes).min()
     }
 
     /// Does what is due.
@@ -282,18 +296,20 @@ impl Core {
         if self.locating || self.to_locate.is_empty() {
             return None;
         }
-        let partitions = &self.partitions;
         let orders: Vec<_> = std::mem::take(&mut self.to_locate)
             .into_iter()
             .filter_map(|index| {
-                let partition = partitions.get(&index)?;
-                // It comes back when its last call ends.
-                let waits = matches!(partition.phase, Phase::Starting) && partition.open_calls > 0;
+                let partition = self.partitions.get(&index)?;
+                // It comes back when its last call ends, or is given up because another broker leads.
+                let waits = matches!(partition.phase, Phase::Starting)
+                    && partition.open_calls > 0
+                    && !self.is_in_doubt(partition.destination_leader);
                 let stands = matches!(partition.phase, Phase::Stopped(_));
                 (!waits && !stands).then(|| LocateOrder {
                     index,
                     source: partition.source.clone(),
                     destination: partition.destination.clone(),
+                    in_vain: partition.troubled_since.is_some_and(|(_, said)| said),
                 })
             })
             .collect();
@@ -304,6 +320,7 @@ impl Core {
     /// Takes the outcome of a look-up.
     pub(crate) fn on_located(&mut self, located: Vec<Located>, now: Instant) {
         self.locating = false;
+        self.note_answers(&located);
         for one in located {
             self.place(one, now);
         }
@@ -326,16 +343,14 @@ impl Core {
                 return;
             }
         };
-        let before = partition.read_from();
         let led = partition.leader;
-        // Brokers that lag behind tell of former leaders; those are not gone back to.
-        let same_topic =
-            !differs(partition.source_id, source.topic_id) && !source.topic_id.is_zero();
-        if !led.is_some_and(|led| same_topic && led.epoch > source.leader.epoch) {
-            partition.leader = Some(source.leader);
-        }
-        if partition.follower.is_some() && before != Some(source.leader.node) {
-            partition.follower = None;
+        partition.follow(&source);
+        if partition.is_former(&destination) {
+            let trouble = "destination: a broker that lags behind tells of a former leader";
+            return match partition.phase {
+                Phase::Running => self.touch_reader(located.index),
+                _ => self.retry(located.index, trouble.to_owned(), now),
+            };
         }
         if matches!(partition.phase, Phase::Running) {
             return self.follow_leaders(located.index, led, &source, &destination, now);
@@ -347,7 +362,15 @@ impl Core {
             && !partition.establishing
             && !partition.setting_aside;
         if !reads {
+            let former = partition.destination_leader;
+            if let Some(former) = former.filter(|former| *former != destination.leader.node) {
+                self.leave(former, now);
+            }
             return;
+        }
+        // Its last records were not written; they are, when its topic can be copied again.
+        if let Some(stop) = partition.halted.clone() {
+            return self.stop(located.index, stop);
         }
         let sound = self.transaction.as_ref().is_none_or(Transaction::is_sound);
         if !sound || !self.owner.is_sure() {
@@ -463,27 +486,6 @@ impl Core {
             let at = now + partition.backoff.next_delay();
             partition.timer = Some(at);
             self.timers.insert((at, index));
-        }
-    }
-
-    /// Takes a reading of source ends.
-    pub(crate) fn on_ends(&mut self, ends: &[(TopicPartition, i64)], read_at: Instant) {
-        let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
-        for (index, partition) in &mut self.partitions {
-            if let Some(end) = ends.get(&partition.source) {
-                partition.end = Some((*end, read_at));
-                if *end > partition.next_fetch {
-                    self.behind.insert(*index);
-                }
-                // An idle partition is named by no answer: that nothing is missing is the evidence.
-                let idle = matches!(partition.phase, Phase::Running)
-                    && !partition.unreadable
-                    && partition.bare.shown(partition.next_fetch) >= *end
-                    && partition.send.as_ref().is_some_and(SendState::is_empty);
-                if idle {
-                    partition.recover();
-                }
-            }
         }
     }
 

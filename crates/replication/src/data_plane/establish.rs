@@ -19,6 +19,7 @@ mod behind;
 mod evidence;
 mod first;
 mod missing;
+mod peer;
 mod preserve;
 mod survey;
 mod transact;
@@ -42,6 +43,7 @@ use self::ask::{
 pub(super) use self::ask::{headers, takings};
 use self::behind::{destination_behind, replaced};
 use self::missing::{is_short, missing, short};
+pub(super) use self::peer::Peer;
 pub(super) use self::survey::Survey;
 #[cfg(test)]
 pub(super) use self::transact::exact;
@@ -249,8 +251,7 @@ async fn offsets(
 
 /// A partition whose records get the next free offsets, for this reason.
 async fn mapped(
-    destination: &Cluster,
-    leader: NodeId,
+    destination: &Peer<'_>,
     order: &EstablishOrder,
     readings: Readings,
     reason: String,
@@ -296,7 +297,7 @@ async fn mapped(
         return Established::Behind(destination_behind(order, position, readings).reason);
     }
     let tail = if readings.destination_end > position.destination_end.0 {
-        match read_tail(destination, leader, order, position, readings).await {
+        match read_tail(destination, order, position, readings).await {
             Ok(mut tail) => {
                 if let Some(stop) = replaced(order, position, &tail) {
                     return Established::Stop(stop);

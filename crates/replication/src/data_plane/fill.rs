@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::cluster::Use;
-use kafka_client::offsets::{appended_ends, list_offsets, list_offsets_within};
+use kafka_client::offsets::{appended_ends, list_offsets_within};
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
@@ -34,8 +34,8 @@ pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGa
         markers: gaps.iter().flat_map(markers).collect(),
     };
     let limit = ANSWER.min(destination.config().request_timeout);
-    let asked = destination.call_until(node, Use::Admin, &request, limit, latest);
-    let answer = match asked.await {
+    let marked = destination.call_until(node, Use::Admin, &request, limit, latest);
+    let answer = match marked.await {
         Ok(answer) => answer,
         Err(error) => {
             let outcome = match &error {
@@ -65,7 +65,8 @@ pub(super) async fn fill(destination: &Cluster, order: FillOrder) -> Vec<(FillGa
     }
     let partitions: Vec<_> = gaps.iter().map(|gap| gap.partition.clone()).collect();
     let all = IsolationLevel::ReadUncommitted;
-    let ends = list_offsets(destination, node, Use::Admin, &partitions, LATEST, all).await;
+    let asked = (LATEST, all);
+    let ends = list_offsets_within(destination, node, Use::Admin, &partitions, asked, limit).await;
     let outcome = |gap: &FillGap| match refused.get(&gap.partition) {
         Some(code) if is_definite(*code) => Filled::Refused(*code),
         Some(code) => Filled::Unknown(format!("destination: WriteTxnMarkers answered {code}")),
@@ -98,7 +99,7 @@ async fn still_there(
         return (gaps, Vec::new());
     }
     // With what is not replicated yet, which no consumer is told of.
-    let limit = destination.config().request_timeout;
+    let limit = READING.min(destination.config().request_timeout);
     let ends = appended_ends(destination, node, Use::Admin, &asked, limit).await;
     let (mut stand, mut elsewhere) = (Vec::new(), Vec::new());
     for gap in gaps {

@@ -56,6 +56,7 @@ pub async fn foresee(
             index,
             source,
             destination,
+            in_vain: false,
         })
         .collect();
     let mut outlooks = BTreeMap::new();

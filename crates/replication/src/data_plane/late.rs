@@ -1,10 +1,13 @@
 //! Looks at stretches of the destination's log that were not written by what was sent: whether they are second copies.
 
+use std::collections::HashMap;
+
 use kafka_client::Cluster;
 use kafka_wire::batch::BatchInfo;
+use kafka_wire::types::NodeId;
 
 use super::core::{LookOrder, Looked, Stretch};
-use super::establish::headers;
+use super::establish::{Peer, headers};
 
 /// Looks at stretches of some partitions. Writers of young records are remembered by brokers, which drop what comes again.
 pub(super) async fn look(
@@ -12,15 +15,18 @@ pub(super) async fn look(
     orders: Vec<LookOrder>,
 ) -> Vec<(LookOrder, Looked)> {
     let mut outcomes = Vec::new();
+    let mut peers: HashMap<NodeId, Peer<'_>> = HashMap::new();
     for order in orders {
-        let looked = copies(destination, &order).await;
+        let peer = peers.entry(order.node);
+        let peer = peer.or_insert_with(|| Peer::new("destination", destination, order.node));
+        let looked = copies(peer, &order).await;
         outcomes.push((order, looked));
     }
     outcomes
 }
 
 /// The batches of an answer go on behind the stretch it was asked for, and tell of those that follow.
-async fn copies(destination: &Cluster, order: &LookOrder) -> Looked {
+async fn copies(destination: &Peer<'_>, order: &LookOrder) -> Looked {
     let mut copies = Vec::new();
     let (mut batches, mut covered) = (Vec::new(), 0..0);
     let old = |stretch: &&Stretch| order.memory.may_have_lost(stretch.record_time);
@@ -28,7 +34,7 @@ async fn copies(destination: &Cluster, order: &LookOrder) -> Looked {
         if stretch.from < covered.start || stretch.to > covered.end {
             let at = (&order.partition, order.topic_id);
             let range = stretch.from..stretch.to;
-            let read = headers(destination, order.node, at, range.clone()).await;
+            let read = headers(destination, at, range.clone()).await;
             batches = read.map_err(|tail| tail.to_string())?;
             let end = batches.last().map_or(range.end, BatchInfo::next_offset);
             covered = range.start..end;

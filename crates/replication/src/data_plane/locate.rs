@@ -20,6 +20,10 @@ pub(crate) async fn locate(
         let names: BTreeSet<TopicName> = orders.iter().map(|o| of(o).topic.clone()).collect();
         MetadataTopics::Topics(names.into_iter().collect())
     };
+    if orders.iter().any(|order| order.in_vain) {
+        source.doubt();
+        destination.doubt();
+    }
     let (from, to) = tokio::join!(
         source.metadata(names(|o| &o.source)),
         destination.metadata(names(|o| &o.destination))

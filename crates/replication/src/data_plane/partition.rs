@@ -17,6 +17,7 @@
 
 mod lost;
 mod placing;
+mod refused;
 mod totals;
 
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ use crate::position::{Placement, Position, advance_sequence};
 use crate::side::{Destination, Source};
 
 pub use lost::{Loss, Lost};
+pub(crate) use refused::Refusal;
 pub use totals::Totals;
 
 /// Why a partition does not go on without an operator.
@@ -65,6 +67,13 @@ pub struct Stop {
 const AHEAD: Duration = Duration::from_millis(20);
 const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
 const AHEAD_AT_LEAST: usize = 256 * 1024;
+
+/// What is said of a partition once it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    Waits,
+    GoesOn,
+}
 
 /// How long trouble lasts before it is news.
 const NEWS_AFTER: Duration = Duration::from_secs(3);
@@ -112,10 +121,14 @@ pub(crate) struct Partition {
     pub(crate) trouble: Option<String>,
     /// Since when there is trouble, and whether that has been said.
     pub(crate) troubled_since: Option<(Instant, bool)>,
+    /// What is to be said of that.
+    pub(crate) news: Option<News>,
     pub(crate) leader: Option<Leader>,
     /// A follower to read from (KIP-392).
     pub(crate) follower: Option<NodeId>,
     pub(crate) destination_leader: Option<NodeId>,
+    /// The newest leader epoch that was heard of there, and of which topic.
+    pub(crate) destination_epoch: Option<(TopicId, i32)>,
     pub(crate) next_fetch: i64,
     /// Where this life began to write, or will once the log is filled.
     pub(crate) begun_at: i64,
@@ -156,6 +169,14 @@ pub(crate) struct Partition {
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
     pub(crate) end: Option<(i64, Instant)>,
+    /// When it was read to its end, or was seen to be, last.
+    pub(crate) current_at: Option<Instant>,
+    /// Since when it has been behind although it moves.
+    pub(crate) late_since: Option<Instant>,
+    /// When something was read of it last.
+    pub(crate) moved_at: Option<Instant>,
+    /// Whether it lets smaller topics go before.
+    pub(crate) yields: bool,
     /// Where nothing can be read although its source's log goes on.
     pub(crate) bare: Bare,
     /// What a broker may have carried out late.
@@ -168,8 +189,8 @@ pub(crate) struct Partition {
     pub(crate) sent_epoch: Option<i32>,
     /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
-    /// Offset of the last batch that was refused, and how often in a row.
-    pub(crate) refused: Option<(i64, u32)>,
+    /// The last batch that was refused.
+    pub(crate) refused: Option<Refusal>,
     pub(crate) queued_for_send: bool,
     /// What it needs to know to preserve offsets.
     pub(crate) placing: Placing,
@@ -269,35 +290,6 @@ impl Partition {
         self.totals.circled += returned.circled;
     }
 
-    /// Leaves records of a refused batch out from now on. Nothing when the broker does not say which.
-    pub(crate) fn leave_out(
-        &mut self,
-        batch: &PipedBatch,
-        indices: impl Iterator<Item = i32>,
-    ) -> usize {
-        let offsets: BTreeSet<i64> = indices
-            .filter_map(|index| batch.offset_at(i64::from(index)))
-            .collect();
-        // Nothing is won where a record is refused that was to be left out already.
-        let known = |offset: &&i64| self.refused_records.contains(offset);
-        let count = offsets.iter().filter(|offset| !known(offset)).count();
-        // Those of earlier batches lie behind.
-        let mut all: BTreeSet<i64> = offsets;
-        all.extend(self.refused_records.range(batch.first_offset()..));
-        self.refused_records = Arc::new(all);
-        self.totals.skipped += count as u64;
-        count
-    }
-
-    /// A batch of this size was too large for the destination.
-    pub(crate) fn guess_limit(&mut self, size: usize) {
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        // Above what is known the limit was lowered meanwhile, and is read again.
-        if self.max_message_bytes.is_none_or(|limit| size <= limit) {
-            self.guessed_limit = Some(size / 2);
-        }
-    }
-
     /// Leaves `Running`, if it was there; what was in memory is dropped.
     pub(crate) fn restart(&mut self) {
         if !self.recovery.is_over() {
@@ -317,10 +309,7 @@ impl Partition {
         let (since, said) = self.troubled_since.get_or_insert((now, false));
         if now - *since >= NEWS_AFTER && !*said {
             *said = true;
-            tracing::warn!(
-                partition = %self.source, state = "retrying",
-                "partition waits: {trouble} ({})", crate::help::page("retrying")
-            );
+            self.news = Some(News::Waits);
         }
         self.trouble = Some(trouble);
     }
@@ -328,7 +317,9 @@ impl Partition {
     /// The trouble has passed.
     pub(crate) fn recover(&mut self) {
         if let Some((_, true)) = self.troubled_since.take() {
-            tracing::info!(partition = %self.source, "partition goes on");
+            // What nobody was told needs no end.
+            let untold = self.news.take() == Some(News::Waits);
+            self.news = (!untold).then_some(News::GoesOn);
         }
         self.trouble = None;
     }
@@ -342,6 +333,7 @@ impl Partition {
         (self.placing.given_up, self.placing.left_over) = (None, None);
         self.late = Late::default();
         self.map.begin_anew();
+        self.forget_offsets();
     }
 
     /// Stands from now on, whatever is being found out about it.
@@ -350,6 +342,7 @@ impl Partition {
         self.send = None;
         self.recovery = Recovery::default();
         self.trouble = None;
+        self.accepts_gap = false;
         self.phase = Phase::Stopped(stop);
     }
 
@@ -553,16 +546,6 @@ impl Partition {
             None => self.totals.untouched += 1,
             Some(reason) => self.totals.decoded[reason as usize] += 1,
         }
-    }
-
-    /// Counts refusals of the same batch in a row.
-    pub(crate) fn count_refusal(&mut self, offset: i64) -> u32 {
-        let times = match self.refused {
-            Some((at, times)) if at == offset => times.saturating_add(1),
-            _ => 1,
-        };
-        self.refused = Some((offset, times));
-        times
     }
 
     /// Whether it goes on behind what blocks it, as soon as that is set aside.

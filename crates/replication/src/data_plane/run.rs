@@ -436,14 +436,19 @@ impl DataPlane {
             }
             Event::SetAside(order, outcome) => self.core.on_set_aside(order, outcome, now),
             Event::Store(StoreEvent::Stored) => {
-                self.store_trouble = None;
+                if self.store_trouble.take().is_some() {
+                    tracing::info!("positions are stored again");
+                }
                 if let Some(since) = self.storing_since.take() {
                     self.core.has_stored(now.saturating_duration_since(since));
                 }
                 self.core.on_stored();
             }
             Event::Store(StoreEvent::Trouble(trouble)) => {
-                tracing::error!("{trouble}");
+                // It is tried again all the time, and said once.
+                if self.store_trouble.is_none() {
+                    tracing::error!("{trouble}");
+                }
                 self.store_trouble = Some(trouble);
             }
             Event::Step(outcome) => self.apply_step(outcome),
@@ -559,6 +564,11 @@ impl DataPlane {
     fn publish(&mut self) {
         self.core.say();
         self.core.set_time_of_day(Instant::now(), wall_ms());
+        // Others may have begun or ended, that share the worker's memory.
+        let memory = self.buffers.limit();
+        if memory != self.core.settings.memory {
+            settings::share_of(&mut self.core.settings, &self.fetch, memory);
+        }
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }

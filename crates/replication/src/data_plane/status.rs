@@ -128,6 +128,9 @@ impl Snapshot {
 
     pub(super) fn of(core: &Core, store_trouble: Option<String>) -> Self {
         let now = Instant::now();
+        let unowned = core.owner_trouble();
+        let store_trouble = store_trouble.or_else(|| unowned.map(str::to_owned));
+        let waits = [unowned, store_trouble.as_deref()];
         let partitions = core.partitions.values();
         let held = partitions.clone().filter_map(|one| one.send.as_ref());
         let in_flight = held.fold((0, 0), |(records, bytes), send| {
@@ -135,7 +138,7 @@ impl Snapshot {
         });
         Self {
             at: now,
-            partitions: partitions.map(|one| status(one, now)).collect(),
+            partitions: partitions.map(|one| status(one, now, waits)).collect(),
             flow: core.meter.flow.clone(),
             in_flight,
             store_trouble,
@@ -143,7 +146,10 @@ impl Snapshot {
     }
 }
 
-fn status(partition: &Partition, now: Instant) -> PartitionStatus {
+/// `waits` is why it is not known whose the link is, and why positions cannot be stored, while that is so.
+fn status(partition: &Partition, now: Instant, waits: [Option<&str>; 2]) -> PartitionStatus {
+    let [unowned, unstored] = waits;
+    let waiting = |trouble: &str| State::Waiting(trouble.to_owned());
     let state = match (&partition.phase, &partition.trouble) {
         (Phase::Stopped(stop), _) => State::Stopped(stop.clone()),
         (_, Some(trouble)) => State::Waiting(trouble.clone()),
@@ -151,7 +157,9 @@ fn status(partition: &Partition, now: Instant) -> PartitionStatus {
             Some(stop) if !partition.sets_aside() => State::Stopped(stop),
             _ => State::Running,
         },
-        (Phase::Starting | Phase::Storing, None) => State::Starting,
+        (Phase::Starting, None) => unowned.map_or(State::Starting, waiting),
+        // Nothing is written before its position is stored.
+        (Phase::Storing, None) => unstored.map_or(State::Starting, waiting),
     };
     PartitionStatus {
         source: partition.source.clone(),

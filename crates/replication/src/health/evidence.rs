@@ -67,6 +67,8 @@ pub(super) struct Evidence {
     behind: Option<Instant>,
     /// The newest trouble that was heard of, also when it is no longer said.
     last_error: Option<String>,
+    /// When it was said last that it stands: when it is tried again, it has not moved for longer than it had a chance to.
+    stood: Option<Instant>,
     state: &'static str,
     since: Instant,
 }
@@ -82,6 +84,7 @@ impl Evidence {
             progressed: now,
             behind: None,
             last_error: None,
+            stood: None,
             state: "starting",
             since: now,
         }
@@ -123,8 +126,10 @@ impl Evidence {
         if let Some(progress) = self.progress {
             self.ends.forget_before(progress);
         }
-        if let Condition::Retrying(trouble) = &reported.condition {
-            self.last_error = Some(trouble.clone());
+        match &reported.condition {
+            Condition::Retrying(trouble) => self.last_error = Some(trouble.clone()),
+            Condition::Stopped { .. } => self.stood = Some(now),
+            Condition::Starting | Condition::Active => {}
         }
         self.compare(now);
     }
@@ -264,7 +269,10 @@ impl Evidence {
         let no_progress = self.no_progress(now);
         // What is known to stand still does so whether or not the end can still be read.
         let was_stalled = self.state == "stalled" && self.progressed < self.since;
-        if no_progress > limits.stall || (was_stalled && !no_progress.is_zero()) {
+        let tried = self.stood.map_or(no_progress, |stood| {
+            no_progress.min(now.saturating_duration_since(stood))
+        });
+        if tried > limits.stall || (was_stalled && !no_progress.is_zero()) {
             let waiting = lag.records.unwrap_or(0);
             // An error that is no longer said explains less than a broker that does not answer now.
             let error = match &reported.condition {
@@ -376,6 +384,20 @@ mod tests {
         assert_eq!(stalled.no_progress, Duration::from_secs(21));
         // Only progress ends it.
         assert_eq!(scene.look(30, 6, Ok(9)).state, "active");
+    }
+
+    #[test]
+    fn a_partition_that_stood_is_not_stalled_as_soon_as_it_is_tried_again() {
+        let mut scene = Scene::new();
+        scene.look(0, 5, Ok(9));
+        scene.reported.condition = Condition::Stopped {
+            state: "refused",
+            reason: "too large".to_owned(),
+        };
+        assert_eq!(scene.look(60, 5, Ok(9)).state, "refused");
+        scene.reported.condition = Condition::Active;
+        assert_eq!(scene.look(62, 5, Ok(9)).state, "active");
+        assert_eq!(scene.look(81, 5, Ok(9)).state, "stalled");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::changes::Changes;
 use super::evidence::{Evidence, Limits, Now, Silence, Silent};
 use super::rating::{rate, unreachable};
 use super::reach::Reach;
@@ -268,6 +269,7 @@ impl Health {
                         observed.looked = Some(now);
                         observed.moved = false;
                         observed.trouble = None;
+                        self.without_leader(side, now);
                         self.ask(now);
                     }
                     Err(trouble) => {
@@ -286,6 +288,10 @@ impl Health {
                     }
                     Err((partitions, trouble)) => {
                         observed.reach.heard(node, asked, Err(trouble.clone()));
+                        if what.side() == Side::Destination {
+                            // One answer that is late says little: it is asked again at once.
+                            self.pulse_at = None;
+                        }
                         let all = partitions.into_iter();
                         all.map(|partition| (partition, Err(trouble.clone())))
                             .collect()
@@ -295,6 +301,20 @@ impl Health {
                     self.reading(what, &partition, asked, reading);
                 }
             }
+        }
+    }
+
+    /// Nobody can be asked for the ends of partitions that nobody leads.
+    fn without_leader(&mut self, side: Side, now: Instant) {
+        if side == Side::Destination {
+            return;
+        }
+        let leaders = &self.source.leaders;
+        let of_nobody = self.partitions.iter_mut();
+        let of_nobody = of_nobody.filter(|(partition, _)| !leaders.contains_key(*partition));
+        for (_, evidence) in of_nobody.flat_map(|(_, copies)| copies) {
+            let trouble = "source: no broker leads the partition now".to_owned();
+            evidence.end_read(now, Err(trouble));
         }
     }
 
@@ -477,6 +497,7 @@ impl Health {
             }
         }
         let mut judged = Vec::with_capacity(self.reported.len());
+        let mut news = Changes::default();
         for reported in &self.reported {
             let Some(evidence) = evidence_of(&mut self.partitions, reported) else {
                 continue;
@@ -490,10 +511,11 @@ impl Health {
             let end = self.destination_ends.get(&reported.destination);
             health.destination_end = end.copied();
             if health.state != before {
-                say(&self.options.link, before, &health);
+                news.note(before, &health);
             }
             judged.push(health);
         }
+        news.say(&self.options.link);
         let before = self.shown.borrow().clone();
         let limit = self.options.max_age;
         let reach =
@@ -509,23 +531,6 @@ impl Health {
         );
         health.reach = reach;
         self.shown.send_replace(Arc::new(health));
-    }
-}
-
-/// Says a change that the data path does not say itself.
-fn say(link: &str, before: &str, health: &super::PartitionHealth) {
-    let own = ["stalled", "end-unknown", "destination-unknown"];
-    if own.contains(&health.state) {
-        tracing::warn!(
-            link,
-            partition = %health.source,
-            state = health.state,
-            "{} ({})",
-            health.reason.as_deref().unwrap_or(""),
-            crate::help::page(health.state)
-        );
-    } else if own.contains(&before) {
-        tracing::info!(link, partition = %health.source, state = health.state, "no longer {before}");
     }
 }
 

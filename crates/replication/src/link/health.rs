@@ -42,10 +42,12 @@ impl Heard {
     }
 
     fn look(&self) -> (Vec<Reported>, Option<String>) {
-        let trouble = self.rounds.borrow().0.trouble.clone();
+        let round = Arc::clone(&self.rounds.borrow().0);
         let snapshot = self.snapshot();
         let reported = snapshot.partitions.iter().map(told).collect();
-        (reported, trouble.or_else(|| snapshot.store_trouble.clone()))
+        // A topic that was never begun has no partition that could say so.
+        let trouble = [&round.trouble, &snapshot.store_trouble, &round.blocked];
+        (reported, trouble.into_iter().flatten().next().cloned())
     }
 }
 

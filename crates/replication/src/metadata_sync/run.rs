@@ -25,6 +25,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long settings of a topic are left alone after the destination does not let us change them.
 const NOT_FOLLOWED: Duration = Duration::from_secs(3600);
+/// How long a copy may be created or grown before that is worth a look.
+const PENDING: Duration = Duration::from_secs(60);
 
 /// What one round found.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,8 @@ pub struct Round {
     pub renewed: BTreeSet<TopicName>,
     /// Why the round could not look at both clusters.
     pub trouble: Option<String>,
+    /// The first of the topics that are not copied, and why, where that is not only for a moment.
+    pub blocked: Option<String>,
     /// Steps that partitions wait for and that are still to be carried out.
     pub pending: usize,
     /// Topics of the source that were looked at, selected or not.
@@ -86,6 +90,8 @@ pub struct MetadataSync {
     settings_at: Option<Instant>,
     /// Notes on settings, from the last comparison.
     notes: Vec<Problem>,
+    /// Since when topics are not copied, by what keeps them.
+    blocking: BTreeMap<(TopicName, Condition), Instant>,
     rounds: u64,
     said: BTreeSet<(TopicName, Condition, String)>,
     said_notices: BTreeSet<String>,
@@ -118,6 +124,7 @@ impl MetadataSync {
             first: None,
             settings_at: None,
             notes: Vec::new(),
+            blocking: BTreeMap::new(),
             rounds: 0,
             said: BTreeSet::new(),
             said_notices: BTreeSet::new(),
@@ -236,11 +243,8 @@ impl MetadataSync {
         }
         self.schedule_settings(&seen, again, now);
         self.keep_settings(&plan.steps, &seen);
-        tracing::debug!(
-            looks = seen.requests,
-            changes = report.requests,
-            "topics were looked at"
-        );
+        let (looks, changes) = (seen.requests, report.requests);
+        tracing::debug!(looks, changes, "topics were looked at");
         round.pending = plan
             .steps
             .iter()
@@ -259,6 +263,7 @@ impl MetadataSync {
         }
         round.problems.extend(self.kept(notes, seen.settings_due));
         round.halted = halted(&round.problems);
+        round.blocked = blocked(&mut self.blocking, &round.problems, now);
         let restart = matches!(self.rules.on_recreate, OnRecreate::Restart);
         round.renewed = self.history.copied(&plan.copies, restart);
         round.copies = plan.copies;
@@ -471,6 +476,37 @@ fn shown(id: Option<&str>) -> &str {
     id.unwrap_or("unknown")
 }
 
+/// What keeps topics back, and what passes by itself mostly has done so for a while.
+fn blocked(
+    since: &mut BTreeMap<(TopicName, Condition), Instant>,
+    problems: &[Problem],
+    now: Instant,
+) -> Option<String> {
+    let known = std::mem::take(since);
+    let mut lasting: Vec<&Problem> = Vec::new();
+    for problem in problems.iter().filter(|problem| problem.is_blocking()) {
+        let key = (problem.topic.clone(), problem.state);
+        let begun = known.get(&key).copied().unwrap_or(now);
+        since.insert(key, begun);
+        let passes = matches!(
+            problem.state,
+            Condition::DestinationPending | Condition::PartitionsPending
+        );
+        if !passes || now.saturating_duration_since(begun) >= PENDING {
+            lasting.push(problem);
+        }
+    }
+    let first = lasting.first()?;
+    let topics: BTreeSet<&TopicName> = lasting.iter().map(|problem| &problem.topic).collect();
+    Some(format!(
+        "{} selected topics are not copied; first {}: {}: {}",
+        topics.len(),
+        first.topic,
+        first.state,
+        first.sentence()
+    ))
+}
+
 /// Topics that nothing can be copied of until somebody acts.
 fn halted(problems: &[Problem]) -> BTreeMap<TopicName, Problem> {
     problems
@@ -483,4 +519,32 @@ fn halted(problems: &[Problem]) -> BTreeMap<TopicName, Problem> {
         })
         .map(|problem| (problem.topic.clone(), problem.clone()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_are_not_copied_are_said_and_what_is_being_made_only_when_that_lasts() {
+        let begin = Instant::now();
+        let mut since = BTreeMap::new();
+        let problem = |topic: &str, state| Problem::new(&topic.into(), state, "for a test");
+        let mut after = |seconds, problems: &[Problem]| {
+            blocked(&mut since, problems, begin + Duration::from_secs(seconds))
+        };
+        let pending = [problem("new", Condition::DestinationPending)];
+        assert_eq!(after(0, &pending), None);
+        assert_eq!(after(59, &pending), None);
+        let told = after(60, &pending).expect("it lasts");
+        assert!(
+            told.starts_with("1 selected topics are not copied; first new: destination-pending")
+        );
+        assert_eq!(after(61, &[]), None);
+        assert_eq!(after(62, &pending), None);
+        let harmless = [problem("t", Condition::CleanupDiffers)];
+        assert_eq!(after(63, &harmless), None);
+        let refused = [problem("t", Condition::CreateFailed)];
+        assert!(after(64, &refused).is_some());
+    }
 }

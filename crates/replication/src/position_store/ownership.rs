@@ -22,6 +22,8 @@ use crate::clock::wall_ms;
 const FORMAT: u64 = 1;
 /// How long writing or reading may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// After how long it is said that nobody knows whose the link is; it goes on being tried.
+const TOLD: Duration = Duration::from_secs(15);
 
 /// The claim of one process.
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl Ownership {
     /// # Errors
     /// When that cannot be found out now.
     pub async fn successor(&mut self) -> Result<Option<String>, TopicLogError> {
-        let read = self.log.read_beside(&self.key, Some(self.seen), LIMIT);
+        let read = self.log.read_beside(&self.key, Some(self.seen), TOLD);
         let (records, end) = read.await?;
         let claims = records.iter().filter(|(key, _)| *key == self.key);
         let claims: Vec<String> = claims

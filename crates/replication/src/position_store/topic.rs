@@ -14,6 +14,8 @@ use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// How long the topic may take to become available, to be read, to be written.
 const LIMIT: Duration = Duration::from_secs(60);
+/// After how long it is said that positions cannot be written; it goes on being tried.
+const TOLD: Duration = Duration::from_secs(15);
 
 /// See the module.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ impl TopicStore {
 
     pub(super) async fn save(&mut self, entries: &[StoreEntry]) -> Result<(), StoreError> {
         let records = self.records(entries);
-        Ok(self.log.write(&records, LIMIT).await?)
+        Ok(self.log.write(&records, TOLD).await?)
     }
 
     pub(super) async fn save_in(

@@ -160,13 +160,7 @@ fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value
     checks.extend(partition_checks(detail));
     let (word, text) = lag_check(detail);
     checks.push(("lag", word, text, Vec::new()));
-    let (word, text) = match detail.trouble.first() {
-        None => {
-            let text = format!("{} topics were looked at", detail.topics.len());
-            ("PASS", text)
-        }
-        Some(trouble) => ("WARN", trouble.clone()),
-    };
+    let (word, text) = topics_check(detail);
     checks.push(("topics-sync", word, text, Vec::new()));
     let shown = checks.iter().map(|(check, word, evidence, affected)| {
         let found = Found {
@@ -179,6 +173,35 @@ fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value
         verdict(&found, detail.evaluated_at, view.at, &by)
     });
     shown.collect()
+}
+
+/// Whether topics can be looked at, and copied.
+fn topics_check(detail: &LinkDetail) -> (&'static str, String) {
+    if let Some(trouble) = detail.trouble.first() {
+        return ("WARN", trouble.clone());
+    }
+    let all = detail.topics.iter();
+    let blocked = all.filter_map(|(name, topic)| {
+        let problem = topic.problem.as_ref()?;
+        problem.blocking.then_some((name, problem))
+    });
+    let blocked: Vec<_> = blocked.collect();
+    match blocked.first() {
+        None => (
+            "PASS",
+            format!("{} topics were looked at", detail.topics.len()),
+        ),
+        Some((name, problem)) => (
+            "WARN",
+            format!(
+                "{} of {} topics are not copied; first {name}: {}: {}",
+                blocked.len(),
+                detail.topics.len(),
+                problem.state,
+                problem.reason
+            ),
+        ),
+    }
 }
 
 /// What rests on the age of readings.

@@ -57,11 +57,11 @@ impl Launcher {
         })
     }
 
-    /// The code for an end: 3 where something could not start, 2 for any other error.
+    /// The code for an end: 3 where something could not start or a connector cannot be made, 2 for any other error.
     pub(super) fn code(self, exit: Exit) -> ExitCode {
         ExitCode::from(match (self, exit) {
             (_, Exit::Done) => 0,
-            (_, Exit::NotStarted) => 3,
+            (_, Exit::NotStarted | Exit::LinkUsage) => 3,
             // Its own arguments, and files that cannot be used.
             (Self::Replicator, Exit::Usage) => 1,
             (_, Exit::Error | Exit::Usage | Exit::NotReady | Exit::TimedOut) => 2,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use config::keys::Scope;
 use config::link::LinkConfig;
-use config::pattern::Pattern;
+use config::pattern::{Pattern, probably_meant};
 use config::raw::RawConfig;
 use config::resolve::resolve_link_selecting;
 use config::rest::RestConfig;
@@ -225,7 +225,7 @@ fn patterns(flag: &str, texts: &[String]) -> Option<Vec<Pattern>> {
     for text in texts {
         match Pattern::parse(text) {
             Ok(pattern) => {
-                if let Some(meant) = pattern.probably_meant() {
+                if let Some(meant) = probably_meant(text) {
                     tracing::warn!(
                         "{flag} '{text}' is a regular expression, not a file name pattern: for all topics that begin \
                          so write '{meant}'"

@@ -15,12 +15,10 @@ use crate::{output, settings, variables};
 
 /// Runs the command.
 pub(super) async fn run(args: StandaloneArgs, level: String) -> Exit {
-    let Some(plan) = resolve(&args, level) else {
-        return if args.check {
-            Exit::NotReady
-        } else {
-            Exit::Usage
-        };
+    let plan = match resolve(&args, level) {
+        Ok(plan) => plan,
+        Err(_) if args.check => return Exit::NotReady,
+        Err(exit) => return exit,
     };
     if args.check {
         output::line(&format!(
@@ -34,8 +32,23 @@ pub(super) async fn run(args: StandaloneArgs, level: String) -> Exit {
     Box::pin(worker::run(plan, options)).await
 }
 
-/// What is to be run, or nothing after every problem of every file has been printed.
-fn resolve(args: &StandaloneArgs, level: String) -> Option<Plan> {
+/// What is to be run, or how that ends after every problem of every file has been printed.
+fn resolve(args: &StandaloneArgs, level: String) -> Result<Plan, Exit> {
+    let (worker, variables) = own(args).ok_or(Exit::Usage)?;
+    let links = links(&args.links, &worker, &variables).ok_or(Exit::LinkUsage)?;
+    // A run that ends by itself is a command, not a service.
+    let service = !args.ending.ends();
+    Ok(Plan {
+        rest: service.then(|| worker.rest.clone()),
+        worker,
+        variables: Some(variables),
+        links,
+        level,
+    })
+}
+
+/// The settings of the process.
+fn own(args: &StandaloneArgs) -> Option<(WorkerConfig, Variables)> {
     let mut raw = read(&args.worker)?;
     if let Err(problem) = settings::overlay(&mut raw, "--override", &args.overrides) {
         output::error(&problem);
@@ -44,16 +57,7 @@ fn resolve(args: &StandaloneArgs, level: String) -> Option<Plan> {
     let what = args.worker.display().to_string();
     let variables = variables::give_own(&mut raw, &what)?;
     let worker = settings::worker(&raw, &what)?;
-    let links = links(&args.links, &worker, &variables)?;
-    // A run that ends by itself is a command, not a service.
-    let service = !args.ending.ends();
-    Some(Plan {
-        rest: service.then(|| worker.rest.clone()),
-        worker,
-        variables: Some(variables),
-        links,
-        level,
-    })
+    Some((worker, variables))
 }
 
 fn read(path: &Path) -> Option<config::RawConfig> {

@@ -21,7 +21,7 @@ struct Opened {
 }
 
 async fn open(host: &LinkHost, name: &str, config: &Config) -> Result<Opened, String> {
-    let (link, worker) = host.settings(name, config, false)?;
+    let (link, worker) = host.settings(name, config, false).await?;
     let style = key_style(&link);
     let file = host.file(&worker)?;
     let destination = Cluster::new(link.destination, "destination");

@@ -200,6 +200,82 @@ async fn hostile_requests_get_the_right_code_and_take_no_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn configurations_that_take_long_to_judge_hold_nobody_up() {
+    let worker = Worker::tributary(NOWHERE, &[]).await;
+    let client = &worker.client;
+    let path = "/connector-plugins/MirrorSource/config/validate";
+    let mut judging = JoinSet::new();
+    for request in 0..6 {
+        // Patterns that have to be compiled, each request's own.
+        let patterns = (0..30).map(|n| format!("p{request}-{n}.+"));
+        let topics = patterns.collect::<Vec<_>>().join(",");
+        let body = json!({"connector.class": "MirrorSource", "topics": topics}).to_string();
+        let client = client.clone();
+        judging.spawn(async move { client.put(path, Some(&body)).await.status });
+    }
+    // All of them have begun when the first is done, and two are judged at the same time.
+    let first = judging.join_next().await.expect("six").expect("no panic");
+    assert_eq!(first, 200);
+    let others = async {
+        let mut answered = 0;
+        while let Some(status) = judging.join_next().await {
+            assert_eq!(status.expect("no panic"), 200);
+            answered += 1;
+        }
+        answered
+    };
+    let asked = async {
+        for _ in 0..3 {
+            expect(client.get("/connectors").await, 200);
+        }
+    };
+    tokio::pin!(others);
+    tokio::select! {
+        biased;
+        () = asked => {}
+        answered = &mut others => panic!("{answered} were answered before a list"),
+    }
+    assert_eq!(others.await, 5);
+    // Where names are too long for what workers tell each other, or keys too many to look for each, nothing begins.
+    let long = json!({"name": "n".repeat(10_000), "config": {"connector.class": "MirrorSource"}});
+    let answer = client.post("/connectors", Some(&long.to_string())).await;
+    assert!(expect(answer, 400).body.len() < 2_000);
+    let keys: serde_json::Map<String, Value> =
+        (0..6_000).map(|n| (format!("k{n}"), json!("x"))).collect();
+    let many = Value::Object(keys).to_string();
+    expect(client.put("/connectors/c/config", Some(&many)).await, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patches_that_come_at_the_same_time_are_all_made() {
+    let worker = Worker::tributary(NOWHERE, &[]).await;
+    let config = json!({
+        "connector.class": "MirrorSource",
+        "source.cluster.alias": "A",
+        "source.cluster.bootstrap.servers": "127.0.0.1:2",
+        "topics": "t",
+    });
+    let body = json!({"name": "patched", "config": config, "initial_state": "PAUSED"}).to_string();
+    expect(worker.client.post("/connectors", Some(&body)).await, 201);
+    let path = "/connectors/patched/config";
+    let mut patching = JoinSet::new();
+    for number in 0..20 {
+        let client = worker.client.clone();
+        patching.spawn(async move {
+            let patch = json!({format!("key.{number}"): number}).to_string();
+            client.send("PATCH", path, Some(&patch)).await.status
+        });
+    }
+    while let Some(status) = patching.join_next().await {
+        assert_eq!(status.expect("no panic"), 200);
+    }
+    let made = worker.client.get(path).await.json();
+    for number in 0..20 {
+        assert_eq!(made[format!("key.{number}")], number.to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_connections_and_slow_bodies_keep_neither_others_waiting_nor_links() {
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("undisturbed");

@@ -184,6 +184,38 @@ async fn under_kafkas_name_the_program_has_kafkas_exit_codes() {
     assert!(unreachable.error.contains(sentence), "{unreachable}");
 }
 
+#[tokio::test]
+async fn under_the_name_of_connects_standalone_worker_a_file_of_a_connector_has_a_code_of_its_own()
+{
+    let folder = tempfile::tempdir().expect("a folder");
+    let launcher = folder.path().join("connect-standalone.sh");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tributary"), &launcher).expect("a link");
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("a file");
+        file.display().to_string()
+    };
+    let run = async |arguments: &[String]| {
+        let process = TributaryProcess::start(Path::new(&launcher), arguments);
+        Run::to_end(&process.expect("it starts")).await
+    };
+    let positions = folder.path().join("positions");
+    let good = format!(
+        "listeners=http://127.0.0.1:0\noffset.storage.file.filename={}\n",
+        positions.display()
+    );
+    let good = write("worker.properties", &good);
+    let wrong = write("wrong.properties", "connect.protocol=none\n");
+    run(&[wrong]).await.ended_with(2);
+    for (name, text) in [
+        ("half.json", "{\"a\":"),
+        ("unknown.properties", "name=x\nconnector.class=x\n"),
+    ] {
+        run(&[good.clone(), write(name, text)]).await.ended_with(3);
+    }
+    run(&[good, "nowhere.json".to_owned()]).await.ended_with(3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_maker_2_that_was_stopped_is_taken_over_where_it_was() {
     let both = Both::new().await;

@@ -2,6 +2,7 @@
 
 mod detail;
 mod grouped;
+mod judge;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use config::variables::Variables;
 use config::worker::WorkerConfig;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::core::Core;
@@ -18,11 +19,10 @@ use super::{Command, EngineOptions, Stage};
 use crate::herder::GroupHandle;
 use crate::host::{Host, OffsetChange};
 use crate::offset_change;
-use crate::plugin::{self, Plugin, PluginInfo};
+use crate::plugin::{self, PluginInfo};
 use crate::refusal::{Kind, Refusal};
 use crate::restart::RestartRequest;
 use crate::state::TargetState;
-use crate::validate::{self, ConfigInfos, ConfigKeyInfo};
 use crate::view::{
     ConnectorInfo, ConnectorStateInfo, Expanded, LoggerLevel, SourceOffset, TaskInfo, TaskState,
 };
@@ -66,6 +66,10 @@ pub struct Handle {
     worker: Arc<WorkerConfig>,
     variables: Option<Variables>,
     version: &'static str,
+    /// Room for configurations that are being judged.
+    judging: Arc<Semaphore>,
+    /// Patches are made one after the other: each is laid over what the one before has left.
+    patching: Arc<Mutex<()>>,
     /// Who is asked, where the worker is one of several.
     group: Option<GroupHandle>,
 }
@@ -89,6 +93,8 @@ impl Handle {
             worker: Arc::new(options.worker.clone()),
             variables: options.variables.clone(),
             version: options.version,
+            judging: judge::room(),
+            patching: Arc::default(),
             group: None,
         }
     }
@@ -112,10 +118,7 @@ impl Handle {
         };
         match timeout(LIMIT, asked).await {
             Ok(answer) => answer,
-            Err(_) => Err(Refusal::internal(format!(
-                "Request timed out. {}",
-                self.stage_summary()
-            ))),
+            Err(_) => Err(self.timed_out()),
         }
     }
 
@@ -123,6 +126,10 @@ impl Handle {
     #[must_use]
     pub fn stage_summary(&self) -> String {
         self.stage.borrow().summary()
+    }
+
+    fn timed_out(&self) -> Refusal {
+        Refusal::internal(format!("Request timed out. {}", self.stage_summary()))
     }
 
     /// Whether the worker is well: a request goes through its loop.
@@ -275,84 +282,6 @@ impl Handle {
         self.ask(move |core| core.reset_topics(&name)).await
     }
 
-    // === validating ===
-
-    fn plugin_of(&self, config: &GivenConfig) -> Result<&'static Plugin, Refusal> {
-        let Some(class) = config.get("connector.class").and_then(Option::as_deref) else {
-            return Err(Refusal::bad(format!(
-                "Connector config {} contains no connector type",
-                validate::java_map(config)
-            )));
-        };
-        plugin::find(class.trim())
-            .ok_or_else(|| Refusal::bad(plugin::unknown_class(class, self.version)))
-    }
-
-    /// Everything about a configuration, for the class that a request names.
-    ///
-    /// # Errors
-    /// The configuration names no known class, or another one.
-    pub fn validate(&self, requested: &str, config: &GivenConfig) -> Result<ConfigInfos, Refusal> {
-        let plugin = self.requested_plugin(requested, config)?;
-        let variables = self.variables.as_ref();
-        Ok(validate::validate(plugin, config, &self.worker, variables))
-    }
-
-    fn requested_plugin(
-        &self,
-        requested: &str,
-        config: &GivenConfig,
-    ) -> Result<&'static Plugin, Refusal> {
-        if let Some(Some(included)) = config.get("connector.class")
-            && !plugin::is_same(requested, included.trim())
-        {
-            return Err(Refusal::bad(format!(
-                "Included connector type {included} does not match request type {requested}"
-            )));
-        }
-        self.plugin_of(config)
-    }
-
-    /// The keys of a plugin.
-    ///
-    /// # Errors
-    /// There is none of this name.
-    pub fn plugin_config(&self, name: &str) -> Result<Vec<ConfigKeyInfo>, Refusal> {
-        match plugin::find(name) {
-            Some(plugin) => Ok(validate::definitions(plugin)),
-            None if plugin::is_converter(name) => Ok(Vec::new()),
-            None => Err(Refusal::new(
-                Kind::NotFound,
-                format!("Unknown plugin {name}."),
-            )),
-        }
-    }
-
-    /// The configuration of a connector, with its name in it, if it can be used.
-    fn checked(&self, name: &str, mut config: GivenConfig) -> Result<Config, Refusal> {
-        match config.get("name") {
-            None => {
-                config.insert("name".to_owned(), Some(name.to_owned()));
-            }
-            Some(given) if given.as_deref() == Some(name) => {}
-            Some(given) => {
-                let given = given.as_deref().unwrap_or("null");
-                return Err(Refusal::bad(format!(
-                    "Connector name configuration ({given}) doesn't match connector name in the URL ({name})"
-                )));
-            }
-        }
-        let plugin = self.plugin_of(&config)?;
-        let infos = validate::validate(plugin, &config, &self.worker, self.variables.as_ref());
-        if infos.error_count > 0 {
-            return Err(Refusal::invalid_config(&infos.errors()));
-        }
-        let present = config.into_iter();
-        Ok(present
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect())
-    }
-
     // === writing ===
 
     /// A new connector.
@@ -365,7 +294,7 @@ impl Handle {
         config: GivenConfig,
         initial: Option<TargetState>,
     ) -> Result<ConnectorInfo, Refusal> {
-        let config = self.checked(&name, config)?;
+        let config = self.checked(&name, config).await?;
         if let Some(group) = &self.group {
             return group.create(name, config, initial).await;
         }
@@ -392,7 +321,7 @@ impl Handle {
     /// # Errors
     /// It cannot be used.
     pub async fn write(&self, name: String, config: GivenConfig) -> Result<WriteOutcome, Refusal> {
-        let config = self.checked(&name, config)?;
+        let config = self.checked(&name, config).await?;
         let (info, created) = match &self.group {
             Some(group) => group.put(name, config).await?,
             None => self.ask(move |core| core.write(&name, config)).await?,
@@ -405,6 +334,10 @@ impl Handle {
     /// # Errors
     /// There is no such connector, or what comes of it cannot be used.
     pub async fn patch(&self, name: String, patch: GivenConfig) -> Result<ConnectorInfo, Refusal> {
+        // What is patched is what the leader has: others may not have read it yet.
+        self.leads().await?;
+        let patching = timeout(LIMIT, self.patching.lock()).await;
+        let _patching = patching.map_err(|_| self.timed_out())?;
         for _ in 0..PATCHES {
             let before = self.config(name.clone()).await?;
             let mut merged: GivenConfig = before
@@ -417,7 +350,7 @@ impl Handle {
                     None => merged.remove(key),
                 };
             }
-            let config = self.checked(&name, merged)?;
+            let config = self.checked(&name, merged).await?;
             let target = name.clone();
             let written = match &self.group {
                 Some(group) => group.replace(target, &before, config).await?,
@@ -431,6 +364,14 @@ impl Handle {
             }
         }
         Err(Refusal::stale())
+    }
+
+    /// Whether this worker may change configurations: one alone always may.
+    async fn leads(&self) -> Result<(), Refusal> {
+        match &self.group {
+            Some(group) => group.leads().await,
+            None => Ok(()),
+        }
     }
 
     /// Takes a connector away. Its positions stay.
@@ -505,6 +446,7 @@ impl Handle {
         if offsets.is_empty() {
             offset_change::check(plugin::Role::Own, &offsets)?;
         }
+        self.leads().await?;
         let config = self.config(name.clone()).await?;
         let class = config.get("connector.class").map_or("", String::as_str);
         let change = OffsetChange::Alter(offsets);
@@ -549,10 +491,7 @@ impl Handle {
         match timeout(LIMIT, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Refusal::shutting_down()),
-            Err(_) => Err(Refusal::internal(format!(
-                "Request timed out. {}",
-                self.stage_summary()
-            ))),
+            Err(_) => Err(self.timed_out()),
         }
     }
 

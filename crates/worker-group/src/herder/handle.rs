@@ -76,18 +76,34 @@ impl GroupHandle {
         };
         match timeout(LIMIT, asked).await {
             Ok(answer) => answer,
-            Err(_) => Err(Refusal::internal(format!(
-                "Request timed out. {}",
-                self.stage.borrow().summary()
-            ))),
+            Err(_) => Err(self.timed_out()),
         }
+    }
+
+    fn timed_out(&self) -> Refusal {
+        Refusal::internal(format!(
+            "Request timed out. {}",
+            self.stage.borrow().summary()
+        ))
+    }
+
+    /// Whether this worker leads; who does otherwise.
+    pub(crate) async fn leads(&self) -> Result<(), Refusal> {
+        self.ask(|core| core.may_lead()).await?
     }
 
     /// Takes the right to change configurations, where this worker leads.
     pub(super) async fn lead(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
-        let changing = self.changing.lock().await;
-        self.ask(|core| core.may_lead()).await??;
+        let changing = self.alone().await?;
+        self.leads().await?;
         Ok(changing)
+    }
+
+    /// Waits until nobody else changes anything. While the config topic cannot be written each change takes long, and many
+    /// may wait.
+    async fn alone(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+        let alone = timeout(LIMIT, self.changing.lock()).await;
+        alone.map_err(|_| self.timed_out())
     }
 
     pub(super) async fn write(&self, records: &[ConfigRecord]) -> Result<(), Refusal> {
@@ -274,7 +290,7 @@ impl GroupHandle {
 
     /// Task configurations from the worker that runs the connector.
     pub(crate) async fn put_tasks(&self, name: String, tasks: Vec<Config>) -> Result<(), Refusal> {
-        let _changing = self.changing.lock().await;
+        let _changing = self.alone().await?;
         let (of, is_empty) = (name.clone(), tasks.is_empty());
         self.ask(move |core| {
             if !core.is_leader() {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lifecycle::StopSignal;
+use lifecycle::{Backoff, StopSignal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::StoreHandle;
 
@@ -12,6 +13,9 @@ use super::StoreHandle;
 const QUEUE: usize = 1024;
 /// How long one attempt may take.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Pause after an attempt that failed, first and longest: what is refused is refused at once.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Something for the status topic.
 #[derive(Debug)]
@@ -65,6 +69,7 @@ impl StatusWriter {
     pub async fn run(mut self, stop: StopSignal) {
         let mut pending: BTreeMap<String, Option<String>> = BTreeMap::new();
         let mut said = false;
+        let mut backoff = Backoff::seeded(RETRY.0, RETRY.1);
         loop {
             let mut flushes = Vec::new();
             if pending.is_empty() {
@@ -86,6 +91,7 @@ impl StatusWriter {
             match self.store.write(&records, LIMIT).await {
                 Ok(()) => {
                     said = false;
+                    backoff.reset();
                     pending.clear();
                 }
                 Err(error) => {
@@ -102,6 +108,10 @@ impl StatusWriter {
             for done in flushes {
                 // Whoever asked may have gone.
                 let _ = done.send(());
+            }
+            if said {
+                // At the end of it what has come meanwhile is written too, also when it was cut short.
+                let _ = stop.unless_requested(sleep(backoff.next_delay())).await;
             }
         }
     }

@@ -108,3 +108,17 @@ fn secrets_are_hidden_and_unknown_keys_are_left_out() {
     assert!(!text.contains("what.is.this"));
     assert_eq!(infos.name, "ReplicatorSource");
 }
+
+#[test]
+fn a_name_that_workers_could_not_tell_each_other_is_refused_and_not_repeated() {
+    let check = |length: usize, refused: bool| {
+        let name = "n".repeat(length);
+        let infos = judged("MirrorSourceConnector", &[("name", Some(&name))]);
+        let errors = errors_of(&infos, "name");
+        assert_eq!(errors.len(), usize::from(refused), "{length}");
+        assert!(errors.iter().all(|error| error.len() < 300), "{errors:?}");
+    };
+    check(8_000, false);
+    check(8_001, true);
+    check(40_000, true);
+}

@@ -19,6 +19,7 @@ fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
         whole,
         steady: Some(whole),
         peak_bytes: 64 << 20,
+        first_record: Some(0.4),
         stolen,
         others: 0.01,
         destination: size,
@@ -58,7 +59,7 @@ fn ratios_are_taken_pair_by_pair() {
         run(Peer::Tributary, 2, 1.0, 0.0),
         run(Peer::MirrorMakerTuned, 2, 30.0, 0.0),
     ];
-    let text = report(runs).markdown();
+    let text = report(runs).markdown("picture.svg");
     assert!(text.contains("- both whole: 35.0 (30.0–40.0)"), "{text}");
     assert!(text.contains("| Tributary | 0.75 (0.50–1.00) |"), "{text}");
 }
@@ -71,7 +72,7 @@ fn what_tls_costs_stands_beside_what_encryption_costs_the_relay() {
         run(Peer::Tributary, 2, 0.5, 0.0),
         run(Peer::TlsBoth, 2, 1.3, 0.0),
     ];
-    let text = report(runs).markdown();
+    let text = report(runs).markdown("picture.svg");
     assert!(
         text.contains("TLS on both sides uses 0.70 (0.60–0.80) CPU-s/GB more than without, whole; the relay 0.50: 1.40 times"),
         "{text}"
@@ -85,7 +86,7 @@ fn a_run_with_stolen_time_is_listed_and_does_not_count() {
         run(Peer::Tributary, 1, 0.5, 0.0),
         run(Peer::Tributary, 2, 9.0, 0.2),
     ];
-    let text = report(runs).markdown();
+    let text = report(runs).markdown("picture.svg");
     assert!(text.contains("not counted: stolen"), "{text}");
     assert!(text.contains("| Tributary | 0.50 (0.50–0.50) |"), "{text}");
 }
@@ -101,10 +102,29 @@ fn a_lost_run_is_listed_with_its_reason_and_without_numbers() {
     assert_eq!(report.lost(), 1);
     assert!(
         report
-            .markdown()
+            .markdown("picture.svg")
             .contains("lost: the copy is not equal / 3")
     );
     let csv = report.csv();
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
     assert_eq!(columns, [15, 15], "{csv}");
+}
+
+#[test]
+fn the_picture_has_a_bar_for_the_floor_and_for_each_replicator() {
+    let runs = vec![
+        run(Peer::Tributary, 1, 0.5, 0.0),
+        run(Peer::MirrorMakerTuned, 1, 20.0, 0.0),
+    ];
+    let picture = chart::chart(&report(runs).bars());
+    assert_eq!(picture.matches("<rect").count(), 4, "{picture}");
+    for said in [
+        "the floor",
+        ">0.25<",
+        ">0.50<",
+        "MirrorMaker 2 tuned",
+        ">20.00<",
+    ] {
+        assert!(picture.contains(said), "{said}: {picture}");
+    }
 }

@@ -5,7 +5,9 @@
 //! `cargo xtask demo` and `cargo xtask bench` run it; each subcommand prints one JSON document (or, for `watch`, one
 //! number a line) on standard output and complains on standard error.
 
+mod copy;
 mod generator;
+mod latency;
 mod load;
 mod look;
 
@@ -46,6 +48,10 @@ enum Verb {
     },
     /// Fill a topic with generated records until its log on disk has a size
     Load(load::LoadOptions),
+    /// Copy a topic record by record into one that it creates, until it is ended
+    Copy(copy::CopyOptions),
+    /// Produce at a steady rate, and tell how long after the source the destination shows each record
+    Latency(latency::LatencyOptions),
     /// Print the number of offsets a topic spans, again and again, until standard output closes
     Watch {
         bootstrap: String,
@@ -89,6 +95,8 @@ fn answer(verb: Verb) -> Answer {
         } => look::create(&bootstrap, &topic, partitions, &settings),
         Verb::Clear { bootstrap, keep } => look::clear(&bootstrap, &keep),
         Verb::Load(options) => load::run(&options),
+        Verb::Copy(options) => copy::run(&options),
+        Verb::Latency(options) => latency::run(&options),
         Verb::Watch {
             bootstrap,
             topic,

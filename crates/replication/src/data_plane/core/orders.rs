@@ -116,6 +116,8 @@ pub(crate) struct LocateOrder {
     pub(crate) index: Index,
     pub(crate) source: TopicPartition,
     pub(crate) destination: TopicPartition,
+    /// Whether it has waited for a while although it was looked up.
+    pub(crate) in_vain: bool,
 }
 
 /// One side of a located partition.

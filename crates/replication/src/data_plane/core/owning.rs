@@ -39,6 +39,8 @@ pub(super) struct Owner {
     lost: Option<String>,
     /// Whether a former owner may still write, because it has not looked yet.
     beside: bool,
+    /// Why a question is not answered.
+    trouble: Option<String>,
 }
 
 impl Owner {
@@ -99,6 +101,7 @@ impl Core {
             }
             return;
         }
+        self.owner.trouble = None;
         self.owner.answered = self.owner.answered.max(question);
         self.owner.looked = Some(asked);
         // An answer to an earlier question was found out before the doubt arose.
@@ -110,6 +113,17 @@ impl Core {
             });
             self.to_locate.extend(waits.map(|(index, _)| *index));
         }
+    }
+
+    /// Whose the link is cannot be found out at the moment.
+    pub(crate) fn on_owner_unknown(&mut self, trouble: String) {
+        self.owner.trouble = Some(trouble);
+    }
+
+    /// Why nothing is written before it is known whose the link is, where that is so and cannot be found out.
+    pub(crate) fn owner_trouble(&self) -> Option<&str> {
+        let waits = self.owner.doubt.is_some() && self.owner.lost.is_none();
+        self.owner.trouble.as_deref().filter(|_| waits)
     }
 
     /// Whether a former owner may write yet. What is not recognised when it comes again, as markers are not, has to wait.

@@ -50,11 +50,6 @@ impl Partition {
 }
 
 impl Core {
-    /// Says what was found out about offsets.
-    pub(crate) fn say(&mut self) {
-        self.said.say();
-    }
-
     /// A call ended without an answer: a broker may still carry it out.
     pub(super) fn doubt(&mut self, index: Index, record_time: i64, now: Instant) {
         let until = now + self.settings.settle;
@@ -331,7 +326,10 @@ impl Core {
                 reason,
                 lost: None,
             };
-            return self.stop(index, stop);
+            if let Some(stop) = self.recopied(index, stop, now) {
+                self.stop(index, stop);
+            }
+            return;
         }
         // It may be what a second process of this link has written, at the very offsets. What it is shows when the log
         // is read and compared with the source's.

@@ -14,6 +14,7 @@ use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::channels::{Channel, Channels, Step};
+use super::precedence::YIELDING;
 use super::{Allowance, Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
@@ -22,6 +23,11 @@ const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
 
 /// Bytes of an answer that can always be asked for.
 const LEAST: i32 = 64 * 1024;
+
+/// How long a broker may take beyond the time it is allowed to wait for news before it is looked up whether it still leads, and
+/// how often that is looked up then.
+const SUSPECT: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_secs(4);
 
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
@@ -76,6 +82,8 @@ pub(crate) struct FetchedPartition {
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     busy: bool,
+    /// When it is looked up whether its broker still leads, unless the answer comes before that.
+    suspect: Option<Instant>,
     /// After trouble: not before this.
     not_before: Option<Instant>,
     failures: u32,
@@ -95,6 +103,17 @@ impl Reader {
         self.not_before.filter(|_| !self.busy)
     }
 
+    pub(super) fn suspected(&self) -> Option<Instant> {
+        self.suspect.filter(|_| self.busy)
+    }
+
+    /// The partitions it asked for, if its answer is due for so long that another broker may lead them by now.
+    pub(super) fn in_doubt(&mut self, now: Instant) -> Option<impl Iterator<Item = Index> + '_> {
+        self.suspected().filter(|at| *at <= now)?;
+        self.suspect = Some(now + LOOK_AGAIN);
+        Some(self.asked.keys().copied())
+    }
+
     /// From which offset on a partition was asked for, and in which life of it.
     pub(super) fn asked_of(&self, index: Index) -> Option<(i64, u64)> {
         let (wanted, rules) = self.asked.get(&index)?;
@@ -112,7 +131,8 @@ impl Core {
         }
         // A leader that moved: the former one's session lets go of it with its next request.
         for (channel, reader) in &mut self.readers {
-            if Some(*channel) != here && reader.asked.contains_key(&index) {
+            let knows = reader.asked.contains_key(&index) || reader.held_back.contains(&index);
+            if Some(*channel) != here && knows {
                 reader.news.insert(index);
             }
         }
@@ -219,17 +239,18 @@ impl Core {
             }
             return None;
         }
-        reader.busy = true;
         let held_back = !reader.held_back.is_empty();
-        let max_wait = self.settings.max_wait;
+        let max_wait = if held_back {
+            self.settings.max_wait.min(WAIT_WHILE_HELD_BACK)
+        } else {
+            self.settings.max_wait
+        };
+        reader.busy = true;
+        reader.suspect = Some(now + max_wait + SUSPECT);
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
-            max_wait: if held_back {
-                max_wait.min(WAIT_WHILE_HELD_BACK)
-            } else {
-                max_wait
-            },
+            max_wait,
             max_bytes: self.settings.max_fetch_bytes.min(answer),
         })
     }
@@ -250,6 +271,11 @@ impl Core {
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
+        let share = if partition.yields {
+            share.min(YIELDING)
+        } else {
+            share
+        };
         let wanted = (here && full.is_none())
             .then(|| {
                 partition.wanted(
@@ -418,11 +444,17 @@ impl Core {
             placed = placed && partition.read(piped, &mut self.decoder);
         }
         partition.next_fetch = routed.next;
+        if routed.next > fetched.asked {
+            partition.moved_at = Some(now);
+        }
         // Where something could not be placed, reading does not go on.
         if placed && routed.next > fetched.asked {
             partition.has_read(&routed);
         }
         let at_the_end = fetched.last_stable >= 0 && routed.next >= fetched.last_stable;
+        if at_the_end {
+            partition.current_at = Some(now);
+        }
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }
@@ -508,7 +540,7 @@ impl Core {
             return self.cannot_place(index, stop, now);
         }
         let damaged = partition.blocked.as_ref().is_some_and(Blocked::is_damage);
-        if damaged && partition.count_refusal(stop.offset.unwrap_or(-1)) < 2 {
+        if damaged && partition.count_refusal(stop.offset.unwrap_or(-1), now).0 < 2 {
             let trouble = format!("{}; it is read again", stop.reason);
             self.restart(index, trouble, now);
         } else {

@@ -2,6 +2,7 @@
 
 use config::link::OnRecreate;
 use kafka_wire::types::{TopicId, TopicName};
+use tokio::time::Instant;
 
 use super::super::partition::{Partition, Stop};
 use super::{Core, Index, Place};
@@ -51,7 +52,46 @@ pub(super) fn recreated(
     None
 }
 
+impl Partition {
+    /// Takes who leads it at the source. Brokers that lag behind tell of former leaders; those are not gone back to.
+    pub(super) fn follow(&mut self, source: &Place) {
+        let (before, led) = (self.read_from(), self.leader);
+        let same_topic = !differs(self.source_id, source.topic_id) && !source.topic_id.is_zero();
+        if !led.is_some_and(|led| same_topic && led.epoch > source.leader.epoch) {
+            self.leader = Some(source.leader);
+        }
+        if self.follower.is_some() && before != Some(source.leader.node) {
+            self.follower = None;
+        }
+    }
+
+    /// Whether it was led by somebody else at the destination since; remembers who leads it.
+    pub(super) fn is_former(&mut self, found: &Place) -> bool {
+        let Place { leader, topic_id } = *found;
+        let known = self.destination_epoch;
+        let known = known.filter(|(id, _)| *id == topic_id && !topic_id.is_zero());
+        if known.is_some_and(|(_, epoch)| leader.epoch < epoch) {
+            return true;
+        }
+        self.destination_epoch = Some((topic_id, leader.epoch));
+        false
+    }
+}
+
 impl Core {
+    /// Copies everything anew where a destination's log was cut short, if that is the policy; otherwise the stop comes back.
+    pub(super) fn recopied(&mut self, index: Index, stop: Stop, now: Instant) -> Option<Stop> {
+        let restarts = matches!(self.settings.on_recreate, OnRecreate::Restart);
+        let partition = self.partitions.get_mut(&index)?;
+        if !restarts || stop.state != "destination-behind" {
+            return Some(stop);
+        }
+        partition.begin_anew(&stop);
+        partition.readings = 0;
+        self.restart(index, stop.reason, now);
+        None
+    }
+
     /// The stored position belongs to a copy under another name.
     pub(super) fn moved(&mut self, index: Index, before: &TopicName) {
         let Some(partition) = self.partitions.get_mut(&index) else {

@@ -1,11 +1,10 @@
-//! What becomes of offsets is said for each partition while there are few, and in a line for all where there are many.
-
-use std::collections::BTreeMap;
+//! What is said of partitions as it is found out: what becomes of their offsets, and that they wait or go on.
 
 use kafka_wire::types::TopicPartition;
 
-/// Partitions that are named one by one.
-const NAMED: usize = 8;
+use super::super::partition::News;
+use super::Core;
+use crate::news::{and_more, tell};
 
 /// What was found out since it was said last.
 #[derive(Debug, Default)]
@@ -31,53 +30,35 @@ impl Said {
             ("preserved", std::mem::take(&mut self.preserved)),
             ("mapped", std::mem::take(&mut self.mapped)),
         ] {
-            if found.len() <= NAMED {
-                for (partition, reason) in found {
-                    tracing::info!(%partition, "offsets are {what}: {reason}");
-                }
-                continue;
-            }
-            for line in lines(what, found) {
-                tracing::info!("{line}");
-            }
+            tell(found, |partition, reason, more| {
+                tracing::info!(%partition, "offsets are {what}: {reason}{}", and_more(more));
+            });
         }
     }
 }
 
-/// A line for each kind of reason: reasons that differ only in their numbers are of one kind.
-fn lines(what: &str, found: Vec<(TopicPartition, String)>) -> Vec<String> {
-    let mut kinds: BTreeMap<String, (usize, TopicPartition, String)> = BTreeMap::new();
-    for (partition, reason) in found {
-        let kind: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
-        let (count, ..) = kinds.entry(kind).or_insert((0, partition, reason));
-        *count += 1;
-    }
-    let line = |(count, partition, reason): (usize, TopicPartition, String)| {
-        format!("offsets are {what} in {count} partitions, for instance in {partition}: {reason}")
-    };
-    kinds.into_values().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_partitions_are_said_in_a_line_for_each_kind_of_reason() {
-        let partition = |number| TopicPartition::new("t".into(), number);
-        let found = (0..100).map(|number| {
-            let reason = match number % 10 {
-                0 => "the topic is merged".to_owned(),
-                _ => format!("the copy goes on at offset {number}"),
+impl Core {
+    /// Says what was found out since the last time.
+    pub(crate) fn say(&mut self) {
+        self.said.say();
+        let (mut waits, mut goes_on) = (Vec::new(), Vec::new());
+        for partition in self.partitions.values_mut() {
+            let Some(news) = partition.news.take() else {
+                continue;
             };
-            (partition(number), reason)
+            let source = partition.source.clone();
+            match news {
+                News::Waits => waits.push((source, partition.trouble.clone().unwrap_or_default())),
+                News::GoesOn => goes_on.push((source, String::new())),
+            }
+        }
+        let page = crate::help::page("retrying");
+        tell(waits, |partition, trouble, more| {
+            let more = and_more(more);
+            tracing::warn!(%partition, state = "retrying", "partition waits: {trouble}{more} ({page})");
         });
-        assert_eq!(
-            lines("preserved", found.collect()),
-            [
-                "offsets are preserved in 90 partitions, for instance in t-1: the copy goes on at offset 1",
-                "offsets are preserved in 10 partitions, for instance in t-0: the topic is merged",
-            ]
-        );
+        tell(goes_on, |partition, _, more| {
+            tracing::info!(%partition, "partition goes on{}", and_more(more));
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! Destination brokers that answer nothing: whether others lead by now, and what is kept in memory for them.
+//! Brokers that answer nothing: whether others lead by now, and what is kept in memory for those of the destination.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,13 +6,17 @@ use std::time::Duration;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
-use super::{Core, Index};
+use super::{Core, Index, Writer};
 
 /// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
 const SILENT: Duration = Duration::from_secs(5);
+
 impl Core {
     /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
     pub(super) fn suspect(&mut self, now: Instant) {
+        let readers = self.readers.values_mut();
+        let unread = readers.filter_map(|reader| reader.in_doubt(now)).flatten();
+        self.to_locate.extend(unread);
         let writers = self.writers.iter_mut();
         let silent: BTreeSet<NodeId> = writers
             .filter_map(|(node, writer)| writer.on_time(now).then_some(*node))
@@ -27,6 +31,12 @@ impl Core {
         for node in silent {
             self.let_go(node, now);
         }
+    }
+
+    /// Whether it is looked up whether this broker still leads, because it leaves a request unanswered.
+    pub(super) fn is_in_doubt(&self, node: Option<NodeId>) -> bool {
+        let writer = node.and_then(|node| self.writers.get(&node));
+        writer.is_some_and(Writer::is_in_doubt)
     }
 
     /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.

@@ -214,10 +214,11 @@ impl Core {
 impl Partition {
     /// Takes what an operator said to what it stands for.
     pub(super) fn answer(&mut self, answer: Answer, stop: &Stop) {
+        // What was said of another state does not hold for this one.
+        self.accepts_gap = matches!(answer, Answer::Continue);
         match answer {
-            Answer::Again => {}
+            Answer::Again | Answer::Continue => {}
             Answer::SkipRecord => self.skip(stop),
-            Answer::Continue => self.accepts_gap = true,
             Answer::Append | Answer::Recopy => self.begin_anew(stop),
         }
         self.refused = None;

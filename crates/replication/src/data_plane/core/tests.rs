@@ -1,11 +1,15 @@
 //! The core driven without brokers: scenes that can be read, and a simulation that cannot be foreseen.
 
+mod anew;
+mod apart;
 mod bare;
 mod copying;
 mod halting;
 mod late;
 mod left_out;
 mod placing;
+mod precedence;
+mod reading;
 mod scene;
 mod silent;
 mod simulation;

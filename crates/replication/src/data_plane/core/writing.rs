@@ -37,8 +37,10 @@ const TOO_LARGE: [ErrorCode; 2] = [
 /// How many sizes are tried: where the limit may not be read, each is half of the one before.
 const SIZES: u32 = 12;
 
-/// How often the same batch is tried before a refusal that could pass is taken as final.
+/// How often the same batch is tried, and for how long at least, before a refusal that could pass is taken as final: a broker that
+/// is ill for a moment gives no reason either, and everything it leads would stand until somebody comes.
 const TRIES: u32 = 3;
+const LASTS: Duration = Duration::from_secs(10);
 
 /// What is known of one destination broker.
 #[derive(Debug, Default)]
@@ -67,6 +69,11 @@ impl Writer {
     /// Whether a request has waited so long that its broker may have stopped leading.
     pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
+    }
+
+    /// Whether leaders have been looked up since it last owed no answer.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.looked.is_some()
     }
 
     /// For how long the oldest request has waited for its answer.
@@ -394,15 +401,15 @@ impl Core {
                      it was cut short or replaced. Compare it with the source before going on",
                     partition.destination, displaced.found, displaced.expected
                 );
-                self.stop(
-                    index,
-                    Stop {
-                        state: "destination-behind",
-                        offset,
-                        reason,
-                        lost: None,
-                    },
-                );
+                let stop = Stop {
+                    state: "destination-behind",
+                    offset,
+                    reason,
+                    lost: None,
+                };
+                if let Some(stop) = self.recopied(index, stop, now) {
+                    self.stop(index, stop);
+                }
                 self.spoil(why);
             }
             None => {
@@ -479,7 +486,7 @@ impl Core {
                     "destination refused a batch as damaged; as it came from the source its checksum {}",
                     if intact { "fits" } else { "does not fit" }
                 );
-                let times = partition.count_refusal(offset);
+                let (times, _) = partition.count_refusal(offset, now);
                 (!intact && times > 1).then(|| Stop {
                     state: "damaged",
                     offset: Some(offset),
@@ -496,7 +503,7 @@ impl Core {
                 // Read again with the limit as it is now, it comes in parts.
                 let (stop, size) = (refusal(piped, offset, &trouble), piped.size());
                 partition.guess_limit(size);
-                (partition.count_refusal(offset) >= SIZES || alone).then_some(stop)
+                (partition.count_refusal(offset, now).0 >= SIZES || alone).then_some(stop)
             }
             ErrorClass::RefusedData if skips => {
                 let (stop, batch) = (refusal(piped, offset, &trouble), piped.clone());
@@ -520,7 +527,8 @@ impl Core {
                 if answer.error == ErrorCode::UNKNOWN_SERVER_ERROR && piped.reason().is_none() {
                     partition.renumber = Some(offset);
                 }
-                (partition.count_refusal(offset) >= TRIES).then_some(stop)
+                let (times, lasts) = partition.count_refusal(offset, now);
+                (times >= TRIES && lasts >= LASTS).then_some(stop)
             }
             _ => None,
         };

@@ -28,18 +28,25 @@ impl Survey<'_> {
         if equal == 0 || differs.is_some() {
             return Ok(Adoption::NoCopy);
         }
-        let registered = registrations(self.destination).await.map_err(|error| {
-            format!(
-                "destination: who wrote to {} cannot be found out: {error}",
-                order.destination
-            )
-        })?;
+        let registered = registrations(self.destination.cluster)
+            .await
+            .map_err(|error| {
+                format!(
+                    "destination: who wrote to {} cannot be found out: {error}",
+                    order.destination
+                )
+            })?;
         let origin = registered
             .into_iter()
             .rfind(|(id, _)| *id == producer)
             .map(|(_, origin)| origin);
         let asked_for = order.offsets.placement == Offsets::Preserve;
-        Ok(whose(readings, origin, self.source.cluster_id(), asked_for))
+        Ok(whose(
+            readings,
+            origin,
+            self.source.cluster.cluster_id(),
+            asked_for,
+        ))
     }
 }
 

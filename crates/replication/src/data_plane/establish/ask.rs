@@ -24,11 +24,12 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicParti
 use super::super::core::EstablishOrder;
 use super::Readings;
 use super::evidence::batches;
+use super::peer::Peer;
 use crate::placement::Topic;
 use crate::position::{Position, advance_sequence};
 
 /// Bytes per request while the destination's tail is read.
-const TAIL_BYTES: i32 = 4 * 1024 * 1024;
+const TAIL_BYTES: i32 = 1024 * 1024;
 
 /// Topics in one DescribeConfigs request.
 const DESCRIBED_TOPICS: usize = 500;
@@ -347,8 +348,7 @@ enum Remembered {
 
 /// What was written behind the position, as far as the broker remembers its writer.
 async fn remembered(
-    destination: &Cluster,
-    leader: NodeId,
+    destination: &Peer<'_>,
     order: &EstablishOrder,
     position: &Position,
 ) -> Option<Remembered> {
@@ -357,7 +357,7 @@ async fn remembered(
         topics: vec![(partition.topic.clone(), vec![partition.partition])],
     };
     // Brokers before 2.8 do not know it; then everything is read.
-    let answer = destination.call(leader, Use::Store, &request).await.ok()?;
+    let answer = destination.ask_gently(Use::Store, &request).await?;
     let mut found = answer.topics.into_iter().flat_map(|(_, all)| all);
     let found = found.find(|found| found.error == ErrorCode::NONE)?;
     let mut producers = found.producers.into_iter();
@@ -385,8 +385,7 @@ fn is_last(info: &BatchInfo, position: &Position, last: Option<i32>) -> bool {
 /// Headers of all batches from the position's destination end to the end now, and of the one in front of it. Where others write
 /// too, what they have written behind the last record of the link is not read: it can be any number of times as much.
 pub(super) async fn read_tail(
-    destination: &Cluster,
-    leader: NodeId,
+    destination: &Peer<'_>,
     order: &EstablishOrder,
     position: &Position,
     readings: Readings,
@@ -396,30 +395,28 @@ pub(super) async fn read_tail(
     let mut range = from..readings.destination_end;
     let mut last = None;
     if order.shared && readings.destination_start <= position.destination_end.0 {
-        match remembered(destination, leader, order, position).await {
+        match remembered(destination, order, position).await {
             Some(Remembered::Nothing) => range.end = range.end.min(position.destination_end.0),
             Some(Remembered::Until(sequence)) => last = Some(sequence),
             None => {}
         }
     }
     let is_last = |info: &BatchInfo| is_last(info, position, last);
-    headers_until(destination, leader, at, range, is_last).await
+    headers_until(destination, at, range, is_last).await
 }
 
 /// Headers of all batches between two offsets.
 pub(in super::super) async fn headers(
-    destination: &Cluster,
-    leader: NodeId,
+    destination: &Peer<'_>,
     at: (&TopicPartition, TopicId),
     range: Range<i64>,
 ) -> Result<Vec<BatchInfo>, Tail> {
-    headers_until(destination, leader, at, range, |_| false).await
+    headers_until(destination, at, range, |_| false).await
 }
 
 /// Headers of batches between two offsets, up to the one that is the last that matters.
 async fn headers_until(
-    destination: &Cluster,
-    leader: NodeId,
+    destination: &Peer<'_>,
     (partition, topic_id): (&TopicPartition, TopicId),
     range: Range<i64>,
     is_last: impl Fn(&BatchInfo) -> bool,
@@ -434,10 +431,8 @@ async fn headers_until(
             offset,
             TAIL_BYTES,
         );
-        let answer = destination
-            .call(leader, Use::Store, &request)
-            .await
-            .map_err(|error| Tail::Trouble(format!("destination: {error}")))?;
+        let asked = destination.ask(Use::Store, &request);
+        let answer = asked.await.map_err(Tail::Trouble)?;
         let fetched = answer
             .into_one()
             .and_then(FetchedPartition::without_error)
@@ -466,16 +461,13 @@ async fn headers_until(
     Ok(tail)
 }
 
-pub(super) async fn new_producer(destination: &Cluster) -> Result<ProducerIdentity, String> {
+pub(super) async fn new_producer(destination: &Peer<'_>) -> Result<ProducerIdentity, String> {
     let request = InitProducerIdRequest {
         transactional_id: None,
         transaction_timeout_ms: 60_000,
         current: None,
     };
-    let answer = destination
-        .call_any(Use::Metadata, &request)
-        .await
-        .map_err(|error| format!("destination: {error}"))?;
+    let answer = destination.ask_any(Use::Metadata, &request).await?;
     answer.producer.ok_or_else(|| {
         format!(
             "destination: InitProducerId was answered with {}",

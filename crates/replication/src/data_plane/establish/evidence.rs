@@ -183,8 +183,7 @@ impl Survey<'_> {
             isolation_level: IsolationLevel::ReadCommitted,
             ..one_partition(&order.source, order.source_id, offset, bytes)
         };
-        let answer = self.source.call(self.from, Use::Metadata, &request).await;
-        let answer = answer.map_err(|error| format!("source: {error}"))?;
+        let answer = self.source.ask(Use::Metadata, &request).await?;
         let fetched = answer.into_one().and_then(FetchedPartition::without_error);
         fetched.map_err(|code| refused("source", &order.source, code))
     }
@@ -200,8 +199,7 @@ impl Survey<'_> {
             offset,
             COMPARED_BYTES,
         );
-        let answer = self.destination.call(self.to, Use::Store, &request).await;
-        let answer = answer.map_err(|error| format!("destination: {error}"))?;
+        let answer = self.destination.ask(Use::Store, &request).await?;
         let fetched = answer.into_one().and_then(FetchedPartition::without_error);
         fetched.map_err(|code| match code {
             ErrorCode::TOPIC_AUTHORIZATION_FAILED => self.unreadable(order),

@@ -57,14 +57,13 @@ impl Survey<'_> {
             return;
         }
         let request = request(&begins);
-        let answer = self.source.call(self.from, Use::Metadata, &request).await;
+        let answer = self.source.ask(Use::Metadata, &request).await;
         let answered = match answer {
             Ok(answer) => answer.topics,
-            Err(error) => {
-                let failed = begins.iter().map(|(order, _)| {
-                    let partition = order.source.clone();
-                    (partition, Err(format!("source: {error}")))
-                });
+            Err(trouble) => {
+                let failed = begins
+                    .iter()
+                    .map(|(order, _)| (order.source.clone(), Err(trouble.clone())));
                 return self.firsts.extend(failed);
             }
         };

@@ -19,6 +19,7 @@ use super::ask::{new_producer, topic_settings};
 use super::evidence::{batches, is_delivered};
 use super::first::{Firsts, begin, is_decided};
 use super::missing::short;
+use super::peer::Peer;
 use super::preserve::{self, Ending, recognises};
 use super::{
     Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
@@ -36,10 +37,8 @@ const NEXT_BYTES: i32 = 1;
 
 /// What is known of a group of partitions that have the same two leaders.
 pub(in super::super) struct Survey<'a> {
-    pub(super) source: &'a Cluster,
-    pub(super) destination: &'a Cluster,
-    pub(super) from: NodeId,
-    pub(super) to: NodeId,
+    pub(super) source: Peer<'a>,
+    pub(super) destination: Peer<'a>,
     rights: HashMap<TopicName, Rights>,
     grants: Grants,
     /// What was read of many partitions at once.
@@ -90,17 +89,18 @@ impl<'a> Survey<'a> {
             .filter(|order| order.position.is_none() && order.offsets.placement != Offsets::Map)
             .map(|order| order.destination.topic.clone())
             .collect();
+        let grants = Grants::of(destination.config());
+        let [source, destination] = [("source", source, from), ("destination", destination, to)]
+            .map(|(side, cluster, node)| Peer::new(side, cluster, node));
         let rights = match topics.is_empty() {
             true => HashMap::new(),
-            false => rights(destination, to, topics).await,
+            false => rights(&destination, topics).await,
         };
         Self {
             source,
             destination,
-            from,
-            to,
             rights,
-            grants: Grants::of(destination.config()),
+            grants,
             firsts: Firsts::new(),
         }
     }
@@ -271,8 +271,7 @@ impl<'a> Survey<'a> {
         reason: String,
         producers: &mut Producers,
     ) -> Established {
-        let (destination, leader) = (self.destination, self.to);
-        mapped(destination, leader, order, readings, reason, producers).await
+        mapped(&self.destination, order, readings, reason, producers).await
     }
 
     /// A producer that does not write to this destination partition yet.
@@ -284,7 +283,7 @@ impl<'a> Survey<'a> {
         match producers.reuse(&order.destination) {
             Some(identity) => Ok(identity),
             None => {
-                let made = new_producer(self.destination).await?;
+                let made = new_producer(&self.destination).await?;
                 Ok(producers.add(made, &order.destination))
             }
         }
@@ -303,7 +302,7 @@ impl<'a> Survey<'a> {
             Some(marker) => marker,
             None => *producers
                 .marker
-                .insert(new_producer(self.destination).await?),
+                .insert(new_producer(&self.destination).await?),
         };
         let end = readings.destination_end;
         Ok(Position {
@@ -326,8 +325,8 @@ impl<'a> Survey<'a> {
         [log_start, end, destination_start, destination_end]: [i64; 4],
     ) -> Readings {
         let (cluster, partition) = match exists {
-            true => (self.destination, &order.destination),
-            false => (self.source, &order.source),
+            true => (self.destination.cluster, &order.destination),
+            false => (self.source.cluster, &order.source),
         };
         let settings = topic_settings(cluster, std::slice::from_ref(partition)).await;
         let settings = settings.get(&partition.topic);
@@ -498,19 +497,15 @@ impl Facts {
 }
 
 /// What may be done with topics and their cluster; empty where no broker says.
-async fn rights(
-    destination: &Cluster,
-    leader: NodeId,
-    topics: BTreeSet<TopicName>,
-) -> HashMap<TopicName, Rights> {
+async fn rights(destination: &Peer<'_>, topics: BTreeSet<TopicName>) -> HashMap<TopicName, Rights> {
     let some = topics.first().cloned();
     let request = MetadataRequest {
         topics: MetadataTopics::Topics(topics.into_iter().collect()),
         authorized_operations: true,
     };
     let (topics, alter_cluster) = tokio::join!(
-        destination.call_any(Use::Metadata, &request),
-        may_write_markers(destination, leader, some)
+        destination.ask_any(Use::Metadata, &request),
+        may_write_markers(destination, some)
     );
     let Ok(topics) = topics else {
         return HashMap::new();
@@ -530,11 +525,7 @@ async fn rights(
 
 /// Whether markers may be written. Who may not describe the cluster is not told its rights, so this is tried
 /// with a partition that does not exist.
-async fn may_write_markers(
-    destination: &Cluster,
-    leader: NodeId,
-    topic: Option<TopicName>,
-) -> Option<bool> {
+async fn may_write_markers(destination: &Peer<'_>, topic: Option<TopicName>) -> Option<bool> {
     let marker = TxnMarker {
         producer: ProducerIdentity { id: 0, epoch: 0 },
         commit: false,
@@ -545,8 +536,8 @@ async fn may_write_markers(
     let request = WriteTxnMarkersRequest {
         markers: vec![marker],
     };
-    let answer = destination.call(leader, Use::Metadata, &request).await;
-    let producers = answer.ok()?.producers.into_iter();
+    let answer = destination.ask_gently(Use::Metadata, &request).await;
+    let producers = answer?.producers.into_iter();
     let mut outcomes = producers.flat_map(|p| p.topics).flat_map(|(_, p)| p);
     let error = outcomes.next()?.error;
     Some(error != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)

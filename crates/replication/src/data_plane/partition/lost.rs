@@ -46,6 +46,9 @@ impl Partition {
     /// Counts what was found lost. The same gap is found again whenever the partition begins anew, and may have grown since.
     pub(crate) fn count_lost(&mut self, lost: Option<Lost>) {
         let Some(lost) = lost else { return };
+        if lost.why == Loss::Truncated {
+            self.forget_offsets();
+        }
         let same = |known: &Lost| known.why == lost.why && known.from == lost.from;
         let known = self.lost.filter(same).map_or(0, Lost::count);
         self.totals.lost[lost.why as usize] += lost.count().saturating_sub(known);

@@ -25,6 +25,8 @@ const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 pub(super) enum Look {
     /// The answer to a question: who has taken over, if anybody has.
     Owner(u64, Instant, Option<String>),
+    /// It cannot be found out, and is tried again.
+    Trouble(String),
     /// Former owners know by now that they are not any more.
     Settled,
     /// The link is given back.
@@ -65,7 +67,9 @@ pub(super) fn start(
                 match ownership.successor().await {
                     Ok(found) => break (asked_at, found),
                     Err(error) => {
-                        tracing::debug!("whose the link is cannot be found out: {error}");
+                        let trouble = format!("whose the link is cannot be found out: {error}");
+                        tracing::debug!("{trouble}");
+                        send(&events, Event::Owner(Look::Trouble(trouble))).await;
                         sleep(AGAIN).await;
                     }
                 }
@@ -97,6 +101,7 @@ impl DataPlane {
     pub(super) fn apply_look(&mut self, look: Look) {
         match look {
             Look::Owner(question, at, successor) => self.core.on_owner(question, at, successor),
+            Look::Trouble(trouble) => self.core.on_owner_unknown(trouble),
             Look::Settled => self.core.has_settled(),
             Look::Released => {}
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{FetchSettings, LinkConfig};
 
 use super::super::core::Settings;
 use crate::placement::Grants;
@@ -20,26 +20,30 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// The longest pause between attempts, below what recovery may take. With its spread the mean stays above five seconds.
 const RETRY: Duration = Duration::from_secs(6);
 
-pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
+/// What `settings` say of memory, where there is so much of it now.
+pub(super) fn share_of(settings: &mut Settings, fetch: &FetchSettings, memory: usize) {
     // An eighth of the memory per answer leaves room for several, and for what is queued.
     let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
-    let max_fetch_bytes = link
-        .fetch
-        .max_bytes
-        .min(i32::try_from(share).unwrap_or(i32::MAX));
-    Settings {
+    let share = i32::try_from(share).unwrap_or(i32::MAX);
+    settings.memory = memory;
+    settings.max_fetch_bytes = fetch.max_bytes.min(share);
+    settings.partition_room = PARTITION_ROOM.min(memory / 4);
+}
+
+pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
+    let mut settings = Settings {
         link: link.name.clone(),
         check_crcs: link.fetch.check_crcs,
         keep_append_time: link.keep_append_time,
         merge_below: link.merge_below,
         merge_from: MERGE_FROM,
         max_partition_bytes: link.fetch.max_partition_bytes,
-        max_fetch_bytes,
+        max_fetch_bytes: link.fetch.max_bytes,
         max_connections: link.fetch.max_connections,
         max_wait: link.fetch.max_wait,
         max_request_bytes: link.produce.max_request_size,
         max_in_flight: link.produce.max_in_flight,
-        partition_room: PARTITION_ROOM.min(memory / 4),
+        partition_room: PARTITION_ROOM,
         memory,
         retry: (Duration::from_millis(100), RETRY),
         shared: link.may_share_partitions(),
@@ -51,5 +55,7 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
         grants: Grants::of(&link.destination),
         settle: link.produce.request_timeout.min(SETTLE),
         memory_of_writers: Default::default(),
-    }
+    };
+    share_of(&mut settings, &link.fetch, memory);
+    settings
 }

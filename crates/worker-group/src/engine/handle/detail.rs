@@ -27,7 +27,7 @@ impl Handle {
         config: GivenConfig,
         options: PreviewOptions,
     ) -> Result<Value, Refusal> {
-        let config = self.checked(&name, config)?;
+        let config = self.checked(&name, config).await?;
         let previewed = self.host.preview(name, config, options).await;
         previewed.map_err(|problem| Refusal::new(Kind::Unavailable, problem))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Handle, Stage};
+use super::{Handle, Stage, judge};
 use crate::Config;
 use crate::herder::{GroupHandle, GroupView, HerderOptions};
 use crate::refusal::Refusal;
@@ -25,6 +25,8 @@ impl Handle {
             worker: Arc::new(options.worker.clone()),
             variables: options.variables.clone(),
             version: options.version,
+            judging: judge::room(),
+            patching: Arc::default(),
             group: Some(group),
         }
     }

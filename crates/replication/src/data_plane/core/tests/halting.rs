@@ -135,3 +135,36 @@ fn a_partition_that_stands_is_tried_again_when_it_is_begun_again() {
     scene.settle();
     assert!(scene.stop_of(0).is_some());
 }
+
+#[test]
+fn a_topic_that_is_halted_while_its_logs_are_read_is_not_copied_on() {
+    let mut scene = Scene::new(settings());
+    scene.assign(source(0), destination(0), None);
+    scene.locate();
+    let orders = scene.establish_orders();
+    scene.core.halt(&"s".into(), &deleted());
+    scene.establish(&orders[0]);
+    scene.settle();
+    assert_eq!(
+        state(&scene, 0).map(|(state, _)| state),
+        Some("source-deleted")
+    );
+    assert!(scene.next_order().is_none(), "nothing is fetched");
+    // It goes on when its topic does.
+    scene.core.look_again(&"s".into());
+    scene.settle();
+    assert!(scene.is_running(0));
+}
+
+#[test]
+fn a_halted_topic_whose_last_records_cannot_be_written_is_not_copied_on() {
+    let mut scene = Scene::running();
+    scene.fetch(0, &[batch(0, 3)]);
+    scene.core.halt(&"s".into(), &deleted());
+    let sent = scene.send_one();
+    scene.answer(&sent, Err(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    // Its topics are there: it is to stand for another reason.
+    scene.pass_and_settle();
+    assert_eq!(state(&scene, 0), Some(("source-deleted", Some(0))));
+    assert!(scene.next_order().is_none(), "nothing is fetched");
+}

@@ -65,6 +65,21 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     );
     assert!(scene.partition(0).send.is_none());
     assert!(scene.is_running(1));
+
+    // Its answer may take half a minute: it is left as soon as another one leads, all the same.
+    scene.locate();
+    assert!(scene.core.take_cut().is_empty(), "it still leads");
+    scene.places.insert(destination(0), led_by(12));
+    let due = scene.core.next_timer().expect("it is looked up again");
+    scene.now = due;
+    scene.core.on_time(due);
+    scene.locate();
+    assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
+    let unanswered = sent.iter().find(|sent| sent.node == TO).expect("sent");
+    let tags = [unanswered.tag];
+    scene.core.on_lane_ended(TO, &tags, "given up", scene.now);
+    scene.pass_and_settle();
+    assert!(scene.is_running(0));
 }
 
 #[test]
@@ -123,4 +138,42 @@ fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader()
         assert_eq!((leader.node, leader.epoch), (NodeId(2), 5));
         assert!(scene.is_running(0));
     }
+}
+
+#[test]
+fn a_destination_broker_that_lags_behind_does_not_take_a_partition_back_either() {
+    let mut scene = Scene::running();
+    for (node, epoch) in [(12, 5), (11, 4)] {
+        let place = Place {
+            leader: Leader {
+                node: NodeId(node),
+                epoch,
+            },
+            topic_id: DESTINATION_ID,
+        };
+        scene.places.insert(destination(0), place);
+        scene.core.look_again(&"s".into());
+        scene.pass_and_settle();
+        scene.pass_and_settle();
+        assert_eq!(scene.partition(0).destination_leader, Some(NodeId(12)));
+        assert!(scene.is_running(0));
+    }
+}
+
+#[test]
+fn others_are_asked_when_looking_up_leaders_does_not_help() {
+    let mut scene = Scene::running();
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        scene
+            .core
+            .restart(0, "destination: hung".to_owned(), scene.now);
+        scene.pass(Duration::from_secs(3));
+        let orders = scene.core.take_locate().expect("it is looked up");
+        asked.push(orders[0].in_vain);
+        let located = orders.iter().map(|order| scene.located(order)).collect();
+        scene.core.on_located(located, scene.now);
+        scene.settle();
+    }
+    assert_eq!(asked, [false, true, true]);
 }

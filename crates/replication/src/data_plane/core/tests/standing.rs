@@ -104,3 +104,50 @@ fn a_refused_record_is_left_out_and_the_next_one_is_copied() {
     scene.answer(&sent, Ok(100));
     assert_eq!(scene.offset(0), 2);
 }
+
+#[test]
+fn what_was_said_of_a_gap_does_not_hold_for_the_next_one() {
+    let mut scene = Scene::running();
+    stopped(&mut scene, 0, "source-gap", 5);
+    let resumed = scene.core.resume(&source(0), Answer::Continue, None);
+    assert_eq!(resumed, Ok(()));
+    scene.locate();
+    assert_eq!(scene.establish_orders()[0].on_gap, OnGap::Continue);
+    // It stands for something else meanwhile.
+    let stop = Stop {
+        state: "destination-foreign-writes",
+        offset: Some(5),
+        reason: "for a test".to_owned(),
+        lost: None,
+    };
+    scene
+        .core
+        .on_established(0, Established::Stop(stop), scene.now);
+    let resumed = scene.core.resume(&source(0), Answer::Again, None);
+    assert_eq!(resumed, Ok(()));
+    scene.locate();
+    assert_eq!(scene.establish_orders()[0].on_gap, OnGap::Stop);
+}
+
+#[test]
+fn a_broker_that_is_ill_for_a_moment_and_gives_no_reason_makes_nothing_stand() {
+    let mut scene = Scene::running();
+    for _ in 0..4 {
+        scene.fetch(0, &[batch(0, 2)]);
+        let sent = scene.send_one();
+        scene.answer(&sent, Err(ErrorCode::UNKNOWN_SERVER_ERROR));
+        assert!(scene.stop_of(0).is_none());
+        scene.pass(std::time::Duration::from_secs(1));
+        scene.settle();
+        while !scene.is_running(0) {
+            let due = scene.core.next_timer().expect("it is tried again");
+            scene.now = scene.now.max(due);
+            scene.core.on_time(scene.now);
+            scene.settle();
+        }
+    }
+    scene.fetch(0, &[batch(0, 2)]);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(100));
+    assert_eq!(scene.offset(0), 2);
+}

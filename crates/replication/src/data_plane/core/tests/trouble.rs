@@ -38,6 +38,7 @@ fn refusals_stop_at_once_or_are_tried_again_as_their_class_says() {
         (ErrorCode::INVALID_TIMESTAMP, Some(1)),
         (ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, Some(1)),
         (ErrorCode::INVALID_REQUIRED_ACKS, Some(3)),
+        // A broker that is ill for a moment says no more than that.
         (ErrorCode::UNKNOWN_SERVER_ERROR, Some(3)),
         (ErrorCode::NOT_ENOUGH_REPLICAS, None),
         (ErrorCode::NOT_LEADER_OR_FOLLOWER, None),

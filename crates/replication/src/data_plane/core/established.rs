@@ -1,4 +1,4 @@
-//! The part of [`Core`] in which a partition begins: what both logs say of it is asked for, and taken.
+//! The reading of both logs of a partition, and what becomes of it when they have been compared.
 
 use std::collections::HashMap;
 
@@ -31,6 +31,11 @@ impl Core {
             return;
         };
         partition.establishing = false;
+        // It was stopped meanwhile, for instance because its topic is not to be copied any more.
+        if matches!(partition.phase, Phase::Stopped(_)) {
+            partition.outdated = false;
+            return;
+        }
         if std::mem::take(&mut partition.outdated) {
             self.to_locate.insert(index);
             return;
@@ -76,7 +81,11 @@ impl Core {
                 partition.readings = partition.readings.saturating_add(1);
                 self.retry(index, trouble, now);
             }
-            Established::Stop(stop) => self.stop(index, stop),
+            Established::Stop(stop) => {
+                if let Some(stop) = self.recopied(index, stop, now) {
+                    self.stop(index, stop);
+                }
+            }
             Established::Foreign(stop) => self.foreign(index, stop, now),
             Established::CannotPlace(stop) => self.cannot_place(index, stop, now),
         }

@@ -1,0 +1,92 @@
+//! Source brokers that are read: those that hang are left, and nobody is asked more often than needed.
+
+use std::time::Duration;
+
+use config::bandwidth::Bandwidth;
+use kafka_wire::types::NodeId;
+
+use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
+use crate::data_plane::core::{Place, Settings};
+use crate::data_plane::partition::Leader;
+
+fn led_by(node: i32) -> Place {
+    Place {
+        leader: Leader {
+            node: NodeId(node),
+            epoch: 1,
+        },
+        topic_id: SOURCE_ID,
+    }
+}
+
+#[test]
+fn a_source_broker_that_hangs_is_left_as_soon_as_another_one_leads() {
+    let mut scene = Scene::running();
+    scene.order();
+    // It may wait for news for a while.
+    scene.pass(settings().max_wait + Duration::from_secs(2));
+    assert!(!scene.locate());
+    let due = scene.core.next_timer().expect("it is looked up");
+    scene.pass(due - scene.now);
+    assert!(scene.locate(), "its answer is due");
+    assert!(scene.is_running(0), "it still leads");
+    scene.places.insert(source(0), led_by(2));
+    let due = scene.core.next_timer().expect("it is looked up again");
+    assert!(due - scene.now <= Duration::from_secs(5));
+    scene.pass(due - scene.now);
+    assert!(scene.locate());
+    scene.pass_and_settle();
+    assert!(scene.is_running(0));
+    let (node, order) = scene.order();
+    assert_eq!((node, order.set.len()), (NodeId(2), 1));
+}
+
+#[test]
+fn a_broker_that_does_not_lead_a_partition_any_more_waits_for_news_as_long_as_usual() {
+    let mut scene = Scene::with(
+        Settings {
+            partition_room: 1,
+            ..settings()
+        },
+        2,
+    );
+    // Partition 0 has no room, so its news are asked for soon.
+    scene.fetch(0, &[batch(0, 1)]);
+    let (_, order) = scene.order();
+    assert!(order.max_wait < settings().max_wait);
+    scene.answer_fetch(FROM, Vec::new());
+    scene.places.insert(source(0), led_by(2));
+    scene.core.look_again(&"s".into());
+    scene.locate();
+    let (node, order) = scene.order();
+    assert_eq!((node, order.max_wait), (FROM, settings().max_wait));
+}
+
+#[test]
+fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
+    let mut scene = Scene::new(settings());
+    scene.assign(source(0), destination(0), None);
+    scene.places.insert(source(1), led_by(2));
+    scene.assign(source(1), destination(1), None);
+    scene.settle();
+    let bandwidth = Bandwidth::parse("1KB").expect("a rate");
+    scene.core.limit(Some(bandwidth), scene.now, 0);
+    let orders = [scene.order().0, scene.order().0];
+    assert_eq!(orders, [FROM, NodeId(2)]);
+    scene
+        .core
+        .on_fetch_failed(NodeId(2).into(), "gone", scene.now);
+    scene.settle();
+    let reading = crate::data_plane::core::Reading {
+        bytes: 100_000,
+        ..Default::default()
+    };
+    scene
+        .core
+        .on_fetched(FROM.into(), Vec::new(), reading, scene.now);
+    scene.pass(Duration::from_secs(10));
+    scene.settle();
+    assert!(scene.next_order().is_none(), "it is not paid for yet");
+    let due = scene.core.next_timer().expect("it will be");
+    assert!(due > scene.now, "and until then there is nothing to do");
+}

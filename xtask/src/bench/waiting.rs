@@ -1,0 +1,270 @@
+//! `cargo xtask bench-waiting`: how long a record takes when there is no backlog, and what it costs when there is nothing.
+//!
+//! Latency: a topic is written to at a steady rate, and one process notes when each record is visible on both sides (see the
+//! judge's `latency`); the replicators take turns. Idle: topics without news are followed for a while, by Tributary alone.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::managed_process::ManagedProcess;
+use test_support::run_directory::RunDirectory;
+use test_support::tributary_process::usage_of;
+use tokio::time::{Instant, sleep};
+
+use super::peer::{Errand, Peer};
+use super::window::spread;
+use super::{Layout, Prepared, machine};
+use crate::failure::{Attempt as _, Failure, Result};
+use crate::interrupt::Interrupt;
+use crate::output;
+
+/// Until a replicator has found everything out.
+const SETTLES: Duration = Duration::from_secs(20);
+const FIGURES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+
+/// Options of the measurement.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WaitingOptions {
+    /// Records per second
+    #[arg(long, default_value_t = 1000)]
+    rate: u32,
+    /// How long each replicator is measured
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
+    /// How many times
+    #[arg(long, default_value_t = 3)]
+    pairs: u32,
+    /// Partitions that are written to
+    #[arg(long, default_value_t = 12)]
+    partitions: u32,
+    /// Who runs beside Tributary
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "librdkafka,mm2"
+    )]
+    peers: Vec<Peer>,
+    /// Partitions without news, each number measured for a minute
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    idle: Vec<u32>,
+    /// As for the benchmark
+    #[arg(long, value_enum, default_value = "pinned")]
+    layout: Layout,
+    /// What the result's file name ends with
+    #[arg(long, default_value = "waiting")]
+    label: String,
+}
+
+/// Milliseconds of a run at each of the `FIGURES`, or why there are none.
+type Latency = std::result::Result<Vec<f64>, String>;
+
+/// Measures and writes a page.
+pub(crate) fn run(root: &Path, options: &WaitingOptions) -> Result<()> {
+    let prepared = Prepared::new(root, options.layout, None)?;
+    let page = crate::runtime()?.block_on(async {
+        let mut interrupt = Interrupt::listen()?;
+        interrupt.or(measure(root, options, &prepared)).await?
+    })?;
+    let path = root.join("docs/benchmark-results");
+    let path = path.join(format!("{}-{}.md", machine::date()?, options.label));
+    fs::write(&path, &page).attempting(format!("write {}", path.display()))?;
+    output::heading(format!("written to {}", path.display()));
+    output::line(page);
+    Ok(())
+}
+
+/// What both measurements need.
+struct Scene<'a> {
+    prepared: &'a Prepared,
+    clusters: [KafkaCluster; 2],
+    directory: RunDirectory,
+    prefix: &'a [&'a str],
+}
+
+async fn measure(root: &Path, options: &WaitingOptions, prepared: &Prepared) -> Result<String> {
+    output::heading("two clusters");
+    let scene = Scene {
+        prepared,
+        clusters: super::clusters(None).await?,
+        directory: RunDirectory::new("bench").attempting("make a directory for the benchmark")?,
+        prefix: options.layout.replicator_prefix(),
+    };
+    let mut page = String::from("# Without a backlog\n\n| | |\n|---|---|\n");
+    for (name, value) in machine::describe(root, &prepared.jars, options.layout)? {
+        line(&mut page, format_args!("| {name} | {value} |"));
+    }
+    if options.pairs > 0 {
+        latencies(options, &scene, &mut page).await?;
+    }
+    if !options.idle.is_empty() {
+        page.push_str(
+            "\n## Nothing to copy\n\n| partitions | CPU-s in a minute | resident MiB |\n|---|---|---|\n",
+        );
+    }
+    for partitions in &options.idle {
+        let (seconds, resident) = idle(&scene, *partitions).await?;
+        let resident = resident >> 20;
+        line(
+            &mut page,
+            format_args!("| {partitions} | {seconds:.2} | {resident} |"),
+        );
+    }
+    Ok(page)
+}
+
+async fn latencies(options: &WaitingOptions, scene: &Scene<'_>, page: &mut String) -> Result<()> {
+    let peers: Vec<Peer> = std::iter::once(Peer::Tributary)
+        .chain(options.peers.iter().copied())
+        .collect();
+    let mut all: Vec<(Peer, Latency)> = Vec::new();
+    for pair in 1..=options.pairs {
+        for peer in &peers {
+            let found = scene.latency(options, *peer, pair).await?;
+            output::line(format!("   {pair}/{} {peer}: {found:?}", options.pairs));
+            all.push((*peer, found));
+        }
+    }
+    line(
+        page,
+        format_args!(
+            "\n## Added latency\n\nFrom being visible at the source to being visible at the destination, in milliseconds; {} records of \
+             1 KB a second on {} partitions for {} s, the first tenth left out; median (lowest to highest) of {} runs that took \
+             turns. Two one-node clusters over loopback: acks=all is the leader's answer alone. librdkafka's loop has linger 0 \
+             here, MirrorMaker 2 the producer settings of the benchmark but linger 0.\n",
+            options.rate, options.partitions, options.seconds, options.pairs
+        ),
+    );
+    line(
+        page,
+        format_args!(
+            "| | {} | runs |\n|{}",
+            FIGURES.join(" | "),
+            "---|".repeat(FIGURES.len() + 2)
+        ),
+    );
+    for peer in peers {
+        let runs = all.iter().filter(|(who, _)| *who == peer);
+        let runs: Vec<&Vec<f64>> = runs.filter_map(|(_, found)| found.as_ref().ok()).collect();
+        let cells = (0..FIGURES.len()).map(|figure| {
+            let values = runs.iter().filter_map(|run| run.get(figure).copied());
+            super::report::said(spread(values.collect()), 1)
+        });
+        let cells: Vec<String> = cells.collect();
+        line(
+            page,
+            format_args!("| {peer} | {} | {} |", cells.join(" | "), runs.len()),
+        );
+    }
+    for (peer, reason) in all
+        .iter()
+        .filter_map(|(peer, found)| Some((peer, found.as_ref().err()?)))
+    {
+        line(page, format_args!("\nLost: {peer}: {reason}"));
+    }
+    Ok(())
+}
+
+impl Scene<'_> {
+    fn addresses(&self) -> [String; 2] {
+        self.clusters.each_ref().map(KafkaCluster::bootstrap)
+    }
+
+    async fn clear(&self) -> Result<()> {
+        for address in self.addresses() {
+            self.prepared.judge.ask(&["clear", &address]).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a replicator that goes on.
+    fn start(&self, peer: Peer, topic: &str, name: &str) -> Result<(ManagedProcess, PathBuf)> {
+        let [source, destination] = self.addresses();
+        let errand = Errand {
+            tributary: &self.prepared.tributary,
+            judge: self.prepared.judge.program(),
+            jars: &self.prepared.jars,
+            source: &source,
+            destination: &destination,
+            topic,
+            codec: "none",
+            name,
+            directory: self.directory.path(),
+            tls_settings: None,
+            prefix: self.prefix,
+            goes_on: true,
+        };
+        errand.start(peer)
+    }
+
+    async fn latency(&self, options: &WaitingOptions, peer: Peer, pair: u32) -> Result<Latency> {
+        self.clear().await?;
+        let topic = "bench.latency";
+        let name = format!("latency-{}-{pair}", peer.short());
+        let judge = &self.prepared.judge;
+        let [source, destination] = self.addresses();
+        judge
+            .create_topic(&source, topic, options.partitions, &[])
+            .await?;
+        let (process, log) = self.start(peer, topic, &name)?;
+        let began = Instant::now();
+        while !judge.ends(&destination).await?.contains_key(topic) {
+            if began.elapsed() > SETTLES * 3 {
+                return Ok(Err(super::run::last_lines(&log)));
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        let [partitions, rate, seconds] =
+            [options.partitions, options.rate, options.seconds].map(|n| n.to_string());
+        let mut arguments = vec!["latency", &source, &destination, topic];
+        arguments.extend([
+            "--partitions",
+            &partitions,
+            "--rate",
+            &rate,
+            "--seconds",
+            &seconds,
+        ]);
+        let found = judge.ask(&arguments).await;
+        process.kill();
+        Ok(match found {
+            Ok(found) => FIGURES
+                .iter()
+                .map(|figure| found[figure].as_f64())
+                .collect::<Option<Vec<f64>>>()
+                .filter(|_| found["lost"] == 0)
+                .ok_or_else(|| found.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        })
+    }
+}
+
+/// Processor seconds of a minute, and resident bytes at its end.
+async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
+    output::line(format!("   {partitions} partitions without news …"));
+    scene.clear().await?;
+    let [source, _] = scene.addresses();
+    let topic = "bench.idle";
+    scene
+        .prepared
+        .judge
+        .create_topic(&source, topic, partitions, &[])
+        .await?;
+    let (process, log) = scene.start(Peer::Tributary, topic, &format!("idle-{partitions}"))?;
+    sleep(SETTLES * 2).await;
+    let gone = || Failure::new(format!("it has ended:\n{}", super::run::last_lines(&log)));
+    let before = usage_of(process.pid()).ok_or_else(gone)?;
+    sleep(Duration::from_secs(60)).await;
+    let after = usage_of(process.pid()).ok_or_else(gone)?;
+    process.kill();
+    let used = after.processor().saturating_sub(before.processor());
+    Ok((used.as_secs_f64(), after.resident))
+}
+
+fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a text cannot fail.
+    let _ = writeln!(page, "{text}");
+}
