@@ -146,8 +146,8 @@ export function workers() {
 
 export function rebalances() {
   return [
-    { schema: 'tributary/v1/Rebalance', generation: 15, state: 'scheduled', reason: 'worker-3:8083 left', started_at: null, duration_seconds: null, remaining_seconds: 252, moved: [], unassigned: [{ link: 'orders-dr', task: 6, last_worker: 'worker-3:8083' }, { link: 'orders-dr', task: 7, last_worker: 'worker-3:8083' }] },
-    { schema: 'tributary/v1/Rebalance', generation: 14, state: 'done', reason: 'worker-3:8083 joined', started_at: iso(9000), duration_seconds: 0.8, remaining_seconds: null, moved: [{ link: 'orders-dr', task: 6, from: 'worker-1:8083', to: 'worker-3:8083' }], unassigned: [] },
+    { schema: 'tributary/v1/Rebalance', generation: 15, state: 'scheduled', reason: 'worker-3:8083 left', started_at: null, duration_seconds: null, remaining_seconds: 252, moved: [], moves: 0, unassigned: [{ link: 'orders-dr', task: 6, last_worker: 'worker-3:8083' }, { link: 'orders-dr', task: 7, last_worker: 'worker-3:8083' }] },
+    { schema: 'tributary/v1/Rebalance', generation: 14, state: 'done', reason: 'worker-3:8083 joined', started_at: iso(9000), duration_seconds: 0.8, remaining_seconds: null, moved: [{ link: 'orders-dr', task: 6, from: 'worker-1:8083', to: 'worker-3:8083' }], moves: 1, unassigned: [] },
   ]
 }
 

@@ -1,10 +1,21 @@
-// The first link of a person, in a real browser against a real worker and real clusters:
-// `node test/worker.mjs WORKER SOURCE DESTINATION [PICTURES]`, with topics `orders…` at the source.
+// The first link of a person, in a real browser against a real worker and real clusters. `cargo xtask ui --live` starts all of it:
+// `node test/worker.mjs WORKER SOURCE DESTINATION GUARDED [PICTURES]`, with topics `orders` and `orders.lines` at the source.
+// What has to happen to the clusters is asked for on lines that begin with `! `, and answered by a line when it has happened.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
 
-const [worker, source, destination, pictures] = process.argv.slice(2)
-assert.ok(worker && source && destination, 'usage: node test/worker.mjs WORKER SOURCE DESTINATION [PICTURES]')
+const [worker, source, destination, guarded, pictures] = process.argv.slice(2)
+assert.ok(worker && source && destination && guarded, 'usage: node test/worker.mjs WORKER SOURCE DESTINATION GUARDED [PICTURES]')
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+const happens = async (what) => {
+  process.stdout.write(`! ${what}\n`)
+  const { value, done } = await answers.next()
+  assert.ok(!done && value === 'done', `${what}: ${value}`)
+}
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 const page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage()
 const problems = []
@@ -68,6 +79,13 @@ await field('tributary.health.lag.seconds').fill('90')
 await page.getByRole('button', { name: 'Review', exact: true }).click()
 await page.getByRole('cell', { name: 'tributary.health.lag.seconds' }).waitFor()
 await step('difference')
+// What somebody else has changed meanwhile is not overwritten.
+const stale = await page.evaluate(async (name) => {
+  const path = `/connectors/${name}/config`
+  const body = await (await fetch(path)).text()
+  return (await fetch(path, { method: 'PUT', headers: { 'Content-Type': 'application/json', 'If-Match': '"of before"' }, body })).status
+}, name)
+assert.equal(stale, 412)
 await page.getByRole('button', { name: 'Save' }).click()
 await page.waitForURL(address, { timeout: 60_000 })
 await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
@@ -78,6 +96,75 @@ await page.goto(`${worker}/ui/activity`)
 await page.getByText(name).first().waitFor()
 await step('activity')
 
+// Lag rises when the destination answers nothing, is not green meanwhile, and falls when it answers again.
+await page.goto(address)
+await happens('stop destination')
+await happens('produce orders 300')
+const banner = page.locator('.banner')
+await banner.getByText(/^(Unknown|Failed|Degraded)$/).waitFor({ timeout: 60_000 })
+await page.waitForFunction(() => /(^|[^\d,.])300 records/.test(document.querySelector('main').innerText), null, { timeout: 60_000 })
+await step('lag rises while the destination hangs')
+await happens('heal')
+await banner.getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 })
+await page.waitForFunction(() => /caught up|0 records/.test(document.querySelector('main').innerText), null, { timeout: 60_000 })
+await step('lag falls')
+
+// A topic is made anew at its source: it is told, explained, and repaired by what the explanation offers.
+await happens('recreate orders.lines')
+await page.goto(`${worker}/ui/`)
+await page.getByText(/orders\.lines/).first().waitFor({ timeout: 90_000 })
+await step('needs attention')
+await page.goto(`${address}/topics?topic=orders.lines&partition=0`)
+await page.getByText('source-recreated').first().waitFor({ timeout: 60_000 })
+await step('explained')
+await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic…' }).waitFor()
+await page.keyboard.press('Escape')
+await page.getByRole('button', { name: 'Append the new topic (2 partitions)…' }).click()
+await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic (2 partitions)', exact: true }).click()
+await page.getByRole('dialog').waitFor({ state: 'detached' })
+await step('answered')
+await page.goto(address)
+await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 })
+await step('repaired')
+
+// axe, on what is really there.
+const found = []
+for (const colorScheme of ['light', 'dark']) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
+  const looked = await context.newPage()
+  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
+    await looked.goto(`${worker}/ui/${path}`)
+    await looked.waitForFunction(() => document.querySelector('main') && !document.querySelector('[data-state="loading"]'))
+    await looked.evaluate(AXE)
+    const violations = await looked.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })).violations.map((one) => `${one.impact} ${one.id}: ${one.nodes[0].target}`))
+    const alerts = await looked.locator('[role=alert]').allInnerTexts()
+    found.push(...alerts.map((text) => `${path}: ${text}`))
+    found.push(...violations.map((one) => `${colorScheme} ${path}: ${one}`))
+  }
+  await context.close()
+}
+assert.deepEqual(found, [])
+await step('axe finds nothing')
+
+// Who may only look: everything is there, and nothing that changes something.
+const viewer = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage()
+await viewer.goto(`${guarded}/ui/links/guarded`)
+await viewer.getByLabel('Name', { exact: true }).fill('vera')
+await viewer.getByLabel('Password').fill('only-looks')
+await viewer.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
+await viewer.getByText('viewer vera').waitFor()
+await viewer.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
+for (const place of ['Topics', 'Tasks', 'Config', null, 'Links', 'Workers', 'Connectors', 'Activity']) {
+  if (place) await viewer.getByRole('link', { name: place }).or(viewer.getByRole('tab', { name: place })).first().click()
+  await viewer.waitForFunction(() => !document.querySelector('[data-state="loading"]'))
+  assert.equal(await viewer.getByRole('button', { name: /^(Pause|Resume|Stop|Restart|Delete|Edit|Look for|Save|Reset)/ }).count(), 0, `${place}`)
+  assert.equal(await viewer.getByRole('link', { name: /^(Create link|Edit|Clone)$/ }).count(), 0, `${place}`)
+}
+const refused = await viewer.evaluate(async (authorization) => (await fetch('/connectors/guarded/pause', { method: 'PUT', headers: { authorization, 'X-Requested-With': 'test' } })).status, `Basic ${Buffer.from('vera:only-looks').toString('base64')}`)
+assert.equal(refused, 403)
+if (pictures) await viewer.screenshot({ path: `${pictures}/worker-viewer.png` })
+process.stdout.write('   a viewer sees all and changes nothing\n')
+
 await page.goto(address)
 await page.getByRole('button', { name: 'Delete…' }).click()
 await page.getByRole('dialog').getByRole('textbox').fill(name)
@@ -87,3 +174,4 @@ await page.getByText(name).first().waitFor({ state: 'detached', timeout: 30_000 
 await step('deleted')
 assert.deepEqual(problems, [])
 await browser.close()
+process.exit(0)

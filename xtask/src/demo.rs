@@ -6,7 +6,8 @@
 //! ```
 //! Three one-node Kafka clusters; Kafka's own console producer brings public data into the regions and goes on at a
 //! steady rate; one standalone worker aggregates both into the central cluster. While it runs a topic is created and
-//! another gets more partitions, so that a watcher sees both arrive.
+//! another gets more partitions, so that a watcher sees both arrive. A third link fails on purpose: the control center, whose
+//! address is printed, says why, and how it is mended.
 //!
 //! Invariants:
 //! * Nothing is left behind on any way out: brokers, producers and the worker belong to values that are dropped when
@@ -84,8 +85,9 @@ async fn play(prepared: Prepared, length: Option<Duration>) -> Result<()> {
     let directory = RunDirectory::new("demo").attempting("make a directory for the demo")?;
     let mut stage = Stage::set(&prepared, directory).await?;
     stage.fill(&prepared.data).await?;
-    let mut worker = stage.start_worker(&prepared.tributary)?;
-    stage.explain(length);
+    let mut worker = stage.start_worker()?;
+    let address = worker.address().await?;
+    stage.explain(&address, length);
     stage.watch(&mut worker, &prepared, length).await?;
     output::heading("stopping the producers, comparing every record on both sides");
     stage.stop_producers().await?;
@@ -113,6 +115,7 @@ struct Stage {
     west: KafkaCluster,
     east: KafkaCluster,
     central: KafkaCluster,
+    tributary: PathBuf,
     directory: RunDirectory,
 }
 
@@ -144,6 +147,7 @@ impl Stage {
             west,
             east,
             central,
+            tributary: prepared.tributary.clone(),
             directory,
         })
     }
@@ -185,10 +189,12 @@ impl Stage {
         Ok(())
     }
 
-    fn start_worker(&self, program: &Path) -> Result<Worker> {
-        output::heading("one worker, two links: west and east into central");
+    fn start_worker(&self) -> Result<Worker> {
+        output::heading(
+            "one worker: west and east into central, and a third link with a fault in it",
+        );
         Worker::start(
-            program,
+            &self.tributary,
             self.directory.path(),
             &self.regions(),
             &self.central.bootstrap(),
@@ -202,7 +208,7 @@ impl Stage {
         ]
     }
 
-    fn explain(&self, length: Option<Duration>) {
+    fn explain(&self, address: &str, length: Option<Duration>) {
         let consumer = format!(
             "{} -cp '{}' org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server {} \
              --topic west.earthquakes --from-beginning",
@@ -210,7 +216,24 @@ impl Stage {
             self.tools.jars().classpath(),
             self.central.bootstrap()
         );
-        output::heading("what to look at");
+        output::heading(format!("the control center: {address}/ui/"));
+        output::line("   Three things to try in it:");
+        output::line(format!(
+            "   1. The link `{}` fails. Open it and read why; then Edit, and set its source to {}:\n      \
+             it copies east's bird strikes a second time.",
+            worker::FAILING,
+            self.east.bootstrap()
+        ));
+        output::line(
+            "   2. Pause `west-to-central`, watch its lag on the tab Lag while west goes on, and resume it.",
+        );
+        output::line(format!(
+            "   3. Create a link: source {}, destination {}, topics `flights`,\n      \
+             name of the copies `mine.${{topic}}`; see the preview before anything is done.",
+            self.west.bootstrap(),
+            self.central.bootstrap()
+        ));
+        output::heading("what to look at in this terminal");
         output::line(
             "   - lines `tributary |` are the worker's own; lines `central` count what has arrived",
         );
@@ -220,6 +243,10 @@ impl Stage {
         output::line(format!(
             "   - links and positions: {}",
             self.directory.path().display()
+        ));
+        output::line(format!(
+            "   - how it fares, from another terminal: {} status --url {address}",
+            self.tributary.display()
         ));
         output::line(format!(
             "   - read a copy yourself, from another terminal:\n     {consumer}"

@@ -6,6 +6,8 @@
 //! ```
 //! Only who changes `ui/src` needs Node: a build of the program takes `ui/dist` as it lies.
 
+mod live;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +28,10 @@ pub(crate) struct UiOptions {
     /// Also take pictures of every screen into this folder, for a person to look at
     #[arg(long, value_name = "FOLDER")]
     shots: Option<PathBuf>,
+
+    /// Also make, break and repair a link in Chromium, with real workers and real Kafka clusters
+    #[arg(long)]
+    live: bool,
 
     /// Write nothing; fail where ui/dist is not what ui/src makes
     #[arg(long)]
@@ -80,14 +86,18 @@ pub(crate) fn run(root: &Path, options: &UiOptions) -> Result<()> {
                 .arg("test/browser.mjs"),
         )?;
     }
-    if let Some(folder) = &options.shots {
-        let folder = std::path::absolute(folder).attempting("find the folder of the pictures")?;
+    let folder = options.shots.as_ref().map(std::path::absolute).transpose();
+    let folder = folder.attempting("find the folder of the pictures")?;
+    if let Some(folder) = &folder {
         done(
             Command::new("node")
                 .current_dir(&ui)
                 .arg("test/shots.mjs")
                 .arg(folder),
         )?;
+    }
+    if options.live {
+        live::run(root, &ui, folder.as_deref())?;
     }
     Ok(())
 }

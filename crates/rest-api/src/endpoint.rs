@@ -23,6 +23,7 @@ use crate::query::{Query, encode};
 use crate::request;
 use crate::route::{Endpoint, Target};
 use crate::server::scheme;
+use crate::v1;
 
 /// Clients take the API's features from this version.
 const CONNECT_VERSION: &str = "3.9.0";
@@ -166,6 +167,19 @@ async fn worker(handle: &Handle, asked: &Asked<'_>) -> Answer {
 
 async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
     let name = asked.target.name.clone();
+    if let Some(wanted) = asked.headers.get(header::IF_MATCH)
+        && matches!(*asked.method, Method::PUT | Method::PATCH)
+    {
+        let stored = handle.config(name.clone()).await?;
+        let version = v1::config_version(&stored);
+        if !is_version(wanted.to_str().unwrap_or(""), &version) {
+            let text = format!(
+                "somebody has changed {name} meanwhile: its configuration is of version {version} now; look at the difference \
+                 and try again"
+            );
+            return Ok(answer::error(StatusCode::PRECONDITION_FAILED, &text));
+        }
+    }
     match (asked.target.endpoint, asked.method) {
         (Endpoint::Connectors, &Method::POST) => create(handle, &asked).await,
         (Endpoint::Connectors, _) => list(handle, &asked).await,
@@ -188,6 +202,12 @@ async fn configuration(handle: &Handle, asked: Asked<'_>) -> Answer {
         }
         _ => ok(&asked.masked(handle.config(name).await?)),
     }
+}
+
+/// Whether a version is among those that a change is for.
+fn is_version(wanted: &str, version: &str) -> bool {
+    let mut all = wanted.split(',').map(str::trim);
+    all.any(|one| one == "*" || one.trim_matches('"') == version)
 }
 
 async fn create(handle: &Handle, asked: &Asked<'_>) -> Answer {
@@ -463,6 +483,19 @@ mod tests {
             .iter()
             .map(|(key, text)| ((*key).to_owned(), value(text)));
         lines.collect()
+    }
+
+    #[test]
+    fn a_change_is_for_the_version_that_it_names() {
+        for (wanted, fits) in [
+            ("\"a1\"", true),
+            ("*", true),
+            ("\"b\", \"a1\"", true),
+            ("\"a\"", false),
+            ("", false),
+        ] {
+            assert_eq!(is_version(wanted, "a1"), fits, "{wanted}");
+        }
     }
 
     #[test]

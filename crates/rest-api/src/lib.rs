@@ -31,6 +31,6 @@ mod v1;
 
 pub use auth::{AuthProblem, Users};
 pub use forward::OtherWorkers;
-pub use metered::MetricsSource;
+pub use metered::{MetricsSource, Usage};
 pub use openapi::document as openapi_document;
 pub use server::{Address, Bound, RestError, RestOptions};

@@ -16,9 +16,23 @@ use crate::route::{self, Endpoint};
 /// What leads nowhere is counted under this route, and what is no usual method under this method.
 const OTHER: &str = "other";
 
+/// What the worker's process uses.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Usage {
+    /// Processor time since it was started, where the system tells it.
+    pub processor: Option<Duration>,
+    /// Memory in RAM, where the system tells it.
+    pub resident_bytes: Option<u64>,
+    /// Memory that record batches take.
+    pub buffer_bytes: usize,
+}
+
 /// Gathers what is measured, whenever somebody asks.
 #[derive(Clone)]
-pub struct MetricsSource(Arc<dyn Fn() -> Pending<Page> + Send + Sync>);
+pub struct MetricsSource {
+    gather: Arc<dyn Fn() -> Pending<Page> + Send + Sync>,
+    usage: Arc<dyn Fn() -> Usage + Send + Sync>,
+}
 
 impl fmt::Debug for MetricsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,16 +41,27 @@ impl fmt::Debug for MetricsSource {
 }
 
 impl MetricsSource {
-    /// Asks `gather` for a page.
-    pub fn new(gather: impl Fn() -> Pending<Page> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(gather))
+    /// Asks `gather` for a page, and `usage` for what the process uses.
+    pub fn new(
+        gather: impl Fn() -> Pending<Page> + Send + Sync + 'static,
+        usage: impl Fn() -> Usage + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            gather: Arc::new(gather),
+            usage: Arc::new(usage),
+        }
+    }
+
+    /// What the process uses now.
+    pub(crate) fn usage(&self) -> Usage {
+        (self.usage)()
     }
 
     pub(crate) async fn answer(&self, headers: &HeaderMap, requests: &Requests) -> Response<Body> {
         let accept = headers.get_all(ACCEPT).iter();
         let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
         let format = Format::accepted(&accept.join(","));
-        let mut page = (self.0)().await;
+        let mut page = (self.gather)().await;
         requests.add_to(&mut page);
         let mut response = Response::new(Body::from(page.text(format)));
         let kind = HeaderValue::from_static(format.content_type());

@@ -246,6 +246,7 @@ impl Bound {
             handle.clone(),
             identity.clone(),
             Arc::clone(&peers),
+            metrics.clone(),
             config.history_bytes.unwrap_or(RestConfig::HISTORY_BYTES),
         );
         let observing = observer.run(stop.clone());

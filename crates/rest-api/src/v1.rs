@@ -23,6 +23,7 @@ mod observer;
 pub(crate) mod openapi;
 mod peers;
 mod rates;
+mod rebalances;
 pub(crate) mod route;
 mod shape;
 mod together;
@@ -45,7 +46,9 @@ pub(crate) use self::observer::{Observer, Watcher};
 pub(crate) use self::peers::Peers;
 use self::rates::LinkRates;
 use self::route::{Names, Resource};
+pub(crate) use self::shape::config_version;
 pub(crate) use self::worker::Identity;
+use self::worker::Myself;
 use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
@@ -167,7 +170,7 @@ impl Api {
         match asked.resource {
             Resource::Info => {
                 let limit = handle.evidence_limit().as_secs_f64();
-                Ok(worker::info(&self.identity.now(handle).await, limit, now))
+                Ok(worker::info(&self.me(handle).await, limit, now))
             }
             Resource::Whoami => Ok(json!({
                 "schema": "tributary/v1/Whoami",
@@ -179,11 +182,10 @@ impl Api {
             Resource::Activity => self.activity(handle, &asked, now).await,
             Resource::Share => {
                 let (own, _) = self.own(handle).links().await?;
-                let me = self.identity.now(handle).await;
+                let me = self.me(handle).await;
                 let share = worker::share(&me, &own, &self.watcher.seen().rates, now);
                 Ok(serde_json::to_value(share).expect("all its keys are texts"))
             }
-            Resource::Rebalances => list::page("RebalanceList", Vec::new(), &asked.query, now),
             Resource::History => Box::pin(self.history(handle, &asked, now)).await,
             Resource::Explain => explained(&asked.body, now),
             Resource::Preview => preview(handle, &asked).await,
@@ -195,6 +197,7 @@ impl Api {
             | Resource::Clusters
             | Resource::Workers
             | Resource::Worker
+            | Resource::Rebalances
             // Answered before.
             | Resource::Events => self.whole(handle, &asked, now).await,
             Resource::Link
@@ -207,6 +210,11 @@ impl Api {
             | Resource::Tasks
             | Resource::Config => self.one(handle, &asked, now).await,
         }
+    }
+
+    /// What is known of this worker now.
+    async fn me(&self, handle: &Handle) -> Myself {
+        self.identity.now(handle, self.watcher.seen().weight).await
     }
 
     /// What this worker knows itself.
@@ -235,13 +243,19 @@ impl Api {
         now: SystemTime,
     ) -> Result<Value, Refusal> {
         let (views, group) = self.sources(handle, asked).links().await?;
-        let me = self.identity.now(handle).await;
+        let me = self.me(handle).await;
         let rates = group.rates(&self.watcher.seen().rates);
         let mut page = match asked.resource {
             Resource::Overview => return Ok(worker::overview(&me, &views, &rates, &group, now)),
             Resource::Clusters => {
                 let rows = worker::clusters(&me, &views, now);
                 list::page("ClusterList", rows, &asked.query, now)?
+            }
+            Resource::Rebalances => {
+                let (own, _) = self.own(handle).links().await?;
+                let told = rebalances::told(me.view.as_ref(), &own, now);
+                let rows = rebalances::rows(told, &group);
+                list::page("RebalanceList", rows, &asked.query, now)?
             }
             Resource::Workers | Resource::Worker => {
                 let (own, _) = self.own(handle).links().await?;

@@ -115,7 +115,7 @@ enum Command {
     Status(ask::StatusArgs),
     /// How much is not copied yet; with thresholds, for scripts
     Lag(ask::LagArgs),
-    /// List links, topics, partitions, tasks, workers, clusters or activity
+    /// List links, topics, partitions, tasks, workers, rebalances, clusters or activity
     Get(ask::GetArgs),
     /// Everything about one link, topic, worker or cluster
     Describe(ask::DescribeArgs),

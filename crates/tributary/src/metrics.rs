@@ -20,9 +20,10 @@ use std::time::Duration;
 use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
 use replication::link::LinkStatus;
-use rest_api::MetricsSource;
+use rest_api::{MetricsSource, Usage};
 use worker_group::Handle;
 use worker_group::herder::GroupView;
+use worker_group::host::Pending;
 
 use self::compat::Names;
 use self::counted::LinkCounts;
@@ -57,11 +58,22 @@ impl Metrics {
     /// To be asked over HTTP.
     pub(crate) fn source(self) -> MetricsSource {
         let this = Arc::new(self);
+        let host = this.host.clone();
         let counted = Arc::new(Mutex::new(BTreeMap::new()));
-        MetricsSource::new(move || {
+        let page = move || -> Pending<Page> {
             let (this, counted) = (Arc::clone(&this), Arc::clone(&counted));
             Box::pin(async move { this.page(&counted).await })
-        })
+        };
+        let usage = move || {
+            let (processor, resident_bytes) = process::weight();
+            let buffers = host.running().into_values();
+            Usage {
+                processor,
+                resident_bytes,
+                buffer_bytes: buffers.map(|part| part.buffers.used()).sum(),
+            }
+        };
+        MetricsSource::new(page, usage)
     }
 
     async fn page(&self, counted: &Mutex<BTreeMap<String, LinkCounts>>) -> Page {
@@ -92,7 +104,10 @@ impl Metrics {
             assigned = (assigned.0 + connectors, assigned.1 + tasks);
             let parts = links.get(name).map_or(&[][..], Vec::as_slice);
             names.add_link(&mut page, &link, one, parts, &self.worker_id);
-            if let Some(share) = links::joined(parts) {
+            let share = links::joined(parts);
+            let health = share.as_ref().map(|share| &*share.health);
+            link.add_health(&mut page, one, &self.worker_id, health);
+            if let Some(share) = share {
                 let counts = counted.entry(name.clone()).or_default();
                 counts.look(&share.data.partitions);
                 let flows = parts.iter().filter(|part| part.copies);

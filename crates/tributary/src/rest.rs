@@ -101,6 +101,9 @@ impl Rest {
             };
             tracing::info!("listening at {scheme}://{socket}{admin}");
         }
+        if !self.config.without_ui {
+            tracing::info!("control center: {}ui/", self.url());
+        }
         if self.bound.is_open() && self.users.is_none() && !self.asks_for_certificates() {
             tracing::warn!(
                 "anybody who reaches this machine can change links: set listeners to http://127.0.0.1:8083, or \

@@ -19,6 +19,7 @@
 mod behind;
 mod catching_up;
 mod core;
+mod dealt;
 mod fence;
 mod handle;
 mod instances;
@@ -52,8 +53,9 @@ use crate::status_record::Subject;
 use crate::stores::{self, Reader, StatusWriter, StoreHandle, StoreOptions};
 
 use self::core::Core;
+pub use dealt::{Dealt, Moved};
 pub use handle::GroupHandle;
-pub use show::GroupView;
+pub use show::{GroupView, Waiting};
 
 /// Requests and events that may wait for the herder.
 const QUEUE: usize = 256;

@@ -49,15 +49,22 @@ export const linkActions = {
     label: 'Look for changes now', request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
     cli: `tributary topics refresh ${named(name)}`,
   }),
+  /** The same to all partitions of a topic that stand. */
+  answerTopic: (name: string, topic: string, answer: string, count: number): Action => ({
+    label: `${ANSWERS[answer]?.label ?? answer} (${count} partitions)`,
+    request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:resume`, body: { action: answer } },
+    cli: `tributary topics resume ${named(name)} ${named(topic)}${option(answer)}`,
+    consequence: `${ANSWERS[answer]?.consequence ?? ''} This is said to all ${count} partitions of ${topic} that stand.`,
+    danger: answer === 'recopy',
+  }),
   answer: (name: string, topic: string, partition: number, answer: string, offset: number | null): Action => {
-    const option = { resume: '', 'skip-record': ' --skip-record', continue: ' --continue', append: ' --append', recopy: ' --recopy' }[answer] ?? ''
     return {
       label: ANSWERS[answer]?.label ?? answer,
       request: {
         method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}/partitions/${partition}`}:resume`,
         body: { action: answer, ...(offset === null ? {} : { expected_offset: offset }) },
       },
-      cli: `tributary resume partition ${named(name)} ${named(`${topic}/${partition}`)}${option}${offset === null ? '' : ` --expect-offset ${offset}`}`,
+      cli: `tributary resume partition ${named(name)} ${named(`${topic}/${partition}`)}${option(answer)}${offset === null ? '' : ` --expect-offset ${offset}`}`,
       ...(ANSWERS[answer] ? { consequence: ANSWERS[answer].consequence } : {}),
       danger: answer === 'recopy',
     }
@@ -85,6 +92,11 @@ export const positionActions = {
     consequence: `The stored position of ${place(partition)} is forgotten. When the link is resumed, this partition begins as if it were new.`,
     danger: true,
   }),
+}
+
+/** An answer as the command line has it. */
+function option(answer: string): string {
+  return answer === 'resume' ? '' : ` --${answer}`
 }
 
 export const ANSWERS: Record<string, { label: string; consequence: string }> = {

@@ -133,7 +133,7 @@ function bezier([p0, p1, p2, p3]: [Point, Point, Point, Point], t: number): Poin
 /** Lines, and labels where they cover neither a cluster nor another label. Opposite directions bow apart. */
 function place(drawn: Picture): void {
   const taken = drawn.nodes.map((each) => ({ x: each.x + drawn.node.width / 2, y: each.y + drawn.node.height / 2, width: drawn.node.width, height: drawn.node.height }))
-  const free = (x: number, y: number) => taken.every((box) => Math.abs(box.x - x) > (box.width + TAG.width) / 2 + 2 || Math.abs(box.y - y) > (box.height + TAG.height) / 2 + 2)
+  const free = (x: number, y: number) => taken.every((box) => Math.abs(box.x - x) > (box.width + TAG.width) / 2 + 6 || Math.abs(box.y - y) > (box.height + TAG.height) / 2 + 6)
   for (const edge of drawn.edges) {
     const opposed = edge.from !== edge.to && drawn.edges.some((other) => other.from === edge.to && other.to === edge.from)
     const points = line(edge, opposed, drawn)

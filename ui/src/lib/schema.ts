@@ -1553,7 +1553,13 @@ export interface components {
             as_of: string;
             duration_seconds: number | null;
             generation: number;
-            moved: Record<string, never>[];
+            moved: {
+                from: string | null;
+                link: string;
+                task: number | null;
+                to: string | null;
+            }[];
+            moves: number;
             reason: string | null;
             remaining_seconds: number | null;
             /** @constant */
@@ -1562,7 +1568,11 @@ export interface components {
             started_at: string | null;
             /** @enum {string} */
             state: "done" | "running" | "scheduled";
-            unassigned: Record<string, never>[];
+            unassigned: {
+                last_worker: string | null;
+                link: string;
+                task: number | null;
+            }[];
         };
         RebalanceList: {
             /** Format: date-time */

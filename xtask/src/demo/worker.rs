@@ -1,8 +1,12 @@
 //! The one Tributary process of the demo: a standalone worker with two links, configured with Confluent Replicator's
-//! keys, the way such files look in the field.
+//! keys, the way such files look in the field, and a third link with a fault in it, for somebody to find and mend.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use test_support::eventually::eventually;
 
 use test_support::managed_process::{ManagedProcess, ProcessSpec};
 
@@ -11,6 +15,13 @@ use crate::output;
 
 /// Lines shown when it ends by itself.
 const LAST_LINES: usize = 30;
+/// How long it may take until it listens.
+const LISTENS: Duration = Duration::from_secs(60);
+/// Where people look first; another port where this one is taken.
+const USUAL_PORT: u16 = 8083;
+/// The link that fails: its source is an address at which nobody listens.
+pub(super) const FAILING: &str = "archive";
+const NOBODY: &str = "127.0.0.1:1";
 
 /// The worker process and how much of its output was shown.
 #[derive(Debug)]
@@ -37,6 +48,8 @@ impl Worker {
             let text = link_properties(region, bootstrap, central);
             arguments.push(write(directory, &format!("{region}.properties"), &text)?);
         }
+        let text = failing_properties(central);
+        arguments.push(write(directory, &format!("{FAILING}.properties"), &text)?);
         let shown: Vec<String> = arguments
             .iter()
             .map(|path| path.display().to_string())
@@ -45,6 +58,23 @@ impl Worker {
         let spec = ProcessSpec::new("tributary", program).arguments(arguments);
         let process = ManagedProcess::start(spec).attempting("start tributary")?;
         Ok(Self { process, shown: 0 })
+    }
+
+    /// Where it serves its API and the control center, as soon as it does.
+    pub(super) async fn address(&mut self) -> Result<String> {
+        let lines = self.process.lines();
+        let said = async || {
+            let all = lines.since(0);
+            let said = all
+                .iter()
+                .find_map(|line| line.text.split_once("listening at "));
+            said.map(|(_, address)| address.trim().to_owned())
+                .ok_or("other lines")
+        };
+        let address = eventually("the worker to listen", LISTENS, said).await;
+        // Why it does not is in what it printed.
+        self.relay()?;
+        address.attempting("start the worker")
     }
 
     /// Shows what it printed since the last time; fails when it has ended.
@@ -72,7 +102,26 @@ fn write(directory: &Path, name: &str, text: &str) -> Result<PathBuf> {
 
 fn worker_properties(central: &str, directory: &Path) -> String {
     let positions = directory.join("positions").display().to_string();
-    format!("bootstrap.servers={central}\noffset.storage.file.filename={positions}\n")
+    let port = match TcpListener::bind(("127.0.0.1", USUAL_PORT)) {
+        Ok(_) => USUAL_PORT,
+        Err(_) => 0,
+    };
+    format!(
+        "bootstrap.servers={central}\noffset.storage.file.filename={positions}\nlisteners=http://127.0.0.1:{port}\n"
+    )
+}
+
+/// One topic of a region a second time, from an address that is wrong.
+fn failing_properties(central: &str) -> String {
+    format!(
+        "name={FAILING}\n\
+         connector.class=io.confluent.connect.replicator.ReplicatorSourceConnector\n\
+         src.kafka.bootstrap.servers={NOBODY}\n\
+         dest.kafka.bootstrap.servers={central}\n\
+         topic.whitelist=birdstrikes\n\
+         topic.rename.format={FAILING}.${{topic}}\n\
+         topic.poll.interval.ms=2000\n"
+    )
 }
 
 fn link_properties(region: &str, bootstrap: &str, central: &str) -> String {

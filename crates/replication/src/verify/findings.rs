@@ -25,11 +25,13 @@ pub enum Kind {
     Foreign,
     /// A record of unknown origin that the source does not have.
     Extra,
+    /// A whole partition that the destination lacks, whether the source's has records or not.
+    NoCopy,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::Duplicate,
         Self::Altered,
@@ -37,6 +39,7 @@ impl Kind {
         Self::Displaced,
         Self::Foreign,
         Self::Extra,
+        Self::NoCopy,
     ];
 
     /// Its name.
@@ -50,6 +53,7 @@ impl Kind {
             Self::Displaced => "displaced",
             Self::Foreign => "foreign",
             Self::Extra => "extra",
+            Self::NoCopy => "no-copy",
         }
     }
 }

@@ -402,7 +402,8 @@ fn unable(pair: &Pair) -> Option<&'static str> {
         .then_some("its records are spread over other partitions, which cannot be compared yet")
 }
 
-/// There is no such partition at the destination: everything is missing, if there is anything.
+/// There is no such partition at the destination. That is a difference of its own: without records nothing is missing, and
+/// still the copy is not there.
 async fn without_copy(partition: &Partition<'_>) -> Result<Outcome, String> {
     use kafka_wire::message::IsolationLevel::ReadCommitted;
     use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
@@ -412,17 +413,20 @@ async fn without_copy(partition: &Partition<'_>) -> Result<Outcome, String> {
         source: (start, end),
         ..Outcome::default()
     };
+    outcome.findings.add(Difference {
+        kind: Kind::NoCopy,
+        source: None,
+        destination: None,
+        parts: Vec::new(),
+        note: Some(format!(
+            "{} does not exist at the destination",
+            partition.pair.destination
+        )),
+    });
     let there = u64::try_from(end - start).unwrap_or(0);
     if there > 0 {
         outcome.findings.compared = there;
-        outcome.findings.add(Difference {
-            kind: Kind::Missing,
-            source: None,
-            destination: None,
-            parts: Vec::new(),
-            note: Some("the destination has no such partition".to_owned()),
-        });
-        *outcome.findings.counts.entry(Kind::Missing).or_default() = there;
+        outcome.findings.counts.insert(Kind::Missing, there);
     }
     Ok(outcome)
 }

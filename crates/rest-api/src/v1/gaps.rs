@@ -1,5 +1,5 @@
 //! What of a link is not known in a group: tasks whose worker is silent, or that no worker runs, or whose worker does not speak
-//! of all their partitions yet.
+//! of all their partitions yet; and partitions that no task has.
 //!
 //! Their partitions are UNKNOWN, with what was known of them last as a lower bound, and so is the link. Pure.
 
@@ -68,6 +68,52 @@ pub(crate) fn find(view: &mut LinkView, tasks: &[TaskInfo], group: &Group) {
         view.gaps.push(gap);
     }
     find_unspoken(view, tasks);
+    find_undealt(view, tasks);
+}
+
+/// Partitions of selected topics that no task has: they are dealt a moment after they were seen. Until then nobody else
+/// would miss them, least of all where a link has no task yet.
+fn find_undealt(view: &mut LinkView, tasks: &[TaskInfo]) {
+    let Some(detail) = &mut view.detail else {
+        return;
+    };
+    let mut dealt: HashMap<String, HashSet<i32>> = HashMap::new();
+    for (topic, numbers) in tasks.iter().flat_map(|task| partitions_of(&task.config)) {
+        dealt.entry(topic).or_default().extend(numbers);
+    }
+    let reason = "its task is not there yet";
+    let mut missed = Vec::new();
+    for (topic, seen) in &detail.topics {
+        let count = seen.partitions.unwrap_or(0);
+        let has = dealt.get(topic);
+        let all = usize::try_from(count).unwrap_or(0);
+        if has.map_or(0, HashSet::len) >= all {
+            continue;
+        }
+        let undealt = (0..count).filter(|number| has.is_none_or(|has| !has.contains(number)));
+        missed.extend(undealt.map(|number| (topic.clone(), number)));
+    }
+    let is_spoken = |topic: &str, number: i32| {
+        let mut all = detail.partitions.iter();
+        all.any(|one| one.partition == number && one.topic == topic)
+    };
+    missed.retain(|(topic, number)| !is_spoken(topic, *number));
+    if missed.is_empty() {
+        return;
+    }
+    detail.lag.known = false;
+    let rows = missed.iter().map(|(topic, number)| {
+        let mut row = nothing(topic, *number, view.at);
+        row.reason = Some(reason.to_owned());
+        row
+    });
+    detail.partitions.extend(rows);
+    view.gaps.push(Gap {
+        worker_id: None,
+        reason: format!("{} partitions are to be dealt to tasks", missed.len()),
+        tasks: Vec::new(),
+        partitions: missed.len(),
+    });
 }
 
 /// Tasks that run, as their workers say, and have partitions of which those workers say nothing: they were begun a moment ago.

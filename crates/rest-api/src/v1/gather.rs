@@ -175,7 +175,10 @@ impl LinkView {
         let total = self.state.tasks.len();
         if let Some(gap) = self.gaps.first().filter(|_| detail.health != "FAILED") {
             let unknown: usize = self.gaps.iter().map(|gap| gap.tasks.len()).sum();
-            let text = format!("{unknown} of {total} tasks are not known: {}", gap.reason);
+            let text = match unknown {
+                0 => gap.reason.clone(),
+                some => format!("{some} of {total} tasks are not known: {}", gap.reason),
+            };
             return said("UNKNOWN", text);
         }
         let mut failed = self
@@ -252,7 +255,7 @@ pub(crate) fn severity(health: &str) -> u8 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use worker_group::detail::{ClusterDetail, ReachDetail};
+    use worker_group::detail::{ClusterDetail, ReachDetail, TopicDetail};
     use worker_group::view::{InstanceState, LagDetail, TaskId, TaskState};
 
     use super::*;
@@ -329,6 +332,48 @@ mod tests {
             at: now,
         };
         (view, tasks)
+    }
+
+    #[test]
+    fn a_link_whose_partitions_no_task_has_yet_is_unknown_and_not_caught_up() {
+        let group = Group {
+            asked: true,
+            ..Group::default()
+        };
+        let (mut view, _) = silent_on_partitions(State::Running);
+        view.state.tasks.clear();
+        let topic = TopicDetail {
+            partitions: Some(3),
+            ..TopicDetail::default()
+        };
+        let detail = view.detail.as_mut().expect("it runs");
+        detail.topics.insert("t".to_owned(), topic);
+        gaps::find(&mut view, &[], &group);
+        let (health, reason) = view.health();
+        assert_eq!(
+            (&*health, &*reason),
+            ("UNKNOWN", "3 partitions are to be dealt to tasks")
+        );
+        let detail = view.detail.as_ref().expect("as before");
+        assert!(!detail.lag.known);
+        assert_eq!(detail.partitions.len(), 3);
+    }
+
+    #[test]
+    fn a_topic_that_grew_is_known_again_once_its_partitions_are_dealt() {
+        let group = Group {
+            asked: true,
+            ..Group::default()
+        };
+        let (mut view, tasks) = silent_on_partitions(State::Failed);
+        let topic = TopicDetail {
+            partitions: Some(2),
+            ..TopicDetail::default()
+        };
+        let detail = view.detail.as_mut().expect("it runs");
+        detail.topics.insert("t".to_owned(), topic);
+        gaps::find(&mut view, &tasks, &group);
+        assert!(view.gaps.is_empty());
     }
 
     #[test]

@@ -49,13 +49,13 @@ pub(crate) fn worst_first(rows: &mut [Value]) {
     });
 }
 
-/// A field by its name; `lag_seconds` is that of `lag`.
+/// A field by its name; `lag_seconds` is that of `lag`, and of what happened to something its link is the row's.
 fn field<'a>(row: &'a Value, name: &str) -> &'a Value {
     match row.get(name) {
         Some(value) => value,
         None => match name.split_once('_') {
             Some((first, rest)) if row[first].is_object() => &row[first][rest],
-            _ => &Value::Null,
+            _ => &row["object"][name],
         },
     }
 }
@@ -96,9 +96,11 @@ pub(crate) fn page(
     }
     for (name, wanted) in query.pairs() {
         if !RESERVED.contains(&name) {
-            let known = rows
-                .first()
-                .is_none_or(|row| !field(row, name).is_null() || row.get(name).is_some());
+            let known = rows.first().is_none_or(|row| {
+                // What something happened to differs from row to row.
+                let has = row.get(name).is_some() || row["object"].is_object();
+                has || !field(row, name).is_null()
+            });
             if !known {
                 return Err(Refusal::bad(format!(
                     "{kind} has no field {name} to filter by"
@@ -235,6 +237,20 @@ mod tests {
         assert_eq!(names_of(&asked("")), ["b", "d", "c", "a"]);
         assert_eq!(names_of(&asked("sort=name")), ["a", "b", "c", "d"]);
         assert_eq!(names_of(&asked("sort=-lag_seconds")), ["d", "c", "b", "a"]);
+    }
+
+    #[test]
+    fn what_happened_is_filtered_by_the_link_that_it_happened_to() {
+        let row = |object: Value| json!({"kind": "health", "object": object});
+        let rows = vec![
+            row(json!({"kind": "worker"})),
+            row(json!({"kind": "link", "link": "a"})),
+            row(json!({"kind": "link", "link": "b"})),
+        ];
+        let query = Query::parse("link=a&kind=health");
+        let list = page("ActivityList", rows, &query, SystemTime::UNIX_EPOCH).expect("a page");
+        assert_eq!(list["total"], 1);
+        assert_eq!(list["items"][0]["object"]["link"], "a");
     }
 
     #[test]

@@ -21,8 +21,9 @@ use super::gather::{LinkView, Sources};
 use super::history::{Found, History, Wanted};
 use super::peers::{Group, Peers};
 use super::rates::{Counters, LinkRates};
-use super::worker::{self, Identity};
+use super::worker::{self, Identity, Weight};
 use super::{shape, topic};
+use crate::metered::MetricsSource;
 
 /// How often links are looked at while somebody listens, and every how many of these times otherwise.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ const QUEUE: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) rates: BTreeMap<String, LinkRates>,
+    pub(crate) weight: Weight,
     /// The newest first.
     pub(crate) activity: VecDeque<Arc<Value>>,
 }
@@ -141,6 +143,9 @@ pub(crate) struct Observer {
     hub: Hub,
     looks: u64,
     identity: Identity,
+    metrics: MetricsSource,
+    weight: Weight,
+    weighed: Option<Instant>,
     peers: Arc<Peers>,
     /// Of whoever came last to listen: with it other workers are asked, for frames about the whole group.
     authorization: Option<HeaderValue>,
@@ -152,6 +157,7 @@ impl Observer {
         handle: Handle,
         identity: Identity,
         peers: Arc<Peers>,
+        metrics: MetricsSource,
         history_bytes: usize,
     ) -> (Self, Watcher) {
         let (seen, reader) = watch::channel(Arc::default());
@@ -172,6 +178,9 @@ impl Observer {
             hub: Hub::new(SystemTime::now()),
             looks: 0,
             identity,
+            metrics,
+            weight: Weight::default(),
+            weighed: None,
             peers,
             authorization: None,
         };
@@ -271,6 +280,7 @@ impl Observer {
             }
         }
         if is_due {
+            self.weigh(at);
             let rates: BTreeMap<&String, LinkRates> = self
                 .counters
                 .iter()
@@ -279,6 +289,19 @@ impl Observer {
             let all = views.iter().map(|view| (view, rates.get(&view.name)));
             self.history.look(all, seconds_now());
         }
+    }
+
+    /// What the process used since the last time.
+    fn weigh(&mut self, at: Instant) {
+        let usage = self.metrics.usage();
+        let (before, now) = (self.weight.usage.processor, usage.processor);
+        let used = now
+            .zip(before)
+            .map(|(now, before)| now.saturating_sub(before));
+        let past = self.weighed.replace(at).map(|before| at - before);
+        let ratio = |(used, past): (Duration, Duration)| used.as_secs_f64() / past.as_secs_f64();
+        let cpu = used.zip(past.filter(|past| !past.is_zero())).map(ratio);
+        self.weight = Weight { usage, cpu };
     }
 
     /// Sends what changed to those who listen: `views` of the whole group, `own` of this worker's share.
@@ -306,7 +329,10 @@ impl Observer {
             }
         }
         if self.hub.is_wanted(Channel::Links, None) || self.hub.is_wanted(Channel::Workers, None) {
-            let (me, time) = (self.identity.now(&self.handle).await, SystemTime::now());
+            let (me, time) = (
+                self.identity.now(&self.handle, self.weight).await,
+                SystemTime::now(),
+            );
             for row in worker::clusters(&me, views, time) {
                 let key = format!("{}/{}", row["cluster_id"], row["bootstrap"]);
                 if self.hub.is_news("cluster", key, &row, now) {
@@ -459,6 +485,7 @@ impl Observer {
             rates: rates
                 .map(|(name, counters)| (name.clone(), counters.rates()))
                 .collect(),
+            weight: self.weight,
             activity: self.activity.clone(),
         };
         self.seen.send_replace(Arc::new(seen));

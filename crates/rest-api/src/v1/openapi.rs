@@ -256,7 +256,12 @@ fn worker_shapes() -> Vec<(&'static str, Value)> {
         ("Rebalance", named("Rebalance", &[
             ("generation", whole()), ("state", choice(&["done", "running", "scheduled"])), ("reason", maybe_text()),
             ("started_at", maybe_time()), ("duration_seconds", maybe_number()), ("remaining_seconds", maybe_number()),
-            ("moved", list(json!({"type": "object"}))), ("unassigned", list(json!({"type": "object"}))),
+            ("moved", list(object(&[
+                ("link", text()), ("task", maybe_whole()), ("from", maybe_text()), ("to", maybe_text()),
+            ]))),
+            ("moves", whole()), ("unassigned", list(object(&[
+                ("link", text()), ("task", maybe_whole()), ("last_worker", maybe_text()),
+            ]))),
         ])),
         ("Activity", object(&[
             ("schema", json!({"const": "tributary/v1/Activity"})), ("id", text()), ("at", time()), ("kind", text()),

@@ -44,6 +44,9 @@ pub(crate) struct Share {
     pub(crate) worker: Value,
     /// URLs of all workers; of the leader only.
     pub(crate) members: Option<Vec<String>>,
+    /// What it knows of rebalances.
+    #[serde(default)]
+    pub(crate) rebalances: Vec<Value>,
     pub(crate) links: BTreeMap<String, LinkShare>,
 }
 

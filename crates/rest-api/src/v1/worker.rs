@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use worker_group::Handle;
 use worker_group::detail::{ReachDetail, Word, instant};
+use worker_group::herder::GroupView;
 use worker_group::state::State;
 
 use super::gather::{LinkView, severity};
@@ -13,10 +14,16 @@ use super::health::{Found, verdict};
 use super::peers::{Group, LinkShare, Share, Silent, worker_of};
 use super::rates::LinkRates;
 use super::shape::{cluster_ref, link, no_lag};
-use super::topic;
+use super::{rebalances, topic};
+use crate::metered::Usage;
 
 /// Rows of the overview's attention list.
 const ATTENTION: usize = 100;
+
+/// What this API can do; the control center offers nothing else.
+const FEATURES: [&str; 7] = [
+    "links", "preview", "explain", "activity", "events", "history", "resume",
+];
 
 /// What a worker is for as long as it runs.
 #[derive(Clone, Debug)]
@@ -28,7 +35,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// What is known of it now.
-    pub(crate) async fn now(&self, handle: &Handle) -> Myself {
+    pub(crate) async fn now(&self, handle: &Handle, weight: Weight) -> Myself {
         let group = handle.group().await;
         let leader = group.as_ref().and_then(|group| group.leader.as_deref());
         let members = group.as_ref().and_then(|group| group.members.clone());
@@ -41,10 +48,20 @@ impl Identity {
             started_at: self.started_at,
             stage: handle.stage_summary(),
             group: handle.group_id().map(str::to_owned),
+            view: group,
+            weight,
             buffer_limit: handle.buffer_limit(),
             default_destination: handle.default_destination(),
         }
     }
+}
+
+/// What its process uses, as of the last look.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Weight {
+    pub(crate) usage: Usage,
+    /// Processors that were kept busy since the look before.
+    pub(crate) cpu: Option<f64>,
 }
 
 /// What is known of the worker itself.
@@ -60,6 +77,9 @@ pub(crate) struct Myself {
     pub(crate) leader: Option<String>,
     /// URLs of all workers of its group, where it leads.
     pub(crate) members: Option<Vec<String>>,
+    /// What it knows of that.
+    pub(crate) view: Option<GroupView>,
+    pub(crate) weight: Weight,
     pub(crate) buffer_limit: usize,
     pub(crate) default_destination: Option<String>,
 }
@@ -75,7 +95,7 @@ pub(crate) fn info(me: &Myself, evidence_limit: f64, now: SystemTime) -> Value {
         "mode": if me.group.is_some() { "distributed" } else { "standalone" },
         "started_at": instant(me.started_at),
         "evidence_max_age_seconds": evidence_limit,
-        "features": ["links", "preview", "explain", "activity", "events"],
+        "features": FEATURES,
         "as_of": instant(now),
     })
 }
@@ -104,6 +124,7 @@ pub(crate) fn share(
         now,
         worker: worker(me, own, now),
         members: me.members.clone(),
+        rebalances: rebalances::told(me.view.as_ref(), own, now),
         links: links.collect(),
     }
 }
@@ -195,9 +216,9 @@ pub(crate) fn worker(me: &Myself, links: &[LinkView], now: SystemTime) -> Value 
         "links": links.iter().filter(|view| here(&view.state.connector.worker_id)).count(),
         "tasks": tasks.filter(|task| here(&task.worker_id)).count(),
         "partitions": links.iter().map(|view| view.partitions().len()).sum::<usize>(),
-        "cpu_ratio": null,
-        "resident_bytes": null,
-        "buffer": {"used_bytes": null, "limit_bytes": me.buffer_limit},
+        "cpu_ratio": me.weight.cpu,
+        "resident_bytes": me.weight.usage.resident_bytes,
+        "buffer": {"used_bytes": me.weight.usage.buffer_bytes, "limit_bytes": me.buffer_limit},
         "stage": {"text": me.stage, "since": null},
         "config_offset": null,
         "as_of": instant(now),
@@ -312,11 +333,12 @@ pub(crate) fn overview(
         _ => 2,
     });
     attention.truncate(ATTENTION);
+    let moving = rebalances::rows(rebalances::told(me.view.as_ref(), links, now), group);
     json!({
         "schema": "tributary/v1/Overview",
         "group": me.group,
         "workers": {"total": answered + group.silent.len(), "answered": answered, "leader": leader},
-        "rebalance": null,
+        "rebalance": rebalances::pending(&moving),
         "clusters": clusters(me, links, now),
         "links": rows,
         "tiles": tiles(links, &rows, rates),

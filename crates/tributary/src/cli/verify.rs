@@ -175,6 +175,7 @@ enum KindName {
     Displaced,
     Foreign,
     Extra,
+    NoCopy,
 }
 
 impl KindName {
@@ -187,6 +188,7 @@ impl KindName {
             Self::Displaced => Kind::Displaced,
             Self::Foreign => Kind::Foreign,
             Self::Extra => Kind::Extra,
+            Self::NoCopy => Kind::NoCopy,
         }
     }
 }

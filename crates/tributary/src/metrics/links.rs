@@ -115,11 +115,31 @@ impl Link {
         for (state, count) in &counts {
             page.add(&catalogue::TASKS, &self.labels([state]), *count);
         }
-        // Where it stands still because that is wanted, nothing else can be said.
-        if matches!(&*connector, "paused" | "stopped") {
-            page.add_states(&catalogue::LINK_HEALTH, &labels, &HEALTH, &connector);
-        }
         (1, tasks)
+    }
+
+    /// Health, once: where the connector is and stands, nothing else can be said, whatever its tasks say. One that has failed
+    /// may have no tasks at all.
+    pub(super) fn add_health(
+        &self,
+        page: &mut Page,
+        shown: &Expanded,
+        worker_id: &str,
+        share: Option<&LinkHealth>,
+    ) {
+        let mine = shown.status.as_ref().map(|status| &status.connector);
+        let mine = mine.filter(|connector| connector.worker_id == worker_id);
+        let state = mine.map(|connector| connector.state.as_str().to_lowercase());
+        let stands = state.filter(|state| matches!(&**state, "paused" | "stopped" | "failed"));
+        let rating = || {
+            share.map(|health| match health.at.elapsed() > LinkHealth::TOO_OLD {
+                true => "unknown".to_owned(),
+                false => health.rating.name().to_lowercase(),
+            })
+        };
+        if let Some(word) = stands.or_else(rating) {
+            page.add_states(&catalogue::LINK_HEALTH, &self.labels([]), &HEALTH, &word);
+        }
     }
 
     /// Everything about a link that runs.
@@ -134,12 +154,6 @@ impl Link {
         self.add_flow(page, &counts.flow, status.data.in_flight);
         self.add_topics(page, status);
         let health = &status.health;
-        let rating = if health.at.elapsed() > LinkHealth::TOO_OLD {
-            "unknown".to_owned()
-        } else {
-            health.rating.name().to_lowercase()
-        };
-        page.add_states(&catalogue::LINK_HEALTH, &self.labels([]), &HEALTH, &rating);
         let sides = [("source", &self.source), ("destination", &self.destination)];
         for ((side, cluster), reach) in sides.into_iter().zip(&health.reach) {
             if let Some(answers) = answers(reach.verdict) {

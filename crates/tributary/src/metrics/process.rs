@@ -1,6 +1,7 @@
 //! What this process uses, as Linux tells it; elsewhere nothing is told.
 
 use std::path::Path;
+use std::time::Duration;
 
 use metrics::{Page, catalogue};
 
@@ -8,28 +9,34 @@ use metrics::{Page, catalogue};
 const TICKS: f64 = 100.0;
 const PAGE_BYTES: u64 = 4096;
 
+/// Processor time and memory in RAM.
+pub(super) fn weight() -> (Option<Duration>, Option<u64>) {
+    let boot = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let used = used(&read("stat"), &boot);
+    let processor = used.map(|used| Duration::from_secs_f64(used.processor));
+    (processor, resident(&read("statm")))
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(Path::new("/proc/self").join(name)).unwrap_or_default()
+}
+
+fn resident(statm: &str) -> Option<u64> {
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(PAGE_BYTES))
+}
+
 pub(super) fn add_to(page: &mut Page) {
-    let folder = Path::new("/proc/self");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     if let Some(used) = used(&read("stat"), &boot) {
         page.add(&catalogue::PROCESS_CPU, &[], used.processor);
         page.add(&catalogue::PROCESS_START, &[], used.started);
         page.add(&catalogue::PROCESS_VIRTUAL, &[], used.virtual_bytes);
     }
-    let statm = read("statm");
-    if let Some(pages) = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok())
-    {
-        page.add(
-            &catalogue::PROCESS_RESIDENT,
-            &[],
-            pages.saturating_mul(PAGE_BYTES),
-        );
+    if let Some(bytes) = resident(&read("statm")) {
+        page.add(&catalogue::PROCESS_RESIDENT, &[], bytes);
     }
-    if let Ok(open) = std::fs::read_dir(folder.join("fd")) {
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
         page.add(&catalogue::PROCESS_OPEN_FILES, &[], open.count());
     }
     if let Some(most) = most_files(&read("limits")) {

@@ -502,13 +502,18 @@ async fn a_topic_without_a_copy_is_missing_and_an_unreachable_side_is_an_error()
     let topic = unique("verify-alone");
     new_topic(source, &topic, 1, &[]).await;
     load(source, &topic, Codec::None, records(SEED, 10)).await;
-    let (run, document) = verify(source, destination, &topic, &["--name", "nobody"]).await;
+    // Without records nothing is missing, and still there is no copy.
+    let empty = format!("{topic}-empty");
+    new_topic(source, &empty, 1, &[]).await;
+    let both = format!("{topic}.*");
+    let (run, document) = verify(source, destination, &both, &["--name", "nobody"]).await;
     let run = run.ended_with(3);
-    assert_eq!(
-        number(&of(&document, &topic)["differences"]["missing"]),
-        10,
-        "{run}"
-    );
+    for (name, missing) in [(&topic, 10), (&empty, 0)] {
+        let found = of(&document, name);
+        assert_eq!(found["result"], "different", "{run}");
+        assert_eq!(number(&found["differences"]["missing"]), missing, "{run}");
+        assert_eq!(number(&found["differences"]["no-copy"]), 1, "{run}");
+    }
     let (from, to) = (bootstrap(source), "127.0.0.1:1");
     let nobody = [
         "verify", "--from", &from, "--to", to, "--topics", &topic, "--name", "x",

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::dealt::Past;
 use super::{Event, Owners, write};
 use crate::assignor::{ByMember, Cooperative, Round, TaskKey, Work, assign_all};
 use crate::config_record;
@@ -41,6 +42,8 @@ pub(super) struct Leading {
     /// What nobody has until its worker is back, or the time is over.
     pub(super) waiting: Work,
     pub(super) waiting_until: Option<Instant>,
+    /// What decisions changed.
+    pub(super) past: Past,
     pub(super) writing_key: bool,
     pending: Option<(PendingLead, bool)>,
     began: Instant,
@@ -70,6 +73,7 @@ impl Leading {
             owners: Owners::new(),
             waiting: Work::default(),
             waiting_until: None,
+            past: Past::default(),
             writing_key: false,
             pending: None,
             began: Instant::now(),
@@ -192,7 +196,7 @@ impl Core {
                 "a worker was lost; its work waits for it, and is dealt to others then"
             );
         }
-        self.leading.owners = states
+        let owners: Owners = states
             .iter()
             .map(|(member, state)| {
                 let mut all = match pending.protocol {
@@ -204,6 +208,10 @@ impl Core {
                 (member.clone(), (state.url.clone(), all.without(&[&back])))
             })
             .collect();
+        let before = std::mem::replace(&mut self.leading.owners, owners);
+        let leading = &mut self.leading;
+        let (past, after) = (&mut leading.past, &leading.owners);
+        past.take(&before, after, pending.generation, now_ms());
         let all = OfAll {
             error: AssignmentError::None,
             config_offset: self.config_offset,

@@ -1,11 +1,13 @@
 //! What a worker shows of its group: answers from what it has read, which do not fail because the group rebalances.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::dealt::Dealt;
 use crate::Config;
 use crate::plugin;
 use crate::refusal::Refusal;
@@ -38,6 +40,9 @@ pub struct GroupView {
     /// URLs of all its workers; on the leader, which alone is told.
     #[serde(skip)]
     pub members: Option<Vec<String>>,
+    /// What decisions of this worker changed while it led, the newest first.
+    #[serde(skip)]
+    pub past: Vec<Arc<Dealt>>,
 }
 
 /// What waits for a worker that was lost.
@@ -157,6 +162,7 @@ impl Core {
         let members = owners.map(|(url, _)| url.clone()).collect();
         GroupView {
             members: Some(members).filter(|_| self.is_leader()),
+            past: self.leading.past.all(),
             id: self.group.id.clone(),
             generation: self.standing.generation,
             protocol: self.standing.protocol.map(|protocol| protocol.name()),

@@ -69,6 +69,8 @@ enum By {
 
 /// Pause between two looks while waiting.
 const LOOK: Duration = Duration::from_secs(1);
+/// For how long a name that nobody knows is waited for: a worker hears a moment later of a link that was created at another.
+const APPEARS: Duration = Duration::from_secs(10);
 
 const COLUMNS: [Column; 10] = [
     column("LINK", "link", Kind::Text(20)),
@@ -151,16 +153,16 @@ pub(in crate::cli) async fn lag(args: LagArgs) -> Exit {
                     };
                 }
             }
-            // A worker that does not answer may answer later; a name that is wrong stays wrong.
-            Err(failure) if args.wait.is_none() || is_late || failure.status.is_some() => {
-                let exit = args.reach.failed("the lag is not known", failure);
-                return if is_late && failure.status.is_none() {
-                    Exit::TimedOut
-                } else {
-                    exit
-                };
+            Err(failure) => {
+                let passes = may_pass(failure.status, started.elapsed());
+                if args.wait.is_none() || is_late || !passes {
+                    let exit = args.reach.failed("the lag is not known", failure);
+                    return match is_late && passes && failure.status != Some(404) {
+                        true => Exit::TimedOut,
+                        false => exit,
+                    };
+                }
             }
-            Err(_) => {}
         }
         if is_late {
             output::notice("the thresholds did not hold in time");
@@ -168,6 +170,16 @@ pub(in crate::cli) async fn lag(args: LagArgs) -> Exit {
         }
         // sleeps because readings are made every other second
         sleep(args.watch.unwrap_or(LOOK)).await;
+    }
+}
+
+/// Whether an answer may be another one later, after so long: a worker that is silent or busy may answer, a name that is
+/// wrong and somebody who may not ask stay so.
+fn may_pass(status: Option<u16>, waited: Duration) -> bool {
+    match status {
+        Some(404) => waited < APPEARS,
+        None | Some(409 | 429 | 500..) => true,
+        Some(_) => false,
     }
 }
 
@@ -253,4 +265,21 @@ fn document(args: &LagArgs, mut rows: Vec<Value>) -> Value {
     }
     let now = worker_group::detail::instant(std::time::SystemTime::now());
     json!({"schema": "tributary/v1/Lag", "items": rows, "total": rows.len(), "as_of": now})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_waits_for_what_may_pass_and_not_for_what_stays_wrong() {
+        let soon = Duration::from_secs(1);
+        for status in [None, Some(404), Some(409), Some(500), Some(503)] {
+            assert!(may_pass(status, soon), "{status:?}");
+        }
+        for status in [Some(400), Some(401), Some(403)] {
+            assert!(!may_pass(status, soon), "{status:?}");
+        }
+        assert!(!may_pass(Some(404), APPEARS));
+    }
 }

@@ -8,7 +8,7 @@ use super::{Exit, Format, Reach, all, items};
 use crate::asking::{Failure, Workers, encode};
 use crate::output;
 
-/// List links, topics, partitions, tasks, workers, clusters or activity.
+/// List links, topics, partitions, tasks, workers, rebalances, clusters or activity.
 #[derive(Debug, Args)]
 #[command(
     after_help = "EXAMPLES\n  tributary get links\n  tributary get topics orders-dr -o wide\n  \
@@ -21,6 +21,14 @@ pub(in crate::cli) struct GetArgs {
 
     /// Names; of a link where topics, partitions or tasks are listed
     names: Vec<String>,
+
+    /// Of this link, as if it were named (repeatable); also of activity
+    #[arg(long = "link", value_name = "LINK")]
+    links: Vec<String>,
+
+    /// Only what is in this state, or of this health or kind
+    #[arg(long, value_name = "WORD")]
+    state: Option<String>,
 
     /// Only partitions of this topic
     #[arg(long, value_name = "TOPIC")]
@@ -64,9 +72,16 @@ enum What {
     Tasks,
     #[value(alias = "worker")]
     Workers,
+    #[value(alias = "rebalance")]
+    Rebalances,
     #[value(alias = "cluster")]
     Clusters,
     Activity,
+    // As Connect's API shows them.
+    #[value(alias = "connector")]
+    Connectors,
+    // Every key of a link's configuration, and what becomes of it.
+    Config,
 }
 
 const LINKS: [Column; 14] = [
@@ -121,14 +136,26 @@ const TASKS: [Column; 6] = [
     column("WORKER", "worker_id", Kind::Text(30)),
     wide("TRACE", "trace", Kind::Text(80)),
 ];
-const WORKERS: [Column; 7] = [
+const WORKERS: [Column; 11] = [
     column("WORKER", "worker_id", Kind::Text(30)),
     column("VERSION", "version", Kind::Text(12)),
     column("ANSWERED", "answered.verdict", Kind::Text(8)),
     column("LINKS", "links", Kind::Exact),
     column("TASKS", "tasks", Kind::Exact),
     column("PARTS", "partitions", Kind::Exact),
+    column("CPUS", "cpu_ratio", Kind::Part),
+    column("RSS", "resident_bytes", Kind::Bytes),
+    wide("BUFFER", "buffer.used_bytes", Kind::Bytes),
+    wide("LEADER", "leader", Kind::Text(6)),
     wide("STARTED", "started_at", Kind::Text(30)),
+];
+const REBALANCES: [Column; 6] = [
+    column("GENERATION", "generation", Kind::Exact),
+    column("STATE", "state", Kind::Text(9)),
+    column("STARTED", "started_at", Kind::Text(24)),
+    column("LEFT(S)", "remaining_seconds", Kind::Text(8)),
+    column("MOVES", "moves", Kind::Exact),
+    column("REASON", "reason", Kind::Text(32)),
 ];
 const CLUSTERS: [Column; 6] = [
     column("ALIAS", "alias", Kind::Text(24)),
@@ -145,6 +172,20 @@ const ACTIVITY: [Column; 4] = [
     wide("USER", "actor.user", Kind::Text(20)),
 ];
 
+const CONNECTORS: [Column; 5] = [
+    column("NAME", "name", Kind::Text(30)),
+    column("TYPE", "type", Kind::Text(7)),
+    column("STATE", "state", Kind::Text(12)),
+    column("TASKS", "tasks", Kind::Text(40)),
+    wide("WORKER", "worker_id", Kind::Text(30)),
+];
+const CONFIG: [Column; 4] = [
+    column("KEY", "key", Kind::Text(36)),
+    column("VALUE", "value", Kind::Text(36)),
+    column("STATUS", "status", Kind::Text(12)),
+    wide("MEANING", "meaning", Kind::Text(80)),
+];
+
 impl What {
     fn columns(self) -> &'static [Column] {
         match self {
@@ -153,8 +194,11 @@ impl What {
             Self::Partitions => &PARTITIONS,
             Self::Tasks => &TASKS,
             Self::Workers => &WORKERS,
+            Self::Rebalances => &REBALANCES,
             Self::Clusters => &CLUSTERS,
             Self::Activity => &ACTIVITY,
+            Self::Connectors => &CONNECTORS,
+            Self::Config => &CONFIG,
         }
     }
 
@@ -166,8 +210,11 @@ impl What {
             Self::Partitions => ("partition", &["link", "topic", "partition"]),
             Self::Tasks => ("task", &["link", "task"]),
             Self::Workers => ("worker", &["worker_id"]),
+            Self::Rebalances => ("rebalance", &["generation"]),
             Self::Clusters => ("cluster", &["cluster_id"]),
             Self::Activity => ("activity", &["id"]),
+            Self::Connectors => ("connector", &["name"]),
+            Self::Config => ("key", &["key"]),
         };
         let parts = paths.iter().map(|path| match &row[*path] {
             Value::String(text) => text.clone(),
@@ -177,7 +224,25 @@ impl What {
     }
 
     fn is_of_links(self) -> bool {
-        matches!(self, Self::Topics | Self::Partitions | Self::Tasks)
+        matches!(
+            self,
+            Self::Topics | Self::Partitions | Self::Tasks | Self::Config
+        )
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Links => "links",
+            Self::Topics => "topics",
+            Self::Partitions => "partitions",
+            Self::Tasks => "tasks",
+            Self::Workers => "workers",
+            Self::Rebalances => "rebalances",
+            Self::Clusters => "clusters",
+            Self::Activity => "activity",
+            Self::Connectors => "connectors",
+            Self::Config => "config",
+        }
     }
 }
 
@@ -187,7 +252,8 @@ pub(in crate::cli) async fn get(args: GetArgs) -> Exit {
         return Exit::Usage;
     };
     match gathered(&args, &workers).await {
-        Ok(document) => {
+        Ok(mut document) => {
+            keep_only(&args, &mut document);
             args.reach.print(&document, |look| {
                 let rows = items(&document);
                 if look.format == Format::Name {
@@ -214,20 +280,15 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
         Some(sort) => format!("{path}?{sort}"),
         None => path,
     };
-    let word = match args.what {
-        What::Links => "links",
-        What::Topics => "topics",
-        What::Partitions => "partitions",
-        What::Tasks => "tasks",
-        What::Workers => "workers",
-        What::Clusters => "clusters",
-        What::Activity => "activity",
-    };
+    let word = args.what.word();
+    if args.what == What::Connectors {
+        return named(args, word, connectors(workers).await?);
+    }
     if !args.what.is_of_links() {
         let document = all(workers, &with(format!("/api/v1/{word}"))).await?;
         return named(args, word, document);
     }
-    let mut names = args.names.clone();
+    let mut names = [&args.names[..], &args.links[..]].concat();
     if names.is_empty() {
         let links = all(workers, "/api/v1/links").await?;
         names.extend(
@@ -249,7 +310,10 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
             }
             _ => format!("/api/v1/links/{}/{word}", encode(name)),
         };
-        let part = all(workers, &with(path)).await?;
+        let part = match args.what {
+            What::Config => config(workers, &path).await?,
+            _ => all(workers, &with(path)).await?,
+        };
         match &mut whole {
             None => whole = Some(part),
             Some(whole) => {
@@ -263,6 +327,61 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
     }
     Ok(whole
         .unwrap_or_else(|| json!({"items": [], "total": 0, "next_cursor": null, "incomplete": []})))
+}
+
+/// Leaves what was asked for by its state or its link.
+fn keep_only(args: &GetArgs, document: &mut Value) {
+    let is = |value: &Value, word: &str| {
+        let text = value.as_str();
+        text.is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    let is_wanted = |row: &Value| {
+        let state = args.state.as_deref();
+        let in_state = state.is_none_or(|word| {
+            let of = ["state", "health", "kind", "status"];
+            of.iter().any(|of| is(&row[*of], word))
+        });
+        let of_link = args.what != What::Activity
+            || args.links.is_empty()
+            || args
+                .links
+                .iter()
+                .any(|link| row["object"]["link"] == **link);
+        in_state && of_link
+    };
+    if let Some(rows) = document["items"].as_array_mut() {
+        rows.retain(is_wanted);
+        document["total"] = json!(rows.len());
+    }
+}
+
+/// Connectors, as Connect's API shows them: it has an object of them.
+async fn connectors(workers: &Workers) -> Result<Value, Failure> {
+    let shown = workers.get("/connectors?expand=status").await?;
+    let rows = shown.as_object().into_iter().flatten();
+    let rows = rows.map(|(name, shown)| {
+        let status = &shown["status"];
+        let tasks = status["tasks"].as_array().into_iter().flatten();
+        let tasks = tasks.map(|task| format!("{}: {}", task["id"], text(&task["state"])));
+        json!({
+            "name": name,
+            "type": status["type"],
+            "state": status["connector"]["state"],
+            "worker_id": status["connector"]["worker_id"],
+            "trace": status["connector"]["trace"],
+            "tasks": tasks.collect::<Vec<_>>(),
+        })
+    });
+    let rows: Vec<Value> = rows.collect();
+    Ok(json!({"schema": "tributary/v1/ConnectorList", "items": rows, "total": rows.len()}))
+}
+
+/// The keys of a link's configuration.
+async fn config(workers: &Workers, path: &str) -> Result<Value, Failure> {
+    let document = workers.get(path).await?;
+    let rows = document["rows"].clone();
+    let total = rows.as_array().map_or(0, Vec::len);
+    Ok(json!({"schema": "tributary/v1/LinkConfigList", "items": rows, "total": total}))
 }
 
 /// Only what was asked for by its name, where anything was.

@@ -1,4 +1,4 @@
-//! `tributary resume partition`: tells a worker to let one partition go on that stands.
+//! `tributary resume partition` and `tributary topics resume`: tell a worker to let partitions go on that stand.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -41,6 +41,20 @@ pub(in crate::cli) struct PartitionArgs {
     #[arg(value_name = "TOPIC/P")]
     partition: String,
 
+    #[command(flatten)]
+    answer: Answer,
+
+    /// Only if it stands at this offset
+    #[arg(long, value_name = "N")]
+    expect_offset: Option<i64>,
+
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// What is said to a partition that stands.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Answer {
     /// Leave out what the destination does not take, or what cannot be read
     #[arg(long, group = "action")]
     skip_record: bool,
@@ -56,16 +70,29 @@ pub(in crate::cli) struct PartitionArgs {
     /// Copy everything that the source still has
     #[arg(long, group = "action")]
     recopy: bool,
+}
 
-    /// Only if it stands at this offset
-    #[arg(long, value_name = "N")]
-    expect_offset: Option<i64>,
+/// Which topics, and what is said to their partitions that stand.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "EXAMPLE\n  tributary topics resume west-to-central orders payments --append"
+)]
+pub(in crate::cli) struct TopicArgs {
+    /// The link
+    link: String,
+
+    /// Source topics; all their partitions that stand go on, and nothing else is restarted
+    #[arg(required = true)]
+    topics: Vec<String>,
+
+    #[command(flatten)]
+    answer: Answer,
 
     #[command(flatten)]
     reach: Reach,
 }
 
-impl PartitionArgs {
+impl Answer {
     fn action(&self) -> &'static str {
         let actions = [
             (self.skip_record, "skip-record"),
@@ -100,7 +127,7 @@ async fn partition(args: PartitionArgs) -> Exit {
     };
     let (link, topic) = (encode(&args.link), encode(topic));
     let path = format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
-    let body = json!({"action": args.action(), "expected_offset": args.expect_offset});
+    let body = json!({"action": args.answer.action(), "expected_offset": args.expect_offset});
     let object = format!("partition/{}/{}", args.link, args.partition);
     match workers.send("POST", &path, Some(&body)).await {
         Ok(_) => {
@@ -111,4 +138,26 @@ async fn partition(args: PartitionArgs) -> Exit {
             .reach
             .failed(&format!("{object} does not go on"), &failure),
     }
+}
+
+/// Runs `topics resume`.
+pub(in crate::cli) async fn topics(args: TopicArgs) -> Exit {
+    let Some(workers) = args.reach.workers() else {
+        return Exit::Usage;
+    };
+    let body = json!({"action": args.answer.action()});
+    let mut exit = Exit::Done;
+    for topic in &args.topics {
+        let (link, name) = (encode(&args.link), encode(topic));
+        let path = format!("/api/v1/links/{link}/topics/{name}:resume");
+        let object = format!("topic/{}/{topic}", args.link);
+        match workers.send("POST", &path, Some(&body)).await {
+            Ok(_) => args.reach.done(&object, "resumed", false),
+            Err(failure) => {
+                let what = format!("{object} does not go on");
+                exit = args.reach.failed(&what, &failure);
+            }
+        }
+    }
+    exit
 }

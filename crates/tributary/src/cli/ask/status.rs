@@ -18,8 +18,17 @@ use crate::{duration, output};
 /// Ends with code 0 when every link that is wanted to run is HEALTHY or CATCHING_UP, and with 3 otherwise; UNKNOWN counts
 /// as not well.
 #[derive(Debug, Args)]
-#[command(after_help = "EXAMPLE\n  tributary status --url http://worker-1:8083")]
+#[command(
+    after_help = "EXAMPLES\n  tributary status --url http://worker-1:8083\n  tributary status orders-dr || page-somebody"
+)]
 pub(in crate::cli) struct StatusArgs {
+    /// Only these links, and what they need [default: all]
+    links: Vec<String>,
+
+    /// End with code 0 also when something is not well
+    #[arg(long)]
+    no_check: bool,
+
     #[command(flatten)]
     reach: Reach,
 }
@@ -40,6 +49,9 @@ pub(in crate::cli) struct TopArgs {
     reach: Reach,
 }
 
+/// Links whose trouble is told on the screen; the others are counted.
+const TOLD: usize = 10;
+
 const LINKS: [Column; 8] = [
     column("LINK", "name", Kind::Text(24)),
     column("HEALTH", "health", Kind::Text(11)),
@@ -59,10 +71,13 @@ pub(in crate::cli) async fn status(args: StatusArgs) -> Exit {
     match workers.get("/api/v1/overview").await {
         Ok(overview) => {
             let mut document = overview;
+            if let Err(unknown) = keep_only(&mut document, &args.links) {
+                return args.reach.failed("the status is not known", &unknown);
+            }
             document["schema"] = json!("tributary/v1/Status");
             document["well"] = json!(is_well(&document));
             args.reach.print(&document, |_| screen(&document));
-            if is_well(&document) {
+            if args.no_check || is_well(&document) {
                 Exit::Done
             } else {
                 Exit::NotReady
@@ -110,6 +125,57 @@ pub(in crate::cli) async fn top(args: TopArgs) -> Exit {
     }
 }
 
+/// Leaves what concerns some links; workers that do not answer show in the health of those that they concern.
+fn keep_only(overview: &mut Value, names: &[String]) -> Result<(), Failure> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let links = overview["links"].as_array().cloned().unwrap_or_default();
+    let is = |value: &Value, name: &String| value == name.as_str();
+    if let Some(name) = names
+        .iter()
+        .find(|name| !links.iter().any(|link| is(&link["name"], name)))
+    {
+        return Err(Failure {
+            status: Some(404),
+            message: format!("there is no link {name}"),
+            explanation: None,
+        });
+    }
+    let wanted = |value: &Value| names.iter().any(|name| is(value, name));
+    let mut rows = links;
+    rows.retain(|link| wanted(&link["name"]));
+    let mut counts = serde_json::Map::new();
+    for link in &rows {
+        let count = counts.entry(text(&link["health"])).or_insert(json!(0));
+        *count = json!(count.as_u64().unwrap_or(0) + 1);
+    }
+    let seconds = |link: &&Value| link["lag"]["seconds"].as_f64();
+    let lagging = rows.iter().filter(|link| seconds(link).is_some());
+    let worst = lagging.max_by(|one, two| {
+        let [one, two] = [one, two].map(|link| seconds(link).unwrap_or(0.0));
+        one.total_cmp(&two)
+    });
+    let worst = worst.map_or(
+        Value::Null,
+        |link| json!({"link": link["name"], "lag": link["lag"]}),
+    );
+    overview["tiles"] = json!({"links_by_health": counts, "worst_lag": worst});
+    if let Some(clusters) = overview["clusters"].as_array_mut() {
+        let concerns = |cluster: &Value| {
+            let links = cluster["links"].as_array();
+            links.is_some_and(|links| links.iter().any(wanted))
+        };
+        clusters.retain(concerns);
+    }
+    if let Some(attention) = overview["attention"].as_array_mut() {
+        attention.retain(|row| wanted(&row["object"]["link"]));
+    }
+    overview["incomplete"] = json!([]);
+    overview["links"] = Value::Array(rows);
+    Ok(())
+}
+
 /// Whether everything that is wanted to run is well, on evidence.
 fn is_well(overview: &Value) -> bool {
     let links = overview["links"].as_array().map_or(&[][..], Vec::as_slice);
@@ -130,11 +196,7 @@ fn screen(overview: &Value) -> Vec<String> {
         workers["answered"],
         workers["total"],
         text(&workers["leader"]),
-        if overview["rebalance"].is_null() {
-            "no rebalance pending"
-        } else {
-            "rebalance pending"
-        },
+        rebalance(&overview["rebalance"]),
     )];
     for (number, cluster) in overview["clusters"]
         .as_array()
@@ -187,14 +249,27 @@ fn screen(overview: &Value) -> Vec<String> {
     lines
 }
 
+/// What moves between workers, in some words.
+fn rebalance(rebalance: &Value) -> String {
+    let waiting = rebalance["unassigned"].as_array().map_or(0, Vec::len);
+    match (text(&rebalance["state"]), &rebalance["remaining_seconds"]) {
+        ("scheduled", Value::Number(seconds)) => format!(
+            "{}: what it had ({waiting}) goes to others in {:.0} s",
+            text(&rebalance["reason"]),
+            seconds.as_f64().unwrap_or(0.0)
+        ),
+        ("running", _) => "work is being dealt".to_owned(),
+        _ => "no rebalance pending".to_owned(),
+    }
+}
+
 fn attention(overview: &Value) -> Vec<String> {
     let links = overview["links"].as_array().map_or(&[][..], Vec::as_slice);
     let mut lines = Vec::new();
-    for link in links {
+    let is_well = |link: &&Value| matches!(text(&link["health"]), "HEALTHY" | "PAUSED" | "STOPPED");
+    let troubled: Vec<&Value> = links.iter().filter(|link| !is_well(link)).collect();
+    for link in troubled.iter().take(TOLD) {
         let health = text(&link["health"]);
-        if matches!(health, "HEALTHY" | "PAUSED" | "STOPPED") {
-            continue;
-        }
         let name = text(&link["name"]);
         lines.push(format!(
             "  {name}  {health}  {}",
@@ -210,6 +285,10 @@ fn attention(overview: &Value) -> Vec<String> {
         if health != "CATCHING_UP" {
             lines.push(format!("    next: tributary explain {name}"));
         }
+    }
+    if troubled.len() > TOLD {
+        let more = troubled.len() - TOLD;
+        lines.push(format!("  and {more} more: tributary get links"));
     }
     for missing in items(&json!({"items": overview["incomplete"]})) {
         lines.push(format!(
@@ -262,6 +341,40 @@ mod tests {
                 "    next: tributary explain audit-dr",
             ]
         );
+    }
+
+    #[test]
+    fn what_waits_for_a_lost_worker_is_counted_down() {
+        let scheduled = json!({
+            "state": "scheduled", "reason": "w3:8083 was lost", "remaining_seconds": 251.6, "unassigned": [{}, {}],
+        });
+        let said = "w3:8083 was lost: what it had (2) goes to others in 252 s";
+        assert_eq!(rebalance(&scheduled), said);
+        assert_eq!(rebalance(&Value::Null), "no rebalance pending");
+    }
+
+    #[test]
+    fn one_link_is_asked_for_alone_and_a_name_that_nobody_has_is_refused() {
+        let mut both = overview("FAILED", Value::Null);
+        let other = json!({"name": "orders-dr", "health": "HEALTHY", "lag": {"seconds": 0.4}});
+        both["links"].as_array_mut().expect("links").push(other);
+        both["incomplete"] = json!([{"worker_id": "w", "reason": "silent"}]);
+        assert!(!is_well(&both));
+        assert!(keep_only(&mut both, &["no-such".to_owned()]).is_err());
+        keep_only(&mut both, &["orders-dr".to_owned()]).expect("it is there");
+        assert!(is_well(&both));
+        assert_eq!(both["tiles"]["worst_lag"]["link"], "orders-dr");
+    }
+
+    #[test]
+    fn a_screen_stays_one_screen_however_many_links_fail() {
+        let mut many = overview("FAILED", Value::Null);
+        let link = many["links"][0].clone();
+        many["links"] = vec![link; TOLD + 5].into();
+        let screen = screen(&many);
+        assert!(screen.len() < 40, "{}", screen.len());
+        let last = screen.last().map(String::as_str);
+        assert_eq!(last, Some("  and 5 more: tributary get links"));
     }
 
     #[test]

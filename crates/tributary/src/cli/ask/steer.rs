@@ -1,10 +1,11 @@
-//! `tributary pause`, `resume`, `stop`, `restart`, and `topics refresh`: what links do, by Connect's API.
+//! `tributary pause`, `resume`, `stop`, `restart`, and `topics`: what links do, by Connect's API.
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use tokio::time::{Instant, sleep};
 
+use super::resume::{self, TopicArgs};
 use super::{Exit, Reach};
 use crate::asking::{Failure, Workers, encode};
 use crate::{duration, output};
@@ -66,7 +67,8 @@ pub(in crate::cli) struct SteerArgs {
 /// Begin links anew, with all their tasks.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "EXAMPLES\n  tributary restart link orders-dr --failed\n  tributary restart link orders-dr --task 2"
+    after_help = "EXAMPLES\n  tributary restart link orders-dr --failed\n  tributary restart link orders-dr --task 2\n  \
+    tributary restart task orders-dr/2"
 )]
 pub(in crate::cli) struct RestartArgs {
     /// Names of links, with or without the word link in front
@@ -93,6 +95,8 @@ pub(in crate::cli) struct RestartArgs {
 pub(in crate::cli) enum TopicsVerb {
     /// Look for new topics and partitions now
     Refresh(RefreshArgs),
+    /// Let all partitions of topics go on that stand
+    Resume(TopicArgs),
 }
 
 #[derive(Debug, Args)]
@@ -175,15 +179,38 @@ async fn steered(
     Ok(None)
 }
 
+/// What is restarted: links, each whole or one task of it, which can also be named `task LINK/N`.
+fn restarted(args: &RestartArgs) -> Vec<(&str, Option<u32>)> {
+    let task = |name: &String| {
+        let (_, number) = name.rsplit_once('/')?;
+        let length = name.len() - number.len() - 1;
+        Some((length, number.parse().ok()?))
+    };
+    if let [noun, rest @ ..] = &*args.names
+        && matches!(&**noun, "task" | "tasks")
+        && !rest.is_empty()
+    {
+        let tasks: Option<Vec<(usize, u32)>> = rest.iter().map(task).collect();
+        if let Some(tasks) = tasks {
+            let named = rest.iter().zip(tasks);
+            return named
+                .map(|(name, (length, task))| (&name[..length], Some(task)))
+                .collect();
+        }
+    }
+    let links = without_noun(&args.names).iter();
+    links.map(|name| (name.as_str(), args.task)).collect()
+}
+
 /// Runs `restart`.
 pub(in crate::cli) async fn restart(args: RestartArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
     let mut exit = Exit::Done;
-    for name in without_noun(&args.names) {
+    for (name, task) in restarted(&args) {
         let base = format!("/connectors/{}", encode(name));
-        let (object, path) = match args.task {
+        let (object, path) = match task {
             Some(task) => (
                 format!("task/{name}/{task}"),
                 format!("{base}/tasks/{task}/restart"),
@@ -214,7 +241,10 @@ pub(in crate::cli) async fn restart(args: RestartArgs) -> Exit {
 
 /// Runs `topics`.
 pub(in crate::cli) async fn topics(verb: TopicsVerb) -> Exit {
-    let TopicsVerb::Refresh(args) = verb;
+    let args = match verb {
+        TopicsVerb::Refresh(args) => args,
+        TopicsVerb::Resume(args) => return resume::topics(args).await,
+    };
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
@@ -232,6 +262,29 @@ pub(in crate::cli) async fn topics(verb: TopicsVerb) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_may_be_named_with_its_link() {
+        use clap::Parser as _;
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: RestartArgs,
+        }
+        let parsed = |all: &[&str]| {
+            let line = Line::try_parse_from([&["restart"], all].concat()).expect("right");
+            let all = restarted(&line.args).into_iter();
+            all.map(|(link, task)| (link.to_owned(), task))
+                .collect::<Vec<_>>()
+        };
+        let one = |link: &str, task| (link.to_owned(), task);
+        assert_eq!(
+            parsed(&["task", "a/b/2", "c/0"]),
+            [one("a/b", Some(2)), one("c", Some(0))]
+        );
+        assert_eq!(parsed(&["link", "a", "--task", "3"]), [one("a", Some(3))]);
+        assert_eq!(parsed(&["task", "a"]), [one("task", None), one("a", None)]);
+    }
 
     #[test]
     fn the_noun_may_be_left_out() {

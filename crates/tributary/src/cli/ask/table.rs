@@ -42,6 +42,8 @@ pub(super) enum Kind {
     Bytes,
     /// Seconds.
     Seconds,
+    /// A part of a whole, or a few of them.
+    Part,
 }
 
 /// A column: its heading, where its value is, how it is shown, and whether only wide tables have it.
@@ -106,6 +108,7 @@ fn shown(value: &Value, kind: Kind) -> String {
         Kind::Count => count(number),
         Kind::Bytes => size(number),
         Kind::Seconds => format!("{number:.1}"),
+        Kind::Part => format!("{number:.2}"),
         Kind::Exact | Kind::Text(_) => match value {
             Value::String(text) => visible(text),
             Value::Array(items) => {

@@ -1,4 +1,4 @@
-//! The reading of both logs of a partition, and what becomes of it when they have been compared.
+//! The part of [`Core`] in which a partition begins: what both logs say of it is asked for, and taken.
 
 use std::collections::HashMap;
 

@@ -1,0 +1,319 @@
+//! Three workers, watched as an operator watches them: by a real Prometheus with our alerts, and by the command line with its exit
+//! codes, while links are well, are paused and fail; where `TRIBUTARY_TEST_MINUTES` asks for the long form, also while a worker
+//! and a cluster are lost.
+
+mod answers;
+
+use serde_json::json;
+use test_support::eventually::eventually;
+use test_support::fault_proxy::Direction;
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::limits;
+use tokio::time::Instant;
+
+use crate::connect_worker::expect;
+use crate::group::{Group, Member, link};
+use crate::metrics::{fill, is_approved, is_openmetrics_where_that_is_accepted, scraped};
+use crate::prometheus::{Prometheus, STRIMZI, mirrored, queries};
+use crate::support::{
+    COPIED, NEW, Run, bootstrap, new_topic, offsets, pair, program, shaken, stored, unique,
+};
+
+/// Partitions that `fill` writes to, and records that it writes.
+const PARTITIONS: i32 = 3;
+const EACH: i64 = 500;
+
+/// Runs the program.
+async fn run(arguments: &[&str]) -> Run {
+    let all: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+    Run::to_end(&program(&all)).await
+}
+
+struct Scene {
+    members: Vec<Member>,
+    prometheus: Prometheus,
+    began: Instant,
+    /// Situations in which a command ended as it should.
+    situations: usize,
+}
+
+impl Scene {
+    /// Runs a command that asks a worker.
+    async fn asked(&self, arguments: &[&str]) -> Run {
+        let url = format!("http://{}", self.members[0].client.address);
+        run(&[arguments, &["--url", &url]].concat()).await
+    }
+
+    /// In this situation, a command ends so.
+    async fn ends(&mut self, situation: &str, arguments: &[&str], code: i32) {
+        let run = self.asked(arguments).await;
+        self.counts(situation, arguments, run, code);
+    }
+
+    /// The same, as soon as the situation is there.
+    async fn comes_to_end(&mut self, situation: &str, arguments: &[&str], code: i32) {
+        let look = async || {
+            let run = self.asked(arguments).await;
+            match run.code() == code {
+                true => Ok(run),
+                false => Err(run.to_string()),
+            }
+        };
+        let run = eventually(situation, COPIED, look).await;
+        let run = run.unwrap_or_else(|error| {
+            panic!("{error}\n{}", self.members[0].process.lines().tail(60))
+        });
+        self.counts(situation, arguments, run, code);
+    }
+
+    fn counts(&mut self, situation: &str, arguments: &[&str], run: Run, code: i32) {
+        self.situations += 1;
+        println!(
+            "  {:3.0} s  {}. {situation}: {} → {code}",
+            self.began.elapsed().as_secs_f64(),
+            self.situations,
+            arguments.join(" ")
+        );
+        run.ended_with(code);
+    }
+
+    /// What every worker says of itself is what Prometheus' tool and a strict parser take.
+    async fn is_readable(&self, when: &str) {
+        for member in &self.members {
+            is_approved(&scraped(&member.client).await);
+        }
+        is_openmetrics_where_that_is_accepted(&self.members[0].client).await;
+        println!("  metrics are readable {when}");
+    }
+
+    async fn scrapes_all(&self) {
+        let targets: Vec<&str> = self.members.iter().map(Member::id).collect();
+        self.prometheus.scrape(&targets);
+    }
+
+    async fn create(&self, name: &str, config: serde_json::Value) {
+        let body = json!({"name": name, "config": config}).to_string();
+        let asked = self.members[0].settled("POST", "/connectors", Some(&body));
+        expect(asked.await, 201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when_it_is_over() {
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("watched");
+    new_topic(source, &topic, PARTITIONS, &[]).await;
+    let group = Group::new(
+        destination,
+        "tributary.health.interval.ms=1000\ntributary.metrics.compat=strimzi-jmx,strimzi-reporter,replicator",
+    );
+    let (one, two, three) = tokio::join!(group.member(), group.member(), group.member());
+    let prometheus = Prometheus::scraping(&[one.id(), two.id(), three.id()]).await;
+    let mut scene = Scene {
+        members: vec![one, two, three],
+        prometheus,
+        began: Instant::now(),
+        situations: 0,
+    };
+    scene.create("watched", link(source, &topic, 3)).await;
+    fill(source, &topic, 1).await;
+    scene.is_readable("under load").await;
+    is_well(&mut scene, destination, &topic).await;
+    is_compared(&mut scene, source, destination, &topic).await;
+    is_let_in(&mut scene, source, destination, &topic).await;
+    is_shown(&scene).await;
+    stands_still(&mut scene).await;
+    fails(&mut scene).await;
+    if limits::long_run().is_some() {
+        loses_a_worker(&mut scene, &group).await;
+        loses_a_cluster(&mut scene).await;
+    }
+    answers::are_as_approved(&scene, &topic).await;
+    assert!(scene.situations >= 20, "{}", scene.situations);
+}
+
+async fn is_well(scene: &mut Scene, destination: &KafkaCluster, topic: &str) {
+    scene.comes_to_end("all is well", &["status"], 0).await;
+    let gate = ["lag", "watched", "--max-records", "0", "--wait", "60s"];
+    scene.ends("all is copied", &gate, 0).await;
+    let copied = offsets(&stored(destination, topic)).await;
+    assert_eq!(copied, EACH, "the gate opened too early");
+    let within = ["--max-seconds", "3600", "--max-bytes", "1MiB"];
+    let seconds = [&["lag", "watched"], &within[..]].concat();
+    scene.ends("all is copied", &seconds, 0).await;
+    let strict = ["lag", "watched", "--max-records=-1"];
+    scene.ends("more is there than allowed", &strict, 3).await;
+    let idle = ["lag", "watched", "--wait", "1s"];
+    scene.ends("nothing to wait for is said", &idle, 2).await;
+    let nobody = run(&["status", "--url", "http://127.0.0.1:1"]).await;
+    scene.counts("no worker answers", &["status"], nobody, 1);
+}
+
+/// Both sides, compared by a command that asks no worker.
+async fn is_compared(
+    scene: &mut Scene,
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    topic: &str,
+) {
+    let (from, to) = (bootstrap(source), bootstrap(destination));
+    let none = unique("nothing-copies-this");
+    new_topic(source, &none, PARTITIONS, &[]).await;
+    for (situation, from, topics, code) in [
+        ("the copy is right", &*from, topic, 0),
+        ("the copy is missing", &from, &none, 3),
+        ("the source does not answer", "127.0.0.1:1", topic, 1),
+        ("nothing is said to be compared", &from, "", 2),
+    ] {
+        let mut all = vec!["verify", "--from", from, "--to", &to];
+        if !topics.is_empty() {
+            all.extend(["--topics", topics]);
+        }
+        let ended = run(&all).await;
+        scene.counts(situation, &["verify"], ended, code);
+    }
+}
+
+/// Whether a link would be let in, looked at before there is one.
+async fn is_let_in(
+    scene: &mut Scene,
+    source: &KafkaCluster,
+    destination: &KafkaCluster,
+    topic: &str,
+) {
+    let (from, to) = (bootstrap(source), bootstrap(destination));
+    let folder = tempfile::tempdir().expect("a folder");
+    for (situation, from, code) in [
+        ("both sides let the link in", &*from, 0),
+        ("one side does not answer", "127.0.0.1:1", 3),
+        ("there is no such file", "", 2),
+    ] {
+        let file = folder.path().join(format!("{code}.properties"));
+        if !from.is_empty() {
+            let text = format!(
+                "name=looked\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={from}\n\
+                 dest.kafka.bootstrap.servers={to}\ntopic.whitelist={topic}\n"
+            );
+            std::fs::write(&file, text).expect("written");
+        }
+        let ended = run(&["preflight", "-f", &file.display().to_string()]).await;
+        scene.counts(situation, &["preflight"], ended, code);
+    }
+}
+
+/// Every query of our board and of foreign ones has an answer, and no alert fires.
+async fn is_shown(scene: &Scene) {
+    let foreign = mirrored();
+    let foreign = foreign.iter().map(String::as_str);
+    for query in foreign.chain(STRIMZI.iter().copied()) {
+        scene.prometheus.answers(query).await;
+    }
+    // Only while there is lag.
+    let own = queries();
+    for query in own.iter().filter(|one| !one.contains("catch_up_seconds")) {
+        scene.prometheus.answers(query).await;
+    }
+    for quiet in [
+        "TributaryLinkFailed",
+        "TributaryTaskFailed",
+        "TributaryWorkerDown",
+        "TributaryClusterUnreachable",
+    ] {
+        assert!(!scene.prometheus.fires(quiet).await, "{quiet}");
+    }
+}
+
+async fn stands_still(scene: &mut Scene) {
+    scene
+        .asked(&["pause", "watched", "--wait", "30s"])
+        .await
+        .ended_with(0);
+    scene.comes_to_end("a link is paused", &["status"], 0).await;
+    // A lag that nobody measures is no lag of nothing.
+    let gate = ["lag", "watched", "--max-records", "0"];
+    scene.comes_to_end("lag is not measured", &gate, 3).await;
+    let waits = ["lag", "watched", "--max-records", "0", "--wait", "1s"];
+    scene.ends("lag is not measured", &waits, 4).await;
+    scene
+        .asked(&["resume", "watched", "--wait", "30s"])
+        .await
+        .ended_with(0);
+    scene.comes_to_end("it goes on", &["status"], 0).await;
+}
+
+async fn fails(scene: &mut Scene) {
+    let bad = json!({
+        "connector.class": "ReplicatorSourceConnector",
+        "src.kafka.bootstrap.servers": "127.0.0.1:1",
+        "topic.whitelist": "nothing",
+    });
+    scene.create("failing", bad).await;
+    scene.comes_to_end("a link fails", &["status"], 3).await;
+    scene.prometheus.told(&["TributaryLinkFailed"], true).await;
+    scene.is_readable("with a link that fails").await;
+    scene
+        .ends("what fails is explained", &["explain", "failing"], 0)
+        .await;
+    scene
+        .asked(&["delete", "failing", "--yes"])
+        .await
+        .ended_with(0);
+    scene.prometheus.told(&["TributaryLinkFailed"], false).await;
+    scene
+        .comes_to_end("the link that failed is gone", &["status"], 0)
+        .await;
+}
+
+async fn loses_a_worker(scene: &mut Scene, group: &Group) {
+    // The first one is asked all along.
+    let lost = scene.members.pop().expect("three");
+    lost.process.kill9();
+    scene.comes_to_end("a worker is lost", &["status"], 3).await;
+    scene.is_readable("while the group deals anew").await;
+    scene.prometheus.told(&["TributaryWorkerDown"], true).await;
+    scene
+        .comes_to_end("the others have its work", &["status"], 0)
+        .await;
+    scene.members.push(group.member().await);
+    scene.scrapes_all().await;
+    scene.prometheus.told(&["TributaryWorkerDown"], false).await;
+    scene
+        .comes_to_end("there is another worker", &["status"], 0)
+        .await;
+}
+
+async fn loses_a_cluster(scene: &mut Scene) {
+    let pair = shaken().await;
+    let far = &pair.as_ref().expect("started").source;
+    let topic = unique("far");
+    new_topic(far, &topic, PARTITIONS, &[]).await;
+    fill(far, &topic, 1).await;
+    scene.create("far", link(far, &topic, 1)).await;
+    let gate = ["lag", "far", "--max-records", "0", "--wait", "60s"];
+    scene.ends("a link of another source", &gate, 0).await;
+    scene
+        .comes_to_end("both links are well", &["status"], 0)
+        .await;
+    for direction in [Direction::Requests, Direction::Answers] {
+        far.proxy(0).stall(direction);
+    }
+    scene
+        .comes_to_end("a source hangs", &["status", "far"], 3)
+        .await;
+    scene
+        .comes_to_end("how much is missing is not known", &gate[..4], 3)
+        .await;
+    let alerts = ["TributaryClusterUnreachable", "TributaryEvidenceStale"];
+    scene.prometheus.told(&alerts, true).await;
+    scene.is_readable("while a source hangs").await;
+    scene
+        .ends("the other link is well", &["status", "watched"], 0)
+        .await;
+    for direction in [Direction::Requests, Direction::Answers] {
+        far.proxy(0).unstall(direction);
+    }
+    scene.comes_to_end("it answers again", &["status"], 0).await;
+    scene.prometheus.told(&alerts, false).await;
+    scene.ends("all is copied", &gate, 0).await;
+    scene.asked(&["delete", "far", "--yes"]).await.ended_with(0);
+}
