@@ -241,6 +241,7 @@ impl Core {
             open_calls: 0,
             raise_epoch: false,
             sent_epoch: None,
+            sent_to: 0,
             readings: 0,
             refused: None,
             queued_for_send: false,

@@ -131,6 +131,7 @@ fn order_of(
         store_first: false,
         source_epoch: -1,
         sent_epoch: None,
+        sent_to: 0,
         doubt: None,
         transaction: None,
     };

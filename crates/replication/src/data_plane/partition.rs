@@ -187,6 +187,8 @@ pub(crate) struct Partition {
     pub(crate) raise_epoch: bool,
     /// The newest leader epoch among what was sent, of the topic as it is.
     pub(crate) sent_epoch: Option<i32>,
+    /// Up to which source offset that is.
+    pub(crate) sent_to: i64,
     /// Readings in a row that found the destination's log shorter than it was.
     pub(crate) readings: u32,
     /// The last batch that was refused.
@@ -466,10 +468,10 @@ impl Partition {
             return false;
         };
         let offset = piped.first_offset();
-        let epoch = piped.leader_epoch;
+        let (epoch, next) = (piped.leader_epoch, piped.next);
         match send.push(piped) {
             Ok(()) => {
-                self.note_epoch(epoch);
+                self.note_epoch(epoch, next);
                 true
             }
             Err(unplaceable) => {
@@ -481,10 +483,12 @@ impl Partition {
 
     /// Something of this leader epoch counts as copied from now on. As long as something has landed that was not compared,
     /// that may be of a newer one.
-    pub(super) fn note_epoch(&mut self, epoch: i32) {
+    pub(super) fn note_epoch(&mut self, epoch: i32, next: i64) {
         if !self.recovery.is_over() {
             return;
         }
+        let before = self.sent_epoch.map_or(next, |_| self.sent_to);
+        self.sent_to = before.max(next);
         self.sent_epoch = self.sent_epoch.max(Some(epoch).filter(|epoch| *epoch >= 0));
     }
 
@@ -492,7 +496,7 @@ impl Partition {
     pub(crate) fn pass_over(&mut self, next: i64, leader_epoch: i32, dropped: DroppedCount) {
         self.totals.control += dropped.control;
         self.totals.aborted += dropped.aborted;
-        self.note_epoch(leader_epoch);
+        self.note_epoch(leader_epoch, next);
         let attached = self.recovery.pass_over(next, leader_epoch)
             || self
                 .send

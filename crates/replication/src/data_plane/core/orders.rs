@@ -166,6 +166,8 @@ pub(crate) struct EstablishOrder {
     pub(crate) source_epoch: i32,
     /// The newest leader epoch among what this process has sent, if it has sent anything.
     pub(crate) sent_epoch: Option<i32>,
+    /// Up to which source offset this process has sent anything.
+    pub(crate) sent_to: i64,
     /// Something may still be carried out: the newest time of its oldest batch, and the end that was read
     /// since, once it was.
     pub(crate) doubt: Option<(i64, Option<i64>)>,
@@ -207,6 +209,7 @@ impl EstablishOrder {
             store_first: partition.store_first,
             source_epoch: partition.leader.map_or(-1, |leader| leader.epoch),
             sent_epoch: partition.sent_epoch,
+            sent_to: partition.sent_to,
             doubt: partition.doubt.map(|doubt| (doubt.record_time, doubt.seen)),
             transaction,
             memory: settings.memory_of_writers,
@@ -223,10 +226,10 @@ impl EstablishOrder {
     }
 
     /// Up to which source offset that epoch says something. What an earlier process has written behind its stored
-    /// position may be of a newer one.
+    /// position, or behind what this one has sent, may be of a newer one.
     pub(crate) fn covered(&self, stored: i64, reached: i64) -> i64 {
         match self.sent_epoch {
-            Some(_) => reached.max(stored),
+            Some(_) => reached.min(self.sent_to).max(stored),
             None => stored,
         }
     }

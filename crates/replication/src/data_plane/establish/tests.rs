@@ -79,6 +79,7 @@ pub(super) fn order_at(position: Position, on_gap: OnGap) -> EstablishOrder {
         store_first: false,
         source_epoch: -1,
         sent_epoch: None,
+        sent_to: 0,
         doubt: None,
     }
 }

@@ -61,7 +61,7 @@ impl Partition {
         };
         self.totals.control += routed.dropped.control;
         self.totals.aborted += routed.dropped.aborted;
-        self.note_epoch(routed.leader_epoch);
+        self.note_epoch(routed.leader_epoch, routed.next);
         let Some(send) = &mut self.send else { return };
         let filled = match self.placing.compacted {
             true => routed.filled,
