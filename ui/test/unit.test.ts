@@ -67,6 +67,11 @@ describe('the map', () => {
     expect(drawn.nodes.map((node) => node.id).sort()).toEqual(['a', 'b', 'c'])
     expect(drawn.edges.map((edge) => edge.links.length).sort()).toEqual([1, 1, 2])
   })
+  it('a link that has not come so far means the cluster that another has found at the same address', () => {
+    const found = { ...link('1', 'a', 'b'), destination: { alias: null, cluster_id: 'b', bootstrap: 'b-1:9092,b-2:9092' } } as unknown as Link
+    const failing = { ...link('2', 'c', 'b'), destination: { alias: null, cluster_id: null, bootstrap: 'b-2:9092' } } as unknown as Link
+    expect(picture([found, failing], 900).nodes.map((node) => node.id).sort()).toEqual(['a', 'b', 'c'])
+  })
   it('what many flow into stands right of them', () => {
     const drawn = picture([link('1', 'west', 'central'), link('2', 'east', 'central'), link('3', 'central', 'west')], 900)
     const x = (id: string) => drawn.nodes.find((node) => node.id === id)?.x ?? 0

@@ -57,15 +57,18 @@ pub enum MetricsNames {
     StrimziJmx,
     /// MirrorMaker 2 by Strimzi's own reporter.
     StrimziReporter,
+    /// Connect and MirrorMaker 2 as the JMX exporter names them where it has no rules.
+    Generic,
     /// Confluent Replicator.
     Replicator,
 }
 
 impl MetricsNames {
     /// All of them, by their words in the configuration.
-    pub const ALL: [(&'static str, Self); 3] = [
+    pub const ALL: [(&'static str, Self); 4] = [
         ("strimzi-jmx", Self::StrimziJmx),
         ("strimzi-reporter", Self::StrimziReporter),
+        ("generic", Self::Generic),
         ("replicator", Self::Replicator),
     ];
 }

@@ -76,6 +76,58 @@ names! { STRIMZI_REPORTER:
     REPORTED_BUFFER = gauge("kafka_producer_producer_metrics_buffer_available_bytes", &["client_id"], "Memory for record batches that is free.");
 }
 
+// What the JMX exporter calls them where nobody has given it rules: names of management beans as they are.
+names! { GENERIC_MIRRORS:
+    GENERIC_RECORD_COUNT = gauge("kafka_connect_mirror_source_connector_record_count", MIRROR, "Records acknowledged.");
+    GENERIC_RECORD_RATE = gauge("kafka_connect_mirror_source_connector_record_rate", MIRROR, "Records acknowledged in a second.");
+    GENERIC_BYTE_COUNT = gauge("kafka_connect_mirror_source_connector_byte_count", MIRROR, "Bytes acknowledged.");
+    GENERIC_BYTE_RATE = gauge("kafka_connect_mirror_source_connector_byte_rate", MIRROR, "Bytes acknowledged in a second.");
+    GENERIC_AGE = gauge("kafka_connect_mirror_source_connector_record_age_ms", MIRROR, "How old the newest record was when it was read.");
+    GENERIC_AGE_AVG = gauge("kafka_connect_mirror_source_connector_record_age_ms_avg", MIRROR, "How old records were when they were read, in the mean.");
+    GENERIC_AGE_MIN = gauge("kafka_connect_mirror_source_connector_record_age_ms_min", MIRROR, "How old records were when they were read, at least.");
+    GENERIC_AGE_MAX = gauge("kafka_connect_mirror_source_connector_record_age_ms_max", MIRROR, "How old records were when they were read, at most.");
+    GENERIC_LATENCY = gauge("kafka_connect_mirror_source_connector_replication_latency_ms", MIRROR, "How old the newest record was when it was acknowledged.");
+    GENERIC_LATENCY_AVG = gauge("kafka_connect_mirror_source_connector_replication_latency_ms_avg", MIRROR, "How old records were when they were acknowledged, in the mean.");
+    GENERIC_LATENCY_MIN = gauge("kafka_connect_mirror_source_connector_replication_latency_ms_min", MIRROR, "How old records were when they were acknowledged, at least.");
+    GENERIC_LATENCY_MAX = gauge("kafka_connect_mirror_source_connector_replication_latency_ms_max", MIRROR, "How old records were when they were acknowledged, at most.");
+}
+
+names! { GENERIC:
+    GENERIC_CONNECTORS = gauge("kafka_connect_worker_metrics_connector_count", &[], "Connectors of this worker.");
+    GENERIC_TASKS = gauge("kafka_connect_worker_metrics_task_count", &[], "Tasks of this worker.");
+    GENERIC_REBALANCING = gauge("kafka_connect_worker_rebalance_metrics_rebalancing", &[], "1 while assignments are being made.");
+    GENERIC_STATE_TASKS = gauge("kafka_connect_worker_metrics_connector_total_task_count", &["connector"], "Tasks of the connector in this worker.");
+    GENERIC_RUNNING_TASKS = gauge("kafka_connect_worker_metrics_connector_running_task_count", &["connector"], "Of them, those that run.");
+    GENERIC_PAUSED_TASKS = gauge("kafka_connect_worker_metrics_connector_paused_task_count", &["connector"], "Of them, those that are paused.");
+    GENERIC_FAILED_TASKS = gauge("kafka_connect_worker_metrics_connector_failed_task_count", &["connector"], "Of them, those that have failed.");
+    GENERIC_UNASSIGNED_TASKS = gauge("kafka_connect_worker_metrics_connector_unassigned_task_count", &["connector"], "Of them, those that nobody has.");
+    GENERIC_RESTARTING_TASKS = gauge("kafka_connect_worker_metrics_connector_restarting_task_count", &["connector"], "Of them, those that are begun anew.");
+}
+
+/// What the reporter's metrics are called by the JMX exporter without rules; three have the same name.
+static WITHOUT_RULES: &[(&Metric, &Metric)] = &[
+    (&REPORTED_CONNECTORS, &GENERIC_CONNECTORS),
+    (&REPORTED_TASKS, &GENERIC_TASKS),
+    (&REPORTED_REBALANCING, &GENERIC_REBALANCING),
+    (&REPORTED_STATE_TASKS, &GENERIC_STATE_TASKS),
+    (&REPORTED_RUNNING_TASKS, &GENERIC_RUNNING_TASKS),
+    (&REPORTED_PAUSED_TASKS, &GENERIC_PAUSED_TASKS),
+    (&REPORTED_FAILED_TASKS, &GENERIC_FAILED_TASKS),
+    (&REPORTED_UNASSIGNED_TASKS, &GENERIC_UNASSIGNED_TASKS),
+    (&REPORTED_RESTARTING_TASKS, &GENERIC_RESTARTING_TASKS),
+    (&REPORTED_ACTIVE_RECORDS, &REPORTED_ACTIVE_RECORDS),
+    (&REPORTED_COMMIT_TIME, &REPORTED_COMMIT_TIME),
+    (&REPORTED_FAILURES, &REPORTED_FAILURES),
+];
+
+/// The name without rules of what the reporter tells, where there is one.
+#[must_use]
+pub fn without_rules(reported: &Metric) -> Option<&'static Metric> {
+    let mut all = WITHOUT_RULES.iter();
+    all.find(|(known, _)| known.name == reported.name)
+        .map(|(_, name)| *name)
+}
+
 const REPLICATED: &[&str] = &["name", "task", "topic_name", "partition"];
 
 names! { REPLICATOR:
@@ -90,8 +142,10 @@ names! { REPLICATOR:
 pub(crate) fn describe(text: &mut String) {
     text.push_str(
         "\n## Names of other tools\n\n\
-         `tributary.metrics.compat=strimzi-jmx,strimzi-reporter,replicator` tells the same besides under the names that boards and\n\
-         alerts of Strimzi's MirrorMaker 2 (by its JMX exporter, or by its metrics reporter) and of Confluent Replicator ask for.\n\
+         `tributary.metrics.compat=strimzi-jmx,strimzi-reporter,generic,replicator` tells the same besides under the names that boards and\n\
+         alerts of Strimzi's MirrorMaker 2 (by its JMX exporter, or by its metrics reporter), of the JMX exporter without rules, and of\n\
+         Confluent Replicator ask for. What is not measured is absent: offsets of consumer groups (`checkpoint_latency_ms`), and what\n\
+         Java's machine says of itself.\n\
          In `strimzi-jmx` values of `connector` and `clientid` begin and end with a double quote, as they do there: its board selects\n\
          by it. A link whose name does not end in `SourceConnector` is called `NAME.MirrorSourceConnector`. `topic` is the copy's, for\n\
          consumers the source's with `_` for `.`. Minima, maxima and means are those of the last half minute, and absent where nothing came.\n\n\
@@ -104,6 +158,11 @@ pub(crate) fn describe(text: &mut String) {
         ("Both of Strimzi's", MIRRORS),
         ("`strimzi-jmx`", STRIMZI_JMX),
         ("`strimzi-reporter`", STRIMZI_REPORTER),
+        (
+            "`generic`, besides three names of `strimzi-reporter`",
+            GENERIC,
+        ),
+        ("`generic`, by partition", GENERIC_MIRRORS),
         ("`replicator`", REPLICATOR),
     ] {
         text.push_str(&format!("\n{title}: "));
@@ -125,7 +184,16 @@ mod tests {
     #[test]
     fn no_name_is_in_two_sets_or_one_of_our_own() {
         let mut seen: BTreeSet<String> = crate::catalogue::all().map(Metric::series).collect();
-        for metric in [MIRRORS, STRIMZI_JMX, STRIMZI_REPORTER, REPLICATOR].concat() {
+        for metric in [
+            MIRRORS,
+            STRIMZI_JMX,
+            STRIMZI_REPORTER,
+            GENERIC,
+            GENERIC_MIRRORS,
+            REPLICATOR,
+        ]
+        .concat()
+        {
             assert!(
                 seen.insert(metric.series()),
                 "{} is there twice",

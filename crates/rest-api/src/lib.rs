@@ -22,6 +22,7 @@ mod gate;
 mod headers;
 mod metered;
 mod openapi;
+mod patience;
 mod query;
 mod request;
 mod route;

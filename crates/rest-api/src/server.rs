@@ -26,6 +26,7 @@ use crate::cors::Cors;
 use crate::forward::OtherWorkers;
 use crate::gate::{self, Gate, Shared, Surface};
 use crate::metered::{MetricsSource, Requests};
+use crate::patience::Patient;
 use crate::request::AT_ONCE;
 use crate::v1::{Api, Identity, Observer, Peers};
 
@@ -378,7 +379,7 @@ async fn speak(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_ARRIVAL)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

@@ -40,8 +40,14 @@ export function clusterKey(ref: ClusterRef): string {
 
 export function picture(links: Link[], wide: number): Picture {
   const nodes = new Map<string, Node_>()
+  // A link that has not come so far means the cluster that others have found at the same address.
+  const known = new Map<string, string>()
+  for (const ref of links.flatMap((link) => [link.source, link.destination])) {
+    if (ref.cluster_id) for (const server of (ref.bootstrap ?? '').split(',').filter(Boolean)) known.set(server, ref.cluster_id)
+  }
   const node = (ref: ClusterRef) => {
-    const id = clusterKey(ref)
+    const elsewhere = (ref.bootstrap ?? '').split(',').map((server) => known.get(server)).find((id) => id !== undefined)
+    const id = ref.cluster_id ?? elsewhere ?? clusterKey(ref)
     const found = nodes.get(id) ?? { id, ref, aliases: [], column: 0, x: 0, y: 0 }
     if (ref.alias && !found.aliases.includes(ref.alias)) found.aliases.push(ref.alias)
     nodes.set(id, found)

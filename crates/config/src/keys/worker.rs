@@ -512,7 +512,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         List,
         None,
         Implemented,
-        "names of other tools under which metrics are told besides: strimzi-jmx, strimzi-reporter, replicator",
+        "names of other tools under which metrics are told besides: strimzi-jmx, strimzi-reporter, generic, replicator",
     )
     .low(),
     key(

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use worker_group::Handle;
-use worker_group::detail::{ReachDetail, Word, instant};
+use worker_group::detail::{ClusterDetail, ReachDetail, Word, instant};
 use worker_group::herder::GroupView;
 use worker_group::state::State;
 
@@ -242,17 +242,40 @@ fn key(reference: &Value) -> String {
         .to_owned()
 }
 
+/// What a link has seen of one of its clusters.
+fn seen(view: &LinkView, is_source: bool) -> Option<&ClusterDetail> {
+    let detail = view.detail.as_ref()?;
+    Some(match is_source {
+        true => &detail.source,
+        false => &detail.destination,
+    })
+}
+
+/// Ids of clusters by the addresses at which links have found them: another link that has not come so far means the same ones.
+fn ids(links: &[LinkView]) -> BTreeMap<&str, &str> {
+    let sides = [true, false];
+    let all = sides.iter().flat_map(|is_source| {
+        let seen = links.iter().filter_map(|view| seen(view, *is_source));
+        seen.filter_map(|seen| Some((seen.bootstrap.as_str(), seen.id.as_deref()?)))
+    });
+    let all = all.flat_map(|(servers, id)| servers.split(',').map(move |server| (server, id)));
+    all.filter(|(server, _)| !server.is_empty()).collect()
+}
+
 /// The clusters that links read or write.
 pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<Value> {
     let mut all: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
+    let known = ids(links);
     for view in links {
         for (role, is_source) in [("source", true), ("destination", false)] {
-            let seen = view.detail.as_ref().map(|detail| match is_source {
-                true => &detail.source,
-                false => &detail.destination,
-            });
+            let seen = seen(view, is_source);
             let default = me.default_destination.as_deref();
-            let reference = cluster_ref(&view.config, is_source, seen, default);
+            let mut reference = cluster_ref(&view.config, is_source, seen, default);
+            if reference["cluster_id"].is_null() {
+                let servers = reference["bootstrap"].as_str().unwrap_or("");
+                let id = servers.split(',').find_map(|server| known.get(server));
+                reference["cluster_id"] = json!(id);
+            }
             let cluster = all.entry(key(&reference)).or_insert_with(|| Cluster {
                 reference: reference.clone(),
                 aliases: BTreeSet::new(),

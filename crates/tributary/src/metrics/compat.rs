@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use config::worker::MetricsNames;
 use metrics::compat as names;
-use metrics::{Metric, Page};
+use metrics::{Metric, Page, Value};
 use replication::data_plane::{PartitionStatus, Recent};
 use replication::health::PartitionHealth;
 use worker_group::view::{Expanded, TaskState};
@@ -18,6 +18,8 @@ use super::links::Link;
 pub(super) struct Names {
     jmx: bool,
     reporter: bool,
+    /// As the JMX exporter names them without rules.
+    generic: bool,
     replicator: bool,
     /// Without single partitions there is little to tell.
     limited: bool,
@@ -44,6 +46,7 @@ impl Names {
         Self {
             jmx: wanted.contains(&MetricsNames::StrimziJmx),
             reporter: wanted.contains(&MetricsNames::StrimziReporter),
+            generic: wanted.contains(&MetricsNames::Generic),
             replicator: wanted.contains(&MetricsNames::Replicator),
             limited,
             links: BTreeSet::new(),
@@ -73,9 +76,20 @@ impl Names {
             let labels: Vec<&str> = quoted.iter().map(String::as_str).collect();
             page.add(jmx, &labels, value);
         }
+        let plain = [named, more].concat();
         if self.reporter {
-            page.add(reporter, &[named, more].concat(), value);
+            page.add(reporter, &plain, value);
         }
+        // What both call the same is told once.
+        let generic = names::without_rules(reporter).filter(|_| self.generic);
+        if let Some(generic) = generic.filter(|one| !self.reporter || one.name != reporter.name) {
+            page.add(generic, &plain, value);
+        }
+    }
+
+    /// Whether something is told of connectors, tasks and clients.
+    fn is_told(&self) -> bool {
+        self.jmx || self.reporter || self.generic
     }
 
     /// Adds what is told of the worker, and what was gathered of all links.
@@ -86,8 +100,19 @@ impl Names {
         (connectors, tasks): (usize, usize),
         rebalancing: bool,
     ) {
-        for (labels, mirrored) in &self.mirrored {
-            mirrored.add_to(page, &labels.each_ref().map(String::as_str));
+        for (plain, mirrored) in &self.mirrored {
+            if self.jmx || self.reporter {
+                let labels = plain.each_ref().map(|one| match self.jmx {
+                    true => sanitized(one),
+                    false => one.clone(),
+                });
+                let labels = labels.each_ref().map(String::as_str);
+                mirrored.add_to(page, &labels, names::MIRRORS);
+            }
+            if self.generic {
+                let labels = plain.each_ref().map(String::as_str);
+                mirrored.add_to(page, &labels, names::GENERIC_MIRRORS);
+            }
         }
         let client = format!("connect-{worker_id}");
         for (both, value) in [
@@ -132,12 +157,12 @@ impl Names {
         let tasks = shown.status.iter().flat_map(|status| &status.tasks);
         let mine: Vec<&TaskState> = tasks.filter(|task| task.worker_id == worker_id).collect();
         let connector = self.connector(&link.name);
-        if self.jmx || self.reporter {
+        if self.is_told() {
             self.add_tasks(page, &connector, &mine);
         }
         for part in parts.iter().filter(|part| part.copies) {
             let task = task_of(&link.name, &part.key);
-            if self.jmx || self.reporter {
+            if self.is_told() {
                 self.add_clients(page, link, &connector, task, part);
             }
             if !self.limited {
@@ -250,7 +275,7 @@ impl Names {
         let lags = lags(&part.status.health.partitions);
         let mut told = BTreeSet::new();
         for partition in &part.status.data.partitions {
-            if self.jmx || self.reporter {
+            if self.is_told() {
                 self.mirror(link, partition);
             }
             let source = &partition.source;
@@ -264,7 +289,7 @@ impl Names {
         }
     }
 
-    /// Takes in a partition, for the names that both of Strimzi's exporters share.
+    /// Takes in a partition, for names that tell no more apart.
     fn mirror(&mut self, link: &Link, partition: &PartitionStatus) {
         let plain = [
             link.source.clone(),
@@ -272,11 +297,7 @@ impl Names {
             partition.destination.topic.to_string(),
             partition.destination.partition.to_string(),
         ];
-        let labels = match self.jmx {
-            true => plain.each_ref().map(|one| sanitized(one)),
-            false => plain,
-        };
-        let all = self.mirrored.entry(labels).or_default();
+        let all = self.mirrored.entry(plain).or_default();
         all.records += partition.totals.records;
         all.bytes += partition.totals.bytes;
         all.age = Recent::both(all.age, partition.age);
@@ -294,38 +315,26 @@ impl Names {
 }
 
 impl Mirrored {
-    fn add_to(&self, page: &mut Page, labels: &[&str]) {
-        page.add(&names::RECORD_COUNT, labels, self.records);
-        page.add(&names::BYTE_COUNT, labels, self.bytes);
+    /// Adds it under these names, in the order of [`names::MIRRORS`].
+    fn add_to(&self, page: &mut Page, labels: &[&str], names: &'static [&'static Metric]) {
+        let (counts, times) = names.split_at(4);
         let (records, bytes) = rates(self.latency.as_ref());
-        page.add(&names::RECORD_RATE, labels, records);
-        page.add(&names::BYTE_RATE, labels, bytes);
-        for (recent, metrics) in [
-            (
-                self.age,
-                [
-                    &names::AGE,
-                    &names::AGE_AVG,
-                    &names::AGE_MIN,
-                    &names::AGE_MAX,
-                ],
-            ),
-            (
-                self.latency,
-                [
-                    &names::LATENCY,
-                    &names::LATENCY_AVG,
-                    &names::LATENCY_MIN,
-                    &names::LATENCY_MAX,
-                ],
-            ),
-        ] {
+        page.add(counts[0], labels, self.records);
+        page.add(counts[1], labels, records);
+        page.add(counts[2], labels, self.bytes);
+        page.add(counts[3], labels, bytes);
+        for (recent, names) in [self.age, self.latency].iter().zip(times.chunks(4)) {
             let Some(recent) = recent else { continue };
-            let [last, mean, least, most] = metrics;
-            page.add(last, labels, recent.last);
-            page.add(mean, labels, recent.mean());
-            page.add(least, labels, recent.least);
-            page.add(most, labels, recent.most);
+            let mean = Value::from(recent.mean());
+            let values = [
+                recent.last.into(),
+                mean,
+                recent.least.into(),
+                recent.most.into(),
+            ];
+            for (name, value) in names.iter().zip(values) {
+                page.add(name, labels, value);
+            }
         }
     }
 }
@@ -415,6 +424,34 @@ mod tests {
         assert_eq!(quoted("a\"b\\c*d?e\n"), r#""a\"b\\c\*d\?e\n""#);
         assert_eq!(sanitized("orders.v1_2-x%"), "orders.v1_2-x%");
         assert_eq!(sanitized("a->b"), "\"a->b\"");
+    }
+
+    #[test]
+    fn what_two_sets_call_the_same_is_told_once() {
+        let wanted = [MetricsNames::StrimziReporter, MetricsNames::Generic];
+        let both = Names::new(&wanted, false);
+        let mut page = Page::new();
+        for pair in [
+            (&names::ACTIVE_RECORDS, &names::REPORTED_ACTIVE_RECORDS),
+            (&names::TASKS, &names::REPORTED_TASKS),
+        ] {
+            let labels: (&[&str], &[&str]) = match pair.1.labels.is_empty() {
+                true => (&[], &[]),
+                false => (&["a"], &["0"]),
+            };
+            both.add(&mut page, pair, labels.0, labels.1, 7_u64);
+        }
+        let text = page.text(metrics::Format::Text);
+        let told = |name: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.filter(|line| line.starts_with(name)).count()
+        };
+        assert_eq!(
+            told("kafka_connect_source_task_metrics_source_record_active_count"),
+            1
+        );
+        assert_eq!(told("kafka_connect_worker_metrics_task_count"), 1);
+        assert_eq!(told("kafka_connect_connect_worker_metrics_task_count"), 1);
     }
 
     #[test]

@@ -105,7 +105,7 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
     new_topic(source, &topic, PARTITIONS, &[]).await;
     let group = Group::new(
         destination,
-        "tributary.health.interval.ms=1000\ntributary.metrics.compat=strimzi-jmx,strimzi-reporter,replicator",
+        "tributary.health.interval.ms=1000\ntributary.metrics.compat=strimzi-jmx,strimzi-reporter,generic,replicator",
     );
     let (one, two, three) = tokio::join!(group.member(), group.member(), group.member());
     let prometheus = Prometheus::scraping(&[one.id(), two.id(), three.id()]).await;

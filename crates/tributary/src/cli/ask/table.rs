@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::Format;
 use crate::progress::{count, cut, size};
 
-/// Widest table.
+/// Widest table, and the narrowest that texts are made for it.
 const WIDTH: usize = 100;
+const NARROW: usize = 8;
 
 /// How a table is to look.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +157,9 @@ pub(super) fn lines(rows: &[Value], columns: &[Column], look: &Look) -> Vec<Stri
         });
         cells.push(texts.collect());
     }
+    if !is_wide {
+        fit(&mut cells, &columns);
+    }
     let width = |number: usize| {
         let widths = cells.iter().map(|row| row[number].chars().count());
         widths.max().unwrap_or(0)
@@ -179,6 +183,35 @@ pub(super) fn lines(rows: &[Value], columns: &[Column], look: &Look) -> Vec<Stri
         }
     });
     aligned.collect()
+}
+
+/// Shortens texts, the widest column first, until a line fits: numbers stay whole.
+fn fit(cells: &mut [Vec<String>], columns: &[&Column]) {
+    let width = |cells: &[Vec<String>], number: usize| {
+        let widths = cells.iter().map(|row| row[number].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    loop {
+        let widths: Vec<usize> = (0..columns.len()).map(|one| width(cells, one)).collect();
+        let all: usize = widths.iter().map(|width| width + 2).sum();
+        let texts = (0..columns.len()).filter(|one| matches!(columns[*one].kind, Kind::Text(_)));
+        let mut texts: Vec<usize> = texts.collect();
+        texts.sort_by_key(|one| std::cmp::Reverse(widths[*one]));
+        let over = all.saturating_sub(2).saturating_sub(WIDTH);
+        let Some((&widest, rest)) = texts.split_first() else {
+            return;
+        };
+        if over == 0 || widths[widest] <= NARROW {
+            return;
+        }
+        // Not below the next one, which is as good a place to save.
+        let next = rest.first().map_or(0, |one| widths[*one]);
+        let least = next.min(widths[widest] - 1).max(NARROW);
+        let target = widths[widest].saturating_sub(over).max(least);
+        for row in cells.iter_mut() {
+            row[widest] = cut(&row[widest], target);
+        }
+    }
 }
 
 fn csv(rows: &[Value], columns: &[Column], look: &Look) -> Vec<String> {
@@ -264,6 +297,23 @@ mod tests {
                 "lag": {"records": 3, "known": false}, "rate": null, "state": "x",
             }),
         ]
+    }
+
+    #[test]
+    fn texts_are_shortened_before_a_number_is_cut_off() {
+        let name = "a-rather-long-name-of-a-link-that-nobody-shortens";
+        let columns: Vec<Column> = vec![
+            column("NAME", "name", Kind::Text(60)),
+            column("FLOW", "flow", Kind::Text(60)),
+            column("LAG(REC)", "lag.records", Kind::Count),
+        ];
+        let row = json!({"name": name, "flow": name, "lag": {"records": 7, "known": true}});
+        let lines = lines(&[row], &columns, &look(Format::Table));
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= WIDTH),
+            "{lines:#?}"
+        );
+        assert!(lines[1].ends_with("       7"), "{lines:#?}");
     }
 
     #[test]
