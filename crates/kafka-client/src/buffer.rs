@@ -69,7 +69,7 @@ impl Buffers {
         let before = self.0.limit.swap(limit, Ordering::AcqRel);
         if limit < before {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free.keep(limit.saturating_sub(self.used()));
+            free.keep(self.room(self.used()));
         } else {
             self.0.released.notify_waiters();
         }
@@ -145,6 +145,12 @@ impl Buffers {
         })
     }
 
+    /// Bytes that may be kept beside those that are used. A quarter of the budget is left free: batches that are made anew come on
+    /// top of what they are made from, and the allocator does not give back at once what it is given.
+    fn room(&self, used: usize) -> usize {
+        (self.limit() / 4 * 3).saturating_sub(used)
+    }
+
     fn reuse(&self, capacity: usize) -> Option<Vec<u8>> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that fits, so that small answers do not pin large buffers; of those the one that was used last,
@@ -165,7 +171,7 @@ impl Buffers {
 
     /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
     fn fresh(&self, capacity: usize) -> Vec<u8> {
-        let room = self.limit().saturating_sub(self.used());
+        let room = self.room(self.used());
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         free.keep(room.saturating_sub(capacity));
         drop(free);
@@ -177,8 +183,7 @@ impl Buffers {
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
             let used = self.used().saturating_sub(counted);
-            // What is kept and what is used stay within the budget together.
-            let room = self.limit().saturating_sub(used);
+            let room = self.room(used);
             free.keep(room.saturating_sub(capacity));
             if free.bytes + capacity <= room {
                 bytes.clear();
@@ -307,7 +312,7 @@ mod tests {
     #[test]
     fn what_is_kept_fits_beside_what_is_used_and_the_last_one_is_used_first() {
         let size = 128 * 1024;
-        let buffers = Buffers::new(4 * size);
+        let buffers = Buffers::new(6 * size);
         let taken: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
         let addresses: Vec<_> = taken.iter().map(|buffer| buffer.bytes.as_ptr()).collect();
         drop(taken);
@@ -324,7 +329,7 @@ mod tests {
     #[test]
     fn what_is_kept_makes_room_for_a_buffer_that_is_larger_than_each_of_them() {
         let size = 128 * 1024;
-        let buffers = Buffers::new(4 * size);
+        let buffers = Buffers::new(6 * size);
         drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
         let large = buffers.take(2 * size);
         assert_eq!(buffers.used() + buffers.kept(), 4 * size);
@@ -336,7 +341,7 @@ mod tests {
     #[test]
     fn buffers_of_a_size_that_is_not_asked_for_any_more_make_room() {
         let size = 128 * 1024;
-        let buffers = Buffers::new(4 * size);
+        let buffers = Buffers::new(6 * size);
         drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
         let address = {
             let large = buffers.take(4 * size);

@@ -220,8 +220,8 @@ impl Core {
             .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
         let channels = self.channels(channel.node);
         let (count, distant) = (channels.count(), channels.answer());
-        // Where there are many, each has to leave memory to the others.
-        let memory = self.settings.memory / 2 / self.readers.len().max(1);
+        // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
+        let memory = self.settings.memory / 2 / self.readers.len().max(4);
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
         let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
