@@ -12,6 +12,7 @@
 //! looked up beside the copying, and second copies are reported with their exact range. Where offsets are preserved every
 //! stretch stops the partition at once, and transactions let nothing come late.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
@@ -27,7 +28,7 @@ use super::{Core, Index};
 const AFTER_DOUBT: Duration = Duration::from_secs(600);
 /// What a process before this one has sent comes within this time, if it comes.
 const AFTER_START: Duration = Duration::from_secs(60);
-/// Stretches of a partition that are remembered one by one.
+/// Stretches of a partition that are remembered one by one, and copies that were told.
 const REMEMBERED: usize = 256;
 /// How often they are tried to be looked at.
 const TRIES: u32 = 10;
@@ -67,9 +68,10 @@ pub(crate) struct Late {
     stretches: Vec<Stretch>,
     /// Up to when something may come late, and the oldest of the newest times of its batches.
     doubt: Option<(Instant, i64)>,
-    /// Up to where stretches were noted, and second copies told.
+    /// Up to where stretches were noted.
     noted: i64,
-    told: i64,
+    /// Where second copies begin that were told. Looks and starts find them in any order.
+    told: BTreeSet<i64>,
     looking: bool,
     /// Looks in a row that came to nothing.
     failed: u32,
@@ -111,7 +113,8 @@ impl Late {
         let full = self.stretches.len() >= REMEMBERED;
         match self.stretches.last_mut().filter(|_| full) {
             Some(last) => {
-                last.to = stretch.to;
+                last.from = last.from.min(stretch.from);
+                last.to = last.to.max(stretch.to);
                 last.record_time = last.record_time.min(stretch.record_time);
             }
             None => self.stretches.push(stretch),
@@ -240,12 +243,22 @@ impl Partition {
         );
     }
 
+    /// Says it of all of these.
+    pub(super) fn report_all_copies(&mut self, copies: &[(i64, i64)]) {
+        for (from, to) in copies {
+            self.report_copies(*from, *to);
+        }
+    }
+
     /// Says that destination offsets hold records a second time, once.
-    pub(super) fn report_copies(&mut self, from: i64, to: i64) {
-        if to <= self.late.told {
+    fn report_copies(&mut self, from: i64, to: i64) {
+        let told = &mut self.late.told;
+        if !told.insert(from) {
             return;
         }
-        self.late.told = to;
+        if told.len() > REMEMBERED {
+            told.pop_first();
+        }
         tracing::warn!(
             partition = %self.source,
             destination = %self.destination,

@@ -4,7 +4,8 @@ use kafka_wire::batch::BatchBuilder;
 use kafka_wire::error_code::ErrorCode;
 
 use super::scene::{Scene, Sent, batch, destination, position, settings, source};
-use crate::data_plane::core::Watched;
+use crate::data_plane::core::{Established, Watched};
+use crate::data_plane::partition::Stop;
 
 /// A partition of which one batch is copied, and the next one on its way.
 fn copying(shared: bool) -> (Scene, Sent) {
@@ -130,6 +131,30 @@ fn what_could_not_be_looked_at_is_looked_at_again_and_not_for_ever() {
         scene.core.on_looked(vec![(order, trouble)]);
     }
     assert_eq!(looks, 10);
+}
+
+#[test]
+fn copies_are_told_in_whatever_order_they_are_found() {
+    let (mut scene, sent) = copying(false);
+    scene.answer(&sent, Ok(106));
+    let look = scene.core.take_looks().remove(0);
+    scene.core.restart(0, "for a test".to_owned(), scene.now);
+    scene.pass(std::time::Duration::from_secs(10));
+    scene.locate();
+    let orders = scene.establish_orders();
+    let stop = Stop {
+        state: "destination-foreign-writes",
+        offset: Some(5),
+        reason: "something is missing".to_owned(),
+        lost: None,
+    };
+    let copies = Box::new([(120, 122), (130, 131)]);
+    let found = Established::StopAndTell(stop, copies);
+    scene.core.on_established(orders[0].index, found, scene.now);
+    assert!(scene.stop_of(0).is_some());
+    assert_eq!(scene.partition(0).totals.repeated, 3);
+    scene.core.on_looked(vec![(look, Ok(vec![(103, 106)]))]);
+    assert_eq!(scene.partition(0).totals.repeated, 6);
 }
 
 #[test]
