@@ -32,6 +32,8 @@ const AFTER_START: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 256;
 /// How often they are tried to be looked at.
 const TRIES: u32 = 10;
+/// Looks in a row for which a position is held back: where others write all the time there is always something to be looked at.
+const HELD: u32 = 3;
 
 /// Destination offsets that were not written by what was sent, as far as that is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +75,8 @@ pub(crate) struct Late {
     /// Where second copies begin that were told. Looks and starts find them in any order.
     told: BTreeSet<i64>,
     looking: bool,
+    /// Whether a stretch was noted in which something is awaited, and the looks since.
+    awaited: Option<u32>,
     /// Looks in a row that came to nothing.
     failed: u32,
 }
@@ -101,12 +105,30 @@ impl Late {
     }
 
     /// Notes the part of a stretch that was not noted before.
-    fn note(&mut self, stretch: Stretch) {
+    fn note(&mut self, stretch: Stretch, awaited: bool) {
         let from = stretch.from.max(self.noted);
         if from < stretch.to {
             self.noted = stretch.to;
+            self.awaited = self.awaited.or(awaited.then_some(0));
             self.keep(Stretch { from, ..stretch });
         }
+    }
+
+    /// Whether a position behind what was not looked at is to be held back. After a crash the next process looks at what stands
+    /// behind the stored one, and nobody at what stands before it.
+    pub(super) fn holds_position(&mut self) -> bool {
+        let holds = self.awaited.is_some_and(|looks| looks < HELD);
+        if !holds {
+            self.awaited = self.awaited.map(|_| 0);
+        }
+        holds
+    }
+
+    /// A look has ended.
+    fn looked(&mut self) {
+        self.looking = false;
+        let waits = self.awaited.filter(|_| !self.stretches.is_empty());
+        self.awaited = waits.map(|looks| looks + 1);
     }
 
     fn keep(&mut self, stretch: Stretch) {
@@ -149,11 +171,12 @@ impl Core {
             // What stands there was sent before what stands behind it, and may be older.
             let behind = done.batch.batch.header().max_timestamp();
             let record_time = doubted.map_or(behind, |(_, before)| before.min(behind));
-            late.note(Stretch {
+            let stretch = Stretch {
                 from,
                 to,
                 record_time,
-            });
+            };
+            late.note(stretch, doubted.is_some());
         }
     }
 
@@ -186,21 +209,18 @@ impl Core {
             let Some(partition) = self.partitions.get_mut(&order.index) else {
                 continue;
             };
-            partition.late.looking = false;
             let now = partition.position.as_ref();
-            if now.is_none_or(|position| position.destination_topic_id.0 != order.topic_id) {
-                // It was another topic that was looked at.
-                continue;
-            }
+            // Otherwise it was another topic that was looked at.
+            let same = now.is_some_and(|p| p.destination_topic_id.0 == order.topic_id);
             match looked {
-                Ok(copies) => {
+                Ok(copies) if same => {
                     partition.late.failed = 0;
-                    for (from, to) in copies {
-                        partition.report_copies(from, to);
-                    }
+                    partition.report_all_copies(&copies);
                 }
-                Err(trouble) => partition.not_looked(order.stretches, &trouble),
+                Err(trouble) if same => partition.not_looked(order.stretches, &trouble),
+                Ok(_) | Err(_) => {}
             }
+            partition.late.looked();
         }
     }
 }
@@ -217,11 +237,12 @@ impl Partition {
         // Behind what has landed too, which the position does not count before it was compared.
         let from = self.send.as_ref().map(|send| send.acknowledged_up_to().0.0);
         if let Some((from, (_, record_time))) = from.zip(self.late.doubted(now)) {
-            self.late.note(Stretch {
+            let stretch = Stretch {
                 from,
                 to: end,
                 record_time,
-            });
+            };
+            self.late.note(stretch, true);
         }
     }
 
