@@ -11,13 +11,14 @@
 //! sequence, which must go on from `q` without a hole. So nothing is lost and nothing is copied twice
 //! after a kill, and foreign writers in the same partition do not disturb the count.
 //!
-//! Decisions are in [`decide`] and [`landed`], which are pure; the rest asks the brokers.
+//! Decisions are in [`decide`] and [`landing`], which are pure; the rest asks the brokers.
 
 mod adoption;
 mod ask;
 mod behind;
 mod evidence;
 mod first;
+mod landing;
 mod missing;
 mod peer;
 mod preserve;
@@ -42,6 +43,9 @@ use self::ask::{
 };
 pub(super) use self::ask::{headers, takings};
 use self::behind::{destination_behind, replaced};
+use self::landing::count_landed;
+#[cfg(test)]
+use self::landing::landed;
 use self::missing::{is_short, missing, short};
 pub(super) use self::peer::Peer;
 pub(super) use self::survey::Survey;
@@ -402,7 +406,7 @@ pub(super) fn decide(
     let mut copies = Vec::new();
     let mut landed = match count_landed(order, &position, readings, tail, &mut copies) {
         Ok(landed) => landed,
-        Err(stop) => return Established::Stop(stop),
+        Err(stop) => return Established::StopAndTell(stop, copies.into()),
     };
     let there: i64 = landed.iter().map(|l| l.offsets).sum();
     // At least as far has been copied; control records at the source may make it more.
@@ -414,7 +418,7 @@ pub(super) fn decide(
     let mut lost = None;
     if let Some((stop, at)) = missing(order, &position, readings, reached) {
         if order.on_gap == OnGap::Stop {
-            return Established::Stop(stop);
+            return Established::StopAndTell(stop, copies.into());
         }
         tracing::warn!(partition = %order.source, state = stop.state, "going on behind a gap: {}", stop.reason);
         lost = stop.lost;
@@ -464,114 +468,6 @@ fn settled(position: Position, landed: &[Landed], offset: i64) -> Position {
         sequence: advance_sequence(position.sequence, offsets),
         ..position
     }
-}
-
-/// What is already at the destination, as far as that can be known.
-fn count_landed(
-    order: &EstablishOrder,
-    position: &Position,
-    readings: Readings,
-    tail: &[BatchInfo],
-    copies: &mut Vec<(i64, i64)>,
-) -> Result<Vec<Landed>, Stop> {
-    let landed = landed(position, readings, tail, copies).map_err(|sequence| Stop {
-        state: "destination-foreign-writes",
-        offset: Some(position.offset.0),
-        reason: format!(
-            "destination partition {} holds a batch of this link with sequence {sequence} where {} was to come: \
-             something is missing in between. Compare both sides before going on",
-            order.destination, position.sequence
-        ),
-        lost: None,
-    })?;
-    let dropped = emptied(position, readings, tail).is_some();
-    if dropped && !countable(order, position, &landed, readings) {
-        tracing::warn!(
-            partition = %order.source,
-            "the destination has dropped everything behind its offset {}, and others write there too: records from \
-             source offset {} on may be copied twice",
-            position.destination_end, position.offset
-        );
-        return Ok(Vec::new());
-    }
-    Ok(landed)
-}
-
-/// What was written behind the position and has been dropped since, where nothing at all is left.
-fn emptied(position: &Position, readings: Readings, tail: &[BatchInfo]) -> Option<Landed> {
-    let offsets = readings.destination_start - position.destination_end.0;
-    (offsets > 0 && tail.is_empty()).then_some(Landed {
-        base: position.destination_end,
-        offsets,
-        batch: None,
-    })
-}
-
-/// Whether what is gone can only have been ours: nobody else writes there, and the source had as much.
-fn countable(
-    order: &EstablishOrder,
-    position: &Position,
-    landed: &[Landed],
-    readings: Readings,
-) -> bool {
-    let gone: i64 = landed.iter().map(|l| l.offsets).sum();
-    !order.shared && gone <= readings.end - position.offset.0
-}
-
-/// The batches of ours in the destination's tail, in order; `copies` are those that stand there a second time.
-///
-/// # Errors
-/// The sequence number of a batch of ours that leaves a hole.
-fn landed(
-    position: &Position,
-    readings: Readings,
-    tail: &[BatchInfo],
-    copies: &mut Vec<(i64, i64)>,
-) -> Result<Vec<Landed>, i32> {
-    let mut landed: Vec<Landed> = Vec::new();
-    let mut sequence = position.sequence;
-    // Retention at the destination may have removed the front of what we wrote: those count too.
-    if let Some(dropped) = emptied(position, readings, tail) {
-        return Ok(vec![dropped]);
-    }
-    let mut behind = position.destination_end.0;
-    // Offsets behind our last batch that retention or the cleaner has emptied.
-    let mut gone = 0;
-    for batch in tail {
-        gone += (batch.base_offset - behind).max(0);
-        behind = batch.next_offset();
-        let ours = batch.producer_id == position.producer.id
-            && batch.producer_epoch == position.producer.epoch
-            && !batch.attributes.is_control();
-        if !ours {
-            continue;
-        }
-        let ahead = (i64::from(batch.base_sequence) - i64::from(sequence)).rem_euclid(1 << 31);
-        let repeated = ahead > 1 << 30;
-        if repeated {
-            copies.push((batch.base_offset, batch.next_offset()));
-            continue;
-        }
-        if ahead > 0 {
-            if ahead > gone {
-                return Err(batch.base_sequence);
-            }
-            landed.push(Landed {
-                base: Destination(batch.base_offset - ahead),
-                offsets: ahead,
-                batch: None,
-            });
-        }
-        gone = 0;
-        let offsets = i64::from(batch.offsets());
-        landed.push(Landed {
-            base: Destination(batch.base_offset),
-            offsets,
-            batch: Some(*batch),
-        });
-        sequence = advance_sequence(batch.base_sequence, offsets);
-    }
-    Ok(landed)
 }
 
 #[cfg(test)]

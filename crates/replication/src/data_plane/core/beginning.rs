@@ -81,6 +81,10 @@ impl Core {
                 partition.readings = partition.readings.saturating_add(1);
                 self.retry(index, trouble, now);
             }
+            Established::StopAndTell(stop, copies) => {
+                partition.report_all_copies(&copies);
+                self.on_established(index, Established::Stop(stop), now);
+            }
             Established::Stop(stop) => {
                 if let Some(stop) = self.recopied(index, stop, now) {
                     self.stop(index, stop);
@@ -117,9 +121,7 @@ impl Partition {
         if repeated > 0 {
             self.report_repeated(repeated, position.offset.0);
         }
-        for (from, to) in &*ground.copies {
-            self.report_copies(*from, *to);
-        }
+        self.report_all_copies(&ground.copies);
         let before = self.position.as_ref().map(|known| known.producer.id);
         self.is_new_writer |= before != Some(position.producer.id);
         if before.is_some() && self.life == 0 {

@@ -12,6 +12,7 @@
 //! looked up beside the copying, and second copies are reported with their exact range. Where offsets are preserved every
 //! stretch stops the partition at once, and transactions let nothing come late.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
@@ -27,10 +28,12 @@ use super::{Core, Index};
 const AFTER_DOUBT: Duration = Duration::from_secs(600);
 /// What a process before this one has sent comes within this time, if it comes.
 const AFTER_START: Duration = Duration::from_secs(60);
-/// Stretches of a partition that are remembered one by one.
+/// Stretches of a partition that are remembered one by one, and copies that were told.
 const REMEMBERED: usize = 256;
 /// How often they are tried to be looked at.
 const TRIES: u32 = 10;
+/// Looks in a row for which a position is held back: where others write all the time there is always something to be looked at.
+const HELD: u32 = 3;
 
 /// Destination offsets that were not written by what was sent, as far as that is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,10 +70,13 @@ pub(crate) struct Late {
     stretches: Vec<Stretch>,
     /// Up to when something may come late, and the oldest of the newest times of its batches.
     doubt: Option<(Instant, i64)>,
-    /// Up to where stretches were noted, and second copies told.
+    /// Up to where stretches were noted.
     noted: i64,
-    told: i64,
+    /// Where second copies begin that were told. Looks and starts find them in any order.
+    told: BTreeSet<i64>,
     looking: bool,
+    /// Whether a stretch was noted in which something is awaited, and the looks since.
+    awaited: Option<u32>,
     /// Looks in a row that came to nothing.
     failed: u32,
 }
@@ -99,19 +105,38 @@ impl Late {
     }
 
     /// Notes the part of a stretch that was not noted before.
-    fn note(&mut self, stretch: Stretch) {
+    fn note(&mut self, stretch: Stretch, awaited: bool) {
         let from = stretch.from.max(self.noted);
         if from < stretch.to {
             self.noted = stretch.to;
+            self.awaited = self.awaited.or(awaited.then_some(0));
             self.keep(Stretch { from, ..stretch });
         }
+    }
+
+    /// Whether a position behind what was not looked at is to be held back. After a crash the next process looks at what stands
+    /// behind the stored one, and nobody at what stands before it.
+    pub(super) fn holds_position(&mut self) -> bool {
+        let holds = self.awaited.is_some_and(|looks| looks < HELD);
+        if !holds {
+            self.awaited = self.awaited.map(|_| 0);
+        }
+        holds
+    }
+
+    /// A look has ended.
+    fn looked(&mut self) {
+        self.looking = false;
+        let waits = self.awaited.filter(|_| !self.stretches.is_empty());
+        self.awaited = waits.map(|looks| looks + 1);
     }
 
     fn keep(&mut self, stretch: Stretch) {
         let full = self.stretches.len() >= REMEMBERED;
         match self.stretches.last_mut().filter(|_| full) {
             Some(last) => {
-                last.to = stretch.to;
+                last.from = last.from.min(stretch.from);
+                last.to = last.to.max(stretch.to);
                 last.record_time = last.record_time.min(stretch.record_time);
             }
             None => self.stretches.push(stretch),
@@ -146,11 +171,12 @@ impl Core {
             // What stands there was sent before what stands behind it, and may be older.
             let behind = done.batch.batch.header().max_timestamp();
             let record_time = doubted.map_or(behind, |(_, before)| before.min(behind));
-            late.note(Stretch {
+            let stretch = Stretch {
                 from,
                 to,
                 record_time,
-            });
+            };
+            late.note(stretch, doubted.is_some());
         }
     }
 
@@ -183,21 +209,18 @@ impl Core {
             let Some(partition) = self.partitions.get_mut(&order.index) else {
                 continue;
             };
-            partition.late.looking = false;
             let now = partition.position.as_ref();
-            if now.is_none_or(|position| position.destination_topic_id.0 != order.topic_id) {
-                // It was another topic that was looked at.
-                continue;
-            }
+            // Otherwise it was another topic that was looked at.
+            let same = now.is_some_and(|p| p.destination_topic_id.0 == order.topic_id);
             match looked {
-                Ok(copies) => {
+                Ok(copies) if same => {
                     partition.late.failed = 0;
-                    for (from, to) in copies {
-                        partition.report_copies(from, to);
-                    }
+                    partition.report_all_copies(&copies);
                 }
-                Err(trouble) => partition.not_looked(order.stretches, &trouble),
+                Err(trouble) if same => partition.not_looked(order.stretches, &trouble),
+                Ok(_) | Err(_) => {}
             }
+            partition.late.looked();
         }
     }
 }
@@ -214,11 +237,12 @@ impl Partition {
         // Behind what has landed too, which the position does not count before it was compared.
         let from = self.send.as_ref().map(|send| send.acknowledged_up_to().0.0);
         if let Some((from, (_, record_time))) = from.zip(self.late.doubted(now)) {
-            self.late.note(Stretch {
+            let stretch = Stretch {
                 from,
                 to: end,
                 record_time,
-            });
+            };
+            self.late.note(stretch, true);
         }
     }
 
@@ -240,12 +264,22 @@ impl Partition {
         );
     }
 
+    /// Says it of all of these.
+    pub(super) fn report_all_copies(&mut self, copies: &[(i64, i64)]) {
+        for (from, to) in copies {
+            self.report_copies(*from, *to);
+        }
+    }
+
     /// Says that destination offsets hold records a second time, once.
-    pub(super) fn report_copies(&mut self, from: i64, to: i64) {
-        if to <= self.late.told {
+    fn report_copies(&mut self, from: i64, to: i64) {
+        let told = &mut self.late.told;
+        if !told.insert(from) {
             return;
         }
-        self.late.told = to;
+        if told.len() > REMEMBERED {
+            told.pop_first();
+        }
         tracing::warn!(
             partition = %self.source,
             destination = %self.destination,

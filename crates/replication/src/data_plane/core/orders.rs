@@ -271,6 +271,8 @@ pub(crate) enum Established {
     Behind(String),
     /// An operator is needed.
     Stop(Stop),
+    /// The same, and these destination offsets hold records of this link a second time, first and behind the last.
+    StopAndTell(Stop, Box<[(i64, i64)]>),
     /// Somebody else has written where offsets are preserved.
     Foreign(Stop),
     /// Offsets cannot be preserved any more.

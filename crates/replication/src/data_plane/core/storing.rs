@@ -22,7 +22,8 @@ impl Core {
                 continue;
             };
             let waits = all || matches!(partition.phase, Phase::Storing);
-            if !waits || !may_be_stored(self.transaction.is_some(), &partition.recovery) {
+            let may_be = may_be_stored(self.transaction.is_some(), &partition.recovery);
+            if !waits || !may_be || partition.late.holds_position() {
                 kept.insert(index);
                 continue;
             }

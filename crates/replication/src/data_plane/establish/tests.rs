@@ -153,7 +153,7 @@ fn outcome(order: &EstablishOrder, readings: Readings, tail: &[BatchInfo]) -> St
                 position.destination_end
             )
         }
-        Established::Stop(stop) => {
+        Established::Stop(stop) | Established::StopAndTell(stop, _) => {
             assert!(!stop.reason.is_empty());
             format!("{} at {:?}", stop.state, stop.offset)
         }
@@ -277,6 +277,35 @@ fn records_that_are_there_a_second_time_are_counted_once() {
 }
 
 #[test]
+fn what_is_there_twice_is_told_also_behind_a_hole_and_under_an_earlier_epoch() {
+    let earlier = ProducerIdentity {
+        epoch: 2,
+        ..PRODUCER
+    };
+    let told = |tail: &[BatchInfo]| match decide(&order(OnGap::Stop), position(), readings(), tail)
+    {
+        Established::Ready { ground, .. } => (true, ground.copies),
+        Established::StopAndTell(_, copies) => (false, copies),
+        other => panic!("{other:?}"),
+    };
+    let (goes_on, copies) = told(&[batch(earlier, 4, 140, 3), ours(10, 143, 2)]);
+    assert_eq!((goes_on, &*copies), (true, &[(140, 143)][..]));
+    // 10 and 11 are missing and come late; what was copied before, and what stands behind the hole already, is there twice.
+    let tail = [
+        ours(12, 140, 2),
+        ours(4, 142, 4),
+        ours(10, 146, 2),
+        ours(14, 148, 1),
+        ours(12, 149, 2),
+        batch(earlier, 20, 151, 1),
+        foreign(152, 1),
+    ];
+    let (goes_on, copies) = told(&tail);
+    let expected = [(142, 146), (149, 151), (151, 152)];
+    assert_eq!((goes_on, &*copies), (false, &expected[..]));
+}
+
+#[test]
 fn what_retention_removed_in_front_of_our_batches_had_landed() {
     // [140, 145) has expired, and the first batch that is left says how much of it was ours.
     check(
@@ -393,7 +422,8 @@ fn a_gap_is_told_with_its_range_and_its_remedy() {
         log_start: 50,
         ..readings()
     };
-    let Established::Stop(stop) = decide(&order(OnGap::Stop), position(), gap, &[]) else {
+    let Established::StopAndTell(stop, _) = decide(&order(OnGap::Stop), position(), gap, &[])
+    else {
         panic!("a gap stops");
     };
     for words in ["s-0", "10 offsets", "[40, 50)", "tributary.on.gap=continue"] {

@@ -4,7 +4,8 @@ use kafka_wire::batch::BatchBuilder;
 use kafka_wire::error_code::ErrorCode;
 
 use super::scene::{Scene, Sent, batch, destination, position, settings, source};
-use crate::data_plane::core::Watched;
+use crate::data_plane::core::{Established, Watched};
+use crate::data_plane::partition::Stop;
 
 /// A partition of which one batch is copied, and the next one on its way.
 fn copying(shared: bool) -> (Scene, Sent) {
@@ -130,6 +131,69 @@ fn what_could_not_be_looked_at_is_looked_at_again_and_not_for_ever() {
         scene.core.on_looked(vec![(order, trouble)]);
     }
     assert_eq!(looks, 10);
+}
+
+/// A process that starts behind it would never look there.
+#[test]
+fn a_position_is_not_stored_behind_what_may_be_a_copy_before_that_was_looked_at() {
+    let (mut scene, sent) = copying(false);
+    scene
+        .core
+        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+    scene.pass_and_settle();
+    scene.store();
+    scene.fetch(0, &[batch(3, 2)]);
+    let again = scene.send_one();
+    scene.answer(&again, Ok(105));
+    assert!(scene.core.take_positions(true).is_empty());
+    let look = scene.core.take_looks().remove(0);
+    assert!(scene.core.take_positions(true).is_empty());
+    scene.core.on_looked(vec![(look, Ok(vec![(103, 105)]))]);
+    let entries = scene.core.take_positions(true);
+    assert_eq!(entries[0].position.destination_end.0, 107);
+    scene.core.on_stored();
+    // Where somebody else writes all the time something always waits to be looked at, and the position is not held for ever.
+    let write = |scene: &mut Scene, offset: i64| {
+        scene.fetch(0, &[batch(offset, 1)]);
+        let sent = scene.send_one();
+        scene.answer(&sent, Ok(98 + 2 * offset));
+    };
+    let held = (3..).position(|round| {
+        write(&mut scene, 2 * round - 1);
+        if !scene.core.take_positions(true).is_empty() {
+            return true;
+        }
+        let looks = scene.core.take_looks();
+        write(&mut scene, 2 * round);
+        let none = looks.into_iter().map(|look| (look, Ok(Vec::new())));
+        scene.core.on_looked(none.collect());
+        false
+    });
+    assert_eq!(held, Some(3));
+}
+
+#[test]
+fn copies_are_told_in_whatever_order_they_are_found() {
+    let (mut scene, sent) = copying(false);
+    scene.answer(&sent, Ok(106));
+    let look = scene.core.take_looks().remove(0);
+    scene.core.restart(0, "for a test".to_owned(), scene.now);
+    scene.pass(std::time::Duration::from_secs(10));
+    scene.locate();
+    let orders = scene.establish_orders();
+    let stop = Stop {
+        state: "destination-foreign-writes",
+        offset: Some(5),
+        reason: "something is missing".to_owned(),
+        lost: None,
+    };
+    let copies = Box::new([(120, 122), (130, 131)]);
+    let found = Established::StopAndTell(stop, copies);
+    scene.core.on_established(orders[0].index, found, scene.now);
+    assert!(scene.stop_of(0).is_some());
+    assert_eq!(scene.partition(0).totals.repeated, 3);
+    scene.core.on_looked(vec![(look, Ok(vec![(103, 106)]))]);
+    assert_eq!(scene.partition(0).totals.repeated, 6);
 }
 
 #[test]

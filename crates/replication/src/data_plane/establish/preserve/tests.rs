@@ -91,7 +91,9 @@ fn outcome(order: &EstablishOrder, readings: Readings, ending: &Ending) -> Strin
                 position.sequence, position.producer.epoch
             )
         }
-        Established::Stop(stop) => format!("stop {} at {:?}", stop.state, stop.offset),
+        Established::Stop(stop) | Established::StopAndTell(stop, _) => {
+            format!("stop {} at {:?}", stop.state, stop.offset)
+        }
         Established::Foreign(stop) => format!("foreign at {:?}", stop.offset),
         Established::CannotPlace(stop) => format!("{} at {:?}", stop.state, stop.offset),
         other @ (Established::Retry(_) | Established::Behind(_) | Established::Unsettled(_)) => {

@@ -8,7 +8,7 @@ mod kept;
 mod places;
 mod transactions;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use config::link::{Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, StartPosition};
@@ -86,6 +86,7 @@ struct Kept {
 pub(super) struct Life {
     random: SmallRng,
     restarts: SmallRng,
+    looks: SmallRng,
     plant: Plant,
     now: Instant,
     core: Core,
@@ -114,6 +115,8 @@ pub(super) struct Life {
     store_often: u32,
     cleans: bool,
     tally: Tally,
+    /// Partitions and destination offsets that were told to hold records a second time.
+    told: BTreeSet<(usize, i64)>,
     found: Option<String>,
 }
 
@@ -223,6 +226,7 @@ impl Life {
         let mut life = Self {
             random,
             restarts: SmallRng::seed_from_u64(!seed),
+            looks: SmallRng::seed_from_u64(seed.rotate_left(32)),
             plant,
             now: Instant::now(),
             core: Core::new(settings),
@@ -244,6 +248,7 @@ impl Life {
             store_often: 0,
             cleans,
             tally: Tally::default(),
+            told: BTreeSet::new(),
             found: None,
         };
         for log in &mut life.destinations {
@@ -356,9 +361,6 @@ impl Life {
             });
         }
         self.answer_owner();
-        if self.forgets && !self.places {
-            self.answer_looks();
-        }
         self.take_fills();
         if let Some(orders) = self.core.take_locate() {
             self.open.locate = Some(orders);
@@ -497,6 +499,10 @@ impl Life {
             let at = self.restarts.random_range(0..self.sources.len());
             self.core.begin_again(&[source(at)].into());
         }
+        // What a watch finds is looked at later, if the process lives until then.
+        if self.looks.random_bool(0.2) {
+            self.answer_looks();
+        }
         if self.forgets && !self.places {
             self.watch();
         }
@@ -550,7 +556,10 @@ impl Life {
                     || status.position >= Some(log.last_batch_end())
             });
             let settled = self.core.is_settled() && self.open.step.is_none();
-            if done && settled && !self.core.has_open_calls() && !self.core.is_storing() {
+            // A position may be held back until something was looked at.
+            let stored = self.coordinator.is_some() || self.core.changed.is_empty();
+            let stored = stored && !self.core.is_storing();
+            if done && settled && !self.core.has_open_calls() && stored {
                 return Ok(());
             }
         }

@@ -184,7 +184,10 @@ impl Life {
         let at = self.random.random_range(0..self.open.establish.len());
         let (order, read) = self.open.establish.remove(at);
         match read {
-            Some(outcome) => self.core.on_established(order.index, outcome, self.now),
+            Some(outcome) => {
+                self.note_told(&order, &outcome);
+                self.core.on_established(order.index, outcome, self.now);
+            }
             None => {
                 let outcome = self.establish(&order);
                 self.open.establish.push((order, Some(outcome)));

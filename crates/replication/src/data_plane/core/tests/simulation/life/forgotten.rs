@@ -8,7 +8,7 @@ use kafka_wire::batch::RawBatch;
 use rand::RngExt;
 
 use super::{Life, Plant, number};
-use crate::data_plane::core::{Core, Watched};
+use crate::data_plane::core::{Core, EstablishOrder, Established, LookOrder, Looked, Watched};
 use crate::data_plane::late::ours;
 use crate::data_plane::status::{Snapshot, State};
 
@@ -43,8 +43,45 @@ impl Life {
             let copies = copies.collect();
             (order, Ok(copies))
         });
-        let looked = looked.collect();
+        let looked: Vec<(LookOrder, Looked)> = looked.collect();
+        for (order, copies) in &looked {
+            let copies = copies.iter().flatten();
+            let offsets = copies.flat_map(|(from, to)| *from..*to);
+            self.told.extend(offsets.map(|at| (order.index, at)));
+        }
         self.core.on_looked(looked);
+    }
+
+    /// Remembers what a start tells.
+    pub(super) fn note_told(&mut self, order: &EstablishOrder, outcome: &Established) {
+        let copies = match outcome {
+            Established::Ready { ground, .. } => &ground.copies,
+            Established::StopAndTell(_, copies) => copies,
+            _ => return,
+        };
+        let offsets = copies.iter().flat_map(|(from, to)| *from..*to);
+        self.told.extend(offsets.map(|at| (order.index, at)));
+    }
+
+    /// Of each record all places but one were told. Where a limit changes batches are cut anew, cannot be compared with what was
+    /// sent before, and are told by their source offsets.
+    fn compare_told(&self) -> Result<(), String> {
+        if self.destinations.iter().any(|log| log.limit.is_some()) {
+            return Ok(());
+        }
+        let mut untold = BTreeSet::new();
+        for index in 0..self.sources.len() {
+            let places = self.arrived(index);
+            let places = places.filter(|(_, at)| !self.told.contains(&(index, *at)));
+            for (offset, at) in places {
+                if !untold.insert((index, offset)) {
+                    return Err(format!(
+                        "that the record at {offset} of {index} is at {at} a second time was not told"
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Both logs of what is watched are looked at.
@@ -96,6 +133,7 @@ impl Life {
                 ));
             }
         }
+        self.compare_told()?;
         self.count_twice()
     }
 }
