@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use test_support::certificates::Authority;
-use test_support::eventually::eventually;
+use test_support::eventually::{eventually, eventually_true};
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::leaders;
@@ -385,8 +385,13 @@ async fn speaks_for_all(member: &Member, topic: &str) {
     // Whoever looks after the topics does it.
     let refresh = member.settled("POST", &path(":refresh"), None).await;
     expect(refresh, 202);
-    let activity = member.client.get("/api/v1/activity?kind=refresh").await;
-    assert!(activity.json()["total"].as_u64() > Some(0));
+    let told = async || {
+        let activity = member.client.get("/api/v1/activity?kind=refresh").await;
+        activity.json()["total"].as_u64() > Some(0)
+    };
+    eventually_true("the refresh among what was done", COPIED, told)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let resume = path(&format!("/topics/{topic}/partitions/0:resume"));
     let refused = expect(member.client.post(&resume, None).await, 409);
     assert!(refused.body.contains(&format!("{topic}-0")), "{refused:?}");
