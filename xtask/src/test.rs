@@ -218,25 +218,26 @@ fn licences(root: &Path) -> Result<Outcome> {
 }
 
 fn run_cargo(root: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
-    output::line(format!("   cargo {}", arguments.join(" ")));
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .current_dir(root);
+    let mut cargo = cargo(root, arguments);
+    cargo.envs(environment.iter().copied());
     let status = cargo.status().attempting("start cargo")?;
     ended(arguments, status)
+}
+
+/// Cargo with these arguments, which are shown.
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    output::line(format!("   cargo {}", arguments.join(" ")));
+    let mut cargo = Command::new("cargo");
+    cargo.args(arguments).current_dir(root);
+    cargo
 }
 
 /// Passes on what the tests print, and says at the end once more what failed and why: their logs are long, and often only
 /// the last lines of a run are kept.
 fn run_tests(root: &Path, arguments: &[&str]) -> Result<()> {
-    output::line(format!("   cargo {}", arguments.join(" ")));
-    let mut cargo = Command::new("cargo")
-        .args(arguments)
+    let mut cargo = cargo(root, arguments)
         // The frames of the test runner hide the message.
         .env("RUST_BACKTRACE", "0")
-        .current_dir(root)
         .stdout(Stdio::piped())
         .spawn()
         .attempting("start cargo")?;

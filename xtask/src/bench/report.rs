@@ -389,7 +389,8 @@ fn cells(series: &Series, run: &Run) -> Vec<String> {
     cells
 }
 
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+/// Writes to the end of a text.
+pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments)
         .expect("writing to a String does not fail");
 }

@@ -3,7 +3,6 @@
 //! Latency: a topic is written to at a steady rate, and one process notes when each record is visible on both sides (see the
 //! judge's `latency`); the replicators take turns. Idle: topics without news are followed for a while, by Tributary alone.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use test_support::tributary_process::usage_of;
 use tokio::time::{Instant, sleep};
 
 use super::peer::{Errand, Peer};
+use super::report::{push, said};
 use super::window::spread;
 use super::{Layout, Prepared, machine};
 use crate::failure::{Attempt as _, Failure, Result};
@@ -151,7 +151,7 @@ async fn latencies(options: &WaitingOptions, scene: &Scene<'_>, page: &mut Strin
         let runs: Vec<&Vec<f64>> = runs.filter_map(|(_, found)| found.as_ref().ok()).collect();
         let cells = (0..FIGURES.len()).map(|figure| {
             let values = runs.iter().filter_map(|run| run.get(figure).copied());
-            super::report::said(spread(values.collect()), 1)
+            said(spread(values.collect()), 1)
         });
         let cells: Vec<String> = cells.collect();
         line(
@@ -265,6 +265,5 @@ async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
 }
 
 fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a text cannot fail.
-    let _ = writeln!(page, "{text}");
+    push(page, format_args!("{text}\n"));
 }

@@ -1,6 +1,6 @@
 //! The report's medians as a picture: a bar for each replicator, on a logarithmic scale because they lie a hundred times apart.
 
-use std::fmt::Write as _;
+use super::push;
 
 const WIDTH: f64 = 760.0;
 const LABELS: f64 = 230.0;
@@ -23,7 +23,7 @@ pub(super) fn chart(groups: &[(String, Vec<Bar>)]) -> String {
     let bottom = height - 30.0;
     for decade in DECADES[0]..=DECADES[1] {
         let (x, value) = (place(10_f64.powi(decade)), 10_f64.powi(decade));
-        add(
+        push(
             &mut svg,
             format_args!(
                 "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"10\" y2=\"{bottom}\" stroke=\"#ddd\"/>\
@@ -35,7 +35,7 @@ pub(super) fn chart(groups: &[(String, Vec<Bar>)]) -> String {
     let mut y = 10.0;
     for (heading, bars) in groups {
         y += HEADING;
-        add(
+        push(
             &mut svg,
             format_args!(
                 "<text x=\"8\" y=\"{:.0}\" font-weight=\"bold\">{heading}: processor seconds per GB, steady</text>\n",
@@ -50,7 +50,7 @@ pub(super) fn chart(groups: &[(String, Vec<Bar>)]) -> String {
                 "#8a94a6"
             };
             let middle = y + BAR / 2.0;
-            add(
+            push(
                 &mut svg,
                 format_args!(
                     "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{name}</text>\
@@ -78,9 +78,4 @@ fn place(value: f64) -> f64 {
     let [first, last] = DECADES.map(f64::from);
     let share = (value.log10() - first) / (last - first);
     LABELS + share.clamp(0.0, 1.0) * (WIDTH - LABELS - 60.0)
-}
-
-fn add(svg: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a text cannot fail.
-    let _ = svg.write_fmt(text);
 }

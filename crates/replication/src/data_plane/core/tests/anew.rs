@@ -1,9 +1,9 @@
 //! Copies that begin anew: because the destination was cut short, or the source is another topic.
 
-use config::link::{OnRecreate, OnRefused};
-use kafka_wire::error_code::ErrorCode;
+use config::link::OnRecreate;
 use kafka_wire::types::TopicId;
 
+use super::left_out::too_large;
 use super::scene::{FROM, Scene, batch, settings, source};
 use crate::data_plane::core::{Answer, Established, Place, Settings};
 use crate::data_plane::partition::{Leader, Stop};
@@ -64,14 +64,7 @@ fn an_answer_from_a_log_that_was_cut_short_begins_the_copy_anew_where_that_is_th
 
 #[test]
 fn what_was_left_out_of_a_topic_is_not_left_out_of_the_one_that_takes_its_place() {
-    let skips = Settings {
-        on_refused: OnRefused::Skip,
-        ..settings()
-    };
-    let mut scene = Scene::with(skips, 1);
-    scene.fetch(0, &[batch(0, 1), batch(1, 1)]);
-    let sent = scene.send_one();
-    scene.answer(&sent, Err(ErrorCode::MESSAGE_TOO_LARGE));
+    let mut scene = too_large();
     assert_eq!(scene.partition(0).refused_records.len(), 1);
     scene.pass_and_settle();
     let remade = Place {

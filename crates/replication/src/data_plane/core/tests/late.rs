@@ -21,6 +21,14 @@ fn copying(shared: bool) -> (Scene, Sent) {
     (scene, second)
 }
 
+/// The connection is cut before a request is answered, and the partition begins anew.
+fn cut(scene: &mut Scene, sent: &Sent) {
+    scene
+        .core
+        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+    scene.pass_and_settle();
+}
+
 #[test]
 fn a_log_that_goes_on_where_it_was_known_to_end_is_not_looked_at() {
     let (mut scene, sent) = copying(false);
@@ -50,10 +58,7 @@ fn whose_a_stretch_is_that_was_not_sent_is_looked_up_and_told() {
 #[test]
 fn what_may_come_late_is_as_old_as_what_was_in_doubt() {
     let (mut scene, sent) = copying(false);
-    scene
-        .core
-        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
-    scene.pass_and_settle();
+    cut(&mut scene, &sent);
     let old = scene.partition(0).next_fetch;
     assert_eq!(old, 3);
     let young = BatchBuilder::new(3).base_timestamp(1 << 50);
@@ -79,10 +84,7 @@ fn what_a_process_before_this_one_has_sent_may_come_late_too() {
 #[test]
 fn what_comes_late_is_noticed_where_nothing_is_written_any_more_and_told_once() {
     let (mut scene, sent) = copying(false);
-    scene
-        .core
-        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
-    scene.pass_and_settle();
+    cut(&mut scene, &sent);
     scene.fetch(0, &[batch(3, 2)]);
     let again = scene.send_one();
     scene.answer(&again, Ok(103));
@@ -137,10 +139,7 @@ fn what_could_not_be_looked_at_is_looked_at_again_and_not_for_ever() {
 #[test]
 fn a_position_is_not_stored_behind_what_may_be_a_copy_before_that_was_looked_at() {
     let (mut scene, sent) = copying(false);
-    scene
-        .core
-        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
-    scene.pass_and_settle();
+    cut(&mut scene, &sent);
     scene.store();
     scene.fetch(0, &[batch(3, 2)]);
     let again = scene.send_one();
@@ -202,10 +201,7 @@ fn where_others_of_the_link_write_only_what_follows_a_doubt_is_looked_at() {
     scene.answer(&sent, Ok(106));
     assert!(scene.core.take_looks().is_empty());
     let (mut scene, sent) = copying(true);
-    scene
-        .core
-        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
-    scene.pass_and_settle();
+    cut(&mut scene, &sent);
     scene.fetch(0, &[batch(3, 2)]);
     let again = scene.send_one();
     scene.answer(&again, Err(ErrorCode::NOT_ENOUGH_REPLICAS));

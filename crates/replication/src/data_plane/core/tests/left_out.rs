@@ -7,8 +7,8 @@ use super::scene::{Scene, batch, settings};
 use crate::data_plane::core::Settings;
 use crate::data_plane::quarantine::AsideTrouble;
 
-#[test]
-fn a_record_that_turns_out_too_large_alone_is_left_out() {
+/// One partition that leaves out what is refused, after a record was too large for the destination.
+pub(super) fn too_large() -> Scene {
     let skips = Settings {
         on_refused: OnRefused::Skip,
         ..settings()
@@ -17,6 +17,12 @@ fn a_record_that_turns_out_too_large_alone_is_left_out() {
     scene.fetch(0, &[batch(0, 1), batch(1, 1)]);
     let sent = scene.send_one();
     scene.answer(&sent, Err(ErrorCode::MESSAGE_TOO_LARGE));
+    scene
+}
+
+#[test]
+fn a_record_that_turns_out_too_large_alone_is_left_out() {
+    let mut scene = too_large();
     assert!(scene.stop_of(0).is_none());
     assert_eq!(scene.partition(0).totals.skipped, 1);
     scene.pass_and_settle();
