@@ -4,17 +4,25 @@
 //! again. A buffer counts against the budget from its allocation until its last slice is gone:
 //! a slice of 1 KiB keeps its whole answer alive, and the budget says so.
 //!
+//! Buffers of a mebibyte and more are mappings of their own, so that they are back with the system at the moment they are let go:
+//! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest.
+//!
 //! Invariant: memory for a fetch answer is reserved before the request is sent ([`Buffers::reserve`]).
 //! The broker may exceed what was asked for by one batch, so `used` can pass the limit by that much.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
+use memmap2::MmapMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
+
+/// Buffers from this size on are mapped.
+const MAPPED_FROM: usize = 1024 * 1024;
 
 /// Budget and pool; clones share both.
 #[derive(Clone, Debug)]
@@ -30,8 +38,52 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Free {
-    buffers: Vec<Vec<u8>>,
+    buffers: Vec<Memory>,
     bytes: usize,
+}
+
+/// Where a buffer lies.
+#[derive(Debug)]
+enum Memory {
+    Heap(Vec<u8>),
+    /// The mapping, and how much of it is filled.
+    Mapped(MmapMut, usize),
+}
+
+impl Memory {
+    fn new(capacity: usize) -> Self {
+        if capacity >= MAPPED_FROM
+            && let Ok(map) = MmapMut::map_anon(capacity)
+        {
+            // Fewer page faults where the system has huge pages to give; without them all works the same.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
+            return Self::Mapped(map, 0);
+        }
+        // A process may have only so many mappings.
+        Self::Heap(Vec::with_capacity(capacity))
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Heap(bytes) => bytes.capacity(),
+            Self::Mapped(map, _) => map.len(),
+        }
+    }
+
+    fn filled(&self) -> &[u8] {
+        match self {
+            Self::Heap(bytes) => bytes,
+            Self::Mapped(map, filled) => &map[..*filled],
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Heap(bytes) => bytes.clear(),
+            Self::Mapped(_, filled) => *filled = 0,
+        }
+    }
 }
 
 impl Free {
@@ -120,16 +172,16 @@ impl Buffers {
 
     /// An empty buffer that can take `capacity` bytes, counted from now on.
     pub(crate) fn take(&self, capacity: usize) -> Buffer {
-        let bytes = if capacity < POOLED_FROM {
-            Vec::with_capacity(capacity)
+        let memory = if capacity < POOLED_FROM {
+            Memory::new(capacity)
         } else {
             self.reuse(capacity)
                 .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
         };
-        let counted = bytes.capacity();
+        let counted = memory.capacity();
         self.0.used.fetch_add(counted, Ordering::AcqRel);
         Buffer {
-            bytes,
+            memory,
             counted,
             home: self.clone(),
         }
@@ -151,7 +203,7 @@ impl Buffers {
         (self.limit() / 4 * 3).saturating_sub(used)
     }
 
-    fn reuse(&self, capacity: usize) -> Option<Vec<u8>> {
+    fn reuse(&self, capacity: usize) -> Option<Memory> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that fits, so that small answers do not pin large buffers; of those the one that was used last,
         // because the processor may still have it at hand.
@@ -169,26 +221,26 @@ impl Buffers {
         Some(buffer)
     }
 
-    /// A buffer from the allocator. What is kept would come on top of it, and all of that may be too small.
-    fn fresh(&self, capacity: usize) -> Vec<u8> {
+    /// New memory. What is kept would come on top of it, and all of that may be too small.
+    fn fresh(&self, capacity: usize) -> Memory {
         let room = self.room(self.used());
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         free.keep(room.saturating_sub(capacity));
         drop(free);
-        Vec::with_capacity(capacity)
+        Memory::new(capacity)
     }
 
-    fn give_back(&self, mut bytes: Vec<u8>, counted: usize) {
-        let capacity = bytes.capacity();
+    fn give_back(&self, mut memory: Memory, counted: usize) {
+        let capacity = memory.capacity();
         if capacity >= POOLED_FROM {
             let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
             let used = self.used().saturating_sub(counted);
             let room = self.room(used);
             free.keep(room.saturating_sub(capacity));
             if free.bytes + capacity <= room {
-                bytes.clear();
+                memory.clear();
                 free.bytes += capacity;
-                free.buffers.push(bytes);
+                free.buffers.push(memory);
             }
         }
         self.release(counted);
@@ -216,12 +268,43 @@ impl Drop for Reservation {
 /// A buffer of the pool; goes home when dropped, also as the owner of [`Bytes`].
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    pub(crate) bytes: Vec<u8>,
+    memory: Memory,
     counted: usize,
     home: Buffers,
 }
 
 impl Buffer {
+    /// How many bytes are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.memory.filled().len()
+    }
+
+    /// Appends `bytes`, for which there has to be room.
+    pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
+        match &mut self.memory {
+            Memory::Heap(heap) => heap.extend_from_slice(bytes),
+            Memory::Mapped(map, filled) => {
+                map[*filled..*filled + bytes.len()].copy_from_slice(bytes);
+                *filled += bytes.len();
+            }
+        }
+    }
+
+    /// Reads at most `most` bytes, for which there has to be room, and says how many came; none at the end. Cancel-safe.
+    pub(crate) async fn read_from<R>(&mut self, from: &mut R, most: usize) -> std::io::Result<usize>
+    where
+        R: AsyncRead + Unpin + ?Sized,
+    {
+        match &mut self.memory {
+            Memory::Heap(heap) => from.read_buf(&mut heap.limit(most)).await,
+            Memory::Mapped(map, filled) => {
+                let read = from.read(&mut map[*filled..*filled + most]).await?;
+                *filled += read;
+                Ok(read)
+            }
+        }
+    }
+
     /// Freezes the content; the buffer goes home with the last slice.
     pub(crate) fn freeze(self) -> Bytes {
         Bytes::from_owner(self)
@@ -230,14 +313,14 @@ impl Buffer {
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.memory.filled()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        self.home.give_back(bytes, self.counted);
+        let memory = std::mem::replace(&mut self.memory, Memory::Heap(Vec::new()));
+        self.home.give_back(memory, self.counted);
     }
 }
 
@@ -262,6 +345,10 @@ impl Drop for Adopted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address(buffer: &Buffer) -> *const u8 {
+        buffer.memory.filled().as_ptr()
+    }
 
     #[test]
     fn a_reservation_is_refused_above_the_limit_and_returns_when_dropped() {
@@ -298,15 +385,32 @@ mod tests {
     fn a_buffer_counts_until_its_last_slice_is_gone_and_is_used_again() {
         let buffers = Buffers::new(1 << 20);
         let mut buffer = buffers.take(100_000);
-        buffer.bytes.extend_from_slice(&[7; 100]);
-        let address = buffer.bytes.as_ptr();
+        buffer.extend_from_slice(&[7; 100]);
+        let before = address(&buffer);
         let whole = buffer.freeze();
         let slice = whole.slice(10..20);
         drop(whole);
         assert_eq!(buffers.used(), 131_072);
         drop(slice);
         assert_eq!(buffers.used(), 0);
-        assert_eq!(buffers.take(90_000).bytes.as_ptr(), address);
+        assert_eq!(address(&buffers.take(90_000)), before);
+    }
+
+    #[tokio::test]
+    async fn a_mapped_buffer_takes_what_comes_and_is_empty_when_it_is_used_again() {
+        let buffers = Buffers::new(8 * MAPPED_FROM);
+        for fill in [7, 9] {
+            let mut buffer = buffers.take(MAPPED_FROM + 1);
+            buffer.extend_from_slice(&[fill; 3]);
+            let mut from = tokio::io::repeat(fill).take(1000);
+            while buffer.len() < 900 {
+                let most = 900 - buffer.len();
+                assert_ne!(buffer.read_from(&mut from, most).await.expect("open"), 0);
+            }
+            assert!(matches!(buffer.memory, Memory::Mapped(..)));
+            assert_eq!(buffers.used(), 2 * MAPPED_FROM);
+            assert_eq!(buffer.freeze(), vec![fill; 900]);
+        }
     }
 
     #[test]
@@ -314,10 +418,10 @@ mod tests {
         let size = 128 * 1024;
         let buffers = Buffers::new(6 * size);
         let taken: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
-        let addresses: Vec<_> = taken.iter().map(|buffer| buffer.bytes.as_ptr()).collect();
+        let addresses: Vec<_> = taken.iter().map(|buffer| address(buffer)).collect();
         drop(taken);
         let again: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
-        let reused: Vec<_> = again.iter().map(|buffer| buffer.bytes.as_ptr()).collect();
+        let reused: Vec<_> = again.iter().map(|buffer| address(buffer)).collect();
         assert_eq!(reused, addresses.into_iter().rev().collect::<Vec<_>>());
         let large = buffers.take(2 * size);
         drop(again);
@@ -343,11 +447,11 @@ mod tests {
         let size = 128 * 1024;
         let buffers = Buffers::new(6 * size);
         drop((0..4).map(|_| buffers.take(size)).collect::<Vec<_>>());
-        let address = {
+        let before = {
             let large = buffers.take(4 * size);
-            large.bytes.as_ptr()
+            address(&large)
         };
-        assert_eq!(buffers.take(4 * size).bytes.as_ptr(), address);
+        assert_eq!(address(&buffers.take(4 * size)), before);
     }
 
     #[test]

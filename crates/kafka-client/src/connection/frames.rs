@@ -95,16 +95,13 @@ impl FrameReader {
     pub async fn next(&mut self) -> Result<Bytes, ClientError> {
         loop {
             if let Some((buffer, length)) = &mut self.body {
-                let missing = *length - buffer.bytes.len();
+                let missing = *length - buffer.len();
                 if missing == 0 {
                     let (buffer, _) = self.body.take().expect("matched above");
                     return Ok(buffer.freeze());
                 }
                 wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
-                let read = self
-                    .stream
-                    .read_buf(&mut (&mut buffer.bytes).limit(missing))
-                    .await;
+                let read = buffer.read_from(&mut *self.stream, missing).await;
                 self.check(read)?;
                 continue;
             }
@@ -144,7 +141,7 @@ impl FrameReader {
         }
         if length + 4 > self.ahead {
             let mut buffer = self.buffers.take(length);
-            buffer.bytes.extend_from_slice(&self.head[4..]);
+            buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));
         }
