@@ -41,7 +41,8 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         send(source, topic, 1, 100).await;
     }
     let topics = format!("{prefix}\\..*");
-    let stops = Replicate::new(source, destination, &topics);
+    let link = unique("link");
+    let stops = Replicate::new(source, destination, &topics).named(&link);
     let goes_on = Replicate::new(source, destination, &topics).with(&[
         "--set",
         "topic.rename.format=on.${topic}",
@@ -94,7 +95,9 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         format!("{fine}/0=continue@7"),
     ];
     let with = given.iter().flat_map(|answer| ["--answer", answer]);
-    let answered = Replicate::new(source, destination, &topics).with(&with.collect::<Vec<_>>());
+    let answered = Replicate::new(source, destination, &topics)
+        .named(&link)
+        .with(&with.collect::<Vec<_>>());
     let run = answered.until_caught_up().await.ended_with(0);
     assert!(run.error.contains("was not needed"), "{run}");
     let copy_of_gap = stored(destination, &gap);
