@@ -25,7 +25,7 @@ use kafka_wire::message::produce::ProduceRequest;
 use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::data_plane::{DataPlane, Handle, Stop};
 use crate::health::Health;
@@ -34,7 +34,7 @@ use crate::link::begun::Begun;
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
-use crate::metadata_sync::{History, MetadataSync, Round, Rules};
+use crate::metadata_sync::{History, Looking, MetadataSync, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
 use crate::position_store::{
     FileStore, KeyStyle, PositionStore, StoreError, StoredLink, TopicStore,
@@ -140,7 +140,7 @@ pub struct Link {
     remembered: Remembered,
     begun: Begun,
     /// Asks for a look at the topics before it is due.
-    look: Arc<Notify>,
+    look: Arc<Looking>,
     plane: Box<DataPlane>,
     data: Handle,
     maker: StreamMaker,
@@ -188,7 +188,7 @@ impl Link {
         // Opened once: two stores of one file would overwrite each other's records.
         let store = open_store(worker, file, &destination).await?;
         let acls = open_acls(&part, &config, &store, &source, &destination);
-        let look = Arc::new(Notify::new());
+        let look = Arc::new(Looking::default());
         let sides = (&source, &destination);
         let (memory, remembered) = match part {
             // Their group has said that they may write: what is read for that tells the rest, once.
@@ -209,7 +209,7 @@ impl Link {
             source: source.clone(),
             destination: destination.clone(),
             buffers,
-            topics_in_doubt: Arc::clone(&look),
+            topics_in_doubt: look.soon(),
             origins: None,
             part: part.clone(),
         };

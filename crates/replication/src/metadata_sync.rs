@@ -22,6 +22,7 @@ mod apply;
 mod condition;
 mod first;
 mod history;
+mod looking;
 mod observe;
 mod plan;
 pub mod preview;
@@ -29,6 +30,7 @@ mod run;
 
 pub use condition::{Condition, Problem};
 pub use history::{History, Replicated};
+pub use looking::Looking;
 pub use observe::{Observation, Settings, Topic};
 pub use plan::{Copy, Plan, Rules, SettingChange, Step};
 pub use run::{MetadataSync, Round};

@@ -10,7 +10,7 @@ impl LinkHandle {
     /// Looks at the topics at once, and begins these partitions again at their positions; all others go on. Nothing
     /// happens where the link has ended.
     pub async fn begin_again(&self, partitions: BTreeSet<TopicPartition>) {
-        self.look.notify_one();
+        self.refresh();
         if partitions.is_empty() {
             return;
         }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use config::client::HostPort;
 use kafka_client::Cluster;
 use kafka_wire::types::TopicPartition;
-use tokio::sync::Notify;
 
 use super::health::Heard;
 use crate::data_plane::{Answer, NotResumed, Snapshot};
 use crate::health::{HealthHandle, LinkHealth};
 use crate::metadata_sync::acl::{AclHandle, AclStatus, AclSync};
-use crate::metadata_sync::{Condition, Problem, Round};
+use crate::metadata_sync::{Condition, Looking, Problem, Round};
 use crate::standstill::StandstillHandle;
 
 /// What is known of a running link.
@@ -50,14 +49,14 @@ pub struct LinkHandle {
     health: HealthHandle,
     acls: Option<AclHandle>,
     standstill: StandstillHandle,
-    pub(super) look: Arc<Notify>,
+    pub(super) look: Arc<Looking>,
 }
 
 impl LinkHandle {
     pub(super) fn new(
         source: Cluster,
         destination: Cluster,
-        look: Arc<Notify>,
+        look: Arc<Looking>,
         heard: Heard,
         (health, standstill): (HealthHandle, StandstillHandle),
         acls: Option<&(Box<AclSync>, AclHandle)>,
@@ -91,7 +90,7 @@ impl LinkHandle {
 
     /// Has topics looked at now, before it is due.
     pub fn refresh(&self) {
-        self.look.notify_one();
+        self.look.soon().notify_one();
     }
 
     /// Lets one partition go on that stands; nothing else is touched.
@@ -117,6 +116,9 @@ impl LinkHandle {
                 (Err(NotResumed::Runs), Err(said)) if said != NotResumed::Unknown => Err(said),
                 (said, Err(_)) => said,
             };
+        }
+        if outcome.is_ok() && matches!(answer, Answer::Append | Answer::Recopy) {
+            self.look.answered(source.topic);
         }
         match outcome {
             Err(NotResumed::Runs) if noted => Ok(()),

@@ -62,6 +62,8 @@ pub struct History {
     pub not_followed: BTreeMap<TopicName, (Instant, String)>,
     /// Topics that are others than they were, as reported.
     reported: BTreeMap<TopicName, (TopicId, TopicId)>,
+    /// Topics that are others than they were, and of which an operator says that they are to be copied.
+    answered: BTreeSet<TopicName>,
     missing_at_source: BTreeMap<TopicName, Instant>,
     missing_at_destination: BTreeMap<TopicName, Instant>,
 }
@@ -143,6 +145,11 @@ impl History {
         }
     }
 
+    /// Takes in that an operator has these copied, whatever they were before.
+    pub(super) fn answered(&mut self, topics: BTreeSet<TopicName>) {
+        self.answered.extend(topics);
+    }
+
     /// Takes over what is copied; returns source topics that are, or whose copies are, others than
     /// when that was last said. With `restart` those are what is replicated from now on.
     pub(super) fn copied(&mut self, copies: &[Copy], restart: bool) -> BTreeSet<TopicName> {
@@ -161,7 +168,9 @@ impl History {
             } else if self.reported.insert(copy.source.clone(), ids) != Some(ids) {
                 renewed.insert(copy.source.clone());
             }
-            if same || restart {
+            // An answer holds for what it was given to, not for what is made anew after that.
+            let answered = self.answered.remove(&copy.source);
+            if same || restart || answered {
                 let now = Replicated {
                     destination: copy.destination.clone(),
                     source_id: copy.source_id,
@@ -176,6 +185,9 @@ impl History {
 
     /// Which side of a copy is another topic than it was.
     pub(super) fn renewed(&self, copy: &Copy) -> Option<Condition> {
+        if self.answered.contains(&copy.source) {
+            return None;
+        }
         let known = self.replicated.get(&copy.source)?;
         let differs = |a: TopicId, b: TopicId| !a.is_zero() && !b.is_zero() && a != b;
         if differs(known.source_id, copy.source_id) {
@@ -301,5 +313,26 @@ mod tests {
         assert_eq!(renewed(1, 6, true), 1);
         assert_eq!(renewed(1, 6, true), 0);
         assert_eq!(renewed(1, 3, true), 1);
+    }
+
+    #[test]
+    fn a_topic_made_anew_is_copied_once_an_operator_says_so_and_the_next_one_is_not() {
+        let mut history = history();
+        let copy = |source: u8| Copy {
+            source: "a".into(),
+            source_id: TopicId([source; 16]),
+            destination: "x".into(),
+            destination_id: TopicId([2; 16]),
+            partitions: 1,
+            spread: None,
+        };
+        history.copied(&[copy(1)], false);
+        history.copied(&[copy(4)], false);
+        assert_eq!(history.renewed(&copy(4)), Some(Condition::SourceRecreated));
+        history.answered(BTreeSet::from(["a".into(), "another".into()]));
+        assert_eq!(history.renewed(&copy(4)), None);
+        assert_eq!(history.copied(&[copy(4)], false), BTreeSet::new());
+        assert_eq!(history.renewed(&copy(4)), None, "that is what it is now");
+        assert_eq!(history.renewed(&copy(5)), Some(Condition::SourceRecreated));
     }
 }

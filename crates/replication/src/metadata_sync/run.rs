@@ -7,13 +7,13 @@ use config::link::OnRecreate;
 use kafka_client::Cluster;
 use kafka_wire::types::TopicName;
 use lifecycle::Backoff;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::apply::{Applied, Mode, Outcome, apply};
 use super::condition::{Condition, Problem};
 use super::first::First;
 use super::history::{History, RefusedSetting};
+use super::looking::Looking;
 use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
 use super::plan::{Copy, Plan, Rules, Step, selected};
@@ -152,14 +152,16 @@ impl MetadataSync {
 
     /// Goes round until the future is dropped; `report` gets every round. A notification of `look` asks
     /// for the next round before it is due.
-    pub async fn run<F>(mut self, look: &Notify, mut report: impl FnMut(Round) -> F)
+    pub async fn run<F>(mut self, look: &Looking, mut report: impl FnMut(Round) -> F)
     where
         F: Future<Output = ()>,
     {
         let mut backoff = Backoff::seeded(RETRY.0, RETRY.1);
         let compares = self.rules.settings.config_sync.filter(|_| !self.only_looks);
         self.settings_at = compares.map(|_| Instant::now());
+        let soon = look.soon();
         loop {
+            self.history.answered(look.take_answered());
             let (round, again) = self.round().await;
             let failed = round.trouble.is_some();
             report(round).await;
@@ -173,7 +175,7 @@ impl MetadataSync {
             // Either way another round follows, so nothing is lost by dropping the other branch.
             tokio::select! {
                 () = sleep_until(due) => {}
-                () = look.notified() => sleep_until(due.min(now + RETRY.1)).await,
+                () = soon.notified() => sleep_until(due.min(now + RETRY.1)).await,
             }
         }
     }
