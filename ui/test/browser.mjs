@@ -30,17 +30,26 @@ async function open(scenario, options = {}) {
   return { mock, origin, page, problems, foreign, close: async () => { await context.close(); mock.close() } }
 }
 
+/** The milliseconds of a processor that the page's own thread takes for something; what else runs on the machine does not count. */
+async function work(page, of) {
+  const client = await page.context().newCDPSession(page)
+  await client.send('Performance.enable', { timeDomain: 'threadTicks' })
+  const read = async () => (await client.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value * 1000
+  const before = await read()
+  await of()
+  const after = await read()
+  await client.detach()
+  return after - before
+}
+
 /** How much of a core the page takes while it is only looked at. */
 async function busy(page, what) {
-  const client = await page.context().newCDPSession(page)
-  await client.send('Performance.enable')
-  const read = async () => Object.fromEntries((await client.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value]))
-  const before = await read()
+  const began = performance.now()
   // sleeps because what is measured is a time
-  await page.waitForTimeout(4000)
-  const after = await read()
-  const share = (name) => `${(((after[name] - before[name]) / (after.Timestamp - before.Timestamp)) * 100).toFixed(1)} %`
-  process.stdout.write(`   busy with ${what}: ${share('TaskDuration')} of a core, script ${share('ScriptDuration')}, layout ${share('LayoutDuration')}\n`)
+  const took = await work(page, () => page.waitForTimeout(4000))
+  const share = (took / (performance.now() - began)) * 100
+  process.stdout.write(`   looking at ${what} takes ${share.toFixed(1)} % of a core\n`)
+  return share
 }
 
 async function settled(page) {
@@ -277,7 +286,7 @@ const tests = {
   async 'the map leads to a cluster, which says who reaches it and who does not'() {
     const { page, origin, close } = await open('normal')
     await page.goto(`${origin}/ui/`)
-    await page.getByRole('link', { name: /^Cluster plant: not reached/ }).click()
+    await page.locator('a.node').filter({ hasText: /plant/ }).filter({ hasText: /not reached/ }).click()
     await page.getByRole('heading', { name: 'plant', exact: true }).waitFor()
     await page.getByText('no broker answers').waitFor()
     await page.getByText('telemetry, reads it').waitFor()
@@ -320,30 +329,24 @@ const tests = {
     await page.goto(`${origin}/ui/links/link-0001/topics`)
     await page.getByText('5\u2009000 rows').waitFor()
     assert.ok((await page.locator('tbody tr').count()) < 80)
-    const frames = await page.evaluate(async () => {
+    const scroll = (steps) => page.evaluate(async (steps) => {
       const port = document.querySelector('.port')
-      const took = []
-      let before = performance.now()
-      for (let step = 0; step < 120; step += 1) {
+      for (let step = 0; step < steps; step += 1) {
         port.scrollTop += step % 3 === 0 ? 900 : 90
         await new Promise((resume) => requestAnimationFrame(resume))
-        took.push(performance.now() - before)
-        before = performance.now()
       }
-      return took.sort((left, right) => left - right)
-    })
-    const at = (share) => frames[Math.min(frames.length - 1, Math.floor(frames.length * share))].toFixed(1)
-    process.stdout.write(`   frames while scrolling 5,000 topics: median ${at(0.5)} ms, 95 of 100 below ${at(0.95)} ms, slowest ${at(1)} ms\n`)
-    // Generous, because other programs take their share of the machine that tests run on.
-    assert.ok(Number(at(1)) < 250, `a frame took ${at(1)} ms`)
-    const sorting = await page.evaluate(async () => {
-      const began = performance.now()
+    }, steps)
+    await scroll(10)
+    const frame = (await work(page, () => scroll(120))) / 120
+    process.stdout.write(`   a frame while scrolling 5,000 topics takes ${frame.toFixed(1)} ms of the page's thread\n`)
+    assert.ok(frame < 16, 'sixty frames a second')
+    const sorting = await work(page, () => page.evaluate(async () => {
       const button = [...document.querySelectorAll('thead button')].find((each) => each.textContent.startsWith('Source topic'))
       button.click()
       await new Promise((resume) => requestAnimationFrame(() => setTimeout(resume)))
-      return performance.now() - began
-    })
-    process.stdout.write(`   ordering 5,000 topics by name: ${sorting.toFixed(0)} ms\n`)
+    }))
+    process.stdout.write(`   ordering them by name takes ${sorting.toFixed(0)} ms\n`)
+    assert.ok(sorting < 250, `${sorting} ms`)
     await page.getByRole('columnheader', { name: 'Source topic' }).and(page.locator('[aria-sort]')).waitFor()
     await page.getByPlaceholder('Filter').fill('topic-04999')
     await page.getByText('1 of 5\u2009000 rows').waitFor()
@@ -393,4 +396,5 @@ for (const [name, test] of Object.entries(tests)) {
   }
 }
 await browser.close()
-process.exitCode = failed ? 1 : 0
+// A worker of a test that failed still listens: nothing is waited for.
+process.exit(failed ? 1 : 0)
