@@ -298,7 +298,8 @@ impl Buffer {
         match &mut self.memory {
             Memory::Heap(heap) => from.read_buf(&mut heap.limit(most)).await,
             Memory::Mapped(map, filled) => {
-                let read = from.read(&mut map[*filled..*filled + most]).await?;
+                let mut room = &mut map[*filled..*filled + most];
+                let read = from.read_buf(&mut room).await?;
                 *filled += read;
                 Ok(read)
             }
@@ -418,10 +419,10 @@ mod tests {
         let size = 128 * 1024;
         let buffers = Buffers::new(6 * size);
         let taken: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
-        let addresses: Vec<_> = taken.iter().map(|buffer| address(buffer)).collect();
+        let addresses: Vec<_> = taken.iter().map(address).collect();
         drop(taken);
         let again: Vec<Buffer> = (0..4).map(|_| buffers.take(size)).collect();
-        let reused: Vec<_> = again.iter().map(|buffer| address(buffer)).collect();
+        let reused: Vec<_> = again.iter().map(address).collect();
         assert_eq!(reused, addresses.into_iter().rev().collect::<Vec<_>>());
         let large = buffers.take(2 * size);
         drop(again);

@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 //! `tributary`: the program. It parses the command line, sets up logging, and hands over to `cli`.
 
+mod answers;
 mod asking;
 mod cli;
 mod distributed;

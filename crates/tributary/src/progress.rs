@@ -8,6 +8,7 @@ use replication::data_plane::{DecodeReason, PartitionStatus, State};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
 
+use crate::answers;
 use crate::output;
 
 /// How old a reading of the source's end may be to count.
@@ -309,6 +310,8 @@ fn problems(name: &str, link: &LinkStatus) -> Vec<String> {
                     "  {name} {}: {}{at}: {}",
                     partition.source, stop.state, stop.reason
                 ));
+                let offered = answers::offered(&partition.source, stop);
+                problems.extend(offered.map(|offered| format!("    {offered}")));
             }
             State::Waiting(trouble) => {
                 problems.push(format!("  {name} {}: waiting: {trouble}", partition.source));

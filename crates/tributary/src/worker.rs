@@ -19,6 +19,7 @@ use worker_group::loggers::Loggers;
 use worker_group::state::TargetState;
 use worker_group::{Engine, EngineOptions, Handle};
 
+use crate::answers::{self, Given};
 use crate::cli::Exit;
 use crate::link_host::{Failed, LinkHost, Prepared};
 use crate::metrics::Metrics;
@@ -28,7 +29,7 @@ use crate::rest::Rest;
 use crate::{output, shutdown, telemetry};
 
 /// When a run ends by itself, and what it shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunOptions {
     /// End once everything has been copied for this long.
     pub(crate) until_caught_up: Option<Duration>,
@@ -36,6 +37,8 @@ pub(crate) struct RunOptions {
     pub(crate) stop_after: Option<Duration>,
     /// Interval of progress lines.
     pub(crate) progress: Option<Duration>,
+    /// What is said to partitions that stand.
+    pub(crate) answers: Vec<Given>,
 }
 
 /// What is run.
@@ -59,7 +62,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const END: Duration = Duration::from_secs(3);
 
 /// Runs a worker to its end.
-pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
+pub(crate) async fn run(plan: Plan, mut options: RunOptions) -> Exit {
     let watcher = Scope::new("signals");
     let scope = Arc::new(Scope::new("worker"));
     if let Err(error) = shutdown::on_signal(&watcher, &scope) {
@@ -78,7 +81,8 @@ pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
         tracing::debug!(?report, "stopped during start");
         return Exit::NotStarted;
     };
-    let end = watch(&host, count, &scope, &mut failed, options).await;
+    let end = watch(&host, count, &scope, &mut failed, &mut options).await;
+    answers::say_unused(&options.answers);
     // Links that run stop in order.
     let handles = host.handles();
     let report = scope.stop(grace + END).await;
@@ -94,13 +98,13 @@ pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
             if !failed.ran {
                 return Exit::NotStarted;
             }
-            summarise(&handles, options);
+            summarise(&handles, &options);
             return Exit::Error;
         }
         End::CaughtUp(verdict) => Some(verdict),
         End::Stopped => None,
     };
-    summarise(&handles, options);
+    summarise(&handles, &options);
     if !report.failures.is_empty() {
         return Exit::Error;
     }
@@ -110,7 +114,7 @@ pub(crate) async fn run(plan: Plan, options: RunOptions) -> Exit {
     }
 }
 
-fn summarise(handles: &[(String, LinkHandle)], options: RunOptions) {
+fn summarise(handles: &[(String, LinkHandle)], options: &RunOptions) {
     // Without anybody watching there is nothing to sum up unless the end was the purpose.
     if options.until_caught_up.is_none() && options.stop_after.is_none() {
         return;
@@ -230,7 +234,7 @@ async fn watch(
     count: usize,
     scope: &Arc<Scope>,
     failed: &mut mpsc::Receiver<Failed>,
-    options: RunOptions,
+    options: &mut RunOptions,
 ) -> End {
     let mut progress = Progress::new(options.progress);
     let mut overlap = Overlap::default();
@@ -256,6 +260,7 @@ async fn watch(
             .collect();
         progress.show(&statuses);
         overlap.say_new(&statuses);
+        answers::give(&mut options.answers, &handles, &statuses).await;
         let Some(hold) = options.until_caught_up else {
             continue;
         };

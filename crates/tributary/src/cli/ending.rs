@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::answers::{self, Given};
 use crate::duration;
 use crate::worker::RunOptions;
 
@@ -24,6 +25,10 @@ pub(super) struct Ending {
     /// Interval of the progress lines, or off
     #[arg(long, value_name = "DURATION|off", value_parser = duration::parse_or_off, default_value = "10s")]
     progress: duration::OrOff,
+
+    /// What to say to a partition that stands, once: resume, skip-record, continue, append or recopy (repeatable)
+    #[arg(long = "answer", value_name = "TOPIC/P=ACTION[@OFFSET]", value_parser = answers::parse)]
+    answers: Vec<Given>,
 }
 
 impl Ending {
@@ -38,6 +43,7 @@ impl Ending {
             until_caught_up: self.until_caught_up.then_some(self.hold),
             stop_after: self.stop_after,
             progress: self.progress.0,
+            answers: self.answers.clone(),
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) async fn run(args: ReplicatorArgs, level: String) -> Exit {
         until_caught_up: None,
         stop_after: None,
         progress: None,
+        answers: Vec::new(),
     };
     Box::pin(worker::run(plan, options)).await
 }

@@ -41,7 +41,8 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         send(source, topic, 1, 100).await;
     }
     let topics = format!("{prefix}\\..*");
-    let stops = Replicate::new(source, destination, &topics);
+    let link = unique("link");
+    let stops = Replicate::new(source, destination, &topics).named(&link);
     let goes_on = Replicate::new(source, destination, &topics).with(&[
         "--set",
         "topic.rename.format=on.${topic}",
@@ -74,6 +75,7 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         );
     };
     says(&gap, &["source-gap", "30 offsets [100, 130)"]);
+    says(&format!("{gap}/0=continue@100"), &["--answer", "or recopy"]);
     says(&shorter, &["source-recreated", "its id was"]);
     says(&longer, &["source-recreated", "its id was"]);
     says(&copy, &["destination-recreated", "its id was"]);
@@ -83,6 +85,28 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
     }
     let verdict = compared(&committed(source, &fine), &stored(destination, &fine)).await;
     assert!(verdict.is_equal(), "{verdict}\n{run}");
+
+    // Answers that were left over do no harm: the partition does not stand there.
+    let given = [
+        format!("{gap}/0=continue@100"),
+        format!("{shorter}/0=append"),
+        format!("{longer}/0=recopy"),
+        format!("{copy}/0=recopy"),
+        format!("{fine}/0=continue@7"),
+    ];
+    let with = given.iter().flat_map(|answer| ["--answer", answer]);
+    let answered = Replicate::new(source, destination, &topics)
+        .named(&link)
+        .with(&with.collect::<Vec<_>>());
+    let run = answered.until_caught_up().await.ended_with(0);
+    assert!(run.error.contains("was not needed"), "{run}");
+    let copy_of_gap = stored(destination, &gap);
+    let read = test_support::judge::read_all(&copy_of_gap, crate::support::COPIED).await;
+    assert_eq!(read.expect("readable")[&0].len(), 70, "{run}");
+    for (topic, count) in [(&shorter, 140), (&longer, 260), (&copy, 100), (&fine, 200)] {
+        let there = offsets(&stored(destination, topic)).await;
+        assert_eq!(there, count, "{topic}: {run}");
+    }
 
     let run = goes_on.until_caught_up().await.ended_with(0);
     assert!(run.error.contains("30 offsets [100, 130)"), "{run}");
