@@ -30,5 +30,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { host: '127.0.0.1', proxy: Object.fromEntries(proxied.map((path) => [path, worker])) },
+  // The alert rules lie beside this folder.
+  server: { host: '127.0.0.1', fs: { allow: ['..'] }, proxy: Object.fromEntries(proxied.map((path) => [path, worker])) },
 })

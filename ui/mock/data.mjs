@@ -113,15 +113,15 @@ export function partition(one, topic, number) {
   const behind = failing ? 7300 + number : one.health === 'CATCHING_UP' ? 20_000 + wave * 400 : wave
   const end = 4_812_000 + number * 977
   return {
-    schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'stopped') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
+    schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'refused') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
     source_start_offset: 1_200_000, source_end_offset: end, read_offset: null, acked_offset: end - behind, destination_end_offset: end - behind, records_total: 0, bytes_total: 0, lag: one.lag.known || one.health === 'HEALTHY' ? lag(behind, behind / 120) : lag(behind, behind / 120, false), last_record_timestamp: iso(2),
     source_leader: 1 + (number % 3), destination_leader: 1 + ((number + 1) % 3), task: number % 8, worker_id: 'worker-1:8083', error: failing ? { offset: end - behind, kind: 'stopped', message: EXPLAINED.acl.matched_text, side: 'destination', next_attempt_at: null, explanation: EXPLAINED.acl } : null,
-    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['append', 'recopy'] } : null, as_of: iso(1),
+    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: null, as_of: iso(1),
   }
 }
 
 export function partitions(scenario, one) {
-  const names = scenario === 'large' ? Array.from({ length: 834 }, (_, index) => `topic-${String(index).padStart(5, '0')}`) : NAMES
+  const names = scenario === 'large' ? Array.from({ length: 1667 }, (_, index) => `topic-${String(index).padStart(5, '0')}`) : NAMES
   return names.flatMap((topic) => Array.from({ length: scenario === 'large' ? 12 : topic.startsWith('audit') ? 6 : 4 }, (_, number) => partition(one, topic, number)))
 }
 
@@ -132,8 +132,15 @@ export function tasks(one) {
   })
 }
 
+function joined(cluster) {
+  const all = links('normal')
+  const named = (side) => all.filter((one) => one[side].cluster_id === cluster.cluster_id).map((one) => one.name)
+  const [from, to] = [named('source'), named('destination')]
+  return { roles: [...(from.length ? ['source'] : []), ...(to.length ? ['destination'] : [])], links: [...new Set([...from, ...to])].sort() }
+}
+
 export function clusterList() {
-  return Object.values(clusters).map((each) => ({ schema: 'tributary/v1/Cluster', ...each, aliases: [each.alias], version: each.alias === 'plant' ? null : '4.3.1', brokers: { reachable: each.alias === 'plant' ? 0 : 3, total: 3 }, reachability: { check: 'reachable', verdict: each.alias === 'plant' ? 'FAIL' : 'PASS', evidence: 'ends of its logs were read', observed_at: iso(1), age_seconds: 1 }, roles: [], links: [], as_of: iso(1) }))
+  return Object.values(clusters).map((each) => ({ schema: 'tributary/v1/Cluster', ...each, aliases: [each.alias], version: each.alias === 'plant' ? null : '4.3.1', brokers: { reachable: each.alias === 'plant' ? 0 : 3, total: 3 }, reachability: { check: 'reachable', verdict: each.alias === 'plant' ? 'FAIL' : 'PASS', evidence: each.alias === 'plant' ? 'no broker answers: connection refused' : 'ends of its logs were read', observed_at: iso(1), age_seconds: 1, observed_by: 'worker-1:8083', remedy: null, explanation: null, affected: { topics: 0, partitions: 0 } }, ...joined(each), as_of: iso(1) }))
 }
 
 export function workers() {
@@ -160,6 +167,22 @@ export function activity() {
     entry(6, 9000, 'rebalance', 'worker-3:8083 joined; 1 task moved', { kind: 'worker' }),
     entry(5, 90_000, 'configuration', 'orders-dr: topic.regex changed', { kind: 'link', link: 'orders-dr' }, 'mira'),
   ]
+}
+
+/** What a link that there is finds: most of it is as it should be. */
+export function previewOfLink(one) {
+  const found = preview({ name: one.name, 'topic.regex': 'orders.*|payments.*|customers|prices|web.clicks' })
+  for (const row of found.rows.filter((each) => each.decision === 'match')) {
+    Object.assign(row, { action: 'exists', settings: [], warnings: [], partitions: { source: 12, destination: 12, planned: 12 } })
+    if (one.name !== 'orders-dr') continue
+    if (row.topic === 'orders.returns') Object.assign(row, { action: 'create', partitions: { source: 12, destination: null, planned: 12 } })
+    if (row.topic === 'payments.settled') Object.assign(row, { action: 'grow', partitions: { source: 12, destination: 6, planned: 12 } })
+    if (row.topic === 'customers') Object.assign(row, { action: 'alter', settings: [{ key: 'retention.ms', actual: '86400000', planned: '604800000', why: 'set on the source' }, { key: 'segment.bytes', actual: '1048576', planned: null, why: 'not set on the source' }] })
+    if (row.topic === 'prices') row.warnings = [{ id: 'destination-foreign-writes', error: false, text: 'The destination topic has other writers.', fix: 'Choose another name, or stop the other writer.' }]
+  }
+  found.plan = []
+  found.access_rights = one.name === 'orders-dr' ? { create: ['User:app may READ topic orders'], delete: [], keep: [], notes: [] } : null
+  return found
 }
 
 export function preview(config) {

@@ -17,6 +17,8 @@ export function createMock(scenario) {
   const streams = new Set()
   const validation = readFile(join(here, 'validate.json'), 'utf8').then(JSON.parse)
   const requests = []
+  /** What the event stream was asked for. */
+  const heard = []
 
   const json = (response, body, status = 200) => {
     response.writeHead(status, { 'Content-Type': 'application/json' })
@@ -25,6 +27,9 @@ export function createMock(scenario) {
   const list = (response, url, items) => {
     const limit = Math.min(1000, Number(url.searchParams.get('limit') ?? 100))
     const begin = Number(url.searchParams.get('cursor') ?? 0)
+    const sort = /^-lag_(\w+)$/.exec(url.searchParams.get('sort') ?? '')
+    // What is not known stands where the largest stands.
+    if (sort) items = [...items].sort((left, right) => (right.lag[sort[1]] ?? Infinity) - (left.lag[sort[1]] ?? Infinity))
     const next = begin + limit < items.length ? String(begin + limit) : null
     json(response, { schema: 'tributary/v1/List', items: items.slice(begin, begin + limit), total: items.length, next_cursor: next, as_of: data.iso(0), incomplete: [] })
   }
@@ -37,7 +42,7 @@ export function createMock(scenario) {
     switch ([part[0], ...part.slice(2, 3), ...part.slice(4, 5)].join('/')) {
       case 'info': return json(response, { schema: 'tributary/v1/Info', worker_id: 'worker-1:8083', version: '0.1.0', commit: '4febdf8', group: 'replication', mode: 'distributed', features: ['links', 'preview', 'explain', 'events', 'activity', 'resume'], as_of: data.iso(0) })
       case 'whoami': return json(response, scenario === 'viewer' ? { user: 'vera', role: 'viewer', authentication: 'basic' } : { user: scenario === 'password' ? 'mira' : null, role: 'admin', authentication: 'none' })
-      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', clusters: scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : [], as_of: data.iso(0) })
+      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', workers: { total: 3, answered: 2, leader: 'worker-1:8083' }, rebalance: data.rebalances()[0], clusters: scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : [], as_of: data.iso(0) })
       case 'links': return part[1] ? json(response, request.method === 'POST' ? { schema: 'tributary/v1/Result' } : one) : list(response, url, links())
       case 'links/health': return json(response, { schema: 'tributary/v1/LinkHealth', link: one.name, health: one.health, health_reason: one.health_reason, checks: one.health === 'STOPPED' ? [] : data.checks(one), as_of: data.iso(1) })
       case 'links/topics': return list(response, url, data.topics(scenario, one))
@@ -56,12 +61,19 @@ export function createMock(scenario) {
       case 'rebalances': return list(response, url, data.rebalances())
       case 'activity': return list(response, url, data.activity())
       case 'preview': {
+        if (body.link) {
+          const named = links().find((each) => each.name === body.link)
+          if (!named) return json(response, { error_code: 404, message: `Link ${body.link} not found` }, 404)
+          if (named.health === 'FAILED') return json(response, { error_code: 400, message: 'source plant-1:9092 cannot be reached: connection refused', explanation: { ...data.EXPLANATIONS.acl, title: 'The source cannot be reached', cause: 'Nothing listens at this address.', side: 'source', fix: ['Check the address and whether the broker runs.'], commands: [], matched_text: null } }, 400)
+          return json(response, data.previewOfLink(named))
+        }
         const config = body.config ?? { 'topic.regex': 'orders.*|payments.*|customers|prices' }
         if (/unreachable/.test(config['src.kafka.bootstrap.servers'] ?? '')) return json(response, { error_code: 400, message: 'source unreachable:9092: the name is not known', explanation: { ...data.EXPLANATIONS.acl, title: 'The source cannot be reached', cause: 'Its name cannot be resolved on this worker.', side: 'source', fix: ['Check the address.'], commands: [] } }, 400)
         return json(response, data.preview(config))
       }
       case 'explain': return list(response, url, /authoriz/i.test(body.text) ? [data.EXPLANATIONS.acl] : [])
       case 'events': {
+        heard.push(url.search)
         response.writeHead(200, { 'Content-Type': 'text/event-stream' })
         response.write(': here\n\n')
         streams.add(response)
@@ -137,6 +149,7 @@ export function createMock(scenario) {
   })
   return {
     requests,
+    heard,
     listen: (port = 0) => new Promise((resolve) => { server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)) }),
     /** Cuts everything: what a worker that is gone looks like. */
     close: () => { for (const stream of streams) stream.destroy(); server.closeAllConnections(); server.close() },

@@ -1,10 +1,15 @@
 // What the pages compute by themselves.
 import { describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
+import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
 import { difference, fromProperties, read, spell, toProperties } from '../src/lib/spelling'
-import { ordered, toCsv, type Column } from '../src/lib/table'
-import type { Link } from '../src/lib/types'
+import { apart } from '../src/lib/resource.svelte'
+import { wanted } from '../src/lib/stream.svelte'
+import { inSight, ordered, toCsv, type Column } from '../src/lib/table'
+import type { Cluster, Link, Preview } from '../src/lib/types'
 
 describe('numbers', () => {
   it('unknown is a dash and never a zero', () => {
@@ -55,6 +60,17 @@ describe('tables', () => {
     expect(ordered(rows, columns[1], true).map((row) => row.lag)).toEqual([10, 2, null])
     expect(ordered(rows, columns[1], false).map((row) => row.lag)).toEqual([2, 10, null])
   })
+  it('names are ordered by their numbers', () => {
+    expect(ordered(['t-10', 't-9', 'a'].map((name) => ({ name, lag: 0 })), columns[0], false).map((row) => row.name)).toEqual(['a', 't-9', 't-10'])
+  })
+  it('rows in sight come in steps, so that scrolling by a row makes nothing anew', () => {
+    expect(inSight(0, 600, 36, 5000)).toEqual([0, 32])
+    expect(inSight(35, 600, 36, 5000)).toEqual([0, 32])
+    const [first, last] = inSight(36 * 1000, 600, 36, 5000)
+    expect([first <= 992, last >= 1000 + 17 + 8, last - first < 50]).toEqual([true, true, true])
+    expect(inSight(36 * 4990, 600, 36, 5000)[1]).toBe(5000)
+    expect(inSight(0, 600, 36, 0)).toEqual([0, 0])
+  })
   it('CSV parses, and no cell is a formula', () => {
     expect(toCsv(rows, columns)).toBe('name,lag\r\na,\r\n\'=b,2\r\n"c,""",10\r\n')
   })
@@ -77,5 +93,76 @@ describe('the map', () => {
     const x = (id: string) => drawn.nodes.find((node) => node.id === id)?.x ?? 0
     expect(x('central')).toBeGreaterThan(x('west'))
     expect(x('west')).toBe(x('east'))
+  })
+})
+
+describe('the stream', () => {
+  const listener = (link: string | null, ...channels: string[]) => ({ channels: new Set(channels), link })
+  it('is asked for what somebody listens to, and for one link where all listen to it', () => {
+    expect(wanted([listener('a', 'links', 'tasks'), listener('a', 'topics')], true)).toBe('channels=links%2Ctasks%2Ctopics&link=a')
+    expect(wanted([listener('a', 'links'), listener(null, 'workers')], true)).toBe('channels=links%2Cworkers')
+  })
+  it('is asked for nothing where nobody looks', () => {
+    expect(wanted([listener(null, 'links')], false)).toBe('channels=none')
+    expect(wanted([], true)).toBe('channels=none')
+  })
+  it('leads to a reading a second at most, to fewer where each takes long, and to one before evidence is old', () => {
+    expect([apart(5), apart(100), apart(3000)]).toEqual([1000, 2000, 8000])
+  })
+})
+
+describe('alerts', () => {
+  const text = readFileSync('../ops/prometheus/tributary.rules.yml', 'utf8')
+  const rules = rulesOf(text)
+  const now = Date.now()
+  const link = (more: object) => ({
+    name: 'a', as_of: new Date(now).toISOString(), connect_state: 'RUNNING', health: 'HEALTHY', health_reason: '', tasks: { total: 1, failed: 0 }, partitions: { by_state: { active: 3 } },
+    lag: { known: true, records: 0, seconds: 0, as_of: new Date(now).toISOString() }, catch_up: { converging: null, records_per_second: null }, ...more,
+  }) as unknown as Link
+  const facts = (links: Link[]) => ({ links, clusters: [] as Cluster[], clustersAt: null, rebalances: [] })
+  const state = (links: Link[], name: string, watch = new Watch(), at = now) => watch.judge(rules, facts(links), at).filter((alert) => alert.rule.name === name).map((alert) => alert.state)
+  it('every rule of the file is read, whole', () => {
+    expect(rules.length).toBe(text.match(/^ {6}- alert:/gm)?.length)
+    expect(rules.filter((rule) => rule.expression === '' || rule.summary === '')).toEqual([])
+    expect(rules.find((rule) => rule.name === 'TributaryNothingReplicated')).toMatchObject({ severity: 'critical', holds: 600 })
+    expect(asPrometheusRule(text)).toContain('\n  groups:\n    - name: tributary-recording\n')
+  })
+  it('fire when their condition has held for their time, and begin anew when it has ended', () => {
+    const watch = new Watch()
+    const failed = [link({ tasks: { total: 1, failed: 1 } })]
+    expect(state(failed, 'TributaryTaskFailed', watch)).toEqual(['pending'])
+    expect(state(failed, 'TributaryTaskFailed', watch, now + 119_000)).toEqual(['pending'])
+    expect(state(failed, 'TributaryTaskFailed', watch, now + 120_000)).toEqual(['firing'])
+    expect(state([link({})], 'TributaryTaskFailed', watch, now + 121_000)).toEqual(['inactive'])
+    expect(state(failed, 'TributaryTaskFailed', watch, now + 122_000)).toEqual(['pending'])
+  })
+  it('what is not known is never inactive, and what needs values over time is not judged', () => {
+    const old = new Date(now - 60_000).toISOString()
+    expect(state([link({ as_of: old })], 'TributaryTaskFailed')).toEqual(['unknown'])
+    expect(state([link({ lag: { known: false, records: 1, seconds: 3, as_of: old } })], 'TributaryLagHigh')).toEqual(['unknown'])
+    expect(state([link({ lag: { known: false, records: 1, seconds: 300, as_of: old } })], 'TributaryLagHigh')).toEqual(['pending'])
+    expect(state([link({})], 'TributaryDataLost')).toEqual(['not judged here'])
+  })
+  it('a partition that stands is told whatever its state is called', () => {
+    for (const its of ['refused', 'source-gap', 'a-state-of-tomorrow']) expect(state([link({ partitions: { by_state: { [its]: 1 } } })], 'TributaryPartitionStopped')).toEqual(['pending'])
+    for (const its of ['retrying', 'end-unknown', 'stalled']) expect(state([link({ partitions: { by_state: { [its]: 1 } } })], 'TributaryPartitionStopped')).toEqual(['inactive'])
+  })
+})
+
+describe('drift', () => {
+  const row = (more: object) => ({ topic: 't', decision: 'match', destination_topic: 'x.t', action: 'exists', partitions: { source: 2, destination: 2, planned: 2 }, settings: [], warnings: [], ...more })
+  const kinds = (rows: object[], rights: object | null = null) => deviations('a', { rows, access_rights: rights } as unknown as Preview).map((one) => `${one.kind} ${one.property ?? one.object}`)
+  it('a copy as it should be has none, and topics that are not copied neither', () => {
+    expect(kinds([row({}), row({ decision: 'excluded', action: null })])).toEqual([])
+  })
+  it('is what the link would make, grow or set', () => {
+    const setting = { key: 'retention.ms', planned: '1', actual: '2', why: 'set on the source' }
+    expect(kinds([row({ action: 'create', settings: [setting] }), row({ action: 'grow', partitions: { source: 4, destination: 2, planned: 4 }, settings: [setting] }), row({ action: 'alter', settings: [setting] })]))
+      .toEqual(['topic x.t', 'partitions partitions', 'setting retention.ms', 'setting retention.ms'])
+  })
+  it('what blocks a topic and what cannot be read are told', () => {
+    expect(kinds([row({ decision: 'unreadable', action: 'error' }), row({ decision: 'name-collision', action: 'error', warnings: [{ id: 'name-collision', error: true, text: '', fix: '' }] })])).toEqual(['not comparable x.t', 'blocked name-collision'])
+    expect(kinds([], { unknown: 'no right' })).toEqual(['not comparable access rights'])
+    expect(kinds([], { create: ['r'], delete: [], keep: ['s'], notes: [] })).toEqual(['access right r', 'access right s'])
   })
 })

@@ -1,6 +1,7 @@
 // The first link of a person, in a real browser against a real worker and real clusters. `cargo xtask ui --live` starts all of it:
 // `node test/worker.mjs WORKER SOURCE DESTINATION GUARDED [PICTURES]`, with topics `orders` and `orders.lines` at the source.
 // What has to happen to the clusters is asked for on lines that begin with `! `, and answered by a line when it has happened.
+// Numbers on the page are compared with what librdkafka reads from the clusters themselves (`! ends source`).
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -14,8 +15,11 @@ const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator](
 const happens = async (what) => {
   process.stdout.write(`! ${what}\n`)
   const { value, done } = await answers.next()
-  assert.ok(!done && value === 'done', `${what}: ${value}`)
+  assert.ok(!done && value.startsWith('done'), `${what}: ${value}`)
+  return value.slice('done '.length)
 }
+/** First and end offset of each partition of each topic, as an independent client reads them. */
+const ends = async (side) => JSON.parse(await happens(`ends ${side}`))
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 const page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage()
 const problems = []
@@ -29,6 +33,32 @@ const name = `browser-${Date.now() % 100000}`
 const field = (key) => page.getByRole('textbox', { name: key }).first()
 const next = (label) => page.getByRole('button', { name: `Next: ${label}` }).click()
 const address = `${worker}/ui/links/${name}`
+
+/** What the table of partitions shows, by partition; exact numbers, and null where none is known. */
+const shown = () => {
+  const table = document.querySelector('section[aria-label="partitions"] table')
+  if (!table) return null
+  const heads = [...table.querySelectorAll('thead th')].map((each) => each.textContent.replace(/[ ↓↑]+$/, '').trim())
+  const number = (text) => (/^\d+$/.test(text.replaceAll('\u2009', '')) ? Number(text.replaceAll('\u2009', '')) : null)
+  const rows = [...table.querySelectorAll('tbody tr[data-row]')].map((row) => Object.fromEntries([...row.querySelectorAll('td')].map((cell, index) => [heads[index], number(cell.textContent.trim())])))
+  return rows.sort((left, right) => left.Partition - right.Partition)
+}
+/** Waits until the page shows for every partition what librdkafka has read; how long that took, from its reading on. */
+async function equalsJudge(topic, limit, copied = true) {
+  await page.goto(`${address}/topics?topic=${topic}`)
+  const [source, destination] = [await ends('source'), await ends('destination')]
+  const began = performance.now()
+  const expected = source[topic].map(([, end], partition) => {
+    const copy = destination[`${name}.${topic}`][partition][1]
+    return { Partition: partition, 'Source end': end, Acknowledged: copied ? end : copy, 'Destination end': copied ? copy : null, 'Lag rec.': copied ? 0 : end - copy }
+  })
+  const equal = (rows) => rows?.length === expected.length && rows.every((row, index) => Object.entries(expected[index]).every(([name, value]) => value === null || row[name] === value))
+  for (let rows = null; !equal(rows); rows = await page.evaluate(shown)) {
+    assert.ok(performance.now() - began < limit, `${topic}: the page shows ${JSON.stringify(rows)}, librdkafka reads ${JSON.stringify(expected)}`)
+    await page.waitForTimeout(100)
+  }
+  process.stdout.write(`   ${topic}: ${expected.length} partitions equal to librdkafka after ${((performance.now() - began) / 1000).toFixed(1)} s (ends ${expected.map((each) => each['Source end']).join(', ')}; lag ${expected.map((each) => each['Lag rec.']).join(', ')})\n`)
+}
 
 await page.goto(`${worker}/ui/links/new`)
 await field('src.kafka.bootstrap.servers').fill(source)
@@ -61,6 +91,11 @@ await step('topics')
 await page.getByRole('button', { name: /^orders/ }).first().click()
 await page.getByText(/Partitions of orders/).waitFor()
 await step('partitions')
+// The destination's ends are read every 30 s, everything else every two.
+await equalsJudge('orders', 60_000)
+await equalsJudge('orders.lines', 60_000)
+await happens('produce orders 170')
+await equalsJudge('orders', 60_000)
 await page.goto(`${address}/lag?unit=records`)
 await page.getByText('By partition').waitFor()
 await step('lag')
@@ -96,6 +131,19 @@ await page.goto(`${worker}/ui/activity`)
 await page.getByText(name).first().waitFor()
 await step('activity')
 
+// Nothing differs right after the copy; both clusters are reached.
+await page.goto(`${worker}/ui/drift?link=${name}`)
+await page.getByText(/\d+ deviations? in \d+ topics/).waitFor({ timeout: 60_000 })
+await step('drift')
+await page.goto(`${worker}/ui/clusters`)
+await page.locator('tr[data-row]').getByText('Pass').first().waitFor()
+await page.locator('tr[data-row] a').first().click()
+await page.getByText(new RegExp(`${name}, (reads it|writes to it)`)).waitFor()
+await step('cluster')
+await page.goto(`${worker}/ui/alerts`)
+await page.getByRole('row', { name: /inactive critical TributaryLinkFailed/ }).waitFor()
+await step('alerts')
+
 // Lag rises when the destination answers nothing, is not green meanwhile, and falls when it answers again.
 await page.goto(address)
 await happens('stop destination')
@@ -104,6 +152,8 @@ const banner = page.locator('.banner')
 await banner.getByText(/^(Unknown|Failed|Degraded)$/).waitFor({ timeout: 60_000 })
 await page.waitForFunction(() => /(^|[^\d,.])300 records/.test(document.querySelector('main').innerText), null, { timeout: 60_000 })
 await step('lag rises while the destination hangs')
+await equalsJudge('orders', 30_000, false)
+await page.goto(address)
 await happens('heal')
 await banner.getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 })
 await page.waitForFunction(() => /caught up|0 records/.test(document.querySelector('main').innerText), null, { timeout: 60_000 })
@@ -132,7 +182,7 @@ const found = []
 for (const colorScheme of ['light', 'dark']) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
   const looked = await context.newPage()
-  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
+  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'clusters', 'alerts', `drift?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
     await looked.goto(`${worker}/ui/${path}`)
     await looked.waitForFunction(() => document.querySelector('main') && !document.querySelector('[data-state="loading"]'))
     await looked.evaluate(AXE)
@@ -154,7 +204,7 @@ await viewer.getByLabel('Password').fill('only-looks')
 await viewer.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
 await viewer.getByText('viewer vera').waitFor()
 await viewer.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
-for (const place of ['Topics', 'Tasks', 'Config', null, 'Links', 'Workers', 'Connectors', 'Activity']) {
+for (const place of ['Topics', 'Tasks', 'Config', null, 'Links', 'Drift', 'Clusters', 'Alerts', 'Workers', 'Connectors', 'Activity']) {
   if (place) await viewer.getByRole('link', { name: place }).or(viewer.getByRole('tab', { name: place })).first().click()
   await viewer.waitForFunction(() => !document.querySelector('[data-state="loading"]'))
   assert.equal(await viewer.getByRole('button', { name: /^(Pause|Resume|Stop|Restart|Delete|Edit|Look for|Save|Reset)/ }).count(), 0, `${place}`)

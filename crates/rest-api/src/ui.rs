@@ -181,6 +181,29 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_the_alert_rules_that_are_shipped() {
+        let rules = include_str!("../../../ops/prometheus/tributary.rules.yml");
+        let scripts: Vec<String> = Files::iter()
+            .filter(|name| extension(name) == "js")
+            .filter_map(|name| Files::get(&name))
+            .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+            .collect();
+        // Lines that a script writes as they are.
+        let plain = rules
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.contains(['"', '`', '\\']));
+        let missing: Vec<&str> = plain
+            .filter(|line| !scripts.iter().any(|script| script.contains(line)))
+            .collect();
+        assert_eq!(
+            missing,
+            Vec::<&str>::new(),
+            "`cargo xtask ui` makes the page anew"
+        );
+    }
+
+    #[test]
     fn a_script_of_yesterday_is_not_found() {
         let response = asked("/ui/assets/index-old.js", &[]).expect("it is ours");
         assert_eq!(response.status(), StatusCode::NOT_FOUND);

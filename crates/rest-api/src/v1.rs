@@ -102,6 +102,13 @@ pub(crate) struct Api {
     pub(crate) peers: Arc<Peers>,
 }
 
+/// A page of partitions, with what stopped those that stand.
+fn explained_page(mut page: Value) -> Value {
+    let rows = page["items"].as_array_mut();
+    rows.into_iter().flatten().for_each(topic::explain);
+    page
+}
+
 /// Whether CSV is preferred.
 fn wants_csv(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT);
@@ -331,14 +338,18 @@ impl Api {
                 {
                     return Err(no_topic(view, names));
                 }
-                list("PartitionList", rows)
+                list("PartitionList", rows).map(explained_page)
             }
             Resource::Partition => {
                 let mut rows = topic::partition_rows(view, topic).into_iter();
                 let found = rows.find(|row| row["partition"] == names.partition);
-                found.ok_or_else(|| no_topic(view, names))
+                let mut row = found.ok_or_else(|| no_topic(view, names))?;
+                topic::explain(&mut row);
+                Ok(row)
             }
-            Resource::Partitions => list("PartitionList", topic::partition_rows(view, None)),
+            Resource::Partitions => {
+                list("PartitionList", topic::partition_rows(view, None)).map(explained_page)
+            }
             Resource::Tasks => list::page("TaskList", shape::task_rows(view), &asked.query, now),
             Resource::Config => Ok(config(handle, view)),
             _ => {

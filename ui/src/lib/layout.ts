@@ -89,7 +89,13 @@ export function picture(links: Link[], wide: number): Picture {
 /** Each stands one column behind the furthest that feeds it; an edge that would close a circle does not count. */
 function columns(nodes: Map<string, Node_>, edges: Edge[]): void {
   const forward: Edge[] = []
-  const reaches = (from: Node_, to: Node_): boolean => from === to || forward.some((edge) => edge.from === from && reaches(edge.to, to))
+  // Each cluster is passed once, however many ways lead to it.
+  const reaches = (from: Node_, to: Node_, passed = new Set<Node_>()): boolean => {
+    if (from === to) return true
+    if (passed.has(from)) return false
+    passed.add(from)
+    return forward.some((edge) => edge.from === from && reaches(edge.to, to, passed))
+  }
   // What many flow into is further down the stream.
   const fed = (each: Node_) => edges.filter((edge) => edge.to === each).length
   const weight = (edge: Edge) => fed(edge.to) - fed(edge.from)

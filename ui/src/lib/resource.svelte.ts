@@ -1,4 +1,5 @@
 // What a screen shows, with its five states: loading, data, empty (the screen's word), stale, failed.
+import { untrack } from 'svelte'
 import { ApiError, get, getAll } from './api'
 import { clock } from './clock.svelte'
 import { onEvents } from './stream.svelte'
@@ -31,14 +32,32 @@ interface Options {
   every?: number
   /** Channels of the event stream after which to read anew. */
   channels?: string[]
+  /** The link that events have to be of; all where none is named. */
+  link?: () => string | null
   /** Reads all pages of a list. */
   all?: boolean
+}
+
+/** A list longer than this is not read anew because of events: some of its rows change at any time. */
+const LONG = 1000
+/** How often a long list is read, in seconds: below the age at which evidence says nothing any more. */
+const EVERY_OF_LONG = 8
+/** An answer may cost this share of the time until the next one. */
+const SHARE = 20
+
+/** Milliseconds from the begin of one reading to the next that an event asks for, after one that took `took`. */
+export function apart(took: number): number {
+  return Math.min(EVERY_OF_LONG * 1000, Math.max(1000, SHARE * took))
+}
+
+function isLong(data: unknown): boolean {
+  return ((data as { total?: number } | null)?.total ?? 0) > LONG && ((data as { items?: unknown[] }).items?.length ?? 0) > LONG
 }
 
 /** Reads `path()` while the component lives; null reads nothing. To be called while a component is made. */
 export function resource<T>(path: () => string | null, options: Options = {}): Resource<T> {
   const result = new Resource<T>()
-  const { every = 5, channels = [], all = false } = options
+  const { every = 5, channels = [], all = false, link = () => null } = options
   $effect(() => {
     const address = path()
     result.data = null
@@ -49,6 +68,8 @@ export function resource<T>(path: () => string | null, options: Options = {}): R
     let timer: ReturnType<typeof setTimeout> | undefined
     let running: AbortController | null = null
     let startedAt = 0
+    let took = 0
+    let long = false
     const load = async () => {
       clearTimeout(timer)
       running?.abort()
@@ -61,7 +82,9 @@ export function resource<T>(path: () => string | null, options: Options = {}): R
         if (own.signal.aborted) return
         result.data = data as T
         result.error = null
-        result.receivedAt = clock.now
+        result.receivedAt = untrack(() => clock.now)
+        took = performance.now() - startedAt
+        heed(isLong(data))
       } catch (cause) {
         if (own.signal.aborted) return
         result.error = cause instanceof ApiError ? cause : new ApiError(0, String(cause))
@@ -70,7 +93,7 @@ export function resource<T>(path: () => string | null, options: Options = {}): R
       }
       running = null
       result.loading = false
-      if (!ended && every > 0) timer = setTimeout(whenSeen, every * 1000)
+      if (!ended && every > 0) timer = setTimeout(whenSeen, (long ? Math.max(every, EVERY_OF_LONG) : every) * 1000)
     }
     const whenSeen = () => {
       if (document.visibilityState === 'visible') void load()
@@ -79,15 +102,23 @@ export function resource<T>(path: () => string | null, options: Options = {}): R
       if (document.visibilityState === 'visible' && performance.now() - startedAt > 1000) void load()
     }
     let soon: ReturnType<typeof setTimeout> | undefined
-    const off = channels.length
-      ? onEvents(channels, () => {
-          // At most once a second, and never a second request beside the first.
-          soon ??= setTimeout(() => {
-            soon = undefined
-            if (!running && document.visibilityState === 'visible') void load()
-          }, Math.max(50, 1000 - (performance.now() - startedAt)))
-        })
-      : () => {}
+    const notice = () => {
+      // At most once a second, and never a second request beside the first.
+      soon ??= setTimeout(() => {
+        soon = undefined
+        if (!running && document.visibilityState === 'visible') void load()
+      }, Math.max(50, apart(took) - (performance.now() - startedAt)))
+    }
+    const of = untrack(link)
+    const listen = () => (channels.length ? onEvents(channels, notice, of) : () => {})
+    let off = listen()
+    /** Turns events off or on, as the length of the list asks. */
+    const heed = (now: boolean) => {
+      if (now === long || ended) return
+      long = now
+      off()
+      off = long ? () => {} : listen()
+    }
     document.addEventListener('visibilitychange', shown)
     result.bind(() => void load())
     void load()

@@ -13,13 +13,24 @@ export interface Column<T> {
   optional?: boolean
 }
 
+/** One for all comparisons: making one costs more than a thousand of them. */
+export const collator = new Intl.Collator('en', { numeric: true })
+
 /** Unknown values come last, whichever way. */
 export function compare(left: string | number | null, right: string | number | null): number {
   if (left === right) return 0
   if (left === null) return 1
   if (right === null) return -1
   if (typeof left === 'number' && typeof right === 'number') return left - right
-  return String(left).localeCompare(String(right), 'en', { numeric: true })
+  return collator.compare(String(left), String(right))
+}
+
+/** The rows that are made, of `total`: those in sight and some around, in steps, so that most scrolling changes nothing. */
+export function inSight(top: number, height: number, row: number, total: number): [number, number] {
+  const step = 8
+  const first = Math.floor(top / row / step - 1) * step
+  const last = Math.ceil((top + height) / row / step + 1) * step
+  return [Math.max(0, Math.min(first, total - 1)), Math.min(total, last)]
 }
 
 export function ordered<T>(rows: T[], column: Column<T> | undefined, descending: boolean): T[] {

@@ -4,7 +4,8 @@
 //!  source ══▶ two workers of a group ══▶ destination   ◀── the browser makes a link, breaks it, repairs it
 //!         ══▶ a worker with users    ══▶               ◀── somebody signs in who may only look
 //! ```
-//! The script says what has to happen to the clusters (`! stop destination`), and is told when it has.
+//! The script says what has to happen to the clusters (`! stop destination`), and is told when it has. What the page shows is
+//! compared with what the judge reads (`! ends source`): librdkafka, past the proxies and the workers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use tokio::process::Command;
 
 use crate::build::{self, Profile};
 use crate::failure::{Attempt as _, Failure, Result};
+use crate::judge::Judge;
 use crate::{kafka, output, setup};
 
 /// How long a worker may take to listen.
@@ -32,11 +34,13 @@ pub(super) fn run(root: &Path, ui: &Path, pictures: Option<&Path>) -> Result<()>
     setup::ensure(setup::FOR_DEMO)?;
     let tools = kafka::tools(KafkaVersion::default())?;
     let program = build::tributary(root, Profile::Debug)?;
-    crate::runtime()?.block_on(play(&tools, &program, ui, pictures))
+    let judge = Judge::build(root, Profile::Debug)?;
+    crate::runtime()?.block_on(play(&tools, judge, &program, ui, pictures))
 }
 
 struct Stage<'a> {
     tools: &'a KafkaTools,
+    judge: Judge,
     source: KafkaCluster,
     destination: KafkaCluster,
     directory: RunDirectory,
@@ -44,6 +48,7 @@ struct Stage<'a> {
 
 async fn play(
     tools: &KafkaTools,
+    judge: Judge,
     program: &Path,
     ui: &Path,
     pictures: Option<&Path>,
@@ -54,6 +59,7 @@ async fn play(
         .attempting("start the clusters")?;
     let stage = Stage {
         tools,
+        judge,
         source,
         destination,
         directory: RunDirectory::new("ui").attempting("make a directory")?,
@@ -167,8 +173,8 @@ impl Stage<'_> {
                 continue;
             };
             output::line(format!("   … {wish}"));
-            self.fulfil(wish).await?;
-            let told = input.write_all(b"done\n").await;
+            let answer = self.fulfil(wish).await?;
+            let told = input.write_all(format!("done {answer}\n").as_bytes()).await;
             told.attempting("answer node")?;
         }
         let status = script.wait().await.attempting("wait for node")?;
@@ -178,9 +184,23 @@ impl Stage<'_> {
         }
     }
 
-    async fn fulfil(&self, wish: &str) -> Result<()> {
+    /// Does what is asked for; what is answered, where something was asked.
+    async fn fulfil(&self, wish: &str) -> Result<String> {
         let words: Vec<&str> = wish.split(' ').collect();
-        match words[..] {
+        if let ["ends", side] = words[..] {
+            let cluster = match side {
+                "source" => &self.source,
+                _ => &self.destination,
+            };
+            let ends = self.judge.ask(&["ends", &cluster.bootstrap()]).await?;
+            return Ok(ends.to_string());
+        }
+        self.bring_about(wish, &words).await?;
+        Ok(String::new())
+    }
+
+    async fn bring_about(&self, wish: &str, words: &[&str]) -> Result<()> {
+        match *words {
             ["stop", "destination"] => {
                 for direction in [Direction::Requests, Direction::Answers] {
                     self.destination.proxy(0).stall(direction);

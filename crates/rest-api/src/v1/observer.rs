@@ -436,10 +436,11 @@ impl Observer {
             let text = format!("{topic}-{number}{others} became {state}{why}");
             let is_wanted = self.hub.is_wanted(Channel::Topics, Some(&view.name));
             let rows = is_wanted.then(|| topic::partition_rows(view, None));
-            for row in rows.into_iter().flatten() {
+            for mut row in rows.into_iter().flatten() {
                 let is_one =
                     |one: &&(String, i32)| row["topic"] == *one.0 && row["partition"] == one.1;
                 if partitions.iter().any(is_one) {
+                    topic::explain(&mut row);
                     let (hub, now) = (&mut self.hub, Instant::now());
                     hub.happened(Channel::Topics, "partition", Some(&view.name), &row, now);
                 }

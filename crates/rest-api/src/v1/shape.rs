@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 use worker_group::Config;
-use worker_group::detail::{ClusterDetail, LinkDetail, instant};
+use worker_group::detail::{ClusterDetail, instant};
 use worker_group::state::State;
 use worker_group::view::LagDetail;
 
@@ -23,9 +23,14 @@ pub(crate) fn no_lag() -> Value {
     })
 }
 
+/// Whether anything was measured of a lag, be it long ago.
+pub(crate) fn is_measured(lag: &LagDetail) -> bool {
+    lag.known || lag.records.is_some()
+}
+
 /// A lag, with the time of the reading it rests on.
 pub(crate) fn lag(lag: &LagDetail, now: SystemTime) -> Value {
-    let measured = lag.known || lag.records.is_some();
+    let measured = is_measured(lag);
     let age = lag.age_seconds.map(Duration::from_secs_f64);
     let read = age.and_then(|age| now.checked_sub(age));
     json!({
@@ -119,17 +124,14 @@ pub(crate) fn tasks(view: &LinkView) -> Value {
     })
 }
 
-fn topics(detail: Option<&LinkDetail>, rows: &[Value]) -> Value {
-    let Some(detail) = detail else {
+fn topics(view: &LinkView) -> Value {
+    let Some(detail) = &view.detail else {
         return json!({
             "total": null, "active": null, "failing": null, "paused": null, "excluded": null,
         });
     };
-    let count = |class: &str| {
-        rows.iter()
-            .filter(|row| row["state_class"] == class)
-            .count()
-    };
+    let classes = topic::classes(view);
+    let count = |class: &str| classes.get(class).copied().unwrap_or(0);
     json!({
         "total": detail.topics.len(),
         "active": count("active"),
@@ -170,7 +172,6 @@ pub(crate) fn config_version(config: &Config) -> String {
 pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&str>) -> Value {
     let (health, reason) = view.health();
     let detail = view.detail.as_ref();
-    let rows = topic::rows(view, rates);
     let (source, destination) = (
         detail.map(|detail| &detail.source),
         detail.map(|detail| &detail.destination),
@@ -195,7 +196,7 @@ pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&
         "mode": "at-least-once",
         "naming": naming(view),
         "tasks": tasks(view),
-        "topics": topics(detail, &rows),
+        "topics": topics(view),
         "partitions": partitions(view),
         "records_per_second": rates.and_then(|rates| rates.records),
         "bytes_per_second": rates.and_then(|rates| rates.bytes),

@@ -1,6 +1,7 @@
 //! How topics and partitions are shown. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use worker_group::detail::{PartitionDetail, TopicDetail, instant};
@@ -9,7 +10,7 @@ use worker_group::view::LagDetail;
 use super::attention;
 use super::gather::LinkView;
 use super::rates::LinkRates;
-use super::shape::{catch_up, lag, no_lag};
+use super::shape::{catch_up, is_measured, lag, no_lag};
 
 /// States in which the two sides do not fit together.
 const GAPS: [&str; 8] = [
@@ -68,33 +69,63 @@ fn state<'a>(
     }
 }
 
+/// A topic, with its partitions.
+struct Gathered<'a> {
+    name: &'a str,
+    topic: &'a TopicDetail,
+    partitions: Vec<&'a PartitionDetail>,
+}
+
+/// Of a topic that only its partitions tell of.
+static UNTOLD: LazyLock<TopicDetail> = LazyLock::new(TopicDetail::default);
+
 /// Topics of a link, by name.
-pub(crate) fn rows(view: &LinkView, rates: Option<&LinkRates>) -> Vec<Value> {
+fn gathered(view: &LinkView) -> Vec<Gathered<'_>> {
     let Some(detail) = &view.detail else {
         return Vec::new();
     };
-    let mut by_topic: BTreeMap<&str, Vec<&PartitionDetail>> = BTreeMap::new();
+    let told = detail.topics.iter().map(|(name, topic)| {
+        let partitions = Vec::new();
+        (name.as_str(), (topic, partitions))
+    });
+    let mut all: BTreeMap<&str, (&TopicDetail, Vec<&PartitionDetail>)> = told.collect();
     for partition in &detail.partitions {
-        by_topic
-            .entry(&partition.topic)
-            .or_default()
-            .push(partition);
+        let untold = || (&*UNTOLD, Vec::new());
+        let (_, partitions) = all.entry(&partition.topic).or_insert_with(untold);
+        partitions.push(partition);
     }
-    let none = TopicDetail::default();
-    let mut names: Vec<&str> = detail.topics.keys().map(String::as_str).collect();
-    names.extend(
-        by_topic
-            .keys()
-            .filter(|topic| !detail.topics.contains_key(**topic)),
-    );
-    names.sort_unstable();
-    names
-        .into_iter()
-        .map(|name| {
-            let partitions = by_topic.get(name).map_or(&[][..], Vec::as_slice);
-            let topic = detail.topics.get(name).unwrap_or(&none);
-            row(view, name, topic, partitions, rates)
-        })
+    let all = all.into_iter();
+    all.map(|(name, (topic, partitions))| Gathered {
+        name,
+        topic,
+        partitions,
+    })
+    .collect()
+}
+
+/// How many topics of a link are of each class. Asked each second for as long as somebody looks: no row is made for it.
+pub(crate) fn classes(view: &LinkView) -> BTreeMap<&'static str, usize> {
+    let mut classes = BTreeMap::new();
+    for one in gathered(view) {
+        let (_, class, _) = state(one.topic, &one.partitions);
+        *classes.entry(class).or_default() += 1;
+    }
+    classes
+}
+
+/// The topic of a link that is furthest behind in time, where that was measured, and its lag.
+pub(crate) fn furthest(view: &LinkView) -> Option<(&str, LagDetail)> {
+    let all = gathered(view).into_iter();
+    let lags = all.filter_map(|one| Some((one.name, together(&one.partitions)?)));
+    lags.filter(|(_, lag)| is_measured(lag))
+        .max_by(|(_, one), (_, two)| one.seconds.total_cmp(&two.seconds))
+}
+
+/// Topics of a link as rows, by name.
+pub(crate) fn rows(view: &LinkView, rates: Option<&LinkRates>) -> Vec<Value> {
+    gathered(view)
+        .iter()
+        .map(|one| row(view, one.name, one.topic, &one.partitions, rates))
         .collect()
 }
 
@@ -142,7 +173,7 @@ fn row(
     })
 }
 
-/// Partitions of a link, or of one topic.
+/// Partitions of a link, or of one topic; what stopped those that stand is not explained yet.
 pub(crate) fn partition_rows(view: &LinkView, topic: Option<&str>) -> Vec<Value> {
     let all = view.partitions().iter();
     all.filter(|partition| topic.is_none_or(|topic| partition.topic == topic))
@@ -150,19 +181,27 @@ pub(crate) fn partition_rows(view: &LinkView, topic: Option<&str>) -> Vec<Value>
         .collect()
 }
 
+/// Explains what stopped the partition of a row. Apart from making it, because of twenty thousand only a page is shown.
+pub(crate) fn explain(row: &mut Value) {
+    let message = row["error"]["message"].as_str();
+    if let Some(explanation) = message.and_then(attention::explained) {
+        row["error"]["side"] = explanation["side"].clone();
+        row["error"]["explanation"] = explanation;
+    }
+}
+
 fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
     let task = view.task_of(partition);
     let reason = partition.reason.as_deref();
     let is_wrong = partition.verdict != "PASS";
-    let explanation = reason.and_then(attention::explained);
     let error = reason.filter(|_| is_wrong).map(|reason| {
         json!({
             "offset": partition.stands_at,
             "kind": partition.state,
             "message": reason,
-            "side": explanation.as_ref().map(|one| one["side"].clone()),
+            "side": null,
             "next_attempt_at": null,
-            "explanation": explanation,
+            "explanation": null,
         })
     });
     let kind = &*partition.state;

@@ -13,7 +13,7 @@ use super::gather::{LinkView, severity};
 use super::health::{Found, verdict};
 use super::peers::{Group, LinkShare, Share, Silent, worker_of};
 use super::rates::LinkRates;
-use super::shape::{cluster_ref, link, no_lag};
+use super::shape::{cluster_ref, lag, link, no_lag};
 use super::{rebalances, topic};
 use crate::metered::Usage;
 
@@ -413,17 +413,14 @@ fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>
 }
 
 fn worst_lag(links: &[LinkView]) -> Value {
-    let seconds = |lag: &Value| lag["seconds"].as_f64();
-    let worst = links
+    let all = links
         .iter()
-        .flat_map(|view| topic::rows(view, None))
-        .filter(|row| seconds(&row["lag"]).is_some())
-        .max_by(|one, two| {
-            let (one, two) = (seconds(&one["lag"]), seconds(&two["lag"]));
-            one.unwrap_or(0.0).total_cmp(&two.unwrap_or(0.0))
-        });
+        .filter_map(|view| Some((view, topic::furthest(view)?)));
+    let worst = all.max_by(|(_, (_, one)), (_, (_, two))| one.seconds.total_cmp(&two.seconds));
     match worst {
-        Some(row) => json!({"link": row["link"], "topic": row["topic"], "lag": row["lag"]}),
+        Some((view, (topic, behind))) => {
+            json!({"link": view.name, "topic": topic, "lag": lag(&behind, view.at)})
+        }
         None => json!({"link": null, "topic": null, "lag": no_lag()}),
     }
 }

@@ -103,7 +103,8 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
     let copy_of_gap = stored(destination, &gap);
     let read = test_support::judge::read_all(&copy_of_gap, crate::support::COPIED).await;
     assert_eq!(read.expect("readable")[&0].len(), 70, "{run}");
-    for (topic, count) in [(&shorter, 140), (&longer, 260), (&copy, 100), (&fine, 200)] {
+    // The longer one begins with the records of before, which are at their offsets already.
+    for (topic, count) in [(&shorter, 140), (&longer, 160), (&copy, 100), (&fine, 200)] {
         let there = offsets(&stored(destination, topic)).await;
         assert_eq!(there, count, "{topic}: {run}");
     }
