@@ -25,6 +25,7 @@ mod history;
 mod observe;
 mod plan;
 pub mod preview;
+mod retention;
 mod run;
 
 pub use condition::{Condition, Problem};
