@@ -278,11 +278,29 @@ impl Workers {
         let answered = tokio::select! {
             biased;
             answered = asking.as_mut() => answered,
-            _ = connection.as_mut() => asking.await,
+            ended = connection.as_mut() => match (asking.await, ended) {
+                // What ended the connection says more than that it is over.
+                (Err(_), Err(error)) => Err(cause(&error, address.https)),
+                (answered, _) => answered,
+            },
         };
         let (status, bytes) = answered.map_err(failed)?;
         understood(status, &bytes)
     }
+}
+
+/// An error with what is behind it. With TLS 1.3 a worker says only after the handshake that it misses a certificate.
+fn cause(error: &hyper::Error, https: bool) -> String {
+    let mut text = error.to_string();
+    let mut behind = std::error::Error::source(error);
+    while let Some(error) = behind {
+        text.push_str(&format!(": {error}"));
+        behind = error.source();
+    }
+    if https && text.contains("Certificate") {
+        text.push_str("; the worker wants a certificate that it knows: --cert");
+    }
+    text
 }
 
 fn understood(status: u16, bytes: &[u8]) -> Result<Value, Failure> {
