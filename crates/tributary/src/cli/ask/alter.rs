@@ -433,7 +433,6 @@ async fn opened(name: &str, text: &str) -> Result<Map<String, Value>, String> {
         .collect())
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the program")]
 fn place(name: &str) -> PathBuf {
     let plain = |one: char| {
         if one.is_ascii_alphanumeric() {

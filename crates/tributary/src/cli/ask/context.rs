@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -133,7 +133,7 @@ fn place() -> Option<PathBuf> {
     Some(folder.join("tributary").join("contexts.json"))
 }
 
-fn read(path: &PathBuf) -> Result<Value, String> {
+fn read(path: &Path) -> Result<Value, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     match std::fs::read_to_string(path) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| failed(&error)),
@@ -145,7 +145,7 @@ fn read(path: &PathBuf) -> Result<Value, String> {
 }
 
 /// In one step, so that nobody reads half of it.
-fn write(path: &PathBuf, kept: &Value) -> Result<(), String> {
+fn write(path: &Path, kept: &Value) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
