@@ -123,6 +123,12 @@ impl Cluster {
         lock(&self.0.book).cluster_id.clone()
     }
 
+    /// The release of Kafka whose metadata the cluster has agreed on; nothing with ZooKeeper, or before a broker has answered.
+    #[must_use]
+    pub fn release(&self) -> Option<&'static str> {
+        self.0.dialer.release()
+    }
+
     /// Whether both handles lead to one cluster, as far as metadata tell: by its id, and where brokers have none by
     /// their numbers and addresses.
     #[must_use]

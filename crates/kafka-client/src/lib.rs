@@ -35,4 +35,4 @@ pub use buffer::{Buffers, Reservation};
 pub use cluster::Cluster;
 pub use connection::Connection;
 pub use error::ClientError;
-pub use security::ListenerProtection;
+pub use security::{ListenerProtection, OutwardProtection};

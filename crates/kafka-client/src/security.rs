@@ -39,7 +39,7 @@ mod store;
 mod tls;
 mod token;
 
-pub use listener::ListenerProtection;
+pub use listener::{ListenerProtection, OutwardProtection};
 
 pub(crate) use certificate::described;
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};

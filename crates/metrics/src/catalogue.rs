@@ -239,6 +239,9 @@ catalogue! {
     TASKS = gauge("tributary_tasks", ["link", "source", "destination", "state"], "Tasks of the link in this state.");
     PARTITIONS = gauge("tributary_partitions", ["link", "source", "destination", "state"], "Partitions of the link in this state.");
     TOPICS = gauge("tributary_topics", ["link", "source", "destination", "state"], "Selected topics of the link in this state.");
+    TOPICS_EXCLUDED = gauge("tributary_topics_excluded", ["link", "source", "destination", "reason"], "Topics of the source that the link does not select (not-selected); absent where only exact names select, because others are not looked at.");
+    LINK_CHECK = gauge("tributary_link_check", ["link", "source", "destination", "check"], "1 where the check passes, 0.5 for a warning, 0 where it fails, -1 where it is not known; of the worker's share, so the least of all workers counts.");
+    RECORD_ERRORS = counter("tributary_record_errors", ["link", "source", "destination", "kind", "side"], "Records that the destination refused and that were left out or set aside; one at which a partition stands is not counted.");
     CLUSTER_UP = gauge("tributary_cluster_up", ["link", "cluster", "side"], "1 while brokers of the cluster answer this worker that lead something of the link, 0 while none of them does.");
     EVIDENCE = gauge("tributary_evidence_timestamp_seconds", ["link", "source", "destination", "kind"], "When the oldest reading was taken that lag and health rest on, in seconds since 1970.");
     LOOP_SUSPECTED = gauge("tributary_loop_suspected", ["link", "source", "destination"], "1 when records came back that had been in the topic before.");
@@ -250,6 +253,9 @@ catalogue! {
     GENERATION = gauge("tributary_worker_group_generation", [], "Generation of the group that this worker is in; -1 before the first.");
     REBALANCING = gauge("tributary_rebalance_in_progress", [], "1 while assignments of the group are being made.");
     REBALANCE_DELAY = gauge("tributary_rebalance_delay_remaining_seconds", [], "Until the work of a worker that was lost is given to others; 0 when there is none. Told by the leader.");
+    REBALANCES = counter("tributary_rebalances", ["reason"], "Assignments that this worker asked for and got, by why it first asked.");
+    REBALANCE_DURATION = histogram("tributary_rebalance_duration_seconds", [], "From the wish for an assignment until it was there.");
+    CONFIG_OFFSET = gauge("tributary_config_topic_offset", [], "How far this worker has read the group's config topic; workers that differ for long do not agree on what is to run.");
     BUFFER_LIMIT = gauge("tributary_buffer_limit_bytes", [], "Memory that record batches may take in this worker.");
     BUFFER_USED = gauge("tributary_buffer_used_bytes", [], "Memory that record batches take now.");
     SERIES_LIMITED = gauge("tributary_partition_series_limited", [], "1 when series of single partitions are left out because there are too many.");

@@ -26,6 +26,7 @@ mod looking;
 mod observe;
 mod plan;
 pub mod preview;
+mod retention;
 mod run;
 
 pub use condition::{Condition, Problem};

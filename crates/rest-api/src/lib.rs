@@ -35,3 +35,4 @@ pub use forward::OtherWorkers;
 pub use metered::{MetricsSource, Usage};
 pub use openapi::document as openapi_document;
 pub use server::{Address, Bound, RestError, RestOptions};
+pub use v1::link_checks;

@@ -41,6 +41,7 @@ use worker_group::detail::{PreviewOptions, instant};
 use worker_group::{Handle, Kind, Refusal};
 
 use self::gather::{LinkView, Sources};
+pub use self::health::link_checks;
 use self::observer::Entry;
 pub(crate) use self::observer::{Observer, Watcher};
 pub(crate) use self::peers::Peers;

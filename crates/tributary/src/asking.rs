@@ -1,17 +1,19 @@
-//! A client of a worker's API: one request, one connection.
-//!
-//! Deliberately absent: TLS. A worker that serves it is asked by curl for now.
+//! A client of a worker's API: one request, one connection, with TLS where the address says https.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use config::client::HostPort;
+use config::security::TlsSettings;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use hyper_util::rt::TokioIo;
+use kafka_client::OutwardProtection;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -48,46 +50,73 @@ pub(crate) enum Credentials {
     Bearer(String),
 }
 
+/// Where a worker listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Address {
+    https: bool,
+    /// Host and port.
+    authority: String,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    method: &'a str,
+    path: &'a str,
+    body: Option<&'a Value>,
+    /// Only while what it is about is of this version.
+    version: Option<&'a str>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// The workers that can be asked, in the order in which they are tried.
 #[derive(Clone)]
 pub(crate) struct Workers {
-    addresses: Vec<String>,
+    addresses: Vec<Address>,
     authorization: Option<String>,
+    tls: TlsSettings,
     limit: Option<Duration>,
 }
 
 impl Workers {
-    /// From `http://HOST:PORT,…`.
+    /// From `http://HOST:PORT,…`; `tls` is for addresses with https.
     pub(crate) fn new(
         urls: &str,
         credentials: Option<&Credentials>,
+        tls: TlsSettings,
         limit: Option<Duration>,
     ) -> Result<Self, String> {
         let mut addresses = Vec::new();
         for url in urls.split(',').map(str::trim).filter(|url| !url.is_empty()) {
-            let rest = match url.split_once("://") {
-                Some(("http", rest)) => rest,
-                Some(("https", _)) => {
-                    return Err(format!(
-                        "{url}: workers with TLS cannot be asked yet; use curl"
-                    ));
-                }
+            let (https, rest) = match url.split_once("://") {
+                Some(("http", rest)) => (false, rest),
+                Some(("https", rest)) => (true, rest),
                 Some(_) => {
                     return Err(format!(
-                        "{url} is no address of a worker: write http://HOST:PORT"
+                        "{url} is no address of a worker: write http://HOST:PORT or https://HOST:PORT"
                     ));
                 }
-                None => url,
+                None => (false, url),
             };
             let address = rest.trim_end_matches('/');
             let has_port = address
                 .rsplit_once(':')
                 .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-            addresses.push(if has_port {
+            let authority = if has_port {
                 address.to_owned()
             } else {
                 format!("{address}:8083")
-            });
+            };
+            addresses.push(Address { https, authority });
         }
         if addresses.is_empty() {
             return Err("--url names no worker".to_owned());
@@ -101,8 +130,14 @@ impl Workers {
         Ok(Self {
             addresses,
             authorization,
+            tls,
             limit,
         })
+    }
+
+    /// The URL that is tried first.
+    pub(crate) fn first(&self) -> String {
+        self.addresses[0].to_string()
     }
 
     /// Asks for something.
@@ -117,10 +152,37 @@ impl Workers {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.ask(Asked {
+            method,
+            path,
+            body,
+            version: None,
+        })
+        .await
+    }
+
+    /// Has something done, unless what it is about was changed since it had this version.
+    pub(crate) async fn send_if(
+        &self,
+        version: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Failure> {
+        self.ask(Asked {
+            method,
+            path,
+            body: Some(body),
+            version: Some(version),
+        })
+        .await
+    }
+
+    async fn ask(&self, asked: Asked<'_>) -> Result<Value, Failure> {
         let trying = async {
             let mut last = None;
             for address in &self.addresses {
-                let sent = self.send_to(address, method, path, body).await;
+                let sent = self.send_to(address, asked).await;
                 match sent {
                     Err(failure) if failure.status.is_none() => last = Some(failure),
                     answered => return answered,
@@ -131,6 +193,7 @@ impl Workers {
         match self.limit {
             None => trying.await,
             Some(limit) => timeout(limit, trying).await.unwrap_or_else(|_| {
+                let Asked { method, path, .. } = asked;
                 let text = format!(
                     "{method} {path}: no answer within {} s",
                     limit.as_secs_f64()
@@ -140,30 +203,49 @@ impl Workers {
         }
     }
 
-    async fn send_to(
-        &self,
-        address: &str,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Failure> {
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, String> {
+        let stream = TcpStream::connect(&address.authority)
+            .await
+            .map_err(|error| error.to_string())?;
+        if !address.https {
+            return Ok(Box::new(stream));
+        }
+        let protection = OutwardProtection::open(self.tls.clone()).await?;
+        let (host, port) = address
+            .authority
+            .rsplit_once(':')
+            .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+            .ok_or("the address has no port")?;
+        let peer = HostPort {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+        };
+        let connected = Box::pin(protection.connect(&peer, stream)).await;
+        let connected = connected.map_err(|problem| {
+            format!(
+                "{problem} (here --ca-file is ssl.truststore.location, --cert and --key are ssl.keystore)"
+            )
+        });
+        Ok(Box::new(connected?))
+    }
+
+    async fn send_to(&self, address: &Address, asked: Asked<'_>) -> Result<Value, Failure> {
         let failed = |what: String| {
             Failure::unanswered(format!("the worker at {address} cannot be asked: {what}"))
         };
-        let dialled = timeout(DIAL, TcpStream::connect(address)).await;
-        let stream = match dialled {
+        let stream = match timeout(DIAL, self.dial(address)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Ok(Err(error)) => return Err(failed(error)),
             Err(_) => return Err(failed("no answer to the connection".to_owned())),
         };
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(error.to_string()))?;
-        let bytes = body.map(|body| Bytes::from(body.to_string()));
+        let bytes = asked.body.map(|body| Bytes::from(body.to_string()));
         let mut request = hyper::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, address)
+            .method(asked.method)
+            .uri(asked.path)
+            .header(HOST, &address.authority)
             .header(ACCEPT, "application/json")
             .header(
                 "user-agent",
@@ -171,6 +253,9 @@ impl Workers {
             );
         if bytes.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(version) = asked.version {
+            request = request.header(IF_MATCH, format!("\"{version}\""));
         }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -193,11 +278,29 @@ impl Workers {
         let answered = tokio::select! {
             biased;
             answered = asking.as_mut() => answered,
-            _ = connection.as_mut() => asking.await,
+            ended = connection.as_mut() => match (asking.await, ended) {
+                // What ended the connection says more than that it is over.
+                (Err(_), Err(error)) => Err(cause(&error, address.https)),
+                (answered, _) => answered,
+            },
         };
         let (status, bytes) = answered.map_err(failed)?;
         understood(status, &bytes)
     }
+}
+
+/// An error with what is behind it. With TLS 1.3 a worker says only after the handshake that it misses a certificate.
+fn cause(error: &hyper::Error, https: bool) -> String {
+    let mut text = error.to_string();
+    let mut behind = std::error::Error::source(error);
+    while let Some(error) = behind {
+        text.push_str(&format!(": {error}"));
+        behind = error.source();
+    }
+    if https && text.contains("Certificate") {
+        text.push_str("; the worker wants a certificate that it knows: --cert");
+    }
+    text
 }
 
 fn understood(status: u16, bytes: &[u8]) -> Result<Value, Failure> {
@@ -238,13 +341,16 @@ mod tests {
 
     #[test]
     fn an_address_needs_neither_scheme_nor_port() {
-        let addresses =
-            |text: &str| Workers::new(text, None, None).map(|workers| workers.addresses);
+        let addresses = |text: &str| {
+            let workers = Workers::new(text, None, TlsSettings::default(), None)?;
+            let all = workers.addresses.iter().map(Address::to_string);
+            Ok::<_, String>(all.collect::<Vec<_>>().join(" "))
+        };
         assert_eq!(
-            addresses("http://a:1/,b").ok(),
-            Some(vec!["a:1".into(), "b:8083".into()])
+            addresses("http://a:1/,b,https://c").as_deref(),
+            Ok("http://a:1 http://b:8083 https://c:8083")
         );
-        for wrong in ["", "https://a:1", "ftp://a"] {
+        for wrong in ["", "ftp://a"] {
             addresses(wrong).expect_err(wrong);
         }
     }

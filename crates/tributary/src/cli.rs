@@ -115,7 +115,7 @@ enum Command {
     Status(ask::StatusArgs),
     /// How much is not copied yet; with thresholds, for scripts
     Lag(ask::LagArgs),
-    /// List links, topics, partitions, tasks, workers, rebalances, clusters or activity
+    /// List links, topics, partitions, tasks, workers, rebalances, clusters, activity and more
     Get(ask::GetArgs),
     /// Everything about one link, topic, worker or cluster
     Describe(ask::DescribeArgs),
@@ -125,6 +125,14 @@ enum Command {
     Create(ask::CreateArgs),
     /// Create or update links from files
     Apply(ask::ApplyArgs),
+    /// Show which keys of links differ from files
+    Diff(ask::DiffArgs),
+    /// Set and remove single keys of links
+    Patch(ask::PatchArgs),
+    /// Change the configuration of a link in an editor
+    Edit(ask::EditArgs),
+    /// Print the configuration of a link, as a file or in the spelling of another tool
+    Export(ask::ExportArgs),
     /// Delete links; positions and copies stay
     Delete(ask::DeleteArgs),
     /// Let links stand still
@@ -143,6 +151,8 @@ enum Command {
     Topics(ask::TopicsVerb),
     /// What an error means, and what can be done
     Explain(ask::ExplainArgs),
+    /// Levels of logging: show them, or set one
+    Loggers(ask::LoggersArgs),
     /// Copy topics from one cluster to another, without a file
     Replicate(Box<ReplicateArgs>),
     /// Show what a link would do, topic by topic, and change nothing
@@ -164,9 +174,13 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     /// Say what is wrong with configuration files, without contacting anything
     Validate(validate::ValidateArgs),
-    /// What keys mean, and what becomes of those in a file
+    /// What keys mean, what becomes of those in a file, and contexts of commands that ask workers
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Print the version of this program and of the worker
+    Version(ask::VersionArgs),
+    /// Print the JSON Schema of a document
+    Schema(ask::SchemaArgs),
     /// Print the completion of commands and options for a shell
     Completion(pages::CompletionArgs),
     /// Write a manual page for each command
@@ -259,11 +273,19 @@ pub(crate) struct ReplicateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  \
     tributary preview -f west.properties --worker worker.properties --show errors\n  \
-    tributary preview -f west.properties --why orders.dlq")]
+    tributary preview -f west.properties --why orders.dlq\n  tributary preview west-to-central --url http://worker-1:8083")]
 pub(crate) struct PreviewArgs {
+    /// A link that a worker has: the worker is asked
+    #[arg(
+        value_name = "LINK",
+        required_unless_present = "link",
+        conflicts_with = "link"
+    )]
+    deployed: Option<String>,
+
     /// The link's file
     #[arg(short = 'f', long = "file", value_name = "FILE")]
-    link: PathBuf,
+    link: Option<PathBuf>,
 
     /// The worker's properties file: says where the destination is, if the link does not, and what was copied before
     #[arg(long, value_name = "FILE")]
@@ -284,6 +306,14 @@ pub(crate) struct PreviewArgs {
     /// Bytes per second that the copy is expected to reach
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "50MiB")]
     rate: u64,
+
+    /// Addresses of workers, where LINK is given [default: as of all commands that ask workers]
+    #[arg(long, value_name = "URL[,URL]", requires = "deployed")]
+    url: Option<String>,
+
+    /// What `config set-context` has kept
+    #[arg(long, value_name = "NAME", requires = "deployed")]
+    context: Option<String>,
 }
 
 /// Which rows of a preview are shown.
@@ -387,6 +417,10 @@ fn execute(cli: Cli) -> Exit {
             Command::Top(args) => ask::top(args).await,
             Command::Create(args) => ask::create(args).await,
             Command::Apply(args) => ask::apply(args).await,
+            Command::Diff(args) => ask::diff(args).await,
+            Command::Patch(args) => ask::patch(args).await,
+            Command::Edit(args) => ask::edit(args).await,
+            Command::Export(args) => ask::export(args).await,
             Command::Delete(args) => ask::delete(args).await,
             Command::Pause(args) => ask::steer(ask::Steer::Pause, args).await,
             Command::Resume(args) => ask::resume(args).await,
@@ -395,6 +429,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Restart(args) => ask::restart(args).await,
             Command::Topics(verb) => ask::topics(verb).await,
             Command::Explain(args) => ask::explain(args).await,
+            Command::Loggers(args) => ask::loggers(args).await,
             Command::Preview(args) => preview::run(args).await,
             Command::Preflight(args) => preflight::run(args).await,
             Command::Replicate(args) => replicate::run(*args, level).await,
@@ -406,6 +441,8 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(&verb),
+            Command::Version(args) => ask::version(args).await,
+            Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),
             Command::Man(args) => pages::man(&args),
         }

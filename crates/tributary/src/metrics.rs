@@ -113,6 +113,9 @@ impl Metrics {
                 let flows = parts.iter().filter(|part| part.copies);
                 counts.look_at_flows(flows.map(|part| (&*part.key, &part.status.data.flow)));
                 link.add_running(&mut page, &share, counts, limited);
+                if let Some(detail) = self.handle.detail(name) {
+                    link.add_checks(&mut page, &detail, self.handle.evidence_limit());
+                }
             }
         }
         drop(counted);
@@ -151,6 +154,12 @@ fn add_group(page: &mut Page, group: &GroupView) {
     page.add(&catalogue::LEADER, &[], leads);
     page.add(&catalogue::GENERATION, &[], i64::from(group.generation));
     page.add(&catalogue::REBALANCING, &[], group.rebalancing);
+    page.add(&catalogue::CONFIG_OFFSET, &[], group.config_offset);
+    for (reason, count) in &group.rebalances.counts {
+        page.add(&catalogue::REBALANCES, &[reason], *count);
+    }
+    let took = &group.rebalances.took;
+    page.add_histogram(&catalogue::REBALANCE_DURATION, &[], took);
     if leads {
         let waiting = group.waiting.as_ref();
         let left = waiting.map_or(0, |waiting| waiting.reassigned_in_ms);

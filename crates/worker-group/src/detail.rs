@@ -81,6 +81,7 @@ impl ClusterDetail {
     fn add(&mut self, other: Self) {
         self.id = self.id.take().or(other.id);
         self.brokers = self.brokers.max(other.brokers);
+        self.release = self.release.take().or(other.release);
         if other.reach.badness() > self.reach.badness() {
             self.reach = other.reach;
         }
@@ -96,6 +97,9 @@ pub struct ClusterDetail {
     pub bootstrap: String,
     /// Brokers that it named last.
     pub brokers: usize,
+    /// The release of Kafka whose metadata it has agreed on.
+    #[serde(default)]
+    pub release: Option<Word>,
     /// Whether those that lead something of the link answer.
     pub reach: ReachDetail,
 }
@@ -107,6 +111,9 @@ pub struct ReachDetail {
     pub verdict: Word,
     /// What was seen: who does not answer, since when, and the last error.
     pub evidence: String,
+    /// How many of them do not answer; nothing before they were asked.
+    #[serde(default)]
+    pub silent: Option<usize>,
 }
 
 impl ReachDetail {
@@ -127,6 +134,9 @@ pub struct TopicDetail {
     pub partitions: Option<i32>,
     /// Its state where something is to be said of it, and why.
     pub problem: Option<TopicProblem>,
+    /// For how many seconds the source keeps its records, where it deletes them by time and that is known.
+    #[serde(default)]
+    pub retention: Option<f64>,
 }
 
 impl TopicDetail {
@@ -138,6 +148,7 @@ impl TopicDetail {
         }
         self.partitions = self.partitions.or(other.partitions);
         self.destination = self.destination.take().or(other.destination);
+        self.retention = self.retention.or(other.retention);
     }
 }
 
@@ -177,6 +188,9 @@ pub struct PartitionDetail {
     pub acked: Option<i64>,
     /// Source offset at which it stands.
     pub stands_at: Option<i64>,
+    /// How many seconds old the oldest record in memory is that is not acknowledged.
+    #[serde(default)]
+    pub oldest_age: Option<f64>,
     /// First offset of the source's log.
     pub source_start: Option<i64>,
     /// Last stable offset of the source.

@@ -24,6 +24,7 @@ mod fence;
 mod handle;
 mod instances;
 mod lead;
+mod rebalances;
 mod shares;
 mod show;
 
@@ -55,6 +56,7 @@ use crate::stores::{self, Reader, StatusWriter, StoreHandle, StoreOptions};
 use self::core::Core;
 pub use dealt::{Dealt, Moved};
 pub use handle::GroupHandle;
+pub use rebalances::Rebalances;
 pub use show::{GroupView, Waiting};
 
 /// Requests and events that may wait for the herder.

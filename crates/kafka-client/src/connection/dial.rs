@@ -5,12 +5,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
 use std::time::Duration;
 
 use config::client::{ClientConfig, HostPort};
 use config::security::Security;
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::message::api_versions::ApiVersionsRequest;
+use kafka_wire::message::api_versions::{ApiVersionsRequest, release};
 use kafka_wire::message::{ApiKey, Request};
 use kafka_wire::types::NodeId;
 use socket2::{SockRef, TcpKeepalive};
@@ -43,6 +44,8 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(9);
 pub(crate) struct Dialer {
     config: ClientConfig,
     protection: Option<Arc<Protection>>,
+    /// The level of `metadata.version` that a broker named last; 0 before that.
+    metadata_level: AtomicI16,
 }
 
 impl Connection {
@@ -63,7 +66,16 @@ impl Connection {
 impl Dialer {
     pub(crate) fn new(config: ClientConfig) -> Self {
         let protection = Protection::new(&config).map(Arc::new);
-        Self { config, protection }
+        Self {
+            config,
+            protection,
+            metadata_level: AtomicI16::new(0),
+        }
+    }
+
+    /// The release of Kafka whose metadata the cluster has agreed on, as far as it is known.
+    pub(crate) fn release(&self) -> Option<&'static str> {
+        release(self.metadata_level.load(Ordering::Relaxed))
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {
@@ -174,7 +186,12 @@ impl Dialer {
             .within("answer ApiVersions", connection.handshake(limit))
             .await;
         connection.parts.round_trip = begun.elapsed();
-        let Err(error) = greeted else { return Ok(()) };
+        let Err(error) = greeted else {
+            if let Some(level) = connection.parts.versions.metadata_level() {
+                self.metadata_level.store(level, Ordering::Relaxed);
+            }
+            return Ok(());
+        };
         if security.tls().is_some() {
             return Err(error);
         }

@@ -12,6 +12,7 @@ use crate::error::ClientError;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerVersions {
     ranges: BTreeMap<i16, VersionRange>,
+    metadata_level: Option<i16>,
 }
 
 impl BrokerVersions {
@@ -22,7 +23,13 @@ impl BrokerVersions {
                 .iter()
                 .map(|api| (api.key.0, api.versions))
                 .collect(),
+            metadata_level: answer.metadata_level(),
         }
+    }
+
+    /// The level of `metadata.version` that its cluster has agreed on.
+    pub(crate) fn metadata_level(&self) -> Option<i16> {
+        self.metadata_level
     }
 
     /// The highest version that both sides speak.

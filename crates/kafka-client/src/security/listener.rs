@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::handshake_failed;
-use super::protection::{LOOK, tls_material};
+use super::protection::{LOOK, load_tls, tls_material};
 use super::store::KeyAndChain;
 use super::tls::{
     Material, client_config, is_own_authority, no_version, provider, roots, server_name,
@@ -78,19 +78,17 @@ impl ListenerProtection {
         peer: &HostPort,
         stream: TcpStream,
     ) -> Result<TlsStream<TcpStream>, String> {
-        let loaded = self.loaded().clone();
-        let name = server_name(peer)?;
-        let connected = TlsConnector::from(loaded.outward)
-            .connect(name, stream)
-            .await;
-        connected.map_err(
-            |error| match handshake_failed(peer, &loaded.settings, &error) {
-                ClientError::Tls { cause, remedy, .. } => {
-                    format!("{cause}; {remedy} (behind listeners.https., where such keys are set)")
-                }
-                other => other.to_string(),
-            },
-        )
+        let Loaded {
+            settings, outward, ..
+        } = self.loaded().clone();
+        let protection = OutwardProtection {
+            settings,
+            config: outward,
+        };
+        let connected = protection.connect(peer, stream).await;
+        connected.map_err(|problem| {
+            format!("{problem} (behind listeners.https., where such keys are set)")
+        })
     }
 
     fn loaded(&self) -> MutexGuard<'_, Loaded> {
@@ -120,6 +118,45 @@ impl ListenerProtection {
                 }
             }
         }
+    }
+}
+
+/// TLS towards listeners of workers, for who only asks them.
+#[derive(Debug)]
+pub struct OutwardProtection {
+    settings: TlsSettings,
+    config: Arc<ClientConfig>,
+}
+
+impl OutwardProtection {
+    /// Reads what the settings name.
+    ///
+    /// # Errors
+    /// What cannot be used, with the key it belongs to.
+    pub async fn open(settings: TlsSettings) -> Result<Self, String> {
+        let config = load_tls(&settings).await?;
+        Ok(Self { settings, config })
+    }
+
+    /// Speaks TLS to the worker at the other end of `stream`.
+    ///
+    /// # Errors
+    /// What is wrong with who answers, or what it does not like about us, and the remedy.
+    pub async fn connect(
+        &self,
+        peer: &HostPort,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let name = server_name(peer)?;
+        let connected = TlsConnector::from(Arc::clone(&self.config))
+            .connect(name, stream)
+            .await;
+        connected.map_err(
+            |error| match handshake_failed(peer, &self.settings, &error) {
+                ClientError::Tls { cause, remedy, .. } => format!("{cause}; {remedy}"),
+                other => other.to_string(),
+            },
+        )
     }
 }
 

@@ -74,6 +74,40 @@ impl ApiVersionsResponse {
             .find(|advertised| advertised.key == api)
             .map(|found| found.versions)
     }
+
+    /// The level of `metadata.version` that the cluster has agreed on. Clusters with ZooKeeper have none.
+    #[must_use]
+    pub fn metadata_level(&self) -> Option<i16> {
+        let mut features = self.finalized_features.iter();
+        let feature = features.find(|feature| feature.name == "metadata.version")?;
+        Some(feature.max_level)
+    }
+}
+
+/// The release of Kafka that a level of `metadata.version` belongs to: what the cluster has agreed on, which its brokers may be
+/// ahead of. Levels as in Kafka's `MetadataVersion`; a later one than these is not known.
+#[must_use]
+pub fn release(metadata_level: i16) -> Option<&'static str> {
+    const RELEASES: [(i16, &str); 15] = [
+        (1, "3.0"),
+        (2, "3.1"),
+        (3, "3.2"),
+        (7, "3.3"),
+        (8, "3.4"),
+        (11, "3.5"),
+        (14, "3.6"),
+        (19, "3.7"),
+        (20, "3.8"),
+        (21, "3.9"),
+        (25, "4.0"),
+        (27, "4.1"),
+        (29, "4.2"),
+        (30, "4.3"),
+        (31, "4.4"),
+    ];
+    let mut releases = RELEASES.iter().filter(|_| metadata_level > 0);
+    let found = releases.find(|(last, _)| metadata_level <= *last)?;
+    Some(found.1)
 }
 
 impl Request for ApiVersionsRequest {
@@ -145,4 +179,25 @@ fn read_feature(reader: &mut Reader) -> Result<FinalizedFeature, DecodeError> {
         min_level,
         max_level,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_of_metadata_belongs_to_a_release() {
+        for (level, expected) in [
+            (0, None),
+            (1, Some("3.0")),
+            (4, Some("3.3")),
+            (21, Some("3.9")),
+            (22, Some("4.0")),
+            (30, Some("4.3")),
+            (31, Some("4.4")),
+            (32, None),
+        ] {
+            assert_eq!(release(level), expected, "{level}");
+        }
+    }
 }

@@ -37,6 +37,8 @@ pub struct ClusterSeen {
     pub bootstrap: Vec<HostPort>,
     /// Brokers that it named; 0 before it named any.
     pub brokers: usize,
+    /// The release of Kafka whose metadata it has agreed on.
+    pub release: Option<&'static str>,
 }
 
 /// Handle to a running link; cheap to clone.
@@ -85,6 +87,7 @@ impl LinkHandle {
             id: cluster.cluster_id(),
             bootstrap: cluster.config().bootstrap_servers.clone(),
             brokers: cluster.broker_count(),
+            release: cluster.release(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The loop: observe, plan, apply what is not waiting after a refusal, report, wait.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::OnRecreate;
@@ -17,6 +18,7 @@ use super::looking::Looking;
 use super::observe::{Look, Observation, Settings, observe};
 use super::plan::settings::refusal;
 use super::plan::{Copy, Plan, Rules, Step, selected};
+use super::retention::{self, Retention};
 use crate::link_memory::LinkMemory;
 
 /// Pause before a round that could not look at both clusters is repeated, first and longest.
@@ -55,6 +57,8 @@ pub struct Round {
     pub seen: usize,
     /// Whether these were all: where exact names select, only they are looked at.
     pub everything: bool,
+    /// For how long the source keeps records.
+    pub retention: Retention,
     /// When it ended.
     pub at: Option<Instant>,
 }
@@ -105,6 +109,8 @@ pub struct MetadataSync {
     forgetful: bool,
     /// Another process makes the changes.
     only_looks: bool,
+    /// For how long the source keeps records, as far as that was read.
+    retention: Retention,
 }
 
 impl MetadataSync {
@@ -133,6 +139,7 @@ impl MetadataSync {
             memory: None,
             forgetful: false,
             only_looks: false,
+            retention: Retention::default(),
         }
     }
 
@@ -221,6 +228,8 @@ impl MetadataSync {
         let plan = Plan::new(&seen, &self.history, &self.rules);
         (round.seen, round.everything) = (seen.seen(), seen.everything);
         round.selected = selected(&seen);
+        retention::update(&mut self.retention, &seen.source);
+        round.retention = Arc::clone(&self.retention);
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
         self.settling

@@ -235,7 +235,7 @@ fn grow_old(row: &mut PartitionDetail, silence: f64, since: SystemTime, reason: 
 }
 
 /// A partition of which nothing was ever said.
-fn nothing(topic: &str, partition: i32, since: SystemTime) -> PartitionDetail {
+pub(super) fn nothing(topic: &str, partition: i32, since: SystemTime) -> PartitionDetail {
     PartitionDetail {
         topic: topic.to_owned(),
         partition,
@@ -255,6 +255,7 @@ fn nothing(topic: &str, partition: i32, since: SystemTime) -> PartitionDetail {
         no_progress: 0.0,
         acked: None,
         stands_at: None,
+        oldest_age: None,
         source_start: None,
         source_end: None,
         destination_end: None,

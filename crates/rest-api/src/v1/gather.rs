@@ -265,9 +265,11 @@ mod tests {
             id: None,
             bootstrap: String::new(),
             brokers: 1,
+            release: None,
             reach: ReachDetail {
                 verdict: "PASS".into(),
                 evidence: String::new(),
+                silent: Some(0),
             },
         }
     }

@@ -9,7 +9,11 @@ use worker_group::state::State;
 use super::attention::explained;
 use super::gather::{LinkView, message, severity};
 use super::shape::lag;
-use super::topic::badness;
+use super::topic::{badness, headroom};
+
+/// Seconds until records are deleted that are not copied, from which that is worth a look, and from which it is bad.
+const CLOSE: f64 = 4.0 * 3600.0;
+const TOO_CLOSE: f64 = 1800.0;
 
 /// What a check found.
 pub(crate) struct Found<'a> {
@@ -154,14 +158,29 @@ fn workers(view: &LinkView) -> Option<Value> {
 /// Name, verdict, evidence, and the partitions that it is about.
 type Check<'a> = (&'static str, &'a str, String, Vec<&'a PartitionDetail>);
 
-fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value> {
-    let by = format!("end-offset probe, {}", view.state.connector.worker_id);
+/// All of them.
+fn checks(detail: &LinkDetail, limit: Duration) -> Vec<Check<'_>> {
     let mut checks = reading_checks(detail, limit);
     checks.extend(partition_checks(detail));
     let (word, text) = lag_check(detail);
     checks.push(("lag", word, text, Vec::new()));
     let (word, text) = topics_check(detail);
     checks.push(("topics-sync", word, text, Vec::new()));
+    checks
+}
+
+/// What each check says of what is known of a link here: its name and its verdict.
+pub fn link_checks(detail: &LinkDetail, limit: Duration) -> Vec<(&'static str, String)> {
+    let all = checks(detail, limit).into_iter();
+    all.map(|(check, verdict, ..)| (check, verdict.to_owned()))
+        .collect()
+}
+
+fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value> {
+    let by = format!("end-offset probe, {}", view.state.connector.worker_id);
+    let mut checks = checks(detail, limit);
+    // Only the connector's worker knows settings, and only together with the others' partitions they say anything.
+    checks.extend(retention(detail));
     let shown = checks.iter().map(|(check, word, evidence, affected)| {
         let found = Found {
             check,
@@ -173,6 +192,40 @@ fn of_detail(view: &LinkView, detail: &LinkDetail, limit: Duration) -> Vec<Value
         verdict(&found, detail.evaluated_at, view.at, &by)
     });
     shown.collect()
+}
+
+/// Whether the source deletes before it is copied what waits. Absent where it keeps everything, or nobody has read for how
+/// long.
+fn retention(detail: &LinkDetail) -> Option<Check<'_>> {
+    detail.topics.values().find_map(|topic| topic.retention)?;
+    let of = |one: &PartitionDetail| headroom(detail.topics.get(&one.topic)?, [&one]);
+    let all = detail.partitions.iter();
+    let left = all.filter_map(|one| Some((one, of(one)?)));
+    let (mut least, mut close) = (None, Vec::new());
+    for (partition, left) in left {
+        if least.is_none_or(|(_, before)| left < before) {
+            least = Some((partition, left));
+        }
+        if left <= CLOSE {
+            close.push(partition);
+        }
+    }
+    let (word, text) = match least {
+        None => ("PASS", "nothing waits that the source deletes".to_owned()),
+        Some((first, left)) => {
+            let word = match left {
+                left if left <= TOO_CLOSE => "FAIL",
+                left if left <= CLOSE => "WARN",
+                _ => "PASS",
+            };
+            let text = format!(
+                "the source keeps what waits of {}-{} for {left:.0} s more, and everything else for longer",
+                first.topic, first.partition
+            );
+            (word, text)
+        }
+    };
+    Some(("retention", word, text, close))
 }
 
 /// Whether topics can be looked at, and copied.

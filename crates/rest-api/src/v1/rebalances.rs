@@ -147,7 +147,7 @@ fn listed(names: &[&str]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use worker_group::herder::Moved;
+    use worker_group::herder::{Moved, Rebalances};
     use worker_group::view::TaskId;
 
     use super::*;
@@ -164,6 +164,8 @@ mod tests {
             waiting: None,
             members: None,
             past: Vec::new(),
+            rebalances: Rebalances::default(),
+            config_offset: 0,
         }
     }
 

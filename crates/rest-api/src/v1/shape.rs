@@ -202,7 +202,7 @@ pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&
         "bytes_per_second": rates.and_then(|rates| rates.bytes),
         "lag": detail.map_or_else(no_lag, |detail| lag(&detail.lag, view.at)),
         "catch_up": catch_up(rates.and_then(|rates| rates.catch_up.as_ref())),
-        "retention_headroom_seconds": null,
+        "retention_headroom_seconds": topic::least_headroom(view),
         "groups": null,
         "attention": attention::of_link(view),
         "workers": workers,

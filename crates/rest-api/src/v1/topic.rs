@@ -165,12 +165,35 @@ fn row(
         "records_per_second": rates.map(|rates| rates.records),
         "bytes_per_second": rates.map(|rates| rates.bytes),
         "catch_up": catch_up(rates.and_then(|rates| rates.catch_up.as_ref())),
-        "retention_headroom_seconds": null,
+        "retention_headroom_seconds": headroom(topic, partitions),
         "drift": null,
         "verified_at": null,
         "excluded_by": null,
         "as_of": instant(view.at),
     })
+}
+
+/// Seconds until the source may delete a record that is not copied, by its time; nothing where that threatens none, or is not
+/// known. Segments are deleted as a whole, which makes it later.
+pub(crate) fn headroom<'a>(
+    topic: &TopicDetail,
+    partitions: impl IntoIterator<Item = &'a &'a PartitionDetail>,
+) -> Option<f64> {
+    let retention = topic.retention?;
+    let waits = |one: &&&PartitionDetail| one.lag.records.is_some_and(|records| records > 0);
+    let left = partitions.into_iter().filter(waits).map(|one| {
+        let age = one.oldest_age.unwrap_or(0.0).max(one.lag.seconds);
+        (retention - age).max(0.0)
+    });
+    left.reduce(f64::min)
+}
+
+/// The least of a link.
+pub(crate) fn least_headroom(view: &LinkView) -> Option<f64> {
+    let detail = view.detail.as_ref()?;
+    let of =
+        |partition: &PartitionDetail| headroom(detail.topics.get(&partition.topic)?, [&partition]);
+    detail.partitions.iter().filter_map(of).reduce(f64::min)
 }
 
 /// Partitions of a link, or of one topic; what stopped those that stand is not explained yet.
@@ -249,4 +272,39 @@ fn partition_row(view: &LinkView, partition: &PartitionDetail) -> Value {
         "help": partition.help,
         "as_of": instant(view.at),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::gaps;
+    use super::*;
+
+    #[test]
+    fn what_waits_is_threatened_by_its_age_and_what_is_copied_is_not() {
+        let partition = |records: Option<i64>, seconds: f64, oldest_age: Option<f64>| {
+            let mut one = gaps::nothing("t", 0, SystemTime::UNIX_EPOCH);
+            (one.lag.records, one.lag.seconds) = (records, seconds);
+            one.oldest_age = oldest_age;
+            one
+        };
+        let topic = |retention| TopicDetail {
+            retention,
+            ..TopicDetail::default()
+        };
+        let check =
+            |retention: Option<f64>, partitions: &[PartitionDetail], expected: Option<f64>| {
+                let all: Vec<&PartitionDetail> = partitions.iter().collect();
+                assert_eq!(headroom(&topic(retention), &all), expected);
+            };
+        let waits = partition(Some(1), 100.0, None);
+        check(Some(3600.0), std::slice::from_ref(&waits), Some(3500.0));
+        check(None, std::slice::from_ref(&waits), None);
+        // Records from before they were produced here.
+        let old = partition(Some(1), 100.0, Some(5000.0));
+        check(Some(3600.0), &[waits, old], Some(0.0));
+        check(Some(3600.0), &[partition(Some(0), 0.0, Some(9e9))], None);
+        check(Some(3600.0), &[partition(None, 50.0, None)], None);
+    }
 }

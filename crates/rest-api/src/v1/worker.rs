@@ -220,7 +220,7 @@ pub(crate) fn worker(me: &Myself, links: &[LinkView], now: SystemTime) -> Value 
         "resident_bytes": me.weight.usage.resident_bytes,
         "buffer": {"used_bytes": me.weight.usage.buffer_bytes, "limit_bytes": me.buffer_limit},
         "stage": {"text": me.stage, "since": null},
-        "config_offset": null,
+        "config_offset": me.view.as_ref().map(|view| view.config_offset),
         "as_of": instant(now),
     })
 }
@@ -231,6 +231,7 @@ struct Cluster<'a> {
     roles: BTreeSet<&'static str>,
     links: BTreeSet<&'a str>,
     brokers: Option<usize>,
+    release: Option<&'a str>,
     reach: Option<&'a ReachDetail>,
 }
 
@@ -282,6 +283,7 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
                 roles: BTreeSet::new(),
                 links: BTreeSet::new(),
                 brokers: None,
+                release: None,
                 reach: None,
             });
             cluster
@@ -289,7 +291,9 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
                 .extend(reference["alias"].as_str().map(str::to_owned));
             cluster.roles.insert(role);
             cluster.links.insert(&view.name);
-            cluster.brokers = cluster.brokers.or(seen.map(|seen| seen.brokers));
+            cluster.brokers = cluster.brokers.max(seen.map(|seen| seen.brokers));
+            let release = seen.and_then(|seen| seen.release.as_deref());
+            cluster.release = cluster.release.or(release);
             let reach = seen.map(|seen| &seen.reach);
             let known = [cluster.reach, reach].into_iter().flatten();
             cluster.reach = known.max_by_key(|reach| reach.badness());
@@ -301,6 +305,12 @@ pub(crate) fn clusters(me: &Myself, links: &[LinkView], now: SystemTime) -> Vec<
 }
 
 fn shown(me: &Myself, cluster: Cluster<'_>, now: SystemTime) -> Value {
+    let total = cluster.brokers.filter(|count| *count > 0);
+    // Those that lead nothing of a link are not asked; what they are is not held against them.
+    let silent = cluster.reach.and_then(|reach| reach.silent);
+    let reachable = total
+        .zip(silent)
+        .map(|(total, silent)| total.saturating_sub(silent));
     let (word, evidence) = match cluster.reach {
         Some(reach) => (&*reach.verdict, reach.evidence.as_str()),
         None => ("UNKNOWN", "nothing was read here"),
@@ -318,8 +328,8 @@ fn shown(me: &Myself, cluster: Cluster<'_>, now: SystemTime) -> Value {
         "aliases": cluster.aliases,
         "cluster_id": cluster.reference["cluster_id"],
         "bootstrap": cluster.reference["bootstrap"],
-        "version": null,
-        "brokers": {"reachable": null, "total": cluster.brokers.filter(|count| *count > 0)},
+        "version": cluster.release,
+        "brokers": {"reachable": reachable, "total": total},
         "reachability": verdict(&found, now, now, &me.worker_id),
         "roles": cluster.roles,
         "links": cluster.links,

@@ -1,43 +1,63 @@
 //! Commands that ask a worker: options that all of them have, and how results and errors are printed.
 
+mod alter;
 mod change;
+mod context;
 mod explain;
+mod export;
 mod lag;
 mod list;
+mod loggers;
 mod offsets;
+mod preview;
 mod resume;
 mod status;
 mod steer;
 mod table;
+mod version;
 mod yaml;
 
-use std::path::PathBuf;
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use config::security::{Identity, StoreFile, TlsSettings, Trust};
 use serde_json::{Value, json};
 
+pub(super) use self::alter::{DiffArgs, EditArgs, PatchArgs};
 pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
+use self::context::Context;
+pub(super) use self::context::ContextVerb;
 pub(super) use self::explain::ExplainArgs;
+pub(super) use self::export::ExportArgs;
 pub(super) use self::lag::LagArgs;
 pub(super) use self::list::{DescribeArgs, GetArgs};
+pub(super) use self::loggers::LoggersArgs;
 pub(super) use self::offsets::OffsetsVerb;
 pub(super) use self::resume::ResumeArgs;
 pub(super) use self::status::{StatusArgs, TopArgs};
 pub(super) use self::steer::{RestartArgs, SteerArgs, TopicsVerb};
+pub(super) use self::version::{SchemaArgs, VersionArgs};
 use super::Exit;
 use crate::asking::{Credentials, Failure, Workers};
 use crate::{duration, output};
 
 pub(super) use self::{
+    alter::{diff, edit, patch},
     change::{apply, create, delete},
+    context::contexts,
     explain::explain,
+    export::export,
     lag::lag,
     list::{describe, get},
+    loggers::loggers,
     offsets::offsets,
+    preview::{Wanted, preview},
     resume::resume,
     status::{status, top},
     steer::{Steer, restart, steer, topics},
+    version::{schema, version},
 };
 
 /// Which worker, who asks, and how results look.
@@ -47,6 +67,10 @@ pub(super) struct Reach {
     /// Addresses of workers, tried in order [default: TRIBUTARY_URL, or http://localhost:8083]
     #[arg(long, alias = "worker", value_name = "URL[,URL]")]
     url: Option<String>,
+
+    /// What `config set-context` has kept; options win over it [default: TRIBUTARY_CONTEXT, or the current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
 
     /// User for Basic authentication [default: TRIBUTARY_USER]
     #[arg(long, value_name = "NAME")]
@@ -59,6 +83,18 @@ pub(super) struct Reach {
     /// File with a bearer token [default: the value of TRIBUTARY_TOKEN]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+
+    /// File with certificates that are believed of workers with https [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// File with the certificate that is shown to them
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+
+    /// File with its key, where that of --cert has none
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
 
     /// How results look [default: TRIBUTARY_OUTPUT, or table]
     #[arg(short, long, value_enum)]
@@ -89,41 +125,122 @@ enum Format {
     Name,
 }
 
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+/// Whether somebody at the terminal says yes; where nobody is there, nobody does.
+fn confirmed(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    output::notice(&format!("{question} Type yes:"));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the program")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Reach {
-    /// The workers, or nothing after what is wrong was printed.
-    fn workers(&self) -> Option<Workers> {
-        let url = self.url.clone().or_else(|| environment("TRIBUTARY_URL"));
-        let url = url.unwrap_or_else(|| "http://localhost:8083".to_owned());
-        let found = self.credentials().and_then(|credentials| {
-            Workers::new(
-                &url,
-                credentials.as_ref(),
-                Some(self.timeout).filter(|limit| !limit.is_zero()),
-            )
-        });
-        found.map_err(|problem| output::error(&problem)).ok()
+    /// Where only this much can be said.
+    pub(super) fn of(url: Option<String>, context: Option<String>, json: bool) -> Self {
+        Self {
+            url,
+            context,
+            user: None,
+            password_file: None,
+            token_file: None,
+            ca_file: None,
+            cert: None,
+            key: None,
+            output: Some(if json { Format::Json } else { Format::Table }),
+            no_headers: false,
+            ascii: false,
+            // Clusters are looked at.
+            timeout: Duration::from_secs(120),
+        }
     }
 
-    fn credentials(&self) -> Result<Option<Credentials>, String> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path)
-                .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    /// The workers, or nothing after what is wrong was printed.
+    fn workers(&self) -> Option<Workers> {
+        self.found().map_err(|problem| output::error(&problem)).ok()
+    }
+
+    fn found(&self) -> Result<Workers, String> {
+        let url = self.url.clone().or_else(|| environment("TRIBUTARY_URL"));
+        let named = self.context.clone();
+        let named = named.or_else(|| environment("TRIBUTARY_CONTEXT"));
+        // Who says whom to ask shows nobody what was kept for others.
+        let context = match (&named, &url) {
+            (None, Some(_)) => Context::default(),
+            _ => context::find(named.as_deref())?,
         };
+        let url = url.or_else(|| context.url.clone());
+        let url = url.unwrap_or_else(|| "http://localhost:8083".to_owned());
+        Workers::new(
+            &url,
+            self.credentials(&context)?.as_ref(),
+            self.tls(&context)?,
+            Some(self.timeout).filter(|limit| !limit.is_zero()),
+        )
+    }
+
+    fn tls(&self, context: &Context) -> Result<TlsSettings, String> {
+        let mut tls = TlsSettings::default();
+        if let Some(path) = self.ca_file.as_ref().or(context.ca_file.as_ref()) {
+            tls.trust = Trust::Store(StoreFile {
+                path: path.clone(),
+                password: None,
+            });
+        }
+        let (cert, key) = match &self.cert {
+            Some(cert) => (Some(cert), self.key.as_ref()),
+            None => (context.cert.as_ref(), context.key.as_ref()),
+        };
+        tls.identity = match (cert, key) {
+            (None, _) => None,
+            (Some(cert), None) => Some(Identity::Store {
+                store: StoreFile {
+                    path: cert.clone(),
+                    password: None,
+                },
+                key_password: None,
+            }),
+            (Some(cert), Some(key)) => Some(Identity::Inline {
+                key: read(key)?.into(),
+                chain: read(cert)?.into(),
+                key_password: None,
+            }),
+        };
+        Ok(tls)
+    }
+
+    fn credentials(&self, context: &Context) -> Result<Option<Credentials>, String> {
+        let read =
+            |path: &PathBuf| read(path).map(|text| text.trim_end_matches(['\n', '\r']).to_owned());
+        // What is said here wins over what the environment says, and that over what was kept.
         let token = self.token_file.as_ref().map(read).transpose()?;
         if let Some(token) = token.or_else(|| environment("TRIBUTARY_TOKEN")) {
             return Ok(Some(Credentials::Bearer(token)));
         }
-        let Some(user) = self.user.clone().or_else(|| environment("TRIBUTARY_USER")) else {
+        let user = self.user.clone().or_else(|| environment("TRIBUTARY_USER"));
+        if let (None, Some(path)) = (&user, &context.token_file) {
+            return Ok(Some(Credentials::Bearer(read(path)?)));
+        }
+        let Some(user) = user.or_else(|| context.user.clone()) else {
             return Ok(None);
         };
         let password = self.password_file.as_ref().map(read).transpose()?;
         let password = password.or_else(|| environment("TRIBUTARY_PASSWORD"));
+        let kept = || context.password_file.as_ref().map(read).transpose();
+        let password = match password {
+            Some(password) => Some(password),
+            None => kept()?,
+        };
         let password = password.ok_or("a user needs --password-file or TRIBUTARY_PASSWORD")?;
         Ok(Some(Credentials::Basic(user, password)))
     }

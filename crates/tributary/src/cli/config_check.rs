@@ -8,15 +8,17 @@ use config::reference;
 use config::report::{Report, Row, Status};
 use serde_json::{Value, json};
 
-use super::Exit;
 use super::validate::{self, Checked, Kind};
+use super::{Exit, ask};
 use crate::output;
 use crate::settings::Unread;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ConfigVerb {
+pub(super) enum ConfigVerb {
     /// What becomes of each key of a file
     Check(CheckArgs),
+    #[command(flatten)]
+    Context(ask::ContextVerb),
     /// All keys, as the page of the documentation
     #[command(hide = true)]
     Reference,
@@ -66,6 +68,7 @@ pub(super) enum Output {
 pub(super) fn run(verb: &ConfigVerb) -> Exit {
     let args = match verb {
         ConfigVerb::Check(args) => args,
+        ConfigVerb::Context(verb) => return ask::contexts(verb),
         ConfigVerb::Reference => {
             output::text(&reference::markdown());
             return Exit::Done;

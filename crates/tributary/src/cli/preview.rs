@@ -9,6 +9,7 @@ use replication::metadata_sync::Step;
 use replication::metadata_sync::preview::{Preview, Row};
 use serde_json::json;
 
+use super::ask::{self, Reach};
 use super::{Exit, OutputFormat, PreviewArgs, Show};
 use crate::preview_document::{self, Memory, Totals, action, is_cycle, object, rights, totals};
 use crate::progress::{cut, size};
@@ -43,7 +44,18 @@ impl Default for View {
 
 /// Runs the command.
 pub(super) async fn run(args: PreviewArgs) -> Exit {
-    let Some((link, worker)) = resolve(&args.link, args.worker.as_deref()) else {
+    let Some(file) = &args.link else {
+        let json = args.output == OutputFormat::Json;
+        let reach = Reach::of(args.url, args.context, json);
+        let wanted = ask::Wanted {
+            link: args.deployed.as_deref().unwrap_or_default(),
+            show: args.show,
+            why: args.why.as_deref(),
+            rate: args.rate,
+        };
+        return ask::preview(&reach, wanted).await;
+    };
+    let Some((link, worker)) = resolve(file, args.worker.as_deref()) else {
         return Exit::Usage;
     };
     let view = View {

@@ -1,7 +1,7 @@
 //! Everything that is known of a running link, in the words of those who show it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_wire::types::TopicPartition;
 use replication::data_plane::{Answer, Lost, PartitionStatus, State};
@@ -86,9 +86,12 @@ fn cluster(seen: ClusterSeen, reach: &Reachability) -> ClusterDetail {
         id: seen.id,
         bootstrap: servers.collect::<Vec<_>>().join(","),
         brokers: seen.brokers,
+        release: seen.release.map(Into::into),
         reach: ReachDetail {
             verdict: reach.verdict.name().into(),
             evidence: reach.evidence.clone(),
+            silent: (reach.verdict != Verdict::Unknown)
+                .then(|| reach.needed.saturating_sub(reach.answering)),
         },
     }
 }
@@ -102,6 +105,11 @@ fn topics(status: &LinkStatus) -> BTreeMap<String, TopicDetail> {
         let topic = topics.entry(copy.source.to_string()).or_default();
         topic.partitions = Some(copy.partitions);
         topic.destination = Some(copy.destination.to_string());
+    }
+    for (name, retention) in status.round.retention.iter() {
+        if let Some(topic) = topics.get_mut(name.as_str()) {
+            topic.retention = Some(retention.as_secs_f64());
+        }
     }
     for problem in &status.round.problems {
         let topic = topics.entry(problem.topic.to_string()).or_default();
@@ -155,6 +163,10 @@ fn partition(
             State::Stopped(stop) => stop.offset,
             State::Starting | State::Running | State::Waiting(_) => None,
         },
+        oldest_age: reported.oldest_ms.and_then(|ms| {
+            let since = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).ok()?);
+            Some(clock.time.duration_since(since).ok()?.as_secs_f64())
+        }),
         source_start: None,
         source_end: None,
         destination_end: None,

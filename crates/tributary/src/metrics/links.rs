@@ -10,6 +10,7 @@ use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
 use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
 use replication::link::LinkStatus;
 use tokio::time::Instant;
+use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
 
 use super::Part;
@@ -189,6 +190,19 @@ impl Link {
         }
     }
 
+    /// What the checks say of this worker's share.
+    pub(super) fn add_checks(&self, page: &mut Page, detail: &LinkDetail, limit: Duration) {
+        for (check, verdict) in rest_api::link_checks(detail, limit) {
+            let value = match &*verdict {
+                "PASS" => 1.0,
+                "WARN" => 0.5,
+                "FAIL" => 0.0,
+                _ => -1.0,
+            };
+            page.add(&catalogue::LINK_CHECK, &self.labels([check]), value);
+        }
+    }
+
     fn add_counts(&self, page: &mut Page, counts: &LinkCounts) {
         let totals = &counts.link;
         let decoded: u64 = totals.decoded.iter().sum();
@@ -209,6 +223,9 @@ impl Link {
         let labels = self.labels([]);
         page.add(&catalogue::QUARANTINED, &labels, totals.quarantined);
         page.add(&catalogue::LOOP_SUSPECTED, &labels, totals.circled > 0);
+        let refused = totals.skipped.saturating_add(totals.quarantined);
+        let labels = self.labels(["refused", "destination"]);
+        page.add(&catalogue::RECORD_ERRORS, &labels, refused);
         for ((topic, _), totals) in counts
             .topics
             .iter()
@@ -258,6 +275,11 @@ impl Link {
         *states.entry("replicating".to_owned()).or_default() += well;
         for (state, count) in &states {
             page.add(&catalogue::TOPICS, &self.labels([state]), *count);
+        }
+        if round.everything {
+            let excluded = round.seen.saturating_sub(round.selected.len());
+            let labels = self.labels(["not-selected"]);
+            page.add(&catalogue::TOPICS_EXCLUDED, &labels, excluded);
         }
     }
 

@@ -1,9 +1,13 @@
 //! The command line against a living worker: tables, documents, exit codes; and the event stream, read by curl.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 use test_support::eventually::eventually;
+use test_support::limits;
+use test_support::managed_process::ProcessSpec;
+use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{Generator, Load, Shape};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
@@ -57,6 +61,7 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     asker.ends(&["create", "-f", &file], 1).await;
     let again = asker.ends(&["apply", "-f", &file], 0).await;
     assert_eq!(again, "link/asked unchanged\n");
+    is_configured(&asker, &file).await;
     // The gate of scripts.
     let gate = ["lag", "asked", "--max-records", "0", "--wait", "90s"];
     asker.ends(&gate, 0).await;
@@ -64,9 +69,61 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     steers(&asker, &worker).await;
     stored_positions(&asker, &worker, &topic).await;
     asker.ends(&["delete", "asked"], 2).await;
-    asker.ends(&["delete", "link", "asked", "--yes"], 0).await;
+    asker
+        .ends(&["delete", "link", "asked", "--yes", "--offsets"], 0)
+        .await;
     asker.ends(&["get", "links", "asked"], 1).await;
     asker.ends(&["get", "nothing"], 2).await;
+}
+
+/// Single keys are changed, compared with a file, exported, and edited; secrets are not taken on the command line.
+async fn is_configured(asker: &Asker<'_>, file: &str) {
+    asker.ends(&["diff", "-f", file], 0).await;
+    let set = [
+        "patch",
+        "link",
+        "asked",
+        "-s",
+        "topic.poll.interval.ms=2000",
+    ];
+    let planned = [&set[..], &["--dry-run"]].concat();
+    let planned = asker.run(&planned).await.ended_with(0);
+    assert!(
+        planned.error.contains("+ topic.poll.interval.ms=2000"),
+        "{planned}"
+    );
+    asker.ends(&["diff", "-f", file], 0).await;
+    assert_eq!(asker.ends(&set, 0).await, "link/asked updated\n");
+    assert_eq!(asker.ends(&set, 0).await, "link/asked unchanged\n");
+    let differs = asker.ends(&["diff", "-f", file], 3).await;
+    assert_eq!(
+        differs,
+        "link/asked differs\n- topic.poll.interval.ms=2000\n+ topic.poll.interval.ms=1000\n"
+    );
+    asker
+        .ends(&["patch", "asked", "-s", "src.kafka.sasl.password=x"], 2)
+        .await;
+    // What is exported is what is there.
+    let exported = asker
+        .ends(&["export", "asked", "--as", "properties"], 0)
+        .await;
+    let copy = asker.0.folder.path().join("exported.properties");
+    std::fs::write(&copy, exported).expect("written");
+    asker
+        .ends(&["diff", "-f", &copy.display().to_string()], 0)
+        .await;
+    // An editor that is a stream editor puts the former value back.
+    let url = format!("http://{}", asker.0.client.address);
+    let edit = ["edit", "link", "asked", "--yes", "--url", &url];
+    let binary = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+    let mut spec = ProcessSpec::new("tributary", binary).arguments(edit);
+    let editor = "sed -i s/interval.ms=2000/interval.ms=1000/";
+    spec.environment.push(("VISUAL".to_owned(), editor.into()));
+    let process = TributaryProcess::start_spec(spec).expect("the program starts");
+    let edited = Run::to_end(&process).await.ended_with(0);
+    assert_eq!(edited.output, "link/asked updated\n", "{edited}");
+    asker.ends(&["diff", "-f", file], 0).await;
+    asker.ends(&["export", "nobody"], 1).await;
 }
 
 async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
@@ -91,9 +148,15 @@ async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
         &["get", "workers"],
         &["get", "clusters"],
         &["get", "activity"],
+        &["get", "plugins"],
+        &["get", "loggers"],
+        &["loggers"],
+        &["version"],
+        &["preview", "asked"],
         &["lag", "--by", "partition"],
         &["top", "--count", "1"],
         &["describe", "link", "asked"],
+        &["describe", "connector", "asked"],
     ] {
         let text = asker.ends(arguments, 0).await;
         assert!(text.lines().count() > 1, "{arguments:?}: {text}");
@@ -138,6 +201,11 @@ async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
         .await;
     asker.ends(&["lag", "asked", "--max-records=-1"], 3).await;
     asker.ends(&["lag", "asked", "--wait", "1s"], 2).await;
+    let set = ["loggers", "set", "kafka_client", "debug"];
+    assert_eq!(asker.ends(&set, 0).await, "logger/kafka_client updated\n");
+    asker
+        .ends(&["loggers", "set", "kafka_client", "loud"], 1)
+        .await;
     asker.ends(&["explain", "asked"], 0).await;
     asker.ends(&["explain", "NOT_ENOUGH_REPLICAS"], 0).await;
     asker.ends(&["explain", "all is well"], 3).await;

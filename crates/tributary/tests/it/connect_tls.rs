@@ -9,6 +9,7 @@ use test_support::client_libraries;
 use test_support::eventually::eventually;
 
 use crate::connect_worker::{SOON, Worker};
+use crate::support::{Run, program};
 
 /// What curl said: its exit code, the status, and head and body.
 #[derive(Debug)]
@@ -141,6 +142,25 @@ impl Scene {
         assert!(plain.status == 0 || plain.status == 400, "{plain:?}");
     }
 
+    /// The program's own commands, as curl.
+    async fn answers_commands(&self) {
+        let url = format!("https://{}", self.main);
+        let known = ["--ca-file", &self.known, "--cert", &self.ours];
+        for (what, more, code) in [
+            ("one that is known", &known[..], 0),
+            ("one without a certificate", &known[..2], 1),
+            ("one that does not know the worker", &known[2..], 1),
+        ] {
+            let all = [&["get", "connectors", "--url", &url], more].concat();
+            let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
+            let run = Run::to_end(&program(&all)).await;
+            assert_eq!(run.code(), code, "{what}: {run}");
+            // What can be done is said in this program's words.
+            let told = code == 0 || run.error.contains("--ca-file") || run.error.contains("--cert");
+            assert!(told, "{what}: {run}");
+        }
+    }
+
     /// A place is told as it was asked for, and the worker by the listener that is advertised.
     async fn tells_where_things_are(&self) {
         let url = format!("https://{}/connectors", self.main);
@@ -213,6 +233,7 @@ impl Scene {
 async fn listeners_with_tls_let_in_whom_they_know_and_take_new_certificates() {
     let scene = Scene::new().await;
     scene.lets_in_whom_it_knows().await;
+    scene.answers_commands().await;
     scene.tells_where_things_are().await;
     scene.is_administered_elsewhere().await;
     scene.takes_new_certificates().await;

@@ -1,5 +1,6 @@
-//! What is said of lag and health, compared with what another client counts; and what is said when a cluster is cut off.
+//! What is said of lag and health, compared with what another client counts: under load, at rest, and when a cluster is cut off.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,6 +18,15 @@ const SEED: u64 = 11_002;
 const EACH: usize = 300;
 /// In which a cluster that is cut off has to show.
 const SHOWN: Duration = Duration::from_secs(15);
+/// Records per second of the steady load.
+const STEADY: u32 = 2_000;
+/// How often the truth is looked at under load.
+const LOOKS: usize = 2;
+/// In which what another client sees has to be said: `tributary.health.evidence.max.age.ms`.
+const EVIDENCE: Duration = Duration::from_secs(20);
+
+/// Ends of the partitions, as librdkafka reads them.
+type Ends = BTreeMap<i32, i64>;
 
 struct Scene<'a> {
     worker: Worker,
@@ -44,6 +54,97 @@ impl Scene<'_> {
         let there = judge::watermarks(&committed(self.source, &self.topic)).await;
         let there: i64 = there.expect("readable").values().map(|one| one.end).sum();
         there - offsets(&stored(self.destination, &self.topic)).await
+    }
+
+    /// Ends of source and destination, read by another client.
+    async fn ends(&self) -> [Ends; 2] {
+        let places = [
+            committed(self.source, &self.topic),
+            stored(self.destination, &self.topic),
+        ];
+        let mut both = Vec::new();
+        for place in &places {
+            let marks = judge::watermarks(place).await.expect("readable");
+            both.push(
+                marks
+                    .iter()
+                    .map(|(number, one)| (*number, one.end))
+                    .collect(),
+            );
+        }
+        both.try_into().expect("two sides")
+    }
+
+    /// What is said of each partition.
+    async fn partitions(&self) -> BTreeMap<i32, Value> {
+        let path = format!("/api/v1/links/true/topics/{}/partitions", self.topic);
+        let list = self.worker.client.get(&path).await.json();
+        let rows = list["items"].as_array().into_iter().flatten();
+        rows.map(|row| {
+            let number = row["partition"]
+                .as_i64()
+                .and_then(|one| one.try_into().ok());
+            (number.expect("a number"), row.clone())
+        })
+        .collect()
+    }
+
+    /// What is said while records come and are copied lies between what another client counts before and after, and what
+    /// that client sees is said within the evidence limit.
+    async fn is_true_under_load(&self) {
+        let shape = Shape::uniform(SEED, 2, 200).producer(9);
+        let load = Load::new(self.source.bootstrap(), &self.topic);
+        let load = load.start(Generator::new(shape), STEADY);
+        // What was said to be copied the time before: whoever says less later has forgotten.
+        let mut acknowledged = Ends::new();
+        for number in 0..LOOKS {
+            let [source, destination] = self.ends().await;
+            let begin = Instant::now();
+            let look = async || {
+                let said = self.partitions().await;
+                let reaches = |field: &str, seen: &Ends| {
+                    let mut seen = seen.iter();
+                    seen.all(|(number, end)| {
+                        said.get(number).and_then(|row| row[field].as_i64()) >= Some(*end)
+                    })
+                };
+                let caught_up =
+                    reaches("source_end_offset", &source) && reaches("acked_offset", &destination);
+                match caught_up {
+                    true => Ok(said),
+                    false => Err(format!("{source:?} → {destination:?}: {said:?}")),
+                }
+            };
+            let said = eventually("what another client has seen is said", EVIDENCE, look)
+                .await
+                .unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
+            let took = begin.elapsed();
+            let later = self.ends().await;
+            for (number, row) in &said {
+                let known = acknowledged.get(number).copied().unwrap_or(0);
+                let least = (source[number] - later[1][number]).max(0);
+                let most = later[0][number] - known;
+                let lag = row["lag"]["records"].as_i64().expect("measured");
+                assert!(
+                    (least..=most).contains(&lag),
+                    "{least} ≤ {lag} ≤ {most}: {row}"
+                );
+                assert_eq!(row["lag"]["known"], true, "{row}");
+                for (field, side) in [("source_end_offset", 0), ("acked_offset", 1)] {
+                    let value = row[field].as_i64().expect("measured");
+                    // Nothing is said to be there before it is.
+                    assert!(value <= later[side][number], "{later:?}: {row}");
+                }
+                acknowledged.insert(*number, row["acked_offset"].as_i64().expect("measured"));
+            }
+            let lags: Vec<&Value> = said.values().map(|row| &row["lag"]["records"]).collect();
+            println!(
+                "  look {number}: what librdkafka saw ({source:?} → {destination:?}) is said after {:.1} s; lag {lags:?}",
+                took.as_secs_f64()
+            );
+        }
+        let produced = load.stop().await.expect("acknowledged").records();
+        println!("  {produced} records at {STEADY}/s");
     }
 
     /// Waits until the link is well, and what it says of its lag is what is counted.
@@ -111,6 +212,8 @@ async fn lag_is_what_another_client_counts_and_a_cluster_that_is_cut_off_is_neve
     };
     scene.fill(1).await;
     scene.is_true("the truth at rest").await;
+    scene.is_true_under_load().await;
+    scene.is_true("the truth after a load").await;
     // Nothing is to be copied, and the destination hangs.
     freeze(scene.destination, true);
     scene.is_noticed("an idle destination that hangs").await;
@@ -134,6 +237,16 @@ async fn lag_is_what_another_client_counts_and_a_cluster_that_is_cut_off_is_neve
     scene.is_noticed("a source that hangs").await;
     let link = scene.link().await;
     assert_eq!(link["lag"]["known"], false, "{link:#}");
+    // What comes now cannot be seen through the proxy: what is said is a lower bound, and not known.
+    scene.fill(3).await;
+    let (link, counted) = (scene.link().await, scene.counted().await);
+    assert_eq!(link["lag"]["known"], false, "{link:#}");
+    let said = link["lag"]["records"].as_i64().unwrap_or(0);
+    assert!(
+        counted > 0 && said <= counted,
+        "{counted} counted: {link:#}"
+    );
+    println!("  at least {said} of {counted} records are said to wait behind a hanging source");
     freeze(scene.source, false);
     scene.is_true("the truth after the source hung").await;
 }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Event;
 use super::core::Core;
+use super::rebalances::Cause;
 use crate::membership::Order;
 
 impl Core {
@@ -40,17 +41,17 @@ impl Core {
         match outcome {
             Ok(()) if self.join.behind.caught_up() => {
                 self.join.after_catching_up = false;
-                self.want_join("what the group has read can be read again");
+                self.want_join(Cause::ReadableAgain);
             }
             Ok(()) if std::mem::take(&mut self.join.after_catching_up) => {
-                self.want_join("the leader was behind the config topic");
+                self.want_join(Cause::LeaderBehind);
             }
             Ok(()) if self.config_offset == self.standing.assigned_at => {
                 self.may_start = self.standing.is_member;
                 self.reconcile_everything();
                 self.try_join();
             }
-            Ok(()) => self.want_join("configurations have changed"),
+            Ok(()) => self.want_join(Cause::Configurations),
             // Whoever is out joins anew, and hears then what to catch up with.
             Err(_) if !self.standing.is_member && !self.join.behind.is_out() => {}
             Err(error) => self.is_behind(&error),

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::behind::Behind;
 use super::instances::{Instance, Piece};
 use super::lead::{Leading, PendingLead};
+use super::rebalances::{Cause, Rebalances};
 use super::shares::Dealing;
 use super::{Event, HerderOptions, Links};
 use crate::assignor::Work;
@@ -58,6 +59,7 @@ pub(super) struct Core {
     /// Assignments hold: what was given may be started.
     pub(super) may_start: bool,
     rejoin_at: Option<Instant>,
+    pub(super) rebalances: Rebalances,
     pub(super) leading: Leading,
     // === what runs ===
     pub(super) pieces: BTreeMap<Subject, Piece>,
@@ -82,7 +84,7 @@ pub(super) struct Standing {
 /// What is going on about joining.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Join {
-    pub(super) wanted: Option<String>,
+    pub(super) wanted: Option<Cause>,
     pub(super) ordered: bool,
     /// What was ordered says that this worker holds what it has lost since.
     is_stale: bool,
@@ -128,6 +130,7 @@ impl Core {
             join: Join::default(),
             may_start: false,
             rejoin_at: None,
+            rebalances: Rebalances::default(),
             leading: Leading::new(delay),
             pieces: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -170,7 +173,7 @@ impl Core {
             Event::Read(Ok(())) => {
                 self.started = true;
                 self.stage("initializing and reading to the end of internal topics".to_owned());
-                self.want_join("the worker starts");
+                self.want_join(Cause::Start);
             }
             Event::Read(Err(error)) => {
                 tracing::error!("the topics of the group cannot be read: {error}; still trying");
@@ -221,7 +224,7 @@ impl Core {
             }
         }
         if self.configs.names().ne(before.iter().map(String::as_str)) {
-            self.want_join("connectors came or went");
+            self.want_join(Cause::Connectors);
         }
         touched.sort();
         touched.dedup();
@@ -272,7 +275,7 @@ impl Core {
             Change::Tasks(name) => {
                 let now = self.configs.tasks(&name);
                 if now.len() != tasks.len() {
-                    self.want_join("the number of tasks changed");
+                    self.want_join(Cause::Tasks);
                 }
                 // Only tasks that are others now are begun anew.
                 let changed: Vec<u32> = (0..)
@@ -322,16 +325,22 @@ impl Core {
 
     // === joining ===
 
-    pub(super) fn want_join(&mut self, reason: &str) {
+    pub(super) fn want_join(&mut self, cause: Cause) {
         if self.started {
-            self.join.wanted.get_or_insert_with(|| reason.to_owned());
+            self.note_cause(cause);
             self.try_join();
         }
     }
 
+    /// An assignment is wanted as soon as one can be had.
+    fn note_cause(&mut self, cause: Cause) {
+        self.rebalances.begin(cause, Instant::now());
+        self.join.wanted.get_or_insert(cause);
+    }
+
     pub(super) fn rejoin(&mut self) {
         self.rejoin_at = None;
-        self.want_join("what was lost is dealt");
+        self.want_join(Cause::LostWork);
     }
 
     /// Joins, unless that is being done, or something that was given back has not ended yet.
@@ -357,7 +366,7 @@ impl Core {
                 return;
             }
         };
-        let reason = self.join.wanted.take().unwrap_or_default();
+        let reason = self.join.wanted.take().map_or("", Cause::text).to_owned();
         self.stage("ensuring membership in the cluster".to_owned());
         let order = Order::Join { protocols, reason };
         // There is room: orders are given one at a time.
@@ -419,13 +428,13 @@ impl Core {
             } => self.assigned(generation, member_id, protocol, &assignment),
             MemberEvent::Rebalancing => {
                 self.join.ordered = false;
-                self.want_join("the group rebalances");
+                self.want_join(Cause::Group);
             }
             MemberEvent::Lost(why) => {
                 self.join.ordered = false;
                 self.join.is_stale = false;
                 self.lose(&why);
-                self.want_join("the membership was lost");
+                self.want_join(Cause::Membership);
             }
             MemberEvent::Trouble(why) => {
                 tracing::warn!("the group cannot be joined now, and is tried again: {why}");
@@ -447,7 +456,7 @@ impl Core {
         }
         if std::mem::take(&mut self.join.is_stale) {
             // It was made for what this worker held before it lost everything.
-            return self.want_join("the membership was lost");
+            return self.want_join(Cause::Membership);
         }
         if self
             .standing
@@ -474,6 +483,7 @@ impl Core {
             leader_url: assignment.leader_url.clone(),
             assigned_at: assignment.config_offset,
         };
+        self.rebalances.end(Instant::now());
         self.leading.completed = generation;
         if assignment.error != AssignmentError::None {
             self.join.after_catching_up = true;
@@ -503,9 +513,7 @@ impl Core {
             "assigned"
         );
         if !back.is_empty() {
-            self.join
-                .wanted
-                .get_or_insert_with(|| "work was given back".to_owned());
+            self.note_cause(Cause::GivenBack);
         }
         self.compare_offsets(assignment.config_offset);
         self.reconcile_everything();
@@ -522,9 +530,7 @@ impl Core {
             }
             std::cmp::Ordering::Greater => {
                 self.may_start = false;
-                self.join
-                    .wanted
-                    .get_or_insert_with(|| "configurations have changed".to_owned());
+                self.note_cause(Cause::Configurations);
             }
             std::cmp::Ordering::Equal => self.may_start = true,
         }
@@ -538,7 +544,7 @@ impl Core {
         self.lose(&format!("the coordinator has not answered for {silence:?}"));
         match self.join.ordered {
             true => self.join.is_stale = true,
-            false => self.want_join("the membership was lost"),
+            false => self.want_join(Cause::Membership),
         }
     }
 

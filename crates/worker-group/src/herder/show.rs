@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::dealt::Dealt;
+use super::rebalances::Rebalances;
 use crate::Config;
 use crate::plugin;
 use crate::refusal::Refusal;
@@ -18,7 +19,7 @@ use crate::view::{
 };
 
 /// A worker's group, as it sees it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct GroupView {
     /// `group.id`.
     pub id: String,
@@ -43,6 +44,12 @@ pub struct GroupView {
     /// What decisions of this worker changed while it led, the newest first.
     #[serde(skip)]
     pub past: Vec<Arc<Dealt>>,
+    /// How often it waited for an assignment, and how long.
+    #[serde(skip)]
+    pub rebalances: Rebalances,
+    /// How far it has read the config topic.
+    #[serde(skip)]
+    pub config_offset: i64,
 }
 
 /// What waits for a worker that was lost.
@@ -163,6 +170,8 @@ impl Core {
         GroupView {
             members: Some(members).filter(|_| self.is_leader()),
             past: self.leading.past.all(),
+            rebalances: self.rebalances.clone(),
+            config_offset: self.config_offset,
             id: self.group.id.clone(),
             generation: self.standing.generation,
             protocol: self.standing.protocol.map(|protocol| protocol.name()),

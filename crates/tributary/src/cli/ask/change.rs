@@ -1,12 +1,12 @@
 //! `tributary create`, `apply` and `delete`: links from files, by Connect's API. Doing the same again changes nothing.
 
-use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
-use super::{Exit, Reach};
+use super::{Exit, Reach, alter, confirmed};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
 
@@ -14,7 +14,7 @@ use crate::{output, settings};
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  tributary create -f orders-dr.json")]
 pub(in crate::cli) struct CreateArgs {
-    /// Files with a link each: properties, a flat JSON map, or {"name", "config", "initial_state"}
+    /// Files with a link each: properties, a flat JSON map, or {"name", "config", "initial_state"}; a folder of such, or - for the input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -32,7 +32,7 @@ pub(in crate::cli) struct CreateArgs {
     after_help = "EXAMPLE\n  tributary apply -f orders-dr.json -f audit-dr.properties --dry-run"
 )]
 pub(in crate::cli) struct ApplyArgs {
-    /// Files with a link each
+    /// Files with a link each; a folder of such, or - for the input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -44,13 +44,17 @@ pub(in crate::cli) struct ApplyArgs {
     reach: Reach,
 }
 
-/// Delete links; their positions and the destination's topics stay.
+/// Delete links; the destination's topics stay, and positions unless they are to be forgotten.
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  tributary delete link orders-dr --yes")]
 pub(in crate::cli) struct DeleteArgs {
     /// Names, with or without the word link in front
     #[arg(required = true)]
     names: Vec<String>,
+
+    /// Forget stored positions too: a link of this name would begin anew
+    #[arg(long)]
+    offsets: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -65,14 +69,37 @@ pub(in crate::cli) struct DeleteArgs {
 }
 
 /// A link of a file.
-struct Given {
-    name: String,
-    config: Map<String, Value>,
+pub(super) struct Given {
+    pub(super) name: String,
+    pub(super) config: Map<String, Value>,
     initial: Option<String>,
 }
 
-fn read(path: &Path) -> Option<Given> {
-    let raw = settings::read(path)
+/// The files that are meant; of a folder, those in it that may be links, by name.
+pub(super) fn files(given: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in given {
+        let Ok(entries) = std::fs::read_dir(path) else {
+            all.push(path.clone());
+            continue;
+        };
+        let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut inside: Vec<PathBuf> = inside
+            .filter(|path| {
+                let extension = path.extension().and_then(|extension| extension.to_str());
+                matches!(extension, Some("properties" | "json"))
+            })
+            .collect();
+        inside.sort_unstable();
+        all.extend(inside);
+    }
+    all
+}
+
+/// Reads a link's file, or says what is wrong with it.
+pub(super) fn read(path: &Path) -> Option<Given> {
+    let input = Path::new("/dev/stdin");
+    let raw = settings::read(if path == Path::new("-") { input } else { path })
         .map_err(|problem| output::error(&problem))
         .ok()?;
     let entries = raw.entries().iter();
@@ -94,8 +121,16 @@ fn read(path: &Path) -> Option<Given> {
     })
 }
 
-/// What is wrong with a configuration, as the worker sees it.
-async fn validated(workers: &Workers, config: &Map<String, Value>) -> Result<(), Failure> {
+/// What is wrong with a configuration, as the worker sees it. One with secrets that are only known to the worker is judged by it
+/// when it is to hold.
+pub(super) async fn validated(
+    workers: &Workers,
+    config: &Map<String, Value>,
+) -> Result<(), Failure> {
+    let is_hidden = |value: &Value| value.as_str().is_some_and(|text| text.contains(HIDDEN));
+    if config.values().any(is_hidden) {
+        return Ok(());
+    }
     let class = config
         .get("connector.class")
         .and_then(Value::as_str)
@@ -125,7 +160,7 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         return Exit::Usage;
     };
     let mut exit = Exit::Done;
-    for path in &args.files {
+    for path in &files(&args.files) {
         let Some(given) = read(path) else {
             exit = Exit::Error;
             continue;
@@ -161,7 +196,7 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
         return Exit::Usage;
     };
     let mut exit = Exit::Done;
-    for path in &args.files {
+    for path in &files(&args.files) {
         let Some(given) = read(path) else {
             exit = Exit::Error;
             continue;
@@ -181,20 +216,17 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
 
 async fn applied(workers: &Workers, given: &Given, dry_run: bool) -> Result<&'static str, Failure> {
     let path = format!("/connectors/{}/config", encode(&given.name));
-    let stored = match workers.get(&path).await {
-        Ok(stored) => Some(stored),
-        Err(failure) if failure.status == Some(404) => None,
-        Err(failure) => return Err(failure),
-    };
-    let wanted = Value::Object(given.config.clone());
+    let stored = alter::stored(workers, &given.name).await?;
+    let before = stored.as_ref().unwrap_or(&Value::Null);
+    let changes = alter::differences(before, &given.config);
     let action = match &stored {
         None => "created",
-        Some(stored) if *stored == wanted => return Ok("unchanged"),
+        Some(_) if changes.is_empty() => return Ok("unchanged"),
         Some(_) => "updated",
     };
     if dry_run {
-        validated(workers, &given.config).await?;
-        for line in changed(stored.as_ref(), &given.config) {
+        validated(workers, &alter::whole(&given.config, before)).await?;
+        for line in alter::lines(&changes) {
             output::notice(&line);
         }
         return Ok(action);
@@ -207,31 +239,21 @@ async fn applied(workers: &Workers, given: &Given, dry_run: bool) -> Result<&'st
             workers.send("POST", "/connectors", Some(&body)).await?;
         }
         _ => {
+            let wanted = Value::Object(given.config.clone());
             workers.send("PUT", &path, Some(&wanted)).await?;
         }
     }
     Ok(action)
 }
 
-/// Keys that differ, without secrets.
-fn changed(stored: Option<&Value>, wanted: &Map<String, Value>) -> Vec<String> {
-    let nothing = Map::new();
-    let stored = stored.and_then(Value::as_object).unwrap_or(&nothing);
-    let shown = |key: &str, value: &Value| {
-        config::key::shown_to_readers(key, value.as_str().unwrap_or_default())
-    };
-    let mut lines = Vec::new();
-    for (key, value) in stored {
-        if wanted.get(key) != Some(value) {
-            lines.push(format!("- {key}={}", shown(key, value)));
-        }
+async fn deleted(workers: &Workers, base: &str, offsets: bool) -> Result<Value, Failure> {
+    if offsets {
+        super::offsets::stop(workers, base).await?;
+        workers
+            .send("DELETE", &format!("{base}/offsets"), None)
+            .await?;
     }
-    for (key, value) in wanted {
-        if stored.get(key) != Some(value) {
-            lines.push(format!("+ {key}={}", shown(key, value)));
-        }
-    }
-    lines
+    workers.send("DELETE", base, None).await
 }
 
 /// Runs `delete`.
@@ -244,7 +266,12 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
         output::error("which link?");
         return Exit::Usage;
     }
-    if !args.yes && !args.dry_run && !confirmed(names) {
+    let question = || {
+        let names = names.join(", ");
+        let positions = if args.offsets { "forgotten" } else { "kept" };
+        format!("delete {names}? Positions are {positions}, destination topics are not touched.")
+    };
+    if !args.yes && !args.dry_run && !confirmed(&question()) {
         output::error("nothing was deleted: say so at the prompt, or with --yes");
         return Exit::Usage;
     }
@@ -253,7 +280,7 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
         let path = format!("/connectors/{}", encode(name));
         let outcome = match args.dry_run {
             true => workers.get(&path).await,
-            false => workers.send("DELETE", &path, None).await,
+            false => deleted(&workers, &path, args.offsets).await,
         };
         let object = format!("link/{name}");
         match outcome {
@@ -269,38 +296,4 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
         }
     }
     exit
-}
-
-fn confirmed(names: &[String]) -> bool {
-    if !std::io::stdin().is_terminal() {
-        return false;
-    }
-    output::notice(&format!(
-        "delete {}? Positions are kept, destination topics are not touched. Type yes:",
-        names.join(", ")
-    ));
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_are_told_key_by_key_without_secrets() {
-        let stored = json!({"a": "1", "b": "2", "sasl.jaas.config": "x"});
-        let wanted = json!({"a": "1", "b": "3", "sasl.jaas.config": "y", "c": "4"});
-        let wanted = wanted.as_object().expect("an object");
-        assert_eq!(
-            changed(Some(&stored), wanted),
-            [
-                "- b=2",
-                "- sasl.jaas.config=[hidden]",
-                "+ b=3",
-                "+ c=4",
-                "+ sasl.jaas.config=[hidden]"
-            ]
-        );
-    }
 }

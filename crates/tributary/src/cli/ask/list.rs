@@ -3,12 +3,13 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::loggers::{self, LOGGERS};
 use super::table::{self, Column, Kind, column, wide};
 use super::{Exit, Format, Reach, all, items};
 use crate::asking::{Failure, Workers, encode};
 use crate::output;
 
-/// List links, topics, partitions, tasks, workers, rebalances, clusters or activity.
+/// List links, topics, partitions, tasks, workers, rebalances, clusters, activity, plugins or loggers.
 #[derive(Debug, Args)]
 #[command(
     after_help = "EXAMPLES\n  tributary get links\n  tributary get topics orders-dr -o wide\n  \
@@ -82,6 +83,12 @@ enum What {
     Connectors,
     // Every key of a link's configuration, and what becomes of it.
     Config,
+    // What the worker can run.
+    #[value(alias = "plugin")]
+    Plugins,
+    // Levels of logging of the worker.
+    #[value(alias = "logger")]
+    Loggers,
 }
 
 const LINKS: [Column; 14] = [
@@ -157,11 +164,12 @@ const REBALANCES: [Column; 6] = [
     column("MOVES", "moves", Kind::Exact),
     column("REASON", "reason", Kind::Text(32)),
 ];
-const CLUSTERS: [Column; 6] = [
+const CLUSTERS: [Column; 7] = [
     column("ALIAS", "alias", Kind::Text(24)),
     column("CLUSTER-ID", "cluster_id", Kind::Text(24)),
+    column("VERSION", "version", Kind::Text(8)),
     column("REACHABLE", "reachability.verdict", Kind::Text(9)),
-    column("BROKERS", "brokers.total", Kind::Exact),
+    column("BROKERS", "brokers.reachable/brokers.total", Kind::Exact),
     column("ROLES", "roles", Kind::Text(20)),
     wide("LINKS", "links", Kind::Text(60)),
 ];
@@ -186,6 +194,12 @@ const CONFIG: [Column; 4] = [
     wide("MEANING", "meaning", Kind::Text(80)),
 ];
 
+const PLUGINS: [Column; 3] = [
+    column("CLASS", "class", Kind::Text(70)),
+    column("TYPE", "type", Kind::Text(14)),
+    column("VERSION", "version", Kind::Text(12)),
+];
+
 impl What {
     fn columns(self) -> &'static [Column] {
         match self {
@@ -199,6 +213,8 @@ impl What {
             Self::Activity => &ACTIVITY,
             Self::Connectors => &CONNECTORS,
             Self::Config => &CONFIG,
+            Self::Plugins => &PLUGINS,
+            Self::Loggers => &LOGGERS,
         }
     }
 
@@ -215,12 +231,20 @@ impl What {
             Self::Activity => ("activity", &["id"]),
             Self::Connectors => ("connector", &["name"]),
             Self::Config => ("key", &["key"]),
+            Self::Plugins => ("plugin", &["class"]),
+            Self::Loggers => ("logger", &["name"]),
         };
         let parts = paths.iter().map(|path| match &row[*path] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         });
         format!("{kind}/{}", parts.collect::<Vec<_>>().join("/"))
+    }
+
+    /// Whether a row is the one of this name. People call a cluster by its alias.
+    fn is(self, row: &Value, name: &str) -> bool {
+        let is_alias = || row["alias"] == *name;
+        self.name(row).ends_with(&format!("/{name}")) || self == Self::Clusters && is_alias()
     }
 
     fn is_of_links(self) -> bool {
@@ -242,6 +266,8 @@ impl What {
             Self::Activity => "activity",
             Self::Connectors => "connectors",
             Self::Config => "config",
+            Self::Plugins => "plugins",
+            Self::Loggers => "loggers",
         }
     }
 }
@@ -281,11 +307,8 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
         None => path,
     };
     let word = args.what.word();
-    if args.what == What::Connectors {
-        return named(args, word, connectors(workers).await?);
-    }
     if !args.what.is_of_links() {
-        let document = all(workers, &with(format!("/api/v1/{word}"))).await?;
+        let document = listed(args.what, workers, &with(format!("/api/v1/{word}"))).await?;
         return named(args, word, document);
     }
     let mut names = [&args.names[..], &args.links[..]].concat();
@@ -327,6 +350,16 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
     }
     Ok(whole
         .unwrap_or_else(|| json!({"items": [], "total": 0, "next_cursor": null, "incomplete": []})))
+}
+
+/// All of what belongs to no link. Connect's API has lists of its own; everything else is at `path`.
+async fn listed(what: What, workers: &Workers, path: &str) -> Result<Value, Failure> {
+    match what {
+        What::Connectors => connectors(workers).await,
+        What::Plugins => plugins(workers).await,
+        What::Loggers => loggers::list(workers).await,
+        _ => all(workers, path).await,
+    }
 }
 
 /// Leaves what was asked for by its state or its link.
@@ -376,6 +409,13 @@ async fn connectors(workers: &Workers) -> Result<Value, Failure> {
     Ok(json!({"schema": "tributary/v1/ConnectorList", "items": rows, "total": rows.len()}))
 }
 
+/// Plugins, as Connect's API shows them.
+async fn plugins(workers: &Workers) -> Result<Value, Failure> {
+    let rows = workers.get("/connector-plugins").await?;
+    let total = rows.as_array().map_or(0, Vec::len);
+    Ok(json!({"schema": "tributary/v1/PluginList", "items": rows, "total": total}))
+}
+
 /// The keys of a link's configuration.
 async fn config(workers: &Workers, path: &str) -> Result<Value, Failure> {
     let document = workers.get(path).await?;
@@ -389,7 +429,7 @@ fn named(args: &GetArgs, word: &str, mut document: Value) -> Result<Value, Failu
     if args.names.is_empty() {
         return Ok(document);
     }
-    let is = |row: &Value, name: &String| args.what.name(row).ends_with(&format!("/{name}"));
+    let is = |row: &Value, name: &String| args.what.is(row, name);
     let rows = items(&document);
     let unknown = |name: &&String| !rows.iter().any(|row| is(row, name));
     if let Some(name) = args.names.iter().find(unknown) {
@@ -436,6 +476,13 @@ pub(in crate::cli) async fn describe(args: DescribeArgs) -> Exit {
     };
     let name = encode(&args.names[0]);
     let second = args.names.get(1).map(|name| encode(name));
+    let is_row = matches!(
+        args.what,
+        What::Clusters | What::Connectors | What::Rebalances | What::Plugins
+    );
+    if is_row && second.is_none() {
+        return row(&args, &workers).await;
+    }
     let path = match (args.what, second) {
         (What::Links, None) => format!("/api/v1/links/{name}"),
         (What::Workers, None) => format!("/api/v1/workers/{name}"),
@@ -446,8 +493,8 @@ pub(in crate::cli) async fn describe(args: DescribeArgs) -> Exit {
         }
         _ => {
             output::error(
-                "write: describe link NAME, describe worker NAME, describe topic LINK TOPIC, or describe partitions \
-                 LINK TOPIC",
+                "write: describe link NAME, describe topic LINK TOPIC, describe partitions LINK TOPIC, or describe \
+                 worker|cluster|connector|plugin|rebalance NAME",
             );
             return Exit::Usage;
         }
@@ -460,11 +507,32 @@ pub(in crate::cli) async fn describe(args: DescribeArgs) -> Exit {
                     Err(failure) => return args.reach.failed("its health is not known", &failure),
                 }
             }
-            args.reach.print(&document, |_| {
-                let mut lines = Vec::new();
-                table::members(&document, 0, &mut lines);
-                lines
-            });
+            args.reach.print(&document, |_| members(&document));
+            Exit::Done
+        }
+        Err(failure) => args.reach.failed("it cannot be described", &failure),
+    }
+}
+
+fn members(document: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    table::members(document, 0, &mut lines);
+    lines
+}
+
+/// Describes what is a row of a list.
+async fn row(args: &DescribeArgs, workers: &Workers) -> Exit {
+    let word = args.what.word();
+    let name = &args.names[0];
+    let found = listed(args.what, workers, &format!("/api/v1/{word}")).await;
+    let found = found.and_then(|document| {
+        let row = items(&document).iter().find(|row| args.what.is(row, name));
+        let unknown = || missing(format!("there is no {word} of the name {name}"));
+        row.cloned().ok_or_else(unknown)
+    });
+    match found {
+        Ok(row) => {
+            args.reach.print(&row, |_| members(&row));
             Exit::Done
         }
         Err(failure) => args.reach.failed("it cannot be described", &failure),

@@ -181,15 +181,24 @@ async fn changed(
 
 /// Stops the link where that is wanted; whether it ran before.
 async fn stopped(args: &ChangeArgs, workers: &Workers, base: &str) -> Result<bool, Failure> {
+    if !args.stop || args.dry_run {
+        return Ok(false);
+    }
+    stop(workers, base).await
+}
+
+/// Stops a link and waits for it. Whether it ran.
+pub(super) async fn stop(workers: &Workers, base: &str) -> Result<bool, Failure> {
     let status = format!("{base}/status");
     let state = async || {
         let now = workers.get(&status).await?;
         Ok::<_, Failure>(now["connector"]["state"].as_str().unwrap_or("").to_owned())
     };
-    if !args.stop || args.dry_run || state().await? == "STOPPED" {
+    let before = state().await?;
+    if before == "STOPPED" {
         return Ok(false);
     }
-    let ran = state().await? != "PAUSED";
+    let ran = before != "PAUSED";
     workers.send("PUT", &format!("{base}/stop"), None).await?;
     let began = Instant::now();
     while state().await? != "STOPPED" {

@@ -210,13 +210,17 @@ fn screen(overview: &Value) -> Vec<String> {
             "FAIL" => "UNREACHABLE",
             other => other,
         };
-        let brokers = match &cluster["brokers"]["total"] {
-            Value::Null => "brokers unknown".to_owned(),
-            count => format!("{count} brokers"),
+        let brokers = &cluster["brokers"];
+        let brokers = match (&brokers["reachable"], &brokers["total"]) {
+            (_, Value::Null) => "brokers unknown".to_owned(),
+            (Value::Null, total) => format!("{total} brokers"),
+            (reachable, total) => format!("{reachable}/{total} brokers"),
         };
         let head = if number == 0 { "clusters" } else { "        " };
         let alias = cut(text(&cluster["alias"]), 40);
-        lines.push(format!("{head} {alias}  {word}  {brokers}"));
+        let version = cluster["version"].as_str();
+        let version = version.map_or_else(String::new, |version| format!("  {version}"));
+        lines.push(format!("{head} {alias}  {word}  {brokers}{version}"));
     }
     let counts = &overview["tiles"]["links_by_health"];
     let count = |word: &str| counts[word].as_u64().unwrap_or(0);
@@ -311,7 +315,8 @@ mod tests {
         json!({
             "group": null, "workers": {"answered": 1, "total": 1, "leader": "w:8083"}, "rebalance": null,
             "clusters": [
-                {"alias": "east", "reachability": {"verdict": "PASS"}, "brokers": {"total": 3}},
+                {"alias": "east", "reachability": {"verdict": "PASS"}, "version": "3.9",
+                    "brokers": {"reachable": 2, "total": 3}},
                 {"alias": "west", "reachability": {"verdict": "UNKNOWN"}, "brokers": {"total": null}},
             ],
             "links": [{
@@ -332,7 +337,7 @@ mod tests {
             screen(&overview("DEGRADED", json!(412.0))),
             [
                 "group    (standalone)   1/1 workers answered, leader w:8083, no rebalance pending",
-                "clusters east  ok  3 brokers",
+                "clusters east  ok  2/3 brokers  3.9",
                 "         west  UNKNOWN  brokers unknown",
                 "links    0 healthy, 0 catching up, 1 degraded, 0 failed, 0 unknown   worst lag 412.0 s (audit-dr)",
                 "ATTENTION",
