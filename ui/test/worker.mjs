@@ -174,7 +174,11 @@ await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic
 await page.getByRole('dialog').waitFor({ state: 'detached' })
 await step('answered')
 await page.goto(address)
-await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 })
+await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 }).catch(async (cause) => {
+  const rows = await page.evaluate(async (name) => (await (await fetch(`/api/v1/links/${name}/partitions`)).json()).items.map(({ topic, partition, state, reason, acked_offset, source_end_offset }) => `${topic}-${partition} ${state} ${reason} ${acked_offset}/${source_end_offset}`), name)
+  process.stdout.write(`   ${(await page.locator('main').innerText()).slice(0, 2500)}\n   ${rows.join('\n   ')}\n`)
+  throw cause
+})
 await step('repaired')
 
 // axe, on what is really there.
