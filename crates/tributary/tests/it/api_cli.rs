@@ -201,6 +201,10 @@ async fn shows_what_is_so(asker: &Asker<'_>, topic: &str) {
         .await;
     asker.ends(&["lag", "asked", "--max-records=-1"], 3).await;
     asker.ends(&["lag", "asked", "--wait", "1s"], 2).await;
+    says_and_explains(asker).await;
+}
+
+async fn says_and_explains(asker: &Asker<'_>) {
     let set = ["loggers", "set", "kafka_client", "debug"];
     assert_eq!(asker.ends(&set, 0).await, "logger/kafka_client updated\n");
     asker

@@ -25,6 +25,12 @@ async fn anew(cluster: &KafkaCluster, topic: &str, records: usize) {
     }
 }
 
+/// How many records the first partition of a topic has.
+async fn records(cluster: &KafkaCluster, topic: &str) -> usize {
+    let read = test_support::judge::read_all(&stored(cluster, topic), crate::support::COPIED).await;
+    read.expect("readable")[&0].len()
+}
+
 #[tokio::test]
 async fn what_happened_to_topics_while_nobody_looked_is_named_at_the_start_and_answered_as_configured()
  {
@@ -41,8 +47,7 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         send(source, topic, 1, 100).await;
     }
     let topics = format!("{prefix}\\..*");
-    let link = unique("link");
-    let stops = Replicate::new(source, destination, &topics).named(&link);
+    let stops = Replicate::new(source, destination, &topics);
     let goes_on = Replicate::new(source, destination, &topics).with(&[
         "--set",
         "topic.rename.format=on.${topic}",
@@ -88,21 +93,16 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
 
     // Answers that were left over do no harm: the partition does not stand there.
     let given = [
-        format!("{gap}/0=continue@100"),
-        format!("{shorter}/0=append"),
-        format!("{longer}/0=recopy"),
-        format!("{copy}/0=recopy"),
-        format!("{fine}/0=continue@7"),
+        format!("--answer={gap}/0=continue@100"),
+        format!("--answer={shorter}/0=append"),
+        format!("--answer={longer}/0=recopy"),
+        format!("--answer={copy}/0=recopy"),
+        format!("--answer={fine}/0=continue@7"),
     ];
-    let with = given.iter().flat_map(|answer| ["--answer", answer]);
-    let answered = Replicate::new(source, destination, &topics)
-        .named(&link)
-        .with(&with.collect::<Vec<_>>());
-    let run = answered.until_caught_up().await.ended_with(0);
+    let run = stops.with(&given.each_ref().map(|given| given.as_str()));
+    let run = run.until_caught_up().await.ended_with(0);
     assert!(run.error.contains("was not needed"), "{run}");
-    let copy_of_gap = stored(destination, &gap);
-    let read = test_support::judge::read_all(&copy_of_gap, crate::support::COPIED).await;
-    assert_eq!(read.expect("readable")[&0].len(), 70, "{run}");
+    assert_eq!(records(destination, &gap).await, 70, "{run}");
     // The longer one begins with the records of before, which are at their offsets already.
     for (topic, count) in [(&shorter, 140), (&longer, 160), (&copy, 100), (&fine, 200)] {
         let there = offsets(&stored(destination, topic)).await;
@@ -116,6 +116,9 @@ async fn meanwhile(source: &'static KafkaCluster, destination: &'static KafkaClu
         assert_eq!(offsets(&copied(topic)).await, count, "{topic}: {run}");
     }
     // The start of the source's log is followed: what is in front of it has gone on both sides.
-    let read = test_support::judge::read_all(&copied(&gap), crate::support::COPIED).await;
-    assert_eq!(read.expect("readable")[&0].len(), 70, "{run}");
+    assert_eq!(
+        records(destination, &format!("on.{gap}")).await,
+        70,
+        "{run}"
+    );
 }
