@@ -267,7 +267,7 @@ impl Workers {
             let response = sender
                 .send_request(request)
                 .await
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| cause(&error))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), LARGEST).collect().await;
             let bytes = body.map_err(|error| error.to_string())?.to_bytes();
@@ -280,25 +280,27 @@ impl Workers {
             answered = asking.as_mut() => answered,
             ended = connection.as_mut() => match (asking.await, ended) {
                 // What ended the connection says more than that it is over.
-                (Err(_), Err(error)) => Err(cause(&error, address.https)),
+                (Err(_), Err(error)) => Err(cause(&error)),
                 (answered, _) => answered,
             },
         };
-        let (status, bytes) = answered.map_err(failed)?;
+        // With TLS 1.3 a worker says only after the handshake that it misses a certificate, if it says so.
+        let bare = address.https && self.tls.identity.is_none();
+        let (status, bytes) = answered.map_err(|text| {
+            let hint = "; it may want a certificate: --cert";
+            failed(text + if bare { hint } else { "" })
+        })?;
         understood(status, &bytes)
     }
 }
 
-/// An error with what is behind it. With TLS 1.3 a worker says only after the handshake that it misses a certificate.
-fn cause(error: &hyper::Error, https: bool) -> String {
+/// An error with what is behind it.
+fn cause(error: &hyper::Error) -> String {
     let mut text = error.to_string();
     let mut behind = std::error::Error::source(error);
     while let Some(error) = behind {
         text.push_str(&format!(": {error}"));
         behind = error.source();
-    }
-    if https && text.contains("Certificate") {
-        text.push_str("; the worker wants a certificate that it knows: --cert");
     }
     text
 }

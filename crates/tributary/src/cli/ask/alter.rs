@@ -450,14 +450,16 @@ async fn in_editor(path: &Path) -> Result<(), String> {
     let editor = super::environment("VISUAL").or_else(|| super::environment("EDITOR"));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // It may have options; the shell takes them apart, and the path comes as a parameter.
-    let ended = tokio::process::Command::new("sh")
+    let mut command = std::process::Command::new("sh");
+    command
         .arg("-c")
         .arg(format!("{editor} \"$1\""))
         .arg("sh")
-        .arg(path)
-        .status()
-        .await
-        .map_err(|error| format!("no editor: {error}"))?;
+        .arg(path);
+    let ended = tokio::task::spawn_blocking(move || command.status()).await;
+    let ended = ended
+        .map_err(|error| error.to_string())
+        .and_then(|ended| ended.map_err(|error| format!("no editor: {error}")))?;
     match ended.success() {
         true => Ok(()),
         false => Err(format!(
