@@ -120,6 +120,8 @@ fn sketch(command: &[&str], text: &str, topic: &str) -> String {
 }
 
 fn plain(line: &str, topic: &str) -> String {
+    // One rebalance may follow another.
+    let line = line.replace("work is being dealt", "no rebalance pending");
     let words = line.split_whitespace().map(|word| {
         let word = word.replace(topic, "TOPIC");
         // A rate is known once it was looked twice.
@@ -146,7 +148,8 @@ fn describe(value: &Value, at: &str, all: &mut BTreeSet<String>) {
                     all.insert(at.clone());
                 }
                 // What is in these depends on what has happened.
-                if !["object", "explanation", "by_state"].contains(&name.as_str()) {
+                let happened = ["object", "explanation", "by_state", "rebalance"];
+                if !happened.contains(&name.as_str()) {
                     describe(member, &at, all);
                 }
             }
