@@ -10,7 +10,7 @@ use crate::output;
 
 /// Print the configuration of a link, to be kept or applied elsewhere.
 ///
-/// Secrets read [hidden]: a worker that has the link puts what it has stored in their place, another one refuses them.
+/// Secrets are hidden: a worker that has the link puts what it has stored in their place, another one refuses them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "EXAMPLES\n  tributary export link orders-dr --as properties >orders-dr.properties\n  \
