@@ -64,13 +64,7 @@ pub(crate) fn parse(text: &str) -> Result<Given, String> {
             (action, Some(offset.ok_or_else(wrong)?))
         }
     };
-    let answer = Answer::of(action).ok_or_else(|| {
-        let known: Vec<&str> = Answer::ALL.iter().map(|(name, _)| *name).collect();
-        format!(
-            "there is no action {action}; there are: {}",
-            known.join(", ")
-        )
-    })?;
+    let answer = Answer::of(action)?;
     if expected.is_none() && matches!(answer, Answer::Continue | Answer::SkipRecord) {
         return Err(format!(
             "{action} leaves records out: say for which offset, as the partition's state tells it: {text}@OFFSET"

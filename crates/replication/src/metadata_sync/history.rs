@@ -288,17 +288,20 @@ mod tests {
         assert_eq!(deleted_after(51, true, true), ((false, false), None));
     }
 
-    #[test]
-    fn a_topic_of_another_id_is_noticed_and_an_unknown_id_says_nothing() {
-        let mut history = history();
-        let copy = |source: u8, destination: u8| Copy {
+    fn copy(source: u8, destination: u8) -> Copy {
+        Copy {
             source: "a".into(),
             source_id: TopicId([source; 16]),
             destination: "x".into(),
             destination_id: TopicId([destination; 16]),
             partitions: 1,
             spread: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_topic_of_another_id_is_noticed_and_an_unknown_id_says_nothing() {
+        let mut history = history();
         let mut renewed = |source, destination, restart| {
             history.copied(&[copy(source, destination)], restart).len()
         };
@@ -318,14 +321,7 @@ mod tests {
     #[test]
     fn a_topic_made_anew_is_copied_once_an_operator_says_so_and_the_next_one_is_not() {
         let mut history = history();
-        let copy = |source: u8| Copy {
-            source: "a".into(),
-            source_id: TopicId([source; 16]),
-            destination: "x".into(),
-            destination_id: TopicId([2; 16]),
-            partitions: 1,
-            spread: None,
-        };
+        let copy = |source| copy(source, 2);
         history.copied(&[copy(1)], false);
         history.copied(&[copy(4)], false);
         assert_eq!(history.renewed(&copy(4)), Some(Condition::SourceRecreated));

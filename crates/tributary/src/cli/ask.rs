@@ -130,6 +130,15 @@ fn read(path: &Path) -> Result<String, String> {
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
+/// A name as other places take it: what is no letter or digit becomes `other`.
+fn plain(name: &str, other: char) -> impl Iterator<Item = char> {
+    let plain = move |one: char| match one.is_ascii_alphanumeric() {
+        true => one,
+        false => other,
+    };
+    name.chars().map(plain)
+}
+
 /// Whether somebody at the terminal says yes; where nobody is there, nobody does.
 fn confirmed(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {

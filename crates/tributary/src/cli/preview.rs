@@ -313,6 +313,8 @@ mod tests {
 
     use replication::metadata_sync::{Condition, Problem, SettingChange};
 
+    use clap::ValueEnum as _;
+
     use super::*;
 
     fn row(name: &str, steps: Vec<Step>, problems: Vec<Problem>) -> Row {
@@ -402,14 +404,8 @@ mod tests {
                 .filter(|row| is_shown(row, show))
                 .count()
         };
-        let shows = [
-            Show::All,
-            Show::Matched,
-            Show::Excluded,
-            Show::Warnings,
-            Show::Errors,
-        ];
-        assert_eq!(shows.map(count), [5, 4, 1, 1, 1]);
+        let counts: Vec<usize> = Show::value_variants().iter().copied().map(count).collect();
+        assert_eq!(counts, [5, 4, 1, 1, 1]);
     }
 
     #[test]

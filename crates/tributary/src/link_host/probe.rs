@@ -96,14 +96,7 @@ impl Probe for LinkProbe {
     fn resume(&self, resume: Resume) -> Pending<Result<(), NotResumed>> {
         let handle = self.0.clone();
         Box::pin(async move {
-            let Some(answer) = Answer::of(&resume.action) else {
-                let known: Vec<&str> = Answer::ALL.iter().map(|(name, _)| *name).collect();
-                return Err(NotResumed::Invalid(format!(
-                    "there is no action {}; there are: {}",
-                    resume.action,
-                    known.join(", ")
-                )));
-            };
+            let answer = Answer::of(&resume.action).map_err(NotResumed::Invalid)?;
             let source = TopicPartition::new(resume.topic.as_str().into(), resume.partition);
             let resumed = handle.resume(source, answer, resume.expected_offset).await;
             resumed.map_err(|not| {

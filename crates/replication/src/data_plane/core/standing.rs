@@ -46,10 +46,15 @@ impl Answer {
     }
 
     /// The answer of this name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    /// There is none; which there are.
+    pub fn of(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
-        found.map(|(_, answer)| *answer)
+        found.map(|(_, answer)| *answer).ok_or_else(|| {
+            let known = Self::ALL.map(|(known, _)| known).join(", ");
+            format!("there is no action {name}; there are: {known}")
+        })
     }
 
     /// The answers that help against a state.

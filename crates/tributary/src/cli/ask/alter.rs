@@ -11,8 +11,8 @@ use clap::Args;
 use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
-use super::change::{files, read, validated};
-use super::{Exit, Reach, confirmed, steer};
+use super::change::{config_of, files, read, validated};
+use super::{Exit, Reach, confirmed, plain, steer};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
 
@@ -427,21 +427,11 @@ async fn opened(name: &str, text: &str) -> Result<Map<String, Value>, String> {
     let removed = std::fs::remove_file(&path);
     let raw = read?;
     removed.map_err(|error| failed(&error))?;
-    let entries = raw.entries().iter();
-    Ok(entries
-        .map(|entry| (entry.key.clone(), Value::from(entry.value.clone())))
-        .collect())
+    Ok(config_of(&raw))
 }
 
 fn place(name: &str) -> PathBuf {
-    let plain = |one: char| {
-        if one.is_ascii_alphanumeric() {
-            one
-        } else {
-            '-'
-        }
-    };
-    let name: String = name.chars().map(plain).take(60).collect();
+    let name: String = plain(name, '-').take(60).collect();
     let number = std::process::id();
     std::env::temp_dir().join(format!("tributary-{name}-{number}.properties"))
 }
@@ -536,11 +526,6 @@ mod tests {
         let text = properties(&config);
         assert!(text.starts_with("name=\\ x\n"), "{text}");
         let (raw, _) = config::raw::RawConfig::from_properties("a", &text).expect("readable");
-        let read: Map<String, Value> = raw
-            .entries()
-            .iter()
-            .map(|entry| (entry.key.clone(), Value::from(entry.value.clone())))
-            .collect();
-        assert_eq!(read, config);
+        assert_eq!(config_of(&raw), config);
     }
 }

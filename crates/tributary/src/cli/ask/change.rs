@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use config::RawConfig;
 use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
@@ -96,16 +97,21 @@ pub(super) fn files(given: &[PathBuf]) -> Vec<PathBuf> {
     all
 }
 
+/// What a file says, as a worker takes it.
+pub(super) fn config_of(raw: &RawConfig) -> Map<String, Value> {
+    let entries = raw.entries().iter();
+    entries
+        .map(|entry| (entry.key.clone(), Value::from(entry.value.clone())))
+        .collect()
+}
+
 /// Reads a link's file, or says what is wrong with it.
 pub(super) fn read(path: &Path) -> Option<Given> {
     let input = Path::new("/dev/stdin");
     let raw = settings::read(if path == Path::new("-") { input } else { path })
         .map_err(|problem| output::error(&problem))
         .ok()?;
-    let entries = raw.entries().iter();
-    let config: Map<String, Value> = entries
-        .map(|entry| (entry.key.clone(), Value::from(entry.value.clone())))
-        .collect();
+    let config = config_of(&raw);
     let Some(name) = config
         .get("name")
         .and_then(Value::as_str)

@@ -4,7 +4,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::{Exit, Reach, alter, steer};
+use super::{Exit, Reach, alter, plain, steer};
 use crate::asking::encode;
 use crate::output;
 
@@ -98,14 +98,7 @@ fn terraform(name: &str, config: &Map<String, Value>) -> String {
         let text = Value::from(text).to_string();
         text.replace("${", "$${").replace("%{", "%%{")
     };
-    let plain = |one: char| {
-        if one.is_ascii_alphanumeric() {
-            one
-        } else {
-            '_'
-        }
-    };
-    let label: String = name.chars().map(plain).collect();
+    let label: String = plain(name, '_').collect();
     let mut text = format!(
         "resource \"kafka-connect_connector\" \"link_{label}\" {{\n  name = {}\n\n  config = {{\n",
         quoted(name)
@@ -119,14 +112,8 @@ fn terraform(name: &str, config: &Map<String, Value>) -> String {
 }
 
 fn helm(name: &str, config: &Map<String, Value>) -> String {
-    let plain = |one: char| {
-        if one.is_ascii_alphanumeric() {
-            one
-        } else {
-            '-'
-        }
-    };
-    let label: String = name.to_ascii_lowercase().chars().map(plain).collect();
+    let name = name.to_ascii_lowercase();
+    let label: String = plain(&name, '-').collect();
     let indented: String = alter::properties(config)
         .lines()
         .map(|line| format!("    {line}\n"))

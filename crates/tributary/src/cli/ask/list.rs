@@ -507,17 +507,11 @@ pub(in crate::cli) async fn describe(args: DescribeArgs) -> Exit {
                     Err(failure) => return args.reach.failed("its health is not known", &failure),
                 }
             }
-            args.reach.print(&document, |_| members(&document));
+            args.reach.print(&document, |_| table::members(&document));
             Exit::Done
         }
         Err(failure) => args.reach.failed("it cannot be described", &failure),
     }
-}
-
-fn members(document: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    table::members(document, 0, &mut lines);
-    lines
 }
 
 /// Describes what is a row of a list.
@@ -532,7 +526,7 @@ async fn row(args: &DescribeArgs, workers: &Workers) -> Exit {
     });
     match found {
         Ok(row) => {
-            args.reach.print(&row, |_| members(&row));
+            args.reach.print(&row, |_| table::members(&row));
             Exit::Done
         }
         Err(failure) => args.reach.failed("it cannot be described", &failure),

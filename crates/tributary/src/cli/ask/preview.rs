@@ -41,11 +41,7 @@ pub(in crate::cli) async fn preview(reach: &Reach, wanted: Wanted<'_>) -> Exit {
             ));
             return Exit::NotReady;
         };
-        reach.print(row, |_| {
-            let mut lines = Vec::new();
-            table::members(row, 0, &mut lines);
-            lines
-        });
+        reach.print(row, |_| table::members(row));
         return if is_error(row) {
             Exit::NotReady
         } else {
@@ -142,6 +138,8 @@ fn sums(document: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
@@ -161,14 +159,8 @@ mod tests {
             row("d", "match", "exists", Some("settings-differ")),
         ];
         let count = |show| rows.iter().filter(|row| is_shown(row, show)).count();
-        let shows = [
-            Show::All,
-            Show::Matched,
-            Show::Excluded,
-            Show::Warnings,
-            Show::Errors,
-        ];
-        assert_eq!(shows.map(count), [4, 3, 1, 1, 1]);
+        let counts: Vec<usize> = Show::value_variants().iter().copied().map(count).collect();
+        assert_eq!(counts, [4, 3, 1, 1, 1]);
         let document = json!({"rows": rows, "totals": {"topics": 4, "error": 1}, "estimate": {}});
         let look = table::Look {
             format: Format::Table,

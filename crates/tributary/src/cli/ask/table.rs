@@ -243,19 +243,25 @@ fn csv(rows: &[Value], columns: &[Column], look: &Look) -> Vec<String> {
 }
 
 /// Everything of an object, one member a line.
-pub(super) fn members(value: &Value, depth: usize, lines: &mut Vec<String>) {
+pub(super) fn members(value: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    members_at(0, value, &mut lines);
+    lines
+}
+
+fn members_at(depth: usize, value: &Value, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     for (name, member) in value.as_object().into_iter().flatten() {
         match member {
             Value::Object(inner) if !inner.is_empty() => {
                 lines.push(format!("{indent}{name}:"));
-                members(member, depth + 1, lines);
+                members_at(depth + 1, member, lines);
             }
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 lines.push(format!("{indent}{name}:"));
                 for item in items {
                     lines.push(format!("{indent}  -"));
-                    members(item, depth + 2, lines);
+                    members_at(depth + 2, item, lines);
                 }
             }
             Value::Null => lines.push(format!("{indent}{name}: unknown")),
