@@ -6,7 +6,7 @@
 //!                                              └────▶ one more for each third cluster (`streams`)
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,16 +29,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::data_plane::{DataPlane, Handle, Stop};
 use crate::health::Health;
-use crate::link::assign::{Beginnings, RecordChanges, replicated};
+use crate::link::assign::{Beginnings, Known, RecordChanges, replicated};
 use crate::link::begun::Begun;
 use crate::link::streams::{Follower, StreamMaker, Streams};
 use crate::link_memory::{ClusterIds, LinkMemory, Remembered};
 use crate::metadata_sync::acl::{AclHandle, AclOptions, AclSync, AclTopics};
-use crate::metadata_sync::{History, Looking, MetadataSync, Round, Rules};
+use crate::metadata_sync::{History, Looking, MetadataSync, Replicated, Round, Rules};
 use crate::origin::{REGISTRY, Stream};
-use crate::position_store::{
-    FileStore, KeyStyle, PositionStore, StoreError, StoredLink, TopicStore,
-};
+use crate::position_store::{FileStore, KeyStyle, PositionStore, StoreError, TopicStore};
 use crate::standstill::Standstill;
 
 mod again;
@@ -133,7 +131,9 @@ pub struct Link {
     part: LinkPart,
     source: Cluster,
     destination: Cluster,
-    stored: StoredLink,
+    /// What is stored of its topics, whoever copies them.
+    replicated: BTreeMap<TopicName, Replicated>,
+    stored: Known,
     beginnings: Beginnings,
     changes: RecordChanges,
     memory: LinkMemory,
@@ -218,12 +218,9 @@ impl Link {
         let (plane, data, stored, texts) = made;
         let told = Remembered::of(&config.name, &texts);
         known_clusters(&config.name, sides, &told)?;
-        let begun = Begun::of(
-            &config,
-            told.first,
-            !stored.is_empty(),
-            maker.store.another(),
-        );
+        let (replicated, stored) = (replicated(&stored), Known::of(stored, &part));
+        let store = maker.store.another();
+        let begun = Begun::of(&config, told.first, stored.is_any(), store);
         let (others, further) = watch::channel(Vec::new());
         let (rounds, seen) = watch::channel((Arc::new(Round::default()), 0));
         let heard = health::Heard::new(data.clone(), further, seen);
@@ -239,6 +236,7 @@ impl Link {
                 part,
                 source,
                 destination,
+                replicated,
                 stored,
                 beginnings: Beginnings {
                     committed,
@@ -275,7 +273,7 @@ impl Link {
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self: Box<Self>, stop: StopSignal) -> Result<(), Failure> {
         let (report, reports) = mpsc::channel::<Round>(1);
-        let mut history = History::new(replicated(&self.stored));
+        let mut history = History::new(self.replicated);
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
         let sync = match self.part.changes_topics() {

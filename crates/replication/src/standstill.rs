@@ -20,4 +20,4 @@ mod record;
 mod run;
 mod trail;
 
-pub use run::{STATE, Seen, Standstill, StandstillHandle, StandstillOptions};
+pub use run::{Look, STATE, Seen, Standstill, StandstillHandle, StandstillOptions};

@@ -7,6 +7,7 @@ use config::naming::Naming;
 use config::provenance::Provenance;
 use kafka_wire::types::{TopicName, TopicPartition};
 
+use super::LinkPart;
 use crate::data_plane::{Assignment, Changes, Origin};
 use crate::metadata_sync::{Copy, Replicated, Round};
 use crate::position::Position;
@@ -50,21 +51,61 @@ impl FirstLooks<'_> {
     }
 }
 
+/// What is stored of a link, as far as one part of it needs that.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// Of partitions that are copied here and are not assigned yet. What others copy is theirs: they store newer ones.
+    own: StoredLink,
+    /// Topics of which anything is stored, whoever copies it.
+    topics: HashSet<TopicName>,
+}
+
+impl Known {
+    /// What a part needs of all that is stored.
+    pub(super) fn of(mut stored: StoredLink, part: &LinkPart) -> Self {
+        let topics = stored.keys().map(|partition| partition.topic.clone());
+        let topics = topics.collect();
+        stored.retain(|partition, _| part.has(partition));
+        stored.shrink_to_fit();
+        Self {
+            own: stored,
+            topics,
+        }
+    }
+
+    /// Whether anything is stored, whoever copies it.
+    pub(super) fn is_any(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    pub(super) fn own(&self) -> &StoredLink {
+        &self.own
+    }
+
+    /// What is stored of a partition that is assigned now: from then on the data plane knows better.
+    fn take(&mut self, partition: &TopicPartition) -> Stored {
+        let known = self.own.remove(partition).unwrap_or_default();
+        if self.own.is_empty() {
+            self.own.shrink_to_fit();
+        }
+        known
+    }
+}
+
 /// Partitions of the round that are not assigned yet. The configured start holds for what the first
 /// look at the source found, in topics of which nothing is stored; whatever appears later, also while
 /// the process was down, is copied from its first record.
 pub(super) fn assignments(
     round: &Round,
     assigned: &mut HashSet<TopicPartition>,
-    stored: &StoredLink,
+    stored: &mut Known,
     first: FirstLooks<'_>,
     beginnings: &Beginnings,
     changes: &RecordChanges,
 ) -> Vec<Assignment> {
-    let known: HashSet<&TopicName> = stored.keys().map(|partition| &partition.topic).collect();
     let mut new = Vec::new();
     for copy in &round.copies {
-        let fresh = !known.contains(&copy.source);
+        let fresh = !stored.topics.contains(&copy.source);
         for number in 0..copy.partitions {
             let source = TopicPartition::new(copy.source.clone(), number);
             if !assigned.insert(source.clone()) {
@@ -80,7 +121,7 @@ pub(super) fn assignments(
                     fresh.then(place).flatten()
                 })
                 .unwrap_or(StartPosition::Earliest);
-            let known = stored.get(&source).cloned().unwrap_or_default();
+            let known = stored.take(&source);
             match copy.spread {
                 None => new.push(whole(copy, source, known, start, changes)),
                 Some(_) => spread(copy, &source, &known, start, changes, &mut new),
@@ -317,6 +358,7 @@ mod tests {
         ]);
         let stored =
             StoredLink::from([(TopicPartition::new("known".into(), 0), Stored::default())]);
+        let mut stored = Known::of(stored, &LinkPart::Whole);
         let mut assigned = HashSet::new();
         let mut starts = |copies: &[(&str, i32)]| -> Vec<StartPosition> {
             let beginnings = Beginnings {
@@ -330,7 +372,7 @@ mod tests {
             assignments(
                 &round(copies),
                 &mut assigned,
-                &stored,
+                &mut stored,
                 looks(&first),
                 &beginnings,
                 &changes,
@@ -350,6 +392,44 @@ mod tests {
     }
 
     #[test]
+    fn a_part_keeps_nothing_of_what_others_copy_and_still_knows_their_topics() {
+        let place = |topic: &str, number| TopicPartition::new(topic.into(), number);
+        let stored = StoredLink::from([
+            (place("t", 0), at(5)),
+            (place("t", 1), at(7)),
+            (place("other", 0), at(9)),
+        ]);
+        let share = BTreeMap::from([("t".to_owned(), vec![1]), ("other".to_owned(), vec![1])]);
+        let part = LinkPart::partitions(3, &share);
+        let mut stored = Known::of(stored, &part);
+        assert_eq!(stored.own().keys().collect::<Vec<_>>(), [&place("t", 1)]);
+        let mut assigned = HashSet::from([place("t", 0), place("other", 0)]);
+        let beginnings = Beginnings {
+            start: Start {
+                everywhere: StartPosition::Latest,
+                ..Start::default()
+            },
+            ..Beginnings::default()
+        };
+        let new = assignments(
+            &round(&[("t", 2), ("other", 2)]),
+            &mut assigned,
+            &mut stored,
+            looks(&BTreeMap::from([("t".into(), 2), ("other".into(), 2)])),
+            &beginnings,
+            &RecordChanges::default(),
+        );
+        let places: Vec<_> = new
+            .iter()
+            .map(|one| (one.stored.as_ref().map(|at| at.offset.0), one.start))
+            .collect();
+        // A topic of which another task has copied something is not new to this one.
+        let earliest = StartPosition::Earliest;
+        assert_eq!(places, [(Some(7), earliest), (None, earliest)]);
+        assert!(stored.own().is_empty(), "the data plane has it now");
+    }
+
+    #[test]
     fn a_partition_that_is_spread_keeps_the_number_of_parts_it_began_with() {
         let spread = |count| Round {
             copies: vec![Copy {
@@ -365,7 +445,7 @@ mod tests {
             assignments(
                 round,
                 &mut assigned,
-                stored,
+                &mut Known::of(stored.clone(), &LinkPart::Whole),
                 looks(&first),
                 &beginnings,
                 &changes,
@@ -426,10 +506,11 @@ mod tests {
             copies: copies.collect(),
             ..Round::default()
         };
+        let stored = StoredLink::from([(TopicPartition::new("t".into(), 0), known)]);
         assignments(
             &round,
             &mut HashSet::new(),
-            &StoredLink::from([(TopicPartition::new("t".into(), 0), known)]),
+            &mut Known::of(stored, &LinkPart::Whole),
             looks(&BTreeMap::new()),
             &Beginnings::default(),
             &RecordChanges::default(),

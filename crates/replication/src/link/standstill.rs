@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use kafka_wire::types::{TopicId, TopicName, TopicPartition};
 use tokio::time::Instant;
 
-use super::assign::all_parts;
+use super::assign::{Known, all_parts};
 use super::health::Heard;
 use super::streams::StreamMaker;
-use crate::data_plane::State;
+use crate::data_plane::{PartitionStatus, State};
 use crate::health::HealthHandle;
 use crate::position_store::{StoredLink, StoredText};
 use crate::standstill::{Seen, Standstill, StandstillHandle, StandstillOptions};
@@ -16,18 +16,19 @@ use crate::standstill::{Seen, Standstill, StandstillHandle, StandstillOptions};
 /// The room for a link, to be run beside it; `texts` is what is kept beside positions.
 pub(super) fn of(
     maker: &StreamMaker,
-    (stored, texts): (&StoredLink, &[StoredText]),
+    (stored, texts): (&Known, &[StoredText]),
     heard: &Heard,
     health: &HealthHandle,
 ) -> (Standstill, StandstillHandle) {
-    let (heard, health) = (heard.clone(), health.clone());
+    let (heard, health, part) = (heard.clone(), health.clone(), maker.part.clone());
     let options = StandstillOptions {
         link: maker.config.name.clone(),
         source: maker.source.clone(),
         store: maker.store.another(),
-        positions: positions(stored),
+        is_own: Box::new(move |partition| part.has(partition)),
+        positions: positions(stored.own()),
         interval: maker.worker.health_interval,
-        look: Box::new(move || look(&heard, &health)),
+        look: Box::new(move |is_wanted| look(&heard, &health, is_wanted)),
     };
     Standstill::new(options, texts)
 }
@@ -42,7 +43,18 @@ fn positions(stored: &StoredLink) -> BTreeMap<TopicPartition, (TopicId, i64)> {
     positions.collect()
 }
 
-fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
+fn look(heard: &Heard, health: &HealthHandle, is_wanted: &dyn Fn(&TopicName) -> bool) -> Vec<Seen> {
+    let snapshot = heard.snapshot();
+    // Partitions of a topic stand together mostly: each is asked about once.
+    let same =
+        |one: &PartitionStatus, next: &PartitionStatus| one.source.topic == next.source.topic;
+    let topics = snapshot.partitions.chunk_by(same);
+    let wanted: Vec<&[PartitionStatus]> = topics
+        .filter(|topic| is_wanted(&topic[0].source.topic))
+        .collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
     let round = heard.rounds.borrow().0.clone();
     let copies: HashMap<&TopicName, TopicId> = round
         .copies
@@ -51,7 +63,8 @@ fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
         .collect();
     let health = health.newest();
     let mut ends: HashMap<&TopicPartition, (i64, Instant)> = HashMap::new();
-    for partition in &health.partitions {
+    let known = health.partitions.iter();
+    for partition in known.filter(|one| is_wanted(&one.source.topic)) {
         if let (Some(end), Some(age)) = (partition.source_end, partition.lag.age)
             && let Some(read) = health.at.checked_sub(age)
         {
@@ -60,7 +73,7 @@ fn look(heard: &Heard, health: &HealthHandle) -> Vec<Seen> {
     }
     // One that is spread over several is as far as the last of its parts.
     let mut seen: BTreeMap<TopicPartition, Seen> = BTreeMap::new();
-    for partition in &heard.snapshot().partitions {
+    for partition in wanted.into_iter().flatten() {
         let read = ends.get(&partition.source).copied();
         let newest = partition.end.into_iter().chain(read);
         let (Some(progress), Some((end, read))) =

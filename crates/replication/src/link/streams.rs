@@ -17,7 +17,7 @@ use kafka_wire::types::{TopicName, TopicPartition};
 use lifecycle::{OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::assign::{Beginnings, FirstLooks, RecordChanges, assignments};
+use super::assign::{Beginnings, FirstLooks, Known, RecordChanges, assignments};
 use super::begun::Begun;
 use super::{LinkError, LinkPart, follow, key_style};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
@@ -251,7 +251,7 @@ fn were_transactional(stored: &StoredLink) -> bool {
 /// Tells one data plane what rounds over topics found.
 pub(super) struct Follower {
     data: Handle,
-    stored: StoredLink,
+    stored: Known,
     beginnings: Beginnings,
     changes: RecordChanges,
     part: LinkPart,
@@ -268,7 +268,7 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn new(
         data: Handle,
-        stored: StoredLink,
+        stored: Known,
         beginnings: Beginnings,
         changes: RecordChanges,
         part: LinkPart,
@@ -322,7 +322,7 @@ impl Follower {
         let new = assignments(
             round,
             &mut self.assigned,
-            &self.stored,
+            &mut self.stored,
             first,
             &self.beginnings,
             &self.changes,
@@ -439,6 +439,7 @@ impl Streams {
             let beginnings = Beginnings::default();
             // Copied from the first record in any case.
             let begun = Begun::Known(FirstLook::new());
+            let stored = Known::of(stored, &part);
             let follower = Follower::new(handle, stored, beginnings, changes, part, begun);
             self.thirds.insert(origin, follower);
         }

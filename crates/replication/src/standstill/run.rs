@@ -58,6 +58,9 @@ pub struct Seen {
     pub read: Instant,
 }
 
+/// Looks at partitions of topics that are wanted.
+pub type Look = Box<dyn Fn(&dyn Fn(&TopicName) -> bool) -> Vec<Seen> + Send>;
+
 /// What it needs.
 pub struct StandstillOptions {
     /// The name of the link.
@@ -66,12 +69,14 @@ pub struct StandstillOptions {
     pub source: Cluster,
     /// Where positions are kept.
     pub store: PositionStore,
+    /// Whether a partition is copied here. What others copy is theirs: they store newer ones.
+    pub is_own: Box<dyn Fn(&TopicPartition) -> bool + Send>,
     /// Next source offsets as they were stored before, each with the topic that it was written to.
     pub positions: BTreeMap<TopicPartition, (TopicId, i64)>,
     /// How often partitions are looked at.
     pub interval: Duration,
-    /// The partitions that are copied here. Never waits.
-    pub look: Box<dyn Fn() -> Vec<Seen> + Send>,
+    /// The partitions of wanted topics that are copied here. Never waits.
+    pub look: Look,
 }
 
 impl fmt::Debug for StandstillOptions {
@@ -154,7 +159,8 @@ impl Standstill {
     /// Follows partitions when it runs; `texts` is what is kept beside positions.
     #[must_use]
     pub fn new(options: StandstillOptions, texts: &[StoredText]) -> (Self, StandstillHandle) {
-        let stored = record::decode(&options.link, texts);
+        let mut stored = record::decode(&options.link, texts);
+        stored.retain(|partition, _| (options.is_own)(partition));
         let (found, seen) = watch::channel(Arc::default());
         let (tell, notes) = mpsc::channel(1);
         let now = Instant::now();
@@ -211,7 +217,12 @@ impl Standstill {
     }
 
     async fn round(&mut self, last: bool) {
-        let seen = (self.options.look)();
+        // Where nothing is compacted there is nothing to follow, until settings are read again.
+        let all = self.settings_at <= Instant::now();
+        let kept = &self.kept;
+        let is_wanted =
+            |topic: &TopicName| all || !matches!(kept.get(topic), Some(Kept::Everything));
+        let seen = (self.options.look)(&is_wanted);
         self.read_settings(&seen).await;
         let now = (Instant::now(), wall_ms());
         for one in &seen {
@@ -478,7 +489,63 @@ async fn describe(
 
 #[cfg(test)]
 mod tests {
+    use config::client::{ClientConfig, HostPort};
+    use lifecycle::Scope;
+
     use super::*;
+    use crate::position_store::FileStore;
+
+    /// What a process that copies only `own` leaves stored of two partitions: both were stored at 10, and both copies had
+    /// come to 50.
+    async fn left(own: fn(&TopicPartition) -> bool, meanwhile: &[StoredText]) -> Vec<i64> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = FileStore::open(&directory.path().join("positions")).expect("a new file");
+        let store = PositionStore::File(file);
+        let places = [0, 1].map(|number| TopicPartition::new("t".into(), number));
+        let copy = TopicId([1; 16]);
+        let trail = Trail::new(copy, Reading { at: 1, end: 10 }, None);
+        let texts = places.each_ref();
+        let texts = texts.map(|place| record::encode("l", place, Some(&trail)));
+        store.another().save_texts(&texts).await.expect("stored");
+        let address = HostPort {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+        };
+        let options = StandstillOptions {
+            link: "l".to_owned(),
+            source: Cluster::new(ClientConfig::new(vec![address]), "nobody is asked"),
+            store: store.another(),
+            is_own: Box::new(own),
+            positions: places
+                .each_ref()
+                .map(|place| (place.clone(), (copy, 50)))
+                .into(),
+            interval: Duration::from_secs(2),
+            look: Box::new(|_| Vec::new()),
+        };
+        let (standstill, _handle) = Standstill::new(options, &texts);
+        store.another().save_texts(meanwhile).await.expect("stored");
+        let scope = Scope::new("test");
+        let stop = scope.stop_signal();
+        assert!(scope.stop(Duration::ZERO).await.is_clean());
+        standstill.run(stop).await;
+        let texts = store.another().load_texts().await.expect("readable");
+        let found = record::decode("l", &texts);
+        places
+            .iter()
+            .map(|place| found[place].current.end)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_others_copy_is_not_stored_again_over_what_they_have_stored_since() {
+        let newer = Trail::new(TopicId([1; 16]), Reading { at: 9, end: 80 }, None);
+        let other = TopicPartition::new("t".into(), 1);
+        let newer = [record::encode("l", &other, Some(&newer))];
+        assert_eq!(left(|place| place.partition == 0, &newer).await, [50, 80]);
+        // Whoever copies all of it is the only one who stores.
+        assert_eq!(left(|_| true, &newer).await, [50, 50]);
+    }
 
     #[test]
     fn what_was_missed_is_told_with_partitions_times_and_the_setting() {
