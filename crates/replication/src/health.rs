@@ -13,6 +13,7 @@
 mod changes;
 mod evidence;
 mod history;
+mod moved;
 mod rating;
 mod reach;
 mod run;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
-pub use run::{Health, HealthHandle, HealthOptions};
+pub use run::{Health, HealthHandle, HealthOptions, Seen};
 
 /// What the data path says of one partition.
 #[derive(Clone, PartialEq, Debug)]

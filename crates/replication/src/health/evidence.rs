@@ -90,9 +90,12 @@ impl Evidence {
         }
     }
 
-    /// Takes a reading of the source's end. It counts from when it was asked for.
-    pub(super) fn end_read(&mut self, asked: Instant, end: Result<i64, String>) {
+    /// Takes a reading of the source's end. It counts from when it was asked for. Whether it is another one than before.
+    pub(super) fn end_read(&mut self, asked: Instant, end: Result<i64, String>) -> bool {
+        let before = self.ends.newest();
         match end {
+            // Two questions are under way, and the second was answered first.
+            Ok(_) if before.is_some_and(|(read, _)| asked < read) => return false,
             Ok(end) => {
                 self.unreadable = None;
                 self.ends.add(asked, end);
@@ -100,6 +103,8 @@ impl Evidence {
             }
             Err(error) => self.unreadable = Some(error),
         }
+        let end = |newest: Option<(Instant, i64)>| newest.map(|(_, end)| end);
+        end(before) != end(self.ends.newest())
     }
 
     /// Nobody can be asked.
@@ -116,9 +121,10 @@ impl Evidence {
         self.start = Some(start);
     }
 
-    /// Takes what the data path says.
-    pub(super) fn report(&mut self, reported: &Reported, now: Instant) {
-        if reported.progress != self.progress {
+    /// Takes what the data path says. Whether copying has come further.
+    pub(super) fn report(&mut self, reported: &Reported, now: Instant) -> bool {
+        let has_moved = reported.progress != self.progress;
+        if has_moved {
             self.progress = reported.progress;
             self.progressed = now;
             self.behind = None;
@@ -132,6 +138,7 @@ impl Evidence {
             Condition::Starting | Condition::Active => {}
         }
         self.compare(now);
+        has_moved
     }
 
     fn compare(&mut self, now: Instant) {
@@ -398,6 +405,17 @@ mod tests {
         scene.reported.condition = Condition::Active;
         assert_eq!(scene.look(62, 5, Ok(9)).state, "active");
         assert_eq!(scene.look(81, 5, Ok(9)).state, "stalled");
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_says_nothing_and_is_no_log_that_became_shorter() {
+        let mut scene = Scene::new();
+        let (first, second) = (scene.at(2), scene.at(4));
+        assert!(scene.evidence.end_read(second, Ok(20)));
+        assert!(!scene.evidence.end_read(first, Ok(10)));
+        assert!(!scene.evidence.end_read(second, Ok(20)));
+        assert_eq!(scene.look(6, 20, Ok(20)).source_end, Some(20));
+        assert_eq!(scene.look(8, 20, Ok(7)).source_end, Some(7));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It has clusters of its own, so that no connection, queue or limit is shared with what it judges. One request per broker is
 //! under way; a broker that hangs costs its own partitions their evidence, and nobody else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +11,16 @@ use std::time::Duration;
 use crate::clock::wall_ms;
 use config::client::ClientConfig;
 use kafka_client::Cluster;
-use kafka_client::cluster::Use;
-use kafka_client::offsets::{OffsetAnswer, list_offsets_within};
-use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
-use kafka_wire::message::metadata::MetadataTopics;
-use kafka_wire::types::{NodeId, TopicName, TopicPartition};
-use lifecycle::{OnFailure, Scope, StopSignal};
+use kafka_wire::types::{NodeId, TopicPartition};
+use lifecycle::{Scope, StopSignal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+mod asking;
 
 use super::changes::Changes;
 use super::evidence::{Evidence, Limits, Now, Silence, Silent};
+use super::moved::{Ends, Moved};
 use super::rating::{rate, unreachable};
 use super::reach::Reach;
 use super::{LinkHealth, Reported};
@@ -37,14 +35,25 @@ const LEADERS_EVERY: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_secs(30);
 /// How often a broker of the destination is asked for anything at all: it may hang while nothing is to be copied.
 const PULSE: Duration = Duration::from_secs(4);
-/// Above so many partitions ends are read less often.
+/// Above so many partitions of a link ends are read less often.
 const MANY: usize = 5_000;
 const MANY_INTERVAL: Duration = Duration::from_secs(10);
 /// Readings that may wait to be taken in.
 const READINGS: usize = 64;
 
 /// What is known of the data path.
-type Look = Box<dyn Fn() -> (Vec<Reported>, Option<String>) + Send>;
+type Look = Box<dyn Fn() -> Seen + Send>;
+
+/// What the data path says.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The partitions that are copied here.
+    pub reported: Vec<Reported>,
+    /// What else is wrong.
+    pub elsewhere: Option<String>,
+    /// Partitions of the link, wherever they are copied.
+    pub partitions: usize,
+}
 
 /// What it needs.
 pub struct HealthOptions {
@@ -102,6 +111,9 @@ enum What {
     SourceEnds,
     SourceStarts,
     DestinationEnds,
+    /// Ends of what has been copied since they were read.
+    SourceMoved,
+    DestinationMoved,
     /// The end of one log of each broker, between the times when all are read.
     DestinationPulse,
 }
@@ -109,8 +121,10 @@ enum What {
 impl What {
     fn side(self) -> Side {
         match self {
-            Self::SourceEnds | Self::SourceStarts => Side::Source,
-            Self::DestinationEnds | Self::DestinationPulse => Side::Destination,
+            Self::SourceEnds | Self::SourceStarts | Self::SourceMoved => Side::Source,
+            Self::DestinationEnds | Self::DestinationMoved | Self::DestinationPulse => {
+                Side::Destination
+            }
         }
     }
 }
@@ -135,7 +149,7 @@ enum Event {
 type Answered = Result<Vec<(TopicPartition, Result<i64, String>)>, (Vec<TopicPartition>, String)>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
+pub(super) enum Side {
     Source,
     Destination,
 }
@@ -147,12 +161,19 @@ impl Side {
             Self::Destination => "destination",
         }
     }
+
+    /// The partition on this side.
+    pub(super) fn of(self, reported: &Reported) -> &TopicPartition {
+        match self {
+            Self::Source => &reported.source,
+            Self::Destination => &reported.destination,
+        }
+    }
 }
 
 /// One cluster, and who leads what in it.
 #[derive(Debug)]
 struct Observed {
-    side: Side,
     cluster: Cluster,
     leaders: HashMap<TopicPartition, NodeId>,
     looking: bool,
@@ -166,7 +187,6 @@ struct Observed {
 impl Observed {
     fn new(side: Side, config: ClientConfig) -> Self {
         Self {
-            side,
             cluster: Cluster::new(config, &format!("{} health", side.name())),
             leaders: HashMap::new(),
             looking: false,
@@ -192,7 +212,12 @@ pub struct Health {
     partitions: HashMap<TopicPartition, Vec<(TopicPartition, Evidence)>>,
     reported: Vec<Reported>,
     elsewhere: Option<String>,
-    destination_ends: HashMap<TopicPartition, i64>,
+    /// Partitions of the link, wherever they are copied.
+    link_partitions: usize,
+    destination_ends: Ends,
+    moved: Moved,
+    /// Whether an end was read that is another one than what is shown.
+    has_news: bool,
     reading: HashSet<(What, NodeId)>,
     slow_at: Option<Instant>,
     pulse_at: Option<Instant>,
@@ -225,7 +250,10 @@ impl Health {
             partitions: HashMap::new(),
             reported: Vec::new(),
             elsewhere: None,
-            destination_ends: HashMap::new(),
+            link_partitions: 0,
+            destination_ends: Ends::default(),
+            moved: Moved::default(),
+            has_news: false,
             reading: HashSet::new(),
             slow_at: None,
             pulse_at: None,
@@ -270,7 +298,7 @@ impl Health {
                         observed.moved = false;
                         observed.trouble = None;
                         self.without_leader(side, now);
-                        self.ask(now);
+                        self.ask_for_all(now);
                     }
                     Err(trouble) => {
                         observed.reach.looked(Err(trouble.clone()), now);
@@ -300,6 +328,10 @@ impl Health {
                 for (partition, reading) in readings {
                     self.reading(what, &partition, asked, reading);
                 }
+                // Who looks meanwhile sees both sides as of about the same time.
+                if self.has_news && self.reading.is_empty() {
+                    self.evaluate(now, false);
+                }
             }
         }
     }
@@ -325,6 +357,13 @@ impl Health {
         }
     }
 
+    fn observed(&self, side: Side) -> &Observed {
+        match side {
+            Side::Source => &self.source,
+            Side::Destination => &self.destination,
+        }
+    }
+
     fn reading(
         &mut self,
         what: What,
@@ -334,11 +373,17 @@ impl Health {
     ) {
         if reading.is_err() {
             self.side(what.side()).moved = true;
+            if matches!(
+                what,
+                What::SourceMoved | What::DestinationMoved | What::DestinationEnds
+            ) {
+                self.moved.is_unread(what.side(), partition);
+            }
         }
         match what {
-            What::SourceEnds => {
+            What::SourceEnds | What::SourceMoved => {
                 for (_, evidence) in self.partitions.get_mut(partition).into_iter().flatten() {
-                    evidence.end_read(asked, reading.clone());
+                    self.has_news |= evidence.end_read(asked, reading.clone());
                 }
             }
             What::SourceStarts => {
@@ -347,9 +392,9 @@ impl Health {
                     evidence.start_read(start);
                 }
             }
-            What::DestinationEnds | What::DestinationPulse => {
+            What::DestinationEnds | What::DestinationMoved | What::DestinationPulse => {
                 if let Ok(end) = reading {
-                    self.destination_ends.insert(partition.clone(), end);
+                    self.has_news |= self.destination_ends.add(partition, asked, end);
                 }
             }
         }
@@ -357,135 +402,34 @@ impl Health {
 
     /// Hears the data path, asks for what is due, and evaluates.
     fn look(&mut self, now: Instant) {
-        let (reported, elsewhere) = (self.options.look)();
-        self.reported = reported;
-        self.elsewhere = elsewhere;
+        let seen = (self.options.look)();
+        self.reported = seen.reported;
+        self.elsewhere = seen.elsewhere;
+        self.link_partitions = seen.partitions.max(self.reported.len());
         for reported in &self.reported {
             if let Some(evidence) = evidence_of(&mut self.partitions, reported) {
-                evidence.report(reported, now);
+                if evidence.report(reported, now) {
+                    self.moved.note(reported);
+                }
                 continue;
             }
             let mut evidence = Evidence::new(now);
-            evidence.report(reported, now);
+            if evidence.report(reported, now) {
+                self.moved.note(reported);
+            }
             let copies = self.partitions.entry(reported.source.clone()).or_default();
             copies.push((reported.destination.clone(), evidence));
         }
         for side in [Side::Source, Side::Destination] {
             self.find_leaders(side, now);
         }
-        let pause = match self.reported.len() > MANY {
-            true => self.options.interval.max(MANY_INTERVAL),
-            false => Duration::ZERO,
-        };
-        if self.asked_at.is_none_or(|at| now - at >= pause) {
-            self.asked_at = Some(now);
-            self.ask(now);
-        }
-        self.evaluate(now);
+        self.ask_what_is_due(now);
+        self.evaluate(now, true);
     }
 
-    fn find_leaders(&mut self, side: Side, now: Instant) {
-        let topics: BTreeSet<TopicName> = match side {
-            Side::Source => self
-                .reported
-                .iter()
-                .map(|r| r.source.topic.clone())
-                .collect(),
-            Side::Destination => self
-                .reported
-                .iter()
-                .map(|r| r.destination.topic.clone())
-                .collect(),
-        };
-        let reported = &self.reported;
-        let observed = match side {
-            Side::Source => &mut self.source,
-            Side::Destination => &mut self.destination,
-        };
-        let is_missing = reported.iter().any(|one| {
-            let partition = match side {
-                Side::Source => &one.source,
-                Side::Destination => &one.destination,
-            };
-            !observed.leaders.contains_key(partition)
-        });
-        let old = observed.looked.is_none_or(|at| now - at >= LEADERS_EVERY);
-        if topics.is_empty() || observed.looking || !(is_missing || old || observed.moved) {
-            return;
-        }
-        observed.looking = true;
-        let (cluster, events) = (observed.cluster.clone(), self.events.clone());
-        self.scope.spawn(
-            format!("{} leaders", side.name()),
-            OnFailure::Report,
-            async move {
-                let found = leaders(&cluster, topics).await;
-                let found = found.map_err(|error| format!("{}: {error}", side.name()));
-                // The loop has ended: nobody is left who could use it.
-                drop(events.send(Event::Leaders(side, found)).await);
-            },
-        );
-    }
-
-    /// Asks each broker for what is due, unless it still owes an answer.
-    fn ask(&mut self, now: Instant) {
-        let mut due = vec![What::SourceEnds];
-        if self.slow_at.is_none_or(|at| now - at >= SLOW) {
-            due.extend([What::SourceStarts, What::DestinationEnds]);
-            if !self.source.leaders.is_empty() && !self.destination.leaders.is_empty() {
-                self.slow_at = Some(now);
-            }
-        } else if self.pulse_at.is_none_or(|at| now - at >= PULSE) {
-            self.pulse_at = Some(now);
-            due.push(What::DestinationPulse);
-        }
-        for what in due {
-            let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
-            for one in &self.reported {
-                let (observed, partition) = match what.side() {
-                    Side::Destination => (&self.destination, &one.destination),
-                    Side::Source => (&self.source, &one.source),
-                };
-                if let Some(leader) = observed.leaders.get(partition) {
-                    let asked = by_leader.entry(*leader).or_default();
-                    if what != What::DestinationPulse || asked.is_empty() {
-                        asked.push(partition.clone());
-                    }
-                }
-            }
-            for (node, partitions) in by_leader {
-                self.read(what, node, partitions, now);
-            }
-        }
-    }
-
-    fn read(&mut self, what: What, node: NodeId, partitions: Vec<TopicPartition>, now: Instant) {
-        if !self.reading.insert((what, node)) {
-            return;
-        }
-        let (observed, at, level) = match what {
-            What::SourceEnds => (&self.source, LATEST, IsolationLevel::ReadCommitted),
-            What::SourceStarts => (&self.source, EARLIEST, IsolationLevel::ReadUncommitted),
-            What::DestinationEnds | What::DestinationPulse => {
-                (&self.destination, LATEST, IsolationLevel::ReadUncommitted)
-            }
-        };
-        let (cluster, side) = (observed.cluster.clone(), observed.side);
-        let events = self.events.clone();
-        self.scope.spawn(
-            format!("{} {node}", side.name()),
-            OnFailure::Report,
-            async move {
-                let asked = (at, level);
-                let answer =
-                    list_offsets_within(&cluster, node, Use::Watch, &partitions, asked, ANSWER);
-                let readings = readings(side, partitions.clone(), answer.await);
-                drop(events.send(Event::Read(what, node, now, readings)).await);
-            },
-        );
-    }
-
-    fn evaluate(&mut self, now: Instant) {
+    /// What all that was read and heard means. Between two looks, where `is_look` is unset, a link does not rise to healthy.
+    fn evaluate(&mut self, now: Instant, is_look: bool) {
+        self.has_news = false;
         let ms = wall_ms();
         let limits = Limits {
             max_age: self.options.max_age,
@@ -508,8 +452,7 @@ impl Health {
                 destination: self.destination.silence_of(&reported.destination),
             };
             let mut health = evidence.judge(reported, silent, Now { at: now, ms }, &limits);
-            let end = self.destination_ends.get(&reported.destination);
-            health.destination_end = end.copied();
+            health.destination_end = self.destination_ends.of(&reported.destination);
             if health.state != before {
                 news.note(before, &health);
             }
@@ -521,58 +464,17 @@ impl Health {
         let reach =
             [&self.source, &self.destination].map(|observed| observed.reach.judge(now, limit));
         let silent = unreachable(&reach);
+        let mut ready = self.ready && is_look;
         let mut health = rate(
             judged,
             silent.as_deref().or(self.elsewhere.as_deref()),
             self.options.objective,
             &before,
-            &mut self.ready,
+            &mut ready,
             now,
         );
+        self.ready = ready && (is_look || self.ready);
         health.reach = reach;
         self.shown.send_replace(Arc::new(health));
     }
-}
-
-fn readings(
-    side: Side,
-    partitions: Vec<TopicPartition>,
-    answer: Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
-) -> Answered {
-    let side = side.name();
-    let mut answers = match answer {
-        Ok(answers) => answers,
-        Err(error) => return Err((partitions, format!("{side}: {error}"))),
-    };
-    let reading = |partition: TopicPartition| {
-        let reading = match answers.remove(&partition) {
-            Some(Ok(offset)) => Ok(offset),
-            Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
-            None => Err(format!("{side}: ListOffsets was not answered")),
-        };
-        (partition, reading)
-    };
-    Ok(partitions.into_iter().map(reading).collect())
-}
-
-async fn leaders(
-    cluster: &Cluster,
-    topics: BTreeSet<TopicName>,
-) -> Result<HashMap<TopicPartition, NodeId>, String> {
-    let asked = cluster.metadata(MetadataTopics::Topics(topics.into_iter().collect()));
-    let answer = match timeout(LEADERS, asked).await {
-        Ok(answer) => answer.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("no broker told its topics within {LEADERS:?}")),
-    };
-    let mut leaders = HashMap::new();
-    for topic in answer.topics {
-        let Some(name) = topic.name else { continue };
-        for partition in topic.partitions {
-            if partition.leader.0 >= 0 {
-                let name = TopicPartition::new(name.clone(), partition.index);
-                leaders.insert(name, partition.leader);
-            }
-        }
-    }
-    Ok(leaders)
 }

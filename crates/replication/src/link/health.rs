@@ -8,7 +8,7 @@ use lifecycle::Scope;
 use tokio::sync::watch;
 
 use crate::data_plane::{Handle, PartitionStatus, Snapshot, State};
-use crate::health::{Condition, Health, HealthHandle, HealthOptions, Reported};
+use crate::health::{Condition, Health, HealthHandle, HealthOptions, Reported, Seen};
 use crate::metadata_sync::Round;
 
 /// What is listened to.
@@ -41,13 +41,19 @@ impl Heard {
         all
     }
 
-    fn look(&self) -> (Vec<Reported>, Option<String>) {
+    fn look(&self) -> Seen {
         let round = Arc::clone(&self.rounds.borrow().0);
         let snapshot = self.snapshot();
         let reported = snapshot.partitions.iter().map(told).collect();
         // A topic that was never begun has no partition that could say so.
         let trouble = [&round.trouble, &snapshot.store_trouble, &round.blocked];
-        (reported, trouble.into_iter().flatten().next().cloned())
+        let copies = round.copies.iter();
+        let partitions = copies.map(|copy| usize::try_from(copy.partitions).unwrap_or(0));
+        Seen {
+            reported,
+            elsewhere: trouble.into_iter().flatten().next().cloned(),
+            partitions: partitions.sum(),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ const LOOKS: usize = 2;
 /// In which what another client sees has to be said: `tributary.health.evidence.max.age.ms`.
 const EVIDENCE: Duration = Duration::from_secs(20);
 
+/// In which new records show on both sides: health looks every two seconds, and all ends are read every thirty.
+const AGREED: Duration = Duration::from_secs(10);
+
 /// Ends of the partitions, as librdkafka reads them.
 type Ends = BTreeMap<i32, i64>;
 
@@ -162,6 +165,36 @@ impl Scene<'_> {
             .unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
     }
 
+    /// New records show in every column soon, wherever health stands in its rounds.
+    async fn agrees_soon(&self) {
+        for round in [4, 5] {
+            self.fill(round).await;
+            let begin = Instant::now();
+            let look = async || {
+                let ([source, destination], said) = (self.ends().await, self.partitions().await);
+                let says = |field: &str, ends: &Ends| {
+                    let mut ends = ends.iter();
+                    ends.all(|(number, end)| said.get(number).is_some_and(|row| row[field] == *end))
+                };
+                let all = says("source_end_offset", &source)
+                    && says("acked_offset", &source)
+                    && says("destination_end_offset", &destination);
+                match all {
+                    true => Ok(()),
+                    false => Err(format!("{source:?} → {destination:?}: {said:?}")),
+                }
+            };
+            eventually("all columns to agree", AGREED, look)
+                .await
+                .unwrap_or_else(|error| panic!("{error}\n{}", self.worker.log()));
+            let took = begin.elapsed();
+            println!(
+                "  new records show on both sides after {:.1} s",
+                took.as_secs_f64()
+            );
+        }
+    }
+
     /// Waits until the link is no longer green; how long that took. It is never green again while `cut` lasts.
     async fn is_noticed(&self, what: &str) -> Duration {
         let begin = Instant::now();
@@ -214,6 +247,7 @@ async fn lag_is_what_another_client_counts_and_a_cluster_that_is_cut_off_is_neve
     scene.is_true("the truth at rest").await;
     scene.is_true_under_load().await;
     scene.is_true("the truth after a load").await;
+    scene.agrees_soon().await;
     // Nothing is to be copied, and the destination hangs.
     freeze(scene.destination, true);
     scene.is_noticed("an idle destination that hangs").await;

@@ -1,0 +1,187 @@
+//! What is asked of both clusters, and when: one request per broker and purpose is under way.
+//!
+//! Ends of the source are read at every look, or more seldom where a link has many partitions. What is known to have grown
+//! since, because copying has come further, is read at the next look all the same: at rest that is nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use kafka_client::Cluster;
+use kafka_client::cluster::Use;
+use kafka_client::offsets::{OffsetAnswer, list_offsets_within};
+use kafka_wire::message::IsolationLevel;
+use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
+use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::types::{NodeId, TopicName, TopicPartition};
+use lifecycle::OnFailure;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    ANSWER, Answered, Event, Health, LEADERS, LEADERS_EVERY, MANY, MANY_INTERVAL, PULSE, SLOW,
+    Side, What,
+};
+
+impl Health {
+    pub(super) fn find_leaders(&mut self, side: Side, now: Instant) {
+        let observed = self.observed(side);
+        if self.reported.is_empty() || observed.looking {
+            return;
+        }
+        let old = observed.looked.is_none_or(|at| now - at >= LEADERS_EVERY);
+        let is_known = |one| observed.leaders.contains_key(side.of(one));
+        if !old && !observed.moved && self.reported.iter().all(is_known) {
+            return;
+        }
+        let topics: BTreeSet<&TopicName> = self
+            .reported
+            .iter()
+            .map(|one| &side.of(one).topic)
+            .collect();
+        let topics: BTreeSet<TopicName> = topics.into_iter().cloned().collect();
+        let (cluster, events) = (observed.cluster.clone(), self.events.clone());
+        self.side(side).looking = true;
+        self.scope.spawn(
+            format!("{} leaders", side.name()),
+            OnFailure::Report,
+            async move {
+                let found = leaders(&cluster, topics).await;
+                let found = found.map_err(|error| format!("{}: {error}", side.name()));
+                // The loop has ended: nobody is left who could use it.
+                drop(events.send(Event::Leaders(side, found)).await);
+            },
+        );
+    }
+
+    /// Asks each broker for what is due, unless it still owes an answer.
+    pub(super) fn ask_what_is_due(&mut self, now: Instant) {
+        let pause = self.options.interval.max(MANY_INTERVAL);
+        let is_due = |at| now - at >= pause;
+        if self.link_partitions <= MANY || self.asked_at.is_none_or(is_due) {
+            self.asked_at = Some(now);
+            self.ask_for_all(now);
+        }
+        for (what, side) in [
+            (What::SourceMoved, Side::Source),
+            (What::DestinationMoved, Side::Destination),
+        ] {
+            let moved = self.moved.of(side);
+            // So many wait for the next look at all of them.
+            if moved.len() > MANY {
+                continue;
+            }
+            let leaders = &self.observed(side).leaders;
+            let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
+            for partition in moved {
+                if let Some(leader) = leaders.get(partition) {
+                    let asked = by_leader.entry(*leader).or_default();
+                    asked.push(partition.clone());
+                }
+            }
+            for (node, partitions) in by_leader {
+                self.read(what, node, partitions, now);
+            }
+        }
+    }
+
+    pub(super) fn ask_for_all(&mut self, now: Instant) {
+        let mut due = vec![What::SourceEnds];
+        if self.slow_at.is_none_or(|at| now - at >= SLOW) {
+            due.extend([What::SourceStarts, What::DestinationEnds]);
+            if !self.source.leaders.is_empty() && !self.destination.leaders.is_empty() {
+                self.slow_at = Some(now);
+            }
+        } else if self.pulse_at.is_none_or(|at| now - at >= PULSE) {
+            self.pulse_at = Some(now);
+            due.push(What::DestinationPulse);
+        }
+        for what in due {
+            let side = what.side();
+            let leaders = &self.observed(side).leaders;
+            let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
+            for one in &self.reported {
+                let partition = side.of(one);
+                if let Some(leader) = leaders.get(partition) {
+                    let asked = by_leader.entry(*leader).or_default();
+                    if what != What::DestinationPulse || asked.is_empty() {
+                        asked.push(partition.clone());
+                    }
+                }
+            }
+            for (node, partitions) in by_leader {
+                self.read(what, node, partitions, now);
+            }
+        }
+    }
+
+    fn read(&mut self, what: What, node: NodeId, partitions: Vec<TopicPartition>, now: Instant) {
+        if !self.reading.insert((what, node)) {
+            return;
+        }
+        let (at, level) = match what {
+            What::SourceEnds | What::SourceMoved => (LATEST, IsolationLevel::ReadCommitted),
+            What::SourceStarts => (EARLIEST, IsolationLevel::ReadUncommitted),
+            What::DestinationEnds | What::DestinationMoved | What::DestinationPulse => {
+                (LATEST, IsolationLevel::ReadUncommitted)
+            }
+        };
+        let side = what.side();
+        if at == LATEST {
+            self.moved.are_asked(side, &partitions);
+        }
+        let cluster = self.observed(side).cluster.clone();
+        let events = self.events.clone();
+        self.scope.spawn(
+            format!("{} {node}", side.name()),
+            OnFailure::Report,
+            async move {
+                let asked = (at, level);
+                let answer =
+                    list_offsets_within(&cluster, node, Use::Watch, &partitions, asked, ANSWER);
+                let readings = readings(side, partitions.clone(), answer.await);
+                drop(events.send(Event::Read(what, node, now, readings)).await);
+            },
+        );
+    }
+}
+
+fn readings(
+    side: Side,
+    partitions: Vec<TopicPartition>,
+    answer: Result<HashMap<TopicPartition, OffsetAnswer>, kafka_client::ClientError>,
+) -> Answered {
+    let side = side.name();
+    let mut answers = match answer {
+        Ok(answers) => answers,
+        Err(error) => return Err((partitions, format!("{side}: {error}"))),
+    };
+    let reading = |partition: TopicPartition| {
+        let reading = match answers.remove(&partition) {
+            Some(Ok(offset)) => Ok(offset),
+            Some(Err(code)) => Err(format!("{side}: ListOffsets answered {code}")),
+            None => Err(format!("{side}: ListOffsets was not answered")),
+        };
+        (partition, reading)
+    };
+    Ok(partitions.into_iter().map(reading).collect())
+}
+
+async fn leaders(
+    cluster: &Cluster,
+    topics: BTreeSet<TopicName>,
+) -> Result<HashMap<TopicPartition, NodeId>, String> {
+    let asked = cluster.metadata(MetadataTopics::Topics(topics.into_iter().collect()));
+    let answer = match timeout(LEADERS, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string())?,
+        Err(_) => return Err(format!("no broker told its topics within {LEADERS:?}")),
+    };
+    let mut leaders = HashMap::new();
+    for topic in answer.topics {
+        let Some(name) = topic.name else { continue };
+        for partition in topic.partitions {
+            if partition.leader.0 >= 0 {
+                let name = TopicPartition::new(name.clone(), partition.index);
+                leaders.insert(name, partition.leader);
+            }
+        }
+    }
+    Ok(leaders)
+}
