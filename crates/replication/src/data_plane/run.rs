@@ -6,6 +6,7 @@
 
 mod again;
 mod connections;
+mod happened;
 mod owning;
 mod placing;
 mod settings;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use self::connections::Lane;
+use self::happened::Happened;
 use super::core::{
     Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
     Located, LookOrder, Looked, NotResumed, Watched,
@@ -49,7 +51,9 @@ use storing::{Keeper, StoreLane};
 const EVENTS: usize = 256;
 /// How often the source's ends are read.
 const ENDS_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the snapshot is made.
+/// At rest only every so many times.
+const ENDS_AT_REST: u32 = 2;
+/// How often the snapshot is made, where anything has happened since.
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often positions are stored, or more seldom where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -208,6 +212,8 @@ pub struct DataPlane {
     storing_since: Option<Instant>,
     /// Brokers that owe an answer about ends.
     reading_ends: BTreeSet<NodeId>,
+    /// What has happened since the last snapshot, and since ends were read.
+    happened: Happened,
     watching: bool,
     looking_at_refusals: bool,
     watch_interval: Duration,
@@ -275,6 +281,7 @@ impl DataPlane {
             store_trouble: None,
             storing_since: None,
             reading_ends: BTreeSet::new(),
+            happened: Happened::default(),
             watching: false,
             looking_at_refusals: false,
             watch_interval: link.topics.poll_interval.min(WATCH_INTERVAL),
@@ -316,6 +323,7 @@ impl DataPlane {
             let (now, moment) = (Instant::now(), Moment::now());
             let pause = moment.since(looked);
             if pause > PAUSED {
+                self.happened.moves();
                 self.core.was_paused(now);
             } else if pause > BRIEFLY_PAUSED {
                 self.core.doubt_ownership();
@@ -336,12 +344,17 @@ impl DataPlane {
                     Some(command) => self.obey(command),
                     None => commanded = false,
                 },
-                () = sleep_until(until), if timer.is_some() => self.core.on_time(Instant::now()),
+                () = sleep_until(until), if timer.is_some() => {
+                    self.happened.shows();
+                    self.core.on_time(Instant::now());
+                }
                 _ = watch.tick() => self.watch_logs(),
                 _ = refusals.tick() => self.look_at_refusals(),
                 _ = flush.tick() => self.store(true),
                 _ = ends.tick() => {
-                    self.read_ends();
+                    if self.happened.are_ends_due() {
+                        self.read_ends();
+                    }
                     self.look_for_copies();
                 }
                 _ = status.tick() => self.publish(),
@@ -354,6 +367,7 @@ impl DataPlane {
     }
 
     fn obey(&mut self, command: Command) {
+        self.happened.moves();
         match command {
             Command::Assign(assigned) => {
                 for assignment in assigned {
@@ -396,6 +410,7 @@ impl DataPlane {
                 self.unstored()
             );
         }
+        self.happened.shows();
         self.publish();
         self.release().await;
         // Nothing of the rest is worth waiting for: connections are simply closed.
@@ -404,6 +419,7 @@ impl DataPlane {
     }
 
     fn apply(&mut self, event: Event) {
+        self.happened.take(&event);
         let now = Instant::now();
         match event {
             Event::Fetch(
@@ -562,13 +578,16 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
-        self.core.say();
         self.core.set_time_of_day(Instant::now(), wall_ms());
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();
         if memory != self.core.settings.memory {
             settings::share_of(&mut self.core.settings, &self.fetch, memory);
         }
+        if !self.happened.is_to_be_shown() {
+            return;
+        }
+        self.core.say();
         let snapshot = Snapshot::of(&self.core, self.store_trouble.clone());
         self.status.send_replace(Arc::new(snapshot));
     }

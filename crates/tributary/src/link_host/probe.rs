@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_wire::types::{TopicName, TopicPartition};
-use replication::data_plane::{self, Answer, State};
+use replication::data_plane::{self, Answer, PartitionStatus, State};
 use replication::health::Lag;
 use replication::help::page;
 use replication::link::LinkHandle;
@@ -24,6 +24,19 @@ impl Probe for LinkProbe {
         for copy in &status.round.copies {
             let load = report.topics.entry(copy.source.to_string()).or_default();
             load.partitions = copy.partitions;
+        }
+        // Partitions of a topic stand together mostly: names are looked up once for all of them.
+        let same = |one: &PartitionStatus, next: &PartitionStatus| {
+            one.source.topic == next.source.topic && one.destination.topic == next.destination.topic
+        };
+        for partitions in status.data.partitions.chunk_by(same) {
+            let place = &partitions[0];
+            let totals = || partitions.iter().map(|one| &one.totals);
+            if let Some(load) = report.topics.get_mut(place.source.topic.as_str()) {
+                load.bytes += totals().map(|totals| totals.bytes).sum::<u64>();
+            }
+            let written = report.written.entry(place.destination.topic.to_string());
+            *written.or_default() += totals().map(|totals| totals.records).sum::<u64>();
         }
         for partition in &status.data.partitions {
             sums.partitions += 1;
@@ -54,14 +67,6 @@ impl Probe for LinkProbe {
                 }
             }
             sums.lag = sums.lag.zip(partition.lag()).map(|(all, one)| all + one);
-            let bytes = partition.totals.bytes;
-            if let Some(load) = report.topics.get_mut(partition.source.topic.as_str()) {
-                load.bytes += bytes;
-            }
-            let written = report
-                .written
-                .entry(partition.destination.topic.to_string());
-            *written.or_default() += partition.totals.records;
         }
         sums.trouble.extend(status.round.trouble.clone());
         sums.trouble.extend(status.data.store_trouble.clone());
