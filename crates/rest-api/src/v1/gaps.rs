@@ -48,9 +48,10 @@ pub(crate) fn find(view: &mut LinkView, tasks: &[TaskInfo], group: &Group) {
             }
         }
     }
-    let mut there: HashSet<(String, i32)> = view
-        .partitions()
-        .iter()
+    // Mostly there is none.
+    let is_needed = !gaps.is_empty();
+    let of_view = view.partitions().iter().filter(|_| is_needed);
+    let mut there: HashSet<(String, i32)> = of_view
         .map(|one| (one.topic.clone(), one.partition))
         .collect();
     for (mut gap, silent) in gaps {
@@ -93,11 +94,12 @@ fn find_undealt(view: &mut LinkView, tasks: &[TaskInfo]) {
         let undealt = (0..count).filter(|number| has.is_none_or(|has| !has.contains(number)));
         missed.extend(undealt.map(|number| (topic.clone(), number)));
     }
-    let is_spoken = |topic: &str, number: i32| {
-        let mut all = detail.partitions.iter();
-        all.any(|one| one.partition == number && one.topic == topic)
-    };
-    missed.retain(|(topic, number)| !is_spoken(topic, *number));
+    if missed.is_empty() {
+        return;
+    }
+    let spoken = spoken(&detail.partitions);
+    missed.retain(|(topic, number)| !spoken.contains(&(topic.as_str(), *number)));
+    drop(spoken);
     if missed.is_empty() {
         return;
     }
@@ -116,16 +118,22 @@ fn find_undealt(view: &mut LinkView, tasks: &[TaskInfo]) {
     });
 }
 
+/// Of which partitions somebody speaks.
+fn spoken(partitions: &[PartitionDetail]) -> HashSet<(&str, i32)> {
+    let places = partitions.iter();
+    places
+        .map(|one| (one.topic.as_str(), one.partition))
+        .collect()
+}
+
 /// Tasks that run, as their workers say, and have partitions of which those workers say nothing: they were begun a moment ago.
 /// Without them, it would look as if everything were copied. What topics with a problem have, is told in their own place.
 fn find_unspoken(view: &mut LinkView, tasks: &[TaskInfo]) {
     let Some(detail) = &mut view.detail else {
         return;
     };
-    let spoken = detail.partitions.iter();
-    let spoken: HashSet<(String, i32)> = spoken
-        .map(|one| (one.topic.clone(), one.partition))
-        .collect();
+    let spoken = spoken(&detail.partitions);
+    let mut rows = Vec::new();
     for state in &view.state.tasks {
         if !matches!(state.state, State::Running | State::Restarting) {
             continue;
@@ -142,13 +150,12 @@ fn find_unspoken(view: &mut LinkView, tasks: &[TaskInfo]) {
         for place in places {
             let topic = detail.topics.get(&place.0);
             let is_told = topic.is_some_and(|topic| topic.problem.is_some());
-            if is_told || spoken.contains(&place) {
+            if is_told || spoken.contains(&(place.0.as_str(), place.1)) {
                 continue;
             }
             let mut row = nothing(&place.0, place.1, view.at);
             row.reason = Some(reason.clone());
-            detail.lag.known = false;
-            detail.partitions.push(row);
+            rows.push(row);
             missed += 1;
         }
         if missed > 0 {
@@ -160,6 +167,9 @@ fn find_unspoken(view: &mut LinkView, tasks: &[TaskInfo]) {
             });
         }
     }
+    drop(spoken);
+    detail.lag.known &= rows.is_empty();
+    detail.partitions.extend(rows);
 }
 
 /// Why nothing is known of a task, and who does not answer; nothing where somebody speaks for it.

@@ -33,9 +33,31 @@ pub(crate) struct LinkView {
     pub(crate) grouped: bool,
     /// What of it is not known, and why.
     pub(crate) gaps: Vec<Gap>,
-    /// Which task has which partition.
-    owners: HashMap<(String, i32), u32>,
+    owners: Owners,
     pub(crate) at: SystemTime,
+}
+
+/// Which task has which partition.
+#[derive(Debug, Default)]
+struct Owners {
+    tasks: HashMap<String, HashMap<i32, u32>>,
+    /// How many each has.
+    counts: HashMap<u32, usize>,
+}
+
+impl Owners {
+    fn of(tasks: &[TaskInfo]) -> Self {
+        let mut owners = Self::default();
+        for task in tasks {
+            let number = task.id.task;
+            for (topic, partitions) in partitions_of(&task.config) {
+                *owners.counts.entry(number).or_default() += partitions.len();
+                let of_topic = owners.tasks.entry(topic).or_default();
+                of_topic.extend(partitions.into_iter().map(|partition| (partition, number)));
+            }
+        }
+        owners
+    }
 }
 
 /// Where an answer comes from.
@@ -103,7 +125,7 @@ impl Sources<'_> {
             name,
             config,
             state,
-            owners: owners(tasks),
+            owners: Owners::of(tasks),
             at: SystemTime::now(),
         };
         if view.state.connector.state != State::Running {
@@ -128,17 +150,6 @@ impl Sources<'_> {
 fn owners_of(state: &ConnectorStateInfo) -> impl Iterator<Item = String> {
     let tasks = state.tasks.iter().map(|task| task.worker_id.clone());
     tasks.chain([state.connector.worker_id.clone()])
-}
-
-fn owners(tasks: &[TaskInfo]) -> HashMap<(String, i32), u32> {
-    let mut owners = HashMap::new();
-    for task in tasks {
-        for (topic, numbers) in partitions_of(&task.config) {
-            let keys = numbers.into_iter().map(|number| (topic.clone(), number));
-            owners.extend(keys.map(|key| (key, task.id.task)));
-        }
-    }
-    owners
 }
 
 impl LinkView {
@@ -203,8 +214,8 @@ impl LinkView {
 
     /// The task that has a partition.
     pub(crate) fn task_of(&self, partition: &PartitionDetail) -> Option<u32> {
-        let key = (partition.topic.clone(), partition.partition);
-        self.owners.get(&key).copied()
+        let of_topic = self.owners.tasks.get(&partition.topic)?;
+        of_topic.get(&partition.partition).copied()
     }
 
     /// The worker of a task.
@@ -217,7 +228,7 @@ impl LinkView {
 
     /// Partitions of each task, by number.
     pub(crate) fn partitions_of(&self, task: u32) -> usize {
-        self.owners.values().filter(|owner| **owner == task).count()
+        self.owners.counts.get(&task).copied().unwrap_or(0)
     }
 
     /// Partitions in detail; none where nothing is known.
@@ -330,7 +341,7 @@ mod tests {
             detail: Some(detail),
             grouped: true,
             gaps: Vec::new(),
-            owners: HashMap::new(),
+            owners: Owners::default(),
             at: now,
         };
         (view, tasks)
