@@ -32,21 +32,27 @@ impl LinkCounts {
     pub(super) fn look(&mut self, partitions: &[PartitionStatus]) {
         let mut seen = HashMap::with_capacity(partitions.len());
         let mut topics: BTreeMap<Named, Totals> = BTreeMap::new();
-        for partition in partitions {
-            let (from, to) = (&partition.source, &partition.destination);
-            let mut key = (from.clone(), to.clone(), 0);
-            while seen.contains_key(&key) {
-                key.2 += 1;
+        for of_topic in partitions.chunk_by(are_of_one_topic) {
+            let mut sum = Totals::default();
+            for partition in of_topic {
+                let (from, to) = (&partition.source, &partition.destination);
+                let mut key = (from.clone(), to.clone(), 0);
+                while seen.contains_key(&key) {
+                    key.2 += 1;
+                }
+                let before = self.seen.get(&key).copied().unwrap_or_default();
+                seen.insert(key, partition.totals);
+                // Mostly nothing has happened.
+                if partition.totals != before {
+                    add(&mut sum, &since(&partition.totals, &before));
+                }
             }
-            let before = self.seen.get(&key).copied().unwrap_or_default();
-            let more = since(&partition.totals, &before);
-            seen.insert(key, partition.totals);
-            add(&mut self.link, &more);
-            let name = (from.topic.to_string(), to.topic.to_string());
+            add(&mut self.link, &sum);
+            let name = named(&of_topic[0]);
             let topic = topics
                 .entry(name)
                 .or_insert_with_key(|name| self.topics.get(name).copied().unwrap_or_default());
-            add(topic, &more);
+            add(topic, &sum);
         }
         self.seen = seen;
         self.topics = topics;
@@ -65,6 +71,17 @@ impl LinkCounts {
         }
         self.flows = flows;
     }
+}
+
+/// Partitions of a topic stand together mostly, and its names are made once for all of them.
+pub(super) fn are_of_one_topic(one: &PartitionStatus, next: &PartitionStatus) -> bool {
+    one.source.topic == next.source.topic && one.destination.topic == next.destination.topic
+}
+
+/// The topic of a partition.
+pub(super) fn named(partition: &PartitionStatus) -> Named {
+    let (from, to) = (&partition.source, &partition.destination);
+    (from.topic.to_string(), to.topic.to_string())
 }
 
 /// What has come since; everything where counting has begun anew.

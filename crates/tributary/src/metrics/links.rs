@@ -14,7 +14,7 @@ use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
 
 use super::Part;
-use super::counted::{LinkCounts, Named};
+use super::counted::{LinkCounts, Named, are_of_one_topic, named};
 
 /// States of connectors and tasks.
 const STATES: [&str; 6] = [
@@ -400,20 +400,26 @@ impl Share {
 
 fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
     let mut shares: BTreeMap<Named, Share> = BTreeMap::new();
-    for partition in &status.data.partitions {
-        let (from, to) = (&partition.source, &partition.destination);
-        let name = (from.topic.to_string(), to.topic.to_string());
-        let share = shares.entry(name).or_default();
-        let one = share.partitions.entry(from.partition).or_default();
-        one.copied.0 += partition.totals.records;
-        one.copied.1 += partition.totals.bytes;
+    for of_topic in status.data.partitions.chunk_by(are_of_one_topic) {
+        let share = shares.entry(named(&of_topic[0])).or_default();
+        for partition in of_topic {
+            let number = partition.source.partition;
+            let one = share.partitions.entry(number).or_default();
+            one.copied.0 += partition.totals.records;
+            one.copied.1 += partition.totals.bytes;
+        }
     }
-    for partition in &status.health.partitions {
-        let (from, to) = (&partition.source, &partition.destination);
+    let same = |one: &PartitionHealth, next: &PartitionHealth| {
+        one.source.topic == next.source.topic && one.destination.topic == next.destination.topic
+    };
+    for of_topic in status.health.partitions.chunk_by(same) {
+        let (from, to) = (&of_topic[0].source, &of_topic[0].destination);
         let name = (from.topic.to_string(), to.topic.to_string());
         let share = shares.entry(name).or_default();
-        let one = share.partitions.entry(from.partition).or_default();
-        one.again(partition);
+        for partition in of_topic {
+            let number = partition.source.partition;
+            share.partitions.entry(number).or_default().again(partition);
+        }
     }
     shares
 }
