@@ -24,6 +24,7 @@ mod connect_scale;
 mod connect_take_over;
 mod connect_tls;
 mod connect_worker;
+mod cost;
 mod damage;
 mod distance;
 mod encoded_batches;
