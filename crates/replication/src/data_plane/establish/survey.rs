@@ -418,7 +418,9 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
-        let may_grow = is_unsettled(order, position, readings, &written.since);
+        // Where somebody else writes there is no end that stays, and it is said at once.
+        let may_grow = !preserve::has_strangers(position, preserved, &written.since)
+            && is_unsettled(order, position, readings, &written.since);
         if may_grow && !self.nothing_can_come(order, readings).await? {
             return Ok(Established::Unsettled(end));
         }
