@@ -158,6 +158,11 @@ impl<'a> Survey<'a> {
                 .await;
         }
         match (position.placement, order.offsets.placement) {
+            (Placement::Preserved(preserved), _) if order.given_up.is_some() => {
+                let both = (position, preserved);
+                let outcome = self.given_up(order, both, readings, producers).await;
+                outcome.unwrap_or_else(Established::Retry)
+            }
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
                 self.mapped(order, readings, reason, producers).await
