@@ -157,6 +157,15 @@ fn a_process_that_runs_on_beside_its_successor_leaves_every_record_once() {
 }
 
 #[test]
+fn what_an_overtaken_process_writes_twice_where_brokers_forget_writers_is_told() {
+    let all = lived(&[], Life::overtaken_and_forgotten);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.beside > LIVES / 10;
+    assert!(eventful, "{all:?}");
+    assert!(all.stopped < all.steps / 210 / 20, "{all:?}");
+}
+
+#[test]
 fn a_process_that_runs_on_beside_its_successor_leaves_every_record_at_its_offset() {
     let all = lived(&[], Life::overtaken_in_place);
     println!("{all:?}");

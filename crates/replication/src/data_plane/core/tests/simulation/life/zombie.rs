@@ -50,6 +50,15 @@ impl Life {
         life.claimed(seed)
     }
 
+    /// The same, where brokers forget writers.
+    pub(in super::super) fn overtaken_and_forgotten(seed: u64, plant: Plant) -> Self {
+        let mut life = Self::forgetting(seed, plant);
+        for log in &mut life.destinations {
+            log.limit = None;
+        }
+        life.claimed(seed)
+    }
+
     /// The same with preserved offsets.
     pub(in super::super) fn overtaken_in_place(seed: u64, plant: Plant) -> Self {
         let mut life = Self::preserving(seed, plant);
