@@ -129,10 +129,39 @@ impl TopicLog {
         }
     }
 
+    /// Opens the topic of this id, and only that one; nothing is made.
+    ///
+    /// # Errors
+    /// When there is none of that name, another one, or one that is not compacted; or the cluster does not say.
+    pub async fn open_that(
+        cluster: Cluster,
+        topic: TopicName,
+        id: TopicId,
+    ) -> Result<Self, TopicLogError> {
+        let mut log = Self {
+            cluster,
+            topic,
+            id: TopicId::ZERO,
+            leaders: BTreeMap::new(),
+        };
+        log.find_leaders().await?;
+        if log.id != id {
+            return Err(log.refused("Metadata", ErrorCode::INCONSISTENT_TOPIC_ID, None));
+        }
+        log.check_policy().await?;
+        Ok(log)
+    }
+
     /// The topic's name.
     #[must_use]
     pub fn topic(&self) -> &TopicName {
         &self.topic
+    }
+
+    /// The id of the topic that its leaders were looked up for last.
+    #[must_use]
+    pub fn id(&self) -> TopicId {
+        self.id
     }
 
     async fn find_or_create(

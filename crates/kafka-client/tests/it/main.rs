@@ -10,3 +10,4 @@ mod produce;
 mod reaching;
 mod secure;
 mod session;
+mod topic_log;

@@ -389,6 +389,9 @@ impl Core {
             }
         }
         partition.source_id = source.topic_id;
+        // One that was overtaken may store once more, under a name of its own, and what was stored last by whoever claimed last
+        // counts: so it has to be something of this process before anything is written.
+        partition.store_first |= partition.life == 0 && self.owner.has_predecessor();
         let order = EstablishOrder::new(
             &self.settings,
             located.index,

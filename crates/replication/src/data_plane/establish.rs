@@ -18,6 +18,7 @@ mod ask;
 mod behind;
 mod evidence;
 mod first;
+mod given_up;
 mod landing;
 mod missing;
 mod peer;
@@ -93,6 +94,7 @@ impl Readings {
             destination_start: self.destination_start,
             levels: self.levels,
             reason: Box::default(),
+            padded: 0,
             copies: Box::default(),
             lost: None,
         }
@@ -135,8 +137,9 @@ impl Producers {
 #[cfg(test)]
 pub(super) mod preserving {
     //! For the simulation of lives in which offsets are preserved.
+    pub(in super::super) use super::given_up::{behind_padding, mapped_behind};
     pub(in super::super) use super::preserve::{
-        Digests, Ending, compare, digests, go_on, recognises,
+        Digests, Ending, compare, digests, go_on, has_strangers, recognises,
     };
     pub(in super::super) use super::survey::is_unsettled;
 }

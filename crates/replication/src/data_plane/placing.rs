@@ -2,7 +2,7 @@
 //! source (pure).
 
 use bytes::Bytes;
-use kafka_wire::batch::RawBatch;
+use kafka_wire::batch::{BatchInfo, Codec, RawBatch};
 use kafka_wire::record::{BatchEncoder, BatchOptions, Compression, Record};
 use tokio::time::Instant;
 
@@ -59,7 +59,7 @@ pub(crate) struct Placing {
     pub(crate) trim_refused: bool,
     /// Why offsets are mapped, or how they came to be preserved.
     pub(crate) reason: String,
-    /// Why they are mapped after all, of a partition that held nothing but padding.
+    /// Why they are mapped after all, of a partition in which nothing but padding was known to be.
     pub(crate) given_up: Option<String>,
     /// Up to where the destination's log is padding that nothing follows, and that has to be deleted all the same.
     pub(crate) left_over: Option<i64>,
@@ -110,6 +110,11 @@ impl Filler {
     }
 }
 
+/// Whether a stored batch only uses up offsets, where it is of the link's own.
+pub(crate) fn is_filler(info: &BatchInfo) -> bool {
+    info.max_timestamp == FILLER_TIME && info.attributes.codec() == Codec::Zstd
+}
+
 fn encode(count: i64, keyed: bool) -> RawBatch {
     let mut encoder = BatchEncoder::new();
     let key: Option<&[u8]> = keyed.then_some(b"");
@@ -119,7 +124,7 @@ fn encode(count: i64, keyed: bool) -> RawBatch {
             .push(&record)
             .expect("a few bytes each, far below the format's bounds");
     }
-    let compression = Compression::new(kafka_wire::batch::Codec::Zstd).unwrap_or(Compression::NONE);
+    let compression = Compression::new(Codec::Zstd).unwrap_or(Compression::NONE);
     let made = encoder.finish(&BatchOptions::new(compression));
     let batch = made.expect("there is at least one record").batch;
     // Whoever keeps it counts its bytes.

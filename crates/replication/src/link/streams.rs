@@ -146,10 +146,7 @@ impl StreamMaker {
                     self.is_required(),
                     replicas,
                 );
-                let known = stored
-                    .values()
-                    .filter_map(|stored| stored.position.as_ref());
-                let known = known.map(|position| position.producer.id);
+                let known = writers(&stored);
                 let writer = transactions.as_ref().and_then(|t| t.producer.identity());
                 let known = known.chain(writer.map(|writer| writer.id));
                 registrar
@@ -238,6 +235,15 @@ pub async fn fence(
         producer.init(false).await?;
     }
     Ok(())
+}
+
+/// Producers under which a link has written, also those of partitions that are spread over several.
+fn writers(stored: &StoredLink) -> impl Iterator<Item = i64> {
+    let all = stored
+        .values()
+        .flat_map(|stored| std::iter::once(stored).chain(stored.spread.values()));
+    let positions = all.filter_map(|stored| stored.position.as_ref());
+    positions.map(|position| position.producer.id)
 }
 
 /// Whether positions were stored in transactions.
@@ -454,5 +460,42 @@ async fn changed(origins: &mut Option<watch::Receiver<BTreeSet<String>>>) {
     };
     if !changed {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_wire::types::{ProducerIdentity, TopicId};
+
+    use super::*;
+    use crate::position::Position;
+    use crate::position_store::Stored;
+    use crate::side::{Destination, Source};
+    use crate::spread::Spread;
+
+    #[test]
+    fn writers_of_partitions_that_are_spread_are_known_too() {
+        let stored = |id| Stored {
+            position: Some(Position {
+                offset: Source(0),
+                leader_epoch: -1,
+                topic_id: Source(TopicId::ZERO),
+                destination_topic_id: Destination(TopicId::ZERO),
+                destination_end: Destination(0),
+                producer: ProducerIdentity { id, epoch: 0 },
+                sequence: 0,
+                placement: Default::default(),
+                transactional: false,
+            }),
+            ..Stored::default()
+        };
+        let spread = Stored {
+            spread: BTreeMap::from([(Spread { of: 2, to: 1 }, stored(8))]),
+            ..Stored::default()
+        };
+        let partition = |number| TopicPartition::new("t".into(), number);
+        let link = StoredLink::from([(partition(0), stored(7)), (partition(1), spread)]);
+        let writers: BTreeSet<i64> = writers(&link).collect();
+        assert_eq!(writers, BTreeSet::from([7, 8]));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_client::Cluster;
-use kafka_client::topic_log::{TopicLog, TopicShape};
+use kafka_client::topic_log::TopicLog;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::metadata::MetadataTopics;
 use kafka_wire::types::{TopicId, TopicName};
@@ -197,6 +197,7 @@ impl Origins {
 }
 
 /// What a look at the topic shows.
+#[derive(Clone, Copy)]
 enum Seen {
     Missing,
     Forbidden,
@@ -245,7 +246,11 @@ impl Shared {
                 state.registry = Some(id);
             }
         }
-        self.entries().await
+        let entries = match seen {
+            Seen::There(id) => entries(&self.source, id).await,
+            Seen::Missing | Seen::Forbidden => Ok(Vec::new()),
+        };
+        entries.map_err(OriginError::Passing)
     }
 
     fn lost(&self, how: &str) -> OriginError {
@@ -260,10 +265,6 @@ impl Shared {
     async fn see(&self) -> Result<Seen, OriginError> {
         see(&self.source).await.map_err(OriginError::Passing)
     }
-
-    async fn entries(&self) -> Result<Vec<(i64, String)>, OriginError> {
-        entries(&self.source).await.map_err(OriginError::Passing)
-    }
 }
 
 /// What a cluster's registry holds: producers, and whose records they stand for. Nothing where there is none, or where it may
@@ -274,7 +275,7 @@ impl Shared {
 pub async fn registrations(cluster: &Cluster) -> Result<Vec<(i64, String)>, String> {
     match see(cluster).await? {
         Seen::Missing | Seen::Forbidden => Ok(Vec::new()),
-        Seen::There(_) => entries(cluster).await,
+        Seen::There(id) => entries(cluster, id).await,
     }
 }
 
@@ -293,16 +294,16 @@ async fn see(cluster: &Cluster) -> Result<Seen, String> {
     }
 }
 
-async fn entries(cluster: &Cluster) -> Result<Vec<(i64, String)>, String> {
-    // Never made here: it was there a moment ago.
-    let shape = TopicShape {
-        partitions: 1,
-        replication_factor: 1,
-    };
-    let log = TopicLog::open(cluster.clone(), TopicName::from(REGISTRY), shape, LIMIT).await;
+/// What this one registry holds. Another one in its place, or one made here, would be empty, and everything a local record.
+async fn entries(cluster: &Cluster, id: TopicId) -> Result<Vec<(i64, String)>, String> {
+    let log = TopicLog::open_that(cluster.clone(), TopicName::from(REGISTRY), id).await;
     let mut log = log.map_err(|error| error.to_string())?;
     let records = log.read_all(LIMIT).await;
     let records = records.map_err(|error| error.to_string())?;
+    // Leaders that moved were looked up by name.
+    if log.id() != id {
+        return Err(format!("topic {REGISTRY} was made again while it was read"));
+    }
     // Registrations are never taken back.
     let live = records
         .into_iter()

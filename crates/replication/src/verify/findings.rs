@@ -188,6 +188,21 @@ impl Findings {
         }
     }
 
+    /// Counts differences that are known by their number only, and keeps one of them.
+    pub(super) fn add_many(&mut self, kind: Kind, count: u64, note: impl FnOnce() -> String) {
+        if count == 0 {
+            return;
+        }
+        self.add(Difference {
+            kind,
+            source: None,
+            destination: None,
+            parts: Vec::new(),
+            note: Some(note()),
+        });
+        *self.counts.entry(kind).or_default() += count - 1;
+    }
+
     /// Adds what was found in a range behind.
     pub(super) fn append(&mut self, other: Self) {
         self.source_records += other.source_records;

@@ -6,7 +6,7 @@ use kafka_wire::message::IsolationLevel::{ReadCommitted, ReadUncommitted};
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
 
 use super::align::{Aligner, Need, Rules};
-use super::findings::{Difference, Findings, Kind};
+use super::findings::{Findings, Kind};
 use super::fingerprint::Fingerprint;
 use super::plan::{Piece, Plan, Readings, guide, plan};
 use super::read::{Log, Read, Reader};
@@ -92,7 +92,49 @@ pub(super) async fn compare(
         let found = compare_piece(partition, &plan, piece, &readings, options, progress).await?;
         outcome.findings.append(found);
     }
+    let skipped = (readings.source_start, outcome.source.0);
+    if plan.expected.is_none() && !plan.pieces.iter().any(|piece| piece.open_front) {
+        let missing = never_there(partition, skipped, &readings, progress).await?;
+        outcome.findings.add_many(Kind::Missing, missing, || {
+            format!(
+                "in front of source offset {}: more records than the {} offsets that the destination has dropped",
+                skipped.1, readings.destination_start
+            )
+        });
+    }
     Ok(outcome)
+}
+
+/// How many of the records that were not looked at, because retention explains them, it cannot explain: each took an offset.
+async fn never_there(
+    partition: &Partition<'_>,
+    skipped: (i64, i64),
+    readings: &Readings,
+    progress: &Arc<Progress>,
+) -> Result<u64, String> {
+    // Where a cleaner works, it may have been that.
+    if skipped.1 - skipped.0 <= readings.destination_start || partition.compacted.1 {
+        return Ok(0);
+    }
+    let mut reader = Reader::new(
+        partition.source.clone(),
+        skipped,
+        true,
+        Arc::clone(progress),
+    );
+    let mut count = 0;
+    loop {
+        match reader.read().await? {
+            Read::Records(mut records) => {
+                partition.own(&mut records);
+                count += records.len() as u64;
+            }
+            Read::StartsAt(_) => {}
+            Read::End => break,
+        }
+    }
+    let gone = u64::try_from(readings.destination_start).unwrap_or(0);
+    Ok(count.saturating_sub(gone))
 }
 
 fn hull(ranges: impl Iterator<Item = (i64, i64)>) -> (i64, i64) {
@@ -285,18 +327,9 @@ async fn count(
             continue;
         }
         for (kind, count) in [(Kind::Missing, missing), (Kind::Extra, extra)] {
-            if count > 0 {
-                found.add(Difference {
-                    kind,
-                    source: None,
-                    destination: None,
-                    parts: Vec::new(),
-                    note: Some(format!(
-                        "by number: {here} at the source, {there} at the destination"
-                    )),
-                });
-                *found.counts.entry(kind).or_default() += count - 1;
-            }
+            found.add_many(kind, count, || {
+                format!("by number: {here} at the source, {there} at the destination")
+            });
         }
     }
     Ok(outcome)

@@ -96,6 +96,11 @@ async fn plain_from_the_middle(source: &KafkaCluster, destination: &KafkaCluster
         let offset = marks[&partition].end / 2 + 33;
         delete_before(source, &topic, partition, offset).await;
     }
+    let mut inside = 0;
+    for partition in 0..2 {
+        inside += usize::from(begins_inside_a_batch(source, &topic, partition).await);
+    }
+    assert!(inside > 0, "a log starts inside a batch");
     let link = preserving(source, destination, &topic);
     let to = committed(destination, &topic);
     let run = copied(&link).await;
@@ -239,6 +244,45 @@ async fn compacted(source: &KafkaCluster, topic: &str, codec: Codec) {
     }
 }
 
+/// Whether the first batch that a partition serves begins before its log does.
+async fn begins_inside_a_batch(cluster: &KafkaCluster, topic: &str, partition: i32) -> bool {
+    let marks = judge::watermarks(&committed(cluster, topic)).await;
+    let start = marks.expect("readable")[&partition].start;
+    let bytes = raw::raw_fetch(&cluster.bootstrap(), topic, partition, start).await;
+    let bytes = bytes.expect("a fetch");
+    let base = i64::from_be_bytes(bytes[..8].try_into().expect("a batch"));
+    base < start
+}
+
+/// Groups that stopped at the source at random committed offsets of its one partition and go on at the destination read there
+/// what they would have read, as `rest` sees it. A long run takes a hundred offsets.
+async fn groups_change_sides<T: PartialEq + std::fmt::Debug>(
+    name: &str,
+    (from, to): (&Place, &Place),
+    rest: impl Fn(&[ReadRecord]) -> T,
+) {
+    let marks = judge::watermarks(from).await.expect("readable")[&0];
+    let span = u64::try_from(marks.end - marks.start).expect("in order") + 1;
+    let mut random = Moments(SEED);
+    let offsets = if long_run().is_some() { 100 } else { 10 };
+    for number in 0..offsets {
+        let ahead = random.next(0, span).as_millis();
+        let offset = marks.start + i64::try_from(ahead).expect("few");
+        let group = format!("{name}-{number}");
+        let at = BTreeMap::from([(0, offset)]);
+        let (there, here) = tokio::join!(
+            judge::read_the_rest(from, &group, at.clone(), COPIED),
+            judge::read_the_rest(to, &group, at.clone(), COPIED)
+        );
+        let [there, here] = [there, here].map(|read| rest(&read.expect("readable")[&0]));
+        assert_eq!(there, here, "from {offset}, seed {SEED}");
+    }
+    println!(
+        "  {offsets} offsets in [{}, {}], seed {SEED}",
+        marks.start, marks.end
+    );
+}
+
 /// Waits until the cleaner has taken records from a log, and takes no more.
 async fn cleaned(place: &Place) {
     let mut before = usize::MAX;
@@ -326,6 +370,8 @@ async fn thinned_and_cleaned(source: &KafkaCluster, destination: &KafkaCluster, 
     let marks = judge::watermarks(&to).await.expect("readable");
     assert_eq!(marks, judge::watermarks(&from).await.expect("readable"));
     is_proved((source, destination), &topic, &link).await;
+    // The two cleaners do not remove the same records: what is left of each key in the end is the same.
+    groups_change_sides(&topic, (&from, &to), last_values).await;
 }
 
 #[tokio::test]
@@ -492,4 +538,5 @@ async fn far(source: &KafkaCluster, destination: &KafkaCluster) {
     println!("{records} records behind offset {far}\n{run}");
     assert_eq!(records, 500);
     is_proved((source, destination), &topic, &link).await;
+    groups_change_sides(&topic, (&from, &to), <[ReadRecord]>::to_vec).await;
 }

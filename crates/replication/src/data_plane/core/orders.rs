@@ -154,7 +154,7 @@ pub(crate) struct EstablishOrder {
     pub(crate) changed: bool,
     pub(crate) on_gap: OnGap,
     pub(crate) offsets: OffsetSettings,
-    /// Why it is not placed anew, although nothing but padding was written.
+    /// Why offsets are mapped although the position says otherwise: it is in front of the first record.
     pub(crate) given_up: Option<String>,
     /// Whether records may have been left out.
     pub(crate) leaves_out: bool,
@@ -294,6 +294,8 @@ pub(crate) struct Ground {
     pub(crate) levels: Levels,
     /// Why its offsets are mapped, or how they came to be preserved.
     pub(crate) reason: Box<str>,
+    /// Up to where the destination's log is padding that nobody needs, of a partition whose offsets were to be preserved.
+    pub(crate) padded: i64,
     /// Destination offsets that hold records of this link a second time, first and behind the last.
     pub(crate) copies: Box<[(i64, i64)]>,
     /// What the source no longer has, where it goes on all the same.

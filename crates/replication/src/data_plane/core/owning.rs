@@ -44,6 +44,11 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    /// Whether a former owner may still write and store.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.beside
+    }
+
     /// Whether anything may be written.
     pub(super) fn is_sure(&self) -> bool {
         self.doubt.is_none() && self.lost.is_none()

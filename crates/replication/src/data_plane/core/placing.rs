@@ -36,6 +36,9 @@ impl Partition {
         placing.source_start = ground.source_start;
         placing.destination_start = ground.destination_start;
         placing.fenced = false;
+        if ground.padded > 0 {
+            placing.left_over = Some(ground.padded);
+        }
         if !ground.reason.is_empty() && *ground.reason != *placing.reason {
             let preserved = position.placement.preserved().is_some();
             let partition = &self.source;

@@ -3,6 +3,7 @@
 mod anew;
 mod apart;
 mod bare;
+mod beside;
 mod copying;
 mod halting;
 mod late;

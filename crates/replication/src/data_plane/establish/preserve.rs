@@ -265,6 +265,16 @@ pub(in super::super) fn recognises(
 /// The state of a partition that others have written to.
 const FOREIGN: &str = "destination-foreign-writes";
 
+/// Whether something stands there that was not written by this partition's producers.
+pub(in super::super) fn has_strangers(
+    position: &Position,
+    preserved: Preserved,
+    since: &[BatchInfo],
+) -> bool {
+    let ours = [position.producer.id, preserved.marker.id];
+    since.iter().any(|info| !ours.contains(&info.producer_id))
+}
+
 /// What stands at the end, and was not written by this partition's producers, or twice.
 fn strangers(
     order: &EstablishOrder,
@@ -274,13 +284,21 @@ fn strangers(
 ) -> Option<Stop> {
     let state = FOREIGN;
     let ours = [position.producer.id, preserved.marker.id];
-    if let Some(info) = repeated(position, &ending.since) {
+    if let Some(out) = out_of_step(position, &ending.since) {
+        let what = match out.missing {
+            None => "a second time: a late request of this link was carried out after the broker had forgotten its first copy"
+                .to_owned(),
+            Some(missing) => format!(
+                "where {missing} records of this link in front of them were to come: the broker had forgotten their writer, and \
+                 took one of several requests without the one before it"
+            ),
+        };
+        let info = out.batch;
         return Some(Stop {
             state,
             offset: Some(info.base_offset),
             reason: format!(
-                "destination partition {} holds offsets {}–{} a second time: a late request of this link was carried out \
-                 after the broker had forgotten its first copy",
+                "destination partition {} holds offsets {}–{} {what}",
                 order.destination, info.base_offset, info.last_offset
             ),
             lost: None,
@@ -314,21 +332,38 @@ fn different(order: &EstablishOrder, ending: &Ending) -> Option<Stop> {
     })
 }
 
-/// A batch of ours that stands there again.
-fn repeated(position: &Position, since: &[BatchInfo]) -> Option<BatchInfo> {
+/// A batch of ours that stands where another one of ours was to come.
+struct OutOfStep {
+    batch: BatchInfo,
+    /// How many records before it are missing; `None` where it stands there again.
+    missing: Option<i64>,
+}
+
+/// The first such batch. Behind what a cleaner or retention has taken away numbers may go on further.
+fn out_of_step(position: &Position, since: &[BatchInfo]) -> Option<OutOfStep> {
     // What goes on behind the position has its next number.
     let mut next = Some((position.producer.epoch, position.sequence));
+    let (mut behind, mut gone) = (position.destination_end.0, 0);
     for info in since {
+        gone += (info.base_offset - behind).max(0);
+        behind = info.next_offset();
         if info.producer_id != position.producer.id || info.attributes.is_control() {
             continue;
         }
         let (epoch, sequence) = (info.producer_epoch, info.base_sequence);
         if let Some((before, due)) = next
             && before == epoch
-            && (i64::from(sequence) - i64::from(due)).rem_euclid(1 << 31) > 1 << 30
         {
-            return Some(*info);
+            let ahead = (i64::from(sequence) - i64::from(due)).rem_euclid(1 << 31);
+            let repeated = ahead > 1 << 30;
+            if repeated || ahead > gone {
+                return Some(OutOfStep {
+                    batch: *info,
+                    missing: Some(ahead).filter(|_| !repeated),
+                });
+            }
         }
+        gone = 0;
         next = Some((epoch, advance_sequence(sequence, i64::from(info.offsets()))));
     }
     None

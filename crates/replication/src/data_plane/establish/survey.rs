@@ -158,6 +158,11 @@ impl<'a> Survey<'a> {
                 .await;
         }
         match (position.placement, order.offsets.placement) {
+            (Placement::Preserved(preserved), _) if order.given_up.is_some() => {
+                let both = (position, preserved);
+                let outcome = self.given_up(order, both, readings, producers).await;
+                outcome.unwrap_or_else(Established::Retry)
+            }
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
                 self.mapped(order, readings, reason, producers).await
@@ -418,7 +423,9 @@ impl<'a> Survey<'a> {
         }
         let from = position.destination_end.0.max(readings.destination_start);
         let mut written = self.written(order, from, end).await?;
-        let may_grow = is_unsettled(order, position, readings, &written.since);
+        // Where somebody else writes there is no end that stays, and it is said at once.
+        let may_grow = !preserve::has_strangers(position, preserved, &written.since)
+            && is_unsettled(order, position, readings, &written.since);
         if may_grow && !self.nothing_can_come(order, readings).await? {
             return Ok(Established::Unsettled(end));
         }

@@ -8,7 +8,7 @@ use super::*;
 const PRODUCER: ProducerIdentity = ProducerIdentity { id: 7, epoch: 3 };
 
 /// Source offset 40, destination end 140, next sequence 10.
-fn position() -> Position {
+pub(super) fn position() -> Position {
     Position {
         offset: Source(40),
         leader_epoch: 5,
@@ -23,7 +23,7 @@ fn position() -> Position {
 }
 
 /// Nothing has happened since the position was stored.
-fn readings() -> Readings {
+pub(super) fn readings() -> Readings {
     Readings {
         max_message_bytes: None,
         at_time: Some(70),

@@ -145,14 +145,12 @@ impl Partition {
         };
         let padding = position.placement.preserved().map_or(0, |p| p.padding);
         let end = position.destination_end.0;
-        if padding > 0 && end <= padding {
-            // Nothing was copied: it begins as if it had never been placed, and the padding is nobody's.
+        if end <= padding {
+            // No record is known to be there: it begins as if it had never been placed, unless the log shows one.
             self.placing.given_up = Some(self.placing.reason.clone());
-            self.placing.left_over = Some(end).filter(|end| *end > 0);
             if self.start != StartPosition::Earliest {
                 self.start = StartPosition::Offset(padding);
             }
-            self.position = None;
             return;
         }
         let length = position.destination_end.0 - start;

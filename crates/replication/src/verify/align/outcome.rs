@@ -185,7 +185,9 @@ impl Aligner {
         }
         let start = self.rules.starts.1;
         let is_gone = matches!(place, Some(Place::At(place)) if place < start);
-        if is_gone || (at_front && start > 0) {
+        // Each of them took an offset, so more cannot be gone.
+        let may_be_gone = explained.retention_at_destination < u64::try_from(start).unwrap_or(0);
+        if is_gone || (at_front && may_be_gone) {
             explained.retention_at_destination += 1;
             return;
         }
@@ -242,7 +244,9 @@ impl Aligner {
             return;
         }
         let has_expired = front.map_or(at_front, |front| record.offset < front);
-        if has_expired && self.rules.starts.0 > 0 {
+        let start = u64::try_from(self.rules.starts.0).unwrap_or(0);
+        let may_have = front.is_some() || explained.retention_at_source < start;
+        if has_expired && start > 0 && may_have {
             explained.retention_at_source += 1;
             return;
         }

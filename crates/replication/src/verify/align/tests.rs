@@ -286,6 +286,26 @@ fn what_is_behind_the_position_is_not_copied_yet() {
 }
 
 #[test]
+fn a_lost_beginning_explains_no_more_records_than_it_had_offsets() {
+    let starts = |source, destination| Rules {
+        starts: (source, destination),
+        ..Rules::default()
+    };
+    let (all, rest) = (records(&range(0..200)), records(&from(100, 100..200)));
+    let late = records(&from(5, 100..200));
+    let found = compare(starts(0, 100), None, &all, &rest, 10);
+    assert_eq!(kinds(&found), []);
+    assert_eq!(found.explained.retention_at_destination, 100);
+    // The log has dropped five offsets, so five records at most.
+    let found = compare(starts(0, 5), None, &all, &late, 10);
+    assert_eq!(found.counts, [(Kind::Missing, 95)].into());
+    assert_eq!(found.explained.retention_at_destination, 5);
+    let found = compare(starts(5, 0), None, &late, &all, 10);
+    assert_eq!(found.counts, [(Kind::Extra, 95)].into());
+    assert_eq!(found.explained.retention_at_source, 5);
+}
+
+#[test]
 fn records_of_others_in_a_merged_topic_are_set_aside() {
     let rules = Rules {
         merged: true,

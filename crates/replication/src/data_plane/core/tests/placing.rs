@@ -108,14 +108,23 @@ fn a_partition_that_is_only_padding_begins_mapped_where_it_was_to_begin_and_its_
     scene.pass(std::time::Duration::from_secs(10));
     scene.locate();
     let order = scene.establish_orders().remove(0);
-    assert_eq!(order.position, None, "nothing of the source was copied");
+    assert_eq!(
+        order.position,
+        Some(preserved(300, 500)),
+        "from there the log is read"
+    );
     assert_eq!(order.start, StartPosition::Earliest);
     assert_eq!(order.given_up.as_deref(), Some("so it is"));
     let mapped = Position {
         offset: Source(500),
         ..position(0, 300, 0)
     };
-    scene.core.on_established(0, ready(mapped), scene.now);
+    let mut begun = ready(mapped);
+    if let Established::Ready { ground, .. } = &mut begun {
+        ground.padded = 300;
+    }
+    scene.core.on_established(0, begun, scene.now);
+    scene.settle();
     let trim = scene.core.next_trim().expect("padding is there");
     assert_eq!(trim.starts, [(0, destination(0), 300)]);
     scene.core.on_trimmed(vec![(0, Ok(300))], scene.now);

@@ -6,12 +6,15 @@
 //! map and every position that was ever stored are compared with the truth. A failing life prints its
 //! number; [`SEEDS`] is the place to keep it.
 //!
+//! In some lives a process is overtaken and runs on beside its successor, until it has looked whose the link is; in some somebody
+//! else writes where records have the source's offsets, which then are mapped.
+//!
 //! In some lives cleaners and retention take records away, before or after they were copied: those may be
 //! missing, and what is reported as possibly twice may be twice, but nothing else. In some the destination
 //! refuses records, which are to be left out and reported; its limits change.
 //!
 //! How much is lived is chosen when the tests are built: `TRIBUTARY_SIMULATION_STEPS` is the least number of steps for each of a
-//! thousand seeds, in each of the two placements. Ten million steps over a thousand seeds are
+//! thousand seeds, in each kind of lives. Ten million steps over a thousand seeds are
 //!
 //! ```text
 //! TRIBUTARY_SIMULATION_STEPS=5000 cargo test --release -p replication simulation -- --nocapture
@@ -36,6 +39,10 @@ use crate::data_plane::DecodeReason;
 const SEEDS: [u64; 8] = [641_000_000, 208, 626, 1402, 1825, 3672, 4124, 587_000_026];
 /// The same, where brokers forget: late copies behind a batch that left a hole, and before a position that was stored soon.
 const FORGETTING_SEEDS: [u64; 4] = [68_000_015, 62_000_015, 189_000_002, 275_000_003];
+/// The same, where the source loses records: a batch took the place of the one before it, and the source lost both.
+const LOSING_SEEDS: [u64; 1] = [314_000_041];
+/// A process that was overtaken stored, under a new producer, what its successor had not stored before it wrote.
+const OVERTAKEN_SEEDS: [u64; 1] = [259_000_027];
 /// Lives of one run.
 const LIVES: u64 = 2000;
 /// Seeds of a long one; each gives as many lives as its steps need.
@@ -127,7 +134,7 @@ fn where_brokers_forget_writers_what_is_there_twice_is_told() {
 
 #[test]
 fn a_copy_whose_source_lost_records_goes_on_at_equal_offsets_and_nobody_reads_filler() {
-    let all = lived(&[], Life::losing);
+    let all = lived(&LOSING_SEEDS, Life::losing);
     println!("{all:?}");
     let eventful = all.crashes > LIVES / 10 && all.markers > 2 * LIVES;
     assert!(eventful, "{all:?}");
@@ -140,6 +147,40 @@ fn what_is_written_in_transactions_is_there_once_whatever_happens() {
     let eventful = all.crashes > LIVES / 10 && all.cuts > LIVES / 4 && all.records > 10 * LIVES;
     assert!(eventful, "{all:?}");
     assert_eq!((all.repeated, all.twice), (0, 0), "{all:?}");
+}
+
+#[test]
+fn a_process_that_runs_on_beside_its_successor_leaves_every_record_once() {
+    let all = lived(&OVERTAKEN_SEEDS, Life::overtaken);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.beside > LIVES / 10;
+    assert!(eventful, "{all:?}");
+    assert_eq!((all.repeated, all.twice), (0, 0), "{all:?}");
+}
+
+#[test]
+fn what_an_overtaken_process_writes_twice_where_brokers_forget_writers_is_told() {
+    let all = lived(&[], Life::overtaken_and_forgotten);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.beside > LIVES / 10;
+    assert!(eventful, "{all:?}");
+    assert!(all.stopped < all.steps / 210 / 20, "{all:?}");
+}
+
+#[test]
+fn a_process_that_runs_on_beside_its_successor_leaves_every_record_at_its_offset() {
+    let all = lived(&[], Life::overtaken_in_place);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.beside > LIVES / 10;
+    assert!(eventful, "{all:?}");
+}
+
+#[test]
+fn where_others_write_among_preserved_offsets_every_record_is_there_once_and_mapped() {
+    let all = lived(&[], Life::handing);
+    println!("{all:?}");
+    let eventful = all.crashes > LIVES / 10 && all.cuts > LIVES / 4 && all.handed > LIVES / 10;
+    assert!(eventful, "{all:?}");
 }
 
 #[test]
@@ -174,6 +215,14 @@ fn found_out_in_places(plant: Plant) {
     let found = (0..lives).filter(|seed| Life::preserving(*seed, plant).live().is_err());
     let found = found.count();
     assert!(found > 2, "only {found} of {lives} lives noticed {plant:?}");
+}
+
+#[test]
+fn a_process_that_never_learns_that_it_was_overtaken_is_found_out() {
+    let (lives, plant) = (1500, Plant::NeverAsk);
+    let found = (0..lives).filter(|seed| Life::overtaken_in_place(*seed, plant).live().is_err());
+    let found = found.count();
+    assert!(found > 2, "only {found} of {lives} lives noticed");
 }
 
 #[test]

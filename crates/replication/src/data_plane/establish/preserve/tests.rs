@@ -167,6 +167,20 @@ fn a_second_copy_of_what_was_acknowledged_is_noticed_also_where_records_are_alik
 }
 
 #[test]
+fn a_batch_that_took_the_place_of_the_one_before_it_is_noticed_also_where_the_source_has_lost_both()
+{
+    // Numbers 13 and 14 were refused, and the broker had forgotten that they were to come first.
+    let (readings, taken) = ending(&[batch(DATA, 10, 40, 3), batch(DATA, 15, 43, 2)]);
+    assert_eq!(outcome(&order(), readings, &taken), "foreign at Some(43)");
+    // What a cleaner has taken away left its offsets.
+    let (readings, cleaned) = ending(&[batch(DATA, 10, 40, 3), batch(DATA, 15, 45, 2)]);
+    assert_eq!(
+        outcome(&order(), readings, &cleaned),
+        "47 sequence 17 epoch 3"
+    );
+}
+
+#[test]
 fn what_the_source_has_lost_or_taken_back_is_named() {
     let (readings, nothing) = ending(&[]);
     let lost = Readings {

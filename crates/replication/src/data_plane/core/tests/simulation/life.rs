@@ -4,14 +4,16 @@ mod answers;
 mod beside;
 mod compare;
 mod forgotten;
+mod handed;
 mod kept;
 mod places;
 mod transactions;
+mod zombie;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use config::link::{Offsets, OnForeignWrites, OnGap, OnRecreate, OnRefused, StartPosition};
+use config::link::{OnGap, OnRecreate, OnRefused, StartPosition};
 use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
 use rand::rngs::SmallRng;
@@ -51,6 +53,8 @@ pub(super) enum Plant {
     ForgetRewind,
     /// What is sent again has the epoch that a broker refused.
     KeepEpoch,
+    /// A process that was overtaken takes itself for the owner.
+    NeverAsk,
 }
 
 /// Sent and not answered, with the answer once the broker has it.
@@ -77,10 +81,13 @@ struct Open {
     step: Option<(Step, Option<StepOutcome>)>,
 }
 
+/// With the number of the process that stored each of them.
 #[derive(Clone, Debug, Default)]
 struct Kept {
     position: Option<Position>,
+    position_by: u32,
     segments: BTreeMap<u32, Segment>,
+    segments_by: BTreeMap<u32, u32>,
 }
 
 pub(super) struct Life {
@@ -104,12 +111,17 @@ pub(super) struct Life {
     /// Whether the next process has a claim.
     guarded: bool,
     late_commits: Vec<transactions::LateCommit>,
+    /// Number of the process that acts, and those before it that run on, where any do.
+    process: u32,
+    zombies: Option<zombie::Zombies>,
     /// Where batches and positions are written in transactions.
     coordinator: Option<transactions::Coordinator>,
     /// Whether records keep their offsets, whether brokers forget who wrote, and whether the source's retention overtakes the copy.
     places: bool,
     forgets: bool,
     loses: bool,
+    /// Whether others write where records keep their offsets, which then are mapped.
+    hands: bool,
     next_producer: i64,
     /// How often positions are stored, of 8 chances.
     store_often: u32,
@@ -139,6 +151,8 @@ pub(super) struct Tally {
     pub(super) cleaned: u64,
     /// Markers that a process wrote beside its successor.
     pub(super) beside: u64,
+    /// Partitions that were handed over from preserved to mapped offsets.
+    pub(super) handed: u64,
     /// Markers that were written, and partitions that stopped because something was out of place.
     pub(super) markers: u64,
     pub(super) stopped: u64,
@@ -160,6 +174,7 @@ impl std::ops::AddAssign for Tally {
         self.cleaned += other.cleaned;
         self.markers += other.markers;
         self.beside += other.beside;
+        self.handed += other.handed;
         self.stopped += other.stopped;
         for (sum, more) in self.decoded.iter_mut().zip(other.decoded) {
             *sum += more;
@@ -240,10 +255,13 @@ impl Life {
             formers: Vec::new(),
             guarded: false,
             late_commits: Vec::new(),
+            process: 1,
+            zombies: None,
             coordinator: None,
             places: false,
             forgets: false,
             loses: false,
+            hands: false,
             next_producer: 1,
             store_often: 0,
             cleans,
@@ -259,33 +277,6 @@ impl Life {
             log.refuses = if skips { 5 } else { 0 };
         }
         life.store_often = life.random.random_range(0..8);
-        life.assign();
-        life
-    }
-
-    /// A life in which records keep their offsets. Nothing is cleaned, merged or left out in it.
-    pub(super) fn preserving(seed: u64, plant: Plant) -> Self {
-        let mut life = Self::new(seed, plant);
-        let partitions = life.sources.len();
-        life.places = true;
-        life.cleans = false;
-        life.forgets = life.random.random_bool(0.3);
-        life.to = (0..partitions).collect();
-        for log in &mut life.destinations {
-            (log.restamps, log.refuses) = (false, 0);
-            // Smaller than a batch of filler would be.
-            log.limit = None;
-        }
-        for log in &mut life.sources {
-            if life.random.random_bool(0.5) {
-                log.begin_later(&mut life.random);
-            }
-        }
-        let mut settings = life.core.settings.clone();
-        settings.offsets.placement = Offsets::Preserve;
-        settings.offsets.on_foreign_writes = OnForeignWrites::Stop;
-        settings.on_refused = OnRefused::Stop;
-        life.core = Core::new(settings);
         life.assign();
         life
     }
@@ -308,13 +299,14 @@ impl Life {
             return Ok(self.tally);
         }
         self.count_totals();
-        if self.places {
+        if self.hands {
+            self.compare_handed()?;
+        } else if self.places {
             self.compare_places()?;
-            self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
-            return Ok(self.tally);
+        } else {
+            self.compare()?;
+            self.count_twice()?;
         }
-        self.compare()?;
-        self.count_twice()?;
         self.tally.records = self.sources.iter().map(|s| s.committed.len() as u64).sum();
         Ok(self.tally)
     }
@@ -392,6 +384,7 @@ impl Life {
 
     fn step(&mut self) {
         self.act_beside();
+        self.act_as_zombie();
         match self.random.random_range(0..100) {
             0..15 => {
                 let at = self.random.random_range(0..self.sources.len());
@@ -430,9 +423,13 @@ impl Life {
         match self.random.random_range(0..16) {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
+            2 if self.hands => self.destinations[at].write_foreign(),
             2 if self.forgets && self.places => self.destinations[at].forget(),
             2 if self.forgets => self.forget_amid(at),
-            2 if self.coordinator.is_none() && self.random.random_bool(0.5) => {
+            2 if self.coordinator.is_none()
+                && self.zombies.is_none()
+                && self.random.random_bool(0.5) =>
+            {
                 self.destinations[at].fence();
             }
             2 if self.places => {}
@@ -503,12 +500,13 @@ impl Life {
         if self.looks.random_bool(0.2) {
             self.answer_looks();
         }
-        if self.forgets && !self.places {
+        if self.hands || self.forgets && !self.places {
             self.watch();
         }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);
         self.core.on_time(self.now);
+        self.pass_time_of_zombie();
     }
 
     fn count_totals(&mut self) {
@@ -523,6 +521,7 @@ impl Life {
 
     /// Everything is answered until nothing is left to do.
     fn come_to_rest(&mut self) -> Result<(), String> {
+        self.end_zombie();
         self.land_all();
         let rounds = 3000;
         for _ in 0..rounds {

@@ -198,7 +198,8 @@ impl Life {
     fn establish(&mut self, order: &EstablishOrder) -> Established {
         let mut order = order.clone();
         order.raise_epoch &= self.plant != Plant::KeepEpoch;
-        let mut outcome = match self.places {
+        let mut outcome = match self.places && !self.is_handed_over(&order) {
+            true if order.given_up.is_some() => self.establish_given_up(&order),
             true => self.establish_preserved(&order),
             false => self.establish_mapped(&order),
         };
@@ -211,11 +212,12 @@ impl Life {
         outcome
     }
 
-    fn establish_mapped(&mut self, order: &EstablishOrder) -> Established {
+    /// What both logs say of a partition whose offsets are mapped.
+    pub(super) fn read(&self, order: &EstablishOrder) -> Readings {
         let source = &self.sources[number(&order.source)];
         let destination = &self.destinations[number(&order.destination)];
         let epoch = order.copied_epoch().unwrap_or(-1);
-        let readings = Readings {
+        Readings {
             log_start: source.start,
             end: source.end,
             epoch_end: source.epoch_end(epoch),
@@ -225,7 +227,12 @@ impl Life {
             levels: Default::default(),
             topic: crate::placement::Topic::UNKNOWN,
             max_message_bytes: destination.limit.filter(|_| destination.tells_limit),
-        };
+        }
+    }
+
+    fn establish_mapped(&mut self, order: &EstablishOrder) -> Established {
+        let readings = self.read(order);
+        let destination = &self.destinations[number(&order.destination)];
         if let Some(writer) = order.transaction {
             return self.establish_transactional(order, readings, writer);
         }

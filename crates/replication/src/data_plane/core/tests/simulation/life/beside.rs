@@ -19,7 +19,7 @@ impl Life {
     pub(super) fn leave_running(&mut self) {
         // In the other half positions are in a file, where there is no claim.
         let has_claim = self.plant == Plant::UnreadGap || self.restarts.random_bool(0.5);
-        if !self.places || !has_claim {
+        if !self.places || !has_claim || self.zombies.is_some() {
             return;
         }
         self.guarded = true;
@@ -84,7 +84,7 @@ impl Life {
     /// Whose the link is, where that is asked: this process's.
     pub(super) fn answer_owner(&mut self) {
         let question = self.core.owner_question();
-        if question > 0 {
+        if question > 0 && !self.is_overtaken() {
             self.core.on_owner(question, self.now, None);
         }
     }

@@ -55,16 +55,26 @@ impl Life {
         }
     }
 
+    /// What a process stores that was overtaken does not count where its successor has stored before.
     pub(super) fn keep(&mut self, entry: StoreEntry) {
         let kept = &mut self.kept[number(&entry.partition)];
-        kept.position = Some(entry.position);
+        if kept.position_by <= self.process {
+            (kept.position, kept.position_by) = (Some(entry.position), self.process);
+        }
         for segment in entry.segments {
-            kept.segments.insert(segment.number, segment);
+            let by = kept.segments_by.entry(segment.number).or_default();
+            if *by <= self.process {
+                *by = self.process;
+                kept.segments.insert(segment.number, segment);
+            }
         }
     }
 
     /// The process ends. What was being stored may be, for each partition.
     pub(super) fn crash(&mut self) {
+        if self.leave_zombie() {
+            return;
+        }
         for entry in self.open.store.take().unwrap_or_default() {
             if self.random.random_bool(0.5) {
                 self.keep(entry);
@@ -84,6 +94,7 @@ impl Life {
         self.open = Open::default();
         self.leave_running();
         self.core = Core::new(self.core.settings.clone());
+        self.begin_beside_zombie();
         if std::mem::take(&mut self.guarded) {
             self.core.guard(true);
         }

@@ -1,7 +1,7 @@
 //! The part of a life in which records keep their offsets: markers, and what is read before anything is
 //! written.
 
-use config::link::OnGap;
+use config::link::{Offsets, OnForeignWrites, OnGap, OnRefused};
 use kafka_wire::batch::{AbortedFilter, Batches, Entry, RawBatch, Verdict, control_type};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::ProducerIdentity;
@@ -12,7 +12,7 @@ use crate::data_plane::core::{
     Core, EstablishOrder, Established, FillGap, FillOrder, Filled, Ground,
 };
 use crate::data_plane::establish::preserving::{
-    Digests, Ending, compare, digests, go_on, is_unsettled, recognises,
+    Digests, Ending, compare, digests, go_on, has_strangers, is_unsettled, recognises,
 };
 use crate::data_plane::establish::{Readings, first_position};
 use crate::data_plane::status::{Snapshot, State};
@@ -53,7 +53,9 @@ impl Life {
         for gap in &order.gaps {
             let log = &mut self.destinations[number(&gap.partition)];
             let begins = gap.end - gap.count;
-            let outcome = if gap.unfenced && log.end != begins && reads {
+            let outcome = if order.latest.is_some_and(|latest| self.now >= latest) {
+                Filled::Late
+            } else if gap.unfenced && log.end != begins && reads {
                 Filled::Elsewhere(format!("it ends at {}", log.end))
             } else if log.leader == order.node {
                 let count = 0..gap.count;
@@ -184,7 +186,8 @@ impl Life {
             && order.doubt.is_none()
             && recognises(position, end, &ending.since, ending.last.as_ref())
             && (end == readings.end || self.has_record(index, end));
-        let trusts = self.plant == Plant::OneReading || nothing_can_come;
+        let foreign = has_strangers(position, preserved, &ending.since);
+        let trusts = foreign || self.plant == Plant::OneReading || nothing_can_come;
         if !trusts && is_unsettled(order, position, readings, &ending.since) {
             return Established::Unsettled(end);
         }
@@ -251,6 +254,33 @@ impl Life {
         first.map_or(readings.log_start, |b| b.info().base_offset)
     }
 
+    /// A life in which records keep their offsets. Nothing is cleaned, merged or left out in it.
+    pub(in super::super) fn preserving(seed: u64, plant: Plant) -> Self {
+        let mut life = Self::new(seed, plant);
+        let partitions = life.sources.len();
+        life.places = true;
+        life.cleans = false;
+        life.forgets = life.random.random_bool(0.3);
+        life.to = (0..partitions).collect();
+        for log in &mut life.destinations {
+            (log.restamps, log.refuses) = (false, 0);
+            // Smaller than a batch of filler would be.
+            log.limit = None;
+        }
+        for log in &mut life.sources {
+            if life.random.random_bool(0.5) {
+                log.begin_later(&mut life.random);
+            }
+        }
+        let mut settings = life.core.settings.clone();
+        settings.offsets.placement = Offsets::Preserve;
+        settings.offsets.on_foreign_writes = OnForeignWrites::Stop;
+        settings.on_refused = OnRefused::Stop;
+        life.core = Core::new(settings);
+        life.assign();
+        life
+    }
+
     /// A life in which the source loses records before they were copied, and the link goes on behind them.
     pub(in super::super) fn losing(seed: u64, plant: Plant) -> Self {
         let mut life = Self::preserving(seed, plant);
@@ -288,34 +318,40 @@ impl Life {
                 self.tally.stopped += 1;
                 continue;
             }
-            let arrived: Vec<(i64, i64)> = self.arrived(index).collect();
-            if let Some((offset, at)) = arrived.iter().find(|(offset, at)| offset != at) {
-                return Err(format!("the record at {offset} of {index} is at {at}"));
-            }
-            let mut wanted = self.wanted(index);
-            let missing = wanted.find(|offset| !arrived.contains(&(*offset, *offset)));
-            if let Some(offset) = missing {
-                return Err(format!("the record at {offset} of {index} is missing"));
-            }
-            drop(wanted);
-            if let Some(at) = self.destinations[index].filler_behind_records() {
-                return Err(format!("filler stands behind records of {index}, at {at}"));
-            }
-            let distinct: std::collections::BTreeSet<_> = arrived.iter().collect();
-            if distinct.len() != arrived.len() {
-                return Err(format!(
-                    "partition {index} holds records twice: {arrived:?}"
-                ));
-            }
-            let (there, here) = (
-                self.sources[index].last_batch_end(),
-                self.destinations[index].end,
-            );
-            // A gap is filled when something follows it.
-            let follows = !self.sources[index].is_empty();
-            if there != here && follows {
-                return Err(format!("{index} ends at {there}, its copy at {here}"));
-            }
+            self.compare_place(index)?;
+        }
+        Ok(())
+    }
+
+    /// The same, of one partition.
+    pub(super) fn compare_place(&self, index: usize) -> Result<(), String> {
+        let arrived: Vec<(i64, i64)> = self.arrived(index).collect();
+        if let Some((offset, at)) = arrived.iter().find(|(offset, at)| offset != at) {
+            return Err(format!("the record at {offset} of {index} is at {at}"));
+        }
+        let mut wanted = self.wanted(index);
+        let missing = wanted.find(|offset| !arrived.contains(&(*offset, *offset)));
+        if let Some(offset) = missing {
+            return Err(format!("the record at {offset} of {index} is missing"));
+        }
+        drop(wanted);
+        if let Some(at) = self.destinations[index].filler_behind_records() {
+            return Err(format!("filler stands behind records of {index}, at {at}"));
+        }
+        let distinct: std::collections::BTreeSet<_> = arrived.iter().collect();
+        if distinct.len() != arrived.len() {
+            return Err(format!(
+                "partition {index} holds records twice: {arrived:?}"
+            ));
+        }
+        let (there, here) = (
+            self.sources[index].last_batch_end(),
+            self.destinations[index].end,
+        );
+        // A gap is filled when something follows it.
+        let follows = !self.sources[index].is_empty();
+        if there != here && follows {
+            return Err(format!("{index} ends at {there}, its copy at {here}"));
         }
         Ok(())
     }
