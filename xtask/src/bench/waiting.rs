@@ -23,6 +23,12 @@ use crate::output;
 
 /// Until a replicator has found everything out.
 const SETTLES: Duration = Duration::from_secs(20);
+/// Until it copies all partitions of the idle measurement.
+const BEGINS: Duration = Duration::from_secs(300);
+/// Partitions of a topic: a broker makes fewer than 10,000 at a time.
+const EACH: u32 = 1000;
+/// Index files of empty partitions need not be large.
+const SMALL: [&str; 1] = ["segment.index.bytes=4096"];
 const FIGURES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 
 /// Options of the measurement.
@@ -246,16 +252,43 @@ impl Scene<'_> {
 async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
     output::line(format!("   {partitions} partitions without news …"));
     scene.clear().await?;
-    let [source, _] = scene.addresses();
-    let topic = "bench.idle";
-    scene
-        .prepared
-        .judge
-        .create_topic(&source, topic, partitions, &[])
-        .await?;
-    let (process, log) = scene.start(Peer::Tributary, topic, &format!("idle-{partitions}"))?;
-    sleep(SETTLES * 2).await;
+    let [source, destination] = scene.addresses();
+    let judge = &scene.prepared.judge;
+    let topics: Vec<(String, u32)> = (0..partitions.div_ceil(EACH))
+        .map(|number| {
+            let rest = partitions - number * EACH;
+            (format!("bench.idle-{number}"), rest.min(EACH))
+        })
+        .collect();
+    for (topic, count) in &topics {
+        judge.create_topic(&source, topic, *count, &SMALL).await?;
+    }
+    let name = format!("idle-{partitions}");
+    let (process, log) = scene.start(Peer::Tributary, "bench.idle-[0-9]+", &name)?;
     let gone = || Failure::new(format!("it has ended:\n{}", super::run::last_lines(&log)));
+    let began = Instant::now();
+    loop {
+        // Thousands of partitions that are being made have no leaders for a while.
+        let there = judge.ends(&destination).await;
+        let is_there = |(topic, _): &(String, u32)| {
+            let there = there.as_ref();
+            there.is_ok_and(|there| there.contains_key(topic))
+        };
+        if topics.iter().all(is_there) {
+            break;
+        }
+        if usage_of(process.pid()).is_none() {
+            return Err(gone());
+        }
+        if began.elapsed() > BEGINS {
+            there?;
+            return Err(Failure::new(format!(
+                "it has not made all copies within {BEGINS:?}"
+            )));
+        }
+        sleep(Duration::from_secs(2)).await;
+    }
+    sleep(SETTLES * 2).await;
     let before = usage_of(process.pid()).ok_or_else(gone)?;
     sleep(Duration::from_secs(60)).await;
     let after = usage_of(process.pid()).ok_or_else(gone)?;
