@@ -67,6 +67,11 @@ impl Reach {
         }
     }
 
+    /// Whether there is a broker that has not answered what it was asked.
+    pub(super) fn has_silent(&self) -> bool {
+        self.nodes.values().any(|seen| seen.trouble.is_some())
+    }
+
     /// Since when a broker has not answered what it was asked, and why.
     pub(super) fn silence(&self, node: NodeId) -> Option<Silence<'_>> {
         let seen = self.nodes.get(&node)?;
@@ -144,6 +149,7 @@ mod tests {
         reach.heard(NodeId(1), at(20), Ok(()));
         reach.heard(NodeId(2), at(20), Err("hung".to_owned()));
         let silence = reach.silence(NodeId(2)).expect("it did not answer");
+        assert!(reach.has_silent());
         assert_eq!((silence.since, silence.error), (at(5), "hung"));
         assert_eq!(reach.judge(at(25), LIMIT).verdict, Verdict::Pass);
         let found = reach.judge(at(26), LIMIT);

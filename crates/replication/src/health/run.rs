@@ -180,6 +180,8 @@ struct Observed {
     looked: Option<Instant>,
     /// Somebody answered that he does not lead.
     moved: bool,
+    /// Whether nobody is known to lead some partition.
+    is_missing: bool,
     trouble: Option<String>,
     reach: Reach,
 }
@@ -192,6 +194,7 @@ impl Observed {
             looking: false,
             looked: None,
             moved: false,
+            is_missing: true,
             trouble: None,
             reach: Reach::default(),
         }
@@ -199,6 +202,10 @@ impl Observed {
 
     /// How long the broker that leads a partition has been silent, where it is.
     fn silence_of(&self, partition: &TopicPartition) -> Option<Silence<'_>> {
+        // Mostly nobody is, and nobody need be looked up.
+        if !self.reach.has_silent() {
+            return None;
+        }
         self.reach.silence(*self.leaders.get(partition)?)
     }
 }
@@ -297,6 +304,7 @@ impl Health {
                         observed.looked = Some(now);
                         observed.moved = false;
                         observed.trouble = None;
+                        self.find_missing(side);
                         self.without_leader(side, now);
                         self.ask_for_all(now);
                     }
@@ -413,6 +421,8 @@ impl Health {
                 }
                 continue;
             }
+            self.source.is_missing = true;
+            self.destination.is_missing = true;
             let mut evidence = Evidence::new(now);
             if evidence.report(reported, now) {
                 self.moved.note(reported);

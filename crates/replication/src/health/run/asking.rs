@@ -21,14 +21,21 @@ use super::{
 };
 
 impl Health {
+    /// Finds out whether partitions are left that nobody leads.
+    pub(super) fn find_missing(&mut self, side: Side) {
+        let leaders = &self.observed(side).leaders;
+        let mut partitions = self.reported.iter().map(|one| side.of(one));
+        let is_missing = partitions.any(|partition| !leaders.contains_key(partition));
+        self.side(side).is_missing = is_missing;
+    }
+
     pub(super) fn find_leaders(&mut self, side: Side, now: Instant) {
         let observed = self.observed(side);
         if self.reported.is_empty() || observed.looking {
             return;
         }
         let old = observed.looked.is_none_or(|at| now - at >= LEADERS_EVERY);
-        let is_known = |one| observed.leaders.contains_key(side.of(one));
-        if !old && !observed.moved && self.reported.iter().all(is_known) {
+        if !old && !observed.moved && !observed.is_missing {
             return;
         }
         let topics: BTreeSet<&TopicName> = self
