@@ -242,11 +242,7 @@ impl MetadataSync {
         round.retention = Arc::clone(&self.retention);
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
-        self.settling
-            .retain(|topic, until| *until > now && planned.contains(topic));
-        self.throttled
-            .retain(|topic, until| *until > now && planned.contains(topic));
-        self.refused.retain(|topic, _| planned.contains(topic));
+        self.forget_past(&planned, now);
         let due: Vec<Step> = plan
             .steps
             .iter()
@@ -257,16 +253,18 @@ impl MetadataSync {
             tracing::info!("plan: {step}");
         }
         let report = apply(&self.destination, &due, Mode::Change).await;
-        let mut again = false;
-        let mut notes = plan.notes;
+        let (mut again, mut notes) = (false, plan.notes);
         for applied in report.applied {
             again |= self.applied(applied, &mut notes, now);
         }
         round.operations = self.operations;
         self.schedule_settings(&seen, again, now);
         self.keep_settings(&plan.steps, &seen);
-        let (looks, changes) = (seen.requests, report.requests);
-        tracing::debug!(looks, changes, "topics were looked at");
+        tracing::debug!(
+            looks = seen.requests,
+            changes = report.requests,
+            "topics were looked at"
+        );
         round.pending = plan
             .steps
             .iter()
@@ -293,6 +291,15 @@ impl MetadataSync {
         round.notices.extend(self.fixed_settings.clone());
         self.say_new(&round);
         (round, again)
+    }
+
+    /// What is over, or planned no more, holds nothing up.
+    fn forget_past(&mut self, planned: &BTreeSet<TopicName>, now: Instant) {
+        self.settling
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.throttled
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.refused.retain(|topic, _| planned.contains(topic));
     }
 
     async fn look(&mut self) -> Result<Observation, String> {

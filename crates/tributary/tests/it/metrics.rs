@@ -13,9 +13,9 @@ use test_support::workload::{Generator, Load, Shape};
 
 use crate::connect_clients::{file, installed};
 use crate::connect_http::{Answer, Client};
-use crate::connect_worker::{SOON, Worker, expect};
+use crate::connect_worker::{Worker, expect};
 use crate::prometheus::{ops, queries};
-use crate::support::{NEW, OLD, new_topic, pair, stored, unique, wait_for_offsets};
+use crate::support::{COPIED, NEW, OLD, new_topic, pair, stored, unique, wait_for_offsets};
 
 const PARTITIONS: i32 = 3;
 const EACH: u64 = 500;
@@ -109,7 +109,7 @@ async fn becomes(worker: &Worker, name: &str, labels: &[&str], expected: Option<
         }
     };
     let what = format!("{name} {labels:?} to be {expected:?}");
-    eventually(&what, SOON, look)
+    eventually(&what, COPIED, look)
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -265,6 +265,9 @@ async fn what_is_measured_is_what_is_there_and_goes_with_what_it_is_about() {
     let each = EACH as f64;
     becomes(&worker, "tributary_records_total", &names, Some(each)).await;
     becomes(&worker, "tributary_lag_records", &names, Some(0.0)).await;
+    // The destination is read seldom.
+    let end = "tributary_destination_end_offset";
+    becomes(&worker, end, &names, Some(each)).await;
     let healthy = ["link=\"measured\"", "health=\"healthy\""];
     let scrape = becomes(&worker, "tributary_link_health", &healthy, Some(1.0)).await;
     is_approved(&scrape);

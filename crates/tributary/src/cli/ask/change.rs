@@ -177,7 +177,7 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         };
         let object = format!("link/{}", given.name);
         let outcome = if args.dry_run {
-            validated(&workers, &given.config).await
+            creatable(&workers, &given).await
         } else {
             let mut body = json!({"name": given.name, "config": given.config});
             if let Some(initial) = &given.initial {
@@ -198,6 +198,22 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         }
     }
     exit
+}
+
+/// Whether a link could be created: there is none of its name, and its configuration is right.
+async fn creatable(workers: &Workers, given: &Given) -> Result<(), Failure> {
+    match workers
+        .get(&format!("/connectors/{}", encode(&given.name)))
+        .await
+    {
+        Ok(_) => Err(Failure {
+            status: Some(409),
+            message: format!("Connector {} already exists", given.name),
+            explanation: None,
+        }),
+        Err(failure) if failure.status == Some(404) => validated(workers, &given.config).await,
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Runs `apply`.

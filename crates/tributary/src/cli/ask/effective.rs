@@ -36,15 +36,16 @@ pub(in crate::cli) struct EffectiveArgs {
 }
 
 const COLUMNS: [Column; 5] = [
-    column("OF", "of", Kind::Text(20)),
+    column("OF", "of", Kind::Text(18)),
     column("KEY", "key", Kind::Text(34)),
-    column("VALUE", "value", Kind::Text(22)),
-    column("ORIGIN", "origin", Kind::Text(18)),
+    column("VALUE", "value", Kind::Text(20)),
+    column("ORIGIN", "origin", Kind::Text(20)),
     wide("MEANING", "meaning", Kind::Text(100)),
 ];
 
-/// Where a value comes from, in words.
+/// Where a value comes from, in words, without the file: that has a column of its own.
 fn origin(status: &str, place: Option<&str>) -> String {
+    let place = place.map(|place| place.split_once(", ").map_or(place, |(_, within)| within));
     match (status, place) {
         ("default", _) => "default".to_owned(),
         ("mapped", Some(place)) => format!("{place}, mapped"),
@@ -62,7 +63,7 @@ fn row(of: &str, one: &Row) -> Option<Value> {
     let place = one.origin.as_ref().map(ToString::to_string);
     Some(json!({
         "of": of, "key": one.key, "value": one.value, "status": status,
-        "origin": origin(&status, place.as_deref()), "meaning": one.meaning,
+        "origin": origin(&status, place.as_deref()), "place": place, "meaning": one.meaning,
     }))
 }
 
@@ -76,7 +77,7 @@ fn told(of: &str, one: &Value) -> Option<Value> {
     let place = (status != "default").then_some("REST");
     Some(json!({
         "of": of, "key": one["key"], "value": one["value"], "status": status,
-        "origin": origin(status, place), "meaning": one["meaning"],
+        "origin": origin(status, place), "place": place, "meaning": one["meaning"],
     }))
 }
 
@@ -142,8 +143,9 @@ mod tests {
     fn where_a_value_comes_from_is_said() {
         for (status, place, expected) in [
             ("default", None, "default"),
-            ("set", Some("w.properties:3"), "w.properties:3"),
-            ("mapped", Some("w.properties:3"), "w.properties:3, mapped"),
+            ("set", Some("/etc/w.properties, line 3"), "line 3"),
+            ("set", Some("REST"), "REST"),
+            ("mapped", Some("w.properties, line 3"), "line 3, mapped"),
             ("invalid", None, "invalid"),
         ] {
             assert_eq!(origin(status, place), expected);

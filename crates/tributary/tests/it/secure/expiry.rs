@@ -26,7 +26,6 @@ async fn when_certificates_and_tokens_end_is_told() {
     let pair = pair(NEW, NEW).await;
     let (from, to) = (mutual(&pair.material), bearer(&pair.material));
     let topic = unique("expiry");
-    new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
     load(&pair.source, &topic, 5).await;
     let address = format!("127.0.0.1:{}", free_port());
     let process = replicate(&pair, &from, &to, &topic)
