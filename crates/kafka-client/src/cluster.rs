@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::connection::{Connection, Dialer, Probe};
 use crate::error::ClientError;
+use crate::meter::{ClientCounts, Expiry};
 use lane::Lane;
 
 /// What a connection is used for. Uses do not share connections, so that a slow answer to one never
@@ -127,6 +128,30 @@ impl Cluster {
     #[must_use]
     pub fn release(&self) -> Option<&'static str> {
         self.0.dialer.release()
+    }
+
+    /// Requests over connections of this handle and its clones.
+    #[must_use]
+    pub fn counts(&self) -> ClientCounts {
+        self.0.dialer.meter().counts()
+    }
+
+    /// Their connections that are open now, by broker.
+    #[must_use]
+    pub fn connections(&self) -> Vec<(HostPort, usize)> {
+        self.0.dialer.meter().connections()
+    }
+
+    /// Until when what they are made with is good.
+    #[must_use]
+    pub fn expiry(&self) -> Expiry {
+        let protection = self.0.dialer.protection();
+        let (own, token) = protection.map_or((None, None), |one| one.ends());
+        Expiry {
+            brokers: self.0.dialer.meter().certificate(),
+            own,
+            token,
+        }
     }
 
     /// Whether both handles lead to one cluster, as far as metadata tell: by its id, and where brokers have none by

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::message::{self, ApiKey, Request};
 use kafka_wire::types::NodeId;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use frames::{FrameReader, FrameWriter};
 pub use handshake::BrokerVersions;
@@ -25,6 +25,7 @@ pub use renewal::Renewal;
 
 use crate::buffer::Buffers;
 use crate::error::ClientError;
+use crate::meter::Open;
 use crate::security::expects_sasl;
 
 pub(crate) use dial::Dialer;
@@ -64,6 +65,8 @@ pub struct Parts {
     pub authenticated: bool,
     /// How long the first exchange took.
     pub round_trip: Duration,
+    /// That it is open, and what is counted.
+    pub(crate) open: Open,
 }
 
 impl Parts {
@@ -226,6 +229,8 @@ impl Connection {
         }
         self.poisoned = Some("a request was given up".to_owned());
         let parts = &mut self.parts;
+        parts.open.meter().asks(api);
+        let begun = Instant::now();
         let work = async {
             parts.writer.push(frame);
             parts.writer.flush().await?;
@@ -239,13 +244,26 @@ impl Connection {
                 limit,
             }),
         };
-        let mut body = outcome
+        let body = outcome
             .map_err(|error| self.explained(error, api, correlation_id))
-            .inspect_err(|error| self.poisoned = Some(error.to_string()))?;
-        check_correlation(&self.parts.peer, api, version, correlation_id, &mut body)
-            .inspect_err(|error| self.poisoned = Some(error.to_string()))?;
-        self.poisoned = None;
-        Ok(body)
+            .and_then(|mut body| {
+                let peer = &self.parts.peer;
+                check_correlation(peer, api, version, correlation_id, &mut body)?;
+                Ok(body)
+            });
+        let meter = self.parts.open.meter();
+        match &body {
+            Ok(body) => {
+                let throttle_ms = message::throttle_time_ms(api, version, body);
+                meter.answered(api, begun.elapsed(), throttle_ms);
+                self.poisoned = None;
+            }
+            Err(error) => {
+                meter.unanswered(api, 1);
+                self.poisoned = Some(error.to_string());
+            }
+        }
+        body
     }
 
     /// A broker that misses the SASL exchange says nothing and closes the connection.

@@ -25,6 +25,7 @@ pub mod connection;
 pub mod error;
 pub mod fetch_session;
 pub mod group;
+pub mod meter;
 pub mod offsets;
 pub mod produce_lane;
 mod security;

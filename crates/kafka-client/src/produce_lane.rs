@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use config::client::HostPort;
-use kafka_wire::message::Request;
 use kafka_wire::message::produce::{ProduceRequest, ProduceResponse};
+use kafka_wire::message::{ApiKey, Request};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -74,7 +74,15 @@ pub async fn run<F>(
 {
     let mut pending = VecDeque::new();
     let error = match connection.into_parts() {
-        Ok(parts) => drive(parts, &mut calls, limit, &mut pending, &mut emit).await,
+        Ok(parts) => {
+            let meter = parts.open.shared();
+            meter.asks(ApiKey::PRODUCE);
+            let error = drive(parts, &mut calls, limit, &mut pending, &mut emit).await;
+            if !matches!(error, ClientError::Stopping) {
+                meter.unanswered(ApiKey::PRODUCE, pending.len());
+            }
+            error
+        }
         Err(error) => error,
     };
     // Calls that were queued but never sent are as unanswered as the others: the owner decides.
@@ -108,7 +116,13 @@ where
         // Every branch is cancel-safe: reader and writer keep their progress in themselves.
         tokio::select! {
             frame = parts.reader.next() => {
+                let sent = pending.front().map(|first| first.deadline - limit);
                 let answer = frame.and_then(|frame| answer(&parts.peer, pending, frame));
+                if let (Ok((_, response)), Some(sent)) = (&answer, sent) {
+                    let throttle_ms = u32::try_from(response.throttle_time_ms).unwrap_or(0);
+                    let meter = parts.open.meter();
+                    meter.answered(ApiKey::PRODUCE, sent.elapsed(), throttle_ms);
+                }
                 match answer {
                     Ok((tag, response)) => emit(ProduceEvent::Answered { tag, response }).await,
                     Err(error) => return error,

@@ -41,7 +41,7 @@ mod token;
 
 pub use listener::{ListenerProtection, OutwardProtection};
 
-pub(crate) use certificate::described;
+pub(crate) use certificate::{described, ends_at};
 pub(crate) use explain::{expects_sasl, expects_tls, explain_alert, handshake_failed};
 pub(crate) use protection::{Protection, Ready};
 pub(crate) use sasl::authenticate;

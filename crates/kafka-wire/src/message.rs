@@ -31,6 +31,7 @@ mod group_offset;
 mod header;
 mod membership;
 mod reader;
+mod throttle;
 mod transaction;
 mod writer;
 
@@ -93,6 +94,7 @@ pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem};
 pub use group_offset::CommittedOffset;
 pub use header::{encode_request_header, response_header_version, split_response_header};
 pub use membership::Membership;
+pub use throttle::throttle_time_ms;
 pub use transaction::{Transaction, TransactionVersion};
 
 /// One request type: encodes itself at a version, decodes its answer.

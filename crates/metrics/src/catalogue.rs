@@ -202,9 +202,15 @@ pub static DESTINATION_END: Measured = measured!(
     "destination_end_offset",
     "End of the destination, summed over partitions."
 );
+/// How long the source still keeps what is not copied.
+pub static HEADROOM: Measured = measured!(
+    gauge,
+    "source_retention_headroom_seconds",
+    "Until the source may delete, by its time, a record that is not at the destination; +Inf where nothing waits. Absent where the source keeps everything, in a worker that does not look after the link's topics, and of a partition where nothing waits."
+);
 
 /// What is measured of topics and of partitions.
-pub static MEASURED: [&Measured; 11] = [
+pub static MEASURED: [&Measured; 12] = [
     &RECORDS,
     &BYTES,
     &LAG_RECORDS,
@@ -216,6 +222,7 @@ pub static MEASURED: [&Measured; 11] = [
     &SOURCE_END,
     &REPLICATED,
     &DESTINATION_END,
+    &HEADROOM,
 ];
 
 catalogue! {
@@ -246,6 +253,15 @@ catalogue! {
     EVIDENCE = gauge("tributary_evidence_timestamp_seconds", ["link", "source", "destination", "kind"], "When the oldest reading was taken that lag and health rest on, in seconds since 1970.");
     LOOP_SUSPECTED = gauge("tributary_loop_suspected", ["link", "source", "destination"], "1 when records came back that had been in the topic before.");
     SYNC_SUCCESS = gauge("tributary_sync_last_success_timestamp_seconds", ["link", "source", "destination", "kind"], "When both clusters were compared last without trouble, in seconds since 1970.");
+    RETENTION = gauge("tributary_source_retention_seconds", ["link", "source", "destination", "topic"], "For how long the source keeps the topic's records, where it deletes them by time; told by the worker that looks after the link's topics.");
+    SYNC_OPERATIONS = counter("tributary_sync_operations", ["link", "source", "destination", "kind", "result"], "Changes to topics of the destination: done, to be tried again (quota, no answer), or refused, also in part.");
+    TASK_RESTARTS = counter("tributary_task_restarts", ["link", "source", "destination", "task"], "How often this worker began the task again, after a failure or because somebody asked.");
+    RETRIES = counter("tributary_retries", ["link", "source", "destination", "side", "api"], "Requests to which no answer came; what they were for is done again.");
+    CLIENT_DURATION = histogram("tributary_client_request_duration_seconds", ["link", "cluster", "side", "api"], "How long answers of brokers took; readings for health are not in it.");
+    CLIENT_THROTTLE = counter("tributary_client_throttle_seconds", ["link", "cluster", "side", "api"], "For how long brokers held this client back because of a quota, as they say.");
+    CLIENT_CONNECTIONS = gauge("tributary_client_connections", ["link", "cluster", "side", "broker"], "Connections that are open to the broker; those over which health is read are not in it.");
+    CERTIFICATE = gauge("tributary_cluster_certificate_not_after_timestamp_seconds", ["link", "cluster", "side", "subject"], "When the certificate ends that brokers show (broker; the first of them) or that is shown to them (client), in seconds since 1970.");
+    TOKEN = gauge("tributary_cluster_token_not_after_timestamp_seconds", ["link", "cluster", "side"], "When the token ends that is shown to brokers, in seconds since 1970.");
     WORKER = info("tributary_worker", ["worker_id", "version", "commit"], "The worker and its build.");
     ASSIGNED_CONNECTORS = gauge("tributary_worker_assigned_connectors", [], "Connectors that this worker runs.");
     ASSIGNED_TASKS = gauge("tributary_worker_assigned_tasks", [], "Tasks that this worker runs.");

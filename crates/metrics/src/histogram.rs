@@ -5,6 +5,9 @@ pub const DURATIONS: &[f64] = &[
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 ];
 
+/// Bounds for the time of answers, in seconds: few, because there are many kinds of requests.
+pub const ANSWERS: &[f64] = &[0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+
 /// Bounds for the age of records, in seconds: from a moment to an hour, as what is old is old.
 pub const AGES: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
@@ -33,6 +36,17 @@ impl Histogram {
             bounds,
             counts: vec![0; bounds.len() + 1],
             sum: 0.0,
+        }
+    }
+
+    /// What somebody else has counted: per bound, not cumulative, and what is larger than all last.
+    #[must_use]
+    pub fn counted(bounds: &'static [f64], counts: Vec<u64>, sum: f64) -> Self {
+        debug_assert_eq!(bounds.len() + 1, counts.len());
+        Self {
+            bounds,
+            counts,
+            sum,
         }
     }
 

@@ -50,7 +50,7 @@ mod standstill;
 mod streams;
 
 pub use before::Before;
-pub use handle::{ClusterSeen, LinkHandle, LinkStatus};
+pub use handle::{ClientSeen, ClusterSeen, LinkHandle, LinkStatus};
 pub use part::LinkPart;
 pub use streams::fence;
 

@@ -200,6 +200,7 @@ impl Api {
             Resource::Refresh => self.refresh(handle, asked).await,
             Resource::PartitionResume => self.resume(handle, asked).await,
             Resource::TopicResume => self.resume_topic(handle, asked).await,
+            Resource::TopicSync => self.sync_topic(handle, asked).await,
             Resource::Overview
             | Resource::Links
             | Resource::Clusters
@@ -370,6 +371,20 @@ impl Api {
             "schema": "tributary/v1/Result",
             "object": format!("link/{link}"),
             "action": "refreshed",
+            "dry_run": false,
+        }))
+    }
+
+    async fn sync_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
+        let Names { link, topic, .. } = asked.names;
+        handle.compare_settings(link.clone(), &topic).await?;
+        let text = format!("settings of topics of {link} are compared");
+        self.record(asked.caller, asked.headers, "sync", &link, text)
+            .await;
+        Ok(json!({
+            "schema": "tributary/v1/Result",
+            "object": format!("topic/{link}/{topic}"),
+            "action": "synchronised",
             "dry_run": false,
         }))
     }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use config::client::HostPort;
+use config::key::HIDDEN;
 use config::security::TlsSettings;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -16,6 +17,8 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::output;
 
 /// Largest answer, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -85,6 +88,8 @@ pub(crate) struct Workers {
     authorization: Option<String>,
     tls: TlsSettings,
     limit: Option<Duration>,
+    /// Whether each request is printed.
+    says: bool,
 }
 
 impl Workers {
@@ -132,7 +137,13 @@ impl Workers {
             authorization,
             tls,
             limit,
+            says: false,
         })
+    }
+
+    /// The same; each request is printed where that is wanted.
+    pub(crate) fn saying(self, says: bool) -> Self {
+        Self { says, ..self }
     }
 
     /// The URL that is tried first.
@@ -182,6 +193,9 @@ impl Workers {
         let trying = async {
             let mut last = None;
             for address in &self.addresses {
+                if self.says {
+                    output::notice(&self.as_curl(address, asked));
+                }
                 let sent = self.send_to(address, asked).await;
                 match sent {
                     Err(failure) if failure.status.is_none() => last = Some(failure),
@@ -201,6 +215,25 @@ impl Workers {
                 Err(Failure::unanswered(text))
             }),
         }
+    }
+
+    /// The request as somebody else's program would make it. Secrets are not in it.
+    fn as_curl(&self, address: &Address, asked: Asked<'_>) -> String {
+        let mut words = vec!["curl".to_owned(), "-X".to_owned(), asked.method.to_owned()];
+        let mut header = |text: String| words.extend(["-H".to_owned(), quoted(&text)]);
+        if let Some(authorization) = &self.authorization {
+            let (scheme, _) = authorization.split_once(' ').unwrap_or_default();
+            header(format!("Authorization: {scheme} {HIDDEN}"));
+        }
+        if let Some(version) = asked.version {
+            header(format!("If-Match: \"{version}\""));
+        }
+        if let Some(body) = asked.body {
+            header("Content-Type: application/json".to_owned());
+            words.extend(["-d".to_owned(), quoted(&shown(body).to_string())]);
+        }
+        words.push(quoted(&format!("{address}{}", asked.path)));
+        words.join(" ")
     }
 
     async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, String> {
@@ -294,6 +327,29 @@ impl Workers {
     }
 }
 
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A body as it may be shown.
+fn shown(body: &Value) -> Value {
+    match body {
+        Value::Object(members) => {
+            let shown = members.iter().map(|(key, value)| {
+                let value = match value {
+                    Value::String(text) => config::key::shown_to_readers(key, text).into(),
+                    other => shown(other),
+                };
+                (key.clone(), value)
+            });
+            Value::Object(shown.collect())
+        }
+        Value::Array(items) => items.iter().map(shown).collect(),
+        other => other.clone(),
+    }
+}
+
 /// An error with what is behind it.
 fn cause(error: &hyper::Error) -> String {
     let mut text = error.to_string();
@@ -366,5 +422,31 @@ mod tests {
             (Some(404), "no such link")
         );
         assert_eq!(understood(204, b""), Ok(Value::Null));
+    }
+
+    #[test]
+    fn a_request_is_shown_as_curl_makes_it_and_without_secrets() {
+        let user = Credentials::Basic("ada".to_owned(), "sesame".to_owned());
+        let tls = TlsSettings::default();
+        let workers = Workers::new("https://w:1", Some(&user), tls, None).expect("right");
+        let body = serde_json::json!({"name": "it's", "config": {
+            "tasks.max": "2", "src.kafka.ssl.key.password": "sesame",
+        }});
+        let asked = Asked {
+            method: "POST",
+            path: "/connectors",
+            body: Some(&body),
+            version: Some("7"),
+        };
+        let line = workers.as_curl(&workers.addresses[0], asked);
+        assert!(!line.contains("sesame"), "{line}");
+        for part in [
+            "curl -X POST -H 'Authorization: Basic [hidden]' -H 'If-Match: \"7\"'",
+            r#""tasks.max":"2""#,
+            r"it'\''s",
+            "'https://w:1/connectors'",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
     }
 }

@@ -440,7 +440,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Distributed(args) => distributed::run(args, level).await,
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
-            Command::Config(verb) => config_check::run(&verb),
+            Command::Config(verb) => config_check::run(verb).await,
             Command::Version(args) => ask::version(args).await,
             Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),

@@ -524,4 +524,10 @@ impl Host for LinkHost {
         // Each part takes it for itself; that of tasks has no topics to look at.
         of_link.map(|one| one.handle.refresh()).count() > 0
     }
+
+    fn compare_settings(&self, name: &str) -> bool {
+        let running = self.shared.running.borrow();
+        let of_link = running.values().filter(|one| one.link == name);
+        of_link.map(|one| one.handle.compare_settings()).count() > 0
+    }
 }

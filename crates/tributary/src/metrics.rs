@@ -8,6 +8,7 @@
 //!
 //! Nothing here is on the data path: links are asked for snapshots that they make anyway.
 
+mod clients;
 mod compat;
 mod counted;
 mod links;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
-use replication::link::LinkStatus;
+use replication::link::{ClientSeen, LinkStatus};
 use rest_api::{MetricsSource, Usage};
 use worker_group::Handle;
 use worker_group::herder::GroupView;
@@ -37,6 +38,8 @@ struct Part {
     /// Whether it copies records; otherwise it only looks after topics.
     copies: bool,
     status: LinkStatus,
+    /// What talking to the source and to the destination takes.
+    clients: [ClientSeen; 2],
     /// Memory for its records: used, and at most.
     memory: (usize, usize),
 }
@@ -87,6 +90,7 @@ impl Metrics {
                 key,
                 copies: part.copies,
                 status: part.handle.status(),
+                clients: part.handle.clients(),
                 memory: (part.buffers.used(), part.buffers.limit()),
             });
         }
@@ -112,7 +116,14 @@ impl Metrics {
                 counts.look(&share.data.partitions);
                 let flows = parts.iter().filter(|part| part.copies);
                 counts.look_at_flows(flows.map(|part| (&*part.key, &part.status.data.flow)));
+                let clients = parts.iter();
+                let clients = clients.map(|part| {
+                    let each = part.clients.each_ref();
+                    (&*part.key, each.map(|client| &client.counts))
+                });
+                counts.look_at_clients(clients);
                 link.add_running(&mut page, &share, counts, limited);
+                clients::add_to(&mut page, &link, parts, counts);
                 if let Some(detail) = self.handle.detail(name) {
                     link.add_checks(&mut page, &detail, self.handle.evidence_limit());
                 }

@@ -1,6 +1,15 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether only results are wanted, and what is wrong.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints results from now on, and what is wrong, and nothing else.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// A line of a result.
 pub(crate) fn line(text: &str) {
@@ -15,13 +24,20 @@ pub(crate) fn text(text: &str) {
 
 /// A failure, in the form that scripts can rely on.
 pub(crate) fn error(text: &str) {
-    notice(&format!("error: {text}"));
+    beside(&format!("error: {text}"));
+}
+
+/// A line beside the result, also where only results are wanted.
+pub(crate) fn beside(text: &str) {
+    // A closed stderr is no reason to stop copying.
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// A line beside the result.
 pub(crate) fn notice(text: &str) {
-    // A closed stderr is no reason to stop copying.
-    drop(writeln!(std::io::stderr(), "{text}"));
+    if !QUIET.load(Ordering::Relaxed) {
+        beside(text);
+    }
 }
 
 /// Whether stderr is a terminal that can be redrawn.

@@ -249,6 +249,11 @@ pub trait Host: Send + Sync + 'static {
     fn refresh(&self, _name: &str) -> bool {
         false
     }
+
+    /// Lets a running link compare settings of topics now. Whether it runs here.
+    fn compare_settings(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -207,6 +207,9 @@ pub struct Expanded {
     /// With `expand=info`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<ConnectorInfo>,
+    /// How often tasks that are here were begun again since this worker has them; Connect does not tell.
+    #[serde(skip)]
+    pub restarts: BTreeMap<u32, u64>,
 }
 
 /// One position, in Connect's form.

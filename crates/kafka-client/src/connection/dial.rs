@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use config::client::{ClientConfig, HostPort};
 use config::security::Security;
@@ -24,8 +24,9 @@ use super::frames::{ReadHalf, WriteHalf};
 use super::renewal::Renewal;
 use super::{BrokerVersions, Connection, FRAME_LIMIT, FrameReader, FrameWriter, Parts};
 use crate::error::ClientError;
+use crate::meter::Meter;
 use crate::security::{
-    Protection, Ready, authenticate, expects_tls, handshake_failed, server_name,
+    Protection, Ready, authenticate, ends_at, expects_tls, handshake_failed, server_name,
 };
 
 mod probe;
@@ -46,6 +47,7 @@ pub(crate) struct Dialer {
     protection: Option<Arc<Protection>>,
     /// The level of `metadata.version` that a broker named last; 0 before that.
     metadata_level: AtomicI16,
+    meter: Arc<Meter>,
 }
 
 impl Connection {
@@ -70,7 +72,13 @@ impl Dialer {
             config,
             protection,
             metadata_level: AtomicI16::new(0),
+            meter: Arc::default(),
         }
+    }
+
+    /// What is counted of all connections.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The release of Kafka whose metadata the cluster has agreed on, as far as it is known.
@@ -129,10 +137,11 @@ impl Dialer {
         let stream = setup
             .within("accept a connection", connect(&self.config, peer))
             .await?;
-        let (read, write) = setup
+        let (read, write, certificate) = setup
             .within("finish the TLS handshake", secure(stream, peer, &ready))
             .await?;
         let mut connection = self.connection(peer, node, read, write);
+        connection.parts.open.shown(certificate);
         self.greet(&mut connection, setup, ready.security()).await?;
         let mut lifetime = None;
         if let Some(login) = &mut ready.login {
@@ -169,6 +178,7 @@ impl Dialer {
                 renewal: None,
                 authenticated: false,
                 round_trip: Duration::ZERO,
+                open: self.meter.opened(peer),
             },
             poisoned: None,
         }
@@ -234,17 +244,21 @@ impl Setup<'_> {
     }
 }
 
+/// Both halves of a stream, secured where that is wanted, and when the certificate ends that the broker has shown.
 async fn secure(
     stream: TcpStream,
     peer: &HostPort,
     ready: &Ready,
-) -> Result<(ReadHalf, WriteHalf), ClientError> {
+) -> Result<(ReadHalf, WriteHalf, Option<SystemTime>), ClientError> {
     if ready.tls().is_none() {
         let (read, write) = stream.into_split();
-        return Ok((Box::new(read), Box::new(write)));
+        return Ok((Box::new(read), Box::new(write), None));
     }
-    let (read, write) = tokio::io::split(secured(stream, peer, ready).await?);
-    Ok((Box::new(read), Box::new(write)))
+    let stream = secured(stream, peer, ready).await?;
+    let shown = stream.get_ref().1.peer_certificates();
+    let ends = shown.and_then(|chain| ends_at(chain.first()?));
+    let (read, write) = tokio::io::split(stream);
+    Ok((Box::new(read), Box::new(write), ends))
 }
 
 /// The handshake of TLS, where it is used.

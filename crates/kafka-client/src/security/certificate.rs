@@ -1,4 +1,6 @@
-//! A certificate in a line, for people who look at a connection.
+//! A certificate in a line, for people who look at a connection; and when it ends.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
@@ -8,6 +10,13 @@ use super::date::date;
 
 /// Names that are shown, at most.
 const NAMES: usize = 8;
+
+/// When it ends, where that can be read.
+pub(crate) fn ends_at(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+    let seconds = certificate.validity().not_after.timestamp();
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
 
 /// Subject, names and dates. What cannot be read is said, as it has been verified by somebody who could.
 pub(crate) fn described(certificate: &CertificateDer<'_>) -> String {
@@ -68,6 +77,12 @@ mod tests {
         assert!(
             shown.starts_with("subject CN=broker, for broker.example, 127.0.0.1, ::1, valid from "),
             "{shown}"
+        );
+        let certificate = CertificateDer::from_pem_slice(pem).expect("a certificate");
+        assert!(ends_at(&certificate) > Some(SystemTime::now()));
+        assert_eq!(
+            ends_at(&CertificateDer::from(vec![0x30, 0x03, 1, 2, 3])),
+            None
         );
         let nothing = described(&CertificateDer::from(vec![0x30, 0x03, 1, 2, 3]));
         assert_eq!(nothing, "a certificate that cannot be shown");

@@ -4,6 +4,8 @@
 //! anything differs from what is in use, the new material is built; only if that works it takes the old one's place and
 //! gets a new generation, which is the sign for open connections to be followed by new ones.
 
+mod ends;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
+use super::certificate::ends_at;
 use super::sasl::Login;
 use super::store::{self, KeyAndChain};
 use super::tls::{Material, client_config};
@@ -60,6 +63,8 @@ struct Loaded {
     fingerprint: [u8; 32],
     generation: u64,
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// When the own certificate ends.
+    certificate: Option<SystemTime>,
     /// The token of a file.
     token: Option<token::Token>,
     /// Where keys of AWS come from; no profile any more.
@@ -222,11 +227,14 @@ impl Protection {
         {
             return Ok(Arc::clone(former));
         }
+        let mut certificate = None;
         let tls = match security.tls() {
-            Some(settings) => Some(Arc::new(client_config(
-                settings,
-                files.material(settings)?,
-            )?)),
+            Some(settings) => {
+                let material = files.material(settings)?;
+                let own = material.identity.as_ref();
+                certificate = own.and_then(|own| ends_at(own.chain.first()?));
+                Some(Arc::new(client_config(settings, material)?))
+            }
             None => None,
         };
         let token = files.token(&security)?;
@@ -248,6 +256,7 @@ impl Protection {
             fingerprint,
             generation,
             tls,
+            certificate,
             token,
             aws,
         });

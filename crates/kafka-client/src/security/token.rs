@@ -69,6 +69,11 @@ impl Token {
         Ok(self)
     }
 
+    /// When it ends, where that is known.
+    pub(super) fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
     /// Whether it can be used at all.
     pub(super) fn is_alive(&self, now: SystemTime) -> bool {
         self.expires.is_none_or(|expires| now < expires)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use config::client::HostPort;
 use kafka_client::Cluster;
+use kafka_client::meter::{ClientCounts, Expiry};
 use kafka_wire::types::TopicPartition;
 
 use super::health::Heard;
@@ -39,6 +40,17 @@ pub struct ClusterSeen {
     pub brokers: usize,
     /// The release of Kafka whose metadata it has agreed on.
     pub release: Option<&'static str>,
+}
+
+/// What talking to a cluster takes, apart from the readings for health, which have connections of their own.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ClientSeen {
+    /// Requests by kind.
+    pub counts: ClientCounts,
+    /// Connections that are open, by broker.
+    pub connections: Vec<(HostPort, usize)>,
+    /// Until when certificates and tokens are good.
+    pub expiry: Expiry,
 }
 
 /// Handle to a running link; cheap to clone.
@@ -91,9 +103,24 @@ impl LinkHandle {
         })
     }
 
+    /// What talking to both clusters takes: source, destination.
+    #[must_use]
+    pub fn clients(&self) -> [ClientSeen; 2] {
+        self.clusters.each_ref().map(|cluster| ClientSeen {
+            counts: cluster.counts(),
+            connections: cluster.connections(),
+            expiry: cluster.expiry(),
+        })
+    }
+
     /// Has topics looked at now, before it is due.
     pub fn refresh(&self) {
         self.look.soon().notify_one();
+    }
+
+    /// Has settings of topics compared now, before it is due.
+    pub fn compare_settings(&self) {
+        self.look.compare_settings();
     }
 
     /// Lets one partition go on that stands; nothing else is touched.

@@ -16,6 +16,7 @@ use super::first::First;
 use super::history::{History, RefusedSetting};
 use super::looking::Looking;
 use super::observe::{Look, Observation, Settings, observe};
+use super::operations::Operations;
 use super::plan::settings::refusal;
 use super::plan::{Copy, Plan, Rules, Step, selected};
 use super::retention::{self, Retention};
@@ -59,6 +60,8 @@ pub struct Round {
     pub everything: bool,
     /// For how long the source keeps records.
     pub retention: Retention,
+    /// What has been done to the destination since the link was started.
+    pub operations: Operations,
     /// When it ended.
     pub at: Option<Instant>,
 }
@@ -111,6 +114,8 @@ pub struct MetadataSync {
     only_looks: bool,
     /// For how long the source keeps records, as far as that was read.
     retention: Retention,
+    /// What has been done to the destination.
+    operations: Operations,
 }
 
 impl MetadataSync {
@@ -140,6 +145,7 @@ impl MetadataSync {
             forgetful: false,
             only_looks: false,
             retention: Retention::default(),
+            operations: Operations::default(),
         }
     }
 
@@ -169,6 +175,9 @@ impl MetadataSync {
         let soon = look.soon();
         loop {
             self.history.answered(look.take_answered());
+            if look.take_settings() && compares.is_some() {
+                self.settings_at = Some(Instant::now());
+            }
             let (round, again) = self.round().await;
             let failed = round.trouble.is_some();
             report(round).await;
@@ -206,6 +215,7 @@ impl MetadataSync {
         self.rounds += 1;
         let mut round = Round {
             number: self.rounds,
+            operations: self.operations,
             ..Round::default()
         };
         let observed = self.look().await;
@@ -232,11 +242,7 @@ impl MetadataSync {
         round.retention = Arc::clone(&self.retention);
         let planned: BTreeSet<TopicName> =
             plan.steps.iter().map(|step| step.topic().clone()).collect();
-        self.settling
-            .retain(|topic, until| *until > now && planned.contains(topic));
-        self.throttled
-            .retain(|topic, until| *until > now && planned.contains(topic));
-        self.refused.retain(|topic, _| planned.contains(topic));
+        self.forget_past(&planned, now);
         let due: Vec<Step> = plan
             .steps
             .iter()
@@ -247,15 +253,18 @@ impl MetadataSync {
             tracing::info!("plan: {step}");
         }
         let report = apply(&self.destination, &due, Mode::Change).await;
-        let mut again = false;
-        let mut notes = plan.notes;
+        let (mut again, mut notes) = (false, plan.notes);
         for applied in report.applied {
             again |= self.applied(applied, &mut notes, now);
         }
+        round.operations = self.operations;
         self.schedule_settings(&seen, again, now);
         self.keep_settings(&plan.steps, &seen);
-        let (looks, changes) = (seen.requests, report.requests);
-        tracing::debug!(looks, changes, "topics were looked at");
+        tracing::debug!(
+            looks = seen.requests,
+            changes = report.requests,
+            "topics were looked at"
+        );
         round.pending = plan
             .steps
             .iter()
@@ -282,6 +291,15 @@ impl MetadataSync {
         round.notices.extend(self.fixed_settings.clone());
         self.say_new(&round);
         (round, again)
+    }
+
+    /// What is over, or planned no more, holds nothing up.
+    fn forget_past(&mut self, planned: &BTreeSet<TopicName>, now: Instant) {
+        self.settling
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.throttled
+            .retain(|topic, until| *until > now && planned.contains(topic));
+        self.refused.retain(|topic, _| planned.contains(topic));
     }
 
     async fn look(&mut self) -> Result<Observation, String> {
@@ -323,6 +341,7 @@ impl MetadataSync {
 
     /// Takes an outcome; `true` when it has to be looked at again as after a failure.
     fn applied(&mut self, applied: Applied, notes: &mut Vec<Problem>, now: Instant) -> bool {
+        self.operations.count(&applied);
         let (topic, source) = (applied.step.topic().clone(), applied.step.source().clone());
         for (change, reason) in applied.refused {
             let sentence = refusal(&change, &reason);

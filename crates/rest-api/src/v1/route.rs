@@ -22,6 +22,7 @@ pub(crate) enum Resource {
     Refresh,
     PartitionResume,
     TopicResume,
+    TopicSync,
     Clusters,
     Workers,
     Worker,
@@ -39,7 +40,7 @@ impl Resource {
     pub(crate) fn is_change(self) -> bool {
         matches!(
             self,
-            Self::Refresh | Self::PartitionResume | Self::TopicResume
+            Self::Refresh | Self::PartitionResume | Self::TopicResume | Self::TopicSync
         )
     }
 }
@@ -106,7 +107,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 26] = [
+pub(crate) const ROWS: [Row; 27] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -124,6 +125,7 @@ pub(crate) const ROWS: [Row; 26] = [
     post("/api/v1/links/{link}:refresh", Resource::Refresh, Need::Admin, "Result", "Look at its topics now"),
     post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
     post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),
+    post("/api/v1/links/{link}/topics/{topic}:sync", Resource::TopicSync, Need::Admin, "Result", "Compare settings of the topic, and of all others of the link, now"),
     get("/api/v1/clusters", Resource::Clusters, "ClusterList", "Clusters that links read or write"),
     get("/api/v1/workers", Resource::Workers, "WorkerList", "Workers of the group"),
     get("/api/v1/workers/{worker}", Resource::Worker, "Worker", "One worker"),

@@ -3,11 +3,13 @@
 mod alter;
 mod change;
 mod context;
+mod effective;
 mod explain;
 mod export;
 mod lag;
 mod list;
 mod loggers;
+mod matching;
 mod offsets;
 mod preview;
 mod resume;
@@ -29,6 +31,7 @@ pub(super) use self::alter::{DiffArgs, EditArgs, PatchArgs};
 pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
 use self::context::Context;
 pub(super) use self::context::ContextVerb;
+pub(super) use self::effective::EffectiveArgs;
 pub(super) use self::explain::ExplainArgs;
 pub(super) use self::export::ExportArgs;
 pub(super) use self::lag::LagArgs;
@@ -47,6 +50,7 @@ pub(super) use self::{
     alter::{diff, edit, patch},
     change::{apply, create, delete},
     context::contexts,
+    effective::effective,
     explain::explain,
     export::export,
     lag::lag,
@@ -108,6 +112,14 @@ pub(super) struct Reach {
     #[arg(long)]
     ascii: bool,
 
+    /// Print results, and nothing beside them but what is wrong
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Print each request too, as a command of curl without secrets
+    #[arg(short, long)]
+    verbose: bool,
+
     /// Limit of each request
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "30s")]
     timeout: Duration,
@@ -144,7 +156,7 @@ fn confirmed(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         return false;
     }
-    output::notice(&format!("{question} Type yes:"));
+    output::beside(&format!("{question} Type yes:"));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == "yes"
 }
@@ -169,6 +181,8 @@ impl Reach {
             output: Some(if json { Format::Json } else { Format::Table }),
             no_headers: false,
             ascii: false,
+            quiet: false,
+            verbose: false,
             // Clusters are looked at.
             timeout: Duration::from_secs(120),
         }
@@ -176,6 +190,9 @@ impl Reach {
 
     /// The workers, or nothing after what is wrong was printed.
     fn workers(&self) -> Option<Workers> {
+        if self.quiet {
+            output::be_quiet();
+        }
         self.found().map_err(|problem| output::error(&problem)).ok()
     }
 
@@ -196,6 +213,7 @@ impl Reach {
             self.tls(&context)?,
             Some(self.timeout).filter(|limit| !limit.is_zero()),
         )
+        .map(|workers| workers.saying(self.verbose))
     }
 
     fn tls(&self, context: &Context) -> Result<TlsSettings, String> {
@@ -305,7 +323,7 @@ impl Reach {
                 "schema": "tributary/v1/Error", "error_code": failure.status, "message": failure.message,
                 "explanation": explanation, "hints": hints,
             });
-            output::notice(&document.to_string());
+            output::beside(&document.to_string());
             return Exit::Error;
         }
         output::error(&format!("{what}: {}", failure.message));

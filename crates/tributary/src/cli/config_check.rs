@@ -17,6 +17,8 @@ use crate::settings::Unread;
 pub(super) enum ConfigVerb {
     /// What becomes of each key of a file
     Check(CheckArgs),
+    /// Every value that holds, and where it comes from, of files or of a link that a worker has
+    Effective(ask::EffectiveArgs),
     #[command(flatten)]
     Context(ask::ContextVerb),
     /// All keys, as the page of the documentation
@@ -65,10 +67,11 @@ pub(super) enum Output {
 }
 
 /// Runs the command.
-pub(super) fn run(verb: &ConfigVerb) -> Exit {
+pub(super) async fn run(verb: ConfigVerb) -> Exit {
     let args = match verb {
         ConfigVerb::Check(args) => args,
-        ConfigVerb::Context(verb) => return ask::contexts(verb),
+        ConfigVerb::Effective(args) => return ask::effective(args).await,
+        ConfigVerb::Context(verb) => return ask::contexts(&verb),
         ConfigVerb::Reference => {
             output::text(&reference::markdown());
             return Exit::Done;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use kafka_client::meter::ClientCounts;
 use kafka_wire::types::TopicPartition;
 use replication::data_plane::{Flow, PartitionStatus, Totals};
 
@@ -23,6 +24,10 @@ pub(super) struct LinkCounts {
     pub(super) flow: Flow,
     /// What each part said at the last look.
     flows: HashMap<String, Flow>,
+    /// Requests to the source and to the destination, of all its parts that there ever were.
+    pub(super) clients: [ClientCounts; 2],
+    /// The same, of each part at the last look.
+    asked: HashMap<String, [ClientCounts; 2]>,
     /// As of the last look. Several streams may copy the same partition.
     seen: HashMap<(TopicPartition, TopicPartition, usize), Totals>,
 }
@@ -70,6 +75,22 @@ impl LinkCounts {
             flows.insert(key.to_owned(), now.clone());
         }
         self.flows = flows;
+    }
+
+    /// The same for requests.
+    pub(super) fn look_at_clients<'a>(
+        &mut self,
+        parts: impl Iterator<Item = (&'a str, [&'a ClientCounts; 2])>,
+    ) {
+        let mut asked = HashMap::new();
+        for (key, now) in parts {
+            let before = self.asked.remove(key).unwrap_or_default();
+            for ((sum, now), before) in self.clients.iter_mut().zip(now).zip(&before) {
+                sum.add(&now.since(before));
+            }
+            asked.insert(key.to_owned(), now.map(Clone::clone));
+        }
+        self.asked = asked;
     }
 }
 

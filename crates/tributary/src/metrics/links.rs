@@ -9,6 +9,7 @@ use metrics::{Page, Value};
 use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
 use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
 use replication::link::LinkStatus;
+use replication::metadata_sync::Round;
 use tokio::time::Instant;
 use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
@@ -97,6 +98,8 @@ impl Link {
             let number = task.id.to_string();
             let labels = self.labels([&number]);
             page.add_states(&catalogue::TASK_STATE, &labels, &STATES, &state);
+            let restarts = shown.restarts.get(&task.id).copied().unwrap_or(0);
+            page.add(&catalogue::TASK_RESTARTS, &labels, restarts);
         }
         let tasks = status.tasks.iter().filter(mine).count();
         if status.connector.worker_id != worker_id {
@@ -175,6 +178,7 @@ impl Link {
             let at = seconds(SystemTime::now(), age + health.at.elapsed());
             page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
         }
+        self.add_operations(page, &status.round);
         if let (Some(at), None) = (status.round.at, &status.round.trouble) {
             let at = seconds(SystemTime::now(), since(at));
             page.add(&catalogue::SYNC_SUCCESS, &self.labels(["topic"]), at);
@@ -283,6 +287,19 @@ impl Link {
         }
     }
 
+    /// What was done to topics; by the part of the link that does such things.
+    fn add_operations(&self, page: &mut Page, round: &Round) {
+        for (changed, came, count) in round.operations.all() {
+            let labels = self.labels([changed.as_str(), came.as_str()]);
+            page.add(&catalogue::SYNC_OPERATIONS, &labels, count);
+        }
+        let kept = round.retention.iter();
+        for (topic, kept) in kept.filter(|(topic, _)| round.selected.contains_key(*topic)) {
+            let labels = self.labels([topic.as_str()]);
+            page.add(&catalogue::RETENTION, &labels, kept.as_secs_f64());
+        }
+    }
+
     fn add_share(&self, page: &mut Page, name: &Named, share: &Quantities, counts: &LinkCounts) {
         let labels = self.labels([&name.0, &name.1]);
         if let Some(totals) = counts.topics.get(name) {
@@ -291,6 +308,10 @@ impl Link {
         }
         for (measured, value) in share.values() {
             page.add(&measured.topic, &labels, value);
+        }
+        if share.retention.is_some() {
+            let headroom = share.headroom().unwrap_or(f64::INFINITY);
+            page.add(&catalogue::HEADROOM.topic, &labels, headroom);
         }
     }
 
@@ -301,6 +322,9 @@ impl Link {
         page.add(&catalogue::BYTES.partition, &labels, one.copied.1);
         for (measured, value) in one.values() {
             page.add(&measured.partition, &labels, value);
+        }
+        if let Some(headroom) = one.headroom() {
+            page.add(&catalogue::HEADROOM.partition, &labels, headroom);
         }
         if let Some(state) = one.state {
             page.add_states(
@@ -324,9 +348,20 @@ struct Quantities {
     progress: Option<i64>,
     destination_end: Option<i64>,
     state: Option<&'static str>,
+    /// For how long the source keeps records.
+    retention: Option<Duration>,
+    /// Age of the oldest record that waits; only to be compared.
+    oldest: Option<Duration>,
 }
 
 impl Quantities {
+    /// Seconds until the source may delete what waits.
+    fn headroom(&self) -> Option<f64> {
+        let lag = self.lag.filter(|lag| lag.records > Some(0))?;
+        let oldest = self.oldest.unwrap_or_default().as_secs_f64();
+        Some((self.retention?.as_secs_f64() - oldest.max(lag.seconds)).max(0.0))
+    }
+
     fn values(&self) -> Vec<(&'static Measured, Value)> {
         let mut values: Vec<(&'static Measured, Value)> = Vec::new();
         if let Some(lag) = &self.lag {
@@ -394,19 +429,28 @@ impl Share {
             progress: sum(|one| one.progress),
             destination_end: sum(|one| one.destination_end),
             state: None,
+            retention: all().find_map(|one| one.retention),
+            oldest: all().filter_map(|one| one.oldest).max(),
         }
     }
 }
 
 fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
     let mut shares: BTreeMap<Named, Share> = BTreeMap::new();
+    let now = SystemTime::now();
     for of_topic in status.data.partitions.chunk_by(are_of_one_topic) {
         let share = shares.entry(named(&of_topic[0])).or_default();
+        let retention = status.round.retention.get(&of_topic[0].source.topic);
         for partition in of_topic {
             let number = partition.source.partition;
             let one = share.partitions.entry(number).or_default();
             one.copied.0 += partition.totals.records;
             one.copied.1 += partition.totals.bytes;
+            one.retention = retention.copied();
+            let written = partition.oldest_ms.and_then(|ms| u64::try_from(ms).ok());
+            let written = written.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
+            let age = written.and_then(|at| now.duration_since(at).ok());
+            one.oldest = one.oldest.max(age);
         }
     }
     let same = |one: &PartitionHealth, next: &PartitionHealth| {

@@ -13,12 +13,14 @@ use test_support::workload::{Generator, Load, Shape};
 
 use crate::connect_clients::{file, installed};
 use crate::connect_http::{Answer, Client};
-use crate::connect_worker::{SOON, Worker, expect};
+use crate::connect_worker::{Worker, expect};
 use crate::prometheus::{ops, queries};
-use crate::support::{NEW, OLD, new_topic, pair, stored, unique, wait_for_offsets};
+use crate::support::{COPIED, NEW, OLD, new_topic, pair, stored, unique, wait_for_offsets};
 
 const PARTITIONS: i32 = 3;
 const EACH: u64 = 500;
+/// For how long the source keeps records, in milliseconds: those of tests may be years old.
+pub(crate) const KEPT: &str = "315360000000";
 const OPENMETRICS: &str =
     "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2,*/*;q=0.1";
 
@@ -107,7 +109,7 @@ async fn becomes(worker: &Worker, name: &str, labels: &[&str], expected: Option<
         }
     };
     let what = format!("{name} {labels:?} to be {expected:?}");
-    eventually(&what, SOON, look)
+    eventually(&what, COPIED, look)
         .await
         .unwrap_or_else(|error| panic!("{error}"))
 }
@@ -146,6 +148,25 @@ fn is_as_counted(scrape: &Scrape, names: &[&str]) {
         ("tributary_cluster_up", &["side=\"source\""], 1.0),
         ("tributary_cluster_up", &["side=\"destination\""], 1.0),
         ("tributary_in_flight_records", &[], 0.0),
+        ("tributary_task_restarts_total", &["task=\"1\""], 0.0),
+        (
+            "tributary_sync_operations_total",
+            &["kind=\"topic\"", "result=\"done\""],
+            1.0,
+        ),
+        (
+            "tributary_sync_operations_total",
+            &["kind=\"topic\"", "result=\"refused\""],
+            0.0,
+        ),
+        // Nothing waits.
+        ("tributary_source_retention_seconds", &[], 315_360_000.0),
+        (
+            "tributary_source_retention_headroom_seconds",
+            names,
+            f64::INFINITY,
+        ),
+        ("tributary_client_throttle_seconds_total", &[], 0.0),
     ] {
         assert_eq!(
             scrape.sum(name, labels),
@@ -167,8 +188,27 @@ fn is_as_counted(scrape: &Scrape, names: &[&str]) {
         let count = scrape.sum("tributary_stage_latency_seconds_count", &[&stage]);
         assert!(count > Some(0.0), "{stage}: {count:?}");
     }
+    requests_are_counted(scrape);
     let resident = scrape.sum("process_resident_memory_bytes", &[]);
     assert!(resident > Some(1e6), "{resident:?}");
+}
+
+/// Requests by kind, and connections to brokers.
+fn requests_are_counted(scrape: &Scrape) {
+    for (side, api) in [
+        ("source", "fetch"),
+        ("source", "metadata"),
+        ("destination", "produce"),
+        ("destination", "create-topics"),
+    ] {
+        let labels = [&*format!("side=\"{side}\""), &format!("api=\"{api}\"")];
+        let count = scrape.sum("tributary_client_request_duration_seconds_count", &labels);
+        assert!(count > Some(0.0), "{labels:?}: {count:?}");
+        let retries = scrape.sum("tributary_retries_total", &labels);
+        assert!(retries.is_some(), "{labels:?}");
+        let open = scrape.sum("tributary_client_connections", &labels[..1]);
+        assert!(open > Some(0.0), "{side}: {open:?}");
+    }
 }
 
 /// A strict parser takes what is answered to those who accept `OpenMetrics`.
@@ -205,7 +245,7 @@ pub(crate) async fn is_openmetrics_where_that_is_accepted(client: &Client) {
 async fn what_is_measured_is_what_is_there_and_goes_with_what_it_is_about() {
     let (source, destination) = pair(OLD, NEW).await;
     let topic = unique("measured");
-    new_topic(source, &topic, PARTITIONS, &[]).await;
+    new_topic(source, &topic, PARTITIONS, &[("retention.ms", KEPT)]).await;
     fill(source, &topic, 1).await;
     let link = format!(
         "name=measured\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={}\n\
@@ -225,6 +265,9 @@ async fn what_is_measured_is_what_is_there_and_goes_with_what_it_is_about() {
     let each = EACH as f64;
     becomes(&worker, "tributary_records_total", &names, Some(each)).await;
     becomes(&worker, "tributary_lag_records", &names, Some(0.0)).await;
+    // The destination is read seldom.
+    let end = "tributary_destination_end_offset";
+    becomes(&worker, end, &names, Some(each)).await;
     let healthy = ["link=\"measured\"", "health=\"healthy\""];
     let scrape = becomes(&worker, "tributary_link_health", &healthy, Some(1.0)).await;
     is_approved(&scrape);
@@ -252,6 +295,9 @@ async fn what_is_measured_is_what_is_there_and_goes_with_what_it_is_about() {
     let copy = stored(destination, &format!("copy.{topic}"));
     wait_for_offsets(&copy, i64::try_from(EACH * 2).expect("few")).await;
     becomes(&worker, "tributary_records_total", &names, Some(each * 2.0)).await;
+    // Both tasks were begun again.
+    let begun = ["link=\"measured\""];
+    becomes(&worker, "tributary_task_restarts_total", &begun, Some(2.0)).await;
 
     // Requests are counted by the path's pattern.
     let scrape = scraped(&worker.client).await;

@@ -18,6 +18,7 @@ use crate::support::{
     COPIED, NEW, OLD, Replicate, Run, committed, compared, new_topic, stored, unique,
 };
 
+mod expiry;
 mod hostile;
 mod kerberos;
 mod missing;

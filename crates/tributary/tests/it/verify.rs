@@ -311,7 +311,8 @@ async fn a_lost_beginning_of_either_side_is_explained_and_shows_in_the_coverage(
     assert_eq!(document["result"], "equal", "{run}");
 }
 
-async fn delete_records(cluster: &KafkaCluster, topic: &str, before: i64) {
+/// Deletes records of the first partition in front of an offset.
+pub(crate) async fn delete_records(cluster: &KafkaCluster, topic: &str, before: i64) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("offsets.json");
     let partition = serde_json::json!({"topic": topic, "partition": 0, "offset": before});

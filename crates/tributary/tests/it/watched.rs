@@ -1,22 +1,23 @@
 //! Three workers, watched as an operator watches them: by a real Prometheus with our alerts, and by the command line with its exit
-//! codes, while links are well, are paused and fail; where `TRIBUTARY_TEST_MINUTES` asks for the long form, also while a worker
-//! and a cluster are lost.
+//! codes, while links are well, are paused and fail, while records and a worker are lost; where `TRIBUTARY_TEST_MINUTES` asks for the
+//! long form, also while a source and a destination are.
 
 mod answers;
+mod losses;
 
 use serde_json::json;
 use test_support::eventually::eventually;
-use test_support::fault_proxy::Direction;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::limits;
 use tokio::time::Instant;
 
+use self::answers::Answers;
 use crate::connect_worker::expect;
 use crate::group::{Group, Member, link};
-use crate::metrics::{fill, is_approved, is_openmetrics_where_that_is_accepted, scraped};
+use crate::metrics::{KEPT, fill, is_approved, is_openmetrics_where_that_is_accepted, scraped};
 use crate::prometheus::{Prometheus, STRIMZI, mirrored, queries};
 use crate::support::{
-    COPIED, NEW, Run, bootstrap, new_topic, offsets, pair, program, shaken, stored, unique,
+    COPIED, NEW, Run, bootstrap, new_topic, offsets, pair, program, stored, unique,
 };
 
 /// Partitions that `fill` writes to, and records that it writes.
@@ -102,7 +103,7 @@ impl Scene {
 async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when_it_is_over() {
     let (source, destination) = pair(NEW, NEW).await;
     let topic = unique("watched");
-    new_topic(source, &topic, PARTITIONS, &[]).await;
+    new_topic(source, &topic, PARTITIONS, &[("retention.ms", KEPT)]).await;
     let group = Group::new(
         destination,
         "tributary.health.interval.ms=1000\ntributary.metrics.compat=strimzi-jmx,strimzi-reporter,generic,replicator",
@@ -124,11 +125,14 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
     is_shown(&scene).await;
     stands_still(&mut scene).await;
     fails(&mut scene).await;
+    losses::of_records(&mut scene, source, &topic).await;
+    losses::of_a_worker(&mut scene, &group).await;
     if limits::long_run().is_some() {
-        loses_a_worker(&mut scene, &group).await;
-        loses_a_cluster(&mut scene).await;
+        losses::of_a_source(&mut scene).await;
+        losses::of_a_destination(&mut scene, source).await;
     }
-    answers::are_as_approved(&scene, &topic).await;
+    let answers = Answers::new(&scene, [source, destination], &topic);
+    answers.are_as_approved(&scene).await;
     assert!(scene.situations >= 20, "{}", scene.situations);
 }
 
@@ -262,58 +266,4 @@ async fn fails(scene: &mut Scene) {
     scene
         .comes_to_end("the link that failed is gone", &["status"], 0)
         .await;
-}
-
-async fn loses_a_worker(scene: &mut Scene, group: &Group) {
-    // The first one is asked all along.
-    let lost = scene.members.pop().expect("three");
-    lost.process.kill9();
-    scene.comes_to_end("a worker is lost", &["status"], 3).await;
-    scene.is_readable("while the group deals anew").await;
-    scene.prometheus.told(&["TributaryWorkerDown"], true).await;
-    scene
-        .comes_to_end("the others have its work", &["status"], 0)
-        .await;
-    scene.members.push(group.member().await);
-    scene.scrapes_all().await;
-    scene.prometheus.told(&["TributaryWorkerDown"], false).await;
-    scene
-        .comes_to_end("there is another worker", &["status"], 0)
-        .await;
-}
-
-async fn loses_a_cluster(scene: &mut Scene) {
-    let pair = shaken().await;
-    let far = &pair.as_ref().expect("started").source;
-    let topic = unique("far");
-    new_topic(far, &topic, PARTITIONS, &[]).await;
-    fill(far, &topic, 1).await;
-    scene.create("far", link(far, &topic, 1)).await;
-    let gate = ["lag", "far", "--max-records", "0", "--wait", "60s"];
-    scene.ends("a link of another source", &gate, 0).await;
-    scene
-        .comes_to_end("both links are well", &["status"], 0)
-        .await;
-    for direction in [Direction::Requests, Direction::Answers] {
-        far.proxy(0).stall(direction);
-    }
-    scene
-        .comes_to_end("a source hangs", &["status", "far"], 3)
-        .await;
-    scene
-        .comes_to_end("how much is missing is not known", &gate[..4], 3)
-        .await;
-    let alerts = ["TributaryClusterUnreachable", "TributaryEvidenceStale"];
-    scene.prometheus.told(&alerts, true).await;
-    scene.is_readable("while a source hangs").await;
-    scene
-        .ends("the other link is well", &["status", "watched"], 0)
-        .await;
-    for direction in [Direction::Requests, Direction::Answers] {
-        far.proxy(0).unstall(direction);
-    }
-    scene.comes_to_end("it answers again", &["status"], 0).await;
-    scene.prometheus.told(&alerts, false).await;
-    scene.ends("all is copied", &gate, 0).await;
-    scene.asked(&["delete", "far", "--yes"]).await.ended_with(0);
 }

@@ -73,6 +73,17 @@ impl Core {
         self.reconcile(name);
     }
 
+    /// How often tasks were begun again, with the whole link or alone.
+    pub(super) fn restarts(&self, name: &str) -> BTreeMap<u32, u64> {
+        let Some(link) = self.links.get(name) else {
+            return BTreeMap::new();
+        };
+        let whole = link.starts.saturating_sub(1);
+        let tasks = (0..).take(self.configs.tasks(name).len());
+        let alone = |task| link.begun_again.get(&task).copied().unwrap_or(0);
+        tasks.map(|task| (task, whole + alone(task))).collect()
+    }
+
     fn covers_all(&self, name: &str, plan: &RestartPlan) -> bool {
         plan.connector && plan.tasks.len() == self.configs.tasks(name).len()
     }
@@ -99,6 +110,9 @@ impl Core {
             return false;
         };
         link.standing.begun_again(tasks, until);
+        for task in tasks {
+            *link.begun_again.entry(*task).or_default() += 1;
+        }
         let beginning = probe.begin_again(partitions);
         instance
             .scope

@@ -112,6 +112,9 @@ pub(super) struct LinkState {
     topology: (BTreeMap<String, i32>, u32),
     /// Destination topics that were written to.
     pub(super) topics: BTreeSet<String>,
+    /// How often it was started, and how often single tasks were begun again while it ran.
+    pub(super) starts: u64,
+    pub(super) begun_again: BTreeMap<u32, u64>,
     counted: BTreeMap<String, u64>,
 }
 
@@ -128,6 +131,8 @@ impl LinkState {
             shares: vec![BTreeMap::new()],
             topology: (BTreeMap::new(), 0),
             topics: BTreeSet::new(),
+            starts: 0,
+            begun_again: BTreeMap::new(),
             counted: BTreeMap::new(),
         }
     }

@@ -43,9 +43,12 @@ impl Core {
 
     fn start(&mut self, name: &str) {
         let incarnation = self.next();
-        let (Some(config), Some(link)) = (self.configs.config(name), self.links.get(name)) else {
+        let (Some(config), Some(link)) = (self.configs.config(name), self.links.get_mut(name))
+        else {
             return;
         };
+        link.starts += 1;
+        let generation = link.generation;
         self.stage("starting the connector".to_owned());
         let scope = Arc::new(self.scope.child(name));
         let (started, probe) = oneshot::channel();
@@ -76,7 +79,7 @@ impl Core {
         });
         let instance = Instance {
             incarnation,
-            generation: link.generation,
+            generation,
             scope,
             ending: false,
             probe: None,

@@ -90,6 +90,7 @@ impl Core {
             let one = Expanded {
                 status: status.then(|| self.state(name).ok()).flatten(),
                 info: info.then(|| self.info(name).ok()).flatten(),
+                restarts: self.restarts(name),
             };
             // Never one part without the other.
             if one.status.is_some() == status && one.info.is_some() == info {

@@ -48,6 +48,8 @@ pub(super) struct Piece {
     said: Option<(State, Option<String>)>,
     /// Topics whose use was written.
     used: BTreeSet<String>,
+    /// How often it was started.
+    pub(super) starts: u64,
 }
 
 impl Piece {
@@ -61,6 +63,7 @@ impl Piece {
             restarting: false,
             said: None,
             used: BTreeSet::new(),
+            starts: 0,
         }
     }
 }
@@ -222,17 +225,6 @@ impl Core {
         }
     }
 
-    /// The task that has a partition.
-    pub(super) fn task_of(&self, name: &str, topic: &str, partition: i32) -> Option<u32> {
-        let tasks = self.configs.tasks(name).iter();
-        let place = tasks.map(partitions_of).position(|share| {
-            share
-                .get(topic)
-                .is_some_and(|numbers| numbers.contains(&partition))
-        });
-        place.and_then(|place| u32::try_from(place).ok())
-    }
-
     fn start(&mut self, subject: &Subject) {
         let incarnation = self.next();
         let name = connector_of(subject).to_owned();
@@ -240,9 +232,10 @@ impl Core {
             Subject::Connector(_) => self.configs.config(&name),
             Subject::Task(_, task) => self.configs.tasks(&name).get(*task as usize),
         };
-        let (Some(config), Some(piece)) = (config, self.pieces.get(subject)) else {
+        let (Some(config), Some(piece)) = (config, self.pieces.get_mut(subject)) else {
             return;
         };
+        piece.starts += 1;
         let version = piece.version;
         let mut config = config.clone();
         config.remove(PARTITIONS);

@@ -10,6 +10,7 @@ use super::core::Core;
 use super::dealt::Dealt;
 use super::rebalances::Rebalances;
 use crate::Config;
+use crate::deal::partitions_of;
 use crate::plugin;
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -136,12 +137,34 @@ impl Core {
         found.ok_or_else(missing)
     }
 
+    /// The task that has a partition.
+    pub(super) fn task_of(&self, name: &str, topic: &str, partition: i32) -> Option<u32> {
+        let tasks = self.configs.tasks(name).iter();
+        let place = tasks.map(partitions_of).position(|share| {
+            share
+                .get(topic)
+                .is_some_and(|numbers| numbers.contains(&partition))
+        });
+        place.and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// How often tasks that are here were begun again.
+    fn restarts(&self, name: &str) -> BTreeMap<u32, u64> {
+        let pieces = self.pieces.iter();
+        let restarts = pieces.filter_map(|(subject, piece)| match subject {
+            Subject::Task(of, task) if of == name => Some((*task, piece.starts.saturating_sub(1))),
+            Subject::Task(..) | Subject::Connector(_) => None,
+        });
+        restarts.collect()
+    }
+
     pub(super) fn expanded(&self, status: bool, info: bool) -> BTreeMap<String, Expanded> {
         let mut all = BTreeMap::new();
         for name in self.configs.names() {
             let one = Expanded {
                 status: status.then(|| self.state(name).ok()).flatten(),
                 info: info.then(|| self.info(name).ok()).flatten(),
+                restarts: self.restarts(name),
             };
             // Never one part without the other.
             if one.status.is_some() == status && one.info.is_some() == info {

@@ -12,6 +12,7 @@ use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
 use super::change::{config_of, files, read, validated};
+use super::matching::Matching;
 use super::{Exit, Reach, confirmed, plain, steer};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
@@ -41,6 +42,9 @@ pub(in crate::cli) struct PatchArgs {
     /// Names of links, with or without the word link in front
     #[arg(required = true)]
     names: Vec<String>,
+
+    #[command(flatten)]
+    matching: Matching,
 
     /// A key and its new value (repeatable); secrets belong in a file
     #[arg(short, long, value_name = "KEY=VALUE")]
@@ -260,8 +264,16 @@ pub(in crate::cli) async fn patch(args: PatchArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let found = args
+        .matching
+        .links(&args.names, &workers, &args.reach)
+        .await;
+    let names = match found {
+        Ok(names) => names,
+        Err(exit) => return exit,
+    };
     let mut exit = Exit::Done;
-    for name in steer::without_noun(&args.names) {
+    for name in &names {
         match patch_one(&args, &workers, name, &patch).await {
             Ok(action) => args
                 .reach

@@ -7,6 +7,7 @@ use config::RawConfig;
 use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
+use super::matching::Matching;
 use super::{Exit, Reach, alter, confirmed};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
@@ -52,6 +53,9 @@ pub(in crate::cli) struct DeleteArgs {
     /// Names, with or without the word link in front
     #[arg(required = true)]
     names: Vec<String>,
+
+    #[command(flatten)]
+    matching: Matching,
 
     /// Forget stored positions too: a link of this name would begin anew
     #[arg(long)]
@@ -173,7 +177,7 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         };
         let object = format!("link/{}", given.name);
         let outcome = if args.dry_run {
-            validated(&workers, &given.config).await
+            creatable(&workers, &given).await
         } else {
             let mut body = json!({"name": given.name, "config": given.config});
             if let Some(initial) = &given.initial {
@@ -194,6 +198,22 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         }
     }
     exit
+}
+
+/// Whether a link could be created: there is none of its name, and its configuration is right.
+async fn creatable(workers: &Workers, given: &Given) -> Result<(), Failure> {
+    match workers
+        .get(&format!("/connectors/{}", encode(&given.name)))
+        .await
+    {
+        Ok(_) => Err(Failure {
+            status: Some(409),
+            message: format!("Connector {} already exists", given.name),
+            explanation: None,
+        }),
+        Err(failure) if failure.status == Some(404) => validated(workers, &given.config).await,
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Runs `apply`.
@@ -267,11 +287,14 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
-    let names = super::steer::without_noun(&args.names);
-    if names.is_empty() {
-        output::error("which link?");
-        return Exit::Usage;
-    }
+    let found = args
+        .matching
+        .links(&args.names, &workers, &args.reach)
+        .await;
+    let names = match found {
+        Ok(names) => names,
+        Err(exit) => return exit,
+    };
     let question = || {
         let names = names.join(", ");
         let positions = if args.offsets { "forgotten" } else { "kept" };
@@ -282,7 +305,7 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
         return Exit::Usage;
     }
     let mut exit = Exit::Done;
-    for name in names {
+    for name in &names {
         let path = format!("/connectors/{}", encode(name));
         let outcome = match args.dry_run {
             true => workers.get(&path).await,

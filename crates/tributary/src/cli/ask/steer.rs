@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use tokio::time::{Instant, sleep};
 
+use super::matching::Matching;
 use super::resume::{self, TopicArgs};
 use super::{Exit, Reach};
 use crate::asking::{Failure, Workers, encode};
@@ -52,6 +53,9 @@ pub(in crate::cli) struct SteerArgs {
     #[arg(required = true)]
     names: Vec<String>,
 
+    #[command(flatten)]
+    matching: Matching,
+
     /// Wait until it is reported
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     wait: Option<Duration>,
@@ -75,6 +79,9 @@ pub(in crate::cli) struct RestartArgs {
     #[arg(required = true)]
     names: Vec<String>,
 
+    #[command(flatten)]
+    matching: Matching,
+
     /// Only what failed
     #[arg(long, conflicts_with = "task")]
     failed: bool,
@@ -95,8 +102,27 @@ pub(in crate::cli) struct RestartArgs {
 pub(in crate::cli) enum TopicsVerb {
     /// Look for new topics and partitions now
     Refresh(RefreshArgs),
+    /// Compare settings of topics now, and make those of the copies alike
+    Sync(SyncArgs),
     /// Let all partitions of topics go on that stand
     Resume(TopicArgs),
+}
+
+/// Compare settings of topics now, before it is due.
+///
+/// Settings of all topics of the link are compared then: that is one request for many of them.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLE\n  tributary topics sync orders-dr orders")]
+pub(in crate::cli) struct SyncArgs {
+    /// The link
+    link: String,
+
+    /// Topics of the source
+    #[arg(required = true)]
+    topics: Vec<String>,
+
+    #[command(flatten)]
+    reach: Reach,
 }
 
 #[derive(Debug, Args)]
@@ -126,8 +152,16 @@ pub(in crate::cli) async fn steer(what: Steer, args: SteerArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
+    let found = args
+        .matching
+        .links(&args.names, &workers, &args.reach)
+        .await;
+    let names = match found {
+        Ok(names) => names,
+        Err(exit) => return exit,
+    };
     let mut exit = Exit::Done;
-    for name in without_noun(&args.names) {
+    for name in &names {
         let object = format!("link/{name}");
         match steered(what, &args, &workers, name).await {
             Ok(Some(action)) => args.reach.done(&object, action, args.dry_run),
@@ -179,8 +213,8 @@ async fn steered(
     Ok(None)
 }
 
-/// What is restarted: links, each whole or one task of it, which can also be named `task LINK/N`.
-fn restarted(args: &RestartArgs) -> Vec<(&str, Option<u32>)> {
+/// Tasks that are named `task LINK/N`.
+fn tasks_of(args: &RestartArgs) -> Option<Vec<(String, u32)>> {
     let task = |name: &String| {
         let (_, number) = name.rsplit_once('/')?;
         let length = name.len() - number.len() - 1;
@@ -191,15 +225,11 @@ fn restarted(args: &RestartArgs) -> Vec<(&str, Option<u32>)> {
         && !rest.is_empty()
     {
         let tasks: Option<Vec<(usize, u32)>> = rest.iter().map(task).collect();
-        if let Some(tasks) = tasks {
-            let named = rest.iter().zip(tasks);
-            return named
-                .map(|(name, (length, task))| (&name[..length], Some(task)))
-                .collect();
-        }
+        let named = rest.iter().zip(tasks?);
+        let named = named.map(|(name, (length, task))| (name[..length].to_owned(), task));
+        return Some(named.collect());
     }
-    let links = without_noun(&args.names).iter();
-    links.map(|name| (name.as_str(), args.task)).collect()
+    None
 }
 
 /// Runs `restart`.
@@ -207,9 +237,23 @@ pub(in crate::cli) async fn restart(args: RestartArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
+    let restarted: Vec<(String, Option<u32>)> = match tasks_of(&args) {
+        Some(tasks) => tasks
+            .into_iter()
+            .map(|(link, task)| (link, Some(task)))
+            .collect(),
+        None => match args
+            .matching
+            .links(&args.names, &workers, &args.reach)
+            .await
+        {
+            Ok(names) => names.into_iter().map(|name| (name, args.task)).collect(),
+            Err(exit) => return exit,
+        },
+    };
     let mut exit = Exit::Done;
-    for (name, task) in restarted(&args) {
-        let base = format!("/connectors/{}", encode(name));
+    for (name, task) in restarted {
+        let base = format!("/connectors/{}", encode(&name));
         let (object, path) = match task {
             Some(task) => (
                 format!("task/{name}/{task}"),
@@ -244,6 +288,7 @@ pub(in crate::cli) async fn topics(verb: TopicsVerb) -> Exit {
     let args = match verb {
         TopicsVerb::Refresh(args) => args,
         TopicsVerb::Resume(args) => return resume::topics(args).await,
+        TopicsVerb::Sync(args) => return synchronise(args).await,
     };
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
@@ -257,6 +302,26 @@ pub(in crate::cli) async fn topics(verb: TopicsVerb) -> Exit {
         }
         Err(failure) => args.reach.failed("topics are not looked at", &failure),
     }
+}
+
+async fn synchronise(args: SyncArgs) -> Exit {
+    let Some(workers) = args.reach.workers() else {
+        return Exit::Usage;
+    };
+    let mut exit = Exit::Done;
+    for topic in &args.topics {
+        let (link, name) = (encode(&args.link), encode(topic));
+        let path = format!("/api/v1/links/{link}/topics/{name}:sync");
+        let object = format!("topic/{}/{topic}", args.link);
+        match workers.send("POST", &path, None).await {
+            Ok(_) => args.reach.done(&object, "synchronised", false),
+            Err(failure) => {
+                let what = format!("settings of {object} are not compared");
+                exit = args.reach.failed(&what, &failure);
+            }
+        }
+    }
+    exit
 }
 
 #[cfg(test)]
@@ -273,17 +338,16 @@ mod tests {
         }
         let parsed = |all: &[&str]| {
             let line = Line::try_parse_from([&["restart"], all].concat()).expect("right");
-            let all = restarted(&line.args).into_iter();
-            all.map(|(link, task)| (link.to_owned(), task))
-                .collect::<Vec<_>>()
+            tasks_of(&line.args)
         };
         let one = |link: &str, task| (link.to_owned(), task);
         assert_eq!(
             parsed(&["task", "a/b/2", "c/0"]),
-            [one("a/b", Some(2)), one("c", Some(0))]
+            Some(vec![one("a/b", 2), one("c", 0)])
         );
-        assert_eq!(parsed(&["link", "a", "--task", "3"]), [one("a", Some(3))]);
-        assert_eq!(parsed(&["task", "a"]), [one("task", None), one("a", None)]);
+        assert_eq!(parsed(&["link", "a", "--task", "3"]), None);
+        // Links of these names.
+        assert_eq!(parsed(&["task", "a"]), None);
     }
 
     #[test]

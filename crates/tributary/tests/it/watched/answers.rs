@@ -2,138 +2,269 @@
 //!
 //! Of a table: its heading, and its first row with a sign for everything that differs between runs. Of a document: its members.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
-
 use test_support::eventually::eventually;
+use test_support::kafka_cluster::KafkaCluster;
+use test_support::limits;
+use test_support::managed_process::ProcessSpec;
+use test_support::tributary_process::TributaryProcess;
 
 use super::Scene;
-use crate::support::COPIED;
+use crate::support::{COPIED, Run, bootstrap};
 
-/// Every command that shows something of workers.
-fn commands(topic: &str) -> Vec<Vec<&str>> {
-    let lines = [
-        "status",
-        "top --count 1",
-        "get links",
-        "get topics watched",
-        "get partitions watched",
-        "get tasks",
-        "get workers",
-        "get rebalances",
-        "get clusters",
-        "get activity",
-        "lag",
-        "lag --by topic",
-        "lag --by partition",
-        "describe link watched",
-        "describe topic watched",
-        "offsets get watched",
-        "get plugins",
-        "get loggers",
-        "loggers",
-        "version",
-        "preview watched",
-        "export watched",
-        "patch watched -s tasks.max=2 --dry-run",
-        "explain NOT_ENOUGH_REPLICAS",
-        "explain --list",
-        "topics refresh watched",
-        "pause watched --dry-run",
-        "restart watched --dry-run",
-        "delete watched --dry-run",
-    ];
-    let mut all: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
-    for command in &mut all {
-        if command.starts_with(&["describe", "topic"]) {
-            command.push(topic);
-        }
-    }
-    all
+/// Every command that shows something of workers, or changes something. `TOPIC` and other words in capitals stand for what
+/// differs between runs. The last ones leave another configuration behind.
+const COMMANDS: &str = "\
+    status
+    top --count 1
+    get links
+    get topics watched
+    get partitions watched
+    get tasks
+    get workers
+    get rebalances
+    get clusters
+    get activity
+    get connectors
+    get config watched
+    lag
+    lag --by topic
+    lag --by partition
+    describe link watched
+    describe topic watched TOPIC
+    describe connector watched
+    describe worker MEMBER
+    offsets get watched
+    get plugins
+    get loggers
+    loggers
+    loggers set root INFO
+    version
+    preview watched
+    preview -f FILE
+    preflight -f FILE
+    validate -f FILE
+    verify --from FROM --to TO --topics TOPIC
+    config check FILE
+    config effective FILE
+    config effective watched
+    config set-context here --url http://127.0.0.1:1
+    config use-context here
+    config current-context
+    config get-contexts
+    config remove-context here
+    schema Link
+    export watched
+    diff -f FILE
+    create -f FILE --dry-run
+    apply -f FILE --dry-run
+    patch watched -s tasks.max=2 --dry-run
+    explain NOT_ENOUGH_REPLICAS
+    explain --list
+    topics refresh watched
+    topics sync watched TOPIC
+    topics resume watched TOPIC
+    resume partition watched TOPIC/0
+    pause watched --dry-run
+    resume watched --dry-run
+    stop watched --dry-run
+    restart watched --dry-run
+    offsets set watched -f POSITIONS --dry-run
+    offsets reset watched --dry-run
+    delete watched --dry-run
+    edit watched --yes";
+
+/// What commands are given, and how they are run.
+pub(super) struct Answers {
+    folder: tempfile::TempDir,
+    /// What words in capitals stand for.
+    words: Vec<(&'static str, String)>,
+    url: String,
 }
 
-/// Fails unless it is as approved.
-pub(super) async fn are_as_approved(scene: &Scene, topic: &str) {
-    // What is deleted takes a rebalance, which commands show as well.
-    let calm = async || {
-        let status = scene.asked(&["status"]).await;
-        match status.output.contains("no rebalance pending") {
-            true => Ok(()),
-            false => Err(status.to_string()),
-        }
-    };
-    let calm = eventually("no rebalance", COPIED, calm).await;
-    calm.unwrap_or_else(|error| panic!("{error}"));
-    let mut found = String::new();
-    for command in commands(topic) {
-        let name = command.join(" ").replace(topic, "TOPIC");
-        let documents = [&command[..], &["-o", "json"]].concat();
-        let (table, json) = tokio::join!(scene.asked(&command), scene.asked(&documents));
-        found.push_str(&format!("==== tributary {name} → {}\n", table.code()));
-        for line in table.output.lines() {
-            assert!(
-                ["describe", "explain"].contains(&command[0]) || line.chars().count() <= 100,
-                "{name}: {line}"
-            );
-        }
-        found.push_str(&sketch(&command, &table.output, topic));
-        let document: Value = match serde_json::from_str(&json.output) {
-            Ok(document) => document,
-            // Not every command has documents.
-            Err(_) => continue,
-        };
-        let mut members = BTreeSet::new();
-        describe(&document, "", &mut members);
-        found.push_str("---- json\n");
-        for member in members {
-            found.push_str(&format!("{member}\n"));
+impl Answers {
+    pub(super) fn new(scene: &Scene, clusters: [&KafkaCluster; 2], topic: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [from, to] = clusters.map(bootstrap);
+        let file = folder.path().join("watched.properties");
+        let text = format!(
+            "name=watched\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={from}\n\
+             dest.kafka.bootstrap.servers={to}\ntopic.whitelist={topic}\ntopic.poll.interval.ms=1000\ntasks.max=2\n"
+        );
+        std::fs::write(&file, text).expect("written");
+        let positions = folder.path().join("positions.csv");
+        std::fs::write(&positions, format!("{topic},0,7\n")).expect("written");
+        let member = &scene.members[0];
+        Self {
+            words: vec![
+                ("TOPIC", topic.to_owned()),
+                ("MEMBER", member.id().to_owned()),
+                ("FILE", file.display().to_string()),
+                ("POSITIONS", positions.display().to_string()),
+                ("FROM", from),
+                ("TO", to),
+                // Only in what is printed.
+                ("FOLDER", folder.path().display().to_string()),
+            ],
+            url: format!("http://{}", member.client.address),
+            folder,
         }
     }
+
+    async fn run(&self, command: &str, more: &[&str]) -> Run {
+        let given = |word: &str| {
+            let mut given = word.to_owned();
+            for (sign, word) in &self.words {
+                let place = given.strip_prefix(sign).map(str::to_owned);
+                if let Some(rest) = place.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                    given = format!("{word}{rest}");
+                    break;
+                }
+            }
+            given
+        };
+        let words = command.split_whitespace().chain(more.iter().copied());
+        let arguments: Vec<String> = words.map(given).collect();
+        let binary = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+        let mut spec = ProcessSpec::new("tributary", binary).arguments(arguments);
+        let home = self.folder.path().display().to_string();
+        let editor = "sed -i s/interval.ms=1000/interval.ms=2000/".to_owned();
+        for (name, value) in [
+            ("TRIBUTARY_URL", self.url.clone()),
+            ("XDG_CONFIG_HOME", home),
+            ("VISUAL", editor),
+        ] {
+            spec.environment.push((name.to_owned(), value.into()));
+        }
+        let process = TributaryProcess::start_spec(spec).expect("the program starts");
+        Run::to_end(&process).await
+    }
+
+    /// Fails unless it is as approved.
+    pub(super) async fn are_as_approved(&self, scene: &Scene) {
+        // A worker that has just come is given work a moment later: it has to be calm for some looks in a row.
+        let looks = Cell::new(0);
+        let calm = async || {
+            let status = scene.asked(&["status"]).await;
+            let rests = status.output.contains("no rebalance pending");
+            looks.set(if rests && status.code() == 0 {
+                looks.get() + 1
+            } else {
+                0
+            });
+            match looks.get() {
+                10.. => Ok(()),
+                _ => Err(status.to_string()),
+            }
+        };
+        let calm = eventually("no rebalance", COPIED, calm).await;
+        calm.unwrap_or_else(|error| panic!("{error}"));
+        let (mut found, mut wide) = (String::new(), Vec::new());
+        for command in COMMANDS.lines().map(str::trim) {
+            let words: Vec<&str> = command.split(' ').collect();
+            let table = self.run(command, &[]).await;
+            let json = self.run(command, &["-o", "json"]).await;
+            found.push_str(&format!("==== tributary {command} → {}\n", table.code()));
+            // What stands below a table is as long as it is.
+            let lines = table.output.lines().filter(|line| !line.contains(" · "));
+            let lines = lines.filter(|line| line.chars().count() > 100);
+            wide.extend(
+                lines
+                    .filter(|_| is_table(&words))
+                    .map(|line| format!("{command}: {line}")),
+            );
+            found.push_str(&self.sketch(&words, &table));
+            let document: Value = match serde_json::from_str(&json.output) {
+                Ok(document) => document,
+                // Not every command has documents.
+                Err(_) => continue,
+            };
+            let mut members = BTreeSet::new();
+            describe(&document, "", &mut members);
+            found.push_str("---- json\n");
+            for member in members {
+                found.push_str(&format!("{member}\n"));
+            }
+        }
+        compare(&found);
+        assert_eq!(wide, Vec::<String>::new(), "wider than a terminal");
+    }
+
+    /// The first lines, without what differs between runs. Of what failed, why.
+    fn sketch(&self, command: &[&str], run: &Run) -> String {
+        let lines = match (command[0], command.last()) {
+            ("explain", _) => 12,
+            // Rows are what has happened, or in the order of ids.
+            ("get", Some(&"activity" | &"clusters" | &"rebalances")) => 1,
+            _ => 2,
+        };
+        let text = match run.output.trim() {
+            "" => &run.error,
+            _ => &run.output,
+        };
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .take(lines);
+        lines.map(|line| self.plain(line) + "\n").collect()
+    }
+
+    fn plain(&self, line: &str) -> String {
+        // One rebalance may follow another.
+        let mut line = line.replace("work is being dealt", "no rebalance pending");
+        // Any member may lead.
+        for (sign, word) in self.words.iter().filter(|(sign, _)| *sign != "MEMBER") {
+            line = line.replace(word.as_str(), sign);
+        }
+        let signs = ["TOPIC", "FILE", "FOLDER"];
+        let words = line.split_whitespace().map(|word| {
+            // A rate is known once it was looked twice.
+            let differs = ["-", "UNKNOWN", "unknown"].contains(&word)
+                || word.chars().any(|c| c.is_ascii_digit());
+            if signs.iter().any(|sign| word.contains(sign)) || !differs {
+                word
+            } else {
+                "#"
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether what is printed has columns; other things are as long as they are.
+fn is_table(command: &[&str]) -> bool {
+    let [first, second, ..] = command else {
+        return true;
+    };
+    let long = [
+        "describe",
+        "explain",
+        "diff",
+        "preflight",
+        "validate",
+        "verify",
+        "schema",
+    ];
+    !long.contains(first) && [*first, *second] != ["config", "check"]
+}
+
+/// Fails where what was found is not what was approved.
+fn compare(found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/answers.txt");
     let approved = std::fs::read_to_string(&path).unwrap_or_default();
     if found != approved {
         let now = path.with_extension("new");
-        std::fs::write(&now, &found).expect("writable");
+        std::fs::write(&now, found).expect("writable");
         panic!(
             "answers have changed: look at the difference between {} and {}, and move the latter over the former",
             path.display(),
             now.display()
         );
     }
-}
-
-/// The first lines, without what differs between runs.
-fn sketch(command: &[&str], text: &str, topic: &str) -> String {
-    let lines = match (command[0], command.last()) {
-        ("explain", _) => 12,
-        // Rows are what has happened, or in the order of ids.
-        ("get", Some(&"activity" | &"clusters" | &"rebalances")) => 1,
-        _ => 2,
-    };
-    let lines = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .take(lines);
-    lines.map(|line| plain(line, topic) + "\n").collect()
-}
-
-fn plain(line: &str, topic: &str) -> String {
-    // One rebalance may follow another.
-    let line = line.replace("work is being dealt", "no rebalance pending");
-    let words = line.split_whitespace().map(|word| {
-        let word = word.replace(topic, "TOPIC");
-        // A rate is known once it was looked twice.
-        let differs = ["-", "UNKNOWN", "unknown"].contains(&&*word)
-            || word.chars().any(|c| c.is_ascii_digit());
-        if word.contains("TOPIC") || !differs {
-            word
-        } else {
-            "#".to_owned()
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The paths of all members; of lists, those of any item.

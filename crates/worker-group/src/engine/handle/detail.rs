@@ -99,6 +99,38 @@ impl Handle {
         let text = format!("link {name} does not run here, so its topics are not looked at");
         Err(Refusal::new(Kind::Conflict, text))
     }
+
+    /// Has a running link compare settings of a topic of its own now; that is done for all of them together.
+    ///
+    /// # Errors
+    /// There is no such link or topic, it does not run, its settings are not followed, or another worker looks after them.
+    pub async fn compare_settings(&self, name: String, topic: &str) -> Result<(), Refusal> {
+        let config = self.config(name.clone()).await?;
+        if let Some(group) = &self.group {
+            group.has_connector(name.clone()).await?;
+        }
+        let detail = self.detail(&name);
+        if let Some(detail) = detail.filter(|one| !one.topics.contains_key(topic)) {
+            let text = format!(
+                "link {name} has no topic {topic}; it has {}",
+                detail.topics.len()
+            );
+            return Err(Refusal::new(Kind::NotFound, text));
+        }
+        for key in ["topic.config.sync", "sync.topic.configs.enabled"] {
+            let given = config.get(key).map(|value| value.trim());
+            if given.is_some_and(|value| value.eq_ignore_ascii_case("false")) {
+                let text = format!("settings of topics are not followed: {key} is false");
+                return Err(Refusal::new(Kind::Conflict, text));
+            }
+        }
+        if self.host.compare_settings(&name) {
+            return Ok(());
+        }
+        let text =
+            format!("link {name} does not run here, so settings of its topics are not compared");
+        Err(Refusal::new(Kind::Conflict, text))
+    }
 }
 
 /// Whether a connector copies records: others are companions of links.
