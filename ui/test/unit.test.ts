@@ -6,7 +6,7 @@ import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
 import { difference, fromProperties, read, spell, toProperties } from '../src/lib/spelling'
-import { apart } from '../src/lib/resource.svelte'
+import { apart, pause } from '../src/lib/resource.svelte'
 import { wanted } from '../src/lib/stream.svelte'
 import { inSight, ordered, toCsv, type Column } from '../src/lib/table'
 import { pieces, STATES } from '../src/lib/states'
@@ -118,7 +118,8 @@ describe('the stream', () => {
     expect(wanted([], true)).toBe('channels=none')
   })
   it('leads to a reading a second at most, to fewer where each takes long, and to one before evidence is old', () => {
-    expect([apart(5), apart(100), apart(3000)]).toEqual([1000, 2000, 8000])
+    expect([apart(5), apart(100), apart(3000)]).toEqual([1000, 6000, 8000])
+    expect([pause(5, 20), pause(5, 120), pause(8, 900), pause(30, 900)]).toEqual([5000, 7200, 15_000, 30_000])
   })
 })
 
