@@ -116,7 +116,7 @@ export function partition(one, topic, number) {
     schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'refused') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
     source_start_offset: 1_200_000, source_end_offset: end, read_offset: null, acked_offset: end - behind, destination_end_offset: end - behind, records_total: 0, bytes_total: 0, lag: one.lag.known || one.health === 'HEALTHY' ? lag(behind, behind / 120) : lag(behind, behind / 120, false), last_record_timestamp: iso(2),
     source_leader: 1 + (number % 3), destination_leader: 1 + ((number + 1) % 3), task: number % 8, worker_id: 'worker-1:8083', error: failing ? { offset: end - behind, kind: 'stopped', message: EXPLAINED.acl.matched_text, side: 'destination', next_attempt_at: null, explanation: EXPLAINED.acl } : null,
-    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: null, as_of: iso(1),
+    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: failing ? `docs/errors/${gap ? 'source-recreated' : 'refused'}.md` : null, as_of: iso(1),
   }
 }
 

@@ -46,7 +46,7 @@ export function createMock(scenario) {
       case 'links': return part[1] ? json(response, request.method === 'POST' ? { schema: 'tributary/v1/Result' } : one) : list(response, url, links())
       case 'links/health': return json(response, { schema: 'tributary/v1/LinkHealth', link: one.name, health: one.health, health_reason: one.health_reason, checks: one.health === 'STOPPED' ? [] : data.checks(one), as_of: data.iso(1) })
       case 'links/topics': return list(response, url, data.topics(scenario, one))
-      case 'links/topics/partitions': return list(response, url, Array.from({ length: 12 }, (_, number) => data.partition(one, part[3], number)))
+      case 'links/topics/partitions': return list(response, url, Array.from({ length: scenario === 'large' ? 20_000 : 12 }, (_, number) => data.partition(one, part[3], number)))
       case 'links/partitions': return list(response, url, data.partitions(scenario, one))
       case 'links/history': return json(response, data.history(one, url.searchParams))
       case 'links/tasks': return list(response, url, data.tasks(one))

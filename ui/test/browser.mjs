@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 import { createMock } from '../mock/main.mjs'
+import { frames, told } from './measure.mjs'
 
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const only = process.argv[2] ?? ''
@@ -12,7 +13,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 
 const SCREENS = [
   '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
-  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/drift?link=orders-dr', '/ui/drift', '/ui/clusters', '/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg', '/ui/alerts', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help',
+  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/drift?link=orders-dr', '/ui/drift', '/ui/clusters', '/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg', '/ui/alerts', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help', '/ui/help/states/source-recreated',
 ]
 
 /** A page of its own, its worker, and everything that went wrong in it. */
@@ -174,6 +175,20 @@ const tests = {
     await close()
   },
 
+  async 'a cluster that links use is taken over with how it is reached'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/new`)
+    await page.getByRole('combobox', { name: 'Known cluster as the source' }).selectOption({ label: 'west' })
+    await page.waitForFunction(() => document.querySelector('[data-key="src.kafka.bootstrap.servers"] input')?.value === 'west-1:9092,west-2:9092')
+    assert.equal(await page.locator('[data-key="src.kafka.sasl.jaas.config"] input').inputValue(), '${env:SOURCE_JAAS}')
+    // Of the one before nothing is left.
+    await page.getByRole('combobox', { name: 'Known cluster as the source' }).selectOption({ label: 'plant' })
+    await page.waitForFunction(() => document.querySelector('[data-key="src.kafka.bootstrap.servers"] input')?.value.startsWith('plant-1'))
+    await page.getByRole('combobox', { name: 'Known cluster as the destination' }).selectOption({ label: 'central' })
+    await page.waitForFunction(() => document.querySelector('[data-key="dest.kafka.bootstrap.servers"] input')?.value.startsWith('central-1'))
+    await close()
+  },
+
   async 'an edit shows what changes, and nothing is sent before'() {
     const { page, origin, mock, close } = await open('normal')
     await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
@@ -308,6 +323,16 @@ const tests = {
     await close()
   },
 
+  async 'a state leads to what it means'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/audit-dr/topics?topic=audit.sessions&partition=3`)
+    await page.getByRole('dialog').getByRole('link', { name: 'What this state means' }).click()
+    await page.waitForURL(`${origin}/ui/help/states/source-recreated`)
+    await page.locator('details[open]').getByText('It was deleted and created.').waitFor()
+    assert.equal(await page.locator('details[open]').count(), 1)
+    await close()
+  },
+
   async 'the stream is asked for what is on the screen only'() {
     const { page, origin, mock, close } = await open('normal')
     const last = async (wanted) => {
@@ -329,17 +354,20 @@ const tests = {
     await page.goto(`${origin}/ui/links/link-0001/topics`)
     await page.getByText('5\u2009000 rows').waitFor()
     assert.ok((await page.locator('tbody tr').count()) < 80)
-    const scroll = (steps) => page.evaluate(async (steps) => {
-      const port = document.querySelector('.port')
+    const scroll = (port, steps) => page.locator(port).evaluate(async (port, steps) => {
       for (let step = 0; step < steps; step += 1) {
-        port.scrollTop += step % 3 === 0 ? 900 : 90
+        port.scrollTop += 120
         await new Promise((resume) => requestAnimationFrame(resume))
       }
     }, steps)
-    await scroll(10)
-    const frame = (await work(page, () => scroll(120))) / 120
-    process.stdout.write(`   a frame while scrolling 5,000 topics takes ${frame.toFixed(1)} ms of the page's thread\n`)
-    assert.ok(frame < 16, 'sixty frames a second')
+    /** What a frame costs has to leave room for sixty a second. The time between them is told only: others use this machine as well. */
+    const smooth = async (what, port) => {
+      await scroll(port, 10)
+      const { work, between } = await frames(browser, page, () => scroll(port, 240))
+      process.stdout.write(`   ${what}, a frame of the page's thread: ${told(work)}; between frames: ${told(between)}\n`)
+      assert.ok(work.p95 < 16.7, `${what}: sixty frames a second`)
+    }
+    await smooth('scrolling 5,000 topics', '[aria-label="topics, rows"]')
     const sorting = await work(page, () => page.evaluate(async () => {
       const button = [...document.querySelectorAll('thead button')].find((each) => each.textContent.startsWith('Source topic'))
       button.click()
@@ -351,6 +379,9 @@ const tests = {
     await page.getByPlaceholder('Filter').fill('topic-04999')
     await page.getByText('1 of 5\u2009000 rows').waitFor()
     assert.match(page.url(), /q=topic-04999/)
+    await page.goto(`${origin}/ui/links/link-0001/topics?topic=orders`)
+    await page.getByText('20\u2009000 rows').waitFor()
+    await smooth('scrolling 20,000 partitions', '[aria-label="partitions, rows"]')
     await page.goto(`${origin}/ui/links/link-0001/lag`)
     await page.getByText('worst 100 of 20\u2009004 partitions').waitFor()
     await busy(page, 'the lag of 20,000 partitions')
@@ -360,6 +391,13 @@ const tests = {
     await page.goto(`${origin}/ui/`)
     await page.getByText('Needs attention').waitFor()
     await busy(page, 'the overview of 60 links')
+    await close()
+  },
+
+  async 'what the overview adds up is at least that much where a link says nothing'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/`)
+    await page.getByText('≥ 82.8').waitFor()
     await close()
   },
 
@@ -375,6 +413,11 @@ const tests = {
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
     await page.waitForURL(`${origin}/ui/links/central-feed`)
+    // Who types faster than the worker answers gets there all the same.
+    await page.route('**/api/v1/links?*', async (request) => {
+      await new Promise((resume) => setTimeout(resume, 800))
+      await request.continue()
+    })
     await page.keyboard.press('Control+k')
     await page.keyboard.type('payments lag')
     await page.keyboard.press('Enter')

@@ -1,14 +1,15 @@
 // What the pages compute by themselves.
 import { describe, expect, it } from 'vitest'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
 import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
 import { difference, fromProperties, read, spell, toProperties } from '../src/lib/spelling'
-import { apart } from '../src/lib/resource.svelte'
+import { apart, pause } from '../src/lib/resource.svelte'
 import { wanted } from '../src/lib/stream.svelte'
 import { inSight, ordered, toCsv, type Column } from '../src/lib/table'
+import { pieces, STATES } from '../src/lib/states'
 import type { Cluster, Link, Preview } from '../src/lib/types'
 
 describe('numbers', () => {
@@ -51,6 +52,16 @@ describe('spellings', () => {
   })
 })
 
+describe('states', () => {
+  it('every page of docs/errors says what, why and what to do', () => {
+    const pages = readdirSync('../docs/errors').filter((name) => name !== 'README.md').map((name) => name.replace('.md', ''))
+    expect(STATES.map((state) => state.name)).toEqual(pages.sort((left, right) => left.localeCompare(right)))
+  })
+  it('code is told from text', () => {
+    expect(pieces('do `this`, then that')).toEqual([{ text: 'do ', code: false }, { text: 'this', code: true }, { text: ', then that', code: false }])
+  })
+})
+
 describe('tables', () => {
   const columns: Column<{ name: string; lag: number | null }>[] = [
     { id: 'name', title: '', value: (row) => row.name, width: 1 }, { id: 'lag', title: '', value: (row) => row.lag, width: 1 },
@@ -64,10 +75,10 @@ describe('tables', () => {
     expect(ordered(['t-10', 't-9', 'a'].map((name) => ({ name, lag: 0 })), columns[0], false).map((row) => row.name)).toEqual(['a', 't-9', 't-10'])
   })
   it('rows in sight come in steps, so that scrolling by a row makes nothing anew', () => {
-    expect(inSight(0, 600, 36, 5000)).toEqual([0, 32])
-    expect(inSight(35, 600, 36, 5000)).toEqual([0, 32])
+    expect(inSight(0, 600, 36, 5000)).toEqual([0, 24])
+    expect(inSight(35, 600, 36, 5000)).toEqual([0, 24])
     const [first, last] = inSight(36 * 1000, 600, 36, 5000)
-    expect([first <= 992, last >= 1000 + 17 + 8, last - first < 50]).toEqual([true, true, true])
+    expect([first <= 996, last >= 1000 + 17 + 4, last - first < 50]).toEqual([true, true, true])
     expect(inSight(36 * 4990, 600, 36, 5000)[1]).toBe(5000)
     expect(inSight(0, 600, 36, 0)).toEqual([0, 0])
   })
@@ -107,7 +118,8 @@ describe('the stream', () => {
     expect(wanted([], true)).toBe('channels=none')
   })
   it('leads to a reading a second at most, to fewer where each takes long, and to one before evidence is old', () => {
-    expect([apart(5), apart(100), apart(3000)]).toEqual([1000, 2000, 8000])
+    expect([apart(5), apart(100), apart(3000)]).toEqual([1000, 6000, 8000])
+    expect([pause(5, 20), pause(5, 120), pause(8, 900), pause(30, 900)]).toEqual([5000, 7200, 15_000, 30_000])
   })
 })
 

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
+import { firstLoad } from './measure.mjs'
 
 const [worker, source, destination, guarded, pictures] = process.argv.slice(2)
 assert.ok(worker && source && destination && guarded, 'usage: node test/worker.mjs WORKER SOURCE DESTINATION GUARDED [PICTURES]')
@@ -180,6 +181,32 @@ await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ ti
   throw cause
 })
 await step('repaired')
+
+// The first load: in bytes as they come over the wire, and until the overview shows its data.
+const loads = []
+for (let times = 0; times < 5; times += 1) loads.push(await firstLoad(browser, `${worker}/ui/`, 'Needs attention'))
+const slowest = loads.map((each) => each.milliseconds).sort((left, right) => left - right)
+const heaviest = Math.max(...loads.map((each) => each.bytes))
+process.stdout.write(`   first load: ${(heaviest / 1000).toFixed(0)} KB in ${loads[0].files} answers, usable after ${slowest.map((each) => each.toFixed(0)).join(', ')} ms\n`)
+assert.ok(heaviest < 300_000, 'under 300 KB')
+assert.ok(slowest[2] < 1000, 'usable within a second')
+
+// What the worker spends on one browser, beside what it spends without.
+const spent = async () => {
+  const [began, before] = [performance.now(), Number(await happens('processor'))]
+  // sleeps because what is measured is a time
+  await page.waitForTimeout(15_000)
+  return ((Number(await happens('processor')) - before) / (performance.now() - began)) * 100
+}
+await page.goto('about:blank')
+const alone = await spent()
+for (const path of ['', 'links', `links/${name}/topics?topic=orders`, `links/${name}/lag`]) {
+  await page.goto(`${worker}/ui/${path}`)
+  const share = await spent()
+  process.stdout.write(`   the worker takes ${share.toFixed(1)} % of a core while /ui/${path.replace(name, 'LINK')} is looked at, ${alone.toFixed(1)} % without\n`)
+  assert.ok(share - alone < 2, 'under two per cent of a core')
+}
+await page.goto(address)
 
 // axe, on what is really there.
 const found = []

@@ -72,6 +72,12 @@ enum Verb {
     Soak(soak::SoakOptions),
     /// Check and build the control center: ui/src into ui/dist, which the program embeds
     Ui(ui::UiOptions),
+    /// Pictures of every screen of the control center: light, dark, on a phone, empty, failing; the same as `ui --shots`
+    UiShots {
+        /// Where they are put
+        #[arg(default_value = "target/ui-shots")]
+        folder: std::path::PathBuf,
+    },
     /// Check what the compiler does not: module docs, layers, sizes, rooms
     Tidy,
     /// Install the client libraries that the tests drive a worker with, under target/clients
@@ -104,6 +110,7 @@ fn dispatch(verb: Verb) -> Result<()> {
         Verb::Fuzz(options) => fuzz::run(&root, &options),
         Verb::Soak(options) => soak::run(&root, &options),
         Verb::Ui(options) => ui::run(&root, &options),
+        Verb::UiShots { folder } => ui::run(&root, &ui::UiOptions::pictures(folder)),
         Verb::Tidy => tidy::run(&root),
         Verb::Clients => clients::run(),
         Verb::Kafka(verb) => kafka::run(&verb),

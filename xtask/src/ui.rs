@@ -14,12 +14,13 @@ use std::process::Command;
 
 use clap::Args;
 
+use crate::build::{self, Profile};
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::output;
 use crate::setup::{self, Tool};
 
 /// What is done beyond checking and building.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct UiOptions {
     /// Also drive every screen in the system's Chromium, with axe; CHROMIUM names another program
     #[arg(long)]
@@ -33,9 +34,23 @@ pub(crate) struct UiOptions {
     #[arg(long)]
     live: bool,
 
+    /// The tributary of --live, such as one of a release; built for debugging where none is named
+    #[arg(long, value_name = "FILE", requires = "live")]
+    program: Option<PathBuf>,
+
     /// Write nothing; fail where ui/dist is not what ui/src makes
     #[arg(long)]
     check: bool,
+}
+
+impl UiOptions {
+    /// Pictures only.
+    pub(crate) fn pictures(folder: PathBuf) -> Self {
+        Self {
+            shots: Some(folder),
+            ..Self::default()
+        }
+    }
 }
 
 /// Checks and builds.
@@ -97,7 +112,11 @@ pub(crate) fn run(root: &Path, options: &UiOptions) -> Result<()> {
         )?;
     }
     if options.live {
-        live::run(root, &ui, folder.as_deref())?;
+        let program = match &options.program {
+            Some(program) => std::path::absolute(program).attempting("find the program")?,
+            None => build::tributary(root, Profile::Debug)?,
+        };
+        live::run(root, &ui, &program, folder.as_deref())?;
     }
     Ok(())
 }

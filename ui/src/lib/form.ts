@@ -49,6 +49,16 @@ export function prefixOf(side: Side, connectorClass: string, config: Record<stri
   return side === 'source' ? (mirror ? 'source.cluster.' : 'src.kafka.') : mirror ? 'target.cluster.' : 'dest.kafka.'
 }
 
+/** What says where a cluster is and how it is reached. */
+const CONNECTION = /^(bootstrap\.servers$|security\.|ssl\.|sasl\.)/
+
+/** The connection of a side as a configuration has it, without its prefix. What is hidden is not known. */
+export function connectionOf(side: Side, config: Record<string, string>): Record<string, string> {
+  const prefix = prefixOf(side, config['connector.class'] ?? '', config)
+  const keys = Object.entries(config).filter(([key, value]) => key.startsWith(prefix) && CONNECTION.test(key.slice(prefix.length)) && !value.startsWith('[hidden]'))
+  return Object.fromEntries(keys.map(([key, value]) => [key.slice(prefix.length), value]))
+}
+
 export interface Laid {
   /** Seen at once. */
   open: ConfigEntry[]

@@ -31,7 +31,7 @@ export interface Picture {
   compact: boolean
 }
 
-export const TAG = { width: 172, height: 40 }
+export const TAG = { width: 156, height: 40 }
 
 /** A cluster is its id; before that is known, its address. */
 export function clusterKey(ref: ClusterRef): string {
@@ -70,7 +70,7 @@ export function picture(links: Link[], wide: number): Picture {
   order(members, all)
   const tallest = Math.max(1, ...members.map((each) => each.length))
   const compact = tallest > 9
-  const size = compact ? { width: 150, height: 30 } : { width: 182, height: 54 }
+  const size = compact ? { width: 150, height: 30 } : { width: 174, height: 54 }
   const gap = compact ? 120 : TAG.width + 32
   const height = Math.max(220, tallest * (compact ? 38 : 96) + 24)
   const width = Math.max(wide, members.length * (size.width + gap) - gap + 16)

@@ -42,12 +42,19 @@ interface Options {
 const LONG = 1000
 /** How often a long list is read, in seconds: below the age at which evidence says nothing any more. */
 const EVERY_OF_LONG = 8
+/** How rarely anything is read that is seen, in seconds: what is shown stays younger than evidence may be. */
+const RAREST = 15
 /** An answer may cost this share of the time until the next one. */
-const SHARE = 20
+const SHARE = 60
 
 /** Milliseconds from the begin of one reading to the next that an event asks for, after one that took `took`. */
 export function apart(took: number): number {
   return Math.min(EVERY_OF_LONG * 1000, Math.max(1000, SHARE * took))
+}
+
+/** Milliseconds from the end of one reading to the next, of what is to be read every so many seconds. */
+export function pause(every: number, took: number): number {
+  return Math.min(Math.max(RAREST, every) * 1000, Math.max(every * 1000, SHARE * took))
 }
 
 function isLong(data: unknown): boolean {
@@ -93,7 +100,7 @@ export function resource<T>(path: () => string | null, options: Options = {}): R
       }
       running = null
       result.loading = false
-      if (!ended && every > 0) timer = setTimeout(whenSeen, (long ? Math.max(every, EVERY_OF_LONG) : every) * 1000)
+      if (!ended && every > 0) timer = setTimeout(whenSeen, pause(long ? Math.max(every, EVERY_OF_LONG) : every, took))
     }
     const whenSeen = () => {
       if (document.visibilityState === 'visible') void load()

@@ -3,7 +3,7 @@ import { clock, EVIDENCE_LIMIT } from './clock.svelte'
 import type { Health, Lag, Link, Verdict, Word } from './types'
 
 export type Tone = 'ok' | 'catching' | 'warn' | 'fail' | 'unknown' | 'neutral'
-export type Shape = 'circle' | 'triangle' | 'diamond' | 'square' | 'hatched' | 'bars' | 'hollow'
+export type Shape = 'circle' | 'triangle' | 'diamond' | 'square' | 'hatched' | 'bars' | 'hollow' | 'play'
 
 export const HEALTHS: Health[] = ['FAILED', 'UNKNOWN', 'DEGRADED', 'CATCHING_UP', 'PAUSED', 'STOPPED', 'HEALTHY']
 
@@ -108,6 +108,11 @@ export function connectTone(state: string): Tone {
     default:
       return 'neutral'
   }
+}
+
+/** The mark of Connect's state, which says what was asked for and not how it goes: never one of health's. */
+export function connectShape(state: string): Shape {
+  return ({ RUNNING: 'play', PAUSED: 'bars', STOPPED: 'hollow' } as Record<string, Shape>)[state] ?? TONE_SHAPE[connectTone(state)]
 }
 
 export const TONE_SHAPE: Record<Tone, Shape> = {

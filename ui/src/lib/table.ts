@@ -25,9 +25,9 @@ export function compare(left: string | number | null, right: string | number | n
   return collator.compare(String(left), String(right))
 }
 
-/** The rows that are made, of `total`: those in sight and some around, in steps, so that most scrolling changes nothing. */
+/** The rows that are made, of `total`: those in sight and some around, in steps that are small enough for one frame each. */
 export function inSight(top: number, height: number, row: number, total: number): [number, number] {
-  const step = 8
+  const step = 4
   const first = Math.floor(top / row / step - 1) * step
   const last = Math.ceil((top + height) / row / step + 1) * step
   return [Math.max(0, Math.min(first, total - 1)), Math.min(total, last)]

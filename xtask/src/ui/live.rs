@@ -5,7 +5,8 @@
 //!         ══▶ a worker with users    ══▶               ◀── somebody signs in who may only look
 //! ```
 //! The script says what has to happen to the clusters (`! stop destination`), and is told when it has. What the page shows is
-//! compared with what the judge reads (`! ends source`): librdkafka, past the proxies and the workers.
+//! compared with what the judge reads (`! ends source`): librdkafka, past the proxies and the workers. What looking costs is
+//! the processor time of the worker that answers the browser (`! processor`), in milliseconds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use test_support::tributary_process::TributaryProcess;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::build::{self, Profile};
+use crate::build::Profile;
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::judge::Judge;
 use crate::{kafka, output, setup};
@@ -30,12 +31,11 @@ use crate::{kafka, output, setup};
 const STARTED: Duration = Duration::from_secs(60);
 
 /// Starts everything, runs the script, and ends everything.
-pub(super) fn run(root: &Path, ui: &Path, pictures: Option<&Path>) -> Result<()> {
+pub(super) fn run(root: &Path, ui: &Path, program: &Path, pictures: Option<&Path>) -> Result<()> {
     setup::ensure(setup::FOR_DEMO)?;
     let tools = kafka::tools(KafkaVersion::default())?;
-    let program = build::tributary(root, Profile::Debug)?;
     let judge = Judge::build(root, Profile::Debug)?;
-    crate::runtime()?.block_on(play(&tools, judge, &program, ui, pictures))
+    crate::runtime()?.block_on(play(&tools, judge, program, ui, pictures))
 }
 
 struct Stage<'a> {
@@ -72,7 +72,7 @@ async fn play(
                  status.storage.topic=browsers.status\nconfig.storage.replication.factor=1\n\
                  offset.storage.replication.factor=1\nstatus.storage.replication.factor=1\n";
     let (_first, _) = stage.worker(program, "first", group, None).await?;
-    let (_open, open) = stage.worker(program, "open", group, None).await?;
+    let (answering, open) = stage.worker(program, "open", group, None).await?;
     let users = stage.write(
         "users",
         "admin.basic.mira=may-change\nviewer.basic.vera=only-looks\n",
@@ -94,7 +94,7 @@ async fn play(
         &stage.destination.proxied_bootstrap(),
         &guarded,
     ]);
-    stage.follow(script.args(pictures)).await
+    stage.follow(script.args(pictures), &answering).await
 }
 
 impl Stage<'_> {
@@ -158,7 +158,7 @@ impl Stage<'_> {
     }
 
     /// Runs the script, and does what it asks for.
-    async fn follow(&self, script: &mut Command) -> Result<()> {
+    async fn follow(&self, script: &mut Command, worker: &TributaryProcess) -> Result<()> {
         let script = script.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut script = script.kill_on_drop(true).spawn().attempting("start node")?;
         let (input, output) = script
@@ -173,7 +173,7 @@ impl Stage<'_> {
                 continue;
             };
             output::line(format!("   … {wish}"));
-            let answer = self.fulfil(wish).await?;
+            let answer = self.fulfil(wish, worker).await?;
             let told = input.write_all(format!("done {answer}\n").as_bytes()).await;
             told.attempting("answer node")?;
         }
@@ -185,7 +185,7 @@ impl Stage<'_> {
     }
 
     /// Does what is asked for; what is answered, where something was asked.
-    async fn fulfil(&self, wish: &str) -> Result<String> {
+    async fn fulfil(&self, wish: &str, worker: &TributaryProcess) -> Result<String> {
         let words: Vec<&str> = wish.split(' ').collect();
         if let ["ends", side] = words[..] {
             let cluster = match side {
@@ -194,6 +194,10 @@ impl Stage<'_> {
             };
             let ends = self.judge.ask(&["ends", &cluster.bootstrap()]).await?;
             return Ok(ends.to_string());
+        }
+        if words == ["processor"] {
+            let usage = worker.usage().attempting("read what the worker uses")?;
+            return Ok(usage.processor().as_millis().to_string());
         }
         self.bring_about(wish, &words).await?;
         Ok(String::new())

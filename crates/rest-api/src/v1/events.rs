@@ -194,9 +194,11 @@ impl Hub {
         made && last < self.next && last.saturating_add(1) >= first
     }
 
-    /// Whether anybody listens, or left so recently that they may come back.
+    /// Whether anybody listens to anything, or left so recently that they may come back.
     pub(crate) fn is_heard(&self) -> bool {
-        !self.listeners.is_empty() || !self.left.is_empty()
+        let left = self.left.iter().map(|(filter, _)| filter);
+        let mut all = self.listeners.iter().map(|one| &one.filter).chain(left);
+        all.any(|filter| !filter.channels.is_empty())
     }
 
     /// Whether anybody listens to this.
@@ -393,6 +395,16 @@ mod tests {
     fn id_of(frame: &str) -> u64 {
         let id = frame.trim_start_matches("id: ").split('\n').next();
         id.expect("a number").parse().expect("a number")
+    }
+
+    #[test]
+    fn for_a_listener_to_nothing_nothing_is_looked_for() {
+        let now = Instant::now();
+        let mut hub = Hub::new(SystemTime::now());
+        let nothing = hub.listen(filter("channels=none"), None, now);
+        assert!(nothing.is_some() && !hub.is_heard());
+        let links = hub.listen(filter("channels=links"), None, now);
+        assert!(links.is_some() && hub.is_heard());
     }
 
     #[test]

@@ -27,7 +27,9 @@ use crate::metered::MetricsSource;
 
 /// How often links are looked at while somebody listens, and every how many of these times otherwise.
 const LOOK: Duration = Duration::from_secs(1);
-const RATES: u64 = 5;
+const RATES: u32 = 5;
+/// Looking for those who listen may take this share of the time: what many partitions cost is no business of every second.
+const SHARE: u32 = 100;
 /// Entries of activity that are kept.
 const KEPT: usize = 1000;
 /// Entries that may wait to be kept.
@@ -40,6 +42,11 @@ pub(crate) struct Seen {
     pub(crate) weight: Weight,
     /// The newest first.
     pub(crate) activity: VecDeque<Arc<Value>>,
+}
+
+/// How long to look for nobody after a look that took `took`; everybody is looked for every few seconds.
+fn rest(took: Duration) -> Duration {
+    (took * SHARE).min(LOOK * RATES)
 }
 
 /// Something that was done or happened.
@@ -142,6 +149,8 @@ pub(crate) struct Observer {
     history: History,
     hub: Hub,
     looks: u64,
+    /// Until when nobody is looked for who only listens.
+    resting: Instant,
     identity: Identity,
     metrics: MetricsSource,
     weight: Weight,
@@ -177,6 +186,7 @@ impl Observer {
             history: History::new(history_bytes),
             hub: Hub::new(SystemTime::now()),
             looks: 0,
+            resting: Instant::now(),
             identity,
             metrics,
             weight: Weight::default(),
@@ -216,10 +226,10 @@ impl Observer {
                     continue;
                 }
                 _ = look.tick() => {
-                    let is_due = self.looks.is_multiple_of(RATES);
+                    let is_due = self.looks.is_multiple_of(u64::from(RATES));
                     self.looks += 1;
                     self.hub.tick(Instant::now());
-                    if !is_due && !self.hub.is_heard() {
+                    if !is_due && (!self.hub.is_heard() || Instant::now() < self.resting) {
                         continue;
                     }
                     let looking = Box::pin(self.look_around(is_due));
@@ -241,11 +251,13 @@ impl Observer {
             here: &here,
             peers: None,
         };
+        let began = Instant::now();
         // An engine that does not answer shows itself in every answer.
         let Ok((own, alone)) = sources.links().await else {
             return;
         };
         self.look(&own, Instant::now(), is_due);
+        self.resting = Instant::now() + rest(began.elapsed());
         if !self.hub.is_heard() {
             return;
         }
@@ -505,5 +517,22 @@ fn event(kind: &'static str, object: Value, summary: String, text: Option<&str>)
         object,
         summary,
         explanation: text.and_then(super::attention::explained),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_costs_a_hundredth_of_the_time_and_never_misses_the_regular_look() {
+        let check = |took: u64, pause: u64| {
+            let (took, pause) = (Duration::from_micros(took), Duration::from_micros(pause));
+            assert_eq!(rest(took), pause, "{took:?}");
+        };
+        check(300, 30_000);
+        check(20_000, 2_000_000);
+        check(80_000, 5_000_000);
+        check(3_000_000, 5_000_000);
     }
 }
