@@ -400,6 +400,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/{link}/topics/{topic}:sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare settings of the topic, and of all others of the link, now
+         * @description For administrators.
+         */
+        post: operations["postApiTopicSync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links/{link}/topics/{topic}/partitions": {
         parameters: {
             query?: never;
@@ -2403,6 +2426,30 @@ export interface operations {
         };
         responses: {
             /** @description Let all partitions of a topic go on that stand */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postApiTopicSync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Compare settings of the topic, and of all others of the link, now */
             200: {
                 headers: {
                     [name: string]: unknown;
