@@ -47,7 +47,8 @@ impl LinkDetail {
     /// Takes in another part of the same link.
     pub fn add(&mut self, part: Self) {
         let found = (part.health, part.reason);
-        add_health((&mut self.health, &mut self.reason), found);
+        let is_empty = self.partitions.is_empty();
+        add_health((&mut self.health, &mut self.reason), is_empty, found);
         self.evaluated_at = self.evaluated_at.min(part.evaluated_at);
         self.lag.add(&part.lag);
         for (name, topic) in part.topics {

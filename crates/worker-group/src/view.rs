@@ -92,7 +92,6 @@ pub struct Replication {
 impl Replication {
     /// Takes in how another part of the same link fares.
     pub(crate) fn add(&mut self, part: Self) {
-        self.partitions += part.partitions;
         self.running += part.running;
         self.starting += part.starting;
         self.waiting += part.waiting;
@@ -100,8 +99,10 @@ impl Replication {
         self.lag = self.lag.zip(part.lag).map(|(one, two)| one + two);
         add_health(
             (&mut self.health, &mut self.health_reason),
+            self.partitions == 0,
             (part.health, part.health_reason),
         );
+        self.partitions += part.partitions;
         match (&mut self.lag_detail, part.lag_detail) {
             (Some(sum), Some(lag)) => sum.add(&lag),
             // Of one part nothing is known.
@@ -115,10 +116,15 @@ impl Replication {
     }
 }
 
-/// Takes in how another part fares: the worse counts. Where one fails and another does not, something is still copied.
-pub fn add_health((health, reason): (&mut Word, &mut String), (other, its_reason): (Word, String)) {
+/// Takes in how another part fares: the worse counts, and of two that are equal the one that has something to say, which one that
+/// `is_empty` of partitions has not. Where one fails and another does not, something is still copied.
+pub fn add_health(
+    (health, reason): (&mut Word, &mut String),
+    is_empty: bool,
+    (other, its_reason): (Word, String),
+) {
     let mixed = (*health == "FAILED" || other == "FAILED") && *health != other;
-    if badness(&other) > badness(health) {
+    if badness(&other) > badness(health) || (is_empty && *health == other) {
         *health = other;
         *reason = its_reason;
     }
@@ -271,5 +277,16 @@ mod tests {
             (&*all.health, &*all.health_reason),
             ("DEGRADED", "it is FAILED")
         );
+    }
+
+    #[test]
+    fn a_part_without_partitions_says_nothing_for_those_that_have_some() {
+        let mut all = Replication {
+            partitions: 0,
+            health_reason: "there is nothing to copy".to_owned(),
+            ..part("HEALTHY", true)
+        };
+        all.add(part("HEALTHY", true));
+        assert_eq!((all.partitions, &*all.health_reason), (2, "it is HEALTHY"));
     }
 }

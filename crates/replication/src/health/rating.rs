@@ -109,10 +109,12 @@ fn decide(
         );
         return (Rating::CatchingUp, reason);
     }
-    (
-        Rating::Healthy,
-        format!("all {total} partitions are copied within the objective"),
-    )
+    // Without a number: this may be a part of a link, and its sentence that of the whole.
+    let reason = match total {
+        0 => "there is nothing to copy",
+        _ => "all partitions are copied within the objective",
+    };
+    (Rating::Healthy, reason.to_owned())
 }
 
 #[cfg(test)]
