@@ -299,6 +299,7 @@ fn ticks(field: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eventually::eventually;
 
     const SOON: Duration = Duration::from_secs(10);
 
@@ -347,12 +348,15 @@ mod tests {
         let process =
             shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; exec sleep 600");
         process.expect_line("done", SOON).await.expect("it counts");
-        let usage = process.usage().expect("it runs");
+        // While one program takes the place of the other there is next to nothing in memory.
+        let settled = eventually("a whole program", SOON, async || {
+            let usage = process.usage().expect("it runs");
+            let is_whole = usage.resident > 100_000;
+            if is_whole { Ok(usage) } else { Err(usage) }
+        });
+        let usage = settled.await.expect("its memory is told");
         assert!(usage.processor() >= Duration::from_millis(50), "{usage:?}");
-        assert!(
-            usage.peak_resident >= usage.resident && usage.resident > 100_000,
-            "{usage:?}"
-        );
+        assert!(usage.peak_resident >= usage.resident, "{usage:?}");
         process.terminate().expect("it runs");
         assert!(!process.wait(SOON).await.expect("it ends").success());
     }

@@ -23,6 +23,8 @@ pub(crate) enum Peer {
     Unmerged,
     /// Tributary, where copies get the next free offsets.
     Mapped,
+    /// Tributary, taking every record apart and putting it together again: what passing through saves.
+    Decoded,
     /// Another build of Tributary, see `--former`.
     Former,
     /// Tributary, with TLS to the source.
@@ -39,12 +41,23 @@ pub(crate) enum Peer {
     MirrorMakerStock,
 }
 
+/// Drops a header that no record has: each has to be looked at for that, and nothing is changed.
+const DECODES: [&str; 6] = [
+    "--set",
+    "transforms=look",
+    "--set",
+    "transforms.look.type=DropHeaders",
+    "--set",
+    "transforms.look.headers=nobody-has-this",
+];
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tributary => "Tributary",
             Self::Unmerged => "Tributary without merging",
             Self::Mapped => "Tributary, offsets mapped",
+            Self::Decoded => "Tributary, decoding",
             Self::Former => "Tributary, former build",
             Self::TlsSource => "Tributary, TLS to the source",
             Self::TlsBoth => "Tributary, TLS on both sides",
@@ -104,6 +117,7 @@ impl Errand<'_> {
         let command = match peer {
             Peer::Tributary | Peer::Former => self.tributary_command(&[]),
             Peer::Mapped => self.tributary_command(&["--set", "tributary.offsets=map"]),
+            Peer::Decoded => self.tributary_command(&DECODES),
             Peer::TlsSource | Peer::TlsBoth => {
                 let settings = self.tls_settings.as_deref();
                 let settings = settings.ok_or_else(|| Failure::new("there are no certificates"))?;

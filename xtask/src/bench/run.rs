@@ -342,6 +342,7 @@ impl Peer {
             Self::Tributary => "tributary",
             Self::Unmerged => "unmerged",
             Self::Mapped => "mapped",
+            Self::Decoded => "decoded",
             Self::Former => "former",
             Self::TlsSource => "tlssource",
             Self::TlsBoth => "tlsboth",
