@@ -36,7 +36,7 @@ use crate::raw::{RawConfig, RawEntry};
 use crate::selection::TopicSelection;
 use crate::worker::WorkerConfig;
 
-pub use link::scope_of;
+pub use link::{OWN_CLASS, scope_of};
 pub use mirrors::{Flow, is_mirror_file, resolve_mirrors};
 pub(crate) use mirrors::{mirrors_outcome, mirrors_row};
 use reader::Reader;

@@ -121,7 +121,7 @@ enum Command {
     Describe(ask::DescribeArgs),
     /// Links, throughput and lag, drawn anew every few seconds
     Top(ask::TopArgs),
-    /// Create links from files
+    /// Create links, from files or by options
     Create(ask::CreateArgs),
     /// Create or update links from files
     Apply(ask::ApplyArgs),

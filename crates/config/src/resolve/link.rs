@@ -14,7 +14,8 @@ use crate::selection::TopicSelection;
 use crate::transform::Step;
 use crate::worker::WorkerConfig;
 
-const OWN_CLASS: &str = "tributary.TributarySourceConnector";
+/// The class of a link in the keys of this program.
+pub const OWN_CLASS: &str = "tributary.TributarySourceConnector";
 
 const OWN_CLASSES: [&str; 3] = [OWN_CLASS, "TributarySourceConnector", "TributarySource"];
 

@@ -3,6 +3,7 @@
 mod alter;
 mod change;
 mod context;
+mod described;
 mod effective;
 mod explain;
 mod export;

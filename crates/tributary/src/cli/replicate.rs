@@ -169,17 +169,21 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
     Some((raw, link, worker))
 }
 
-/// Puts what options select into the configuration that is shown, in the keys of a file.
-fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
-    let any = |patterns: &[String]| match patterns {
+/// One pattern for what any of several matches.
+pub(super) fn any_of(patterns: &[String]) -> String {
+    match patterns {
         [one] => one.clone(),
         several => {
             let groups: Vec<String> = several.iter().map(|one| format!("(?:{one})")).collect();
             groups.join("|")
         }
-    };
+    }
+}
+
+/// Puts what options select into the configuration that is shown, in the keys of a file.
+fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
     if !args.topics.is_empty() {
-        raw.set_flag("--topics", "topic.regex", &any(&args.topics));
+        raw.set_flag("--topics", "topic.regex", &any_of(&args.topics));
     }
     if !args.topic.is_empty() {
         raw.set_flag("--topic", "topic.whitelist", &args.topic.join(","));
@@ -209,7 +213,11 @@ fn sides(args: &Quick<'_>, link: &mut RawConfig, worker: &mut RawConfig) -> Resu
 }
 
 /// The client settings of one side. Its brokers are named by an option of their own.
-fn side(file: Option<&Path>, flag: &str, settings: &[String]) -> Result<RawConfig, String> {
+pub(super) fn side(
+    file: Option<&Path>,
+    flag: &str,
+    settings: &[String],
+) -> Result<RawConfig, String> {
     let mut raw = match file {
         Some(path) => settings::read(path)?,
         None => RawConfig::new(),

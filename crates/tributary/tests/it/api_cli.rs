@@ -74,6 +74,53 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
         .await;
     asker.ends(&["get", "links", "asked"], 1).await;
     asker.ends(&["get", "nothing"], 2).await;
+    let ends = (&*bootstrap(source), &*bootstrap(destination));
+    is_described(&asker, ends, &topic).await;
+}
+
+/// A link is made of options, as a file would make it; without a worker's consent it is not made.
+async fn is_described(asker: &Asker<'_>, (source, destination): (&str, &str), topic: &str) {
+    let described = [
+        "create",
+        "link",
+        "told",
+        "--source",
+        source,
+        "--destination",
+        destination,
+        "--topics",
+        topic,
+    ];
+    let further = ["--set", "tasks.max=2", "--initial-state", "STOPPED"];
+    let described = [&described[..], &further].concat();
+    let planned = [&described[..], &["--dry-run", "-o", "json"]].concat();
+    let planned: Value = serde_json::from_str(&asker.ends(&planned, 0).await).expect("a document");
+    let config = &planned["config"];
+    assert_eq!(
+        (
+            &planned["name"],
+            &config["topic.regex"],
+            &config["tasks.max"]
+        ),
+        (&"told".into(), &topic.into(), &"2".into()),
+        "{planned}"
+    );
+    asker.ends(&["get", "links", "told"], 1).await;
+    assert_eq!(asker.ends(&described, 0).await, "link/told created\n");
+    asker.ends(&described, 1).await;
+    let exported = asker.ends(&["export", "told"], 0).await;
+    let exported: Value = serde_json::from_str(&exported).expect("a document");
+    assert_eq!(exported, planned);
+    let links = asker.ends(&["get", "links", "told", "-o", "json"], 0).await;
+    assert!(links.contains("STOPPED"), "{links}");
+    let wrong = [&described[..], &["--set", "tasks.max=none"]].concat();
+    let wrong: Vec<&str> = wrong
+        .iter()
+        .map(|word| if *word == "told" { "wrong" } else { *word })
+        .collect();
+    asker.ends(&wrong, 1).await;
+    asker.ends(&["create", "link", "nobody"], 2).await;
+    asker.ends(&["delete", "told", "--yes"], 0).await;
 }
 
 /// Single keys are changed, compared with a file, exported, and edited; secrets are not taken on the command line.

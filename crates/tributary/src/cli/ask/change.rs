@@ -7,22 +7,38 @@ use config::RawConfig;
 use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
+use super::described::Described;
 use super::matching::Matching;
-use super::{Exit, Reach, alter, confirmed};
+use super::{Exit, Reach, alter, confirmed, steer};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
 
-/// Create links from files; a link that is there already is an error.
+/// Create links, from files or one by options; a link that is there already is an error.
 #[derive(Debug, Args)]
-#[command(after_help = "EXAMPLE\n  tributary create -f orders-dr.json")]
+#[command(
+    after_help = "EXAMPLES\n  tributary create -f orders-dr.json\n  tributary create link orders-dr --source west-1:9092 \
+    --destination central-1:9092 --topics 'orders\\..*'"
+)]
 pub(in crate::cli) struct CreateArgs {
+    /// Name of a link without a file, with or without the word link in front
+    #[arg(num_args = 1..=2, requires = "source", value_name = "NAME")]
+    names: Vec<String>,
+
     /// Files with a link each: properties, a flat JSON map, or {"name", "config", "initial_state"}; a folder of such, or - for the input
-    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    #[arg(
+        short = 'f',
+        long = "file",
+        value_name = "FILE",
+        required_unless_present = "names"
+    )]
     files: Vec<PathBuf>,
 
-    /// Only say whether it could be created
+    /// Only say whether it could be created; of one without a file, print its configuration
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    described: Described,
 
     #[command(flatten)]
     reach: Reach,
@@ -170,11 +186,23 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         return Exit::Usage;
     };
     let mut exit = Exit::Done;
+    let mut all = Vec::new();
+    if args.described.source.is_some() {
+        match described(&args) {
+            Ok(given) => all.push(given),
+            Err(problem) => {
+                output::error(&problem);
+                return Exit::Usage;
+            }
+        }
+    }
     for path in &files(&args.files) {
-        let Some(given) = read(path) else {
-            exit = Exit::Error;
-            continue;
-        };
+        match read(path) {
+            Some(given) => all.push(given),
+            None => exit = Exit::Error,
+        }
+    }
+    for given in all {
         let object = format!("link/{}", given.name);
         let outcome = if args.dry_run {
             creatable(&workers, &given).await
@@ -189,6 +217,13 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
                 .map(drop)
         };
         match outcome {
+            Ok(()) if args.dry_run && args.described.source.is_some() => {
+                let config = alter::hidden(&Value::Object(given.config));
+                let text = alter::properties(&config);
+                let document = json!({"name": given.name, "config": config});
+                let lines = || text.lines().map(str::to_owned).collect();
+                args.reach.print(&document, |_| lines());
+            }
             Ok(()) => args.reach.done(&object, "created", args.dry_run),
             Err(failure) => {
                 exit = args
@@ -198,6 +233,19 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         }
     }
     exit
+}
+
+/// The link that options describe.
+fn described(args: &CreateArgs) -> Result<Given, String> {
+    let [name] = steer::without_noun(&args.names) else {
+        return Err("one link at a time: tributary create link NAME --source …".to_owned());
+    };
+    let raw = args.described.config(name)?;
+    Ok(Given {
+        name: name.clone(),
+        config: config_of(&raw),
+        initial: args.described.initial_state.clone(),
+    })
 }
 
 /// Whether a link could be created: there is none of its name, and its configuration is right.
