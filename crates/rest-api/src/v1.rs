@@ -367,12 +367,7 @@ impl Api {
         let text = format!("topics of {link} are looked at");
         self.record(asked.caller, asked.headers, "refresh", &link, text)
             .await;
-        Ok(json!({
-            "schema": "tributary/v1/Result",
-            "object": format!("link/{link}"),
-            "action": "refreshed",
-            "dry_run": false,
-        }))
+        Ok(done(&format!("link/{link}"), "refreshed"))
     }
 
     async fn sync_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
@@ -381,12 +376,7 @@ impl Api {
         let text = format!("settings of topics of {link} are compared");
         self.record(asked.caller, asked.headers, "sync", &link, text)
             .await;
-        Ok(json!({
-            "schema": "tributary/v1/Result",
-            "object": format!("topic/{link}/{topic}"),
-            "action": "synchronised",
-            "dry_run": false,
-        }))
+        Ok(done(&format!("topic/{link}/{topic}"), "synchronised"))
     }
 
     async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
@@ -402,7 +392,10 @@ impl Api {
         handle.resume_partition(link.clone(), resume).await?;
         self.record(asked.caller, asked.headers, "resume", &link, text)
             .await;
-        Ok(resumed(&format!("partition/{link}/{topic}/{partition}")))
+        Ok(done(
+            &format!("partition/{link}/{topic}/{partition}"),
+            "resumed",
+        ))
     }
 
     /// The same answer to every partition of a topic that stands.
@@ -439,7 +432,7 @@ impl Api {
         let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
         self.record(asked.caller, asked.headers, "resume", &link, text)
             .await;
-        Ok(resumed(&format!("topic/{link}/{topic}")))
+        Ok(done(&format!("topic/{link}/{topic}"), "resumed"))
     }
 
     /// Takes down what somebody did to a link.
@@ -464,8 +457,8 @@ impl Api {
     }
 }
 
-fn resumed(object: &str) -> Value {
-    json!({"schema": "tributary/v1/Result", "object": object, "action": "resumed", "dry_run": false})
+fn done(object: &str, action: &str) -> Value {
+    json!({"schema": "tributary/v1/Result", "object": object, "action": action, "dry_run": false})
 }
 
 fn missing(text: &str) -> Refusal {

@@ -48,12 +48,12 @@ pub(crate) fn find(view: &mut LinkView, tasks: &[TaskInfo], group: &Group) {
             }
         }
     }
+    let mut there: HashSet<(String, i32)> = HashSet::new();
     // Mostly there is none.
-    let is_needed = !gaps.is_empty();
-    let of_view = view.partitions().iter().filter(|_| is_needed);
-    let mut there: HashSet<(String, i32)> = of_view
-        .map(|one| (one.topic.clone(), one.partition))
-        .collect();
+    if !gaps.is_empty() {
+        let all = view.partitions().iter();
+        there.extend(all.map(|one| (one.topic.clone(), one.partition)));
+    }
     for (mut gap, silent) in gaps {
         let rows = rows(view, &gap, tasks, silent, &mut there);
         gap.partitions = rows.len();

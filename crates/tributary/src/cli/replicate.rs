@@ -170,7 +170,7 @@ fn resolve(args: &Quick<'_>) -> Option<(RawConfig, LinkConfig, WorkerConfig)> {
 }
 
 /// One pattern for what any of several matches.
-pub(super) fn any_of(patterns: &[String]) -> String {
+fn any_of(patterns: &[String]) -> String {
     match patterns {
         [one] => one.clone(),
         several => {
@@ -180,14 +180,19 @@ pub(super) fn any_of(patterns: &[String]) -> String {
     }
 }
 
-/// Puts what options select into the configuration that is shown, in the keys of a file.
+/// Puts the topics that are selected into a configuration, in the keys of a file: by patterns, and by names.
+pub(super) fn select(raw: &mut RawConfig, topics: &[String], topic: &[String]) {
+    if !topics.is_empty() {
+        raw.set_flag("--topics", "topic.regex", &any_of(topics));
+    }
+    if !topic.is_empty() {
+        raw.set_flag("--topic", "topic.whitelist", &topic.join(","));
+    }
+}
+
+/// Puts what options select into the configuration that is shown.
 fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
-    if !args.topics.is_empty() {
-        raw.set_flag("--topics", "topic.regex", &any_of(&args.topics));
-    }
-    if !args.topic.is_empty() {
-        raw.set_flag("--topic", "topic.whitelist", &args.topic.join(","));
-    }
+    select(raw, &args.topics, &args.topic);
     if !args.exclude.is_empty() {
         raw.set_flag("--exclude", "topic.blacklist", &args.exclude.join(","));
     }
@@ -197,19 +202,23 @@ fn show_selection(args: &ReplicateArgs, raw: &mut RawConfig) {
 fn sides(args: &Quick<'_>, link: &mut RawConfig, worker: &mut RawConfig) -> Result<(), String> {
     let from = side(args.from_config, "--from-set", args.from_set)?;
     let to = side(args.to_config, "--to-set", args.to_set)?;
-    for entry in from.entries() {
-        let key = format!("src.kafka.{}", entry.key);
-        link.set(key, entry.value.clone(), entry.origin.clone());
-    }
+    give(link, "src.kafka.", &from);
+    give(link, "dest.kafka.", &to);
     for entry in to.entries() {
-        let key = format!("dest.kafka.{}", entry.key);
-        link.set(key, entry.value.clone(), entry.origin.clone());
         // What is unknown is said once, for the link.
         if Scope::Worker.find(&entry.key).is_some() {
             worker.set(entry.key.clone(), entry.value.clone(), entry.origin.clone());
         }
     }
     Ok(())
+}
+
+/// Gives a link the client settings of one side.
+pub(super) fn give(link: &mut RawConfig, prefix: &str, side: &RawConfig) {
+    for entry in side.entries() {
+        let key = format!("{prefix}{}", entry.key);
+        link.set(key, entry.value.clone(), entry.origin.clone());
+    }
 }
 
 /// The client settings of one side. Its brokers are named by an option of their own.

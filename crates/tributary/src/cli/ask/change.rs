@@ -221,8 +221,8 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
                 let config = alter::hidden(&Value::Object(given.config));
                 let text = alter::properties(&config);
                 let document = json!({"name": given.name, "config": config});
-                let lines = || text.lines().map(str::to_owned).collect();
-                args.reach.print(&document, |_| lines());
+                let lines = text.lines().map(str::to_owned);
+                args.reach.print(&document, |_| lines.collect());
             }
             Ok(()) => args.reach.done(&object, "created", args.dry_run),
             Err(failure) => {

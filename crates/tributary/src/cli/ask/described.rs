@@ -6,7 +6,7 @@ use clap::Args;
 use config::RawConfig;
 use config::resolve::OWN_CLASS;
 
-use crate::cli::replicate::{any_of, side};
+use crate::cli::replicate::{give, select, side};
 use crate::settings;
 
 /// What stands in a link's file otherwise.
@@ -59,40 +59,25 @@ impl Described {
         let mut raw = RawConfig::new();
         raw.set_flag("name", "name", name);
         raw.set_flag("default", "connector.class", OWN_CLASS);
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let regex = any_of(&self.topics);
-        let names = self.topic.join(",");
-        let rename = text(&self.rename);
         for (flag, key, value) in [
-            (
-                "--source",
-                "src.kafka.bootstrap.servers",
-                &text(&self.source),
-            ),
+            ("--source", "src.kafka.bootstrap.servers", &self.source),
             (
                 "--destination",
                 "dest.kafka.bootstrap.servers",
-                &text(&self.destination),
+                &self.destination,
             ),
-            ("--topics", "topic.regex", &regex),
-            ("--topic", "topic.whitelist", &names),
-            ("--rename", "topic.rename.format", &rename),
+            ("--rename", "topic.rename.format", &self.rename),
         ] {
-            if !value.is_empty() {
+            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
                 raw.set_flag(flag, key, value);
             }
         }
+        select(&mut raw, &self.topics, &self.topic);
         for (file, prefix) in [
             (&self.source_config, "src.kafka."),
             (&self.destination_config, "dest.kafka."),
         ] {
-            for entry in side(file.as_deref(), "", &[])?.entries() {
-                raw.set(
-                    format!("{prefix}{}", entry.key),
-                    entry.value.clone(),
-                    entry.origin.clone(),
-                );
-            }
+            give(&mut raw, prefix, &side(file.as_deref(), "--set", &[])?);
         }
         settings::overlay(&mut raw, "--set", &self.set)?;
         Ok(raw)

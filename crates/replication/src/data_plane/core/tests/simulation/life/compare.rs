@@ -40,15 +40,7 @@ impl Life {
             {
                 return Err(told());
             }
-            let map: BTreeMap<i64, i64> = self.kept[index]
-                .segments
-                .values()
-                .flat_map(|segment| &segment.runs)
-                .flat_map(|run| {
-                    let Destination(to) = run.destination;
-                    (0..run.length).map(move |i| (run.source.0 + i, to + i))
-                })
-                .collect();
+            let map = self.map_of(index);
             // What could not be compared is not in the map, and was reported.
             let is_known =
                 self.tally.repeated > 0 || wanted.iter().all(|offset| map.contains_key(offset));
@@ -61,6 +53,19 @@ impl Life {
             }
         }
         Ok(())
+    }
+
+    /// Where the stored map says that the records of a partition are: source and destination offsets.
+    pub(super) fn map_of(&self, index: usize) -> BTreeMap<i64, i64> {
+        let runs = self.kept[index]
+            .segments
+            .values()
+            .flat_map(|segment| &segment.runs);
+        let pairs = runs.flat_map(|run| {
+            let Destination(to) = run.destination;
+            (0..run.length).map(move |i| (run.source.0 + i, to + i))
+        });
+        pairs.collect()
     }
 
     /// No more records are twice than were reported.

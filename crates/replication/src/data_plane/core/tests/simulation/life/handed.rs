@@ -1,6 +1,6 @@
 //! Lives that begin with preserved offsets, in which somebody else writes to the destination: from there on offsets are mapped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use config::link::{Offsets, OnForeignWrites};
 
@@ -8,7 +8,6 @@ use super::{Life, Plant, number};
 use crate::data_plane::core::{Core, EstablishOrder, Established};
 use crate::data_plane::establish::preserving::{behind_padding, is_unsettled, mapped_behind};
 use crate::position::{Placement, Position};
-use crate::side::Destination;
 
 impl Life {
     /// See the module.
@@ -77,15 +76,7 @@ impl Life {
                     "partition {index} holds {arrived:?} instead of {wanted:?}"
                 ));
             }
-            let map: BTreeMap<i64, i64> = self.kept[index]
-                .segments
-                .values()
-                .flat_map(|segment| &segment.runs)
-                .flat_map(|run| {
-                    let Destination(to) = run.destination;
-                    (0..run.length).map(move |i| (run.source.0 + i, to + i))
-                })
-                .collect();
+            let map = self.map_of(index);
             let is_at = |offset: &&i64| {
                 let at = map.get(*offset);
                 at.is_none_or(|at| !arrived.contains(&(**offset, *at)))
