@@ -234,6 +234,7 @@ catalogue! {
     LATENCY = histogram("tributary_replication_latency_seconds", ["link", "source", "destination"], "From the times of records to their acknowledgement by the destination; meaningless while old records are copied.");
     STAGE_LATENCY = histogram("tributary_stage_latency_seconds", ["link", "source", "destination", "stage"], "How long parts of the way took: requests to the source that brought records (fetch), batches that waited (queue), requests to the destination (produce).");
     OFFSET_COMMIT = histogram("tributary_offset_commit_duration_seconds", ["link", "source", "destination"], "How long storing positions took, where that is not part of transactions.");
+    OFFSET_COMMITS = counter("tributary_offset_commits", ["link", "source", "destination", "result"], "How often positions were stored (done) or could not be (failed), where that is not part of transactions.");
     IN_FLIGHT_RECORDS = gauge("tributary_in_flight_records", ["link", "source", "destination"], "Records that were read and are not acknowledged.");
     IN_FLIGHT_BYTES = gauge("tributary_in_flight_bytes", ["link", "source", "destination"], "Bytes of record batches that were read and are not acknowledged.");
     SKIPPED = counter("tributary_records_skipped", ["link", "source", "destination", "reason"], "Records left out on purpose: refused by the destination (skipped), or its own records coming back (loop).");
@@ -256,6 +257,8 @@ catalogue! {
     RETENTION = gauge("tributary_source_retention_seconds", ["link", "source", "destination", "topic"], "For how long the source keeps the topic's records, where it deletes them by time; told by the worker that looks after the link's topics.");
     SYNC_OPERATIONS = counter("tributary_sync_operations", ["link", "source", "destination", "kind", "result"], "Changes to topics of the destination: done, to be tried again (quota, no answer), or refused, also in part.");
     TASK_RESTARTS = counter("tributary_task_restarts", ["link", "source", "destination", "task"], "How often this worker began the task again, after a failure or because somebody asked.");
+    TASK_LAST_ERROR = gauge("tributary_task_last_error_timestamp_seconds", ["link", "source", "destination", "task"], "When the task failed last, or a partition of it came to stand, on the worker that has it, in seconds since 1970; absent where that has not happened.");
+    CONFIG_DRIFT = gauge("tributary_config_drift", ["link", "source", "destination", "kind"], "Topics whose copies are not as they are to be, and stay so: settings that were refused, left out or not followed (config), other numbers of partitions (partitions), fewer replicas (rf); told by the worker that looks after the link's topics.");
     RETRIES = counter("tributary_retries", ["link", "source", "destination", "side", "api"], "Requests to which no answer came; what they were for is done again.");
     CLIENT_DURATION = histogram("tributary_client_request_duration_seconds", ["link", "cluster", "side", "api"], "How long answers of brokers took; readings for health are not in it.");
     CLIENT_THROTTLE = counter("tributary_client_throttle_seconds", ["link", "cluster", "side", "api"], "For how long brokers held this client back because of a quota, as they say.");
@@ -275,6 +278,7 @@ catalogue! {
     BUFFER_LIMIT = gauge("tributary_buffer_limit_bytes", [], "Memory that record batches may take in this worker.");
     BUFFER_USED = gauge("tributary_buffer_used_bytes", [], "Memory that record batches take now.");
     SERIES_LIMITED = gauge("tributary_partition_series_limited", [], "1 when series of single partitions are left out because there are too many.");
+    UNEXPLAINED = counter("tributary_unexplained_errors", ["kind"], "Failures of links (link) and troubles of partitions (partition) that no rule explains.");
     HTTP_REQUESTS = counter("tributary_http_requests", ["method", "route", "code"], "Requests answered over HTTP.");
     HTTP_DURATION = histogram("tributary_http_request_duration_seconds", ["route"], "How long answers over HTTP took.");
     PROCESS_CPU = counter("process_cpu_seconds", [], "Processor time that this process has used.");

@@ -321,7 +321,8 @@ impl Link {
                 if let (None, Some(acls)) = (&round.trouble, &acl_topics) {
                     acls.topics(AclTopics::of(round));
                 }
-                rounds.send_replace((Arc::new(round.clone()), assigned));
+                let known = Arc::clone(&rounds.borrow().0);
+                rounds.send_replace((Arc::new(round.or_as_before(&known)), assigned));
             };
             followers.run(reports, told).await;
         });

@@ -22,6 +22,7 @@ mod apply;
 mod condition;
 mod first;
 mod history;
+mod lasting;
 mod looking;
 mod observe;
 mod operations;

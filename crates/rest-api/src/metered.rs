@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,18 @@ pub struct Usage {
 pub struct MetricsSource {
     gather: Arc<dyn Fn() -> Pending<Page> + Send + Sync>,
     usage: Arc<dyn Fn() -> Usage + Send + Sync>,
+    unexplained: Arc<[AtomicU64; Unexplained::ALL.len()]>,
+}
+
+/// What an error is of that no rule explains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unexplained {
+    Link,
+    Partition,
+}
+
+impl Unexplained {
+    const ALL: [(&'static str, Self); 2] = [("link", Self::Link), ("partition", Self::Partition)];
 }
 
 impl fmt::Debug for MetricsSource {
@@ -49,6 +62,7 @@ impl MetricsSource {
         Self {
             gather: Arc::new(gather),
             usage: Arc::new(usage),
+            unexplained: Arc::default(),
         }
     }
 
@@ -57,12 +71,21 @@ impl MetricsSource {
         (self.usage)()
     }
 
+    /// An error that no rule explains.
+    pub(crate) fn is_unexplained(&self, of: Unexplained) {
+        self.unexplained[of as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) async fn answer(&self, headers: &HeaderMap, requests: &Requests) -> Response<Body> {
         let accept = headers.get_all(ACCEPT).iter();
         let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
         let format = Format::accepted(&accept.join(","));
         let mut page = (self.gather)().await;
         requests.add_to(&mut page);
+        for (kind, of) in Unexplained::ALL {
+            let count = self.unexplained[of as usize].load(Ordering::Relaxed);
+            page.add(&catalogue::UNEXPLAINED, &[kind], count);
+        }
         let mut response = Response::new(Body::from(page.text(format)));
         let kind = HeaderValue::from_static(format.content_type());
         response.headers_mut().insert(CONTENT_TYPE, kind);

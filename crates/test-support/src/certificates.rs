@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -115,6 +116,39 @@ impl Authority {
         hosts: &[&str],
         year: Option<i32>,
     ) -> Result<Issued, CertificateError> {
+        self.issue_with(name, hosts, |params| {
+            if let Some(year) = year {
+                params.not_before = date_time_ymd(year - 1, 1, 1);
+                params.not_after = date_time_ymd(year, 1, 1);
+            }
+        })
+    }
+
+    /// As [`Authority::issue`], good from now on for so long.
+    ///
+    /// # Errors
+    /// `Made`.
+    pub fn issue_for(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        time: Duration,
+    ) -> Result<Issued, CertificateError> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = date_time_ymd(1970, 1, 1) + since.unwrap_or_default();
+        self.issue_with(name, hosts, |params| {
+            // Clocks differ.
+            params.not_before = now - Duration::from_secs(60);
+            params.not_after = now + time;
+        })
+    }
+
+    fn issue_with(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        validity: impl FnOnce(&mut CertificateParams),
+    ) -> Result<Issued, CertificateError> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts)?;
         params.distinguished_name.push(DnType::CommonName, name);
@@ -123,10 +157,7 @@ impl Authority {
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
-        if let Some(year) = year {
-            params.not_before = date_time_ymd(year - 1, 1, 1);
-            params.not_after = date_time_ymd(year, 1, 1);
-        }
+        validity(&mut params);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Issued {

@@ -4,6 +4,7 @@
 //! 130 interrupted twice.
 
 mod ask;
+mod complete;
 mod config_check;
 mod distributed;
 mod ending;
@@ -119,6 +120,8 @@ enum Command {
     Get(ask::GetArgs),
     /// Everything about one link, topic, worker or cluster
     Describe(ask::DescribeArgs),
+    /// What has happened and what was done, the newest last
+    Events(ask::EventsArgs),
     /// Links, throughput and lag, drawn anew every few seconds
     Top(ask::TopArgs),
     /// Create links, from files or by options
@@ -183,6 +186,9 @@ enum Command {
     Schema(ask::SchemaArgs),
     /// Print the completion of commands and options for a shell
     Completion(pages::CompletionArgs),
+    /// Names that could stand where the last word begins; for completion scripts
+    #[command(hide = true)]
+    Complete(complete::CompleteArgs),
     /// Write a manual page for each command
     Man(pages::ManArgs),
 }
@@ -414,6 +420,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Lag(args) => ask::lag(args).await,
             Command::Get(args) => ask::get(args).await,
             Command::Describe(args) => ask::describe(args).await,
+            Command::Events(args) => ask::events(args).await,
             Command::Top(args) => ask::top(args).await,
             Command::Create(args) => ask::create(args).await,
             Command::Apply(args) => ask::apply(args).await,
@@ -444,6 +451,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Version(args) => ask::version(args).await,
             Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),
+            Command::Complete(args) => complete::run(args).await,
             Command::Man(args) => pages::man(&args),
         }
     });

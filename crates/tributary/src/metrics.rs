@@ -11,6 +11,7 @@
 mod clients;
 mod compat;
 mod counted;
+mod drift;
 mod links;
 mod process;
 

@@ -2,6 +2,7 @@
 //! last.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -216,6 +217,9 @@ pub struct Expanded {
     /// How often tasks that are here were begun again since this worker has them; Connect does not tell.
     #[serde(skip)]
     pub restarts: BTreeMap<u32, u64>,
+    /// When tasks that are here failed last, since this worker has them.
+    #[serde(skip)]
+    pub failed_at: BTreeMap<u32, SystemTime>,
 }
 
 /// One position, in Connect's form.

@@ -55,6 +55,8 @@ pub struct Flow {
     pub stages: [Histogram; Stage::ALL.len()],
     /// How long storing positions took.
     pub stored: Histogram,
+    /// How often positions could not be stored.
+    pub not_stored: u64,
     /// Bytes of records read, as often as they were.
     pub fetched_bytes: u64,
     /// Bytes of records sent, as often as they were.
@@ -67,6 +69,7 @@ impl Default for Flow {
             latency: Histogram::new(AGES),
             stages: Stage::ALL.map(|_| Histogram::new(DURATIONS)),
             stored: Histogram::new(DURATIONS),
+            not_stored: 0,
             fetched_bytes: 0,
             produced_bytes: 0,
         }
@@ -85,6 +88,7 @@ impl Flow {
             latency,
             stages,
             stored,
+            not_stored,
             fetched_bytes,
             produced_bytes,
         } = other;
@@ -93,6 +97,7 @@ impl Flow {
             stage.add(more);
         }
         self.stored.add(stored);
+        self.not_stored += not_stored;
         self.fetched_bytes += fetched_bytes;
         self.produced_bytes += produced_bytes;
     }
@@ -109,6 +114,7 @@ impl Flow {
             latency: self.latency.since(&before.latency),
             stages,
             stored: self.stored.since(&before.stored),
+            not_stored: since(self.not_stored, before.not_stored),
             fetched_bytes: since(self.fetched_bytes, before.fetched_bytes),
             produced_bytes: since(self.produced_bytes, before.produced_bytes),
         }

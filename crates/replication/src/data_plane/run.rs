@@ -461,6 +461,7 @@ impl DataPlane {
                 self.core.on_stored();
             }
             Event::Store(StoreEvent::Trouble(trouble)) => {
+                self.core.has_not_stored();
                 // It is tried again all the time, and said once.
                 if self.store_trouble.is_none() {
                     tracing::error!("{trouble}");

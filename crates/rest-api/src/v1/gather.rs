@@ -4,7 +4,7 @@
 //! A task whose worker is silent, or that no worker runs, leaves a gap: its partitions are UNKNOWN, with what was known of
 //! them last as a lower bound, and so is the link.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderValue;
@@ -34,6 +34,8 @@ pub(crate) struct LinkView {
     /// What of it is not known, and why.
     pub(crate) gaps: Vec<Gap>,
     owners: Owners,
+    /// How often tasks were begun again by the worker that has them; nothing of workers that do not answer.
+    pub(crate) restarts: BTreeMap<u32, u64>,
     pub(crate) at: SystemTime,
 }
 
@@ -82,7 +84,9 @@ impl Sources<'_> {
             if let (Some(state), Some(info)) = (one.status, one.info) {
                 // One that was deleted a moment ago has no tasks.
                 let tasks = self.handle.tasks(name.clone()).await.unwrap_or_default();
-                views.push(self.view(name, info.config, state, &tasks, &group));
+                let mut view = self.view(name, info.config, state, &tasks, &group);
+                view.add_restarts(one.restarts);
+                views.push(view);
             }
         }
         Ok((views, group))
@@ -94,7 +98,8 @@ impl Sources<'_> {
         let state = self.handle.state(name.to_owned()).await?;
         let tasks = self.handle.tasks(name.to_owned()).await?;
         let group = self.ask(owners_of(&state).collect()).await;
-        let view = self.view(name.to_owned(), config, state, &tasks, &group);
+        let mut view = self.view(name.to_owned(), config, state, &tasks, &group);
+        view.add_restarts(self.handle.restarts(name.to_owned()).await?);
         Ok((view, group))
     }
 
@@ -126,6 +131,7 @@ impl Sources<'_> {
             config,
             state,
             owners: Owners::of(tasks),
+            restarts: BTreeMap::new(),
             at: SystemTime::now(),
         };
         if view.state.connector.state != State::Running {
@@ -134,6 +140,7 @@ impl Sources<'_> {
         view.detail = self.handle.detail(&view.name);
         for share in group.shares.values() {
             if let Some(part) = share.links.get(&view.name) {
+                view.restarts.extend(&part.restarts);
                 let part = part.detail.clone();
                 match &mut view.detail {
                     Some(whole) => whole.add(part),
@@ -174,6 +181,13 @@ impl LinkView {
             }
         };
         (Word::Borrowed(word), reason)
+    }
+
+    /// Those of tasks that no other worker has.
+    fn add_restarts(&mut self, own: BTreeMap<u32, u64>) {
+        for (task, count) in own {
+            self.restarts.entry(task).or_insert(count);
+        }
     }
 
     fn of_detail(&self, detail: &LinkDetail) -> (Word, String) {
@@ -264,8 +278,6 @@ pub(crate) fn severity(health: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use worker_group::detail::{ClusterDetail, ReachDetail, TopicDetail};
     use worker_group::view::{InstanceState, LagDetail, TaskId, TaskState};
 
@@ -342,6 +354,7 @@ mod tests {
             grouped: true,
             gaps: Vec::new(),
             owners: Owners::default(),
+            restarts: BTreeMap::new(),
             at: now,
         };
         (view, tasks)

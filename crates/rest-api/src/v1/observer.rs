@@ -23,7 +23,7 @@ use super::peers::{Group, Peers};
 use super::rates::{Counters, LinkRates};
 use super::worker::{self, Identity, Weight};
 use super::{shape, topic};
-use crate::metered::MetricsSource;
+use crate::metered::{MetricsSource, Unexplained};
 
 /// How often links are looked at while somebody listens, and every how many of these times otherwise.
 const LOOK: Duration = Duration::from_secs(1);
@@ -287,7 +287,10 @@ impl Observer {
                 self.last.remove(&view.name);
                 continue;
             }
-            for entry in self.changes(view) {
+            for (entry, unexplained) in self.changes(view) {
+                if let Some(of) = unexplained {
+                    self.metrics.is_unexplained(of);
+                }
                 self.keep(entry);
             }
         }
@@ -396,7 +399,7 @@ impl Observer {
     }
 
     /// What of a link is different from the last look.
-    fn changes(&mut self, view: &LinkView) -> Vec<Entry> {
+    fn changes(&mut self, view: &LinkView) -> Vec<(Entry, Option<Unexplained>)> {
         let (health, reason) = view.health();
         let now = Last {
             health: health.clone(),
@@ -417,16 +420,14 @@ impl Observer {
                 "" => format!("{} is {}", view.name, now.connect_state),
                 before => format!("{} went from {before} to {}", view.name, now.connect_state),
             };
-            entries.push(event(
-                "state",
-                object(),
-                text,
-                view.state.connector.trace.as_deref(),
-            ));
+            let trace = view.state.connector.trace.as_deref();
+            let entry = event("state", object(), text, trace);
+            let is_known = trace.is_none() || entry.explanation.is_some();
+            entries.push((entry, (!is_known).then_some(Unexplained::Link)));
         }
         if before.health != now.health {
             let text = format!("{} is {health}: {reason}", view.name);
-            entries.push(event("health", object(), text, Some(&reason)));
+            entries.push((event("health", object(), text, Some(&reason)), None));
         }
         let mut fresh: BTreeMap<&str, Vec<&(String, i32)>> = BTreeMap::new();
         for (partition, state) in &now.states {
@@ -461,7 +462,9 @@ impl Observer {
                 "kind": "partition", "link": view.name, "topic": topic, "partition": number,
                 "count": partitions.len(),
             });
-            entries.push(event("partition", object, text, reason));
+            let entry = event("partition", object, text, reason);
+            let is_known = reason.is_none() || entry.explanation.is_some();
+            entries.push((entry, (!is_known).then_some(Unexplained::Partition)));
         }
         entries
     }

@@ -55,6 +55,9 @@ pub(crate) struct Share {
 pub(crate) struct LinkShare {
     pub(crate) detail: LinkDetail,
     pub(crate) rates: LinkRates,
+    /// How often its tasks that are there were begun again.
+    #[serde(default)]
+    pub(crate) restarts: BTreeMap<u32, u64>,
 }
 
 /// A worker that did not answer.

@@ -228,7 +228,7 @@ pub(crate) fn task_rows(view: &LinkView) -> Vec<Value> {
                 "worker_id": task.worker_id,
                 "since": null,
                 "partitions": view.partitions_of(task.id),
-                "restarts": null,
+                "restarts": view.restarts.get(&task.id),
                 "trace": trace,
                 "explanation": trace.and_then(attention::explained),
                 "as_of": instant(view.at),

@@ -117,7 +117,13 @@ pub(crate) fn share(
     let links = own.iter().filter_map(|view| {
         let detail = view.detail.clone()?;
         let rates = rates.get(&view.name).cloned().unwrap_or_default();
-        Some((view.name.clone(), LinkShare { detail, rates }))
+        let restarts = view.restarts.clone();
+        let share = LinkShare {
+            detail,
+            rates,
+            restarts,
+        };
+        Some((view.name.clone(), share))
     });
     Share {
         schema: "tributary/v1/Share".to_owned(),

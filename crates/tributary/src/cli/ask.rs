@@ -5,14 +5,17 @@ mod change;
 mod context;
 mod described;
 mod effective;
+mod events;
 mod explain;
 mod export;
 mod lag;
 mod list;
 mod loggers;
 mod matching;
+mod names;
 mod offsets;
 mod preview;
+mod prune;
 mod resume;
 mod status;
 mod steer;
@@ -33,11 +36,13 @@ pub(super) use self::change::{ApplyArgs, CreateArgs, DeleteArgs};
 use self::context::Context;
 pub(super) use self::context::ContextVerb;
 pub(super) use self::effective::EffectiveArgs;
+pub(super) use self::events::EventsArgs;
 pub(super) use self::explain::ExplainArgs;
 pub(super) use self::export::ExportArgs;
 pub(super) use self::lag::LagArgs;
 pub(super) use self::list::{DescribeArgs, GetArgs};
 pub(super) use self::loggers::LoggersArgs;
+pub(super) use self::names::Named;
 pub(super) use self::offsets::OffsetsVerb;
 pub(super) use self::resume::ResumeArgs;
 pub(super) use self::status::{StatusArgs, TopArgs};
@@ -52,11 +57,13 @@ pub(super) use self::{
     change::{apply, create, delete},
     context::contexts,
     effective::effective,
+    events::events,
     explain::explain,
     export::export,
     lag::lag,
     list::{describe, get},
     loggers::loggers,
+    names::names,
     offsets::offsets,
     preview::{Wanted, preview},
     resume::resume,
@@ -197,7 +204,8 @@ impl Reach {
         self.found().map_err(|problem| output::error(&problem)).ok()
     }
 
-    fn found(&self) -> Result<Workers, String> {
+    /// The addresses of the workers, and what was kept about them.
+    fn address(&self) -> Result<(String, Context), String> {
         let url = self.url.clone().or_else(|| environment("TRIBUTARY_URL"));
         let named = self.context.clone();
         let named = named.or_else(|| environment("TRIBUTARY_CONTEXT"));
@@ -208,6 +216,11 @@ impl Reach {
         };
         let url = url.or_else(|| context.url.clone());
         let url = url.unwrap_or_else(|| "http://localhost:8083".to_owned());
+        Ok((url, context))
+    }
+
+    fn found(&self) -> Result<Workers, String> {
+        let (url, context) = self.address()?;
         Workers::new(
             &url,
             self.credentials(&context)?.as_ref(),

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::{Cli, Exit};
 use crate::output;
 
-/// Print the completion of commands and options for a shell.
+/// Print the completion of commands and options for a shell; in bash also of names that the worker knows.
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  \
     tributary completion bash > /etc/bash_completion.d/tributary\n  \
@@ -29,10 +29,31 @@ pub(super) struct ManArgs {
 
 /// Prints a completion script.
 pub(super) fn completion(args: &CompletionArgs) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tributary", &mut script);
-    output::text(&String::from_utf8_lossy(&script));
+    output::text(&script(args.shell));
     Exit::Done
+}
+
+/// Behind what bash is told of commands and options: where the program knows names, these are meant.
+const NAMES_IN_BASH: &str = r#"
+_tributary_names() {
+    _tributary "$@"
+    local IFS=$'\n'
+    local names=($(tributary complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+    if [[ ${#names[@]} -gt 0 ]]; then
+        COMPREPLY+=($(compgen -W "${names[*]}" -- "${COMP_WORDS[COMP_CWORD]}"))
+    fi
+}
+complete -F _tributary_names -o bashdefault -o default tributary
+"#;
+
+fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tributary", &mut script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Bash {
+        script.push_str(NAMES_IN_BASH);
+    }
+    script
 }
 
 /// Writes manual pages.
@@ -94,9 +115,7 @@ mod tests {
     #[test]
     fn every_shell_has_a_script_and_every_command_a_page() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tributary", &mut script);
-            let script = String::from_utf8(script).expect("text");
+            let script = script(shell);
             assert!(script.contains("max-records"), "{shell}");
         }
         let folder = tempfile::tempdir().expect("a folder");

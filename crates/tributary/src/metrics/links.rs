@@ -1,6 +1,6 @@
 //! The series of links, topics and partitions, from what links say of themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
 
-use super::Part;
 use super::counted::{LinkCounts, Named, are_of_one_topic, named};
+use super::{Part, drift};
 
 /// States of connectors and tasks.
 const STATES: [&str; 6] = [
@@ -100,6 +100,10 @@ impl Link {
             page.add_states(&catalogue::TASK_STATE, &labels, &STATES, &state);
             let restarts = shown.restarts.get(&task.id).copied().unwrap_or(0);
             page.add(&catalogue::TASK_RESTARTS, &labels, restarts);
+            if let Some(at) = shown.failed_at.get(&task.id) {
+                let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+                page.add(&catalogue::TASK_LAST_ERROR, &labels, at.as_secs_f64());
+            }
         }
         let tasks = status.tasks.iter().filter(mine).count();
         if status.connector.worker_id != worker_id {
@@ -179,7 +183,7 @@ impl Link {
             page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
         }
         self.add_operations(page, &status.round);
-        if let (Some(at), None) = (status.round.at, &status.round.trouble) {
+        if let Some(at) = status.round.at {
             let at = seconds(SystemTime::now(), since(at));
             page.add(&catalogue::SYNC_SUCCESS, &self.labels(["topic"]), at);
         }
@@ -258,6 +262,9 @@ impl Link {
             page.add_histogram(&catalogue::STAGE_LATENCY, &labels, took);
         }
         page.add_histogram(&catalogue::OFFSET_COMMIT, &labels, &flow.stored);
+        for (result, count) in [("done", flow.stored.count()), ("failed", flow.not_stored)] {
+            page.add(&catalogue::OFFSET_COMMITS, &self.labels([result]), count);
+        }
         page.add(&catalogue::FETCHED_BYTES, &labels, flow.fetched_bytes);
         page.add(&catalogue::PRODUCED_BYTES, &labels, flow.produced_bytes);
         page.add(&catalogue::IN_FLIGHT_RECORDS, &labels, records);
@@ -267,7 +274,7 @@ impl Link {
     fn add_topics(&self, page: &mut Page, status: &LinkStatus) {
         let round = &status.round;
         let mut states: BTreeMap<String, usize> = BTreeMap::from([("replicating".to_owned(), 0)]);
-        let mut troubled = std::collections::BTreeSet::new();
+        let mut troubled = BTreeSet::new();
         for problem in &round.problems {
             // The first is the one that matters most.
             if troubled.insert(&problem.topic) {
@@ -279,6 +286,9 @@ impl Link {
         *states.entry("replicating".to_owned()).or_default() += well;
         for (state, count) in &states {
             page.add(&catalogue::TOPICS, &self.labels([state]), *count);
+        }
+        for (kind, count) in drift::counted(&round.problems) {
+            page.add(&catalogue::CONFIG_DRIFT, &self.labels([kind]), count);
         }
         if round.everything {
             let excluded = round.seen.saturating_sub(round.selected.len());

@@ -25,14 +25,105 @@ impl Asker<'_> {
     async fn run(&self, arguments: &[&str]) -> Run {
         let url = format!("http://{}", self.0.client.address);
         let all = [arguments, &["--url", &url]].concat();
-        let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
-        Run::to_end(&program(&all)).await
+        let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+        let mut spec = ProcessSpec::new("tributary", program).arguments(all);
+        // What is kept beside contexts is that of this test.
+        let home = self.0.folder.path().join("home");
+        spec.environment
+            .push(("XDG_CONFIG_HOME".to_owned(), home.into()));
+        let process = TributaryProcess::start_spec(spec).expect("it starts");
+        Run::to_end(&process).await
     }
 
     /// Fails unless it ends so; its output otherwise.
     async fn ends(&self, arguments: &[&str], code: i32) -> String {
         self.run(arguments).await.ended_with(code).output
     }
+}
+
+/// What bash offers behind these words.
+async fn offered(asker: &Asker<'_>, words: &str) -> Vec<String> {
+    let folder = &asker.0.folder;
+    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+    let program = std::path::absolute(program).expect("a path");
+    let named = folder.path().join("tributary");
+    if !named.exists() {
+        std::os::unix::fs::symlink(program, &named).expect("a link");
+    }
+    let script = format!(
+        "PATH=\"$1:$PATH\"; source <(tributary completion bash); COMP_WORDS=(tributary {words}); \
+         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+         _tributary_names tributary \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let mut bash = Command::new("bash");
+    let folder = folder.path();
+    bash.arg("-c").arg(script).arg("bash").arg(folder);
+    bash.env(
+        "TRIBUTARY_URL",
+        format!("http://{}", asker.0.client.address),
+    );
+    bash.env("XDG_CONFIG_HOME", folder.join("home"));
+    let ended = bash.output().await.expect("bash runs");
+    let text = String::from_utf8(ended.stdout).expect("text");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Names that the worker knows are completed, and where it cannot be asked nothing is said.
+async fn completes(asker: &Asker<'_>) {
+    assert_eq!(offered(asker, "pause as").await, ["asked"]);
+    assert_eq!(offered(asker, "restart task as").await, ["asked/0"]);
+    assert_eq!(
+        offered(asker, "patch asked -s tasks.m").await,
+        ["tasks.max="]
+    );
+    let verbs = offered(asker, "conf").await;
+    assert_eq!(verbs, ["config"], "commands as before");
+    let nobody = asker
+        .run(&["complete", "pause", "--url", "http://127.0.0.1:1", ""])
+        .await
+        .ended_with(0);
+    assert_eq!((&*nobody.output, &*nobody.error), ("", ""));
+}
+
+/// Links that earlier runs have created go with their files, and no others.
+async fn prunes(asker: &Asker<'_>, link: &str) {
+    let folder = asker.0.folder.path().join("links");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = |name: &str| folder.join(format!("{name}.properties"));
+    for name in ["one", "two"] {
+        let text = link.replace("name=asked", &format!("name={name}"));
+        let text = format!("{text}topic.rename.format={name}.${{topic}}\n");
+        std::fs::write(file(name), text).expect("written");
+    }
+    let given = folder.display().to_string();
+    let apply = ["apply", "-f", &given];
+    let prune = [&apply[..], &["--prune"]].concat();
+    let made = asker.ends(&prune, 0).await;
+    assert_eq!(made, "link/one created\nlink/two created\n");
+    std::fs::remove_file(file("two")).expect("it is there");
+    let kept = asker.ends(&apply, 0).await;
+    assert_eq!(kept, "link/one unchanged\n");
+    asker.ends(&prune, 2).await;
+    let would = asker.ends(&[&prune[..], &["-n"]].concat(), 0).await;
+    assert_eq!(
+        would,
+        "link/one unchanged (dry run)\nlink/two deleted (dry run)\n"
+    );
+    let done = asker.ends(&[&prune[..], &["--yes"]].concat(), 0).await;
+    assert_eq!(done, "link/one unchanged\nlink/two deleted\n");
+    let left = asker.ends(&["get", "links", "-o", "name"], 0).await;
+    let mut left: Vec<&str> = left.lines().collect();
+    left.sort_unstable();
+    assert_eq!(left, ["link/asked", "link/one"]);
+    // One that somebody has deleted, and made in another way, is not theirs.
+    asker.ends(&["delete", "one", "--yes"], 0).await;
+    let one = file("one").display().to_string();
+    asker.ends(&["create", "-f", &one], 0).await;
+    std::fs::rename(file("one"), folder.join("one.txt")).expect("moved");
+    let none = asker.ends(&[&prune[..], &["--yes"]].concat(), 0).await;
+    assert_eq!(none, "");
+    asker.ends(&["delete", "one", "--yes"], 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +159,8 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     shows_what_is_so(&asker, &topic).await;
     steers(&asker, &worker).await;
     stored_positions(&asker, &worker, &topic).await;
+    prunes(&asker, &link).await;
+    completes(&asker).await;
     asker.ends(&["delete", "asked"], 2).await;
     asker
         .ends(&["delete", "link", "asked", "--yes", "--offsets"], 0)

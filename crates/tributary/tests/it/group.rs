@@ -283,6 +283,9 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     for member in members {
         restarts(member).await;
     }
+    for member in members {
+        tells_restarts(member).await;
+    }
     only_the_leader_deletes(members).await;
     requests_between_workers_are_signed(members).await;
     // A level for all workers.
@@ -414,6 +417,23 @@ async fn restarts(member: &Member) {
     let all = path("/restart?includeTasks=true&onlyFailed=false");
     let answer = expect(member.settled("POST", &all, None).await, 202).json();
     assert_eq!(answer["tasks"][1]["state"], "RESTARTING", "{answer}");
+}
+
+/// Of all tasks, whoever has them.
+async fn tells_restarts(member: &Member) {
+    let path = format!("/api/v1/links/{LINK}/tasks");
+    let look = async || {
+        let answer = expect(member.client.get(&path).await, 200);
+        let json = answer.json();
+        let tasks = json["items"].as_array().cloned().unwrap_or_default();
+        let begun = |task: &Value| task["restarts"].as_u64() > Some(0);
+        match tasks.len() == 2 && tasks.iter().all(begun) {
+            true => Ok(()),
+            false => Err(answer.body),
+        }
+    };
+    let told = eventually("restarts of all tasks", COPIED, look).await;
+    told.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The other one says so when it must not pass a request on.

@@ -9,6 +9,7 @@
 )]
 
 mod acls;
+mod alerts;
 mod api;
 mod api_cli;
 mod bad_input;
@@ -75,3 +76,4 @@ mod truth;
 mod untouched;
 mod verify;
 mod watched;
+mod watching;

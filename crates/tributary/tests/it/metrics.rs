@@ -150,6 +150,13 @@ fn is_as_counted(scrape: &Scrape, names: &[&str]) {
         ("tributary_in_flight_records", &[], 0.0),
         ("tributary_task_restarts_total", &["task=\"1\""], 0.0),
         (
+            "tributary_offset_commits_total",
+            &["result=\"failed\""],
+            0.0,
+        ),
+        ("tributary_config_drift", &[], 0.0),
+        ("tributary_unexplained_errors_total", &[], 0.0),
+        (
             "tributary_sync_operations_total",
             &["kind=\"topic\"", "result=\"done\""],
             1.0,
@@ -189,6 +196,10 @@ fn is_as_counted(scrape: &Scrape, names: &[&str]) {
         assert!(count > Some(0.0), "{stage}: {count:?}");
     }
     requests_are_counted(scrape);
+    let stored = scrape.sum("tributary_offset_commits_total", &["result=\"done\""]);
+    assert!(stored > Some(0.0), "{stored:?}");
+    let failed = scrape.sum("tributary_task_last_error_timestamp_seconds", &[]);
+    assert_eq!(failed, None, "nothing has failed");
     let resident = scrape.sum("process_resident_memory_bytes", &[]);
     assert!(resident > Some(1e6), "{resident:?}");
 }

@@ -66,6 +66,9 @@ fn hasty(workers: usize) -> String {
         ("[5m:30s]", "[5s:1s]"),
         ("[1h:30s]", "[10s:1s]"),
         ("[5m]", "[10s]"),
+        ("[15m]", "[15s]"),
+        ("> 10000", "> 100"),
+        ("> 3600", "> 12"),
     ] {
         assert!(text.contains(slow), "no rule has {slow} any more");
         text = text.replace(slow, fast);

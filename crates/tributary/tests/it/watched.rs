@@ -1,9 +1,10 @@
 //! Three workers, watched as an operator watches them: by a real Prometheus with our alerts, and by the command line with its exit
 //! codes, while links are well, are paused and fail, while records and a worker are lost; where `TRIBUTARY_TEST_MINUTES` asks for the
-//! long form, also while a source and a destination are.
+//! long form, also while a source and a destination are, and while a group does not come to rest.
 
 mod answers;
 mod losses;
+mod unrest;
 
 use serde_json::json;
 use test_support::eventually::eventually;
@@ -130,9 +131,13 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
     if limits::long_run().is_some() {
         losses::of_a_source(&mut scene).await;
         losses::of_a_destination(&mut scene, source).await;
+        unrest::of_the_group(&scene).await;
+        unrest::where_a_worker_may_come_back(destination).await;
+        unrest::of_a_part_of_a_source(&mut scene).await;
     }
     let answers = Answers::new(&scene, [source, destination], &topic);
     answers.are_as_approved(&scene).await;
+    losses::of_all_workers(&mut scene, &group).await;
     assert!(scene.situations >= 20, "{}", scene.situations);
 }
 

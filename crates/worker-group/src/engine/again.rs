@@ -3,7 +3,7 @@
 //! A link that runs goes on while tasks of it begin again; only a restart of all of it begins it anew.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lifecycle::OnFailure;
 use tokio::time::Instant;
@@ -82,6 +82,12 @@ impl Core {
         let tasks = (0..).take(self.configs.tasks(name).len());
         let alone = |task| link.begun_again.get(&task).copied().unwrap_or(0);
         tasks.map(|task| (task, whole + alone(task))).collect()
+    }
+
+    /// When tasks failed last.
+    pub(super) fn failed_at(&self, name: &str) -> BTreeMap<u32, SystemTime> {
+        let link = self.links.get(name);
+        link.map(|link| link.failed_at.clone()).unwrap_or_default()
     }
 
     fn covers_all(&self, name: &str, plan: &RestartPlan) -> bool {

@@ -195,6 +195,17 @@ impl Handle {
         self.ask(move |core| core.expanded(status, info)).await
     }
 
+    /// How often tasks of a connector that are here were begun again.
+    ///
+    /// # Errors
+    /// As [`Handle::names`].
+    pub async fn restarts(&self, name: String) -> Result<BTreeMap<u32, u64>, Refusal> {
+        if let Some(group) = &self.group {
+            return group.restarts(name).await;
+        }
+        self.ask(move |core| core.restarts(&name)).await
+    }
+
     /// A connector with its configuration and tasks.
     ///
     /// # Errors

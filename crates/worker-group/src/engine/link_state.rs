@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lifecycle::{Backoff, Scope};
 use tokio::time::Instant;
@@ -115,6 +115,9 @@ pub(super) struct LinkState {
     /// How often it was started, and how often single tasks were begun again while it ran.
     pub(super) starts: u64,
     pub(super) begun_again: BTreeMap<u32, u64>,
+    /// Why tasks fail, as it was when it was looked at last, and when each began to.
+    failing: BTreeMap<u32, String>,
+    pub(super) failed_at: BTreeMap<u32, SystemTime>,
     counted: BTreeMap<String, u64>,
 }
 
@@ -133,6 +136,8 @@ impl LinkState {
             topics: BTreeSet::new(),
             starts: 0,
             begun_again: BTreeMap::new(),
+            failing: BTreeMap::new(),
+            failed_at: BTreeMap::new(),
             counted: BTreeMap::new(),
         }
     }
@@ -171,6 +176,16 @@ impl LinkState {
                 self.topics.insert(topic.clone());
             }
         }
+    }
+
+    /// Takes down which tasks fail, and for those that fail for another reason than before, that they do since `now`.
+    pub(super) fn note_failures(&mut self, failing: BTreeMap<u32, String>, now: SystemTime) {
+        for (task, trace) in &failing {
+            if self.failing.get(task) != Some(trace) {
+                self.failed_at.insert(*task, now);
+            }
+        }
+        self.failing = failing;
     }
 
     fn owner(&self, standing: &Standing) -> usize {

@@ -1,6 +1,7 @@
 //! What runs: links that are started, stopped, looked at, and begun anew when they have failed.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use lifecycle::OnFailure;
 use tokio::sync::oneshot;
@@ -174,6 +175,9 @@ impl Core {
                 tracing::error!(link = name, retry_in = ?again, "failed: {failure}");
             }
             link.failure = Some(failure);
+            let now = SystemTime::now();
+            let tasks = (0..).take(link.shares.len());
+            link.failed_at = tasks.map(|task| (task, now)).collect();
         }
         self.reconcile(name);
     }
@@ -226,6 +230,7 @@ impl Core {
         link.settle(instance.since, now);
         link.track(&report);
         link.standing.look(!report.standing.is_empty(), now);
+        link.note_failures(link.task_failures(&report), SystemTime::now());
         let most = self
             .configs
             .config(name)

@@ -91,6 +91,7 @@ impl Core {
                 status: status.then(|| self.state(name).ok()).flatten(),
                 info: info.then(|| self.info(name).ok()).flatten(),
                 restarts: self.restarts(name),
+                failed_at: self.failed_at(name),
             };
             // Never one part without the other.
             if one.status.is_some() == status && one.info.is_some() == info {

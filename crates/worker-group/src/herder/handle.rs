@@ -133,6 +133,10 @@ impl GroupHandle {
         self.ask(move |core| core.expanded(status, info)).await
     }
 
+    pub(crate) async fn restarts(&self, name: String) -> Result<BTreeMap<u32, u64>, Refusal> {
+        self.ask(move |core| core.restarts(&name)).await
+    }
+
     pub(crate) async fn info(&self, name: String) -> Result<ConnectorInfo, Refusal> {
         self.ask(move |core| core.info(&name)).await?
     }

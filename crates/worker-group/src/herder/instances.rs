@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lifecycle::{Backoff, OnFailure, Scope};
 use tokio::sync::oneshot;
@@ -50,6 +50,8 @@ pub(super) struct Piece {
     used: BTreeSet<String>,
     /// How often it was started.
     pub(super) starts: u64,
+    /// When it failed last.
+    pub(super) failed_at: Option<SystemTime>,
 }
 
 impl Piece {
@@ -64,6 +66,7 @@ impl Piece {
             said: None,
             used: BTreeSet::new(),
             starts: 0,
+            failed_at: None,
         }
     }
 }
@@ -400,6 +403,7 @@ impl Core {
             }
             piece.retrying = None;
             piece.failure = Some(failure);
+            piece.failed_at = Some(SystemTime::now());
         }
         self.reconcile(subject);
     }
@@ -525,6 +529,10 @@ impl Core {
         if self.write_status(subject, said.0, said.1.clone())
             && let Some(piece) = self.pieces.get_mut(subject)
         {
+            if said.0 == State::Failed {
+                // Partitions may stand although it runs.
+                piece.failed_at = Some(SystemTime::now());
+            }
             piece.said = Some(said);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -149,13 +150,23 @@ impl Core {
     }
 
     /// How often tasks that are here were begun again.
-    fn restarts(&self, name: &str) -> BTreeMap<u32, u64> {
+    pub(super) fn restarts(&self, name: &str) -> BTreeMap<u32, u64> {
         let pieces = self.pieces.iter();
         let restarts = pieces.filter_map(|(subject, piece)| match subject {
             Subject::Task(of, task) if of == name => Some((*task, piece.starts.saturating_sub(1))),
             Subject::Task(..) | Subject::Connector(_) => None,
         });
         restarts.collect()
+    }
+
+    /// When tasks that are here failed last.
+    fn failed_at(&self, name: &str) -> BTreeMap<u32, SystemTime> {
+        let pieces = self.pieces.iter();
+        let failed = pieces.filter_map(|(subject, piece)| match subject {
+            Subject::Task(of, task) if of == name => Some((*task, piece.failed_at?)),
+            Subject::Task(..) | Subject::Connector(_) => None,
+        });
+        failed.collect()
     }
 
     pub(super) fn expanded(&self, status: bool, info: bool) -> BTreeMap<String, Expanded> {
@@ -165,6 +176,7 @@ impl Core {
                 status: status.then(|| self.state(name).ok()).flatten(),
                 info: info.then(|| self.info(name).ok()).flatten(),
                 restarts: self.restarts(name),
+                failed_at: self.failed_at(name),
             };
             // Never one part without the other.
             if one.status.is_some() == status && one.info.is_some() == info {

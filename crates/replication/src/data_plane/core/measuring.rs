@@ -18,6 +18,11 @@ impl Core {
         self.meter.flow.stored.observe(took.as_secs_f64());
     }
 
+    /// Positions could not be stored.
+    pub(crate) fn has_not_stored(&mut self) {
+        self.meter.flow.not_stored += 1;
+    }
+
     /// A request with batches is sent.
     pub(super) fn note_sent(&mut self, tag: u64, now: Instant) {
         let Some(call) = self.calls.get(&tag) else {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::described::Described;
 use super::matching::Matching;
+use super::prune::Created;
 use super::{Exit, Reach, alter, confirmed, steer};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
@@ -47,15 +48,24 @@ pub(in crate::cli) struct CreateArgs {
 /// Create or update links from files; one that is so already stays untouched.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "EXAMPLE\n  tributary apply -f orders-dr.json -f audit-dr.properties --dry-run"
+    after_help = "EXAMPLES\n  tributary apply -f orders-dr.json -f audit-dr.properties --dry-run\n  \
+    tributary apply -f links/ --prune --yes"
 )]
 pub(in crate::cli) struct ApplyArgs {
     /// Files with a link each; a folder of such, or - for the input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Only show which keys would change
+    /// Delete links that earlier apply commands of this user created at these workers and that no file has any more; positions are kept
     #[arg(long)]
+    prune: bool,
+
+    /// Do not ask before links are deleted
+    #[arg(long, requires = "prune")]
+    yes: bool,
+
+    /// Only show which keys would change, and which links would be deleted
+    #[arg(short = 'n', long)]
     dry_run: bool,
 
     #[command(flatten)]
@@ -269,7 +279,18 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
+    let created = args.reach.address().and_then(|(at, _)| Created::at(&at));
+    let mut created = match created {
+        Ok(created) => Some(created),
+        // Nothing can be kept: that matters to those only who want to prune.
+        Err(_) if !args.prune => None,
+        Err(problem) => {
+            output::error(&problem);
+            return Exit::Error;
+        }
+    };
     let mut exit = Exit::Done;
+    let mut names = Vec::new();
     for path in &files(&args.files) {
         let Some(given) = read(path) else {
             exit = Exit::Error;
@@ -277,12 +298,76 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
         };
         let object = format!("link/{}", given.name);
         match applied(&workers, &given, args.dry_run).await {
-            Ok(action) => args.reach.done(&object, action, args.dry_run),
+            Ok(action) => {
+                args.reach.done(&object, action, args.dry_run);
+                let is_new = action == "created" && !args.dry_run;
+                if let Some(created) = created.as_mut().filter(|_| is_new)
+                    && let Err(problem) = created.add(&given.name)
+                {
+                    output::error(&format!("{object} will not be pruned: {problem}"));
+                    exit = Exit::Error;
+                }
+            }
             Err(failure) => {
                 exit = args
                     .reach
                     .failed(&format!("{object} cannot be applied"), &failure)
             }
+        }
+        names.push(given.name);
+    }
+    match created {
+        Some(created) if args.prune && exit == Exit::Done => {
+            prune(&args, &workers, created, &names).await
+        }
+        _ if args.prune => {
+            output::error("nothing was pruned, because not everything was applied");
+            exit
+        }
+        _ => exit,
+    }
+}
+
+/// Deletes what was created and is not given any more.
+async fn prune(
+    args: &ApplyArgs,
+    workers: &Workers,
+    mut created: Created,
+    given: &[String],
+) -> Exit {
+    let gone = created.without(given.iter().map(String::as_str));
+    let question = || {
+        let names = gone.join(", ");
+        format!("delete {names}? Positions are kept, destination topics are not touched.")
+    };
+    if !gone.is_empty() && !args.yes && !args.dry_run && !confirmed(&question()) {
+        output::error("nothing was pruned: say so at the prompt, or with --yes");
+        return Exit::Usage;
+    }
+    let mut exit = Exit::Done;
+    for name in &gone {
+        let path = format!("/connectors/{}", encode(name));
+        let outcome = match args.dry_run {
+            true => workers.get(&path).await,
+            false => deleted(workers, &path, false).await,
+        };
+        let object = format!("link/{name}");
+        match outcome {
+            Ok(_) => args.reach.done(&object, "deleted", args.dry_run),
+            // Somebody else has deleted it.
+            Err(failure) if failure.status == Some(404) => {}
+            Err(failure) => {
+                exit = args
+                    .reach
+                    .failed(&format!("{object} cannot be deleted"), &failure);
+                continue;
+            }
+        }
+        if !args.dry_run
+            && let Err(problem) = created.remove(name)
+        {
+            output::error(&problem);
+            exit = Exit::Error;
         }
     }
     exit
@@ -330,6 +415,16 @@ async fn deleted(workers: &Workers, base: &str, offsets: bool) -> Result<Value, 
     workers.send("DELETE", base, None).await
 }
 
+/// Who makes a link of that name next may be somebody else.
+fn forget(reach: &Reach, name: &str) -> Result<(), String> {
+    let (at, _) = reach.address()?;
+    match Created::at(&at) {
+        Ok(mut created) => created.remove(name),
+        // Nothing was kept.
+        Err(_) => Ok(()),
+    }
+}
+
 /// Runs `delete`.
 pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
@@ -361,7 +456,15 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
         };
         let object = format!("link/{name}");
         match outcome {
-            Ok(_) => args.reach.done(&object, "deleted", args.dry_run),
+            Ok(_) => {
+                args.reach.done(&object, "deleted", args.dry_run);
+                if !args.dry_run
+                    && let Err(problem) = forget(&args.reach, name)
+                {
+                    output::error(&problem);
+                    exit = Exit::Error;
+                }
+            }
             Err(failure) if failure.status == Some(404) => {
                 args.reach.done(&object, "unchanged", args.dry_run)
             }

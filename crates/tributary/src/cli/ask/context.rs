@@ -127,6 +127,22 @@ fn unknown(name: &str) -> String {
     )
 }
 
+/// Names of all contexts; none where they cannot be read.
+pub(super) fn names() -> Vec<String> {
+    let kept = place().and_then(|path| read(&path).ok());
+    let contexts = kept.as_ref().and_then(|kept| kept["contexts"].as_object());
+    contexts
+        .map(|contexts| contexts.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// Where something is kept beside the contexts.
+pub(super) fn beside(file: &str) -> Result<PathBuf, String> {
+    let contexts = place();
+    let contexts = contexts.ok_or("neither XDG_CONFIG_HOME nor HOME says where it is kept")?;
+    Ok(contexts.with_file_name(file))
+}
+
 fn place() -> Option<PathBuf> {
     let folder = environment("XDG_CONFIG_HOME").map(PathBuf::from);
     let folder = folder.or_else(|| Some(PathBuf::from(environment("HOME")?).join(".config")))?;
@@ -145,7 +161,7 @@ fn read(path: &Path) -> Result<Value, String> {
 }
 
 /// In one step, so that nobody reads half of it.
-fn write(path: &Path, kept: &Value) -> Result<(), String> {
+pub(super) fn write(path: &Path, kept: &Value) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

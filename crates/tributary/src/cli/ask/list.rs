@@ -135,11 +135,12 @@ const PARTITIONS: [Column; 13] = [
     wide("WORKER", "worker_id", Kind::Text(30)),
     wide("REASON", "reason", Kind::Text(80)),
 ];
-const TASKS: [Column; 6] = [
+const TASKS: [Column; 7] = [
     column("LINK", "link", Kind::Text(30)),
     column("TASK", "task", Kind::Exact),
     column("STATE", "state", Kind::Text(12)),
     column("PARTS", "partitions", Kind::Exact),
+    column("RESTARTS", "restarts", Kind::Exact),
     column("WORKER", "worker_id", Kind::Text(30)),
     wide("TRACE", "trace", Kind::Text(80)),
 ];
@@ -173,7 +174,7 @@ const CLUSTERS: [Column; 7] = [
     column("ROLES", "roles", Kind::Text(20)),
     wide("LINKS", "links", Kind::Text(60)),
 ];
-const ACTIVITY: [Column; 4] = [
+pub(super) const ACTIVITY: [Column; 4] = [
     column("AT", "at", Kind::Text(24)),
     column("KIND", "kind", Kind::Text(10)),
     column("SUMMARY", "summary", Kind::Text(62)),

@@ -1,4 +1,4 @@
-//! What is lost while somebody watches: records before they are copied, a worker, a source and a destination that hang. Each time
+//! What is lost while somebody watches: records before they are copied, a worker, all of them, a source and a destination that hang. Each time
 //! alerts fire, commands end with 3, and both are over when it is over.
 
 use test_support::fault_proxy::Direction;
@@ -38,6 +38,8 @@ pub(super) async fn of_records(scene: &mut Scene, source: &KafkaCluster, topic: 
         .await;
     let alerts = ["TributaryPartitionStopped", "TributaryTaskFailed"];
     scene.prometheus.told(&alerts, true).await;
+    let failed = "time() - tributary_task_last_error_timestamp_seconds{link=\"watched\"} < 120";
+    scene.prometheus.answers(failed).await;
     scene.is_readable("while a partition stands").await;
     let on = ["topics", "resume", "watched", topic, "--continue"];
     scene.asked(&on).await.ended_with(0);
@@ -70,6 +72,21 @@ pub(super) async fn of_a_worker(scene: &mut Scene, group: &Group) {
         .await;
 }
 
+/// Nobody is left to say anything.
+pub(super) async fn of_all_workers(scene: &mut Scene, group: &Group) {
+    for lost in scene.members.drain(..) {
+        lost.process.kill9();
+    }
+    let alerts = ["TributaryNoWorkers"];
+    scene.prometheus.told(&alerts, true).await;
+    scene.members.push(group.member().await);
+    scene.scrapes_all().await;
+    scene.prometheus.told(&alerts, false).await;
+    scene
+        .comes_to_end("a worker is there again", &["status"], 0)
+        .await;
+}
+
 pub(super) async fn of_a_source(scene: &mut Scene) {
     let pair = shaken().await;
     let far = &pair.as_ref().expect("started").source;
@@ -94,6 +111,7 @@ pub(super) async fn of_a_source(scene: &mut Scene) {
         "TributaryEvidenceStale",
         "TributaryLagHigh",
         "TributarySLOBurning",
+        "TributarySyncFailing",
     ];
     scene.prometheus.told(&alerts, true).await;
     scene.is_readable("while a source hangs").await;
