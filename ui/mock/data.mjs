@@ -101,7 +101,7 @@ export function topics(scenario, one) {
     return {
       schema: 'tributary/v1/Topic', link: one.name, topic: name, destination_topic: `west.${name}`, partitions: { source: 12, destination: 12 }, state: failing ? 'destination-unauthorized' : 'replicating', state_class: failing ? 'failing' : 'active',
       condition: null, reason: failing ? 'Not authorized to access topics: [audit.logins]' : null, since: iso(740), lag: failing ? lag(88_120, 720) : lag((index * 13) % 97, ((index * 13) % 97) / 100), records_per_second: failing ? 0 : 40 + ((index * 389) % 2200), bytes_per_second: failing ? 0 : 60_000 + ((index * 7919) % 900) * 3000,
-      catch_up: { seconds: null, records_per_second: null, converging: null }, retention_headroom_seconds: failing ? 11_400 : null, drift: null, verified_at: null, excluded_by: null, as_of: iso(1),
+      catch_up: { seconds: null, records_per_second: null, converging: null }, retention_headroom_seconds: failing ? 11_400 : null, drift: null, verified_at: null, excluded_by: null, as_of: one.as_of,
     }
   })
 }
@@ -116,7 +116,7 @@ export function partition(one, topic, number) {
     schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'refused') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
     source_start_offset: 1_200_000, source_end_offset: end, read_offset: null, acked_offset: end - behind, destination_end_offset: end - behind, records_total: 0, bytes_total: 0, lag: one.lag.known || one.health === 'HEALTHY' ? lag(behind, behind / 120) : lag(behind, behind / 120, false), last_record_timestamp: iso(2),
     source_leader: 1 + (number % 3), destination_leader: 1 + ((number + 1) % 3), task: number % 8, worker_id: 'worker-1:8083', error: failing ? { offset: end - behind, kind: 'stopped', message: EXPLAINED.acl.matched_text, side: 'destination', next_attempt_at: null, explanation: EXPLAINED.acl } : null,
-    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: failing ? `docs/errors/${gap ? 'source-recreated' : 'refused'}.md` : null, as_of: iso(1),
+    gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: failing ? `docs/errors/${gap ? 'source-recreated' : 'refused'}.md` : null, as_of: one.as_of,
   }
 }
 
@@ -224,8 +224,24 @@ export function history(one, asked) {
   for (let second = Math.ceil(from / step) * step; second <= now; second += step) {
     const share = (second - from) / (now - from)
     const wave = 1 + Math.sin(share * 12) / 3
-    const value = asked.get('metric') === 'lag_seconds' ? (share > 0.6 ? 40 * (share - 0.6) * wave : 0.4 * wave) : 18_400 * wave
+    const behind = share > 0.6 ? 40 * (share - 0.6) * wave : 0.4 * wave
+    const value = { lag_seconds: behind, lag_records: Math.round(behind * 780), bytes_per_second: 22_020_096 * wave, records_per_second: 18_400 * wave }[asked.get('metric')]
     points.push({ at: new Date(second * 1000).toISOString(), second, value: share > 0.3 && share < 0.33 ? null : value })
   }
   return { schema: 'tributary/v1/History', link: one.name, topic: null, partition: null, metric: asked.get('metric'), step_seconds: step, points, incomplete: [], as_of: iso(0) }
+}
+
+/** A link that could run but for one right, or whose source nobody reaches. */
+export function preflight(link, broken) {
+  const steps = (side, broker, named) => ['DNS', 'TCP', 'TLS', 'API', 'SASL'].map((step) => ({ side, broker, step, result: 'ok', detail: named[step] ?? `${broker.split(' ')[0]} (3.1ms)` }))
+  const tls = { TLS: 'CN=central-1, issued by Example CA, until 2027-03-01 (4.0ms)', SASL: 'SCRAM-SHA-512 as User:tributary (8.4ms)' }
+  const source = broken
+    ? [{ side: 'source', broker: 'plant-1:9092 (bootstrap)', step: 'DNS', result: 'ok', detail: '10.4.0.7 (1.2ms)' }, { side: 'source', broker: 'plant-1:9092 (bootstrap)', step: 'TCP', result: 'NETWORK', detail: 'connection refused; check the address, that a broker listens there, and firewalls between' }, ...['TLS', 'API', 'SASL'].map((step) => ({ side: 'source', broker: 'plant-1:9092 (bootstrap)', step, result: 'skipped (TCP)', detail: '' }))]
+    : [...steps('source', 'west-1:9092 (bootstrap)', tls), ...steps('source', 'west-1:9092 (broker 1)', tls), ...steps('source', 'west-2:9092 (broker 2)', tls)]
+  return {
+    schema: 'tributary/v1/Preflight', link, worker_id: 'worker-1:8083', ready: false, steps: [...source, ...steps('destination', 'central-1:9092 (bootstrap)', tls), ...steps('destination', 'central-1:9092 (broker 1)', tls)],
+    rights: [...(broken ? [] : [{ side: 'source', resource: 'topic orders', operation: 'READ', result: 'ok', purpose: 'to copy it' }, { side: 'source', resource: 'topic orders', operation: 'DESCRIBE_CONFIGS', result: 'ok', purpose: 'to compare settings' }]),
+      { side: 'destination', resource: 'topic orders', operation: 'WRITE', result: 'ok', purpose: 'to copy it' }, { side: 'destination', resource: 'cluster', operation: 'IDEMPOTENT_WRITE', result: 'ok', purpose: 'to write in order' }, { side: 'destination', resource: 'topic audit.logins', operation: 'WRITE', result: 'missing', purpose: 'to copy it' }],
+    commands: ["kafka-acls --bootstrap-server central-1:9092 --add --allow-principal User:tributary --operation Write --topic 'audit.logins'"], notes: [], as_of: iso(0),
+  }
 }

@@ -30,6 +30,8 @@ export function createMock(scenario) {
     const sort = /^-lag_(\w+)$/.exec(url.searchParams.get('sort') ?? '')
     // What is not known stands where the largest stands.
     if (sort) items = [...items].sort((left, right) => (right.lag[sort[1]] ?? Infinity) - (left.lag[sort[1]] ?? Infinity))
+    const by = /^-(\w+_per_second)$/.exec(url.searchParams.get('sort') ?? '')
+    if (by) items = [...items].sort((left, right) => right[by[1]] - left[by[1]])
     const next = begin + limit < items.length ? String(begin + limit) : null
     json(response, { schema: 'tributary/v1/List', items: items.slice(begin, begin + limit), total: items.length, next_cursor: next, as_of: data.iso(0), incomplete: [] })
   }
@@ -56,6 +58,7 @@ export function createMock(scenario) {
         { key: 'topic.poll.interval.ms', value: '120000', status: 'default', meaning: 'period of the scan for new topics and partitions', origin: null },
         { key: 'confluent.license', value: null, status: 'ignored', meaning: 'licence key', origin: 'connector orders-dr' },
       ], problems: [], notices: ['confluent.license is accepted without effect'], as_of: data.iso(0) })
+      case 'topics': return list(response, url, links().slice(0, scenario === 'large' ? 4 : 9).filter((each) => each.health !== 'STOPPED').flatMap((each) => data.topics(scenario, each)).filter((row) => row.topic.includes(url.searchParams.get('q') ?? '')))
       case 'clusters': return list(response, url, data.clusterList())
       case 'workers': return list(response, url, data.workers())
       case 'rebalances': return list(response, url, data.rebalances())
@@ -71,6 +74,7 @@ export function createMock(scenario) {
         if (/unreachable/.test(config['src.kafka.bootstrap.servers'] ?? '')) return json(response, { error_code: 400, message: 'source unreachable:9092: the name is not known', explanation: { ...data.EXPLANATIONS.acl, title: 'The source cannot be reached', cause: 'Its name cannot be resolved on this worker.', side: 'source', fix: ['Check the address.'], commands: [] } }, 400)
         return json(response, data.preview(config))
       }
+      case 'preflight': return json(response, data.preflight(body.link ?? body.config?.name ?? 'new', body.link === 'telemetry' || /unreachable/.test(body.config?.['src.kafka.bootstrap.servers'] ?? '')))
       case 'explain': return list(response, url, /authoriz/i.test(body.text) ? [data.EXPLANATIONS.acl] : [])
       case 'events': {
         heard.push(url.search)

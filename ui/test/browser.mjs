@@ -12,7 +12,7 @@ const only = process.argv[2] ?? ''
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
 const SCREENS = [
-  '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
+  '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/payments/throughput', '/ui/topics', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
   '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/drift?link=orders-dr', '/ui/drift', '/ui/clusters', '/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg', '/ui/alerts', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help', '/ui/help/states/source-recreated',
 ]
 
@@ -130,6 +130,34 @@ const tests = {
     await close()
   },
 
+  async 'no figure looks fresh whose evidence is too old, wherever it stands'() {
+    const { page, origin, close } = await open('stale')
+    // Those of a link that stopped say what was asked for, and age of nothing.
+    const fresh = (selector) => page.evaluate((selector) => {
+      const grey = document.createElement('i')
+      grey.style.color = 'var(--unknown)'
+      document.body.append(grey)
+      const unknown = getComputedStyle(grey).color
+      grey.remove()
+      return [...document.querySelectorAll(selector)].filter((each) => !each.closest('tr')?.textContent.includes('Stopped'))
+        .filter((each) => /\d/.test(each.textContent) && [each, ...each.querySelectorAll('*')].some((part) => [...part.childNodes].some((text) => text.nodeType === 3 && /\d/.test(text.data)) && getComputedStyle(part).color !== unknown)).map((each) => each.textContent.trim())
+    }, selector)
+    for (const [path, selector, some] of [
+      ['links', 'tbody td.num', '18.4 k'], ['overview?map=table', 'table.plain td.num', '18.4 k'], ['links/orders-dr', '.figures dd', '18.4 k'],
+      ['links/orders-dr/topics', 'tbody td.num', '12'], ['links/orders-dr/topics?topic=orders', '[aria-label="partitions"] tbody td.num', '4'], ['links/orders-dr/lag', 'table.plain td.num:not(:nth-child(2))', ' s'], ['workers', 'tr:has(.tone-unknown) td.num', '3'],
+    ]) {
+      await page.goto(`${origin}/ui/${path}`)
+      await settled(page)
+      await page.locator(selector).first().waitFor()
+      assert.ok((await page.locator(selector).allInnerTexts()).some((text) => text.includes(some)), `${path} has figures`)
+      assert.deepEqual(await fresh(selector), [], path)
+    }
+    await page.goto(`${origin}/ui/links/orders-dr/topics`)
+    await settled(page)
+    assert.equal(await page.locator('td .tone-ok').count(), 0, 'no topic is green')
+    await close()
+  },
+
   async 'with the worker gone, what was green turns unknown by itself'() {
     const { page, origin, mock, close } = await open('normal')
     await page.goto(`${origin}/ui/links`)
@@ -181,6 +209,7 @@ const tests = {
     await page.getByRole('combobox', { name: 'Known cluster as the source' }).selectOption({ label: 'west' })
     await page.waitForFunction(() => document.querySelector('[data-key="src.kafka.bootstrap.servers"] input')?.value === 'west-1:9092,west-2:9092')
     assert.equal(await page.locator('[data-key="src.kafka.sasl.jaas.config"] input').inputValue(), '${env:SOURCE_JAAS}')
+    assert.equal(await page.locator('[data-key="source.cluster.alias"] input').inputValue(), 'west')
     // Of the one before nothing is left.
     await page.getByRole('combobox', { name: 'Known cluster as the source' }).selectOption({ label: 'plant' })
     await page.waitForFunction(() => document.querySelector('[data-key="src.kafka.bootstrap.servers"] input')?.value.startsWith('plant-1'))
@@ -307,6 +336,45 @@ const tests = {
     await page.getByText('telemetry, reads it').waitFor()
     await page.goto(`${origin}/ui/clusters`)
     assert.match(await page.locator('tr[data-row="0"]').innerText(), /plant/)
+    await close()
+  },
+
+  async 'the connections of a link are tested before it is made, and what fails is named with its remedy'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/new`)
+    await page.getByLabel('src.kafka.bootstrap.servers').fill('unreachable:9092')
+    await page.getByRole('button', { name: 'Test the connections' }).click()
+    await page.getByText('It could not run').waitFor()
+    await page.getByText('TCP: NETWORK').waitFor()
+    await page.getByText('connection refused; check the address').waitFor()
+    await page.getByText('--operation Write').waitFor()
+    await page.goto(`${origin}/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg`)
+    await page.getByRole('button', { name: 'Test the connections' }).first().click()
+    await page.getByText('All 2 rights at the source are granted').waitFor()
+    assert.equal(mock.requests.filter((each) => each === 'POST /api/v1/preflight').length, 2)
+    await close()
+  },
+
+  async 'topics of all links are found by name, and lead to their partitions'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/topics`)
+    await settled(page)
+    assert.match(await page.locator('tr[data-row="0"]').innerText(), /audit\.logins/)
+    await page.getByPlaceholder('Filter').fill('prices.history')
+    await page.waitForFunction(() => [...document.querySelectorAll('tr[data-row] td:first-child')].every((cell) => cell.textContent === 'prices.history'))
+    await page.locator('tr[data-row="0"] a').first().click()
+    await page.getByText('Partitions of prices.history').waitFor()
+    await close()
+  },
+
+  async 'what can be done with a link is done from the list'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    await page.getByRole('button', { name: 'What can be done with orders-dr' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click()
+    await page.getByRole('dialog').last().getByRole('button', { name: 'Pause', exact: true }).last().click()
+    await page.getByText('Pause: accepted').first().waitFor()
+    assert.ok(mock.requests.includes('PUT /connectors/orders-dr/pause'))
     await close()
   },
 

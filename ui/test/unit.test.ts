@@ -7,6 +7,8 @@ import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
 import { difference, fromProperties, read, spell, toProperties } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
+import { freshState, partitionTone, topicTone } from '../src/lib/status'
+import { drawn, note } from '../src/lib/trail'
 import { wanted } from '../src/lib/stream.svelte'
 import { inSight, ordered, toCsv, type Column } from '../src/lib/table'
 import { pieces, STATES } from '../src/lib/states'
@@ -59,6 +61,25 @@ describe('states', () => {
   })
   it('code is told from text', () => {
     expect(pieces('do `this`, then that')).toEqual([{ text: 'do ', code: false }, { text: 'this', code: true }, { text: ', then that', code: false }])
+  })
+})
+
+describe('trails', () => {
+  it('a reading is taken once, and a gap stays a gap', () => {
+    expect(note('x', 1, 1000)).toEqual(note('x', 5, 1000))
+    expect(note('x', 3, 5000).length).toBe(2)
+    expect(note('x', 4, 60_000).map((each) => each.value)).toEqual([1, 3, null, 4])
+    expect(drawn(note('x', 2, 64_000), 100, 20).line.split('M').length).toBe(3)
+    expect(drawn([], 100, 20).line).toBe('')
+  })
+})
+
+describe('evidence', () => {
+  const row = (seconds: number, state: string, state_class = 'active') => ({ as_of: new Date(Date.now() - seconds * 1000).toISOString(), state, state_class })
+  it('a state whose evidence is too old is unknown, whatever it was', () => {
+    expect([freshState(row(1, 'replicating')), freshState(row(30, 'replicating')), freshState(row(30, 'source-gap'))]).toEqual(['replicating', 'unknown', 'unknown'])
+    expect([topicTone(row(1, 'replicating')), topicTone(row(30, 'replicating')), topicTone(row(1, 'unassigned', 'neutral'))]).toEqual(['ok', 'unknown', 'unknown'])
+    expect([partitionTone('active'), partitionTone('source-unknown'), partitionTone('source-gap')]).toEqual(['ok', 'unknown', 'fail'])
   })
 })
 

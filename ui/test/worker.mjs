@@ -65,6 +65,9 @@ await page.goto(`${worker}/ui/links/new`)
 await field('src.kafka.bootstrap.servers').fill(source)
 await field('dest.kafka.bootstrap.servers').fill(destination)
 await field('Name').fill(name)
+await page.getByRole('button', { name: 'Test the connections' }).click()
+await page.getByText('It could run').waitFor({ timeout: 30_000 })
+await step('tested')
 await next('Topics')
 await field('topic.regex').fill('orders.*')
 await page.getByText(/[1-9]\d* topics? of \d+ would be copied/).waitFor({ timeout: 30_000 })
@@ -213,7 +216,7 @@ const found = []
 for (const colorScheme of ['light', 'dark']) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
   const looked = await context.newPage()
-  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'clusters', 'alerts', `drift?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
+  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/throughput`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'topics', 'clusters', 'alerts', `drift?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
     await looked.goto(`${worker}/ui/${path}`)
     await looked.waitForFunction(() => document.querySelector('main') && !document.querySelector('[data-state="loading"]'))
     await looked.evaluate(AXE)
@@ -235,8 +238,10 @@ await viewer.getByLabel('Password').fill('only-looks')
 await viewer.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
 await viewer.getByText('viewer vera').waitFor()
 await viewer.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
-for (const place of ['Topics', 'Tasks', 'Config', null, 'Links', 'Drift', 'Clusters', 'Alerts', 'Workers', 'Connectors', 'Activity']) {
-  if (place) await viewer.getByRole('link', { name: place }).or(viewer.getByRole('tab', { name: place })).first().click()
+const parts = ['Topics', 'Throughput', 'Lag', 'Tasks', 'Config'].map((place) => ['Parts of the link', place])
+const screens = ['Links', 'Topics', 'Drift', 'Clusters', 'Alerts', 'Workers', 'Connectors', 'Activity'].map((place) => ['Screens', place])
+for (const [where, place] of [...parts, ...screens]) {
+  await viewer.getByRole('navigation', { name: where }).getByRole('link', { name: place }).click()
   await viewer.waitForFunction(() => !document.querySelector('[data-state="loading"]'))
   assert.equal(await viewer.getByRole('button', { name: /^(Pause|Resume|Stop|Restart|Delete|Edit|Look for|Save|Reset)/ }).count(), 0, `${place}`)
   assert.equal(await viewer.getByRole('link', { name: /^(Create link|Edit|Clone)$/ }).count(), 0, `${place}`)

@@ -30,6 +30,10 @@ use crate::key::{ConfigKey, Treatment};
 pub(crate) use suggest::distance;
 pub use suggest::{known_elsewhere, nearest};
 
+/// What the source cluster is called, in every vocabulary: MirrorMaker 2's word for it.
+pub const SOURCE_ALIAS: &str = "source.cluster.alias";
+/// What the destination cluster is called.
+pub const DESTINATION_ALIAS: &str = "target.cluster.alias";
 /// Largest value of Java's `int`.
 const INT: i64 = 2_147_483_647;
 /// Largest value of Java's `short`.

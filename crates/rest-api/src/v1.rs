@@ -19,6 +19,7 @@ mod gather;
 mod health;
 mod history;
 mod list;
+mod looking;
 mod observer;
 pub(crate) mod openapi;
 mod peers;
@@ -30,6 +31,7 @@ mod together;
 mod topic;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -37,7 +39,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use worker_group::detail::{PreviewOptions, instant};
+use worker_group::detail::instant;
 use worker_group::{Handle, Kind, Refusal};
 
 use self::gather::{LinkView, Sources};
@@ -57,8 +59,6 @@ use crate::forward::Again;
 use crate::query::{Query, encode};
 use crate::request;
 
-/// Bytes per second that a copy is expected to reach, unless the request says otherwise.
-const RATE: u64 = 50 * 1024 * 1024;
 /// Longest text that is explained, in bytes.
 const LONGEST: usize = 64 * 1024;
 
@@ -101,13 +101,6 @@ pub(crate) struct Api {
     pub(crate) identity: Identity,
     pub(crate) watcher: Watcher,
     pub(crate) peers: Arc<Peers>,
-}
-
-/// A page of partitions, with what stopped those that stand.
-fn explained_page(mut page: Value) -> Value {
-    let rows = page["items"].as_array_mut();
-    rows.into_iter().flatten().for_each(topic::explain);
-    page
 }
 
 /// Whether CSV is preferred.
@@ -196,13 +189,17 @@ impl Api {
             }
             Resource::History => Box::pin(self.history(handle, &asked, now)).await,
             Resource::Explain => explained(&asked.body, now),
-            Resource::Preview => preview(handle, &asked).await,
+            Resource::Preview => looking::preview(handle, &asked).await,
+            Resource::Preflight => {
+                looking::preflight(handle, &asked, &self.identity.worker_id, now).await
+            }
             Resource::Refresh => self.refresh(handle, asked).await,
             Resource::PartitionResume => self.resume(handle, asked).await,
             Resource::TopicResume => self.resume_topic(handle, asked).await,
             Resource::TopicSync => self.sync_topic(handle, asked).await,
             Resource::Overview
             | Resource::Links
+            | Resource::Topics
             | Resource::Clusters
             | Resource::Workers
             | Resource::Worker
@@ -260,6 +257,7 @@ impl Api {
                 let rows = worker::clusters(&me, &views, now);
                 list::page("ClusterList", rows, &asked.query, now)?
             }
+            Resource::Topics => topic::page(&views, &rates, (&asked.query, now))?,
             Resource::Rebalances => {
                 let (own, _) = self.own(handle).links().await?;
                 let told = rebalances::told(me.view.as_ref(), &own, now);
@@ -301,7 +299,7 @@ impl Api {
         let name = &asked.names.link;
         let (view, group) = self.sources(handle, asked).link(name).await?;
         let rates = group.rates(&self.watcher.seen().rates);
-        let mut value = self.of_link(handle, asked, &view, rates.get(name), now)?;
+        let mut value = self.of_link(handle, asked, &view, &rates, now)?;
         if value["items"].is_array() {
             value["incomplete"] =
                 Value::Array(worker::incomplete([&view].into_iter(), &group, false));
@@ -314,33 +312,25 @@ impl Api {
         handle: &Handle,
         asked: &Asked<'_>,
         view: &LinkView,
-        rates: Option<&LinkRates>,
+        all: &BTreeMap<String, LinkRates>,
         now: SystemTime,
     ) -> Result<Value, Refusal> {
-        let names = &asked.names;
+        let (names, rates) = (&asked.names, all.get(&view.name));
         let topic = Some(names.topic.as_str());
-        let list = |kind, mut rows: Vec<Value>| {
-            list::worst_first(&mut rows);
-            list::page(kind, rows, &asked.query, now)
-        };
+        let page = (&asked.query, now);
         match asked.resource {
             Resource::LinkHealth => Ok(health::document(view, handle.evidence_limit())),
-            Resource::LinkTopics => list("TopicList", topic::rows(view, rates)),
+            Resource::LinkTopics => topic::page(std::slice::from_ref(view), all, page),
             Resource::LinkTopic => {
                 let mut rows = topic::rows(view, rates).into_iter();
                 let found = rows.find(|row| row["topic"] == *names.topic);
                 found.ok_or_else(|| no_topic(view, names))
             }
             Resource::TopicPartitions => {
-                let rows = topic::partition_rows(view, topic);
-                if rows.is_empty()
-                    && !topic::rows(view, None)
-                        .iter()
-                        .any(|row| row["topic"] == *names.topic)
-                {
+                if !topic::has(view, &names.topic) {
                     return Err(no_topic(view, names));
                 }
-                list("PartitionList", rows).map(explained_page)
+                topic::partition_page(view, topic, page)
             }
             Resource::Partition => {
                 let mut rows = topic::partition_rows(view, topic).into_iter();
@@ -349,9 +339,7 @@ impl Api {
                 topic::explain(&mut row);
                 Ok(row)
             }
-            Resource::Partitions => {
-                list("PartitionList", topic::partition_rows(view, None)).map(explained_page)
-            }
+            Resource::Partitions => topic::partition_page(view, None, page),
             Resource::Tasks => list::page("TaskList", shape::task_rows(view), &asked.query, now),
             Resource::Config => Ok(config(handle, view)),
             _ => {
@@ -547,32 +535,4 @@ fn explained(bytes: &Bytes, now: SystemTime) -> Result<Value, Refusal> {
         "incomplete": [],
         "as_of": instant(now),
     }))
-}
-
-async fn preview(handle: &Handle, asked: &Asked<'_>) -> Result<Value, Refusal> {
-    let body = body(&asked.body)?;
-    let rate = body["rate_bytes_per_second"].as_u64().unwrap_or(RATE);
-    let options = PreviewOptions { rate };
-    let (name, given) = match (body["link"].as_str(), body.get("config")) {
-        (Some(link), None) => {
-            let config = handle.config(link.to_owned()).await?;
-            let given = config.into_iter().map(|(key, value)| (key, Some(value)));
-            (link.to_owned(), given.collect())
-        }
-        (_, Some(config)) if asked.caller.is_admin() => {
-            let given = request::config(config.to_string().as_bytes())?;
-            let name = given.get("name").cloned().flatten();
-            (name.unwrap_or_else(|| "preview".to_owned()), given)
-        }
-        (_, Some(_)) => {
-            return Err(Refusal::new(
-                Kind::Forbidden,
-                "a configuration in the body connects to any host, which needs the role admin; name a link instead",
-            ));
-        }
-        (None, None) => {
-            return Err(Refusal::bad("the body has neither link nor config"));
-        }
-    };
-    handle.preview(name, given, options).await
 }

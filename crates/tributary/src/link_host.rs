@@ -32,6 +32,7 @@ use worker_group::view::SourceOffset;
 use worker_group::{Config, validate};
 
 use self::probe::LinkProbe;
+use crate::preflight_document;
 use crate::preview_document::{self, Memory};
 
 /// The least memory of one link, in bytes; more links than the budget has such parts go beyond it.
@@ -515,6 +516,15 @@ impl Host for LinkHost {
             let document =
                 preview_document::document(&previewed, &link, tasks, options.rate, |_| true);
             Ok(document)
+        })
+    }
+
+    fn preflight(&self, name: String, config: Config) -> Pending<Result<Value, String>> {
+        let host = self.clone();
+        Box::pin(async move {
+            let (link, worker) = host.settings(&name, &config, false).await?;
+            let found = Box::pin(replication::preflight::preflight(&link, &worker)).await;
+            Ok(preflight_document::document(&found, &link.name))
         })
     }
 

@@ -11,6 +11,7 @@ mod link_host;
 mod metrics;
 mod output;
 mod overlap;
+mod preflight_document;
 mod preview_document;
 mod progress;
 mod rest;

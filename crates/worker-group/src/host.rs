@@ -245,6 +245,14 @@ pub trait Host: Send + Sync + 'static {
         )))
     }
 
+    /// Whether a link of this configuration could run, connection by connection and right by right, as the document that is
+    /// shown; what is wrong otherwise.
+    fn preflight(&self, _name: String, _config: Config) -> Pending<Result<Value, String>> {
+        Box::pin(std::future::ready(Err(
+            "this worker cannot look at clusters".to_owned(),
+        )))
+    }
+
     /// Lets a running link look at its topics now. Whether it runs here.
     fn refresh(&self, _name: &str) -> bool {
         false

@@ -24,13 +24,17 @@ export function stepOf(entry: ConfigEntry): Step {
 
 export type Side = 'source' | 'destination'
 
+/** What the cluster of a side is called, in every vocabulary. */
+export const ALIAS: Record<Side, string> = { source: 'source.cluster.alias', destination: 'target.cluster.alias' }
+
 const FAMILIES: [string, Side][] = [
   ['src.kafka.', 'source'], ['src.consumer.', 'source'], ['source.cluster.', 'source'], ['source.consumer.', 'source'],
   ['dest.kafka.', 'destination'], ['target.cluster.', 'destination'],
 ]
 
 /** Words of MirrorMaker 2 that a class of another product takes too. */
-const MIRROR = new Set(['topics', 'topics.exclude', 'source.cluster.alias', 'target.cluster.alias'])
+const MIRROR = new Set(['topics', 'topics.exclude'])
+
 
 function family(key: string): [string, Side] | undefined {
   return FAMILIES.find(([prefix]) => key.startsWith(prefix))
@@ -79,7 +83,7 @@ export function lay(entries: ConfigEntry[], step: Step, connectorClass: string, 
   for (const entry of entries) {
     const { name, importance, required, group } = entry.definition
     if (!entry.value.visible || ELSEWHERE.has(name) || stepOf(entry) !== step) continue
-    const foreign = (family(name) && !prefixes.includes(family(name)![0])) || (!mirror && MIRROR.has(name))
+    const foreign = (family(name) && !Object.values(ALIAS).includes(name) && !prefixes.includes(family(name)![0])) || (!mirror && MIRROR.has(name))
     if (name in config || pinned.has(name) || required || entry.value.errors.length || (importance === 'HIGH' && !foreign)) open.push(entry)
     else advanced.set(group ?? 'Other', [...(advanced.get(group ?? 'Other') ?? []), entry])
   }

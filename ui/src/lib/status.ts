@@ -72,6 +72,21 @@ export function lagKnown(lag: Lag | null | undefined): boolean {
   return !!lag?.known && (!lag.as_of || !clock.stale(lag.as_of))
 }
 
+/** Whether what a link says is too old to be shown as if it held now. */
+export function linkAged(link: Link): boolean {
+  return linkHealth(link) === 'UNKNOWN'
+}
+
+/** The same of a topic or a partition. */
+export function rowAged(row: { as_of: string; state: string }): boolean {
+  return clock.stale(row.as_of) || /(^|-)(unknown|unassigned)$/.test(row.state)
+}
+
+/** The state of a topic or a partition as it may be shown now. */
+export function freshState(row: { as_of: string; state: string }): string {
+  return clock.stale(row.as_of) ? 'unknown' : row.state
+}
+
 export function partitionTone(state: string): Tone {
   switch (state) {
     case 'active':
@@ -87,14 +102,14 @@ export function partitionTone(state: string): Tone {
     case 'failed-over':
     case 'promoted':
       return 'neutral'
-    case 'unknown':
-      return 'unknown'
     default:
-      return 'fail'
+      return /(^|-)unknown$/.test(state) ? 'unknown' : 'fail'
   }
 }
 
-export function topicTone(stateClass: string): Tone {
+export function topicTone(row: { as_of: string; state: string; state_class: string }): Tone {
+  if (rowAged(row)) return 'unknown'
+  const stateClass = row.state_class
   return ({ active: 'ok', creating: 'catching', failing: 'fail', neutral: 'neutral' } as Record<string, Tone>)[stateClass] ?? 'unknown'
 }
 

@@ -116,6 +116,8 @@ fn failing_properties(central: &str) -> String {
     format!(
         "name={FAILING}\n\
          connector.class=io.confluent.connect.replicator.ReplicatorSourceConnector\n\
+         source.cluster.alias=nobody\n\
+         target.cluster.alias=central\n\
          src.kafka.bootstrap.servers={NOBODY}\n\
          dest.kafka.bootstrap.servers={central}\n\
          topic.whitelist=birdstrikes\n\
@@ -128,6 +130,8 @@ fn link_properties(region: &str, bootstrap: &str, central: &str) -> String {
     format!(
         "name={region}-to-central\n\
          connector.class=io.confluent.connect.replicator.ReplicatorSourceConnector\n\
+         source.cluster.alias={region}\n\
+         target.cluster.alias=central\n\
          src.kafka.bootstrap.servers={bootstrap}\n\
          dest.kafka.bootstrap.servers={central}\n\
          topic.regex=[a-z].*\n\

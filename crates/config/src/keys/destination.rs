@@ -1,15 +1,24 @@
 //! What Confluent Replicator writes: topics at the destination, schemas, licence keys.
 
-use crate::key::Group::{Compatibility, Destination, Metadata};
+use crate::key::Group::{Client, Compatibility, Destination, Metadata};
 use crate::key::Kind::{Boolean, Class, List, Number, OneOf, Password, Text};
 use crate::key::Treatment::{Ignored, Implemented, Rejected};
 use crate::key::{ConfigKey, key};
-use crate::keys::{INT, SHORT};
+use crate::keys::{DESTINATION_ALIAS, INT, SHORT};
 
 const NO_SCHEMAS: &str = "a byte copy of the schema topic into a live registry would corrupt it; leave schema.registry.topic out and the topic unselected";
 
 /// Keys of the destination in Replicator's vocabulary.
 pub(super) const KEYS: &[ConfigKey] = &[
+    key(
+        Client,
+        DESTINATION_ALIAS,
+        Text,
+        None,
+        Implemented,
+        "name of the destination cluster, in metrics and in the control center",
+    )
+    .high(),
     key(
         Destination,
         "topic.rename.format",

@@ -1,10 +1,10 @@
 //! MirrorMaker 2's keys.
 
-use crate::key::Group::{Compatibility, Destination, Link, Metadata, Offsets, Source};
+use crate::key::Group::{Client, Compatibility, Destination, Link, Metadata, Offsets, Source};
 use crate::key::Kind::{Boolean, ClassOf, List, Number, OneOf, Text};
 use crate::key::Treatment::{Ignored, Implemented, Mapped, NotYet};
 use crate::key::{ConfigKey, key};
-use crate::keys::{INT, LONG, SHORT};
+use crate::keys::{DESTINATION_ALIAS, INT, LONG, SHORT, SOURCE_ALIAS};
 
 /// The two policies that there are, by their classes.
 pub(crate) const DEFAULT_POLICY: &str = "org.apache.kafka.connect.mirror.DefaultReplicationPolicy";
@@ -31,17 +31,17 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "whether this flow is copied; in a file of flows it is off until set",
     ),
     key(
-        Link,
-        "source.cluster.alias",
+        Client,
+        SOURCE_ALIAS,
         Text,
         None,
         Implemented,
-        "name of the source cluster",
+        "name of the source cluster; copies are called after it",
     )
     .high(),
     key(
-        Link,
-        "target.cluster.alias",
+        Client,
+        DESTINATION_ALIAS,
         Text,
         Some("target"),
         Implemented,

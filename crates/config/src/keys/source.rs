@@ -1,13 +1,22 @@
 //! What Confluent Replicator reads: topics, data, conversion.
 
-use crate::key::Group::{Compatibility, Fetch, Link, Source};
+use crate::key::Group::{Client, Compatibility, Fetch, Link, Source};
 use crate::key::Kind::{Boolean, Class, List, Number, Text};
 use crate::key::Treatment::{Ignored, Implemented};
 use crate::key::{ConfigKey, key};
-use crate::keys::{BYTE_ARRAYS, INT};
+use crate::keys::{BYTE_ARRAYS, INT, SOURCE_ALIAS};
 
 /// Keys of the source in Replicator's vocabulary.
 pub(super) const KEYS: &[ConfigKey] = &[
+    key(
+        Client,
+        SOURCE_ALIAS,
+        Text,
+        None,
+        Implemented,
+        "name of the source cluster, in metrics and in the control center; copies are called after it only with replication.policy.class",
+    )
+    .high(),
     key(
         Source,
         "topic.regex",

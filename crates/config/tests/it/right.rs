@@ -63,6 +63,20 @@ fn a_replicator_configuration_runs_unchanged() {
 }
 
 #[test]
+fn a_replicator_link_may_name_its_clusters_and_copies_keep_their_names() {
+    let names = r#""source.cluster.alias":"europe","target.cluster.alias":"us","topic.whitelist""#;
+    let text = UNCHANGED.replace(r#""topic.whitelist""#, names);
+    let raw = RawConfig::from_json("link.json", &text).expect("JSON");
+    let (link, notices) = resolved(&raw);
+    assert!(link.topics.naming.is_identity());
+    let of_names: Vec<&String> = notices
+        .iter()
+        .filter(|notice| notice.contains("alias"))
+        .collect();
+    assert!(of_names.is_empty(), "{of_names:?}");
+}
+
+#[test]
 fn unset_keys_have_the_documented_defaults() {
     let (link, notices) = resolved(&link(""));
     assert!(notices.is_empty(), "{notices:?}");

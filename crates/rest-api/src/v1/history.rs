@@ -132,8 +132,9 @@ impl History {
 
     fn add_link(&mut self, view: &LinkView, rates: Option<&LinkRates>, slot: u32) {
         let Some(detail) = &view.detail else { return };
-        let rates = rates.cloned().unwrap_or_default();
-        let values = measured(Some(&detail.lag), rates.records, rates.bytes);
+        let copied = |of: fn(&LinkRates) -> Option<f64>| rates.and_then(of);
+        let (records, bytes) = (copied(|all| all.records), copied(|all| all.bytes));
+        let values = measured(Some(&detail.lag), records, bytes);
         self.add((view.name.clone(), None, None), slot, values, true);
         let mut topics: BTreeMap<&str, LagDetail> = BTreeMap::new();
         for partition in &detail.partitions {
@@ -145,7 +146,7 @@ impl History {
             }
         }
         for (topic, lag) in topics {
-            let copied = rates.topics.get(topic);
+            let copied = rates.and_then(|all| all.topics.get(topic));
             let copied = copied.map(|rates| (rates.records, rates.bytes));
             let values = measured(Some(&lag), copied.map(|one| one.0), copied.map(|one| one.1));
             let key = (view.name.clone(), Some(topic.to_owned()), None);

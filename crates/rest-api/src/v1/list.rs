@@ -119,25 +119,97 @@ pub(crate) fn page(
             if falling { order.reverse() } else { order }
         });
     }
+    let (begin, limit) = piece(query)?;
+    let total = rows.len();
+    let items = rows.into_iter().skip(begin).take(limit).collect();
+    Ok(shown(kind, items, (begin, total), now))
+}
+
+/// Where a page begins, and how many items it has at most.
+fn piece(query: &Query) -> Result<(usize, usize), Refusal> {
     let number = |name: &str, default: usize| match query.first(name) {
         None | Some("") => Ok(default),
         Some(text) => text
             .parse::<usize>()
             .map_err(|_| Refusal::bad(format!("{name} {text} is not a whole number"))),
     };
-    let limit = number("limit", LIMIT)?.clamp(1, MOST);
-    let begin = number("cursor", 0)?;
-    let total = rows.len();
-    let items: Vec<Value> = rows.into_iter().skip(begin).take(limit).collect();
+    Ok((number("cursor", 0)?, number("limit", LIMIT)?.clamp(1, MOST)))
+}
+
+fn shown(kind: &str, items: Vec<Value>, (begin, total): (usize, usize), now: SystemTime) -> Value {
     let end = begin + items.len();
-    Ok(json!({
+    json!({
         "schema": format!("tributary/v1/{kind}"),
         "items": items,
         "total": total,
         "next_cursor": (end < total).then(|| end.to_string()),
         "incomplete": [],
         "as_of": instant(now),
-    }))
+    })
+}
+
+/// Lags by which rows may be ordered before they are made.
+const LAGS: [&str; 3] = ["lag_seconds", "lag_records", "lag_bytes"];
+
+/// What stands for a row that is not made yet: how bad it is, the worst first, and its lags; nothing where they are not known.
+pub(crate) struct Rank {
+    pub(crate) bad: u8,
+    pub(crate) lags: [Option<f64>; 3],
+}
+
+/// An order that needs no row: the worst first, or by a lag, falling or not. Nothing where rows are asked for by what is in them.
+fn order(query: &Query) -> Option<Option<(usize, bool)>> {
+    let about_contents = query
+        .pairs()
+        .any(|(name, value)| !RESERVED.contains(&name) || (name == "q" && !value.is_empty()));
+    if about_contents {
+        return None;
+    }
+    let Some(sort) = query.first("sort") else {
+        return Some(None);
+    };
+    let (name, falling) = sort
+        .strip_prefix('-')
+        .map_or((sort, false), |name| (name, true));
+    let place = LAGS.iter().position(|lag| *lag == name)?;
+    Some(Some((place, falling)))
+}
+
+/// What is not known stands where the largest stands.
+fn by_lag(one: &Rank, two: &Rank, place: usize) -> Ordering {
+    match (one.lags[place], two.lags[place]) {
+        (Some(one), Some(two)) => one.total_cmp(&two),
+        (one, two) => two.is_some().cmp(&one.is_some()),
+    }
+}
+
+/// The page of what `row` makes of `all`, as [`page`] and [`worst_first`] would have it. Of twenty thousand only those of the
+/// page are made, where nothing is asked about what is in them.
+pub(crate) fn page_of<T>(
+    kind: &str,
+    all: Vec<T>,
+    (query, now): (&Query, SystemTime),
+    rank: impl Fn(&T) -> Rank,
+    row: impl Fn(&T) -> Value,
+) -> Result<Value, Refusal> {
+    let Some(order) = order(query) else {
+        let mut rows: Vec<Value> = all.iter().map(row).collect();
+        worst_first(&mut rows);
+        return page(kind, rows, query, now);
+    };
+    let (begin, limit) = piece(query)?;
+    let mut ranked: Vec<(Rank, T)> = all.into_iter().map(|one| (rank(&one), one)).collect();
+    ranked.sort_by(|(one, _), (two, _)| one.bad.cmp(&two.bad).then_with(|| by_lag(two, one, 0)));
+    if let Some((place, falling)) = order {
+        ranked.sort_by(|(one, _), (two, _)| {
+            let order = by_lag(one, two, place);
+            if falling { order.reverse() } else { order }
+        });
+    }
+    let total = ranked.len();
+    let page = ranked.iter().skip(begin).take(limit);
+    let items = page.map(|(_, one)| row(one)).collect();
+    Ok(shown(kind, items, (begin, total), now))
 }
 
 fn holds(value: &Value, text: &str) -> bool {
@@ -237,6 +309,60 @@ mod tests {
         assert_eq!(names_of(&asked("")), ["b", "d", "c", "a"]);
         assert_eq!(names_of(&asked("sort=name")), ["a", "b", "c", "d"]);
         assert_eq!(names_of(&asked("sort=-lag_seconds")), ["d", "c", "b", "a"]);
+    }
+
+    #[test]
+    fn a_page_of_what_has_no_rows_yet_is_the_page_of_the_rows() {
+        let classes = ["active", "failing", "neutral", "creating"];
+        // Each class with known and unknown lags, and equal ones.
+        let all: Vec<(usize, Option<f64>, Option<i64>)> = (0..60)
+            .map(|number| {
+                let seconds = (number % 7 != 0).then(|| f64::from(number * 37 % 11));
+                (
+                    usize::try_from(number).expect("small"),
+                    seconds,
+                    Some(i64::from(number * 13 % 5)),
+                )
+            })
+            .collect();
+        let row = |one: &(usize, Option<f64>, Option<i64>)| {
+            json!({
+                "name": one.0, "state_class": classes[one.0 % 4],
+                "lag": {"seconds": one.1, "records": one.2, "bytes": null},
+            })
+        };
+        let rank = |one: &(usize, Option<f64>, Option<i64>)| Rank {
+            bad: [3, 0, 1, 2][one.0 % 4],
+            lags: [one.1, one.2.map(|records| records as f64), None],
+        };
+        for text in [
+            "",
+            "sort=lag_seconds",
+            "sort=-lag_seconds",
+            "sort=-lag_records&limit=7&cursor=9",
+            "sort=lag_bytes",
+            "limit=5&cursor=58",
+            "cursor=90",
+            "sort=name",
+            "q=fail",
+            "state_class=failing",
+        ] {
+            let (query, now) = (Query::parse(text), SystemTime::UNIX_EPOCH);
+            let mut rows: Vec<Value> = all.iter().map(row).collect();
+            worst_first(&mut rows);
+            let expected = page("TopicList", rows, &query, now).expect("a page");
+            let found = page_of("TopicList", all.clone(), (&query, now), rank, row);
+            assert_eq!(found.expect("a page"), expected, "{text}");
+        }
+        let wrong = Query::parse("limit=x");
+        let refused = page_of(
+            "TopicList",
+            all.clone(),
+            (&wrong, SystemTime::UNIX_EPOCH),
+            rank,
+            row,
+        );
+        refused.expect_err("it is no number");
     }
 
     #[test]

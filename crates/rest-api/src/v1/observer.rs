@@ -20,7 +20,7 @@ use super::events::{Channel, Filter, Hub};
 use super::gather::{LinkView, Sources};
 use super::history::{Found, History, Wanted};
 use super::peers::{Group, Peers};
-use super::rates::{Counters, LinkRates};
+use super::rates::{Counters, Rates};
 use super::worker::{self, Identity, Weight};
 use super::{shape, topic};
 use crate::metered::{MetricsSource, Unexplained};
@@ -38,7 +38,7 @@ const QUEUE: usize = 64;
 /// What was seen last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) rates: BTreeMap<String, LinkRates>,
+    pub(crate) rates: Rates,
     pub(crate) weight: Weight,
     /// The newest first.
     pub(crate) activity: VecDeque<Arc<Value>>,
@@ -139,6 +139,8 @@ struct Last {
 pub(crate) struct Observer {
     handle: Handle,
     counters: BTreeMap<String, Counters>,
+    /// As of the last look at them.
+    rates: Rates,
     last: BTreeMap<String, Last>,
     activity: VecDeque<Arc<Value>>,
     number: u64,
@@ -176,6 +178,7 @@ impl Observer {
         let observer = Self {
             handle,
             counters: BTreeMap::new(),
+            rates: Rates::default(),
             last: BTreeMap::new(),
             activity: VecDeque::new(),
             number: 0,
@@ -296,12 +299,10 @@ impl Observer {
         }
         if is_due {
             self.weigh(at);
-            let rates: BTreeMap<&String, LinkRates> = self
-                .counters
-                .iter()
-                .map(|(name, counters)| (name, counters.rates()))
-                .collect();
-            let all = views.iter().map(|view| (view, rates.get(&view.name)));
+            let rates = self.counters.iter();
+            let rates = rates.map(|(name, counters)| (name.clone(), counters.rates()));
+            self.rates = Arc::new(rates.collect());
+            let all = views.iter().map(|view| (view, self.rates.get(&view.name)));
             self.history.look(all, seconds_now());
         }
     }
@@ -323,9 +324,7 @@ impl Observer {
     async fn tell(&mut self, views: &[LinkView], own: &[LinkView], group: &Group) {
         let now = Instant::now();
         let default = self.handle.default_destination();
-        let counted = self.counters.iter();
-        let counted = counted.map(|(name, counters)| (name.clone(), counters.rates()));
-        let all = group.rates(&counted.collect());
+        let all = group.rates(&self.rates);
         for view in views {
             let name = Some(view.name.as_str());
             let rates = all.get(&view.name);
@@ -496,11 +495,8 @@ impl Observer {
     }
 
     fn publish(&self) {
-        let rates = self.counters.iter();
         let seen = Seen {
-            rates: rates
-                .map(|(name, counters)| (name.clone(), counters.rates()))
-                .collect(),
+            rates: Arc::clone(&self.rates),
             weight: self.weight,
             activity: self.activity.clone(),
         };

@@ -51,6 +51,7 @@ fn operation(row: &Row) -> Value {
     });
     let body = match resource {
         Resource::Preview => Some("PreviewRequest"),
+        Resource::Preflight => Some("PreflightRequest"),
         Resource::Explain => Some("ExplainRequest"),
         Resource::PartitionResume | Resource::TopicResume => Some("Resume"),
         _ => None,
@@ -274,6 +275,7 @@ fn worker_shapes() -> Vec<(&'static str, Value)> {
         ("Result", object(&[
             ("schema", json!({"const": "tributary/v1/Result"})), ("object", text()), ("action", text()), ("dry_run", boolean()),
         ])),
+        ("PreflightRequest", object(&[("link?", text()), ("config?", reference("GivenConfig"))])),
         ("PreviewRequest", object(&[
             ("link?", text()), ("config?", reference("GivenConfig")), ("rate_bytes_per_second?", whole()),
         ])),
@@ -360,6 +362,17 @@ fn preview_shapes() -> Vec<(&'static str, Value)> {
                 ("rate_bytes_per_second", whole()), ("seconds", maybe_whole()), ("tasks", maybe_whole()),
             ])),
             ("acls", null()), ("access_rights", json!({"type": ["object", "null"]})),
+        ])),
+        ("Preflight", named("Preflight", &[
+            ("link", text()), ("worker_id", text()), ("ready", boolean()),
+            ("steps", list(object(&[
+                ("side", choice(&["source", "destination"])), ("broker", text()), ("step", text()), ("result", text()), ("detail", text()),
+            ]))),
+            ("rights", list(object(&[
+                ("side", choice(&["source", "destination"])), ("resource", text()), ("operation", text()),
+                ("result", choice(&["ok", "missing", "unknown"])), ("purpose", text()),
+            ]))),
+            ("commands", list(text())), ("notes", list(text())),
         ])),
         ("PreviewRow", object(&[
             ("topic", text()),

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use worker_group::Handle;
 use worker_group::detail::LinkDetail;
 
-use super::rates::LinkRates;
+use super::rates::{LinkRates, Rates};
 use crate::forward::{OtherWorkers, split};
 
 /// How long another worker may take.
@@ -81,14 +81,17 @@ pub(crate) struct Group {
 
 impl Group {
     /// The rates of all, those of this worker among them.
-    pub(crate) fn rates(&self, own: &BTreeMap<String, LinkRates>) -> BTreeMap<String, LinkRates> {
-        let mut all = own.clone();
+    pub(crate) fn rates(&self, own: &Rates) -> Rates {
+        if self.shares.is_empty() {
+            return Arc::clone(own);
+        }
+        let mut all = BTreeMap::clone(own);
         for share in self.shares.values() {
             for (name, link) in &share.links {
                 all.entry(name.clone()).or_default().add(&link.rates);
             }
         }
-        all
+        Arc::new(all)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rates and catch-up times, from counters that were looked at every few seconds. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,9 @@ fn together(one: &mut Option<CatchUp>, other: Option<&CatchUp>) {
         (None, other) => *one = other.cloned(),
     }
 }
+
+/// Those of all links, by name. Shared, since they hold every topic and change only with a look.
+pub(crate) type Rates = Arc<BTreeMap<String, LinkRates>>;
 
 impl LinkRates {
     /// Takes in those of another worker's part of the same link.

@@ -23,12 +23,14 @@ pub(crate) enum Resource {
     PartitionResume,
     TopicResume,
     TopicSync,
+    Topics,
     Clusters,
     Workers,
     Worker,
     Rebalances,
     Activity,
     Preview,
+    Preflight,
     Explain,
     Events,
     Share,
@@ -107,7 +109,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 27] = [
+pub(crate) const ROWS: [Row; 29] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -126,6 +128,7 @@ pub(crate) const ROWS: [Row; 27] = [
     post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
     post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),
     post("/api/v1/links/{link}/topics/{topic}:sync", Resource::TopicSync, Need::Admin, "Result", "Compare settings of the topic, and of all others of the link, now"),
+    get("/api/v1/topics", Resource::Topics, "TopicList", "Topics of all links, the worst first"),
     get("/api/v1/clusters", Resource::Clusters, "ClusterList", "Clusters that links read or write"),
     get("/api/v1/workers", Resource::Workers, "WorkerList", "Workers of the group"),
     get("/api/v1/workers/{worker}", Resource::Worker, "Worker", "One worker"),
@@ -134,6 +137,7 @@ pub(crate) const ROWS: [Row; 27] = [
     get("/api/v1/events", Resource::Events, "Event", "What changes, as a stream of server-sent events"),
     get("/api/v1/share", Resource::Share, "Share", "What this worker knows of its share of the links, for other workers; no contract"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
+    post("/api/v1/preflight", Resource::Preflight, Need::ViewerOfLinks, "Preflight", "Whether a link could run: every connection and every right, as this worker finds them"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];
 

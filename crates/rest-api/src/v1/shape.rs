@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use config::keys::{DESTINATION_ALIAS, SOURCE_ALIAS};
 use serde_json::{Map, Value, json};
 use worker_group::Config;
 use worker_group::detail::{ClusterDetail, instant};
@@ -67,9 +68,9 @@ pub(crate) fn cluster_ref(
     seen: Option<&ClusterDetail>,
     default: Option<&str>,
 ) -> Value {
-    let (aliases, servers) = if is_source {
+    let (alias, servers) = if is_source {
         (
-            ["source.cluster.alias", "src.cluster.alias"],
+            SOURCE_ALIAS,
             [
                 "source.cluster.bootstrap.servers",
                 "src.kafka.bootstrap.servers",
@@ -77,7 +78,7 @@ pub(crate) fn cluster_ref(
         )
     } else {
         (
-            ["target.cluster.alias", "dest.cluster.alias"],
+            DESTINATION_ALIAS,
             [
                 "target.cluster.bootstrap.servers",
                 "dest.kafka.bootstrap.servers",
@@ -88,7 +89,7 @@ pub(crate) fn cluster_ref(
         .map(|seen| seen.bootstrap.as_str())
         .or_else(|| first(config, &servers))
         .or(default.filter(|_| !is_source));
-    let alias = first(config, &aliases).or_else(|| {
+    let alias = first(config, &[alias]).or_else(|| {
         // Addresses that nobody listens at come first in some lists; any of them tells people which cluster it is.
         bootstrap?.split(',').next_back().map(str::trim)
     });
@@ -235,4 +236,39 @@ pub(crate) fn task_rows(view: &LinkView) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_called_as_its_link_says_in_every_vocabulary_and_else_by_its_address() {
+        let called = |is_source: bool, keys: &[(&str, &str)]| {
+            let keys = keys.iter();
+            let config: Config = keys
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect();
+            cluster_ref(&config, is_source, None, Some("here:9092"))["alias"].clone()
+        };
+        let replicators = [
+            ("src.kafka.bootstrap.servers", "a:9092,b:9092"),
+            ("source.cluster.alias", " west "),
+            ("target.cluster.alias", ""),
+        ];
+        assert_eq!(called(true, &replicators), "west");
+        assert_eq!(called(true, &replicators[..1]), "b:9092");
+        // Where nothing is said it writes to the worker's own cluster.
+        assert_eq!(called(false, &replicators), "here:9092");
+    }
+
+    #[test]
+    fn what_names_clusters_is_a_key_of_every_link() {
+        use config::keys::Scope;
+        for scope in [Scope::Replicator, Scope::Mirror, Scope::Own] {
+            for key in [SOURCE_ALIAS, DESTINATION_ALIAS] {
+                assert!(scope.find(key).is_some(), "{key} in {scope}");
+            }
+        }
+    }
 }

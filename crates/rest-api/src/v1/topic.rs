@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use worker_group::Refusal;
 use worker_group::detail::{PartitionDetail, TopicDetail, instant};
 use worker_group::view::LagDetail;
 
 use super::attention;
 use super::gather::LinkView;
+use super::list::{self, Rank};
 use super::rates::LinkRates;
 use super::shape::{catch_up, is_measured, lag, no_lag};
+use crate::query::Query;
 
 /// States in which the two sides do not fit together.
 const GAPS: [&str; 8] = [
@@ -127,6 +131,71 @@ pub(crate) fn rows(view: &LinkView, rates: Option<&LinkRates>) -> Vec<Value> {
         .iter()
         .map(|one| row(view, one.name, one.topic, &one.partitions, rates))
         .collect()
+}
+
+/// By what a lag is ordered.
+fn lags(lag: Option<&LagDetail>) -> [Option<f64>; 3] {
+    let Some(lag) = lag else {
+        return [None; 3];
+    };
+    let measured = is_measured(lag);
+    [
+        measured.then_some(lag.seconds),
+        lag.records.map(|records| records as f64),
+        measured.then_some(lag.bytes as f64),
+    ]
+}
+
+/// A page of the topics of links, the worst first.
+pub(crate) fn page(
+    views: &[LinkView],
+    rates: &BTreeMap<String, LinkRates>,
+    asked: (&Query, SystemTime),
+) -> Result<Value, Refusal> {
+    let mut all: Vec<(&LinkView, Gathered<'_>)> = Vec::new();
+    for view in views {
+        all.extend(gathered(view).into_iter().map(|one| (view, one)));
+    }
+    let rank = |(_, one): &(&LinkView, Gathered<'_>)| {
+        let (_, class, _) = state(one.topic, &one.partitions);
+        let order = ["failing", "neutral", "creating"];
+        let place = order.iter().position(|known| *known == class);
+        Rank {
+            bad: u8::try_from(place.unwrap_or(order.len())).unwrap_or(u8::MAX),
+            lags: lags(together(&one.partitions).as_ref()),
+        }
+    };
+    list::page_of("TopicList", all, asked, rank, |(view, one)| {
+        let rates = rates.get(&view.name);
+        row(view, one.name, one.topic, &one.partitions, rates)
+    })
+}
+
+/// A page of the partitions of a link, or of one topic, the worst first; those that stand are explained.
+pub(crate) fn partition_page(
+    view: &LinkView,
+    topic: Option<&str>,
+    asked: (&Query, SystemTime),
+) -> Result<Value, Refusal> {
+    let all = view.partitions().iter();
+    let all = all.filter(|one| topic.is_none_or(|topic| one.topic == topic));
+    let rank = |one: &&PartitionDetail| Rank {
+        bad: 3 - badness(&one.verdict).min(3),
+        lags: lags(Some(&one.lag)),
+    };
+    let mut page = list::page_of("PartitionList", all.collect(), asked, rank, |one| {
+        partition_row(view, one)
+    })?;
+    let rows = page["items"].as_array_mut();
+    rows.into_iter().flatten().for_each(explain);
+    Ok(page)
+}
+
+/// Whether a link has a topic, be it without partitions.
+pub(crate) fn has(view: &LinkView, name: &str) -> bool {
+    let detail = view.detail.as_ref();
+    let told = detail.is_some_and(|detail| detail.topics.contains_key(name));
+    told || view.partitions().iter().any(|one| one.topic == name)
 }
 
 fn row(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use config::keys::{DESTINATION_ALIAS, SOURCE_ALIAS};
 use metrics::catalogue::{self, Measured};
 use metrics::{Page, Value};
 use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
@@ -70,8 +71,8 @@ impl Link {
         };
         Self {
             name: name.to_owned(),
-            source: alias("source.cluster.alias", "source"),
-            destination: alias("target.cluster.alias", "destination"),
+            source: alias(SOURCE_ALIAS, "source"),
+            destination: alias(DESTINATION_ALIAS, "destination"),
         }
     }
 

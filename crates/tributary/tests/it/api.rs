@@ -115,7 +115,7 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
     let lines = format!("bootstrap.servers={}", bootstrap(destination));
     let link = format!(
         "name=to show\nconnector.class=ReplicatorSourceConnector\nsrc.kafka.bootstrap.servers={}\n\
-         topic.whitelist={topic}\ntopic.poll.interval.ms=1000\ntasks.max=2\n",
+         source.cluster.alias=west\ntopic.whitelist={topic}\ntopic.poll.interval.ms=1000\ntasks.max=2\n",
         bootstrap(source)
     );
     let worker = Worker::tributary(&lines, &[&link]).await;
@@ -175,6 +175,14 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
         clusters["items"][0]["cluster_id"].is_string(),
         "{clusters:#}"
     );
+    assert_eq!(one["source"]["alias"], "west", "{one:#}");
+    let topics = &answers["/topics"];
+    assert_eq!(topics["total"], 1, "{topics:#}");
+    assert_eq!(
+        topics["items"][0]["topic"],
+        json!(topic),
+        "the same as the link's own: {topics:#}"
+    );
     stands_still_and_is_never_green(&worker).await;
     refused(&worker, &document).await;
 }
@@ -222,6 +230,16 @@ async fn refused(worker: &Worker, document: &Value) {
     }
     expect(client.put("/api/v1/links", Some("{}")).await, 405);
     let body = r#"{"link":"to show"}"#;
+    let preflight = expect(client.post("/api/v1/preflight", Some(body)).await, 200).json();
+    let mut found = Vec::new();
+    let schema = json!({"$ref": "#/components/schemas/Preflight"});
+    differences(&preflight, &schema, document, "", &mut found);
+    assert_eq!(found, Vec::<String>::new(), "{preflight:#}");
+    assert_eq!(preflight["ready"], true, "{preflight:#}");
+    let steps = preflight["steps"].as_array().expect("steps");
+    for side in ["source", "destination"] {
+        assert!(steps.iter().any(|step| step["side"] == side), "{side}");
+    }
     let preview = expect(client.post("/api/v1/preview", Some(body)).await, 200).json();
     let mut found = Vec::new();
     let schema = json!({"$ref": "#/components/schemas/Preview"});
@@ -261,6 +279,8 @@ async fn a_viewer_sees_everything_and_changes_nothing() {
     expect(client.post("/api/v1/links/x:refresh", None).await, 403);
     let config = r#"{"config":{"connector.class":"ReplicatorSourceConnector"}}"#;
     expect(client.post("/api/v1/preview", Some(config)).await, 403);
+    expect(client.post("/api/v1/preflight", Some(config)).await, 403);
     let link = r#"{"link":"x"}"#;
+    expect(client.post("/api/v1/preflight", Some(link)).await, 404);
     expect(client.post("/api/v1/preview", Some(link)).await, 404);
 }

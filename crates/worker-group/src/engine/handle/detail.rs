@@ -32,6 +32,16 @@ impl Handle {
         previewed.map_err(|problem| Refusal::new(Kind::Unavailable, problem))
     }
 
+    /// Whether a link of this configuration could run on this worker: every connection, every right; nothing is changed.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    pub async fn preflight(&self, name: String, config: GivenConfig) -> Result<Value, Refusal> {
+        let config = self.checked(&name, config).await?;
+        let found = self.host.preflight(name, config).await;
+        found.map_err(|problem| Refusal::new(Kind::Unavailable, problem))
+    }
+
     /// Each key of a configuration, with what becomes of it.
     #[must_use]
     pub fn effective(&self, name: &str, config: &Config) -> Report {
