@@ -514,6 +514,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whether a link could run: every connection and every right, as this worker finds them
+         * @description For administrators; for viewers with the name of a link.
+         */
+        post: operations["postApiPreflight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/preview": {
         parameters: {
             query?: never;
@@ -566,6 +586,26 @@ export interface paths {
          * @description For viewers and administrators.
          */
         get: operations["getApiShare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Topics of all links, the worst first
+         * @description For viewers and administrators.
+         */
+        get: operations["getApiTopics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1506,6 +1546,38 @@ export interface components {
             type: "source" | "sink" | "converter" | "header_converter" | "transformation" | "predicate";
             version?: string;
         };
+        Preflight: {
+            /** Format: date-time */
+            as_of: string;
+            commands: string[];
+            link: string;
+            notes: string[];
+            ready: boolean;
+            rights: {
+                operation: string;
+                purpose: string;
+                resource: string;
+                /** @enum {string} */
+                result: "ok" | "missing" | "unknown";
+                /** @enum {string} */
+                side: "source" | "destination";
+            }[];
+            /** @constant */
+            schema: "tributary/v1/Preflight";
+            steps: {
+                broker: string;
+                detail: string;
+                result: string;
+                /** @enum {string} */
+                side: "source" | "destination";
+                step: string;
+            }[];
+            worker_id: string;
+        };
+        PreflightRequest: {
+            config?: components["schemas"]["GivenConfig"];
+            link?: string;
+        };
         Preview: {
             access_rights: Record<string, never> | null;
             acls: null;
@@ -1873,6 +1945,8 @@ export type SchemaPartition = components['schemas']['Partition'];
 export type SchemaPartitionError = components['schemas']['PartitionError'];
 export type SchemaPartitionList = components['schemas']['PartitionList'];
 export type SchemaPluginInfo = components['schemas']['PluginInfo'];
+export type SchemaPreflight = components['schemas']['Preflight'];
+export type SchemaPreflightRequest = components['schemas']['PreflightRequest'];
 export type SchemaPreview = components['schemas']['Preview'];
 export type SchemaPreviewRequest = components['schemas']['PreviewRequest'];
 export type SchemaPreviewRow = components['schemas']['PreviewRow'];
@@ -2566,6 +2640,31 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    postApiPreflight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreflightRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether a link could run: every connection and every right, as this worker finds them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preflight"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     postApiPreview: {
         parameters: {
             query?: never;
@@ -2634,6 +2733,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Share"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getApiTopics: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                q?: string;
+                scope?: "cluster" | "worker";
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Topics of all links, the worst first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicList"];
                 };
             };
             default: components["responses"]["Error"];

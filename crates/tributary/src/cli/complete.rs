@@ -144,8 +144,8 @@ fn of_place(verbs: &[&str], places: &[&str]) -> Option<Wanted> {
     }
     let named = match (verbs, rest) {
         (["restart"], ["task", ..]) => Named::Tasks,
-        (["resume"], ["partition"]) => Named::Links,
-        (["resume"], ["partition", link]) => Named::Topics((*link).to_owned()),
+        (["resume", "partition"], []) => Named::Links,
+        (["resume", "partition"], [link]) => Named::Topics((*link).to_owned()),
         (
             [
                 "status" | "lag" | "events" | "pause" | "resume" | "stop" | "restart" | "delete"

@@ -75,7 +75,7 @@ async fn completes(asker: &Asker<'_>) {
     assert_eq!(offered(asker, "restart task as").await, ["asked/0"]);
     assert_eq!(
         offered(asker, "patch asked -s tasks.m").await,
-        ["tasks.max="]
+        ["tasks.max=", "tasks.max.enforce="]
     );
     let verbs = offered(asker, "conf").await;
     assert_eq!(verbs, ["config"], "commands as before");
@@ -157,10 +157,11 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     let gate = ["lag", "asked", "--max-records", "0", "--wait", "90s"];
     asker.ends(&gate, 0).await;
     shows_what_is_so(&asker, &topic).await;
+    // While it runs: a stopped link has no tasks to name.
+    completes(&asker).await;
     steers(&asker, &worker).await;
     stored_positions(&asker, &worker, &topic).await;
     prunes(&asker, &link).await;
-    completes(&asker).await;
     asker.ends(&["delete", "asked"], 2).await;
     asker
         .ends(&["delete", "link", "asked", "--yes", "--offsets"], 0)

@@ -196,6 +196,11 @@ fn is_as_counted(scrape: &Scrape, names: &[&str]) {
         assert!(count > Some(0.0), "{stage}: {count:?}");
     }
     requests_are_counted(scrape);
+    process_is_told(scrape);
+}
+
+/// Positions were stored, no task has failed, and there is a process.
+fn process_is_told(scrape: &Scrape) {
     let stored = scrape.sum("tributary_offset_commits_total", &["result=\"done\""]);
     assert!(stored > Some(0.0), "{stored:?}");
     let failed = scrape.sum("tributary_task_last_error_timestamp_seconds", &[]);

@@ -144,8 +144,9 @@ async fn listens(client: &Client, until: Instant) -> usize {
     );
     let sent = stream.write_all(request.as_bytes()).await;
     sent.expect("it reads");
-    let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
-    while let Ok(read) = timeout_at(until, stream.read(&mut buffer)).await {
+    let (mut bytes, mut buffer) = (0, Vec::with_capacity(1 << 16));
+    while let Ok(read) = timeout_at(until, stream.read_buf(&mut buffer)).await {
+        buffer.clear();
         let read = read.expect("it writes");
         assert!(read > 0, "the stream ended");
         bytes += read;
