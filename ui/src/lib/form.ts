@@ -35,7 +35,6 @@ const FAMILIES: [string, Side][] = [
 /** Words of MirrorMaker 2 that a class of another product takes too. */
 const MIRROR = new Set(['topics', 'topics.exclude'])
 
-
 function family(key: string): [string, Side] | undefined {
   return FAMILIES.find(([prefix]) => key.startsWith(prefix))
 }

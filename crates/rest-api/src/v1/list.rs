@@ -33,20 +33,30 @@ pub(crate) fn worst_first(rows: &mut [Value]) {
             return severity(health);
         }
         if let Some(verdict) = row["verdict"].as_str() {
-            return 3 - badness(verdict).min(3);
+            return rank_of_verdict(verdict);
         }
-        match row["state_class"].as_str() {
-            Some("failing") => 0,
-            Some("neutral") => 1,
-            Some("creating") => 2,
-            _ => 3,
-        }
+        rank_of_class(row["state_class"].as_str().unwrap_or_default())
     };
     // Rows come ordered by name, and sorting keeps that among equals.
     rows.sort_by(|one, two| {
         let by_rank = rank(one).cmp(&rank(two));
         by_rank.then_with(|| compared(field(two, "lag_seconds"), field(one, "lag_seconds")))
     });
+}
+
+/// Where a partition of this verdict stands; the worst are 0.
+pub(crate) fn rank_of_verdict(verdict: &str) -> u8 {
+    3 - badness(verdict).min(3)
+}
+
+/// Where a topic whose state is of this class stands; the worst are 0.
+pub(crate) fn rank_of_class(class: &str) -> u8 {
+    match class {
+        "failing" => 0,
+        "neutral" => 1,
+        "creating" => 2,
+        _ => 3,
+    }
 }
 
 /// A field by its name; `lag_seconds` is that of `lag`, and of what happened to something its link is the row's.

@@ -158,10 +158,8 @@ pub(crate) fn page(
     }
     let rank = |(_, one): &(&LinkView, Gathered<'_>)| {
         let (_, class, _) = state(one.topic, &one.partitions);
-        let order = ["failing", "neutral", "creating"];
-        let place = order.iter().position(|known| *known == class);
         Rank {
-            bad: u8::try_from(place.unwrap_or(order.len())).unwrap_or(u8::MAX),
+            bad: list::rank_of_class(class),
             lags: lags(together(&one.partitions).as_ref()),
         }
     };
@@ -180,7 +178,7 @@ pub(crate) fn partition_page(
     let all = view.partitions().iter();
     let all = all.filter(|one| topic.is_none_or(|topic| one.topic == topic));
     let rank = |one: &&PartitionDetail| Rank {
-        bad: 3 - badness(&one.verdict).min(3),
+        bad: list::rank_of_verdict(&one.verdict),
         lags: lags(Some(&one.lag)),
     };
     let mut page = list::page_of("PartitionList", all.collect(), asked, rank, |one| {

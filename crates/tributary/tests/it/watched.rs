@@ -6,7 +6,7 @@ mod answers;
 mod losses;
 mod unrest;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::limits;
@@ -250,13 +250,17 @@ async fn stands_still(scene: &mut Scene) {
     scene.comes_to_end("it goes on", &["status"], 0).await;
 }
 
-async fn fails(scene: &mut Scene) {
-    let bad = json!({
+/// A link whose source does not answer.
+fn reaches_nobody() -> Value {
+    json!({
         "connector.class": "ReplicatorSourceConnector",
         "src.kafka.bootstrap.servers": "127.0.0.1:1",
         "topic.whitelist": "nothing",
-    });
-    scene.create("failing", bad).await;
+    })
+}
+
+async fn fails(scene: &mut Scene) {
+    scene.create("failing", reaches_nobody()).await;
     scene.comes_to_end("a link fails", &["status"], 3).await;
     scene.prometheus.told(&["TributaryLinkFailed"], true).await;
     scene.is_readable("with a link that fails").await;

@@ -346,16 +346,11 @@ async fn prune(
     }
     let mut exit = Exit::Done;
     for name in &gone {
-        let path = format!("/connectors/{}", encode(name));
-        let outcome = match args.dry_run {
-            true => workers.get(&path).await,
-            false => deleted(workers, &path, false).await,
-        };
         let object = format!("link/{name}");
-        match outcome {
-            Ok(_) => args.reach.done(&object, "deleted", args.dry_run),
+        match deleted(workers, name, false, args.dry_run).await {
+            Ok(true) => args.reach.done(&object, "deleted", args.dry_run),
             // Somebody else has deleted it.
-            Err(failure) if failure.status == Some(404) => {}
+            Ok(false) => {}
             Err(failure) => {
                 exit = args
                     .reach
@@ -405,14 +400,31 @@ async fn applied(workers: &Workers, given: &Given, dry_run: bool) -> Result<&'st
     Ok(action)
 }
 
-async fn deleted(workers: &Workers, base: &str, offsets: bool) -> Result<Value, Failure> {
-    if offsets {
-        super::offsets::stop(workers, base).await?;
-        workers
-            .send("DELETE", &format!("{base}/offsets"), None)
-            .await?;
+/// Deletes a link, with its positions where `offsets` is said; a dry run only looks for it. Whether it was there.
+async fn deleted(
+    workers: &Workers,
+    name: &str,
+    offsets: bool,
+    dry_run: bool,
+) -> Result<bool, Failure> {
+    let base = format!("/connectors/{}", encode(name));
+    let delete = async {
+        if dry_run {
+            return workers.get(&base).await;
+        }
+        if offsets {
+            super::offsets::stop(workers, &base).await?;
+            workers
+                .send("DELETE", &format!("{base}/offsets"), None)
+                .await?;
+        }
+        workers.send("DELETE", &base, None).await
+    };
+    match delete.await {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.status == Some(404) => Ok(false),
+        Err(failure) => Err(failure),
     }
-    workers.send("DELETE", base, None).await
 }
 
 /// Who makes a link of that name next may be somebody else.
@@ -449,14 +461,9 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
     }
     let mut exit = Exit::Done;
     for name in &names {
-        let path = format!("/connectors/{}", encode(name));
-        let outcome = match args.dry_run {
-            true => workers.get(&path).await,
-            false => deleted(&workers, &path, args.offsets).await,
-        };
         let object = format!("link/{name}");
-        match outcome {
-            Ok(_) => {
+        match deleted(&workers, name, args.offsets, args.dry_run).await {
+            Ok(true) => {
                 args.reach.done(&object, "deleted", args.dry_run);
                 if !args.dry_run
                     && let Err(problem) = forget(&args.reach, name)
@@ -465,9 +472,7 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
                     exit = Exit::Error;
                 }
             }
-            Err(failure) if failure.status == Some(404) => {
-                args.reach.done(&object, "unchanged", args.dry_run)
-            }
+            Ok(false) => args.reach.done(&object, "unchanged", args.dry_run),
             Err(failure) => {
                 exit = args
                     .reach

@@ -6,7 +6,7 @@ use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::workload::leaders;
 use tokio::time::{Duration, sleep};
 
-use super::Scene;
+use super::{Scene, reaches_nobody};
 use crate::connect_worker::expect;
 use crate::group::{Group, link};
 use crate::metrics::scraped;
@@ -18,12 +18,7 @@ pub(super) async fn of_the_group(scene: &Scene) {
     let storm = ["TributaryRebalanceStorm"];
     let disturbs = async {
         loop {
-            let config = serde_json::json!({
-                "connector.class": "ReplicatorSourceConnector",
-                "src.kafka.bootstrap.servers": "127.0.0.1:1",
-                "topic.whitelist": "nothing",
-            });
-            scene.create("restless", config).await;
+            scene.create("restless", reaches_nobody()).await;
             // sleeps because changes that come together are dealt together
             sleep(Duration::from_secs(1)).await;
             let deleted = scene.members[0].settled("DELETE", "/connectors/restless", None);
