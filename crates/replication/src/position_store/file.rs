@@ -4,6 +4,9 @@
 //! topic. It is replaced as a whole: written beside, synced, renamed, and the folder synced, so that
 //! after a crash it is the old one or the new one.
 //!
+//! Keys and values are kept as the texts that they are in the file, each once: whoever writes it has them in common with whoever
+//! changes them meanwhile. As trees of JSON the positions of ten thousand partitions took more than all else of a worker.
+//!
 //! Several links of a process share the file through clones of one [`FileStore`]. They take turns in writing it, and whoever
 //! writes does so for all that wait: a thousand links that store something in the same second cause a few writes, not a
 //! thousand.
@@ -13,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::java_file;
@@ -21,7 +24,7 @@ use super::keys::{Foreign, KeyStyle, Keys};
 use super::{StoreEntry, StoreError, StoredLink, StoredText};
 
 /// Version of the file's format.
-const FORMAT: u64 = 1;
+const FORMAT: &str = "1";
 
 /// Content of the file, shared by the links of a process.
 #[derive(Clone, Debug)]
@@ -34,10 +37,13 @@ pub struct FileStore {
     keys: Keys,
 }
 
+/// Keys, and the JSON text that each stands for.
+pub(crate) type Entries = BTreeMap<Arc<str>, Arc<str>>;
+
 /// What the file holds, or will hold.
 #[derive(Debug, Default)]
 struct Content {
-    entries: BTreeMap<String, Value>,
+    entries: Entries,
     /// Counts changes.
     version: u64,
 }
@@ -86,11 +92,8 @@ impl FileStore {
         })
     }
 
-    /// Reads a file without ever writing it; a missing one is empty.
-    ///
-    /// # Errors
-    /// When it cannot be read, or holds something else.
-    pub fn read(path: &Path) -> Result<BTreeMap<String, Value>, StoreError> {
+    /// Reads a file without ever writing it; a missing one is empty. Fails when it cannot be read, or holds something else.
+    pub(crate) fn read(path: &Path) -> Result<Entries, StoreError> {
         match std::fs::read(path) {
             Ok(bytes) => parse(path, &bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
@@ -113,7 +116,6 @@ impl FileStore {
             if foreign.is(key) {
                 continue;
             }
-            let value = value.to_string();
             let read = self
                 .keys
                 .decode(link, key.as_bytes(), Some(value.as_bytes()), &mut known);
@@ -139,7 +141,7 @@ impl FileStore {
         let content = self.content.lock().await;
         let texts = content.entries.iter().filter(|(key, _)| wanted(key));
         texts
-            .map(|(key, value)| (key.clone(), Some(value.to_string())))
+            .map(|(key, value)| (key.to_string(), Some(value.to_string())))
             .collect()
     }
 
@@ -180,10 +182,12 @@ impl FileStore {
         for (key, value) in texts {
             match value {
                 Some(value) => {
-                    let value = serde_json::from_str(value).expect("what is stored is JSON");
-                    content.entries.insert(key.clone(), value);
+                    let value: &RawValue =
+                        serde_json::from_str(value).expect("what is stored is JSON");
+                    let entries = &mut content.entries;
+                    entries.insert(key.as_str().into(), value.get().into());
                 }
-                None => drop(content.entries.remove(key)),
+                None => drop(content.entries.remove(key.as_str())),
             }
         }
         content.version += 1;
@@ -191,7 +195,7 @@ impl FileStore {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<Entries, StoreError> {
     let not_ours = |cause: &str| StoreError::NotOurs {
         path: path.to_owned(),
         cause: cause.to_owned(),
@@ -208,26 +212,32 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Value>, StoreErro
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut file: Map<String, Value> = serde_json::from_slice(bytes)
+    let file: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes)
         .map_err(|error| not_ours(&format!("it is not JSON ({error})")))?;
-    if file.get("tributary").and_then(Value::as_u64) != Some(FORMAT) {
+    if file.get("tributary").map(|format| format.get()) != Some(FORMAT) {
         return Err(not_ours("its format is not version 1"));
     }
-    let Some(Value::Object(offsets)) = file.remove("offsets") else {
+    let offsets = file.get("offsets").map(|offsets| offsets.get());
+    let offsets: Option<BTreeMap<String, &RawValue>> =
+        offsets.and_then(|offsets| serde_json::from_str(offsets).ok());
+    let Some(offsets) = offsets else {
         return Err(not_ours("it has no offsets"));
     };
-    Ok(offsets.into_iter().collect())
+    let texts = offsets.into_iter();
+    Ok(texts
+        .map(|(key, value)| (key.into(), value.get().into()))
+        .collect())
 }
 
 /// Offsets of Kafka Connect. What has no value has been reset.
-fn of_connect(bytes: &[u8]) -> Result<BTreeMap<String, Value>, String> {
-    let mut content = BTreeMap::new();
+fn of_connect(bytes: &[u8]) -> Result<Entries, String> {
+    let mut content = Entries::new();
     for (key, value) in java_file::read(bytes)? {
         let key = String::from_utf8(key).map_err(|_| "a key is no text".to_owned())?;
         let Some(value) = value else { continue };
-        let value =
+        let value: &RawValue =
             serde_json::from_slice(&value).map_err(|_| format!("{key} has no value in JSON"))?;
-        content.insert(key, value);
+        content.insert(key.into(), value.get().into());
     }
     Ok(content)
 }
@@ -246,17 +256,27 @@ fn keep_connects(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn replace(path: &Path, content: &BTreeMap<String, Value>) -> io::Result<()> {
+/// The text of a file; no more of it than a buffer's size is in memory.
+fn write(file: &mut impl io::Write, content: &Entries) -> io::Result<()> {
+    write!(file, "{{\"offsets\":{{")?;
+    for (number, (key, value)) in content.iter().enumerate() {
+        if number > 0 {
+            file.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *file, &**key)?;
+        write!(file, ":{value}")?;
+    }
+    write!(file, "}},\"tributary\":{FORMAT}}}")
+}
+
+fn replace(path: &Path, content: &Entries) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    let text = json!({ "tributary": FORMAT, "offsets": content }).to_string();
-    {
-        use io::Write;
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-    }
+    let mut file = io::BufWriter::new(std::fs::File::create(&beside)?);
+    write(&mut file, content)?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
     std::fs::rename(&beside, path)?;
     let folder = path
         .parent()

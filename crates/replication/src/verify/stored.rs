@@ -126,7 +126,6 @@ pub async fn load(cluster: &Cluster, topic: &str, link: &str) -> Result<StoredCo
 pub fn load_file(path: &Path, link: &str) -> Result<StoredCopies, StoreError> {
     let mut gathered = Gathered::default();
     for (key, value) in FileStore::read(path)? {
-        let value = value.to_string();
         gathered
             .add(link, key.as_bytes(), Some(value.as_bytes()))
             .map_err(|cause| StoreError::NotOurs {
