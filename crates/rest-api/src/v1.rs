@@ -13,6 +13,7 @@
 //! * Any worker of a group answers for all (`peers`). What a silent one has is UNKNOWN, and never what it said last.
 
 mod attention;
+pub(crate) mod changes;
 mod events;
 mod gaps;
 mod gather;
@@ -353,7 +354,7 @@ impl Api {
         let link = asked.names.link;
         handle.refresh(link.clone()).await?;
         let text = format!("topics of {link} are looked at");
-        self.record(asked.caller, asked.headers, "refresh", &link, text)
+        self.record(asked.caller, asked.headers, "refresh", &link, text, Value::Null)
             .await;
         Ok(done(&format!("link/{link}"), "refreshed"))
     }
@@ -362,7 +363,7 @@ impl Api {
         let Names { link, topic, .. } = asked.names;
         handle.compare_settings(link.clone(), &topic).await?;
         let text = format!("settings of topics of {link} are compared");
-        self.record(asked.caller, asked.headers, "sync", &link, text)
+        self.record(asked.caller, asked.headers, "sync", &link, text, Value::Null)
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "synchronised"))
     }
@@ -378,7 +379,7 @@ impl Api {
         let resume = request::resume(&asked.body, topic.clone(), number)?;
         let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
         handle.resume_partition(link.clone(), resume).await?;
-        self.record(asked.caller, asked.headers, "resume", &link, text)
+        self.record(asked.caller, asked.headers, "resume", &link, text, Value::Null)
             .await;
         Ok(done(
             &format!("partition/{link}/{topic}/{partition}"),
@@ -418,12 +419,12 @@ impl Api {
             }
         }
         let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
-        self.record(asked.caller, asked.headers, "resume", &link, text)
+        self.record(asked.caller, asked.headers, "resume", &link, text, Value::Null)
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "resumed"))
     }
 
-    /// Takes down what somebody did to a link.
+    /// Takes down what somebody did to a link; `diff` is what of its configuration became another.
     pub(crate) async fn record(
         &self,
         caller: &Caller,
@@ -431,6 +432,7 @@ impl Api {
         kind: &'static str,
         link: &str,
         summary: String,
+        diff: Value,
     ) {
         let client = headers.get(header::USER_AGENT);
         let client = client.and_then(|value| value.to_str().ok());
@@ -439,6 +441,7 @@ impl Api {
             actor: json!({"user": caller.user, "address": null, "client": client}),
             object: json!({"kind": "link", "link": link}),
             summary,
+            diff,
             explanation: None,
         };
         self.watcher.record(entry).await;
