@@ -190,7 +190,9 @@ impl Gate {
     /// What a request is about to make of a configuration; nothing for one that is about something else.
     async fn change(&self, asked: &Asked<'_>) -> Option<Value> {
         let is_whole = *asked.method == Method::PUT;
-        if asked.target.endpoint != Endpoint::Config || !(is_whole || *asked.method == Method::PATCH) {
+        if asked.target.endpoint != Endpoint::Config
+            || !(is_whole || *asked.method == Method::PATCH)
+        {
             return None;
         }
         let given = request::config(&asked.body).ok()?;

@@ -115,7 +115,13 @@ mod tests {
     fn long_values_are_cut_and_nothing_is_told_where_nothing_differs() {
         let patch = given(&[("topic.regex", Some(&"é".repeat(1000)))]);
         let told = between(&stored(), patch, false);
-        assert_eq!(told[0]["after"].as_str().map(|text| text.chars().count()), Some(LONG + 1));
-        assert_eq!(between(&stored(), given(&[("tasks.max", Some("2"))]), false), Value::Null);
+        assert_eq!(
+            told[0]["after"].as_str().map(|text| text.chars().count()),
+            Some(LONG + 1)
+        );
+        assert_eq!(
+            between(&stored(), given(&[("tasks.max", Some("2"))]), false),
+            Value::Null
+        );
     }
 }

@@ -338,7 +338,11 @@ mod tests {
         let now = Instant::now();
         link.note_states((2, State::Running), now);
         let began = link.since(0, State::Running).expect("it was seen to run");
-        assert_eq!(link.since(0, State::Failed), None, "it is not in this state");
+        assert_eq!(
+            link.since(0, State::Failed),
+            None,
+            "it is not in this state"
+        );
         link.note_failures(
             BTreeMap::from([(1, "no".to_owned())]),
             SystemTime::UNIX_EPOCH,

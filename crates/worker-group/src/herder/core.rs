@@ -33,6 +33,13 @@ use crate::status_record::{self, Status, StatusRecord, Subject, UsedTopic, moves
 /// How long the group may take to let go at the end.
 const LEAVING: Duration = Duration::from_secs(3);
 
+/// When a record was written, as it says; not later than now, whose clock ever it has, and nothing where it does not say.
+fn written_at(timestamp: i64) -> Option<SystemTime> {
+    let since = Duration::from_millis(u64::try_from(timestamp).ok()?);
+    let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
+    Some(at.min(SystemTime::now()))
+}
+
 /// See the module.
 pub(super) struct Core {
     pub(super) worker_id: String,
@@ -309,9 +316,10 @@ impl Core {
                     let known = self.statuses.get(&subject);
                     if replaces(&subject, known, &status) {
                         if moves(known, &status) {
-                            let at = u64::try_from(record.timestamp).unwrap_or(0);
-                            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(at);
-                            self.since.insert(subject.clone(), at);
+                            match written_at(record.timestamp) {
+                                Some(at) => self.since.insert(subject.clone(), at),
+                                None => self.since.remove(&subject),
+                            };
                         }
                         self.statuses.insert(subject, status);
                     }
