@@ -22,7 +22,7 @@ use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
 use crate::ui;
-use crate::v1::{self, Api};
+use crate::v1::{self, Api, Told};
 
 /// Which requests a listener answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,18 +173,32 @@ impl Gate {
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
         let change = self.change(&asked).await;
         let answered = endpoint::answer(&shared.handle, &shared.workers, asked).await;
-        if answered.status().is_success()
-            && let Some((kind, done)) = activity(endpoint, method)
-        {
-            let link = if name.is_empty() { "a link" } else { &name };
-            let text = format!("{link} {done}");
-            let diff = change.unwrap_or_default();
-            shared
-                .api
-                .record(&caller, headers, kind, &name, text, diff)
-                .await;
+        if answered.status().is_success() {
+            let did = activity(endpoint, method);
+            self.tell((&caller, headers), &name, did, change).await;
         }
         answered
+    }
+
+    /// Takes down what was done, where that changes something.
+    async fn tell(
+        &self,
+        (caller, headers): (&Caller, &axum::http::HeaderMap),
+        name: &str,
+        did: Option<(&'static str, &'static str)>,
+        change: Option<Value>,
+    ) {
+        let Some((kind, done)) = did else {
+            return;
+        };
+        let link = if name.is_empty() { "a link" } else { name };
+        let told = Told {
+            kind,
+            link: name,
+            summary: format!("{link} {done}"),
+            diff: change.unwrap_or_default(),
+        };
+        self.shared.api.record(caller, headers, told).await;
     }
 
     /// What a request is about to make of a configuration; nothing for one that is about something else.

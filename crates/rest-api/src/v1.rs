@@ -96,6 +96,26 @@ impl Asked<'_> {
     }
 }
 
+/// What somebody did to a link.
+pub(crate) struct Told<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) link: &'a str,
+    pub(crate) summary: String,
+    /// What of its configuration became another; null where nothing did.
+    pub(crate) diff: Value,
+}
+
+impl<'a> Told<'a> {
+    fn of(kind: &'static str, link: &'a str, summary: String) -> Self {
+        Self {
+            kind,
+            link,
+            summary,
+            diff: Value::Null,
+        }
+    }
+}
+
 /// What the API needs besides the handle.
 #[derive(Debug)]
 pub(crate) struct Api {
@@ -354,8 +374,12 @@ impl Api {
         let link = asked.names.link;
         handle.refresh(link.clone()).await?;
         let text = format!("topics of {link} are looked at");
-        self.record(asked.caller, asked.headers, "refresh", &link, text, Value::Null)
-            .await;
+        self.record(
+            asked.caller,
+            asked.headers,
+            Told::of("refresh", &link, text),
+        )
+        .await;
         Ok(done(&format!("link/{link}"), "refreshed"))
     }
 
@@ -363,7 +387,7 @@ impl Api {
         let Names { link, topic, .. } = asked.names;
         handle.compare_settings(link.clone(), &topic).await?;
         let text = format!("settings of topics of {link} are compared");
-        self.record(asked.caller, asked.headers, "sync", &link, text, Value::Null)
+        self.record(asked.caller, asked.headers, Told::of("sync", &link, text))
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "synchronised"))
     }
@@ -379,7 +403,7 @@ impl Api {
         let resume = request::resume(&asked.body, topic.clone(), number)?;
         let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
         handle.resume_partition(link.clone(), resume).await?;
-        self.record(asked.caller, asked.headers, "resume", &link, text, Value::Null)
+        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
             .await;
         Ok(done(
             &format!("partition/{link}/{topic}/{partition}"),
@@ -419,29 +443,21 @@ impl Api {
             }
         }
         let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
-        self.record(asked.caller, asked.headers, "resume", &link, text, Value::Null)
+        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "resumed"))
     }
 
-    /// Takes down what somebody did to a link; `diff` is what of its configuration became another.
-    pub(crate) async fn record(
-        &self,
-        caller: &Caller,
-        headers: &HeaderMap,
-        kind: &'static str,
-        link: &str,
-        summary: String,
-        diff: Value,
-    ) {
+    /// Takes down what somebody did to a link.
+    pub(crate) async fn record(&self, caller: &Caller, headers: &HeaderMap, told: Told<'_>) {
         let client = headers.get(header::USER_AGENT);
         let client = client.and_then(|value| value.to_str().ok());
         let entry = Entry {
-            kind,
+            kind: told.kind,
             actor: json!({"user": caller.user, "address": null, "client": client}),
-            object: json!({"kind": "link", "link": link}),
-            summary,
-            diff,
+            object: json!({"kind": "link", "link": told.link}),
+            summary: told.summary,
+            diff: told.diff,
             explanation: None,
         };
         self.watcher.record(entry).await;
