@@ -43,6 +43,10 @@ const attention = (severity, object, summary, since, explanation = null, actions
 
 export function links(scenario) {
   if (scenario === 'empty') return []
+  if (scenario === 'bare') {
+    const none = { total: 0, active: 0, failing: 0, paused: 0, excluded: 0 }
+    return [link('new-link', 'west', 'central', 'STOPPED', { health_reason: 'Stopped by a user.', lag: lag(null, null, false), topics: none, partitions: { total: 0, by_state: {} }, records_per_second: null, bytes_per_second: null, workers: [] })]
+  }
   if (scenario === 'large') {
     const words = ['HEALTHY', 'HEALTHY', 'HEALTHY', 'CATCHING_UP', 'DEGRADED', 'FAILED', 'UNKNOWN']
     const places = Array.from({ length: 40 }, (_, index) => ({ alias: `region-${index + 1}`, cluster_id: `cluster-${String(index + 1).padStart(4, '0')}`, bootstrap: `r${index + 1}:9092` }))
@@ -113,9 +117,9 @@ export function partition(one, topic, number) {
   const behind = failing ? 7300 + number : one.health === 'CATCHING_UP' ? 20_000 + wave * 400 : wave
   const end = 4_812_000 + number * 977
   return {
-    schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'refused') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
+    schema: 'tributary/v1/Partition', link: one.name, topic, partition: number, destination_topic: `west.${topic}`, state: failing ? (gap ? 'source-recreated' : 'refused') : 'active', verdict: failing ? 'FAIL' : 'PASS', reason: gap ? 'the topic has another id than the one that was copied' : failing ? 'Not authorized to access topics' : null, since: iso(740), no_progress_seconds: 0,
     source_start_offset: 1_200_000, source_end_offset: end, read_offset: null, acked_offset: end - behind, destination_end_offset: end - behind, records_total: 0, bytes_total: 0, lag: one.lag.known || one.health === 'HEALTHY' ? lag(behind, behind / 120) : lag(behind, behind / 120, false), last_record_timestamp: iso(2),
-    source_leader: 1 + (number % 3), destination_leader: 1 + ((number + 1) % 3), task: number % 8, worker_id: 'worker-1:8083', error: failing ? { offset: end - behind, kind: 'stopped', message: EXPLAINED.acl.matched_text, side: 'destination', next_attempt_at: null, explanation: EXPLAINED.acl } : null,
+    source_leader: 1 + (number % 3), destination_leader: 1 + ((number + 1) % 3), task: number % 8, worker_id: 'worker-1:8083', error: failing && !gap ? { offset: end - behind, kind: 'stopped', message: EXPLAINED.acl.matched_text, side: 'destination', next_attempt_at: null, explanation: EXPLAINED.acl } : null,
     gap: gap ? { kind: 'source-recreated', from_offset: end - behind, to_offset: 0, policy: 'stop', answers: ['resume', 'append', 'recopy'] } : null, answers: gap ? ['resume', 'append', 'recopy'] : failing ? ['resume', 'skip-record'] : [], help: failing ? `docs/errors/${gap ? 'source-recreated' : 'refused'}.md` : null, as_of: one.as_of,
   }
 }
@@ -128,7 +132,7 @@ export function partitions(scenario, one) {
 export function tasks(one) {
   return Array.from({ length: one.tasks.total }, (_, task) => {
     const failed = task === 2 && one.tasks.failed > 0
-    return { schema: 'tributary/v1/Task', link: one.name, task, state: failed ? 'FAILED' : 'RUNNING', worker_id: 'worker-1:8083', since: iso(failed ? 740 : 2040), partitions: 213, restarts: failed ? 3 : 0, trace: failed ? EXPLAINED.acl.matched_text : null, explanation: failed ? EXPLAINED.acl : null, as_of: iso(1) }
+    return { schema: 'tributary/v1/Task', link: one.name, task, state: failed ? 'FAILED' : 'RUNNING', worker_id: 'worker-1:8083', since: iso(failed ? 740 : 2040), partitions: 213, lag: failed ? lag(88_120, 720) : one.lag.known ? lag((task * 37) % 90, ((task * 37) % 90) / 100) : lag(null, null, false), restarts: failed ? 3 : 0, trace: failed ? EXPLAINED.acl.matched_text : null, explanation: failed ? EXPLAINED.acl : null, as_of: iso(1) }
   })
 }
 
@@ -165,7 +169,7 @@ export function activity() {
     entry(8, 740, 'state', 'audit-dr is DEGRADED: 1 of 142 topics does not replicate', { kind: 'link', link: 'audit-dr' }, null, EXPLAINED.acl),
     entry(7, 3600, 'action', 'archive was stopped', { kind: 'link', link: 'archive' }, 'mira'),
     entry(6, 9000, 'rebalance', 'worker-3:8083 joined; 1 task moved', { kind: 'worker' }),
-    entry(5, 90_000, 'configuration', 'orders-dr: topic.regex changed', { kind: 'link', link: 'orders-dr' }, 'mira'),
+    { ...entry(5, 90_000, 'configure', 'orders-dr got another configuration', { kind: 'link', link: 'orders-dr' }, 'mira'), diff: [{ key: 'src.kafka.ssl.key.password', before: '[hidden]', after: '[hidden]' }, { key: 'tasks.max', before: null, after: '8' }, { key: 'topic.regex', before: 'orders.*', after: 'orders.*|payments.*' }] },
   ]
 }
 

@@ -11,12 +11,16 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; ch
 /** The same as the worker's, so that what it forbids is seen here first. */
 const POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-/** `normal`, `empty`, `failing`, `loading`, `stale`, `large`, `viewer`, `password`. */
+/** `normal`, `empty`, `bare` (one link that has done nothing yet), `failing`, `loading`, `stale`, `large`, `viewer`, `password`. */
 export function createMock(scenario) {
   const created = new Map()
   const streams = new Set()
   const validation = readFile(join(here, 'validate.json'), 'utf8').then(JSON.parse)
   const requests = []
+  const nothing = scenario === 'empty' || scenario === 'bare'
+  let failing = scenario === 'failing'
+  /** What somebody else has stored meanwhile, by link. */
+  const changed = new Map()
   /** What the event stream was asked for. */
   const heard = []
 
@@ -35,7 +39,7 @@ export function createMock(scenario) {
     const next = begin + limit < items.length ? String(begin + limit) : null
     json(response, { schema: 'tributary/v1/List', items: items.slice(begin, begin + limit), total: items.length, next_cursor: next, as_of: data.iso(0), incomplete: [] })
   }
-  const links = () => [...data.links(scenario), ...[...created].map(([name, config]) => ({ ...data.links('normal')[0], name, naming: { format: config['topic.rename.format'] ?? '${topic}', example: null } }))]
+  const links = () => [...data.links(scenario).map((each) => (changed.has(each.name) ? { ...each, config_version: 'd4e5f6' } : each)), ...[...created].map(([name, config]) => ({ ...data.links('normal')[0], name, naming: { format: config['topic.rename.format'] ?? '${topic}', example: null } }))]
 
   async function api(path, url, request, response, body) {
     const part = path.split('/').slice(3).map(decodeURIComponent)
@@ -44,31 +48,32 @@ export function createMock(scenario) {
     switch ([part[0], ...part.slice(2, 3), ...part.slice(4, 5)].join('/')) {
       case 'info': return json(response, { schema: 'tributary/v1/Info', worker_id: 'worker-1:8083', version: '0.1.0', commit: '4febdf8', group: 'replication', mode: 'distributed', features: ['links', 'preview', 'explain', 'events', 'activity', 'resume'], as_of: data.iso(0) })
       case 'whoami': return json(response, scenario === 'viewer' ? { user: 'vera', role: 'viewer', authentication: 'basic' } : { user: scenario === 'password' ? 'mira' : null, role: 'admin', authentication: 'none' })
-      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', workers: { total: 3, answered: 2, leader: 'worker-1:8083' }, rebalance: data.rebalances()[0], clusters: scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : [], as_of: data.iso(0) })
+      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', workers: nothing ? { total: 1, answered: 1, leader: 'worker-1:8083' } : { total: 3, answered: 2, leader: 'worker-1:8083' }, rebalance: nothing ? null : data.rebalances()[0], clusters: nothing || scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : [], as_of: data.iso(0) })
       case 'links': return part[1] ? json(response, request.method === 'POST' ? { schema: 'tributary/v1/Result' } : one) : list(response, url, links())
       case 'links/health': return json(response, { schema: 'tributary/v1/LinkHealth', link: one.name, health: one.health, health_reason: one.health_reason, checks: one.health === 'STOPPED' ? [] : data.checks(one), as_of: data.iso(1) })
-      case 'links/topics': return list(response, url, data.topics(scenario, one))
+      case 'links/topics': return list(response, url, nothing ? [] : data.topics(scenario, one))
       case 'links/topics/partitions': return list(response, url, Array.from({ length: scenario === 'large' ? 20_000 : 12 }, (_, number) => data.partition(one, part[3], number)))
-      case 'links/partitions': return list(response, url, data.partitions(scenario, one))
-      case 'links/history': return json(response, data.history(one, url.searchParams))
-      case 'links/tasks': return list(response, url, data.tasks(one))
+      case 'links/partitions': return list(response, url, nothing ? [] : data.partitions(scenario, one))
+      case 'links/history': return json(response, { ...data.history(one, url.searchParams), ...(nothing ? { points: [] } : {}) })
+      case 'links/tasks': return list(response, url, nothing ? [] : data.tasks(one))
       case 'links/config': return json(response, { schema: 'tributary/v1/LinkConfig', config_version: 'a1b2c3', rows: [
         { key: 'topic.regex', value: 'orders.*|payments', status: 'set', meaning: 'Java regular expression; topics whose whole name matches are copied', origin: 'connector orders-dr' },
         { key: 'src.kafka.sasl.jaas.config', value: '[hidden] 1f8ac10f', status: 'set', meaning: 'login module with its options', origin: 'connector orders-dr' },
         { key: 'topic.poll.interval.ms', value: '120000', status: 'default', meaning: 'period of the scan for new topics and partitions', origin: null },
+        { key: 'tributary.health.lag.seconds', value: '60', status: 'default', meaning: 'lag from which a link counts as degraded', origin: null },
         { key: 'confluent.license', value: null, status: 'ignored', meaning: 'licence key', origin: 'connector orders-dr' },
       ], problems: [], notices: ['confluent.license is accepted without effect'], as_of: data.iso(0) })
       case 'topics': return list(response, url, links().slice(0, scenario === 'large' ? 4 : 9).filter((each) => each.health !== 'STOPPED').flatMap((each) => data.topics(scenario, each)).filter((row) => row.topic.includes(url.searchParams.get('q') ?? '')))
-      case 'clusters': return list(response, url, data.clusterList())
-      case 'workers': return list(response, url, data.workers())
-      case 'rebalances': return list(response, url, data.rebalances())
-      case 'activity': return list(response, url, data.activity())
+      case 'clusters': return list(response, url, nothing ? [] : data.clusterList())
+      case 'workers': return list(response, url, nothing ? data.workers().slice(0, 1).map((each) => ({ ...each, links: 0, tasks: 0, partitions: 0 })) : data.workers())
+      case 'rebalances': return list(response, url, nothing ? [] : data.rebalances())
+      case 'activity': return list(response, url, nothing ? [] : data.activity().filter((each) => !url.searchParams.get('link') || each.object.link === url.searchParams.get('link')))
       case 'preview': {
         if (body.link) {
           const named = links().find((each) => each.name === body.link)
           if (!named) return json(response, { error_code: 404, message: `Link ${body.link} not found` }, 404)
           if (named.health === 'FAILED') return json(response, { error_code: 400, message: 'source plant-1:9092 cannot be reached: connection refused', explanation: { ...data.EXPLANATIONS.acl, title: 'The source cannot be reached', cause: 'Nothing listens at this address.', side: 'source', fix: ['Check the address and whether the broker runs.'], commands: [], matched_text: null } }, 400)
-          return json(response, data.previewOfLink(named))
+          return json(response, nothing ? { ...data.previewOfLink(named), rows: [], notices: [], access_rights: null } : data.previewOfLink(named))
         }
         const config = body.config ?? { 'topic.regex': 'orders.*|payments.*|customers|prices' }
         if (/unreachable/.test(config['src.kafka.bootstrap.servers'] ?? '')) return json(response, { error_code: 400, message: 'source unreachable:9092: the name is not known', explanation: { ...data.EXPLANATIONS.acl, title: 'The source cannot be reached', cause: 'Its name cannot be resolved on this worker.', side: 'source', fix: ['Check the address.'], commands: [] } }, 400)
@@ -113,16 +118,18 @@ export function createMock(scenario) {
       return json(response, { name: body.name, config: body.config, tasks: [], type: 'source' }, 201)
     }
     const status = (each) => ({ name: each.name, connector: { state: each.connect_state, worker_id: 'worker-1:8083' }, tasks: data.tasks(each).map((task) => ({ id: task.task, state: task.state, worker_id: task.worker_id, ...(task.trace ? { trace: task.trace } : {}) })), type: 'source' })
-    const config = (each) => created.get(each.name) ?? { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': each.source.bootstrap, 'dest.kafka.bootstrap.servers': each.destination.bootstrap, 'topic.regex': 'orders.*|payments.*', 'topic.rename.format': 'west.${topic}', 'src.kafka.sasl.jaas.config': '${env:SOURCE_JAAS}', name: each.name }
+    const config = (each) => created.get(each.name) ?? changed.get(each.name) ?? { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': each.source.bootstrap, 'dest.kafka.bootstrap.servers': each.destination.bootstrap, 'topic.regex': 'orders.*|payments.*', 'topic.rename.format': 'west.${topic}', 'src.kafka.sasl.jaas.config': '${env:SOURCE_JAAS}', name: each.name }
     if (part.length === 1) return json(response, Object.fromEntries(links().map((each) => [each.name, { status: status(each), info: { name: each.name, config: config(each), tasks: [], type: 'source' } }])))
     const one = links().find((each) => each.name === part[1])
     if (!one) return json(response, { error_code: 404, message: `Connector ${part[1]} not found` }, 404)
+    const wanted = request.headers['if-match']
+    if (request.method === 'PUT' && part[2] === 'config' && wanted && wanted !== `"${one.config_version}"`) return json(response, { error_code: 412, message: `somebody has changed ${one.name} meanwhile: its configuration is of version ${one.config_version} now; look at the difference and try again` }, 412)
     if (request.method !== 'GET') return json(response, {}, 202)
     switch (part[2]) {
       case 'status': return json(response, status(one))
       case 'config': return json(response, config(one))
-      case 'topics': return json(response, { [one.name]: { topics: ['west.orders', 'west.payments'] } })
-      case 'offsets': return json(response, { offsets: [{ partition: { topic: 'orders', partition: 0 }, offset: { offset: 4812000 } }] })
+      case 'topics': return json(response, { [one.name]: { topics: nothing ? [] : ['west.orders', 'west.payments'] } })
+      case 'offsets': return json(response, { offsets: nothing ? [] : [{ partition: { topic: 'orders', partition: 0 }, offset: { offset: 4812000 } }] })
       default: return json(response, { error_code: 404, message: 'HTTP 404 Not Found' }, 404)
     }
   }
@@ -148,13 +155,17 @@ export function createMock(scenario) {
     if (path.startsWith('/ui/')) return file(path, response)
     if (scenario === 'loading') return undefined
     if (scenario === 'password' && request.headers.authorization !== `Basic ${btoa('mira:secret')}`) return json(response, { error_code: 401, message: 'this worker answers only to those it knows: send Basic or Bearer credentials' }, 401)
-    if (scenario === 'failing') return json(response, { error_code: 503, message: 'reading to the end of the config topic; it began 3 s ago' }, 503)
+    if (failing) return json(response, { error_code: 503, message: 'reading to the end of the config topic; it began 3 s ago' }, 503)
     return path.startsWith('/api/v1/') ? api(path, url, request, response, body) : connect(path, url, request, response, body)
   })
   return {
     requests,
     heard,
     listen: (port = 0) => new Promise((resolve) => { server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)) }),
+    /** Somebody else stores this. */
+    change: (name, config) => changed.set(name, config),
+    /** From now on nothing but an error is answered. */
+    fail: () => { failing = true },
     /** Cuts everything: what a worker that is gone looks like. */
     close: () => { for (const stream of streams) stream.destroy(); server.closeAllConnections(); server.close() },
   }

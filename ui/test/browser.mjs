@@ -231,6 +231,49 @@ const tests = {
     await close()
   },
 
+  async 'two changes at once are put together, and of a key of both one is chosen'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('orders.*')
+    mock.change('orders-dr', { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': 'west-9:9092', 'dest.kafka.bootstrap.servers': 'central-1:9092,central-2:9092,central-3:9092', 'topic.regex': 'payments.*', 'topic.rename.format': 'west.${topic}', 'src.kafka.sasl.jaas.config': '${env:SOURCE_JAAS}', name: 'orders-dr' })
+    await page.getByRole('button', { name: 'Review', exact: true }).click()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'Two changes at once' }).waitFor()
+    const go = page.getByRole('button', { name: 'Go on with this' })
+    assert.ok(await go.isDisabled(), 'a key of both has no default')
+    await page.getByRole('group', { name: 'Value of topic.regex' }).getByRole('button', { name: 'yours' }).click()
+    await go.click()
+    const difference = page.locator('section', { has: page.getByRole('heading', { name: 'What changes' }) })
+    assert.deepEqual(await difference.locator('tbody tr').allInnerTexts(), ['topic.regex\tpayments.*\torders.*'], 'theirs is stored already')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    await close()
+  },
+
+  async 'activity tells what of a configuration became another'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/activity`)
+    await page.getByRole('button', { name: 'orders-dr got another configuration' }).click()
+    await page.getByRole('dialog').getByRole('row', { name: 'topic.regex orders.* orders.*|payments.*' }).waitFor()
+    await page.goto(`${origin}/ui/links/orders-dr/config?view=diff`)
+    await page.getByRole('combobox', { name: 'Compare what is stored with' }).selectOption({ index: 1 })
+    await page.getByRole('row', { name: 'topic.regex orders.* orders.*|payments.*' }).waitFor()
+    await close()
+  },
+
+  async 'links of one pair of clusters are one line until it is unfolded'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/`)
+    await page.getByRole('link', { name: /2 links/ }).click()
+    await page.waitForURL(/pair=/)
+    await page.locator('.edge .name', { hasText: 'payments' }).waitFor()
+    await page.reload()
+    await page.locator('.edge .name', { hasText: 'payments' }).waitFor()
+    await page.getByRole('button', { name: 'Fold', exact: true }).click()
+    await page.getByRole('link', { name: /2 links/ }).waitFor()
+    await close()
+  },
+
   async 'names with markup, slashes and invisible marks are shown inert and open'() {
     const { page, origin, close } = await open('normal')
     await page.goto(`${origin}/ui/links`)

@@ -5,7 +5,7 @@ import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
 import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
-import { difference, fromProperties, read, spell, toProperties } from '../src/lib/spelling'
+import { difference, fromProperties, joined, meeting, read, spell, toProperties, undone } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
 import { freshState, partitionTone, topicTone } from '../src/lib/status'
 import { drawn, note } from '../src/lib/trail'
@@ -51,6 +51,28 @@ describe('spellings', () => {
   })
   it('a difference names both values', () => {
     expect(difference({ a: '1', b: '2' }, { b: '3', c: '4' })).toEqual([{ key: 'a', before: '1', after: null }, { key: 'b', before: '2', after: '3' }, { key: 'c', before: null, after: '4' }])
+  })
+})
+
+describe('an older configuration', () => {
+  it('is what there is, without what was changed since', () => {
+    const changes = [[{ key: 'a', before: '2', after: '3' }, { key: 'secret', before: '[hidden]', after: '[hidden]' }], [{ key: 'a', before: '1', after: '2' }, { key: 'b', before: null, after: '1' }, { key: 'c', before: '9', after: null }]]
+    expect(undone({ a: '3', b: '1', secret: 'x' }, changes.slice(0, 1))).toEqual({ a: '2', b: '1', secret: 'x' })
+    expect(undone({ a: '3', b: '1', secret: 'x' }, changes)).toEqual({ a: '1', c: '9', secret: 'x' })
+  })
+})
+
+describe('two changes of one configuration', () => {
+  const base = { a: '1', b: '1', c: '1', d: '1', e: '1' }
+  const theirs = { a: '1', b: '2', c: '2', d: '2', f: '1' }
+  const mine = { a: '2', b: '1', c: '2', d: '3', e: '1', g: '1' }
+  const rows = meeting(base, theirs, mine)
+  it('say of each key whose change it is', () => {
+    expect(rows.map(({ key, whose }) => [key, whose])).toEqual([['a', 'mine'], ['b', 'theirs'], ['c', 'same'], ['d', 'both'], ['e', 'theirs'], ['f', 'theirs'], ['g', 'mine']])
+  })
+  it('are put together without losing one of them', () => {
+    expect(joined(rows, theirs, new Set())).toEqual({ a: '2', b: '2', c: '2', d: '2', f: '1', g: '1' })
+    expect(joined(rows, theirs, new Set(['d'])).d).toBe('3')
   })
 })
 
@@ -114,6 +136,16 @@ describe('the map', () => {
     const drawn = picture([link('1', 'a', 'b'), link('2', 'a', 'b'), link('3', 'b', 'a'), link('4', 'b', 'c')], 900)
     expect(drawn.nodes.map((node) => node.id).sort()).toEqual(['a', 'b', 'c'])
     expect(drawn.edges.map((edge) => edge.links.length).sort()).toEqual([1, 1, 2])
+  })
+  it('a bundle is unfolded link by link, and clusters stay where they are', () => {
+    const links = [link('1', 'a', 'b'), link('2', 'a', 'b'), link('3', 'a', 'b'), link('4', 'b', 'a')]
+    const [folded, open] = [picture(links, 900), picture(links, 900, 'a~b')]
+    expect(folded.edges.map((edge) => edge.links.length).sort()).toEqual([1, 3])
+    expect(open.edges.map((edge) => edge.links.map(({ name }) => name))).toEqual([['1'], ['2'], ['3'], ['4']])
+    expect(new Set(open.edges.map((edge) => edge.path)).size).toBe(4)
+    expect(open.nodes.map(({ id, x }) => [id, x])).toEqual(folded.nodes.map(({ id, x }) => [id, x]))
+    const many = Array.from({ length: 20 }, (_, index) => link(String(index), 'a', 'b'))
+    expect(picture(many, 900, 'a~b').edges).toHaveLength(1)
   })
   it('a link that has not come so far means the cluster that another has found at the same address', () => {
     const found = { ...link('1', 'a', 'b'), destination: { alias: null, cluster_id: 'b', bootstrap: 'b-1:9092,b-2:9092' } } as unknown as Link

@@ -26,6 +26,13 @@ const page = await (await browser.newContext({ viewport: { width: 1280, height: 
 const problems = []
 page.on('pageerror', (error) => problems.push(error.message))
 page.on('console', (message) => { if (/Content Security Policy|Refused/.test(message.text())) problems.push(message.text()) })
+// What the page showed when something did not come.
+process.on('uncaughtException', async (error) => {
+  const text = await page.locator('main').innerText().catch((cause) => `${cause}`)
+  if (pictures) await page.screenshot({ path: `${pictures}/worker-failed.png` }).catch(() => null)
+  process.stdout.write(`   ${page.url()}\n   ${text.slice(0, 2500).replaceAll('\n', '\n   ')}\n${error.stack}\n`)
+  process.exit(1)
+})
 const step = async (name) => {
   if (pictures) await page.screenshot({ path: `${pictures}/worker-${name}.png` })
   process.stdout.write(`   ${name}\n`)
@@ -43,6 +50,20 @@ const shown = () => {
   const number = (text) => (/^\d+$/.test(text.replaceAll('\u2009', '')) ? Number(text.replaceAll('\u2009', '')) : null)
   const rows = [...table.querySelectorAll('tbody tr[data-row]')].map((row) => Object.fromEntries([...row.querySelectorAll('td')].map((cell, index) => [heads[index], number(cell.textContent.trim())])))
   return rows.sort((left, right) => left.Partition - right.Partition)
+}
+/** What a row shows in a column. */
+async function cellOf(row, title) {
+  const heads = (await page.locator('thead th').allInnerTexts()).map((text) => text.replace(/[ ↓↑]+$/, '').trim())
+  assert.ok(heads.includes(title), `${heads} has ${title}`)
+  return (await row.locator('td').nth(heads.indexOf(title)).innerText()).trim()
+}
+/** Seconds until something is seen; the page is not loaded anew meanwhile. */
+async function seen(what, limit, until) {
+  const began = performance.now()
+  await until(limit * 1000)
+  const took = (performance.now() - began) / 1000
+  process.stdout.write(`   ${what} after ${took.toFixed(1)} s\n`)
+  return took
 }
 /** Waits until the page shows for every partition what librdkafka has read; how long that took, from its reading on. */
 async function equalsJudge(topic, limit, copied = true) {
@@ -76,6 +97,10 @@ await next('Naming')
 await field('topic.rename.format').fill(`${name}.\${topic}`)
 await next('Settings and groups')
 await next('Delivery')
+// So that both workers of the group have some of it.
+await page.getByRole('searchbox', { name: 'Find a field' }).fill('tasks.max')
+await page.locator('[data-key="tasks.max"] input').fill('4')
+await page.getByRole('searchbox', { name: 'Find a field' }).fill('')
 await next('Review')
 await page.getByRole('cell', { name: `create ${name}.orders:`, exact: false }).waitFor({ timeout: 30_000 })
 const warned = page.getByLabel(/I have seen/)
@@ -95,11 +120,18 @@ await step('topics')
 await page.getByRole('button', { name: /^orders/ }).first().click()
 await page.getByText(/Partitions of orders/).waitFor()
 await step('partitions')
-// The destination's ends are read every 30 s, everything else every two.
-await equalsJudge('orders', 60_000)
-await equalsJudge('orders.lines', 60_000)
+// A worker reads ends every two seconds, and a page reads the worker's every four: with a third of that for the way, and for the
+// client that reads the same at another moment.
+await equalsJudge('orders', 10_000)
+await equalsJudge('orders.lines', 10_000)
 await happens('produce orders 170')
-await equalsJudge('orders', 60_000)
+await equalsJudge('orders', 10_000)
+// The list says the same in one line.
+await page.goto(`${worker}/ui/links`)
+const listed = page.locator('tr[data-row]', { hasText: name })
+await listed.getByText('Healthy', { exact: true }).waitFor()
+assert.equal(await cellOf(listed, 'Topics'), '2')
+assert.equal(await cellOf(listed, 'Lag records'), '0')
 await page.goto(`${address}/lag?unit=records`)
 await page.getByText('By partition').waitFor()
 await step('lag')
@@ -118,22 +150,34 @@ await field('tributary.health.lag.seconds').fill('90')
 await page.getByRole('button', { name: 'Review', exact: true }).click()
 await page.getByRole('cell', { name: 'tributary.health.lag.seconds' }).waitFor()
 await step('difference')
-// What somebody else has changed meanwhile is not overwritten.
-const stale = await page.evaluate(async (name) => {
+// What somebody else has changed meanwhile is not overwritten: another key goes with mine, of the same key one is chosen.
+const others = { 'tributary.health.lag.seconds': '75', 'tributary.health.stall.ms': '15000' }
+assert.equal(await page.evaluate(async ([name, others]) => {
   const path = `/connectors/${name}/config`
-  const body = await (await fetch(path)).text()
-  return (await fetch(path, { method: 'PUT', headers: { 'Content-Type': 'application/json', 'If-Match': '"of before"' }, body })).status
-}, name)
-assert.equal(stale, 412)
+  const config = { ...(await (await fetch(path)).json()), ...others }
+  return (await fetch(path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(config) })).status
+}, [name, others]), 200)
+await page.getByRole('button', { name: 'Save' }).click()
+await page.getByRole('heading', { name: 'Two changes at once' }).waitFor({ timeout: 30_000 })
+await page.getByRole('group', { name: 'Value of tributary.health.lag.seconds' }).getByRole('button', { name: 'yours' }).click()
+await step('two changes at once')
+await page.getByRole('button', { name: 'Go on with this' }).click()
 await page.getByRole('button', { name: 'Save' }).click()
 await page.waitForURL(address, { timeout: 60_000 })
+const stored = await page.evaluate(async (name) => (await fetch(`/connectors/${name}/config`)).json(), name)
+assert.deepEqual([stored['tributary.health.lag.seconds'], stored['tributary.health.stall.ms']], ['90', '15000'])
 await page.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
 await page.goto(`${worker}/ui/`)
 await page.getByText('Needs attention').waitFor()
 await step('overview')
 await page.goto(`${worker}/ui/activity`)
 await page.getByText(name).first().waitFor()
+// Both changes of the configuration are told with what became another.
+await page.getByRole('button', { name: `${name} got another configuration` }).first().click()
+await page.getByRole('dialog').getByRole('cell', { name: 'tributary.health.lag.seconds' }).waitFor()
+await page.getByRole('dialog').getByText('90', { exact: true }).waitFor()
 await step('activity')
+await page.keyboard.press('Escape')
 
 // Nothing differs right after the copy; both clusters are reached.
 await page.goto(`${worker}/ui/drift?link=${name}`)
@@ -163,13 +207,69 @@ await banner.getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 })
 await page.waitForFunction(() => /caught up|0 records/.test(document.querySelector('main').innerText), null, { timeout: 60_000 })
 await step('lag falls')
 
+// With nothing coming any more, what was healthy becomes unknown by itself, and comes back by itself.
+await page.goto(address)
+await banner.getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
+await page.context().setOffline(true)
+const cut = await seen('cut off: unknown', 25, (timeout) => banner.getByText('Unknown', { exact: true }).waitFor({ timeout }))
+assert.ok(cut > 10, `${cut} s: evidence may be 20 s old`)
+assert.equal(await page.locator('.banner .tone-ok').count(), 0)
+assert.ok(await page.locator('.figures.aged').count(), 'figures are grey')
+await step('cut off')
+// What is asked anew is not answered: that the worker is gone is said, and nothing is green.
+await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Links' }).click()
+await page.getByText('connection lost').waitFor({ timeout: 35_000 })
+assert.equal(await page.locator('main .tone-ok').count(), 0, 'nothing is green')
+await page.context().setOffline(false)
+await seen('connected: healthy', 45, (timeout) => listed.getByText('Healthy', { exact: true }).waitFor({ timeout }))
+await page.getByText('live', { exact: true }).waitFor({ timeout: 45_000 })
+await page.goto(address)
+
+// A worker that is frozen: its connections stay, and it answers nothing. What it has is unknown, everywhere.
+const owners = await page.evaluate(async (name) => {
+  const { items } = await (await fetch(`/api/v1/links/${name}/tasks`)).json()
+  const { worker_id: here } = await (await fetch('/api/v1/info')).json()
+  return items.map((task) => ({ task: task.task, there: task.worker_id !== here, partitions: task.partitions, since: task.since, lag: task.lag }))
+}, name)
+assert.ok(owners.some((task) => task.there && task.partitions > 0), `the other worker has some of it: ${JSON.stringify(owners)}`)
+assert.ok(owners.every((task) => Date.parse(task.since) <= Date.now()), `since when: ${JSON.stringify(owners)}`)
+assert.ok(owners.filter((task) => task.partitions > 0).every((task) => task.lag.known && task.lag.records === 0), `how far behind: ${JSON.stringify(owners)}`)
+const frozen = await page.evaluate(async (name) => {
+  const { items } = await (await fetch(`/api/v1/links/${name}/partitions`)).json()
+  const { worker_id: here } = await (await fetch('/api/v1/info')).json()
+  return items.find((each) => each.worker_id !== here).topic
+}, name)
+await happens('freeze')
+await seen('a frozen worker: its link is unknown', 25, (timeout) => banner.getByText('Unknown', { exact: true }).waitFor({ timeout }))
+await step('frozen, link')
+await page.goto(`${worker}/ui/workers`)
+await page.locator('tr', { hasText: 'Unknown' }).first().waitFor({ timeout: 15_000 })
+await step('frozen, workers')
+await page.goto(`${worker}/ui/links`)
+await listed.getByText('Unknown', { exact: true }).waitFor({ timeout: 15_000 })
+assert.equal(await page.locator('td .tone-ok').count(), 0, 'no link is green')
+await page.goto(`${worker}/ui/`)
+await page.locator('.edge.unknown .name').first().waitFor({ timeout: 15_000 })
+await page.locator('a.health', { hasText: 'unknown' }).waitFor()
+assert.equal(await page.locator('.edge.ok').count(), 0, 'nothing on the map is green')
+await step('frozen, overview')
+await page.goto(`${address}/topics?topic=${frozen}`)
+await page.getByText(/Partitions of orders/).waitFor()
+await page.locator('[aria-label="partitions"] tr.aged').first().waitFor({ timeout: 15_000 })
+await page.goto(address)
+await happens('thaw')
+await seen('thawed: healthy', 120, (timeout) => banner.getByText('Healthy', { exact: true }).waitFor({ timeout }))
+
 // A topic is made anew at its source: it is told, explained, and repaired by what the explanation offers.
 await happens('recreate orders.lines')
 await page.goto(`${worker}/ui/`)
-await page.getByText(/orders\.lines/).first().waitFor({ timeout: 90_000 })
+await page.locator('.problem').getByText(/orders\.lines/).first().waitFor({ timeout: 90_000 })
 await step('needs attention')
-await page.goto(`${address}/topics?topic=orders.lines&partition=0`)
+// The explanation leads there.
+await page.locator('.problem a', { hasText: 'orders.lines' }).first().click()
 await page.getByText('source-recreated').first().waitFor({ timeout: 60_000 })
+await page.goto(`${address}/topics?topic=orders.lines&partition=0`)
+await page.getByRole('dialog').getByText('source-recreated').first().waitFor({ timeout: 60_000 })
 await step('explained')
 await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic…' }).waitFor()
 await page.keyboard.press('Escape')
@@ -216,7 +316,7 @@ const found = []
 for (const colorScheme of ['light', 'dark']) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme, bypassCSP: true, reducedMotion: 'reduce' })
   const looked = await context.newPage()
-  for (const path of ['', 'links', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/throughput`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/activity`, `links/${name}/edit?step=review`, 'links/new', `preview?link=${name}`, 'topics', 'clusters', 'alerts', `drift?link=${name}`, 'workers', 'connectors', `connectors/${name}`, `connectors/${name}/offsets`, 'activity', 'help']) {
+  for (const path of ['', 'links', 'overview?map=table', `links/${name}`, `links/${name}/topics?topic=orders`, `links/${name}/topics?topic=orders&partition=0`, `links/${name}/throughput`, `links/${name}/lag`, `links/${name}/tasks`, `links/${name}/config`, `links/${name}/config?view=stored`, `links/${name}/config?view=diff`, `links/${name}/activity`, ...['clusters', 'topics', 'naming', 'sync', 'delivery', 'review'].map((each) => `links/${name}/edit?step=${each}`), 'links/new', `preview?link=${name}`, 'topics', 'clusters', 'alerts', `drift?link=${name}`, 'workers', 'connectors', `connectors/${name}`, ...['config', 'topics', 'offsets'].map((each) => `connectors/${name}/${each}`), 'activity', 'help', 'help/states/source-recreated']) {
     await looked.goto(`${worker}/ui/${path}`)
     await looked.waitForFunction(() => document.querySelector('main') && !document.querySelector('[data-state="loading"]'))
     await looked.evaluate(AXE)
@@ -238,7 +338,7 @@ await viewer.getByLabel('Password').fill('only-looks')
 await viewer.getByRole('main').getByRole('button', { name: 'Sign in' }).click()
 await viewer.getByText('viewer vera').waitFor()
 await viewer.locator('.banner').getByText('Healthy', { exact: true }).waitFor({ timeout: 60_000 })
-const parts = ['Topics', 'Throughput', 'Lag', 'Tasks', 'Config'].map((place) => ['Parts of the link', place])
+const parts = ['Topics', 'Throughput', 'Lag', 'Tasks', 'Config', 'Activity'].map((place) => ['Parts of the link', place])
 const screens = ['Links', 'Topics', 'Drift', 'Clusters', 'Alerts', 'Workers', 'Connectors', 'Activity'].map((place) => ['Screens', place])
 for (const [where, place] of [...parts, ...screens]) {
   await viewer.getByRole('navigation', { name: where }).getByRole('link', { name: place }).click()

@@ -249,7 +249,7 @@ fn is_masked(value: &str) -> bool {
 }
 
 /// Puts what is stored in the place of what was shown of it.
-fn unmask(given: &mut GivenConfig, stored: &Config) -> Result<(), Refusal> {
+pub(crate) fn unmask(given: &mut GivenConfig, stored: &Config) -> Result<(), Refusal> {
     for (key, value) in given {
         let Some(shown) = value.as_deref().filter(|value| is_masked(value)) else {
             continue;

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode};
 use config::rest::HeaderRule;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use worker_group::Handle;
@@ -21,7 +22,7 @@ use crate::query::Query;
 use crate::request;
 use crate::route::{self, Endpoint, NoRoute};
 use crate::ui;
-use crate::v1::{self, Api};
+use crate::v1::{self, Api, Told};
 
 /// Which requests a listener answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,15 +171,48 @@ impl Gate {
             looks_up: caller.is_admin(),
         };
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
+        let change = self.change(&asked).await;
         let answered = endpoint::answer(&shared.handle, &shared.workers, asked).await;
-        if answered.status().is_success()
-            && let Some((kind, done)) = activity(endpoint, method)
-        {
-            let link = if name.is_empty() { "a link" } else { &name };
-            let text = format!("{link} {done}");
-            shared.api.record(&caller, headers, kind, &name, text).await;
+        if answered.status().is_success() {
+            let did = activity(endpoint, method);
+            self.tell((&caller, headers), &name, did, change).await;
         }
         answered
+    }
+
+    /// Takes down what was done, where that changes something.
+    async fn tell(
+        &self,
+        (caller, headers): (&Caller, &axum::http::HeaderMap),
+        name: &str,
+        did: Option<(&'static str, &'static str)>,
+        change: Option<Value>,
+    ) {
+        let Some((kind, done)) = did else {
+            return;
+        };
+        let link = if name.is_empty() { "a link" } else { name };
+        let told = Told {
+            kind,
+            link: name,
+            summary: format!("{link} {done}"),
+            diff: change.unwrap_or_default(),
+        };
+        self.shared.api.record(caller, headers, told).await;
+    }
+
+    /// What a request is about to make of a configuration; nothing for one that is about something else.
+    async fn change(&self, asked: &Asked<'_>) -> Option<Value> {
+        let is_whole = *asked.method == Method::PUT;
+        if asked.target.endpoint != Endpoint::Config
+            || !(is_whole || *asked.method == Method::PATCH)
+        {
+            return None;
+        }
+        let given = request::config(&asked.body).ok()?;
+        // One that is not there is created by it.
+        let stored = self.shared.handle.config(asked.target.name.clone()).await;
+        Some(v1::changes::between(&stored.ok()?, given, is_whole))
     }
 
     /// Who asks; nothing for somebody who may not.

@@ -13,6 +13,7 @@
 //! * Any worker of a group answers for all (`peers`). What a silent one has is UNKNOWN, and never what it said last.
 
 mod attention;
+pub(crate) mod changes;
 mod events;
 mod gaps;
 mod gather;
@@ -91,6 +92,26 @@ impl Asked<'_> {
                 .map(|value| value.eq_ignore_ascii_case("true")),
             body: self.body.clone(),
             authorization: self.authorization().cloned(),
+        }
+    }
+}
+
+/// What somebody did to a link.
+pub(crate) struct Told<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) link: &'a str,
+    pub(crate) summary: String,
+    /// What of its configuration became another; null where nothing did.
+    pub(crate) diff: Value,
+}
+
+impl<'a> Told<'a> {
+    fn of(kind: &'static str, link: &'a str, summary: String) -> Self {
+        Self {
+            kind,
+            link,
+            summary,
+            diff: Value::Null,
         }
     }
 }
@@ -353,8 +374,12 @@ impl Api {
         let link = asked.names.link;
         handle.refresh(link.clone()).await?;
         let text = format!("topics of {link} are looked at");
-        self.record(asked.caller, asked.headers, "refresh", &link, text)
-            .await;
+        self.record(
+            asked.caller,
+            asked.headers,
+            Told::of("refresh", &link, text),
+        )
+        .await;
         Ok(done(&format!("link/{link}"), "refreshed"))
     }
 
@@ -362,7 +387,7 @@ impl Api {
         let Names { link, topic, .. } = asked.names;
         handle.compare_settings(link.clone(), &topic).await?;
         let text = format!("settings of topics of {link} are compared");
-        self.record(asked.caller, asked.headers, "sync", &link, text)
+        self.record(asked.caller, asked.headers, Told::of("sync", &link, text))
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "synchronised"))
     }
@@ -378,7 +403,7 @@ impl Api {
         let resume = request::resume(&asked.body, topic.clone(), number)?;
         let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
         handle.resume_partition(link.clone(), resume).await?;
-        self.record(asked.caller, asked.headers, "resume", &link, text)
+        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
             .await;
         Ok(done(
             &format!("partition/{link}/{topic}/{partition}"),
@@ -418,27 +443,21 @@ impl Api {
             }
         }
         let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
-        self.record(asked.caller, asked.headers, "resume", &link, text)
+        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "resumed"))
     }
 
     /// Takes down what somebody did to a link.
-    pub(crate) async fn record(
-        &self,
-        caller: &Caller,
-        headers: &HeaderMap,
-        kind: &'static str,
-        link: &str,
-        summary: String,
-    ) {
+    pub(crate) async fn record(&self, caller: &Caller, headers: &HeaderMap, told: Told<'_>) {
         let client = headers.get(header::USER_AGENT);
         let client = client.and_then(|value| value.to_str().ok());
         let entry = Entry {
-            kind,
+            kind: told.kind,
             actor: json!({"user": caller.user, "address": null, "client": client}),
-            object: json!({"kind": "link", "link": link}),
-            summary,
+            object: json!({"kind": "link", "link": told.link}),
+            summary: told.summary,
+            diff: told.diff,
             explanation: None,
         };
         self.watcher.record(entry).await;

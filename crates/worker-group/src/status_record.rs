@@ -181,6 +181,12 @@ pub fn replaces(subject: &Subject, known: Option<&Status>, read: &Status) -> boo
     !late
 }
 
+/// Whether `read` brings something from where it is to another state, or to another worker; not where it is said again.
+#[must_use]
+pub fn moves(known: Option<&Status>, read: &Status) -> bool {
+    known.is_none_or(|known| known.state != read.state || known.worker_id != read.worker_id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,5 +259,14 @@ mod tests {
             Some(&known),
             &status(State::Failed, "old", 1)
         ));
+    }
+
+    #[test]
+    fn what_is_said_again_in_another_generation_moves_nothing() {
+        let known = status(State::Running, "a:1", 3);
+        assert!(!moves(Some(&known), &status(State::Running, "a:1", 4)));
+        assert!(moves(Some(&known), &status(State::Failed, "a:1", 3)));
+        assert!(moves(Some(&known), &status(State::Running, "b:1", 4)));
+        assert!(moves(None, &known));
     }
 }

@@ -58,6 +58,9 @@ pub struct TaskState {
     /// Why it failed; on nothing but what failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// Since when it is in this state on this worker; Connect does not tell.
+    #[serde(skip)]
+    pub since: Option<SystemTime>,
 }
 
 /// Things that are told at most of what is wrong.

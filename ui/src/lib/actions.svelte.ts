@@ -49,6 +49,11 @@ export const linkActions = {
     label: 'Look for changes now', request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
     cli: `tributary topics refresh ${named(name)}`,
   }),
+  syncTopic: (name: string, topic: string): Action => ({
+    label: 'Synchronise settings now', request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:sync` },
+    cli: `tributary topics sync ${named(name)} ${named(topic)}`,
+    consequence: 'Settings of all topics of this link are compared now, and those of the copies are made alike where the link is to do that.',
+  }),
   /** The same to all partitions of a topic that stand. */
   answerTopic: (name: string, topic: string, answer: string, count: number): Action => ({
     label: `${ANSWERS[answer]?.label ?? answer} (${count} partitions)`,

@@ -12,9 +12,13 @@ export interface Node_ {
 
 export interface Edge {
   id: string
+  /** The two clusters and the direction; the same for all edges of a bundle that is unfolded. */
+  pair: string
   from: Node_
   to: Node_
   links: Link[]
+  /** Its place in an unfolded bundle: 0 is the middle. */
+  lane: number
   /** The line, and where its label stands. */
   path: string
   x: number
@@ -38,7 +42,13 @@ export function clusterKey(ref: ClusterRef): string {
   return ref.cluster_id ?? `address:${ref.bootstrap ?? ref.alias ?? 'unknown'}`
 }
 
-export function picture(links: Link[], wide: number): Picture {
+/** More links than this stay one line. */
+export const UNFOLDED = 7
+/** How far apart the lines of an unfolded bundle bow. */
+const LANE = 46
+
+/** `open` is the pair whose links are drawn one by one. */
+export function picture(links: Link[], wide: number, open: string | null = null): Picture {
   const nodes = new Map<string, Node_>()
   // A link that has not come so far means the cluster that others have found at the same address.
   const known = new Map<string, string>()
@@ -58,8 +68,8 @@ export function picture(links: Link[], wide: number): Picture {
   for (const link of [...links].sort((left, right) => left.name.localeCompare(right.name))) {
     const from = node(link.source)
     const to = node(link.destination)
-    const id = `${from.id}\u0000${to.id}`
-    const edge = edges.get(id) ?? { id, from, to, links: [], path: '', x: 0, y: 0 }
+    const id = `${from.id}~${to.id}`
+    const edge = edges.get(id) ?? { id, pair: id, from, to, links: [], lane: 0, path: '', x: 0, y: 0 }
     edge.links.push(link)
     edges.set(id, edge)
   }
@@ -70,9 +80,13 @@ export function picture(links: Link[], wide: number): Picture {
   order(members, all)
   const tallest = Math.max(1, ...members.map((each) => each.length))
   const compact = tallest > 9
-  const size = compact ? { width: 150, height: 30 } : { width: 174, height: 54 }
+  const crowded = tallest > 18
+  const size = crowded ? { width: 150, height: 21 } : compact ? { width: 150, height: 30 } : { width: 174, height: 54 }
   const gap = compact ? 120 : TAG.width + 32
-  const height = Math.max(220, tallest * (compact ? 38 : 96) + 24)
+  // Clusters stay where they are when a bundle is unfolded; only a small picture grows.
+  const drawnEdges = all.flatMap((edge) => (edge.pair === open && !compact ? unfolded(edge) : [edge]))
+  const lanes = Math.max(1, ...all.filter((edge) => edge.pair === open).map((edge) => Math.min(UNFOLDED, edge.links.length)))
+  const height = Math.max(220, tallest * (crowded ? 25 : compact ? 38 : 96) + 24, lanes > 1 ? lanes * LANE + 60 : 0)
   const width = Math.max(wide, members.length * (size.width + gap) - gap + 16)
   const step = members.length > 1 ? (width - size.width - 16) / (members.length - 1) : 0
   members.forEach((column, index) => {
@@ -81,9 +95,15 @@ export function picture(links: Link[], wide: number): Picture {
       each.y = (height / column.length) * (place + 0.5) - size.height / 2
     })
   })
-  const drawn: Picture = { nodes: [...nodes.values()], edges: all, width, height, node: size, compact }
+  const drawn: Picture = { nodes: [...nodes.values()], edges: drawnEdges, width, height, node: size, compact }
   place(drawn)
   return drawn
+}
+
+/** One edge for each link, the one in the middle straight. */
+function unfolded(edge: Edge): Edge[] {
+  if (edge.links.length < 2 || edge.links.length > UNFOLDED) return [edge]
+  return edge.links.map((link, index) => ({ ...edge, id: `${edge.id}~${link.name}`, links: [link], lane: index - (edge.links.length - 1) / 2 }))
 }
 
 /** Each stands one column behind the furthest that feeds it; an edge that would close a circle does not count. */
@@ -150,7 +170,10 @@ function place(drawn: Picture): void {
     const opposed = edge.from !== edge.to && drawn.edges.some((other) => other.from === edge.to && other.to === edge.from)
     const points = line(edge, opposed, drawn)
     edge.path = `M${points[0].join(' ')}C${points[1].join(' ')} ${points[2].join(' ')} ${points[3].join(' ')}`
-    let [x, y] = bezier(points, 0.5)
+    // Where many meet their marks would lie on each other: they stand at the end that has fewer.
+    const fed = drawn.edges.filter((other) => other.to === edge.to).length
+    const feeds = drawn.edges.filter((other) => other.from === edge.from).length
+    let [x, y] = bezier(points, drawn.compact ? (fed >= feeds ? 0.12 : 0.88) : 0.5)
     if (!drawn.compact) {
       search: for (const shift of [0, 14, -14, 28, -28, 46, -46]) {
         for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]) {
@@ -168,21 +191,22 @@ function place(drawn: Picture): void {
   }
 }
 
-function line({ from, to }: Edge, opposed: boolean, drawn: Picture): [Point, Point, Point, Point] {
+function line({ from, to, lane }: Edge, opposed: boolean, drawn: Picture): [Point, Point, Point, Point] {
   const { width, height } = drawn.node
   const middle = height / 2
   if (from === to || Math.abs(from.x - to.x) < 1) {
     const x = from.x + width
     const apart = from === to ? 12 : 0
-    const bow = from === to ? 60 : 90
+    const bow = (from === to ? 60 : 90) + lane * 24
     return [[x, from.y + middle - apart], [x + bow, from.y + middle - apart * 3], [x + bow, to.y + middle + apart * 3], [x, to.y + middle + apart]]
   }
   const forward = from.x < to.x
-  const shift = opposed ? (forward ? -11 : 11) : 0
+  const shift = (opposed ? (forward ? -11 : 11) : 0) + Math.max(-1, Math.min(1, lane / 2)) * (middle - 10)
   const [x1, x2] = forward ? [from.x + width, to.x] : [from.x, to.x + width]
   const [y1, y2] = [from.y + middle + shift, to.y + middle + shift]
   const reach = Math.abs(x2 - x1) * 0.45 * (forward ? 1 : -1)
-  let bow = opposed ? (forward ? -22 : 22) : 0
+  // A line bows three quarters of what its handles do.
+  let bow = (opposed ? (forward ? -22 : 22) : 0) + lane * LANE * 1.2
   // One that passes a column goes around what stands there, on the nearer side of the picture.
   if (Math.abs(from.column - to.column) > 1) bow += (y1 + y2) / 2 <= drawn.height / 2 ? -drawn.height * 0.3 : drawn.height * 0.3
   const bound = (y: number) => Math.max(-10, Math.min(drawn.height + 10, y))

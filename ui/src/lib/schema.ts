@@ -1105,7 +1105,11 @@ export interface components {
             };
             /** Format: date-time */
             at: string;
-            diff: null;
+            diff: null | {
+                after: string | null;
+                before: string | null;
+                key: string;
+            }[];
             explanation: null | components["schemas"]["Explanation"];
             id: string;
             kind: string;
@@ -1722,6 +1726,7 @@ export interface components {
             /** Format: date-time */
             as_of: string;
             explanation: null | components["schemas"]["Explanation"];
+            lag: components["schemas"]["LinkLag"];
             link: string;
             partitions: number;
             restarts: number | null;

@@ -151,3 +151,46 @@ export function difference(before: Configuration, after: Configuration): Change[
     .filter((key) => before[key] !== after[key])
     .map((key) => ({ key, before: before[key] ?? null, after: after[key] ?? null }))
 }
+
+export interface Meeting {
+  key: string
+  /** As it was when the change was begun. */
+  base: string | null
+  /** As somebody else has stored it meanwhile. */
+  theirs: string | null
+  mine: string | null
+  /** Whose change it is; `both` made another value each. */
+  whose: 'mine' | 'theirs' | 'same' | 'both'
+}
+
+/** Two changes of one configuration, key by key; keys that nobody has changed are left out. */
+export function meeting(base: Configuration, theirs: Configuration, mine: Configuration): Meeting[] {
+  const keys = [...new Set([...Object.keys(base), ...Object.keys(theirs), ...Object.keys(mine)])].sort()
+  return keys
+    .map((key): Meeting => {
+      const [was, their, own] = [base[key] ?? null, theirs[key] ?? null, mine[key] ?? null]
+      return { key, base: was, theirs: their, mine: own, whose: their === own ? 'same' : was === their ? 'mine' : was === own ? 'theirs' : 'both' }
+    })
+    .filter((row) => row.base !== row.theirs || row.base !== row.mine)
+}
+
+/** Their configuration with what I have changed; where both have changed a key, mine where it is among `kept`. */
+export function joined(rows: Meeting[], theirs: Configuration, kept: Set<string>): Configuration {
+  const whole = { ...theirs }
+  for (const { key, mine, whose } of rows) {
+    if (whose !== 'mine' && !(whose === 'both' && kept.has(key))) continue
+    if (mine === null) delete whole[key]
+    else whole[key] = mine
+  }
+  return whole
+}
+
+/** A configuration as it was before these changes, the newest first. What was hidden or cut off is taken for what it is now. */
+export function undone(config: Configuration, changes: Change[][]): Configuration {
+  const whole = { ...config }
+  for (const { key, before } of changes.flat()) {
+    if (before === null) delete whole[key]
+    else if (!before.includes('[hidden]') && !before.endsWith('…')) whole[key] = before
+  }
+  return whole
+}

@@ -6,7 +6,8 @@
 //! ```
 //! The script says what has to happen to the clusters (`! stop destination`), and is told when it has. What the page shows is
 //! compared with what the judge reads (`! ends source`): librdkafka, past the proxies and the workers. What looking costs is
-//! the processor time of the worker that answers the browser (`! processor`), in milliseconds.
+//! the processor time of the worker that answers the browser (`! processor`), in milliseconds. The other worker of the group is
+//! frozen and thawed: connections to it stay open, and it answers nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,7 @@ async fn play(
     let group = "group.id=browsers\nconfig.storage.topic=browsers.config\noffset.storage.topic=browsers.offset\n\
                  status.storage.topic=browsers.status\nconfig.storage.replication.factor=1\n\
                  offset.storage.replication.factor=1\nstatus.storage.replication.factor=1\n";
-    let (_first, _) = stage.worker(program, "first", group, None).await?;
+    let (other, _) = stage.worker(program, "first", group, None).await?;
     let (answering, open) = stage.worker(program, "open", group, None).await?;
     let users = stage.write(
         "users",
@@ -94,7 +95,14 @@ async fn play(
         &stage.destination.proxied_bootstrap(),
         &guarded,
     ]);
-    stage.follow(script.args(pictures), &answering).await
+    let group = Workers { answering, other };
+    stage.follow(script.args(pictures), &group).await
+}
+
+/// The workers of the group: the one that the browser asks, and another.
+struct Workers {
+    answering: TributaryProcess,
+    other: TributaryProcess,
 }
 
 impl Stage<'_> {
@@ -158,7 +166,7 @@ impl Stage<'_> {
     }
 
     /// Runs the script, and does what it asks for.
-    async fn follow(&self, script: &mut Command, worker: &TributaryProcess) -> Result<()> {
+    async fn follow(&self, script: &mut Command, workers: &Workers) -> Result<()> {
         let script = script.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut script = script.kill_on_drop(true).spawn().attempting("start node")?;
         let (input, output) = script
@@ -173,7 +181,7 @@ impl Stage<'_> {
                 continue;
             };
             output::line(format!("   … {wish}"));
-            let answer = self.fulfil(wish, worker).await?;
+            let answer = self.fulfil(wish, workers).await?;
             let told = input.write_all(format!("done {answer}\n").as_bytes()).await;
             told.attempting("answer node")?;
         }
@@ -185,7 +193,7 @@ impl Stage<'_> {
     }
 
     /// Does what is asked for; what is answered, where something was asked.
-    async fn fulfil(&self, wish: &str, worker: &TributaryProcess) -> Result<String> {
+    async fn fulfil(&self, wish: &str, workers: &Workers) -> Result<String> {
         let words: Vec<&str> = wish.split(' ').collect();
         if let ["ends", side] = words[..] {
             let cluster = match side {
@@ -195,11 +203,16 @@ impl Stage<'_> {
             let ends = self.judge.ask(&["ends", &cluster.bootstrap()]).await?;
             return Ok(ends.to_string());
         }
-        if words == ["processor"] {
-            let usage = worker.usage().attempting("read what the worker uses")?;
-            return Ok(usage.processor().as_millis().to_string());
+        match words[..] {
+            ["processor"] => {
+                let usage = workers.answering.usage();
+                let usage = usage.attempting("read what the worker uses")?;
+                return Ok(usage.processor().as_millis().to_string());
+            }
+            ["freeze"] => workers.other.suspend().attempting("freeze a worker")?,
+            ["thaw"] => workers.other.resume().attempting("thaw a worker")?,
+            _ => self.bring_about(wish, &words).await?,
         }
-        self.bring_about(wish, &words).await?;
         Ok(String::new())
     }
 

@@ -33,6 +33,8 @@ pub struct TailRecord {
     pub key: Bytes,
     /// The value; none deletes the key.
     pub value: Option<Bytes>,
+    /// When it was written, in milliseconds since 1970; −1 for none.
+    pub timestamp: i64,
 }
 
 impl TopicLog {
@@ -200,6 +202,7 @@ impl TopicLog {
                         offset: record.offset(),
                         key: Bytes::copy_from_slice(key),
                         value: record.value().map(Bytes::copy_from_slice),
+                        timestamp: record.timestamp(),
                     });
                 }
             }

@@ -12,7 +12,7 @@ use worker_group::deal::partitions_of;
 use worker_group::detail::{LinkDetail, PartitionDetail, Word};
 use worker_group::engine::is_link;
 use worker_group::state::State;
-use worker_group::view::{ConnectorStateInfo, TaskInfo};
+use worker_group::view::{ConnectorStateInfo, LagDetail, TaskInfo};
 use worker_group::{Config, Handle, Refusal};
 
 use super::gaps::{self, Gap};
@@ -245,6 +245,31 @@ impl LinkView {
         self.owners.counts.get(&task).copied().unwrap_or(0)
     }
 
+    /// What of each task is not copied yet, by number. Where nobody speaks of all its partitions it is a lower bound, and of a
+    /// task that has none there is nothing.
+    pub(crate) fn lags(&self) -> BTreeMap<u32, LagDetail> {
+        let mut lags: BTreeMap<u32, (LagDetail, usize)> = BTreeMap::new();
+        for partition in self.partitions() {
+            let Some(task) = self.task_of(partition) else {
+                continue;
+            };
+            match lags.get_mut(&task) {
+                Some((lag, count)) => {
+                    lag.add(&partition.lag);
+                    *count += 1;
+                }
+                None => {
+                    lags.insert(task, (partition.lag.clone(), 1));
+                }
+            }
+        }
+        let lags = lags.into_iter().map(|(task, (mut lag, count))| {
+            lag.known &= count >= self.partitions_of(task);
+            (task, lag)
+        });
+        lags.collect()
+    }
+
     /// Partitions in detail; none where nothing is known.
     pub(crate) fn partitions(&self) -> &[PartitionDetail] {
         let detail = self.detail.as_ref();
@@ -334,6 +359,7 @@ mod tests {
                 state: task,
                 worker_id,
                 trace: None,
+                since: None,
             }],
             kind: "source",
             tributary: None,

@@ -56,6 +56,8 @@ pub(crate) struct Entry {
     pub(crate) actor: Value,
     pub(crate) object: Value,
     pub(crate) summary: String,
+    /// What of a configuration became another, key by key; null where nothing did.
+    pub(crate) diff: Value,
     pub(crate) explanation: Option<Value>,
 }
 
@@ -335,7 +337,13 @@ impl Observer {
             if self.hub.is_wanted(Channel::Tasks, name) {
                 for row in shape::task_rows(view) {
                     let key = format!("{}/{}", view.name, row["task"]);
-                    self.offer((Channel::Tasks, "task"), view, key, &row, now);
+                    // How far tasks are behind changes every second: that alone is no news, as it is told of their link.
+                    let mut news = row.clone();
+                    news["lag"] = Value::Null;
+                    if self.hub.is_news("task", key, &news, now) {
+                        let link = Some(view.name.as_str());
+                        self.hub.happened(Channel::Tasks, "task", link, &row, now);
+                    }
                 }
             }
             if self.hub.is_wanted(Channel::Topics, name) {
@@ -478,7 +486,7 @@ impl Observer {
             "actor": entry.actor,
             "object": entry.object,
             "summary": entry.summary,
-            "diff": null,
+            "diff": entry.diff,
             "explanation": entry.explanation,
         });
         let link = value["object"]["link"].as_str().map(str::to_owned);
@@ -515,6 +523,7 @@ fn event(kind: &'static str, object: Value, summary: String, text: Option<&str>)
         actor: json!({"user": null, "address": null, "client": "worker"}),
         object,
         summary,
+        diff: Value::Null,
         explanation: text.and_then(super::attention::explained),
     }
 }

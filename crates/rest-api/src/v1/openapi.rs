@@ -267,7 +267,8 @@ fn worker_shapes() -> Vec<(&'static str, Value)> {
         ("Activity", object(&[
             ("schema", json!({"const": "tributary/v1/Activity"})), ("id", text()), ("at", time()), ("kind", text()),
             ("actor", object(&[("user", maybe_text()), ("address", maybe_text()), ("client", maybe_text())])),
-            ("object", reference("Object")), ("summary", text()), ("diff", null()),
+            ("object", reference("Object")), ("summary", text()),
+            ("diff", maybe(list(object(&[("key", text()), ("before", maybe_text()), ("after", maybe_text())])))),
             ("explanation", maybe(reference("Explanation"))),
         ])),
         // What workers of one version tell each other: its members are nobody else's.
@@ -330,7 +331,7 @@ fn link_shapes() -> Vec<(&'static str, Value)> {
         ])),
         ("Task", named("Task", &[
             ("link", text()), ("task", whole()), ("state", choice(&STATES)), ("worker_id", text()), ("since", maybe_time()),
-            ("partitions", whole()), ("restarts", maybe_whole()), ("trace", maybe_text()),
+            ("partitions", whole()), ("lag", reference("LinkLag")), ("restarts", maybe_whole()), ("trace", maybe_text()),
             ("explanation", maybe(reference("Explanation"))),
         ])),
         ("History", named("History", &[

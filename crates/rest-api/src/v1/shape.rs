@@ -217,18 +217,21 @@ pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&
 
 /// Its tasks.
 pub(crate) fn task_rows(view: &LinkView) -> Vec<Value> {
+    let lags = view.lags();
     let tasks = view.state.tasks.iter();
     tasks
         .map(|task| {
             let trace = task.trace.as_deref();
+            let lag_of = lags.get(&task.id);
             json!({
                 "schema": "tributary/v1/Task",
                 "link": view.name,
                 "task": task.id,
                 "state": task.state,
                 "worker_id": task.worker_id,
-                "since": null,
+                "since": task.since.map(instant),
                 "partitions": view.partitions_of(task.id),
+                "lag": lag_of.map_or_else(no_lag, |known| lag(known, view.at)),
                 "restarts": view.restarts.get(&task.id),
                 "trace": trace,
                 "explanation": trace.and_then(attention::explained),

@@ -183,8 +183,47 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
         json!(topic),
         "the same as the link's own: {topics:#}"
     );
+    let tasks = answers["/links/{link}/tasks"]["items"].as_array();
+    let tasks = tasks.expect("tasks");
+    assert_eq!(tasks.len(), 2);
+    for task in tasks {
+        assert!(task["since"].is_string(), "{task:#}");
+        assert_eq!(
+            (&task["lag"]["known"], &task["lag"]["records"]),
+            (&json!(true), &json!(0)),
+            "{task:#}"
+        );
+    }
+    a_change_is_told_with_what_became_another(&worker, &document).await;
     stands_still_and_is_never_green(&worker).await;
     refused(&worker, &document).await;
+}
+
+/// A changed configuration is in the list of activity, key by key.
+async fn a_change_is_told_with_what_became_another(worker: &Worker, document: &Value) {
+    let client = &worker.client;
+    let path = "/connectors/to%20show/config";
+    let mut config = expect(client.get(path).await, 200).json();
+    config["tributary.health.lag.seconds"] = json!("90");
+    expect(client.put(path, Some(&config.to_string())).await, 200);
+    let look = async || {
+        let answer = client.get("/api/v1/activity?kind=configure").await;
+        match answer.json()["total"] == 1 {
+            true => Ok(answer.json()),
+            false => Err(answer.body),
+        }
+    };
+    let told = eventually("the change to be taken down", SOON, look).await;
+    let told = told.expect("it is");
+    let schema = json!({"$ref": "#/components/schemas/ActivityList"});
+    let mut found = Vec::new();
+    differences(&told, &schema, document, "", &mut found);
+    assert_eq!(found, Vec::<String>::new(), "{told:#}");
+    assert_eq!(
+        told["items"][0]["diff"],
+        json!([{"key": "tributary.health.lag.seconds", "before": null, "after": "90"}]),
+        "{told:#}"
+    );
 }
 
 /// A paused link is neutral, and what is not known of it is null.

@@ -426,7 +426,7 @@ async fn tells_restarts(member: &Member) {
         let answer = expect(member.client.get(&path).await, 200);
         let json = answer.json();
         let tasks = json["items"].as_array().cloned().unwrap_or_default();
-        let begun = |task: &Value| task["restarts"].as_u64() > Some(0);
+        let begun = |task: &Value| task["restarts"].as_u64() > Some(0) && task["since"].is_string();
         match tasks.len() == 2 && tasks.iter().all(begun) {
             true => Ok(()),
             false => Err(answer.body),

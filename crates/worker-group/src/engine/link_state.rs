@@ -118,6 +118,8 @@ pub(super) struct LinkState {
     /// Why tasks fail, as it was when it was looked at last, and when each began to.
     failing: BTreeMap<u32, String>,
     pub(super) failed_at: BTreeMap<u32, SystemTime>,
+    /// The state of each task as it was when it was looked at last, and since when.
+    states: BTreeMap<u32, (State, SystemTime)>,
     counted: BTreeMap<String, u64>,
 }
 
@@ -138,6 +140,7 @@ impl LinkState {
             begun_again: BTreeMap::new(),
             failing: BTreeMap::new(),
             failed_at: BTreeMap::new(),
+            states: BTreeMap::new(),
             counted: BTreeMap::new(),
         }
     }
@@ -186,6 +189,30 @@ impl LinkState {
             }
         }
         self.failing = failing;
+    }
+
+    /// Takes down in which states `count` tasks are: that of the connector, but for those that fail.
+    pub(super) fn note_states(&mut self, (count, of_all): (u32, State), now: Instant) {
+        let at = SystemTime::now();
+        for task in 0..count {
+            let fails = of_all == State::Running && self.failing.contains_key(&task);
+            let state = match fails {
+                true if self.standing.is_begun_again(task, now) => State::Restarting,
+                true => State::Failed,
+                false => of_all,
+            };
+            let known = self.states.get(&task);
+            if known.is_none_or(|(known, _)| *known != state) {
+                self.states.insert(task, (state, at));
+            }
+        }
+        self.states.retain(|task, _| *task < count);
+    }
+
+    /// Since when a task is in this state; nothing for one that has just come to it.
+    pub(super) fn since(&self, task: u32, state: State) -> Option<SystemTime> {
+        let (known, at) = self.states.get(&task)?;
+        (*known == state).then_some(*at)
     }
 
     fn owner(&self, standing: &Standing) -> usize {
@@ -303,6 +330,30 @@ mod tests {
             trace,
             "org.apache.kafka.connect.errors.ConnectException: t-3 stands: it was deleted (grant READ)."
         );
+    }
+
+    #[test]
+    fn a_task_is_in_its_state_since_it_came_to_it() {
+        let mut link = LinkState::new(1);
+        let now = Instant::now();
+        link.note_states((2, State::Running), now);
+        let began = link.since(0, State::Running).expect("it was seen to run");
+        assert_eq!(
+            link.since(0, State::Failed),
+            None,
+            "it is not in this state"
+        );
+        link.note_failures(
+            BTreeMap::from([(1, "no".to_owned())]),
+            SystemTime::UNIX_EPOCH,
+        );
+        link.note_states((2, State::Running), now);
+        assert_eq!(link.since(0, State::Running), Some(began), "it runs on");
+        assert_eq!(link.since(1, State::Running), None);
+        assert!(link.since(1, State::Failed).is_some());
+        link.note_states((1, State::Paused), now);
+        assert!(link.since(0, State::Paused).is_some());
+        assert_eq!(link.since(1, State::Failed), None, "it is gone");
     }
 
     #[test]

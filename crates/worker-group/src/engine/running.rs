@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::core::{Core, Event};
-use super::link_state::Instance;
+use super::link_state::{Instance, connector_state};
 use super::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkStart, Part, Started};
 use crate::state::TargetState;
@@ -198,6 +198,17 @@ impl Core {
             self.retry(&name);
         }
         self.retry_tasks(now);
+        self.note_states(now);
+    }
+
+    /// Takes down since when tasks are in their states.
+    fn note_states(&mut self, now: Instant) {
+        for (name, link) in &mut self.links {
+            let (state, _) =
+                connector_state(self.configs.target(name), link, self.instances.get(name));
+            let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
+            link.note_states((count, state), now);
+        }
     }
 
     /// Begins a failed link again. It counts as failed until it has started.

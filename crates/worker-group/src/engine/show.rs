@@ -62,6 +62,7 @@ impl Core {
                 state,
                 worker_id: self.worker_id.clone(),
                 trace,
+                since: link.since(id, state),
             }
         });
         Ok(ConnectorStateInfo {

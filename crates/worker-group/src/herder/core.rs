@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use config::group::{GroupConfig, GroupProtocol};
 use config::worker::WorkerConfig;
@@ -27,10 +28,17 @@ use crate::host::Host;
 use crate::loggers::Loggers;
 use crate::membership::{MemberEvent, Order};
 use crate::signing::SessionKey;
-use crate::status_record::{self, Status, StatusRecord, Subject, UsedTopic, replaces};
+use crate::status_record::{self, Status, StatusRecord, Subject, UsedTopic, moves, replaces};
 
 /// How long the group may take to let go at the end.
-const LEAVING: std::time::Duration = std::time::Duration::from_secs(3);
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// When a record was written, as it says; not later than now, whose clock ever it has, and nothing where it does not say.
+fn written_at(timestamp: i64) -> Option<SystemTime> {
+    let since = Duration::from_millis(u64::try_from(timestamp).ok()?);
+    let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
+    Some(at.min(SystemTime::now()))
+}
 
 /// See the module.
 pub(super) struct Core {
@@ -50,6 +58,8 @@ pub(super) struct Core {
     pub(super) key: Option<SessionKey>,
     started: bool,
     pub(super) statuses: BTreeMap<Subject, Status>,
+    /// When the status of each was written that brought it where it is.
+    pub(super) since: BTreeMap<Subject, SystemTime>,
     /// Topics in use, by connector and name.
     pub(super) used: BTreeMap<String, BTreeMap<String, UsedTopic>>,
     // === the group ===
@@ -121,6 +131,7 @@ impl Core {
             key: None,
             started: false,
             statuses: BTreeMap::new(),
+            since: BTreeMap::new(),
             used: BTreeMap::new(),
             standing: Standing {
                 generation: -1,
@@ -302,12 +313,20 @@ impl Core {
             };
             match status_record::decode(key, record.value.as_deref()) {
                 Ok(Some(StatusRecord::Status(subject, Some(status)))) => {
-                    if replaces(&subject, self.statuses.get(&subject), &status) {
+                    let known = self.statuses.get(&subject);
+                    if replaces(&subject, known, &status) {
+                        if moves(known, &status) {
+                            match written_at(record.timestamp) {
+                                Some(at) => self.since.insert(subject.clone(), at),
+                                None => self.since.remove(&subject),
+                            };
+                        }
                         self.statuses.insert(subject, status);
                     }
                 }
                 Ok(Some(StatusRecord::Status(subject, None))) => {
                     self.statuses.remove(&subject);
+                    self.since.remove(&subject);
                 }
                 Ok(Some(StatusRecord::Topic(topic, connector, Some(used)))) => {
                     self.used.entry(connector).or_default().insert(topic, used);
@@ -502,7 +521,7 @@ impl Core {
         self.rejoin_at = u64::try_from(assignment.delay_ms)
             .ok()
             .filter(|delay| *delay > 0)
-            .map(|delay| Instant::now() + std::time::Duration::from_millis(delay));
+            .map(|delay| Instant::now() + Duration::from_millis(delay));
         tracing::info!(
             generation,
             leader = self.standing.leader_url,

@@ -93,12 +93,14 @@ impl Core {
         let status = status.ok_or_else(missing)?;
         let count = u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX);
         let tasks = (0..count).map(|id| {
-            let known = self.statuses.get(&Subject::Task(name.to_owned(), id));
+            let subject = Subject::Task(name.to_owned(), id);
+            let known = self.statuses.get(&subject);
             TaskState {
                 id,
                 state: known.map_or(State::Unassigned, |known| known.state),
                 worker_id: known.unwrap_or(status).worker_id.clone(),
                 trace: known.and_then(shown_trace),
+                since: self.since.get(&subject).copied(),
             }
         });
         Ok(ConnectorStateInfo {
