@@ -12,7 +12,7 @@ use test_support::workload::{Generator, Load, Shape};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::connect_worker::{SOON, Worker};
+use crate::connect_worker::{SOON, Worker, expect};
 use crate::support::{NEW, OLD, Run, bootstrap, new_topic, pair, program, unique};
 
 const SEED: u64 = 55_221;
@@ -123,6 +123,38 @@ async fn prunes(asker: &Asker<'_>, link: &str) {
     std::fs::rename(file("one"), folder.join("one.txt")).expect("moved");
     let none = asker.ends(&[&prune[..], &["--yes"]].concat(), 0).await;
     assert_eq!(none, "");
+    asker.ends(&["delete", "one", "--yes"], 0).await;
+    forgets(asker, &folder).await;
+}
+
+/// One that was gone already when it was to be deleted is as little theirs.
+async fn forgets(asker: &Asker<'_>, folder: &Path) {
+    let (file, away) = (folder.join("one.properties"), folder.join("one.txt"));
+    std::fs::rename(&away, &file).expect("moved");
+    let given = folder.display().to_string();
+    let made = asker.ends(&["apply", "-f", &given], 0).await;
+    assert_eq!(made, "link/one created\n");
+    let deleted = asker.0.client.send("DELETE", "/connectors/one", None).await;
+    expect(deleted, 204);
+    let gone = asker.ends(&["delete", "one", "--yes"], 0).await;
+    assert_eq!(gone, "link/one unchanged\n");
+    // Somebody else makes one of that name.
+    let link = std::fs::read_to_string(&file).expect("there");
+    let config: Value = link
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let config = config.to_string();
+    let created = asker
+        .0
+        .client
+        .send("PUT", "/connectors/one/config", Some(&config));
+    expect(created.await, 201);
+    std::fs::rename(&file, &away).expect("moved");
+    let prune = ["apply", "-f", &given, "--prune", "--yes"];
+    assert_eq!(asker.ends(&prune, 0).await, "");
+    let left = asker.ends(&["get", "links", "one", "-o", "name"], 0).await;
+    assert_eq!(left, "link/one\n");
     asker.ends(&["delete", "one", "--yes"], 0).await;
 }
 

@@ -234,7 +234,16 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
                 let lines = text.lines().map(str::to_owned);
                 args.reach.print(&document, |_| lines.collect());
             }
-            Ok(()) => args.reach.done(&object, "created", args.dry_run),
+            Ok(()) => {
+                args.reach.done(&object, "created", args.dry_run);
+                // An earlier one of this name may have been made by apply, and be gone since.
+                if !args.dry_run
+                    && let Err(problem) = forget(&args.reach, &given.name)
+                {
+                    output::error(&problem);
+                    exit = Exit::Error;
+                }
+            }
             Err(failure) => {
                 exit = args
                     .reach
@@ -463,8 +472,10 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
     for name in &names {
         let object = format!("link/{name}");
         match deleted(&workers, name, args.offsets, args.dry_run).await {
-            Ok(true) => {
-                args.reach.done(&object, "deleted", args.dry_run);
+            // One that is gone already is forgotten too.
+            Ok(was_there) => {
+                let action = if was_there { "deleted" } else { "unchanged" };
+                args.reach.done(&object, action, args.dry_run);
                 if !args.dry_run
                     && let Err(problem) = forget(&args.reach, name)
                 {
@@ -472,7 +483,6 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
                     exit = Exit::Error;
                 }
             }
-            Ok(false) => args.reach.done(&object, "unchanged", args.dry_run),
             Err(failure) => {
                 exit = args
                     .reach
