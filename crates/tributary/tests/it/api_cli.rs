@@ -105,7 +105,8 @@ async fn prunes(asker: &Asker<'_>, link: &str) {
     let kept = asker.ends(&apply, 0).await;
     assert_eq!(kept, "link/one unchanged\n");
     asker.ends(&prune, 2).await;
-    let would = asker.ends(&[&prune[..], &["-n"]].concat(), 0).await;
+    let would = [&prune[..], &["--dry-run"]].concat();
+    let would = asker.ends(&would, 0).await;
     assert_eq!(
         would,
         "link/one unchanged (dry run)\nlink/two deleted (dry run)\n"

@@ -56,6 +56,10 @@ pub(in crate::cli) struct ApplyArgs {
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
+    /// Name of the link, where the file has none; wins over the one that it has
+    #[arg(short, long, conflicts_with = "prune")]
+    name: Option<String>,
+
     /// Delete links that earlier apply commands of this user created at these workers and that no file has any more; positions are kept
     #[arg(long)]
     prune: bool,
@@ -65,7 +69,7 @@ pub(in crate::cli) struct ApplyArgs {
     yes: bool,
 
     /// Only show which keys would change, and which links would be deleted
-    #[arg(short = 'n', long)]
+    #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
@@ -137,11 +141,19 @@ pub(super) fn config_of(raw: &RawConfig) -> Map<String, Value> {
 
 /// Reads a link's file, or says what is wrong with it.
 pub(super) fn read(path: &Path) -> Option<Given> {
+    read_as(path, None)
+}
+
+/// The same of a link that has this name, whatever the file says.
+fn read_as(path: &Path, name: Option<&str>) -> Option<Given> {
     let input = Path::new("/dev/stdin");
     let raw = settings::read(if path == Path::new("-") { input } else { path })
         .map_err(|problem| output::error(&problem))
         .ok()?;
-    let config = config_of(&raw);
+    let mut config = config_of(&raw);
+    if let Some(name) = name {
+        config.insert("name".to_owned(), Value::from(name));
+    }
     let Some(name) = config
         .get("name")
         .and_then(Value::as_str)
@@ -300,8 +312,13 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     };
     let mut exit = Exit::Done;
     let mut names = Vec::new();
-    for path in &files(&args.files) {
-        let Some(given) = read(path) else {
+    let files = files(&args.files);
+    if args.name.is_some() && files.len() > 1 {
+        output::error("--name is that of one link: say it with one file");
+        return Exit::Usage;
+    }
+    for path in &files {
+        let Some(given) = read_as(path, args.name.as_deref()) else {
             exit = Exit::Error;
             continue;
         };
