@@ -101,11 +101,13 @@ impl Metrics {
         let mut names = Names::new(&self.names, limited);
         names.know(shown.keys());
         let mut assigned = (0, 0);
+        let waiting = group.as_ref().and_then(|group| group.waiting.as_ref());
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|name, _| shown.contains_key(name));
         for (name, one) in &shown {
             let link = Link::new(name, one);
-            let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id);
+            let waits = waiting.is_some_and(|waiting| waiting.connectors.contains(name));
+            let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id, waits);
             assigned = (assigned.0 + connectors, assigned.1 + tasks);
             let parts = links.get(name).map_or(&[][..], Vec::as_slice);
             names.add_link(&mut page, &link, one, parts, &self.worker_id);

@@ -82,13 +82,15 @@ impl Link {
         labels
     }
 
-    /// States in Connect's sense: of a task where it is, of the link where its connector is. In a group all others leave
-    /// them out, so that sums are right. Returns how many connectors and tasks are here.
+    /// States in Connect's sense: of a task where it is, of the link where its connector is, or, where that waits for a worker
+    /// that was lost, by the leader. In a group all others leave them out, so that sums are right. Returns how many
+    /// connectors and tasks are here.
     pub(super) fn add_states(
         &self,
         page: &mut Page,
         shown: &Expanded,
         worker_id: &str,
+        waits: bool,
     ) -> (usize, usize) {
         let Some(status) = &shown.status else {
             return (0, 0);
@@ -107,7 +109,8 @@ impl Link {
             }
         }
         let tasks = status.tasks.iter().filter(mine).count();
-        if status.connector.worker_id != worker_id {
+        let is_here = status.connector.worker_id == worker_id;
+        if !is_here && !waits {
             return (0, tasks);
         }
         let connector = status.connector.state.as_str().to_lowercase();
@@ -124,7 +127,7 @@ impl Link {
         for (state, count) in &counts {
             page.add(&catalogue::TASKS, &self.labels([state]), *count);
         }
-        (1, tasks)
+        (usize::from(is_here), tasks)
     }
 
     /// Health, once: where the connector is and stands, nothing else can be said, whatever its tasks say. One that has failed
@@ -545,3 +548,6 @@ fn seconds(now: SystemTime, ago: Duration) -> f64 {
         .unwrap_or_default()
         .as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;
