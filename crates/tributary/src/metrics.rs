@@ -22,6 +22,7 @@ use std::time::Duration;
 use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
 use replication::link::{ClientSeen, LinkStatus};
+use replication::metadata_sync::acl::AclStatus;
 use rest_api::{MetricsSource, Usage};
 use worker_group::Handle;
 use worker_group::herder::GroupView;
@@ -39,6 +40,8 @@ struct Part {
     /// Whether it copies records; otherwise it only looks after topics.
     copies: bool,
     status: LinkStatus,
+    /// The copying of access rights, in the part that does it.
+    acls: Option<Arc<AclStatus>>,
     /// What talking to the source and to the destination takes.
     clients: [ClientSeen; 2],
     /// Memory for its records: used, and at most.
@@ -91,6 +94,7 @@ impl Metrics {
                 key,
                 copies: part.copies,
                 status: part.handle.status(),
+                acls: part.handle.acls(),
                 clients: part.handle.clients(),
                 memory: (part.buffers.used(), part.buffers.limit()),
             });
@@ -126,6 +130,8 @@ impl Metrics {
                 });
                 counts.look_at_clients(clients);
                 link.add_running(&mut page, &share, counts, limited);
+                let acls = parts.iter().filter_map(|part| part.acls.as_ref());
+                acls.for_each(|acls| link.add_acls(&mut page, acls));
                 clients::add_to(&mut page, &link, parts, counts);
                 if let Some(detail) = self.handle.detail(name) {
                     link.add_checks(&mut page, &detail, self.handle.evidence_limit());

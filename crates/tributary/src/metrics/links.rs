@@ -10,7 +10,8 @@ use metrics::{Page, Value};
 use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
 use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
 use replication::link::LinkStatus;
-use replication::metadata_sync::Round;
+use replication::metadata_sync::acl::{AclState, AclStatus};
+use replication::metadata_sync::{Came, Round};
 use tokio::time::Instant;
 use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
@@ -311,6 +312,24 @@ impl Link {
         for (topic, kept) in kept.filter(|(topic, _)| round.selected.contains_key(*topic)) {
             let labels = self.labels([topic.as_str()]);
             page.add(&catalogue::RETENTION, &labels, kept.as_secs_f64());
+        }
+    }
+
+    /// What was done to access rights.
+    pub(super) fn add_acls(&self, page: &mut Page, acls: &AclStatus) {
+        for came in Came::ALL {
+            let labels = self.labels(["acl", came.as_str()]);
+            page.add(
+                &catalogue::SYNC_OPERATIONS,
+                &labels,
+                acls.operations.of(came),
+            );
+        }
+        // Where a cluster has no authorizer there is nothing to compare.
+        let is_off = matches!(acls.state, AclState::Off { .. });
+        if let Some(at) = acls.went_through.filter(|_| !is_off) {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::SYNC_SUCCESS, &self.labels(["acl"]), at);
         }
     }
 
