@@ -8,6 +8,7 @@ mod complete;
 mod config_check;
 mod distributed;
 mod ending;
+mod habits;
 mod launcher;
 mod listen;
 mod mirror_maker;
@@ -22,6 +23,7 @@ mod take_over;
 mod validate;
 mod verify;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -186,6 +188,9 @@ enum Command {
     Schema(ask::SchemaArgs),
     /// Print the completion of commands and options for a shell
     Completion(pages::CompletionArgs),
+    /// Copies, under the headings of Confluent's command line
+    #[command(subcommand, hide = true)]
+    Mirror(ask::MirrorVerb),
     /// Names that could stand where the last word begins; for completion scripts
     #[command(hide = true)]
     Complete(complete::CompleteArgs),
@@ -393,8 +398,12 @@ pub(crate) fn main() -> ExitCode {
             }
         };
     }
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = habits::turn(&mut arguments) {
+        return exit.into();
+    }
     // Clap prints help and errors itself, with its own codes: 0 for help, 2 for wrong usage.
-    execute(Cli::parse()).into()
+    execute(Cli::parse_from(arguments)).into()
 }
 
 fn execute(cli: Cli) -> Exit {
@@ -451,6 +460,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Version(args) => ask::version(args).await,
             Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),
+            Command::Mirror(verb) => ask::mirror(verb).await,
             Command::Complete(args) => complete::run(args).await,
             Command::Man(args) => pages::man(&args),
         }
