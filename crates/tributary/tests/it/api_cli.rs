@@ -1,5 +1,7 @@
 //! The command line against a living worker: tables, documents, exit codes; and the event stream, read by curl.
 
+mod completion;
+
 use std::path::Path;
 use std::process::Stdio;
 
@@ -39,51 +41,6 @@ impl Asker<'_> {
     async fn ends(&self, arguments: &[&str], code: i32) -> String {
         self.run(arguments).await.ended_with(code).output
     }
-}
-
-/// What bash offers behind these words.
-async fn offered(asker: &Asker<'_>, words: &str) -> Vec<String> {
-    let folder = &asker.0.folder;
-    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
-    let program = std::path::absolute(program).expect("a path");
-    let named = folder.path().join("tributary");
-    if !named.exists() {
-        std::os::unix::fs::symlink(program, &named).expect("a link");
-    }
-    let script = format!(
-        "PATH=\"$1:$PATH\"; source <(tributary completion bash); COMP_WORDS=(tributary {words}); \
-         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-         _tributary_names tributary \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; \
-         printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    );
-    let mut bash = Command::new("bash");
-    let folder = folder.path();
-    bash.arg("-c").arg(script).arg("bash").arg(folder);
-    bash.env(
-        "TRIBUTARY_URL",
-        format!("http://{}", asker.0.client.address),
-    );
-    bash.env("XDG_CONFIG_HOME", folder.join("home"));
-    let ended = bash.output().await.expect("bash runs");
-    let text = String::from_utf8(ended.stdout).expect("text");
-    text.lines().map(str::to_owned).collect()
-}
-
-/// Names that the worker knows are completed, and where it cannot be asked nothing is said.
-async fn completes(asker: &Asker<'_>) {
-    assert_eq!(offered(asker, "pause as").await, ["asked"]);
-    assert_eq!(offered(asker, "restart task as").await, ["asked/0"]);
-    assert_eq!(
-        offered(asker, "patch asked -s tasks.m").await,
-        ["tasks.max=", "tasks.max.enforce="]
-    );
-    let verbs = offered(asker, "conf").await;
-    assert_eq!(verbs, ["config"], "commands as before");
-    let nobody = asker
-        .run(&["complete", "pause", "--url", "http://127.0.0.1:1", ""])
-        .await
-        .ended_with(0);
-    assert_eq!((&*nobody.output, &*nobody.error), ("", ""));
 }
 
 /// Links that earlier runs have created go with their files, and no others.
@@ -191,7 +148,7 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     asker.ends(&gate, 0).await;
     shows_what_is_so(&asker, &topic).await;
     // While it runs: a stopped link has no tasks to name.
-    completes(&asker).await;
+    completion::completes(&asker).await;
     steers(&asker, &worker).await;
     stored_positions(&asker, &worker, &topic).await;
     prunes(&asker, &link).await;
