@@ -18,6 +18,7 @@ mod prepare;
 mod preview;
 mod replicate;
 mod replicator;
+mod shipped;
 mod standalone;
 mod take_over;
 mod validate;
@@ -182,6 +183,12 @@ enum Command {
     /// What keys mean, what becomes of those in a file, and contexts of commands that ask workers
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Alert rules for Prometheus
+    #[command(subcommand)]
+    Rules(shipped::RulesVerb),
+    /// A board for Grafana
+    #[command(subcommand)]
+    Dashboards(shipped::DashboardsVerb),
     /// Print the version of this program and of the worker
     Version(ask::VersionArgs),
     /// Print the JSON Schema of a document
@@ -457,6 +464,8 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(verb).await,
+            Command::Rules(verb) => shipped::rules(&verb),
+            Command::Dashboards(verb) => shipped::dashboards(&verb),
             Command::Version(args) => ask::version(args).await,
             Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),
