@@ -83,7 +83,7 @@ const COMMANDS: &str = "\
     connector list
     link list
     link create made --source-bootstrap-server FROM --destination-bootstrap-server TO --topics TOPIC --dry-run
-    shadow status watched --format json
+    shadow status watched
     topics refresh watched
     topics sync watched TOPIC
     topics resume watched TOPIC
