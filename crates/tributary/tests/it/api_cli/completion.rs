@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use super::Asker;
 use crate::connect_worker::SOON;
 
-/// What bash offers behind these words: `$1` has the program.
+/// What bash offers behind these words.
 const BASH: &str = r#"
 source <(tributary completion bash)
-COMP_WORDS=(tributary WORDS)
+COMP_WORDS=(tributary TYPED)
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 _tributary_names tributary "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
 printf '%s\n' "${COMPREPLY[@]}"
@@ -20,7 +20,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 /// What fish offers, without what it says of each.
 const FISH: &str = r#"
 tributary completion fish | source
-complete -C "tributary WORDS" | string split -f1 \t
+complete -C "tributary TYPED" | string split -f1 \t
 "#;
 /// What zsh makes of the words at a terminal where the tabulator is pressed.
 const ZSH: &str = r#"
@@ -31,7 +31,7 @@ zpty -w shell 'source <(tributary completion zsh)'
 zpty -w shell 'show() { print -r -- "<""<$BUFFER>>"; BUFFER= }; zle -N show; bindkey "^T" show'
 zpty -w shell 'print -r -- "it is ""ready"'
 zpty -r shell said '*it is ready*'
-zpty -w -n shell $'tributary WORDS\t\x14'
+zpty -w -n shell $'tributary TYPED\t\x14'
 zpty -r shell said '*<<*>>*'
 said=${said##*<<}
 print -r -- ${said%%>>*}
@@ -48,7 +48,7 @@ async fn offered(asker: &Asker<'_>, shell: &str, script: &str, words: &str) -> V
         std::fs::create_dir(&empty).expect("a folder");
         std::os::unix::fs::symlink(program, bin.join("tributary")).expect("a link");
     }
-    let script = format!("PATH=\"$HERE:$PATH\"\n{}", script.replace("WORDS", words));
+    let script = format!("PATH=\"$HERE:$PATH\"\n{}", script.replace("TYPED", words));
     let script = match shell {
         "fish" => script.replacen("PATH=\"$HERE:$PATH\"", "set -x PATH $HERE $PATH", 1),
         _ => script,
