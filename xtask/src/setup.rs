@@ -33,6 +33,8 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool::Npm,
     Tool::Curl,
     Tool::Promtool,
+    Tool::Zsh,
+    Tool::Fish,
 ];
 
 /// What `cargo xtask clients` needs.

@@ -35,6 +35,6 @@ pub use condition::{Condition, Problem};
 pub use history::{History, Replicated};
 pub use looking::Looking;
 pub use observe::{Observation, Settings, Topic};
-pub use operations::{Came, Changed, Operations};
+pub use operations::{Came, Changed, Operations, Outcomes};
 pub use plan::{Copy, Plan, Rules, SettingChange, Step};
 pub use run::{MetadataSync, Round};

@@ -8,6 +8,7 @@ mod complete;
 mod config_check;
 mod distributed;
 mod ending;
+mod habits;
 mod launcher;
 mod listen;
 mod mirror_maker;
@@ -17,11 +18,13 @@ mod prepare;
 mod preview;
 mod replicate;
 mod replicator;
+mod shipped;
 mod standalone;
 mod take_over;
 mod validate;
 mod verify;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -180,12 +183,21 @@ enum Command {
     /// What keys mean, what becomes of those in a file, and contexts of commands that ask workers
     #[command(subcommand)]
     Config(config_check::ConfigVerb),
+    /// Alert rules for Prometheus
+    #[command(subcommand)]
+    Rules(shipped::RulesVerb),
+    /// A board for Grafana
+    #[command(subcommand)]
+    Dashboards(shipped::DashboardsVerb),
     /// Print the version of this program and of the worker
     Version(ask::VersionArgs),
     /// Print the JSON Schema of a document
     Schema(ask::SchemaArgs),
     /// Print the completion of commands and options for a shell
     Completion(pages::CompletionArgs),
+    /// Copies, under the headings of Confluent's command line
+    #[command(subcommand, hide = true)]
+    Mirror(ask::MirrorVerb),
     /// Names that could stand where the last word begins; for completion scripts
     #[command(hide = true)]
     Complete(complete::CompleteArgs),
@@ -393,8 +405,12 @@ pub(crate) fn main() -> ExitCode {
             }
         };
     }
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = habits::turn(&mut arguments) {
+        return exit.into();
+    }
     // Clap prints help and errors itself, with its own codes: 0 for help, 2 for wrong usage.
-    execute(Cli::parse()).into()
+    execute(Cli::parse_from(arguments)).into()
 }
 
 fn execute(cli: Cli) -> Exit {
@@ -448,9 +464,12 @@ fn execute(cli: Cli) -> Exit {
             Command::Verify(args) => Box::pin(verify::run(*args)).await,
             Command::Validate(args) => validate::run(&args),
             Command::Config(verb) => config_check::run(verb).await,
+            Command::Rules(verb) => shipped::rules(&verb),
+            Command::Dashboards(verb) => shipped::dashboards(&verb),
             Command::Version(args) => ask::version(args).await,
             Command::Schema(args) => ask::schema(&args),
             Command::Completion(args) => pages::completion(&args),
+            Command::Mirror(verb) => ask::mirror(verb).await,
             Command::Complete(args) => complete::run(args).await,
             Command::Man(args) => pages::man(&args),
         }

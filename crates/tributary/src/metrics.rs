@@ -22,6 +22,7 @@ use std::time::Duration;
 use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
 use replication::link::{ClientSeen, LinkStatus};
+use replication::metadata_sync::acl::AclStatus;
 use rest_api::{MetricsSource, Usage};
 use worker_group::Handle;
 use worker_group::herder::GroupView;
@@ -39,6 +40,8 @@ struct Part {
     /// Whether it copies records; otherwise it only looks after topics.
     copies: bool,
     status: LinkStatus,
+    /// The copying of access rights, in the part that does it.
+    acls: Option<Arc<AclStatus>>,
     /// What talking to the source and to the destination takes.
     clients: [ClientSeen; 2],
     /// Memory for its records: used, and at most.
@@ -91,6 +94,7 @@ impl Metrics {
                 key,
                 copies: part.copies,
                 status: part.handle.status(),
+                acls: part.handle.acls(),
                 clients: part.handle.clients(),
                 memory: (part.buffers.used(), part.buffers.limit()),
             });
@@ -101,11 +105,13 @@ impl Metrics {
         let mut names = Names::new(&self.names, limited);
         names.know(shown.keys());
         let mut assigned = (0, 0);
+        let waiting = group.as_ref().and_then(|group| group.waiting.as_ref());
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|name, _| shown.contains_key(name));
         for (name, one) in &shown {
             let link = Link::new(name, one);
-            let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id);
+            let waits = waiting.is_some_and(|waiting| waiting.connectors.contains(name));
+            let (connectors, tasks) = link.add_states(&mut page, one, &self.worker_id, waits);
             assigned = (assigned.0 + connectors, assigned.1 + tasks);
             let parts = links.get(name).map_or(&[][..], Vec::as_slice);
             names.add_link(&mut page, &link, one, parts, &self.worker_id);
@@ -124,6 +130,8 @@ impl Metrics {
                 });
                 counts.look_at_clients(clients);
                 link.add_running(&mut page, &share, counts, limited);
+                let acls = parts.iter().filter_map(|part| part.acls.as_ref());
+                acls.for_each(|acls| link.add_acls(&mut page, acls));
                 clients::add_to(&mut page, &link, parts, counts);
                 if let Some(detail) = self.handle.detail(name) {
                     link.add_checks(&mut page, &detail, self.handle.evidence_limit());

@@ -76,6 +76,8 @@ pub(super) fn debian_packages(missing: &[Shortfall]) -> Vec<&'static str> {
             Tool::KerberosAdministration => &["krb5-admin-server"],
             Tool::KerberosTools => &["krb5-user"],
             Tool::Promtool => &["prometheus"],
+            Tool::Zsh => &["zsh"],
+            Tool::Fish => &["fish"],
         };
         packages.extend_from_slice(wanted);
     }
@@ -125,6 +127,12 @@ pub(super) fn instructions(host: Host, missing: &[Shortfall]) -> String {
         }
         if has(Tool::Promtool) {
             packages.push(prometheus);
+        }
+        if has(Tool::Zsh) {
+            packages.push("zsh");
+        }
+        if has(Tool::Fish) {
+            packages.push("fish");
         }
         packages.join(" ")
     };

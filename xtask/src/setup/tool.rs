@@ -28,6 +28,9 @@ pub(crate) enum Tool {
     KerberosTools,
     /// Prometheus' tool: reads what is measured, and tests the alert rules.
     Promtool,
+    /// Shells that complete what is typed.
+    Zsh,
+    Fish,
 }
 
 /// What asking a tool for its version gave.
@@ -54,7 +57,9 @@ impl Tool {
             | Self::KerberosAdministration
             | Self::KerberosTools
             | Self::Curl
-            | Self::Promtool => 0,
+            | Self::Promtool
+            | Self::Zsh
+            | Self::Fish => 0,
         }
     }
 
@@ -74,6 +79,8 @@ impl Tool {
             Self::CCompiler => ("cc".into(), "--version"),
             Self::CppCompiler => ("c++".into(), "--version"),
             Self::Promtool => ("promtool".into(), "--version"),
+            Self::Zsh => ("zsh".into(), "--version"),
+            Self::Fish => ("fish".into(), "--version"),
             Self::KerberosCenter | Self::KerberosAdministration | Self::KerberosTools => {
                 return Found::Nothing;
             }
@@ -178,6 +185,8 @@ impl fmt::Display for Tool {
             Self::KerberosAdministration => "Kerberos administration (kadmin.local)",
             Self::KerberosTools => "Kerberos tools (kinit)",
             Self::Promtool => "Prometheus (promtool)",
+            Self::Zsh => "zsh",
+            Self::Fish => "fish",
         })
     }
 }

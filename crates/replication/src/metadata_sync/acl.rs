@@ -40,6 +40,7 @@ use kafka_wire::message::acl::AclBinding;
 use kafka_wire::types::TopicName;
 use tokio::time::Instant;
 
+use super::operations::Outcomes;
 use super::run::Round;
 
 pub use desired::{Desired, Rules};
@@ -188,6 +189,10 @@ pub struct AclStatus {
     pub rounds: u64,
     /// When the last one did.
     pub at: Option<Instant>,
+    /// When the last one did that went through.
+    pub went_through: Option<Instant>,
+    /// What came of changes, counted by bindings.
+    pub operations: Outcomes,
     /// Whether rights are copied.
     pub state: AclState,
     /// Bindings that the source yields.

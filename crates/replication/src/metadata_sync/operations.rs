@@ -55,15 +55,32 @@ impl Came {
     }
 }
 
-/// How often what was done, since the link was started.
+/// How often what came of changes of one kind, since the link was started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Operations([[u64; Came::ALL.len()]; Changed::ALL.len()]);
+pub struct Outcomes([u64; Came::ALL.len()]);
+
+impl Outcomes {
+    /// How often this came of it.
+    #[must_use]
+    pub fn of(&self, came: Came) -> u64 {
+        self.0[came as usize]
+    }
+
+    pub(super) fn count(&mut self, came: Came, times: usize) {
+        let counted = &mut self.0[came as usize];
+        *counted = counted.saturating_add(u64::try_from(times).unwrap_or(u64::MAX));
+    }
+}
+
+/// How often what was done to topics, since the link was started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Operations([Outcomes; Changed::ALL.len()]);
 
 impl Operations {
     /// How often this came of such a change.
     #[must_use]
     pub fn of(&self, changed: Changed, came: Came) -> u64 {
-        self.0[changed as usize][came as usize]
+        self.0[changed as usize].of(came)
     }
 
     /// All of them, with their kinds.
@@ -84,6 +101,6 @@ impl Operations {
             Outcome::Again(_) | Outcome::Throttled(_) => Came::Again,
             Outcome::Unsupported(_) | Outcome::Refused(..) => Came::Refused,
         };
-        self.0[changed as usize][came as usize] += 1;
+        self.0[changed as usize].count(came, 1);
     }
 }

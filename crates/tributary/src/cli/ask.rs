@@ -12,6 +12,7 @@ mod lag;
 mod list;
 mod loggers;
 mod matching;
+mod mirror;
 mod names;
 mod offsets;
 mod preview;
@@ -42,6 +43,7 @@ pub(super) use self::export::ExportArgs;
 pub(super) use self::lag::LagArgs;
 pub(super) use self::list::{DescribeArgs, GetArgs};
 pub(super) use self::loggers::LoggersArgs;
+pub(super) use self::mirror::MirrorVerb;
 pub(super) use self::names::Named;
 pub(super) use self::offsets::OffsetsVerb;
 pub(super) use self::resume::ResumeArgs;
@@ -63,6 +65,7 @@ pub(super) use self::{
     lag::lag,
     list::{describe, get},
     loggers::loggers,
+    mirror::mirror,
     names::names,
     offsets::offsets,
     preview::{Wanted, preview},
@@ -137,6 +140,7 @@ pub(super) struct Reach {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 enum Format {
     #[default]
+    #[value(aliases = ["human", "text"])]
     Table,
     Wide,
     Json,

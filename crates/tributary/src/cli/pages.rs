@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::{Cli, Exit};
 use crate::output;
 
-/// Print the completion of commands and options for a shell; in bash also of names that the worker knows.
+/// Print the completion of commands and options for a shell; in bash, zsh and fish also of names that the worker knows.
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  \
     tributary completion bash > /etc/bash_completion.d/tributary\n  \
@@ -46,12 +46,45 @@ _tributary_names() {
 complete -F _tributary_names -o bashdefault -o default tributary
 "#;
 
+/// The same for zsh, in front of what clap has written: it stands there under another name, since a file of `fpath` is called by its own.
+const NAMES_IN_ZSH: &str = r#"
+_tributary() {
+    local -a names
+    names=(${(f)"$(tributary complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+    # Where none fits, there may be commands, options and files.
+    (( $#names )) && compadd -a names && return 0
+    _tributary_words "$@"
+}
+"#;
+
+/// What clap calls its function for zsh, where it is written and where it is told to the shell.
+const FUNCTION_IN_ZSH: &str = "_tributary() {";
+const TOLD_TO_ZSH: &str = "if [ \"$funcstack[1]\" = \"_tributary\" ]";
+
+/// The same for fish.
+const NAMES_IN_FISH: &str = r#"
+function __tributary_names
+    set -l typed (commandline -opc)
+    set -e typed[1]
+    set -l last (commandline -ct)
+    tributary complete -- $typed "$last" 2>/dev/null
+end
+complete -c tributary -a '(__tributary_names)'
+"#;
+
 fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "tributary", &mut script);
     let mut script = String::from_utf8_lossy(&script).into_owned();
-    if shell == Shell::Bash {
-        script.push_str(NAMES_IN_BASH);
+    match shell {
+        Shell::Bash => script.push_str(NAMES_IN_BASH),
+        Shell::Zsh => {
+            script = script.replacen(FUNCTION_IN_ZSH, "_tributary_words() {", 1);
+            let told = format!("{NAMES_IN_ZSH}\n{TOLD_TO_ZSH}");
+            script = script.replacen(TOLD_TO_ZSH, &told, 1);
+        }
+        Shell::Fish => script.push_str(NAMES_IN_FISH),
+        _ => {}
     }
     script
 }
@@ -99,6 +132,8 @@ mod tests {
         command.build();
         let mut found = String::new();
         walk(&mut command, "tributary", &mut found);
+        found.push_str("==== words of other tools\n");
+        found.push_str(&super::super::habits::page(""));
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help.txt");
         let approved = std::fs::read_to_string(&path).unwrap_or_default();
         if found != approved {
@@ -117,6 +152,12 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell);
             assert!(script.contains("max-records"), "{shell}");
+            assert!(script.contains("tributary complete -- "), "{shell}");
+        }
+        // Names are asked for by the function that zsh calls.
+        let zsh = script(Shell::Zsh);
+        for once in ["\n_tributary() {", "_tributary_words() {", TOLD_TO_ZSH] {
+            assert_eq!(zsh.matches(once).count(), 1, "{once}");
         }
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path()).expect("writable");

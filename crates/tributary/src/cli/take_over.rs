@@ -26,6 +26,7 @@ use worker_group::config_state::ConfigState;
 use worker_group::{Config, config_record, plugin, validate};
 
 use super::Exit;
+use crate::progress::cut;
 use crate::{output, settings, variables};
 
 /// How long a topic may take to be read.
@@ -114,7 +115,7 @@ async fn look(args: &TakeOverArgs) -> Result<usize, String> {
     }
     let offsets: Vec<StoredText> = offsets.into_iter().filter_map(text).collect();
     output::line(&format!(
-        "{:<36} {:<28} {:>5} {:<8} {:>7}  DECISION",
+        "{:<30} {:<26} {:>5} {:<8} {:>7}  DECISION",
         "CONNECTOR", "CLASS", "TASKS", "STATE", "OFFSETS"
     ));
     let mut details = Vec::new();
@@ -152,29 +153,33 @@ fn connector(
     let link = resolve_link(&raw, worker).map(|(link, _)| link);
     let style = link.as_ref().map_or(KeyStyle::Plain, key_style);
     let positions = keys::shown(&style, name, offsets);
+    let mut lines = Vec::new();
     let decision = match (plugin::find(class.trim()), &link) {
         (None, _) => {
             obstacles.push(format!("{name}: {class} copies no topics between clusters"));
-            "left alone".to_owned()
+            "left alone"
         }
         (Some(_), Err(problems)) => {
             for problem in problems {
                 obstacles.push(format!("{name}: {problem}"));
             }
-            "its configuration has to change".to_owned()
+            "has to change"
         }
         (Some(_), Ok(_)) if positions.is_empty() => {
-            "begins anew: no position is stored under its name".to_owned()
+            lines.push("  no position is stored under its name".to_owned());
+            "begins anew"
         }
-        (Some(_), Ok(_)) => "goes on".to_owned(),
+        (Some(_), Ok(_)) => "goes on",
     };
     let row = format!(
-        "{name:<36} {simple:<28} {:>5} {:<8} {:>7}  {decision}",
+        "{:<30} {:<26} {:>5} {:<8} {:>7}  {decision}",
+        cut(name, 30),
+        cut(simple, 26),
         state.tasks(name).len(),
         state.target(name).as_str(),
         positions.len()
     );
-    let mut lines: Vec<String> = positions.iter().take(SHOWN).map(position).collect();
+    lines.extend(positions.iter().take(SHOWN).map(position));
     if positions.len() > SHOWN {
         lines.push(format!("  … and {} more", positions.len() - SHOWN));
     }

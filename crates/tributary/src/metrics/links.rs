@@ -10,7 +10,8 @@ use metrics::{Page, Value};
 use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
 use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
 use replication::link::LinkStatus;
-use replication::metadata_sync::Round;
+use replication::metadata_sync::acl::{AclState, AclStatus};
+use replication::metadata_sync::{Came, Round};
 use tokio::time::Instant;
 use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
@@ -82,13 +83,15 @@ impl Link {
         labels
     }
 
-    /// States in Connect's sense: of a task where it is, of the link where its connector is. In a group all others leave
-    /// them out, so that sums are right. Returns how many connectors and tasks are here.
+    /// States in Connect's sense: of a task where it is, of the link where its connector is, or, where that waits for a worker
+    /// that was lost, by the leader. In a group all others leave them out, so that sums are right. Returns how many
+    /// connectors and tasks are here.
     pub(super) fn add_states(
         &self,
         page: &mut Page,
         shown: &Expanded,
         worker_id: &str,
+        waits: bool,
     ) -> (usize, usize) {
         let Some(status) = &shown.status else {
             return (0, 0);
@@ -107,7 +110,8 @@ impl Link {
             }
         }
         let tasks = status.tasks.iter().filter(mine).count();
-        if status.connector.worker_id != worker_id {
+        let is_here = status.connector.worker_id == worker_id;
+        if !is_here && !waits {
             return (0, tasks);
         }
         let connector = status.connector.state.as_str().to_lowercase();
@@ -124,7 +128,7 @@ impl Link {
         for (state, count) in &counts {
             page.add(&catalogue::TASKS, &self.labels([state]), *count);
         }
-        (1, tasks)
+        (usize::from(is_here), tasks)
     }
 
     /// Health, once: where the connector is and stands, nothing else can be said, whatever its tasks say. One that has failed
@@ -308,6 +312,24 @@ impl Link {
         for (topic, kept) in kept.filter(|(topic, _)| round.selected.contains_key(*topic)) {
             let labels = self.labels([topic.as_str()]);
             page.add(&catalogue::RETENTION, &labels, kept.as_secs_f64());
+        }
+    }
+
+    /// What was done to access rights.
+    pub(super) fn add_acls(&self, page: &mut Page, acls: &AclStatus) {
+        for came in Came::ALL {
+            let labels = self.labels(["acl", came.as_str()]);
+            page.add(
+                &catalogue::SYNC_OPERATIONS,
+                &labels,
+                acls.operations.of(came),
+            );
+        }
+        // Where a cluster has no authorizer there is nothing to compare.
+        let is_off = matches!(acls.state, AclState::Off { .. });
+        if let Some(at) = acls.went_through.filter(|_| !is_off) {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::SYNC_SUCCESS, &self.labels(["acl"]), at);
         }
     }
 
@@ -545,3 +567,6 @@ fn seconds(now: SystemTime, ago: Duration) -> f64 {
         .unwrap_or_default()
         .as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

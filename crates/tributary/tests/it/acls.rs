@@ -12,6 +12,9 @@ use test_support::managed_process::Stream;
 use test_support::tributary_process::TributaryProcess;
 use test_support::workload::{Codec, Generator, Load, Shape};
 
+use crate::connect_http::Client;
+use crate::connect_worker::free_port;
+use crate::metrics::scraped;
 use crate::support::{
     COPIED, NEW, OLD, Run, bootstrap, kafka_acls, new_topic, offsets, pair, program, stored,
     unique, wait_for_offsets,
@@ -82,14 +85,18 @@ async fn wait_for_rights(cluster: &KafkaCluster, expected: &[String], program: &
 struct Link {
     folder: tempfile::TempDir,
     name: String,
+    /// Where its worker is asked.
+    address: String,
 }
 
 impl Link {
     fn new(source: &KafkaCluster, destination: &KafkaCluster, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let name = unique("rights");
+        let address = format!("127.0.0.1:{}", free_port());
         let worker = format!(
-            "bootstrap.servers={}\noffset.storage.topic={name}.offsets\noffset.storage.partitions=3\n",
+            "bootstrap.servers={}\nlisteners=http://{address}\noffset.storage.topic={name}.offsets\n\
+             offset.storage.partitions=3\n",
             bootstrap(destination)
         );
         let link = format!(
@@ -101,7 +108,11 @@ impl Link {
         for (file, text) in [("worker", worker), ("link", link)] {
             std::fs::write(folder.path().join(file), text).expect("written");
         }
-        Self { folder, name }
+        Self {
+            folder,
+            name,
+            address,
+        }
     }
 
     /// With the name and the worker of another one.
@@ -110,6 +121,7 @@ impl Link {
         let worker = std::fs::read_to_string(other.folder.path().join("worker")).expect("written");
         let text = text.replace(&self.name, &other.name);
         self.name.clone_from(&other.name);
+        self.address.clone_from(&other.address);
         std::fs::write(self.folder.path().join("link"), text).expect("written");
         std::fs::write(self.folder.path().join("worker"), worker).expect("written");
         self
@@ -126,6 +138,15 @@ impl Link {
         ];
         program(&arguments.map(str::to_owned))
     }
+}
+
+/// How many rights were made or taken back, as metrics say, which also say when both clusters were compared.
+async fn counted(link: &Link) -> Option<f64> {
+    let scrape = scraped(&Client::new(link.address.as_str())).await;
+    let compared = "tributary_sync_last_success_timestamp_seconds";
+    assert!(scrape.sum(compared, &["kind=\"acl\""]) > Some(0.0));
+    let labels = ["kind=\"acl\"", "result=\"done\""];
+    scrape.sum("tributary_sync_operations_total", &labels)
 }
 
 /// What a preview says would be made and taken back, in the words of [`rights`]; it ends with this code.
@@ -269,6 +290,7 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
     assert!(created.0 <= 3, "{created:?}");
     assert!(said(&program, " WARN ").is_empty(), "{}", log(&program));
     let all_made = created;
+    assert_eq!(counted(&link).await, Some(5.0), "{}", log(&program));
 
     // Gone at the source: what this link made goes, what was there before stays.
     take(&source, &dave, &beginning).await;
@@ -277,6 +299,7 @@ async fn rights_are_copied_for_reading_and_only_those_this_link_made_are_taken_b
     wait_for_rights(&destination, &expected, &program).await;
     let [created, deleted] = changes_in_three_rounds(&destination).await;
     assert_eq!((created, deleted), (all_made, (1, 1)), "{}", log(&program));
+    assert_eq!(counted(&link).await, Some(6.0), "{}", log(&program));
     wait_for_offsets(&stored(&destination, &copy), 50).await;
     stop(&program).await;
 

@@ -1,5 +1,7 @@
 //! The command line against a living worker: tables, documents, exit codes; and the event stream, read by curl.
 
+mod completion;
+
 use std::path::Path;
 use std::process::Stdio;
 
@@ -12,7 +14,7 @@ use test_support::workload::{Generator, Load, Shape};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::connect_worker::{SOON, Worker};
+use crate::connect_worker::{SOON, Worker, expect};
 use crate::support::{NEW, OLD, Run, bootstrap, new_topic, pair, program, unique};
 
 const SEED: u64 = 55_221;
@@ -41,51 +43,6 @@ impl Asker<'_> {
     }
 }
 
-/// What bash offers behind these words.
-async fn offered(asker: &Asker<'_>, words: &str) -> Vec<String> {
-    let folder = &asker.0.folder;
-    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
-    let program = std::path::absolute(program).expect("a path");
-    let named = folder.path().join("tributary");
-    if !named.exists() {
-        std::os::unix::fs::symlink(program, &named).expect("a link");
-    }
-    let script = format!(
-        "PATH=\"$1:$PATH\"; source <(tributary completion bash); COMP_WORDS=(tributary {words}); \
-         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-         _tributary_names tributary \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; \
-         printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    );
-    let mut bash = Command::new("bash");
-    let folder = folder.path();
-    bash.arg("-c").arg(script).arg("bash").arg(folder);
-    bash.env(
-        "TRIBUTARY_URL",
-        format!("http://{}", asker.0.client.address),
-    );
-    bash.env("XDG_CONFIG_HOME", folder.join("home"));
-    let ended = bash.output().await.expect("bash runs");
-    let text = String::from_utf8(ended.stdout).expect("text");
-    text.lines().map(str::to_owned).collect()
-}
-
-/// Names that the worker knows are completed, and where it cannot be asked nothing is said.
-async fn completes(asker: &Asker<'_>) {
-    assert_eq!(offered(asker, "pause as").await, ["asked"]);
-    assert_eq!(offered(asker, "restart task as").await, ["asked/0"]);
-    assert_eq!(
-        offered(asker, "patch asked -s tasks.m").await,
-        ["tasks.max=", "tasks.max.enforce="]
-    );
-    let verbs = offered(asker, "conf").await;
-    assert_eq!(verbs, ["config"], "commands as before");
-    let nobody = asker
-        .run(&["complete", "pause", "--url", "http://127.0.0.1:1", ""])
-        .await
-        .ended_with(0);
-    assert_eq!((&*nobody.output, &*nobody.error), ("", ""));
-}
-
 /// Links that earlier runs have created go with their files, and no others.
 async fn prunes(asker: &Asker<'_>, link: &str) {
     let folder = asker.0.folder.path().join("links");
@@ -105,7 +62,8 @@ async fn prunes(asker: &Asker<'_>, link: &str) {
     let kept = asker.ends(&apply, 0).await;
     assert_eq!(kept, "link/one unchanged\n");
     asker.ends(&prune, 2).await;
-    let would = asker.ends(&[&prune[..], &["-n"]].concat(), 0).await;
+    let would = [&prune[..], &["--dry-run"]].concat();
+    let would = asker.ends(&would, 0).await;
     assert_eq!(
         would,
         "link/one unchanged (dry run)\nlink/two deleted (dry run)\n"
@@ -123,6 +81,38 @@ async fn prunes(asker: &Asker<'_>, link: &str) {
     std::fs::rename(file("one"), folder.join("one.txt")).expect("moved");
     let none = asker.ends(&[&prune[..], &["--yes"]].concat(), 0).await;
     assert_eq!(none, "");
+    asker.ends(&["delete", "one", "--yes"], 0).await;
+    forgets(asker, &folder).await;
+}
+
+/// One that was gone already when it was to be deleted is as little theirs.
+async fn forgets(asker: &Asker<'_>, folder: &Path) {
+    let (file, away) = (folder.join("one.properties"), folder.join("one.txt"));
+    std::fs::rename(&away, &file).expect("moved");
+    let given = folder.display().to_string();
+    let made = asker.ends(&["apply", "-f", &given], 0).await;
+    assert_eq!(made, "link/one created\n");
+    let deleted = asker.0.client.send("DELETE", "/connectors/one", None).await;
+    expect(deleted, 204);
+    let gone = asker.ends(&["delete", "one", "--yes"], 0).await;
+    assert_eq!(gone, "link/one unchanged\n");
+    // Somebody else makes one of that name.
+    let link = std::fs::read_to_string(&file).expect("there");
+    let config: Value = link
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let config = config.to_string();
+    let created = asker
+        .0
+        .client
+        .send("PUT", "/connectors/one/config", Some(&config));
+    expect(created.await, 201);
+    std::fs::rename(&file, &away).expect("moved");
+    let prune = ["apply", "-f", &given, "--prune", "--yes"];
+    assert_eq!(asker.ends(&prune, 0).await, "");
+    let left = asker.ends(&["get", "links", "one", "-o", "name"], 0).await;
+    assert_eq!(left, "link/one\n");
     asker.ends(&["delete", "one", "--yes"], 0).await;
 }
 
@@ -158,7 +148,7 @@ async fn the_command_line_says_what_the_api_says_and_ends_with_its_codes() {
     asker.ends(&gate, 0).await;
     shows_what_is_so(&asker, &topic).await;
     // While it runs: a stopped link has no tasks to name.
-    completes(&asker).await;
+    completion::completes(&asker).await;
     steers(&asker, &worker).await;
     stored_positions(&asker, &worker, &topic).await;
     prunes(&asker, &link).await;

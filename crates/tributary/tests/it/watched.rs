@@ -6,6 +6,8 @@ mod answers;
 mod losses;
 mod unrest;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use test_support::eventually::eventually;
 use test_support::kafka_cluster::KafkaCluster;
@@ -35,9 +37,17 @@ struct Scene {
     members: Vec<Member>,
     prometheus: Prometheus,
     began: Instant,
-    /// Situations in which a command ended as it should.
-    situations: usize,
+    /// Situations in which a command that is there for scripts ended as it should: which, and with what code.
+    situations: Vec<(String, i32)>,
 }
+
+/// Commands with codes that scripts rely on, and those that each of them ended with here.
+const CODES: [(&str, &[i32]); 4] = [
+    ("status", &[0, 1, 2, 3]),
+    ("lag", &[0, 1, 2, 3, 4]),
+    ("verify", &[0, 1, 2, 3]),
+    ("preflight", &[0, 2, 3]),
+];
 
 impl Scene {
     /// Runs a command that asks a worker.
@@ -69,11 +79,14 @@ impl Scene {
     }
 
     fn counts(&mut self, situation: &str, arguments: &[&str], run: Run, code: i32) {
-        self.situations += 1;
+        let command = arguments[0];
+        if CODES.iter().any(|(known, _)| *known == command) {
+            self.situations.push((command.to_owned(), code));
+        }
         println!(
             "  {:3.0} s  {}. {situation}: {} → {code}",
             self.began.elapsed().as_secs_f64(),
-            self.situations,
+            self.situations.len(),
             arguments.join(" ")
         );
         run.ended_with(code);
@@ -115,7 +128,7 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
         members: vec![one, two, three],
         prometheus,
         began: Instant::now(),
-        situations: 0,
+        situations: Vec::new(),
     };
     scene.create("watched", link(source, &topic, 3)).await;
     fill(source, &topic, 1).await;
@@ -135,10 +148,17 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
         unrest::where_a_worker_may_come_back(destination).await;
         unrest::of_a_part_of_a_source(&mut scene).await;
     }
-    let answers = Answers::new(&scene, [source, destination], &topic);
+    let answers = Answers::new(&scene, &group, [source, destination], &topic);
     answers.are_as_approved(&scene).await;
     losses::of_all_workers(&mut scene, &group).await;
-    assert!(scene.situations >= 20, "{}", scene.situations);
+    let situations = &scene.situations;
+    assert!(situations.len() >= 20, "{situations:?}");
+    for (command, codes) in CODES {
+        let of_command = situations.iter().filter(|(of, _)| of == command);
+        let ended: BTreeSet<i32> = of_command.map(|(_, code)| *code).collect();
+        let specified: BTreeSet<i32> = codes.iter().copied().collect();
+        assert_eq!(ended, specified, "{command}");
+    }
 }
 
 async fn is_well(scene: &mut Scene, destination: &KafkaCluster, topic: &str) {
@@ -154,8 +174,18 @@ async fn is_well(scene: &mut Scene, destination: &KafkaCluster, topic: &str) {
     scene.ends("more is there than allowed", &strict, 3).await;
     let idle = ["lag", "watched", "--wait", "1s"];
     scene.ends("nothing to wait for is said", &idle, 2).await;
-    let nobody = run(&["status", "--url", "http://127.0.0.1:1"]).await;
-    scene.counts("no worker answers", &["status"], nobody, 1);
+    let waits = ["lag", "--max-records", "0", "--wait", "1s"];
+    for (arguments, code) in [(&["status"][..], 1), (&waits[..3], 1), (&waits[..], 4)] {
+        let nobody = [arguments, &["--url", "http://127.0.0.1:1"]].concat();
+        let ended = run(&nobody).await;
+        scene.counts("no worker answers", arguments, ended, code);
+    }
+    let unknown = "there is no such link";
+    scene.ends(unknown, &["status", "nobody"], 1).await;
+    let lag = ["lag", "nobody", "--max-records", "0"];
+    scene.ends(unknown, &lag, 1).await;
+    let typed = ["status", "--nothing"];
+    scene.ends("there is no such option", &typed, 2).await;
 }
 
 /// Both sides, compared by a command that asks no worker.

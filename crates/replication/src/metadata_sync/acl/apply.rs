@@ -24,6 +24,8 @@ pub(super) struct Applied {
     pub(super) created: Vec<AclBinding>,
     pub(super) deleted: Vec<AclBinding>,
     pub(super) refused: Vec<Refused>,
+    /// Of how many nobody knows, because no answer came.
+    pub(super) unanswered: usize,
     /// Why not all of it was tried.
     pub(super) obstacle: Option<Obstacle>,
 }
@@ -92,6 +94,7 @@ impl Work<'_> {
             let answer = self.destination.call_any(Use::Admin, &request).await;
             // They may have been created nevertheless, so they stay in the record.
             let answer = answer.map_err(|error| {
+                self.applied.unanswered += chunk.len();
                 Obstacle::Trouble(format!("destination: CreateAcls failed: {error}"))
             })?;
             let mut outcomes = answer.outcomes.into_iter();
@@ -120,6 +123,7 @@ impl Work<'_> {
             };
             let answer = self.destination.call_any(Use::Admin, &request).await;
             let answer = answer.map_err(|error| {
+                self.applied.unanswered += chunk.len();
                 Obstacle::Trouble(format!("destination: DeleteAcls failed: {error}"))
             })?;
             let mut filters = answer.filters.into_iter();

@@ -14,6 +14,7 @@ use lifecycle::Backoff;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::super::operations::Came;
 use super::apply::apply;
 use super::desired::Rules;
 use super::observe::{AclObservation, Obstacle, observe};
@@ -213,6 +214,9 @@ impl AclSync {
         self.status.rounds += 1;
         self.status.at = Some(Instant::now());
         self.status.recorded = record.recorded().len();
+        if outcome.is_none() {
+            self.status.went_through = self.status.at;
+        }
         self.become_state(outcome.map_or(AclState::Active, AclState::from));
     }
 
@@ -257,6 +261,14 @@ impl AclSync {
             self.settling.insert(binding.clone(), (false, now + SETTLE));
         }
         self.status.desired = desired.bindings.len();
+        let done = applied.created.len() + applied.deleted.len();
+        for (came, times) in [
+            (Came::Done, done),
+            (Came::Again, applied.unanswered),
+            (Came::Refused, applied.refused.len()),
+        ] {
+            self.status.operations.count(came, times);
+        }
         if !applied.created.is_empty() || !applied.deleted.is_empty() {
             self.status.created = applied.created;
             self.status.deleted = applied.deleted;

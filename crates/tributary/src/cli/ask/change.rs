@@ -56,6 +56,10 @@ pub(in crate::cli) struct ApplyArgs {
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
+    /// Name of the link, where the file has none; wins over the one that it has
+    #[arg(short, long, conflicts_with = "prune")]
+    name: Option<String>,
+
     /// Delete links that earlier apply commands of this user created at these workers and that no file has any more; positions are kept
     #[arg(long)]
     prune: bool,
@@ -65,7 +69,7 @@ pub(in crate::cli) struct ApplyArgs {
     yes: bool,
 
     /// Only show which keys would change, and which links would be deleted
-    #[arg(short = 'n', long)]
+    #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
@@ -137,11 +141,19 @@ pub(super) fn config_of(raw: &RawConfig) -> Map<String, Value> {
 
 /// Reads a link's file, or says what is wrong with it.
 pub(super) fn read(path: &Path) -> Option<Given> {
+    read_as(path, None)
+}
+
+/// The same of a link that has this name, whatever the file says.
+fn read_as(path: &Path, name: Option<&str>) -> Option<Given> {
     let input = Path::new("/dev/stdin");
     let raw = settings::read(if path == Path::new("-") { input } else { path })
         .map_err(|problem| output::error(&problem))
         .ok()?;
-    let config = config_of(&raw);
+    let mut config = config_of(&raw);
+    if let Some(name) = name {
+        config.insert("name".to_owned(), Value::from(name));
+    }
     let Some(name) = config
         .get("name")
         .and_then(Value::as_str)
@@ -234,7 +246,16 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
                 let lines = text.lines().map(str::to_owned);
                 args.reach.print(&document, |_| lines.collect());
             }
-            Ok(()) => args.reach.done(&object, "created", args.dry_run),
+            Ok(()) => {
+                args.reach.done(&object, "created", args.dry_run);
+                // An earlier one of this name may have been made by apply, and be gone since.
+                if !args.dry_run
+                    && let Err(problem) = forget(&args.reach, &given.name)
+                {
+                    output::error(&problem);
+                    exit = Exit::Error;
+                }
+            }
             Err(failure) => {
                 exit = args
                     .reach
@@ -291,8 +312,13 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     };
     let mut exit = Exit::Done;
     let mut names = Vec::new();
-    for path in &files(&args.files) {
-        let Some(given) = read(path) else {
+    let files = files(&args.files);
+    if args.name.is_some() && files.len() > 1 {
+        output::error("--name is that of one link: say it with one file");
+        return Exit::Usage;
+    }
+    for path in &files {
+        let Some(given) = read_as(path, args.name.as_deref()) else {
             exit = Exit::Error;
             continue;
         };
@@ -463,8 +489,10 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
     for name in &names {
         let object = format!("link/{name}");
         match deleted(&workers, name, args.offsets, args.dry_run).await {
-            Ok(true) => {
-                args.reach.done(&object, "deleted", args.dry_run);
+            // One that is gone already is forgotten too.
+            Ok(was_there) => {
+                let action = if was_there { "deleted" } else { "unchanged" };
+                args.reach.done(&object, action, args.dry_run);
                 if !args.dry_run
                     && let Err(problem) = forget(&args.reach, name)
                 {
@@ -472,7 +500,6 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
                     exit = Exit::Error;
                 }
             }
-            Ok(false) => args.reach.done(&object, "unchanged", args.dry_run),
             Err(failure) => {
                 exit = args
                     .reach

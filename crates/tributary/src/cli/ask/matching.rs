@@ -11,7 +11,7 @@ use crate::output;
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Matching {
     /// Names are regular expressions (Java's dialect) that match whole names of links
-    #[arg(short = 'e', long)]
+    #[arg(short = 'e', long, alias = "reg-exp")]
     regex: bool,
 }
 

@@ -66,74 +66,76 @@ pub(in crate::cli) async fn version(args: VersionArgs) -> Exit {
     }
 }
 
-/// Documents that only commands make.
+/// Documents that only commands make, without the member that names them.
 fn of_commands() -> BTreeMap<&'static str, Value> {
     let text = || json!({"type": "string"});
     let maybe = || json!({"type": ["string", "null"]});
-    let object = |name: &str, members: Value| {
-        let mut members = members;
-        members["schema"] = json!({"const": format!("tributary/v1/{name}")});
-        let required: Vec<String> = members
-            .as_object()
-            .into_iter()
-            .flat_map(Map::keys)
-            .cloned()
-            .collect();
-        json!({"type": "object", "properties": members, "required": required})
+    let number = || json!({"type": ["integer", "null"]});
+    let rows = |members: Value| {
+        let row = json!({"type": "object", "properties": members});
+        json!({"items": {"type": "array", "items": row}, "total": {"type": "integer"}})
     };
-    let rows = |row: Value| json!({"items": {"type": "array", "items": row}, "total": {"type": "integer"}});
     let change = json!({"type": "object", "properties": {"key": text(), "before": maybe(), "after": maybe()}});
-    BTreeMap::from([
+    let documents = [
         (
             "Error",
-            object(
-                "Error",
-                json!({
-                    "error_code": {"type": ["integer", "null"]}, "message": text(),
-                    "explanation": {"type": ["object", "null"]}, "hints": {"type": "array", "items": text()},
-                }),
-            ),
+            json!({
+                "error_code": {"type": ["integer", "null"]}, "message": text(),
+                "explanation": {"type": ["object", "null"]}, "hints": {"type": "array", "items": text()},
+            }),
         ),
         (
             "Diff",
-            object(
-                "Diff",
-                json!({
-                    "items": {"type": "array", "items": {"type": "object", "properties": {
-                        "object": text(), "action": {"enum": ["created", "updated", "unchanged"]},
-                        "changes": {"type": "array", "items": change},
-                    }}},
-                }),
-            ),
+            json!({
+                "items": {"type": "array", "items": {"type": "object", "properties": {
+                    "object": text(), "action": {"enum": ["created", "updated", "unchanged"]},
+                    "changes": {"type": "array", "items": change},
+                }}},
+            }),
         ),
         (
             "Version",
-            object(
-                "Version",
-                json!({
-                    "client": {"type": "object"}, "worker": {"type": ["object", "null"]},
-                }),
-            ),
+            json!({"client": {"type": "object"}, "worker": {"type": ["object", "null"]}}),
         ),
         (
             "LoggerList",
-            object(
-                "LoggerList",
-                rows(json!({"type": "object", "properties": {
-                    "name": text(), "level": text(), "last_modified": maybe(),
-                }})),
-            ),
+            rows(json!({"name": text(), "level": text(), "last_modified": maybe()})),
         ),
         (
             "PluginList",
-            object(
-                "PluginList",
-                rows(json!({"type": "object", "properties": {
-                    "class": text(), "type": text(), "version": maybe(),
-                }})),
-            ),
+            rows(json!({"class": text(), "type": text(), "version": maybe()})),
         ),
-    ])
+        (
+            "MirrorList",
+            rows(json!({
+                "link_name": text(), "mirror_topic_name": maybe(), "source_topic_name": text(), "mirror_status": text(),
+                "status_time_ms": number(), "num_partition": number(), "max_per_partition_mirror_lag": number(),
+            })),
+        ),
+        (
+            "MirrorDescription",
+            rows(json!({
+                "link_name": text(), "mirror_topic_name": maybe(), "source_topic_name": text(), "mirror_status": text(),
+                "mirror_topic_error": maybe(), "status_time_ms": number(), "partition": number(),
+                "partition_mirror_lag": number(), "last_source_fetch_offset": number(),
+            })),
+        ),
+    ];
+    documents
+        .map(|(name, members)| (name, object(name, members)))
+        .into()
+}
+
+/// An object with all of these members, and the one that names it.
+fn object(name: &str, mut members: Value) -> Value {
+    members["schema"] = json!({"const": format!("tributary/v1/{name}")});
+    let required: Vec<String> = members
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .cloned()
+        .collect();
+    json!({"type": "object", "properties": members, "required": required})
 }
 
 /// Every document there is, by the name that it has in `schema`.

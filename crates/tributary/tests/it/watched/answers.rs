@@ -14,6 +14,7 @@ use test_support::managed_process::ProcessSpec;
 use test_support::tributary_process::TributaryProcess;
 
 use super::Scene;
+use crate::group::Group;
 use crate::support::{COPIED, Run, bootstrap};
 
 /// Every command that shows something of workers, or changes something. `TOPIC` and other words in capitals stand for what
@@ -29,6 +30,7 @@ const COMMANDS: &str = "\
     get rebalances
     get clusters
     get activity
+    events watched
     get connectors
     get config watched
     lag
@@ -38,6 +40,10 @@ const COMMANDS: &str = "\
     describe topic watched TOPIC
     describe connector watched
     describe worker MEMBER
+    describe cluster CLUSTER
+    describe partitions watched TOPIC
+    describe tasks watched
+    describe plugin io.confluent.connect.replicator.ReplicatorSourceConnector
     offsets get watched
     get plugins
     get loggers
@@ -58,13 +64,26 @@ const COMMANDS: &str = "\
     config get-contexts
     config remove-context here
     schema Link
+    rules export --set workers=3
     export watched
     diff -f FILE
     create -f FILE --dry-run
+    create link made --source FROM --destination TO --topics TOPIC --dry-run
     apply -f FILE --dry-run
     patch watched -s tasks.max=2 --dry-run
     explain NOT_ENOUGH_REPLICAS
     explain --list
+    explain watched
+    take-over --connect-group GROUP --bootstrap-server TO --config-topic GROUP.configs --offset-topic GROUP.offsets
+    replicate --from FROM --to TO --topics TOPIC --dry-run
+    mirror list --link watched
+    mirror describe TOPIC --link watched
+    mirror pause TOPIC --link watched
+    info
+    connector list
+    link list
+    link create made --source-bootstrap-server FROM --destination-bootstrap-server TO --topics TOPIC --dry-run
+    shadow status watched
     topics refresh watched
     topics sync watched TOPIC
     topics resume watched TOPIC
@@ -73,6 +92,8 @@ const COMMANDS: &str = "\
     resume watched --dry-run
     stop watched --dry-run
     restart watched --dry-run
+    restart task watched/0 --dry-run
+    restart connector watched -t failed --dry-run
     offsets set watched -f POSITIONS --dry-run
     offsets reset watched --dry-run
     delete watched --dry-run
@@ -87,8 +108,14 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(scene: &Scene, clusters: [&KafkaCluster; 2], topic: &str) -> Self {
+    pub(super) fn new(
+        scene: &Scene,
+        group: &Group,
+        clusters: [&KafkaCluster; 2],
+        topic: &str,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let cluster = clusters[0].cluster_id().to_owned();
         let [from, to] = clusters.map(bootstrap);
         let file = folder.path().join("watched.properties");
         let text = format!(
@@ -107,6 +134,8 @@ impl Answers {
                 ("POSITIONS", positions.display().to_string()),
                 ("FROM", from),
                 ("TO", to),
+                ("GROUP", group.name().to_owned()),
+                ("CLUSTER", cluster),
                 // Only in what is printed.
                 ("FOLDER", folder.path().display().to_string()),
             ],
@@ -120,7 +149,9 @@ impl Answers {
             let mut given = word.to_owned();
             for (sign, word) in &self.words {
                 let place = given.strip_prefix(sign).map(str::to_owned);
-                if let Some(rest) = place.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                if let Some(rest) =
+                    place.filter(|rest| rest.is_empty() || rest.starts_with(['/', '.']))
+                {
                     given = format!("{word}{rest}");
                     break;
                 }
@@ -199,7 +230,9 @@ impl Answers {
         let lines = match (command[0], command.last()) {
             ("explain", _) => 12,
             // Rows are what has happened, or in the order of ids.
-            ("get", Some(&"activity" | &"clusters" | &"rebalances")) => 1,
+            ("get", Some(&"activity" | &"clusters" | &"rebalances")) | ("events", _) => 1,
+            // Its id is a word like any other, or has digits.
+            ("describe", _) if command[1] == "cluster" => 0,
             _ => 2,
         };
         let text = match run.output.trim() {
@@ -216,8 +249,9 @@ impl Answers {
     fn plain(&self, line: &str) -> String {
         // One rebalance may follow another.
         let mut line = line.replace("work is being dealt", "no rebalance pending");
-        // Any member may lead.
-        for (sign, word) in self.words.iter().filter(|(sign, _)| *sign != "MEMBER") {
+        // Any member may lead, and clusters stand in the order of their ids.
+        let differ = ["MEMBER", "GROUP", "CLUSTER"];
+        for (sign, word) in self.words.iter().filter(|(sign, _)| !differ.contains(sign)) {
             line = line.replace(word.as_str(), sign);
         }
         let signs = ["TOPIC", "FILE", "FOLDER"];
@@ -243,8 +277,12 @@ fn is_table(command: &[&str]) -> bool {
     let long = [
         "describe",
         "explain",
+        // It has Confluent's headings.
+        "mirror",
+        "take-over",
         "diff",
         "preflight",
+        "rules",
         "validate",
         "verify",
         "schema",
