@@ -183,7 +183,15 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
         json!(topic),
         "the same as the link's own: {topics:#}"
     );
-    let tasks = answers["/links/{link}/tasks"]["items"].as_array();
+    tasks_tell_since_when_and_how_far(&answers["/links/{link}/tasks"]);
+    a_change_is_told_with_what_became_another(&worker, &document).await;
+    stands_still_and_is_never_green(&worker).await;
+    refused(&worker, &document).await;
+}
+
+/// Two tasks that have copied everything.
+fn tasks_tell_since_when_and_how_far(answer: &Value) {
+    let tasks = answer["items"].as_array();
     let tasks = tasks.expect("tasks");
     assert_eq!(tasks.len(), 2);
     for task in tasks {
@@ -194,9 +202,6 @@ async fn every_answer_of_the_api_is_as_its_document_says_and_true() {
             "{task:#}"
         );
     }
-    a_change_is_told_with_what_became_another(&worker, &document).await;
-    stands_still_and_is_never_green(&worker).await;
-    refused(&worker, &document).await;
 }
 
 /// A changed configuration is in the list of activity, key by key.

@@ -12,6 +12,7 @@ fn what_waits_with_its_connector_is_told_by_the_leader_and_by_nobody_else() {
         state,
         worker_id: worker.to_owned(),
         trace: None,
+        since: None,
     };
     let status = ConnectorStateInfo {
         name: "orders".to_owned(),
