@@ -298,7 +298,6 @@ impl Health {
                 observed.looking = false;
                 match found {
                     Ok(leaders) => {
-                        observed.reach.needs(leaders.values().copied(), now);
                         observed.reach.looked(Ok(()), now);
                         observed.leaders = leaders;
                         observed.looked = Some(now);

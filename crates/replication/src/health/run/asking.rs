@@ -113,6 +113,9 @@ impl Health {
                     }
                 }
             }
+            // Other partitions of the same topics are copied by others, who ask the brokers that lead those.
+            let reach = &mut self.side(side).reach;
+            reach.needs(by_leader.keys().copied(), now);
             for (node, partitions) in by_leader {
                 self.read(what, node, partitions, now);
             }
@@ -191,4 +194,70 @@ async fn leaders(
         }
     }
     Ok(leaders)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use config::client::{ClientConfig, HostPort};
+    use lifecycle::Scope;
+
+    use super::*;
+    use crate::health::run::{HealthOptions, Seen};
+    use crate::health::{Condition, Reported, Verdict};
+
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition::new("t".into(), number)
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_leads_only_what_others_copy_is_not_missed() {
+        let nobody = HostPort {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+        };
+        let scope = Scope::new("test");
+        let config = ClientConfig::new(vec![nobody]);
+        let options = HealthOptions {
+            link: "l".to_owned(),
+            source: config.clone(),
+            destination: config,
+            interval: Duration::from_secs(2),
+            max_age: Duration::from_secs(20),
+            stall: Duration::from_secs(20),
+            objective: Duration::from_secs(60),
+            look: Box::new(Seen::default),
+        };
+        let (mut health, _) = Health::new(options, &scope);
+        // One of the topic's partitions is copied here, and another one, which another broker leads, elsewhere.
+        health.reported = vec![Reported {
+            source: partition(0),
+            destination: partition(0),
+            condition: Condition::Active,
+            progress: Some(0),
+            copied: (0, 0),
+            oldest_ms: None,
+        }];
+        let now = Instant::now();
+        for side in [Side::Source, Side::Destination] {
+            let leaders = [(partition(0), NodeId(1)), (partition(1), NodeId(2))];
+            health.take(Event::Leaders(side, Ok(leaders.into())));
+            let read = Ok(vec![(partition(0), Ok(0))]);
+            let what = match side {
+                Side::Source => What::SourceEnds,
+                Side::Destination => What::DestinationEnds,
+            };
+            let later = now + Duration::from_secs(60);
+            health.take(Event::Read(what, NodeId(1), later, read));
+            let found = health.observed(side).reach.judge(later, ANSWER);
+            assert_eq!(
+                (found.verdict, found.needed),
+                (Verdict::Pass, 1),
+                "{side:?}: {}",
+                found.evidence
+            );
+        }
+        drop(scope.stop(Duration::ZERO).await);
+    }
 }
