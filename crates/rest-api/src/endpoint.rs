@@ -301,6 +301,7 @@ impl Asked<'_> {
                 .map(|value| value.eq_ignore_ascii_case("true")),
             body: self.body.clone(),
             authorization: self.headers.get(header::AUTHORIZATION).cloned(),
+            user_agent: self.headers.get(header::USER_AGENT).cloned(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use config::client::HostPort;
@@ -40,7 +40,13 @@ pub(crate) struct Again {
     pub(crate) body: Bytes,
     /// Of the client's headers only these: who asks.
     pub(crate) authorization: Option<HeaderValue>,
+    /// And this: with what.
+    pub(crate) user_agent: Option<HeaderValue>,
 }
+
+/// Marks the answer of another worker: what was done is taken down there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DoneElsewhere;
 
 impl Again {
     /// Passes the request on to a worker.
@@ -62,6 +68,9 @@ impl Again {
         if let Some(authorization) = self.authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
+        if let Some(user_agent) = self.user_agent {
+            headers.insert(USER_AGENT, user_agent);
+        }
         let request = Outgoing {
             method: self.method,
             target: format!("{path}?{query}"),
@@ -72,6 +81,7 @@ impl Again {
             Ok((status, headers, body)) => {
                 let mut response = Response::new(Body::from(body));
                 *response.status_mut() = status;
+                response.extensions_mut().insert(DoneElsewhere);
                 for name in [CONTENT_TYPE, axum::http::header::LOCATION] {
                     if let Some(value) = headers.get(&name) {
                         response.headers_mut().insert(name, value.clone());

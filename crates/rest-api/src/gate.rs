@@ -15,7 +15,7 @@ use crate::answer;
 use crate::auth::{self, Caller, Users, Verdict};
 use crate::cors::Cors;
 use crate::endpoint::{self, Asked};
-use crate::forward::OtherWorkers;
+use crate::forward::{DoneElsewhere, OtherWorkers};
 use crate::headers;
 use crate::metered::{MetricsSource, Requests};
 use crate::query::Query;
@@ -173,7 +173,8 @@ impl Gate {
         let (endpoint, name) = (asked.target.endpoint, asked.target.name.clone());
         let change = self.change(&asked).await;
         let answered = endpoint::answer(&shared.handle, &shared.workers, asked).await;
-        if answered.status().is_success() {
+        let is_here = answered.extensions().get::<DoneElsewhere>().is_none();
+        if answered.status().is_success() && is_here {
             let did = activity(endpoint, method);
             self.tell((&caller, headers), &name, did, change).await;
         }

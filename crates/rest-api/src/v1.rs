@@ -92,6 +92,7 @@ impl Asked<'_> {
                 .map(|value| value.eq_ignore_ascii_case("true")),
             body: self.body.clone(),
             authorization: self.authorization().cloned(),
+            user_agent: self.headers.get(header::USER_AGENT).cloned(),
         }
     }
 }

@@ -47,8 +47,8 @@ impl LinkDetail {
     /// Takes in another part of the same link.
     pub fn add(&mut self, part: Self) {
         let found = (part.health, part.reason);
-        let is_empty = self.partitions.is_empty();
-        add_health((&mut self.health, &mut self.reason), is_empty, found);
+        let empty = (self.partitions.is_empty(), part.partitions.is_empty());
+        add_health((&mut self.health, &mut self.reason), empty, found);
         self.evaluated_at = self.evaluated_at.min(part.evaluated_at);
         self.lag.add(&part.lag);
         for (name, topic) in part.topics {
@@ -83,8 +83,14 @@ impl ClusterDetail {
         self.id = self.id.take().or(other.id);
         self.brokers = self.brokers.max(other.brokers);
         self.release = self.release.take().or(other.release);
+        let answers = |reach: &ReachDetail| matches!(&*reach.verdict, "PASS" | "WARN");
+        let is_partly = answers(&self.reach) || answers(&other.reach);
         if other.reach.badness() > self.reach.badness() {
             self.reach = other.reach;
+        }
+        // Each needs other brokers: where nobody answers one, and somebody another, some do not answer.
+        if is_partly && self.reach.verdict == "FAIL" {
+            self.reach.verdict = Word::Borrowed("WARN");
         }
     }
 }
@@ -147,7 +153,8 @@ impl TopicDetail {
         if blocking(&other.problem) > blocking(&self.problem) {
             self.problem = other.problem;
         }
-        self.partitions = self.partitions.or(other.partitions);
+        // It was looked at by both, and grew between.
+        self.partitions = self.partitions.max(other.partitions);
         self.destination = self.destination.take().or(other.destination);
         self.retention = self.retention.or(other.retention);
     }
@@ -221,4 +228,39 @@ pub struct PreviewOptions {
 #[must_use]
 pub fn instant(time: SystemTime) -> String {
     crate::engine::instant(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(verdict: &'static str) -> ClusterDetail {
+        ClusterDetail {
+            id: None,
+            bootstrap: String::new(),
+            brokers: 3,
+            release: None,
+            reach: ReachDetail {
+                verdict: verdict.into(),
+                evidence: format!("it is {verdict}"),
+                silent: Some(usize::from(verdict == "FAIL")),
+            },
+        }
+    }
+
+    #[test]
+    fn a_cluster_of_which_some_brokers_answer_is_not_out_of_reach() {
+        for (one, other, both) in [
+            ("FAIL", "PASS", "WARN"),
+            ("PASS", "FAIL", "WARN"),
+            ("WARN", "FAIL", "WARN"),
+            ("FAIL", "FAIL", "FAIL"),
+            ("UNKNOWN", "FAIL", "FAIL"),
+            ("UNKNOWN", "PASS", "PASS"),
+        ] {
+            let mut cluster = seen(one);
+            cluster.add(seen(other));
+            assert_eq!(cluster.reach.verdict, both, "{one} and {other}");
+        }
+    }
 }

@@ -103,7 +103,7 @@ impl Replication {
         self.lag = self.lag.zip(part.lag).map(|(one, two)| one + two);
         add_health(
             (&mut self.health, &mut self.health_reason),
-            self.partitions == 0,
+            (self.partitions == 0, part.partitions == 0),
             (part.health, part.health_reason),
         );
         self.partitions += part.partitions;
@@ -121,13 +121,18 @@ impl Replication {
 }
 
 /// Takes in how another part fares: the worse counts, and of two that are equal the one that has something to say, which one that
-/// `is_empty` of partitions has not. Where one fails and another does not, something is still copied.
+/// is empty of partitions has not. Where one fails and another does not, something is still copied; not by one that is empty.
 pub fn add_health(
     (health, reason): (&mut Word, &mut String),
-    is_empty: bool,
+    (is_empty, other_is_empty): (bool, bool),
     (other, its_reason): (Word, String),
 ) {
-    let mixed = (*health == "FAILED" || other == "FAILED") && *health != other;
+    let copies = |word: &Word, is_empty: bool| word != "FAILED" && !is_empty;
+    let mixed = match (&**health, &*other) {
+        ("FAILED", _) => copies(&other, other_is_empty),
+        (_, "FAILED") => copies(health, is_empty),
+        _ => false,
+    };
     if badness(&other) > badness(health) || (is_empty && *health == other) {
         *health = other;
         *reason = its_reason;
@@ -295,5 +300,20 @@ mod tests {
         };
         all.add(part("HEALTHY", true));
         assert_eq!((all.partitions, &*all.health_reason), (2, "it is HEALTHY"));
+        // Who only looks after topics copies nothing, so nothing is copied where all that copy stand.
+        let empty = || Replication {
+            partitions: 0,
+            ..part("HEALTHY", true)
+        };
+        for (mut one, other) in [
+            (empty(), part("FAILED", true)),
+            (part("FAILED", true), empty()),
+        ] {
+            one.add(other);
+            assert_eq!(
+                (&*one.health, &*one.health_reason),
+                ("FAILED", "it is FAILED")
+            );
+        }
     }
 }

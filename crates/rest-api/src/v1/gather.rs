@@ -134,7 +134,8 @@ impl Sources<'_> {
             restarts: BTreeMap::new(),
             at: SystemTime::now(),
         };
-        if view.state.connector.state != State::Running {
+        // Tasks go on while their connector waits for a worker, is begun anew, or has failed.
+        if matches!(view.state.connector.state, State::Paused | State::Stopped) {
             return view;
         }
         view.detail = self.handle.detail(&view.name);
@@ -176,7 +177,23 @@ impl LinkView {
                 let text = || "it runs, and nothing is known of it here".to_owned();
                 ("UNKNOWN", gap.unwrap_or_else(text))
             }
-            (State::Unassigned | State::Restarting, _) => {
+            (state @ (State::Unassigned | State::Restarting), Some(detail)) => {
+                let (word, reason) = self.of_detail(detail);
+                // A task has nothing to say of topics that nobody looks for.
+                let has_partitions = !detail.partitions.is_empty();
+                if has_partitions && matches!(&*word, "HEALTHY" | "CATCHING_UP") {
+                    let text = match state {
+                        State::Unassigned => "its connector waits for a worker",
+                        _ => "its connector is begun anew",
+                    };
+                    ("DEGRADED", format!("{text}; its tasks go on"))
+                } else if has_partitions {
+                    return (word, reason);
+                } else {
+                    ("UNKNOWN", "it is being started".to_owned())
+                }
+            }
+            (State::Unassigned | State::Restarting, None) => {
                 ("UNKNOWN", "it is being started".to_owned())
             }
         };
@@ -409,6 +426,26 @@ mod tests {
         let detail = view.detail.as_ref().expect("as before");
         assert!(!detail.lag.known);
         assert_eq!(detail.partitions.len(), 3);
+    }
+
+    #[test]
+    fn a_link_whose_connector_waits_for_a_worker_is_as_its_tasks_are_and_not_well() {
+        let (mut view, _) = silent_on_partitions(State::Running);
+        view.state.connector.state = State::Unassigned;
+        assert_eq!(view.health().0, "UNKNOWN", "nobody speaks of a partition");
+        let row = gaps::nothing("t", 0, view.at);
+        let detail = view.detail.as_mut().expect("as before");
+        detail.partitions.push(row);
+        assert_eq!(
+            view.health(),
+            (
+                "DEGRADED".into(),
+                "its connector waits for a worker; its tasks go on".to_owned()
+            )
+        );
+        let detail = view.detail.as_mut().expect("as before");
+        detail.health = "FAILED".into();
+        assert_eq!(view.health().0, "FAILED");
     }
 
     #[test]
