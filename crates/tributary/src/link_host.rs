@@ -84,6 +84,8 @@ pub(crate) struct Running {
     pub(crate) link: String,
     /// Whether it copies records; one part of a link in a group only looks after topics.
     pub(crate) copies: bool,
+    /// Whether it looks after the link's topics; the others of a link in a group only copy.
+    pub(crate) looks: bool,
     pub(crate) handle: LinkHandle,
     /// What its records take.
     pub(crate) buffers: Buffers,
@@ -281,6 +283,7 @@ impl LinkHost {
         let scope = Arc::clone(&self.shared.scope);
         let (key, part) = part_of(&name, &part);
         let copies = !matches!(part, LinkPart::Topics);
+        let looks = !matches!(part, LinkPart::Partitions { .. });
         let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
         let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
@@ -298,6 +301,7 @@ impl LinkHost {
         let running = Running {
             link: name,
             copies,
+            looks,
             handle,
             buffers,
             budget,

@@ -39,6 +39,8 @@ struct Part {
     key: String,
     /// Whether it copies records; otherwise it only looks after topics.
     copies: bool,
+    /// Whether it looks after the link's topics.
+    looks: bool,
     status: LinkStatus,
     /// The copying of access rights, in the part that does it.
     acls: Option<Arc<AclStatus>>,
@@ -93,6 +95,7 @@ impl Metrics {
             links.entry(part.link).or_default().push(Part {
                 key,
                 copies: part.copies,
+                looks: part.looks,
                 status: part.handle.status(),
                 acls: part.handle.acls(),
                 clients: part.handle.clients(),
@@ -118,6 +121,13 @@ impl Metrics {
             let share = links::joined(parts);
             let health = share.as_ref().map(|share| &*share.health);
             link.add_health(&mut page, one, &self.worker_id, health);
+            // One part of a link has something to say of its topics, wherever its records are copied.
+            for part in parts.iter().filter(|part| part.looks) {
+                link.add_looking(&mut page, &part.status);
+                if let Some(acls) = &part.acls {
+                    link.add_acls(&mut page, acls);
+                }
+            }
             if let Some(share) = share {
                 let counts = counted.entry(name.clone()).or_default();
                 counts.look(&share.data.partitions);
@@ -130,8 +140,6 @@ impl Metrics {
                 });
                 counts.look_at_clients(clients);
                 link.add_running(&mut page, &share, counts, limited);
-                let acls = parts.iter().filter_map(|part| part.acls.as_ref());
-                acls.for_each(|acls| link.add_acls(&mut page, acls));
                 clients::add_to(&mut page, &link, parts, counts);
                 if let Some(detail) = self.handle.detail(name) {
                     link.add_checks(&mut page, &detail, self.handle.evidence_limit());

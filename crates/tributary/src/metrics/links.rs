@@ -165,7 +165,6 @@ impl Link {
     ) {
         self.add_counts(page, counts);
         self.add_flow(page, &counts.flow, status.data.in_flight);
-        self.add_topics(page, status);
         let health = &status.health;
         let sides = [("source", &self.source), ("destination", &self.destination)];
         for ((side, cluster), reach) in sides.into_iter().zip(&health.reach) {
@@ -187,11 +186,6 @@ impl Link {
             let at = seconds(SystemTime::now(), age + health.at.elapsed());
             page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
         }
-        self.add_operations(page, &status.round);
-        if let Some(at) = status.round.at {
-            let at = seconds(SystemTime::now(), since(at));
-            page.add(&catalogue::SYNC_SUCCESS, &self.labels(["topic"]), at);
-        }
         let shares = shares(status);
         for (name, share) in &shares {
             self.add_share(page, name, &share.of_topic(), counts);
@@ -200,6 +194,16 @@ impl Link {
                     self.add_partition(page, name, *number, one);
                 }
             }
+        }
+    }
+
+    /// What is known of its topics by the part of the link that looks after them.
+    pub(super) fn add_looking(&self, page: &mut Page, status: &LinkStatus) {
+        self.add_topics(page, &status.round);
+        self.add_operations(page, &status.round);
+        if let Some(at) = status.round.at {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::SYNC_SUCCESS, &self.labels(["topic"]), at);
         }
     }
 
@@ -276,8 +280,7 @@ impl Link {
         page.add(&catalogue::IN_FLIGHT_BYTES, &labels, bytes);
     }
 
-    fn add_topics(&self, page: &mut Page, status: &LinkStatus) {
-        let round = &status.round;
+    fn add_topics(&self, page: &mut Page, round: &Round) {
         let mut states: BTreeMap<String, usize> = BTreeMap::from([("replicating".to_owned(), 0)]);
         let mut troubled = BTreeSet::new();
         for problem in &round.problems {
@@ -302,7 +305,7 @@ impl Link {
         }
     }
 
-    /// What was done to topics; by the part of the link that does such things.
+    /// What was done to topics.
     fn add_operations(&self, page: &mut Page, round: &Round) {
         for (changed, came, count) in round.operations.all() {
             let labels = self.labels([changed.as_str(), came.as_str()]);

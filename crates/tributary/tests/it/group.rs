@@ -286,6 +286,8 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     for member in members {
         tells_restarts(member).await;
     }
+    what_was_done_is_told_once(members, 8).await;
+    topics_are_told_once(members).await;
     only_the_leader_deletes(members).await;
     requests_between_workers_are_signed(members).await;
     // A level for all workers.
@@ -433,6 +435,38 @@ async fn tells_restarts(member: &Member) {
         }
     };
     let told = eventually("restarts of all tasks", COPIED, look).await;
+    told.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Whoever was asked, and whoever did it. Both members had tasks and connector begun again, four times each.
+async fn what_was_done_is_told_once(members: [&Member; 2], times: u64) {
+    for member in members {
+        let answer = member.client.get("/api/v1/activity?kind=restart").await;
+        assert_eq!(answer.json()["total"], times, "{}", answer.body);
+    }
+}
+
+/// One worker looks after the topics, and only it has something to say of them.
+async fn topics_are_told_once(members: [&Member; 2]) {
+    let told = async || {
+        let mut counts = [0; 3];
+        for member in members {
+            let page = expect(member.client.get("/metrics").await, 200).body;
+            let names = [
+                "tributary_topics{",
+                "tributary_config_drift{",
+                "tributary_sync_last_success_timestamp_seconds{",
+            ];
+            for (count, name) in counts.iter_mut().zip(names) {
+                *count += usize::from(page.lines().any(|line| line.starts_with(name)));
+            }
+        }
+        match counts {
+            [1, 1, 1] => Ok(()),
+            other => Err(other),
+        }
+    };
+    let told = eventually("topics to be told of by one worker", COPIED, told).await;
     told.unwrap_or_else(|error| panic!("{error}"));
 }
 
