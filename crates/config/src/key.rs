@@ -312,10 +312,22 @@ pub fn holds_secret(key: &str) -> bool {
     let last = key.rsplit(['.', '-', '_']).next().unwrap_or(&key);
     key.ends_with("sasl.jaas.config")
         || key.ends_with("user.info")
-        || ["password", "secret", "passphrase", "token", "key"].contains(&last)
-        || ["password", "secret", "passphrase"]
-            .iter()
-            .any(|word| last.ends_with(word))
+        || ["pwd", "key"].contains(&last)
+        || [
+            "password",
+            "passwd",
+            "secret",
+            "passphrase",
+            "token",
+            "credentials",
+            "apikey",
+            "accesskey",
+            "accesskeyid",
+            "secretkey",
+            "privatekey",
+        ]
+        .iter()
+        .any(|word| last.ends_with(word))
 }
 
 /// `true` or `false`, in any case.

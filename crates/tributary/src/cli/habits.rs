@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 
-use config::key::{HIDDEN, holds_secret};
+use config::key::{holds_secret, shown_to_readers};
 
 use super::Exit;
 use crate::output;
@@ -400,12 +400,19 @@ pub(super) fn page(noun: &str) -> String {
 /// The words as somebody could type them, without secrets.
 fn typed(words: &[String]) -> String {
     let plain = |word: &String| {
-        let word = match word.split_once('=') {
-            Some((key, _)) if holds_secret(key.trim_start_matches('-')) => {
-                format!("{key}={HIDDEN}")
-            }
-            _ => word.clone(),
+        // `--set=KEY=VALUE` has the key behind the option.
+        let (option, setting) = match word.split_once('=') {
+            Some((option, rest)) if option.starts_with('-') => (Some(option), rest),
+            _ => (None, word.as_str()),
         };
+        let named = option.map_or("", |option| option.trim_start_matches('-'));
+        let shown = match setting.split_once('=') {
+            Some((key, value)) if !holds_secret(named) => {
+                format!("{key}={}", shown_to_readers(key, value))
+            }
+            _ => shown_to_readers(named, setting),
+        };
+        let word = option.map_or_else(|| shown.clone(), |option| format!("{option}={shown}"));
         let is_plain = |one: char| one.is_alphanumeric() || "-_./:=,@%+".contains(one);
         match !word.is_empty() && word.chars().all(is_plain) {
             true => word,
@@ -527,6 +534,27 @@ mod tests {
             line,
             r"tributary create link a --set 'src.kafka.sasl.password=[hidden]' --topics 'a.*'\''b'"
         );
+        for (asked, told) in [
+            (
+                "patch link a --set=sasl.password=x",
+                "patch link a '--set=sasl.password=[hidden]'",
+            ),
+            (
+                "patch link a --password=x=y",
+                "patch link a '--password=[hidden]'",
+            ),
+            (
+                "status --url=http://u:p@h:1",
+                "status '--url=http://[hidden]@h:1'",
+            ),
+            (
+                "status --url http://u:p@h:1",
+                "status --url 'http://[hidden]@h:1'",
+            ),
+            ("status --url=http://h:1", "status --url=http://h:1"),
+        ] {
+            assert_eq!(typed(&words(asked)), format!("tributary {told}"));
+        }
     }
 
     #[test]

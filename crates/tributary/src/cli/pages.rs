@@ -37,11 +37,13 @@ pub(super) fn completion(args: &CompletionArgs) -> Exit {
 const NAMES_IN_BASH: &str = r#"
 _tributary_names() {
     _tributary "$@"
-    local IFS=$'\n'
-    local names=($(tributary complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-    if [[ ${#names[@]} -gt 0 ]]; then
-        COMPREPLY+=($(compgen -W "${names[*]}" -- "${COMP_WORDS[COMP_CWORD]}"))
-    fi
+    local name
+    # What a link is called is somebody else's text: it is compared and quoted, and never expanded.
+    while IFS= read -r name; do
+        if [[ $name == "${COMP_WORDS[COMP_CWORD]}"* ]]; then
+            COMPREPLY+=("$(printf '%q' "$name")")
+        fi
+    done < <(tributary complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _tributary_names -o bashdefault -o default tributary
 "#;

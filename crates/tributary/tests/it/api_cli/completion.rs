@@ -84,6 +84,12 @@ pub(super) async fn completes(asker: &Asker<'_>) {
         ["tasks.max=", "tasks.max.enforce="]
     );
     assert_eq!(bash("conf").await, ["config"], "commands as before");
+    // Names are somebody else's text: what would be a command is quoted.
+    let named = "tributary() { printf '%s\\n' 'as$(touch run)'; }";
+    let hostile = BASH.replacen("COMP_WORDS=", &format!("{named}\nCOMP_WORDS="), 1);
+    let found = offered(asker, "bash", &hostile, "pause as").await;
+    assert_eq!(found, [r"as\$\(touch\ run\)"]);
+    assert!(!asker.0.folder.path().join("empty/run").exists());
     let fish = async |words: &str| offered(asker, "fish", FISH, words).await;
     assert_eq!(fish("pause as").await, ["asked"]);
     assert_eq!(fish("restart task as").await, ["asked/0"]);
