@@ -5,7 +5,7 @@ import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
 import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
-import { difference, fromProperties, joined, meeting, read, spell, toProperties, undone } from '../src/lib/spelling'
+import { difference, fromProperties, joined, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
 import { freshState, partitionTone, topicTone } from '../src/lib/status'
 import { drawn, note } from '../src/lib/trail'
@@ -230,4 +230,13 @@ describe('drift', () => {
     expect(kinds([], { unknown: 'no right' })).toEqual(['not comparable access rights'])
     expect(kinds([], { create: ['r'], delete: [], keep: ['s'], notes: [] })).toEqual(['access right r', 'access right s'])
   })
+})
+
+it('in a table of changes a secret is hidden, also beside a reference, and a reference alone is not', () => {
+  expect(told(null, true)).toBe('not set')
+  expect(told('', true)).toBe('empty')
+  expect(told('hunter2', true)).toBe('[hidden]')
+  expect(told('${env:A}', true)).toBe('${env:A}')
+  expect(told('${env:A}hunter2', true)).toBe('[hidden]')
+  expect(told('orders.*', false)).toBe('orders.*')
 })

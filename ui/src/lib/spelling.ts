@@ -1,5 +1,6 @@
 // One configuration in its spellings, and back again. No key is lost on the way.
 import { quote } from './api'
+import { plain } from './format'
 
 export type Configuration = Record<string, string>
 
@@ -18,10 +19,19 @@ export function looksSecret(key: string): boolean {
   return SECRET.test(key) && !/(\.location|\.type|token\.endpoint\.url)$/.test(key)
 }
 
+/** A value as it may be seen. A reference alone is no secret; what stands beside one may be. */
+function masked(value: string, isSecret: boolean): string {
+  return isSecret && value && !REFERENCE.test(value) ? '[hidden]' : value
+}
+
+/** A value as it stands in a table of changes; null is that of a key that is not set. */
+export function told(value: string | null, isSecret: boolean): string {
+  if (value === null) return 'not set'
+  return value === '' ? 'empty' : plain(masked(value, isSecret))
+}
+
 function hidden(config: Configuration): Configuration {
-  return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key, looksSecret(key) && value && !REFERENCE.test(value) ? '[hidden]' : value]),
-  )
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, masked(value, looksSecret(key))]))
 }
 
 function escapeKey(key: string): string {

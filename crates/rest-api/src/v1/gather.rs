@@ -177,23 +177,21 @@ impl LinkView {
                 let text = || "it runs, and nothing is known of it here".to_owned();
                 ("UNKNOWN", gap.unwrap_or_else(text))
             }
-            (state @ (State::Unassigned | State::Restarting), Some(detail)) => {
+            // A task has nothing to say of topics that nobody looks for.
+            (state @ (State::Unassigned | State::Restarting), Some(detail))
+                if !detail.partitions.is_empty() =>
+            {
                 let (word, reason) = self.of_detail(detail);
-                // A task has nothing to say of topics that nobody looks for.
-                let has_partitions = !detail.partitions.is_empty();
-                if has_partitions && matches!(&*word, "HEALTHY" | "CATCHING_UP") {
-                    let text = match state {
-                        State::Unassigned => "its connector waits for a worker",
-                        _ => "its connector is begun anew",
-                    };
-                    ("DEGRADED", format!("{text}; its tasks go on"))
-                } else if has_partitions {
+                if !matches!(&*word, "HEALTHY" | "CATCHING_UP") {
                     return (word, reason);
-                } else {
-                    ("UNKNOWN", "it is being started".to_owned())
                 }
+                let text = match state {
+                    State::Unassigned => "its connector waits for a worker",
+                    _ => "its connector is begun anew",
+                };
+                ("DEGRADED", format!("{text}; its tasks go on"))
             }
-            (State::Unassigned | State::Restarting, None) => {
+            (State::Unassigned | State::Restarting, _) => {
                 ("UNKNOWN", "it is being started".to_owned())
             }
         };

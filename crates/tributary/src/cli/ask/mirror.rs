@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::list::text;
+use super::table::{quoted, visible};
 use super::{Exit, Format, Reach, all, items};
 use crate::asking::{Failure, Workers, encode};
 use crate::output;
@@ -279,7 +280,7 @@ fn lines(rows: &[Value], columns: &[Column], format: Format, headers: bool) -> V
     let cell = |row: &Value, member: &str| match &row[member] {
         Value::Null if member.ends_with("_error") => String::new(),
         Value::Null => "UNKNOWN".to_owned(),
-        Value::String(text) => text.replace(char::is_control, "\u{fffd}"),
+        Value::String(text) => visible(text),
         other => other.to_string(),
     };
     let mut cells: Vec<Vec<String>> = Vec::new();
@@ -294,12 +295,11 @@ fn lines(rows: &[Value], columns: &[Column], format: Format, headers: bool) -> V
     };
     cells.extend(rows.iter().map(of_row));
     if format == Format::Csv {
-        let quoted = |cell: &String| match cell.contains(['"', ',', '\n']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.clone(),
+        let line = |row: Vec<String>| {
+            let cells = row.into_iter().map(quoted);
+            cells.collect::<Vec<_>>().join(",")
         };
-        let line = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(",");
-        return cells.iter().map(line).collect();
+        return cells.into_iter().map(line).collect();
     }
     let width = |column: usize| {
         let widths = cells.iter().map(|row| row[column].chars().count());

@@ -122,7 +122,7 @@ fn shown(value: &Value, kind: Kind) -> String {
 }
 
 /// Names are not trusted: what is no character to look at is not sent to a terminal.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|one| if one.is_control() { '\u{fffd}' } else { one })
         .collect()
@@ -214,14 +214,16 @@ fn fit(cells: &mut [Vec<String>], columns: &[&Column]) {
     }
 }
 
+/// A cell between commas.
+pub(super) fn quoted(text: String) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
 fn csv(rows: &[Value], columns: &[Column], look: &Look) -> Vec<String> {
-    let quoted = |text: String| {
-        if text.contains(['"', ',', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text
-        }
-    };
     let mut lines = Vec::new();
     if look.headers {
         let names = columns
