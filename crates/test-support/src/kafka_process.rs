@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::Instant;
 
+use crate::class_archive;
 use crate::kafka_jars::{KafkaJars, KafkaVersion};
 use crate::managed_process::{ManagedProcess, Output, ProcessError, ProcessSpec};
 use crate::ports::PortLease;
@@ -254,6 +255,7 @@ impl KafkaNode {
             self.jars.java(),
         )
         .arguments(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"])
+        .arguments(class_archive::arguments(&self.jars))
         .arguments([
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp",
@@ -292,21 +294,20 @@ impl KafkaNode {
                 node: self.id,
             });
         }
-        let jit: &[&str] = if self.jvm.full_jit {
-            &["-XX:+UseG1GC"]
+        let jit = if self.jvm.full_jit {
+            vec!["-XX:+UseG1GC".to_owned()]
         } else {
             // Short-lived brokers: compiling well costs more than it brings on two cores.
-            &["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            let mut short = class_archive::arguments(&self.jars);
+            short.extend(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(str::to_owned));
+            short
         };
         let spec = ProcessSpec::new(
             format!("broker {} of {}", self.id, self.cluster),
             self.jars.java(),
         )
         .arguments(jit)
-        .arguments([
-            format!("-Xmx{}m", self.jvm.heap_mib),
-            "-Xshare:auto".to_owned(),
-        ])
+        .arguments([format!("-Xmx{}m", self.jvm.heap_mib)])
         .arguments(&self.jvm_options)
         .arguments(["-Dorg.slf4j.simpleLogger.showDateTime=true"])
         .arguments(["-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"])

@@ -19,6 +19,7 @@
 //! Deliberately absent: an embedded imitation of a broker. [`fake_broker`] only answers what a script says.
 
 pub mod certificates;
+pub mod class_archive;
 pub mod client_libraries;
 mod environment;
 pub mod eventually;

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::class_archive;
 use crate::eventually::eventually_true;
 use crate::kafka_jars::{self, JarError, KafkaJars, KafkaVersion};
 use crate::managed_process::{ManagedProcess, Output, ProcessError, ProcessSpec, Stream};
@@ -124,7 +125,9 @@ impl KafkaTools {
         arguments: &[&str],
         input: Option<Vec<u8>>,
     ) -> Result<ToolOutput, ToolError> {
-        let mut spec = self.spec(tool, arguments, &["-XX:TieredStopAtLevel=1"]);
+        let mut short = class_archive::arguments(&self.jars);
+        short.push("-XX:TieredStopAtLevel=1".to_owned());
+        let mut spec = self.spec(tool, arguments, &short);
         spec.input = input;
         let process = ManagedProcess::start(spec)?;
         let status = process.wait(LIMIT).await?;
@@ -186,10 +189,10 @@ impl KafkaTools {
         self.run(TOPIC_COMMAND, &arguments).await
     }
 
-    fn spec(&self, tool: &str, arguments: &[&str], jit: &[&str]) -> ProcessSpec {
+    fn spec(&self, tool: &str, arguments: &[&str], options: &[String]) -> ProcessSpec {
         let name = tool.rsplit('.').next().unwrap_or(tool);
         ProcessSpec::new(name, self.jars.java())
-            .arguments(jit)
+            .arguments(options)
             .arguments([
                 format!("-Xmx{}m", self.heap_mib),
                 "-XX:+UseSerialGC".to_owned(),

@@ -43,6 +43,9 @@ pub(crate) struct WaitingOptions {
     /// How many times
     #[arg(long, default_value_t = 3)]
     pairs: u32,
+    /// Seconds of the same load before, with Tributary, so that the brokers are compiled
+    #[arg(long, default_value_t = 120)]
+    warm_up: u32,
     /// Partitions that are written to
     #[arg(long, default_value_t = 12)]
     partitions: u32,
@@ -126,10 +129,16 @@ async fn latencies(options: &WaitingOptions, scene: &Scene<'_>, page: &mut Strin
     let peers: Vec<Peer> = std::iter::once(Peer::Tributary)
         .chain(options.peers.iter().copied())
         .collect();
+    if options.warm_up > 0 {
+        let found = scene.latency(options, Peer::Tributary, (0, options.warm_up));
+        output::line(format!("   warming up: {:?}", found.await?));
+    }
     let mut all: Vec<(Peer, Latency)> = Vec::new();
     for pair in 1..=options.pairs {
         for peer in &peers {
-            let found = scene.latency(options, *peer, pair).await?;
+            let found = scene
+                .latency(options, *peer, (pair, options.seconds))
+                .await?;
             output::line(format!("   {pair}/{} {peer}: {found:?}", options.pairs));
             all.push((*peer, found));
         }
@@ -139,9 +148,9 @@ async fn latencies(options: &WaitingOptions, scene: &Scene<'_>, page: &mut Strin
         format_args!(
             "\n## Added latency\n\nFrom being visible at the source to being visible at the destination, in milliseconds; {} records of \
              1 KB a second on {} partitions for {} s, the first tenth left out; median (lowest to highest) of {} runs that took \
-             turns. Two one-node clusters over loopback: acks=all is the leader's answer alone. librdkafka's loop has linger 0 \
+             turns, after {} s of warming up. Two one-node clusters over loopback: acks=all is the leader's answer alone. librdkafka's loop has linger 0 \
              here, MirrorMaker 2 the producer settings of the benchmark but linger 0.\n",
-            options.rate, options.partitions, options.seconds, options.pairs
+            options.rate, options.partitions, options.seconds, options.pairs, options.warm_up
         ),
     );
     line(
@@ -206,7 +215,13 @@ impl Scene<'_> {
         errand.start(peer)
     }
 
-    async fn latency(&self, options: &WaitingOptions, peer: Peer, pair: u32) -> Result<Latency> {
+    /// A run with its number and its seconds.
+    async fn latency(
+        &self,
+        options: &WaitingOptions,
+        peer: Peer,
+        (pair, seconds): (u32, u32),
+    ) -> Result<Latency> {
         self.clear().await?;
         let topic = "bench.latency";
         let name = format!("latency-{}-{pair}", peer.short());
@@ -224,7 +239,7 @@ impl Scene<'_> {
             sleep(Duration::from_millis(500)).await;
         }
         let [partitions, rate, seconds] =
-            [options.partitions, options.rate, options.seconds].map(|n| n.to_string());
+            [options.partitions, options.rate, seconds].map(|n| n.to_string());
         let mut arguments = vec!["latency", &source, &destination, topic];
         arguments.extend([
             "--partitions",
