@@ -539,6 +539,13 @@ impl Host for LinkHost {
         of_link.map(|one| one.handle.refresh()).count() > 0
     }
 
+    fn answered(&self, name: &str, topic: &str) -> bool {
+        let running = self.shared.running.borrow();
+        // Those that copy are told with their own partitions.
+        let looking = running.values().filter(|one| one.link == name && one.looks);
+        looking.map(|one| one.handle.answered(topic.into())).count() > 0
+    }
+
     fn compare_settings(&self, name: &str) -> bool {
         let running = self.shared.running.borrow();
         let of_link = running.values().filter(|one| one.link == name);

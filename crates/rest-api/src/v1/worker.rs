@@ -125,7 +125,13 @@ pub(crate) fn share(
         };
         Some((view.name.clone(), share))
     });
+    let silent = own
+        .iter()
+        .filter(|view| view.detail.is_none() && !view.restarts.is_empty());
     Share {
+        restarts: silent
+            .map(|view| (view.name.clone(), view.restarts.clone()))
+            .collect(),
         schema: "tributary/v1/Share".to_owned(),
         now,
         worker: worker(me, own, now),
@@ -380,14 +386,14 @@ pub(crate) fn overview(
         "rebalance": rebalances::pending(&moving),
         "clusters": clusters(me, links, now),
         "links": rows,
-        "tiles": tiles(links, &rows, rates),
+        "tiles": tiles(links, &rows),
         "attention": attention,
         "incomplete": incomplete(links.iter(), group, true),
         "as_of": instant(now),
     })
 }
 
-fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>) -> Value {
+fn tiles(links: &[LinkView], rows: &[Value]) -> Value {
     let mut by_health: BTreeMap<Word, usize> = [
         "HEALTHY",
         "CATCHING_UP",
@@ -410,18 +416,16 @@ fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>
     // What is not known of one link is not known of all together.
     let running_links = rows.iter().filter(|row| row["connect_state"] == "RUNNING");
     let known = running_links.clone().all(|row| row["lag"]["known"] == true);
-    let sum = |of: fn(&LinkRates) -> Option<f64>| -> Option<f64> {
-        running_links
-            .clone()
-            .map(|row| rates.get(row["name"].as_str()?).and_then(of))
-            // Not `sum`, whose sum of nothing is −0.
-            .try_fold(0.0, |all, one| Some(all + one?))
+    let sum = |name: &str| -> Option<f64> {
+        let rates = running_links.clone().map(|row| row[name].as_f64());
+        // Not `sum`, whose sum of nothing is −0.
+        rates.into_iter().try_fold(0.0, |all, one| Some(all + one?))
     };
     json!({
         "links_by_health": by_health,
         "tasks": {"running": running, "total": tasks.count()},
-        "records_per_second": sum(|rates| rates.records),
-        "bytes_per_second": sum(|rates| rates.bytes),
+        "records_per_second": sum("records_per_second"),
+        "bytes_per_second": sum("bytes_per_second"),
         "worst_lag": worst_lag(links),
         "lag_known": known,
         "groups": null,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use worker_group::detail::{
     ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
 };
+use worker_group::view::Doing;
 
 use super::probe;
 
@@ -34,11 +35,12 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         }
         rating => (rating, health.reason.clone()),
     };
-    LinkDetail {
+    let mut detail = LinkDetail {
         at: clock.time,
         evaluated_at: clock.of(health.at),
         health: rating.name().into(),
         reason,
+        doing: Doing::default(),
         lag,
         source: cluster(source, source_reach),
         destination: cluster(destination, destination_reach),
@@ -49,7 +51,9 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         trouble: trouble.cloned().collect(),
         topics_at: round.at.map(|at| clock.of(at)),
         partitions: partitions(&status, clock),
-    }
+    };
+    detail.count();
+    detail
 }
 
 /// What is known of a link from its parts that run here; nothing where none does.
