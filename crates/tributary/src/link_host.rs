@@ -1,5 +1,6 @@
 //! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
 
+mod checks;
 mod detail;
 mod positions;
 mod probe;

@@ -47,6 +47,27 @@ pub struct LinkDetail {
     pub topics_at: Option<SystemTime>,
     /// Partitions, in the order in which they were assigned.
     pub partitions: Vec<PartitionDetail>,
+    /// Checks that do not rest on partitions, each once.
+    #[serde(default)]
+    pub checks: Vec<CheckDetail>,
+}
+
+/// What a check found that does not rest on partitions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckDetail {
+    /// Which.
+    pub check: Word,
+    /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
+    pub verdict: Word,
+    /// What was seen.
+    pub evidence: String,
+}
+
+impl CheckDetail {
+    fn badness(&self) -> Option<usize> {
+        let order = ["PASS", "UNKNOWN", "WARN", "FAIL"];
+        order.iter().position(|word| *word == self.verdict)
+    }
 }
 
 impl LinkDetail {
@@ -87,6 +108,14 @@ impl LinkDetail {
         self.topics_at = self.topics_at.max(part.topics_at);
         self.trouble.extend(part.trouble);
         self.partitions.extend(part.partitions);
+        for other in part.checks {
+            match self.checks.iter_mut().find(|one| one.check == other.check) {
+                // The worst counts.
+                Some(one) if other.badness() > one.badness() => *one = other,
+                Some(_) => {}
+                None => self.checks.push(other),
+            }
+        }
     }
 
     /// Tells its times by the clock of whoever received it: `theirs` on the sender's clock was `ours`.

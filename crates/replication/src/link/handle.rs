@@ -113,6 +113,12 @@ impl LinkHandle {
         })
     }
 
+    /// Until when credentials are good: of the source, of the destination.
+    #[must_use]
+    pub fn expiry(&self) -> [Expiry; 2] {
+        self.clusters.each_ref().map(Cluster::expiry)
+    }
+
     /// Has topics looked at now, before it is due.
     pub fn refresh(&self) {
         self.look.soon().notify_one();

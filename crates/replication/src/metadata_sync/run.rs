@@ -60,6 +60,8 @@ pub struct Round {
     pub everything: bool,
     /// For how long the source keeps records.
     pub retention: Retention,
+    /// Whether settings of topics are followed by whoever went round.
+    pub follows_settings: bool,
     /// What has been done to the destination since the link was started.
     pub operations: Operations,
     /// When it ended.
@@ -216,6 +218,7 @@ impl MetadataSync {
         let mut round = Round {
             number: self.rounds,
             operations: self.operations,
+            follows_settings: self.rules.settings.config_sync.is_some() && !self.only_looks,
             ..Round::default()
         };
         let observed = self.look().await;

@@ -401,6 +401,7 @@ pub(super) mod tests {
             trouble: Vec::new(),
             topics_at: Some(now),
             partitions: Vec::new(),
+            checks: Vec::new(),
         };
         let worker_id = "w:1".to_owned();
         let state = ConnectorStateInfo {

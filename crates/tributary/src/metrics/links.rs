@@ -187,6 +187,10 @@ impl Link {
             let at = seconds(SystemTime::now(), age + health.at.elapsed());
             page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
         }
+        if let Some(at) = health.destination_read {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::EVIDENCE, &self.labels(["destination-ends"]), at);
+        }
     }
 
     /// Topics and partitions: those of this worker, and those that it speaks for because nobody has them.
@@ -404,6 +408,13 @@ pub(super) fn joined(parts: &[Part]) -> Option<LinkStatus> {
         let health = Arc::make_mut(&mut all.health);
         let more = &part.health;
         health.at = health.at.min(more.at);
+        // What was never read has no time, and a part without partitions nothing to be read.
+        health.destination_read = match (health.destination_read, more.destination_read) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, _) if more.partitions.is_empty() => one,
+            (_, other) if health.partitions.is_empty() => other,
+            _ => None,
+        };
         health.lag = health.lag.with(&more.lag);
         for (state, count) in &more.states {
             *health.states.entry(*state).or_default() += count;
