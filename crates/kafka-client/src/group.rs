@@ -202,7 +202,7 @@ impl GroupClient {
             member: member.clone(),
         };
         // While one that hangs is waited for, another one may coordinate, whose patience is a session, too.
-        let limit = self.settings.session_timeout / 3;
+        let limit = self.settings.session_timeout / 2;
         let answer = self
             .call(coordinator, Use::Heartbeat, &request, limit)
             .await?;

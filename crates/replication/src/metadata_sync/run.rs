@@ -212,15 +212,20 @@ impl MetadataSync {
         others.fold(poll, Instant::min).max(now + RETRY.0)
     }
 
-    /// One round, and whether something has to be looked at again as after a failure.
-    async fn round(&mut self) -> (Round, bool) {
-        self.rounds += 1;
-        let mut round = Round {
+    /// A round that has found nothing yet.
+    fn begun(&self) -> Round {
+        Round {
             number: self.rounds,
             operations: self.operations,
             follows_settings: self.rules.settings.config_sync.is_some() && !self.only_looks,
             ..Round::default()
-        };
+        }
+    }
+
+    /// One round, and whether something has to be looked at again as after a failure.
+    async fn round(&mut self) -> (Round, bool) {
+        self.rounds += 1;
+        let mut round = self.begun();
         let observed = self.look().await;
         let now = Instant::now();
         round.at = Some(now);

@@ -125,13 +125,8 @@ pub(crate) fn share(
         };
         Some((view.name.clone(), share))
     });
-    let silent = own
-        .iter()
-        .filter(|view| view.detail.is_none() && !view.restarts.is_empty());
     Share {
-        restarts: silent
-            .map(|view| (view.name.clone(), view.restarts.clone()))
-            .collect(),
+        restarts: only_restarts(own),
         schema: "tributary/v1/Share".to_owned(),
         now,
         worker: worker(me, own, now),
@@ -139,6 +134,14 @@ pub(crate) fn share(
         rebalances: rebalances::told(me.view.as_ref(), own, now),
         links: links.collect(),
     }
+}
+
+/// How often tasks of links were begun again of which there is nothing else to say: none of them runs.
+fn only_restarts(own: &[LinkView]) -> BTreeMap<String, BTreeMap<u32, u64>> {
+    let of = own.iter();
+    let of = of.filter(|view| view.detail.is_none() && !view.restarts.is_empty());
+    of.map(|view| (view.name.clone(), view.restarts.clone()))
+        .collect()
 }
 
 /// All workers of the group; `own` is what this one knows of its share.
@@ -442,5 +445,21 @@ fn worst_lag(links: &[LinkView]) -> Value {
             json!({"link": view.name, "topic": topic, "lag": lag(&behind, view.at)})
         }
         None => json!({"link": null, "topic": null, "lag": no_lag()}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gather::tests::of_one_worker;
+    use super::*;
+
+    #[test]
+    fn restarts_of_tasks_that_do_not_come_to_run_are_told_to_other_workers() {
+        let (mut view, _) = of_one_worker();
+        view.restarts.insert(0, 7);
+        assert!(only_restarts(std::slice::from_ref(&view)).is_empty());
+        view.detail = None;
+        let told = only_restarts(&[view]);
+        assert_eq!(told["a"], BTreeMap::from([(0, 7)]));
     }
 }
