@@ -201,7 +201,8 @@ impl GroupClient {
             group: self.settings.group.clone(),
             member: member.clone(),
         };
-        let limit = self.settings.session_timeout;
+        // While one that hangs is waited for, another one may coordinate, whose patience is a session, too.
+        let limit = self.settings.session_timeout / 2;
         let answer = self
             .call(coordinator, Use::Heartbeat, &request, limit)
             .await?;

@@ -241,7 +241,7 @@ catalogue! {
     QUARANTINED = counter("tributary_dlq_records", ["link", "source", "destination"], "Records that the destination refused and that were set aside in the quarantine topic.");
     DUPLICATED = counter("tributary_records_possibly_duplicated", ["link", "source", "destination", "topic", "reason"], "Records that may be at the destination twice, at most.");
     LOST = counter("tributary_records_lost", ["link", "source", "destination", "topic", "reason"], "Source offsets that could no longer be read: deleted by retention or DeleteRecords before they were copied, or truncated by an election after that.");
-    LINK_HEALTH = gauge("tributary_link_health", ["link", "source", "destination", "health"], "1 for the health of the link, 0 for all others.");
+    LINK_HEALTH = gauge("tributary_link_health", ["link", "source", "destination", "health"], "1 for the health of the link, 0 for all others; of the worker's share, so a link has failed only where no share of it is copied, or its connector has failed.");
     LINK_STATE = gauge("tributary_link_state", ["link", "source", "destination", "state"], "1 for the state of the connector in Connect's sense, 0 for all others; running does not mean healthy.");
     TASK_STATE = gauge("tributary_task_state", ["link", "source", "destination", "task", "state"], "1 for the state of the task in Connect's sense, 0 for all others.");
     TASKS = gauge("tributary_tasks", ["link", "source", "destination", "state"], "Tasks of the link in this state.");

@@ -261,6 +261,8 @@ pub struct LinkHealth {
     pub partitions: Vec<PartitionHealth>,
     /// Whether the brokers of source and destination answer.
     pub reach: [Reachability; 2],
+    /// When the oldest of the destination's ends was read; nothing before all were.
+    pub destination_read: Option<Instant>,
 }
 
 impl LinkHealth {
@@ -282,6 +284,7 @@ impl LinkHealth {
             states: BTreeMap::new(),
             partitions: Vec::new(),
             reach: [Reachability::unknown(), Reachability::unknown()],
+            destination_read: None,
         }
     }
 

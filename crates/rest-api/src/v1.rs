@@ -26,6 +26,7 @@ pub(crate) mod openapi;
 mod peers;
 mod rates;
 mod rebalances;
+mod resume;
 pub(crate) mod route;
 mod shape;
 mod together;
@@ -57,7 +58,7 @@ use crate::answer;
 use crate::auth::Caller;
 use crate::endpoint::Masked;
 use crate::forward::Again;
-use crate::query::{Query, encode};
+use crate::query::Query;
 use crate::request;
 
 /// Longest text that is explained, in bytes.
@@ -219,6 +220,7 @@ impl Api {
             Resource::PartitionResume => self.resume(handle, asked).await,
             Resource::TopicResume => self.resume_topic(handle, asked).await,
             Resource::TopicSync => self.sync_topic(handle, asked).await,
+            Resource::TopicAnswered => self.answered(handle, asked).await,
             Resource::Overview
             | Resource::Links
             | Resource::Topics
@@ -391,62 +393,6 @@ impl Api {
         self.record(asked.caller, asked.headers, Told::of("sync", &link, text))
             .await;
         Ok(done(&format!("topic/{link}/{topic}"), "synchronised"))
-    }
-
-    async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
-        let Names {
-            link,
-            topic,
-            partition,
-            ..
-        } = asked.names;
-        let number = u32::try_from(partition).unwrap_or(u32::MAX);
-        let resume = request::resume(&asked.body, topic.clone(), number)?;
-        let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
-        handle.resume_partition(link.clone(), resume).await?;
-        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
-            .await;
-        Ok(done(
-            &format!("partition/{link}/{topic}/{partition}"),
-            "resumed",
-        ))
-    }
-
-    /// The same answer to every partition of a topic that stands.
-    async fn resume_topic(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
-        let Names { link, topic, .. } = asked.names.clone();
-        let (view, _) = self.sources(handle, &asked).link(&link).await?;
-        let all = view.partitions().iter();
-        let stand = all.filter(|one| one.topic == topic && !one.answers.is_empty());
-        let numbers: Vec<u32> = stand
-            .filter_map(|one| u32::try_from(one.partition).ok())
-            .collect();
-        if numbers.is_empty() {
-            let text = format!("no partition of {topic} stands");
-            return Err(Refusal::new(Kind::Conflict, text));
-        }
-        for number in &numbers {
-            let resume = request::resume(&asked.body, topic.clone(), *number)?;
-            match handle.resume_partition(link.clone(), resume).await {
-                Err(refusal) if refusal.kind == Kind::Elsewhere => {
-                    let (link, topic) = (encode(&link), encode(&topic));
-                    let path =
-                        format!("/api/v1/links/{link}/topics/{topic}/partitions/{number}:resume");
-                    let mut again = asked.again();
-                    again.target = path;
-                    let answer = Box::pin(again.at(&refusal.message, self.peers.workers())).await;
-                    if !answer.status().is_success() {
-                        let text = format!("{} answered {}", refusal.message, answer.status());
-                        return Err(Refusal::new(Kind::Conflict, text));
-                    }
-                }
-                resumed => resumed?,
-            }
-        }
-        let text = format!("{} partitions of {topic} of {link} go on", numbers.len());
-        self.record(asked.caller, asked.headers, Told::of("resume", &link, text))
-            .await;
-        Ok(done(&format!("topic/{link}/{topic}"), "resumed"))
     }
 
     /// Takes down what somebody did to a link.

@@ -1,5 +1,6 @@
 //! Joins the worker's engine and `replication`: runs links for it, and reads and changes their positions.
 
+mod checks;
 mod detail;
 mod positions;
 mod probe;
@@ -537,6 +538,13 @@ impl Host for LinkHost {
         let of_link = running.values().filter(|one| one.link == name);
         // Each part takes it for itself; that of tasks has no topics to look at.
         of_link.map(|one| one.handle.refresh()).count() > 0
+    }
+
+    fn answered(&self, name: &str, topic: &str) -> bool {
+        let running = self.shared.running.borrow();
+        // Those that copy are told with their own partitions.
+        let looking = running.values().filter(|one| one.link == name && one.looks);
+        looking.map(|one| one.handle.answered(topic.into())).count() > 0
     }
 
     fn compare_settings(&self, name: &str) -> bool {

@@ -17,7 +17,7 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use config::worker::MetricsNames;
 use metrics::{Page, catalogue};
@@ -25,12 +25,16 @@ use replication::link::{ClientSeen, LinkStatus};
 use replication::metadata_sync::acl::AclStatus;
 use rest_api::{MetricsSource, Usage};
 use worker_group::Handle;
-use worker_group::herder::GroupView;
+use worker_group::deal::partitions_of;
+use worker_group::herder::{GroupView, Waiting};
 use worker_group::host::Pending;
+use worker_group::state::State;
+use worker_group::view::Expanded;
 
 use self::compat::Names;
 use self::counted::LinkCounts;
 use self::links::Link;
+use self::links::shares::{Shares, Unassigned};
 use crate::link_host::LinkHost;
 
 /// A part of a link that this worker runs, as of now.
@@ -104,11 +108,13 @@ impl Metrics {
         }
         let parts = links.values().flatten();
         let partitions: usize = parts.map(|part| part.status.data.partitions.len()).sum();
-        let limited = partitions > self.partition_limit;
+        let waiting = group.as_ref().and_then(|group| group.waiting.as_ref());
+        let unassigned = self.unassigned(&shown, waiting).await;
+        let missing: usize = unassigned.values().map(Vec::len).sum();
+        let limited = partitions + missing > self.partition_limit;
         let mut names = Names::new(&self.names, limited);
         names.know(shown.keys());
         let mut assigned = (0, 0);
-        let waiting = group.as_ref().and_then(|group| group.waiting.as_ref());
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.retain(|name, _| shown.contains_key(name));
         for (name, one) in &shown {
@@ -119,8 +125,13 @@ impl Metrics {
             let parts = links.get(name).map_or(&[][..], Vec::as_slice);
             names.add_link(&mut page, &link, one, parts, &self.worker_id);
             let share = links::joined(parts);
-            let health = share.as_ref().map(|share| &*share.health);
-            link.add_health(&mut page, one, &self.worker_id, health);
+            let mut shares = share.as_ref().map(Shares::of).unwrap_or_default();
+            if let Some(unassigned) = unassigned.get(name) {
+                shares.add(unassigned);
+                link.add_unassigned(&mut page, unassigned.len());
+            }
+            let detail = share.as_ref().and_then(|_| self.handle.detail(name));
+            link.add_health(&mut page, one, &self.worker_id, detail.as_ref());
             // One part of a link has something to say of its topics, wherever its records are copied.
             for part in parts.iter().filter(|part| part.looks) {
                 link.add_looking(&mut page, &part.status);
@@ -139,12 +150,13 @@ impl Metrics {
                     (&*part.key, each.map(|client| &client.counts))
                 });
                 counts.look_at_clients(clients);
-                link.add_running(&mut page, &share, counts, limited);
+                link.add_running(&mut page, &share, counts);
                 clients::add_to(&mut page, &link, parts, counts);
-                if let Some(detail) = self.handle.detail(name) {
-                    link.add_checks(&mut page, &detail, self.handle.evidence_limit());
+                if let Some(detail) = &detail {
+                    link.add_checks(&mut page, detail, self.handle.evidence_limit());
                 }
             }
+            link.add_shares(&mut page, &shares, counted.get(name), limited);
         }
         drop(counted);
         let used = links.values().flatten().map(|part| part.memory.0).sum();
@@ -156,6 +168,60 @@ impl Metrics {
         names.add_worker(&mut page, &self.worker_id, assigned, rebalancing);
         process::add_to(&mut page);
         page
+    }
+
+    /// Partitions that no worker has, of links for which this one speaks: it has the connector, or leads while that waits for a
+    /// worker that was lost. Links that are to be copied, and for which there is nothing of that kind, have none.
+    async fn unassigned(
+        &self,
+        shown: &BTreeMap<String, Expanded>,
+        waiting: Option<&Waiting>,
+    ) -> BTreeMap<String, Vec<Unassigned>> {
+        let mut all = BTreeMap::new();
+        if !self.handle.is_grouped() {
+            return all;
+        }
+        let now = SystemTime::now();
+        for (name, one) in shown {
+            let Some(status) = &one.status else { continue };
+            let waits = waiting.is_some_and(|waiting| waiting.connectors.contains(name));
+            let speaks = status.connector.worker_id == self.worker_id || waits;
+            let rests = matches!(status.connector.state, State::Paused | State::Stopped);
+            if !speaks || rests {
+                continue;
+            }
+            let nobodys = status.tasks.iter();
+            let nobodys = nobodys.filter(|task| task.state == State::Unassigned);
+            let nobodys: BTreeMap<u32, Option<SystemTime>> =
+                nobodys.map(|task| (task.id, task.since)).collect();
+            let mut of_link = Vec::new();
+            if !nobodys.is_empty() {
+                // One that was deleted a moment ago has no tasks.
+                let tasks = self.handle.tasks(name.clone()).await.unwrap_or_default();
+                let detail = self.handle.detail(name);
+                let copy = |topic: &str| {
+                    let topic = detail.as_ref()?.topics.get(topic)?;
+                    topic.destination.clone()
+                };
+                for task in &tasks {
+                    let Some(since) = nobodys.get(&task.id.task) else {
+                        continue;
+                    };
+                    let age = since.and_then(|since| now.duration_since(since).ok());
+                    for (topic, numbers) in partitions_of(&task.config) {
+                        let copy = copy(&topic).unwrap_or_default();
+                        of_link.extend(numbers.into_iter().map(|partition| Unassigned {
+                            topic: topic.clone(),
+                            copy: copy.clone(),
+                            partition,
+                            age: age.unwrap_or_default(),
+                        }));
+                    }
+                }
+            }
+            all.insert(name.clone(), of_link);
+        }
+        all
     }
 
     fn add_worker(

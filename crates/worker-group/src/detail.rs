@@ -9,10 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{LagDetail, add_health};
+use crate::view::{Doing, LagDetail, add_health};
 
 /// A word out of a few, as this program writes it or as another worker has sent it.
 pub type Word = Cow<'static, str>;
+
+/// An evaluation of health that is older says nothing.
+const EVALUATED: Duration = Duration::from_secs(30);
 
 /// Everything there is to know of a running link.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct LinkDetail {
     pub health: Word,
     /// The sentence that decided that.
     pub reason: String,
+    /// Of its partitions, how many fail and how many go on, as they were counted last.
+    #[serde(skip)]
+    pub doing: Doing,
     /// What is not copied yet.
     pub lag: LagDetail,
     /// The cluster that is read.
@@ -41,14 +47,56 @@ pub struct LinkDetail {
     pub topics_at: Option<SystemTime>,
     /// Partitions, in the order in which they were assigned.
     pub partitions: Vec<PartitionDetail>,
+    /// Checks that do not rest on partitions, each once.
+    #[serde(default)]
+    pub checks: Vec<CheckDetail>,
+}
+
+/// What a check found that does not rest on partitions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckDetail {
+    /// Which.
+    pub check: Word,
+    /// `PASS`, `WARN`, `UNKNOWN` or `FAIL`.
+    pub verdict: Word,
+    /// What was seen.
+    pub evidence: String,
+}
+
+impl CheckDetail {
+    fn badness(&self) -> Option<usize> {
+        let order = ["PASS", "UNKNOWN", "WARN", "FAIL"];
+        order.iter().position(|word| *word == self.verdict)
+    }
 }
 
 impl LinkDetail {
+    /// Whether health was found out so long ago that it says nothing.
+    #[must_use]
+    pub fn is_too_old(&self, now: SystemTime) -> bool {
+        let age = now.duration_since(self.evaluated_at);
+        age.is_ok_and(|age| age > EVALUATED)
+    }
+
+    /// Counts what its partitions do.
+    pub fn count(&mut self) {
+        let (mut failing, mut moving) = (0, 0);
+        for partition in &self.partitions {
+            match &*partition.verdict {
+                "FAIL" => failing += 1,
+                "PASS" | "WARN" => moving += 1,
+                _ => {}
+            }
+        }
+        self.doing = Doing::of(&self.health, failing, moving);
+    }
+
     /// Takes in another part of the same link.
     pub fn add(&mut self, part: Self) {
         let found = (part.health, part.reason);
         let empty = (self.partitions.is_empty(), part.partitions.is_empty());
-        add_health((&mut self.health, &mut self.reason), empty, found);
+        let doing = (&mut self.doing, part.doing);
+        add_health((&mut self.health, &mut self.reason), empty, doing, found);
         self.evaluated_at = self.evaluated_at.min(part.evaluated_at);
         self.lag.add(&part.lag);
         for (name, topic) in part.topics {
@@ -60,6 +108,14 @@ impl LinkDetail {
         self.topics_at = self.topics_at.max(part.topics_at);
         self.trouble.extend(part.trouble);
         self.partitions.extend(part.partitions);
+        for other in part.checks {
+            match self.checks.iter_mut().find(|one| one.check == other.check) {
+                // The worst counts.
+                Some(one) if other.badness() > one.badness() => *one = other,
+                Some(_) => {}
+                None => self.checks.push(other),
+            }
+        }
     }
 
     /// Tells its times by the clock of whoever received it: `theirs` on the sender's clock was `ours`.

@@ -16,6 +16,7 @@
 //! * What is given back has ended before the group is joined again.
 //! * The loop never waits for a broker, a link or another worker.
 
+mod absent;
 mod behind;
 mod catching_up;
 mod core;
@@ -27,6 +28,7 @@ mod lead;
 mod rebalances;
 mod shares;
 mod show;
+mod statuses;
 
 use std::collections::BTreeMap;
 use std::fmt;

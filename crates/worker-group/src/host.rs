@@ -258,6 +258,12 @@ pub trait Host: Send + Sync + 'static {
         false
     }
 
+    /// Lets the part of a running link that looks after its topics know that one of them, which was made anew on one side, is
+    /// copied all the same: whoever has its partitions was told so. Whether that part runs here.
+    fn answered(&self, _name: &str, _topic: &str) -> bool {
+        false
+    }
+
     /// Lets a running link compare settings of topics now. Whether it runs here.
     fn compare_settings(&self, _name: &str) -> bool {
         false

@@ -163,10 +163,10 @@ impl Member {
         self.alive.send_replace(Some(asked));
     }
 
-    async fn lose(&mut self, why: String) {
-        self.membership = Membership::NONE;
+    async fn lose(&mut self, error: GroupError) {
+        self.membership = after(&self.membership, error.code());
         self.alive.send_replace(None);
-        self.say(MemberEvent::Lost(why)).await;
+        self.say(MemberEvent::Lost(error.to_string())).await;
     }
 
     /// Who coordinates, asked where it is not known.
@@ -203,7 +203,7 @@ impl Member {
                     self.say(MemberEvent::Rebalancing).await;
                 }
             }
-            Some(code) if code.class() == ErrorClass::Rejoin => self.lose(error.to_string()).await,
+            Some(code) if code.class() == ErrorClass::Rejoin => self.lose(error).await,
             _ => {
                 if error.is_coordinator_unknown() {
                     self.coordinator = None;
@@ -334,7 +334,7 @@ impl Member {
                 if self.membership.member_id.is_empty() {
                     return Joining::Again(error.to_string());
                 }
-                self.lose(error.to_string()).await;
+                self.lose(error).await;
                 Joining::Over
             }
             _ => {
@@ -376,13 +376,18 @@ impl Member {
                         done = &mut waiting => return Ok(done),
                         outcome = beat => outcome,
                     };
-                    let is_known = match outcome {
-                        Ok(()) => true,
-                        // The answer to what is waited for says what is wrong, if something is.
-                        Err(error) => error.code() == Some(ErrorCode::REBALANCE_IN_PROGRESS),
-                    };
-                    if is_known {
-                        self.lives(asked);
+                    match outcome {
+                        Ok(()) => self.lives(asked),
+                        Err(error) if error.code() == Some(ErrorCode::REBALANCE_IN_PROGRESS) => {
+                            self.lives(asked);
+                        }
+                        // Another broker may be asked for the group by now, and this one never answer.
+                        Err(error) if error.is_coordinator_unknown() => {
+                            self.coordinator = None;
+                            return Err(Joining::Again(error.to_string()));
+                        }
+                        // The answer to what is waited for says what is wrong.
+                        Err(_) => {}
                     }
                 }
             }
@@ -405,5 +410,37 @@ impl Member {
         self.alive.send_replace(None);
         // Whoever asked may have gone.
         let _ = done.send(());
+    }
+}
+
+/// What is left of a membership when the coordinator does not accept it. Whoever it knows goes on under its name, as in Connect:
+/// a group that misses a member keeps that one's work for it.
+fn after(membership: &Membership, code: Option<ErrorCode>) -> Membership {
+    let mut left = Membership::NONE;
+    // It knows the member, and only the generation was another one.
+    if code == Some(ErrorCode::ILLEGAL_GENERATION) {
+        left.member_id.clone_from(&membership.member_id);
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_the_coordinator_knows_keeps_its_name() {
+        let member = Membership {
+            generation: 7,
+            member_id: "connect-1".to_owned(),
+            instance_id: None,
+        };
+        for (code, name) in [
+            (ErrorCode::ILLEGAL_GENERATION, "connect-1"),
+            (ErrorCode::UNKNOWN_MEMBER_ID, ""),
+        ] {
+            let left = after(&member, Some(code));
+            assert_eq!((left.member_id.as_str(), left.generation), (name, -1));
+        }
     }
 }

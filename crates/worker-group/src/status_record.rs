@@ -169,16 +169,24 @@ pub fn may_write(known: Option<&Status>, new: &Status) -> bool {
 }
 
 /// Whether a record that was read replaces what is known: the last one does, except that a former owner of a task gave
-/// it up after its new one had begun.
+/// it up after its new one had begun, however that fares.
 #[must_use]
 pub fn replaces(subject: &Subject, known: Option<&Status>, read: &Status) -> bool {
     let (Subject::Task(..), Some(known)) = (subject, known) else {
         return true;
     };
+    let is_others = known.state != State::Unassigned && known.worker_id != read.worker_id;
     let late = read.state == State::Unassigned
-        && known.state == State::Running
+        && (known.state == State::Running || is_others)
         && known.generation >= read.generation;
     !late
+}
+
+/// Whether a record that was read is somebody else's word about what the worker `here` has in `generation`. It was late, and who
+/// reads the compacted topic finds nothing else: the owner has to say again how it is.
+#[must_use]
+pub fn is_strangers(read: &Status, here: &str, generation: i32) -> bool {
+    read.worker_id != here && read.generation <= generation
 }
 
 /// Whether `read` brings something from where it is to another state, or to another worker; not where it is said again.
@@ -259,6 +267,16 @@ mod tests {
             Some(&known),
             &status(State::Failed, "old", 1)
         ));
+        // Also where the new owner's task has failed, or was paused; its own last word counts.
+        for state in [State::Failed, State::Paused, State::Restarting] {
+            let known = status(state, "new", 5);
+            assert!(!replaces(&task, Some(&known), &stale));
+            let own = status(State::Unassigned, "new", 5);
+            assert!(replaces(&task, Some(&known), &own));
+        }
+        assert!(is_strangers(&stale, "new", 5) && !is_strangers(&stale, "old", 5));
+        let newer = status(State::Running, "newer", 6);
+        assert!(!is_strangers(&newer, "new", 5));
     }
 
     #[test]

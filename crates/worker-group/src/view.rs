@@ -87,6 +87,9 @@ pub struct Replication {
     pub health_reason: String,
     /// What is not copied yet, as an independent reading of the source says.
     pub lag_detail: Option<LagDetail>,
+    /// Of its partitions, how many fail and how many go on.
+    #[serde(skip)]
+    pub doing: Doing,
     /// How many partitions are in which state.
     pub states: BTreeMap<&'static str, usize>,
     /// What is wrong, the first few things.
@@ -104,6 +107,7 @@ impl Replication {
         add_health(
             (&mut self.health, &mut self.health_reason),
             (self.partitions == 0, part.partitions == 0),
+            (&mut self.doing, part.doing),
             (part.health, part.health_reason),
         );
         self.partitions += part.partitions;
@@ -120,25 +124,51 @@ impl Replication {
     }
 }
 
-/// Takes in how another part fares: the worse counts, and of two that are equal the one that has something to say, which one that
-/// is empty of partitions has not. Where one fails and another does not, something is still copied; not by one that is empty.
+/// What the partitions of a part of a link do, as far as it decides how the whole fares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Doing {
+    /// How many are not copied.
+    pub failing: usize,
+    /// How many are, be it with trouble.
+    pub moving: usize,
+}
+
+impl Doing {
+    /// Of a part that is called `health`: one that still counts as failed has something that fails, though its partitions go on.
+    #[must_use]
+    pub fn of(health: &str, failing: usize, moving: usize) -> Self {
+        let least = usize::from(health == "FAILED");
+        Self {
+            failing: failing.max(least),
+            moving,
+        }
+    }
+}
+
+/// Takes in how another part fares. Where something is not copied, the link is FAILED if nothing is, and DEGRADED otherwise; else
+/// the worse word counts. In whatever order parts come, they make the same. Of two reasons that of the part counts which decided
+/// it, and of two that are equal that of one with partitions.
 pub fn add_health(
     (health, reason): (&mut Word, &mut String),
     (is_empty, other_is_empty): (bool, bool),
+    (doing, its_doing): (&mut Doing, Doing),
     (other, its_reason): (Word, String),
 ) {
-    let copies = |word: &Word, is_empty: bool| word != "FAILED" && !is_empty;
-    let mixed = match (&**health, &*other) {
-        ("FAILED", _) => copies(&other, other_is_empty),
-        (_, "FAILED") => copies(health, is_empty),
-        _ => false,
+    let weight = |doing: &Doing, word: &str, is_empty: bool| {
+        let bad = badness(word);
+        (doing.failing > 0, bad, !is_empty)
     };
-    if badness(&other) > badness(health) || (is_empty && *health == other) {
+    if weight(&its_doing, &other, other_is_empty) > weight(doing, health, is_empty) {
         *health = other;
         *reason = its_reason;
     }
-    if mixed {
-        *health = Word::Borrowed("DEGRADED");
+    doing.failing += its_doing.failing;
+    doing.moving += its_doing.moving;
+    if doing.failing > 0 {
+        *health = Word::Borrowed(match doing.moving {
+            0 => "FAILED",
+            _ => "DEGRADED",
+        });
     }
 }
 
@@ -253,6 +283,10 @@ mod tests {
     use super::*;
 
     fn part(health: &'static str, known: bool) -> Replication {
+        let moving = match health {
+            "FAILED" | "UNKNOWN" => 0,
+            _ => 2,
+        };
         Replication {
             partitions: 2,
             lag: Some(3),
@@ -266,8 +300,17 @@ mod tests {
                 seconds_basis: "observed".into(),
                 age_seconds: Some(2.0),
             }),
+            doing: Doing::of(health, 0, moving),
             states: BTreeMap::from([("active", 2)]),
             ..Replication::default()
+        }
+    }
+
+    fn empty(health: &'static str) -> Replication {
+        Replication {
+            partitions: 0,
+            doing: Doing::default(),
+            ..part(health, true)
         }
     }
 
@@ -292,22 +335,66 @@ mod tests {
     }
 
     #[test]
+    fn parts_make_the_same_whole_in_whatever_order_they_come() {
+        let partly = |health, failing, moving| Replication {
+            doing: Doing::of(health, failing, moving),
+            ..part(health, true)
+        };
+        let parts = [
+            part("HEALTHY", true),
+            part("CATCHING_UP", true),
+            part("DEGRADED", true),
+            partly("DEGRADED", 1, 1),
+            part("UNKNOWN", true),
+            partly("UNKNOWN", 0, 1),
+            part("FAILED", true),
+            // It was, and goes on as of now.
+            partly("FAILED", 0, 2),
+            empty("HEALTHY"),
+            empty("UNKNOWN"),
+            empty("DEGRADED"),
+        ];
+        let both = |one: &Replication, other: &Replication| {
+            let mut both = one.clone();
+            both.add(other.clone());
+            both
+        };
+        for one in &parts {
+            for two in &parts {
+                for three in &parts {
+                    let words = [
+                        both(&both(one, two), three).health,
+                        both(one, &both(two, three)).health,
+                        both(&both(three, one), two).health,
+                        both(&both(three, two), one).health,
+                    ];
+                    let first = &words[0];
+                    assert!(words.iter().all(|word| word == first), "{words:?}");
+                }
+            }
+        }
+        for (three, whole) in [
+            (["FAILED", "UNKNOWN", "HEALTHY"], "DEGRADED"),
+            (["FAILED", "UNKNOWN", "FAILED"], "FAILED"),
+            (["HEALTHY", "UNKNOWN", "DEGRADED"], "UNKNOWN"),
+        ] {
+            let [one, two, three] = three.map(|health| part(health, true));
+            assert_eq!(both(&both(&one, &two), &three).health, whole);
+        }
+    }
+
+    #[test]
     fn a_part_without_partitions_says_nothing_for_those_that_have_some() {
         let mut all = Replication {
-            partitions: 0,
             health_reason: "there is nothing to copy".to_owned(),
-            ..part("HEALTHY", true)
+            ..empty("HEALTHY")
         };
         all.add(part("HEALTHY", true));
         assert_eq!((all.partitions, &*all.health_reason), (2, "it is HEALTHY"));
         // Who only looks after topics copies nothing, so nothing is copied where all that copy stand.
-        let empty = || Replication {
-            partitions: 0,
-            ..part("HEALTHY", true)
-        };
         for (mut one, other) in [
-            (empty(), part("FAILED", true)),
-            (part("FAILED", true), empty()),
+            (empty("HEALTHY"), part("FAILED", true)),
+            (part("FAILED", true), empty("HEALTHY")),
         ] {
             one.add(other);
             assert_eq!(

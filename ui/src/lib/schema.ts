@@ -377,6 +377,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/links/{link}/topics/{topic}:answered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take in that a topic made anew is copied all the same, from the worker that has its partitions; no contract
+         * @description For administrators.
+         */
+        post: operations["postApiTopicAnswered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links/{link}/topics/{topic}:resume": {
         parameters: {
             query?: never;
@@ -1702,6 +1725,7 @@ export interface components {
         Result: {
             action: string;
             dry_run: boolean;
+            notice?: string;
             object: string;
             /** @constant */
             schema: "tributary/v1/Result";
@@ -2483,6 +2507,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Topic"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    postApiTopicAnswered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+                topic: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take in that a topic made anew is copied all the same, from the worker that has its partitions; no contract */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
                 };
             };
             default: components["responses"]["Error"];

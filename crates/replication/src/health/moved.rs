@@ -74,6 +74,17 @@ impl Ends {
     pub(super) fn of(&self, partition: &TopicPartition) -> Option<i64> {
         self.0.get(partition).map(|(_, end)| *end)
     }
+
+    /// When the oldest of these was read; nothing where one never was.
+    pub(super) fn oldest<'a>(
+        &self,
+        mut partitions: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Option<Instant> {
+        partitions.try_fold(None, |oldest: Option<Instant>, partition| {
+            let (read, _) = self.0.get(partition)?;
+            Some(Some(oldest.map_or(*read, |oldest| oldest.min(*read))))
+        })?
+    }
 }
 
 #[cfg(test)]
@@ -116,5 +127,11 @@ mod tests {
         assert!(!ends.add(&place("t"), second, 20));
         assert_eq!(ends.of(&place("t")), Some(20));
         assert_eq!(ends.of(&place("u")), None);
+        assert!(ends.add(&place("u"), first, 1));
+        let (t, u, never) = (place("t"), place("u"), place("v"));
+        assert_eq!(ends.oldest([&t].into_iter()), Some(second));
+        assert_eq!(ends.oldest([&t, &u].into_iter()), Some(first));
+        assert_eq!(ends.oldest([&t, &never].into_iter()), None);
+        assert_eq!(ends.oldest(std::iter::empty()), None);
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn rate(
         states,
         partitions,
         reach: before.reach.clone(),
+        destination_read: before.destination_read,
     }
 }
 

@@ -484,6 +484,8 @@ impl Health {
         );
         self.ready = ready && (is_look || self.ready);
         health.reach = reach;
+        let copies = self.reported.iter().map(|reported| &reported.destination);
+        health.destination_read = self.destination_ends.oldest(copies);
         self.shown.send_replace(Arc::new(health));
     }
 }

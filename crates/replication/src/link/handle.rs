@@ -5,7 +5,7 @@ use std::sync::Arc;
 use config::client::HostPort;
 use kafka_client::Cluster;
 use kafka_client::meter::{ClientCounts, Expiry};
-use kafka_wire::types::TopicPartition;
+use kafka_wire::types::{TopicName, TopicPartition};
 
 use super::health::Heard;
 use crate::data_plane::{Answer, NotResumed, Snapshot};
@@ -113,6 +113,12 @@ impl LinkHandle {
         })
     }
 
+    /// Until when credentials are good: of the source, of the destination.
+    #[must_use]
+    pub fn expiry(&self) -> [Expiry; 2] {
+        self.clusters.each_ref().map(Cluster::expiry)
+    }
+
     /// Has topics looked at now, before it is due.
     pub fn refresh(&self) {
         self.look.soon().notify_one();
@@ -121,6 +127,12 @@ impl LinkHandle {
     /// Has settings of topics compared now, before it is due.
     pub fn compare_settings(&self) {
         self.look.compare_settings();
+    }
+
+    /// Takes in that an operator has a topic copied that was made anew on one side: partitions of it go on in another part of the
+    /// link.
+    pub fn answered(&self, topic: TopicName) {
+        self.look.answered(topic);
     }
 
     /// Lets one partition go on that stands; nothing else is touched.

@@ -60,6 +60,8 @@ pub struct Round {
     pub everything: bool,
     /// For how long the source keeps records.
     pub retention: Retention,
+    /// Whether settings of topics are followed by whoever went round.
+    pub follows_settings: bool,
     /// What has been done to the destination since the link was started.
     pub operations: Operations,
     /// When it ended.
@@ -210,14 +212,20 @@ impl MetadataSync {
         others.fold(poll, Instant::min).max(now + RETRY.0)
     }
 
+    /// A round that has found nothing yet.
+    fn begun(&self) -> Round {
+        Round {
+            number: self.rounds,
+            operations: self.operations,
+            follows_settings: self.rules.settings.config_sync.is_some() && !self.only_looks,
+            ..Round::default()
+        }
+    }
+
     /// One round, and whether something has to be looked at again as after a failure.
     async fn round(&mut self) -> (Round, bool) {
         self.rounds += 1;
-        let mut round = Round {
-            number: self.rounds,
-            operations: self.operations,
-            ..Round::default()
-        };
+        let mut round = self.begun();
         let observed = self.look().await;
         let now = Instant::now();
         round.at = Some(now);

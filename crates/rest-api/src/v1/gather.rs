@@ -5,7 +5,7 @@
 //! them last as a lower bound, and so is the link.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::http::HeaderValue;
 use worker_group::deal::partitions_of;
@@ -17,9 +17,6 @@ use worker_group::{Config, Handle, Refusal};
 
 use super::gaps::{self, Gap};
 use super::peers::{Group, Peers};
-
-/// An evaluation of health that is older says nothing.
-const EVALUATED: Duration = Duration::from_secs(30);
 
 /// A link at one moment.
 #[derive(Debug)]
@@ -37,6 +34,15 @@ pub(crate) struct LinkView {
     /// How often tasks were begun again by the worker that has them; nothing of workers that do not answer.
     pub(crate) restarts: BTreeMap<u32, u64>,
     pub(crate) at: SystemTime,
+}
+
+/// What one worker tells of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tells {
+    /// The state of its connector.
+    pub(crate) state: bool,
+    /// How the link, or this worker's share of it, fares.
+    pub(crate) health: bool,
 }
 
 /// Which task has which partition.
@@ -140,6 +146,9 @@ impl Sources<'_> {
         }
         view.detail = self.handle.detail(&view.name);
         for share in group.shares.values() {
+            if let Some(restarts) = share.restarts.get(&view.name) {
+                view.restarts.extend(restarts);
+            }
             if let Some(part) = share.links.get(&view.name) {
                 view.restarts.extend(&part.restarts);
                 let part = part.detail.clone();
@@ -198,6 +207,26 @@ impl LinkView {
         (Word::Borrowed(word), reason)
     }
 
+    /// What a worker of a group tells of what happens to a link, so that it is told once: `here` is its id, and it speaks for the
+    /// connector if it `stands_in` for the worker that had it.
+    pub(crate) fn tells(&self, here: &str, stands_in: bool) -> Tells {
+        let instance = &self.state.connector;
+        let state = instance.worker_id == here || stands_in;
+        let health = match instance.state {
+            State::Paused | State::Stopped | State::Failed => state,
+            // How it fares is known where its partitions are; of one that has none by whoever would have them.
+            State::Running | State::Unassigned | State::Restarting => {
+                !self.partitions().is_empty() || (state && self.owners.counts.is_empty())
+            }
+        };
+        Tells { state, health }
+    }
+
+    /// Whether other workers have tasks of it.
+    pub(crate) fn is_shared(&self, here: &str) -> bool {
+        self.state.tasks.iter().any(|task| task.worker_id != here)
+    }
+
     /// Those of tasks that no other worker has.
     fn add_restarts(&mut self, own: BTreeMap<u32, u64>) {
         for (task, count) in own {
@@ -207,8 +236,7 @@ impl LinkView {
 
     fn of_detail(&self, detail: &LinkDetail) -> (Word, String) {
         let said = |word, text: String| (Word::Borrowed(word), text);
-        let age = self.at.duration_since(detail.evaluated_at);
-        if age.is_ok_and(|age| age > EVALUATED) {
+        if detail.is_too_old(self.at) {
             let text = "its health was not found out for longer than 30 s";
             return said("UNKNOWN", text.to_owned());
         }
@@ -245,6 +273,18 @@ impl LinkView {
     pub(crate) fn task_of(&self, partition: &PartitionDetail) -> Option<u32> {
         let of_topic = self.owners.tasks.get(&partition.topic)?;
         of_topic.get(&partition.partition).copied()
+    }
+
+    /// Whether a part of it is with a worker that does not answer: sums of what is copied would lack it.
+    pub(crate) fn has_silent(&self) -> bool {
+        self.gaps.iter().any(|gap| gap.worker_id.is_some())
+    }
+
+    /// Whether a partition is part of that.
+    pub(crate) fn is_silent(&self, partition: &PartitionDetail) -> bool {
+        let worker = || self.worker_of(self.task_of(partition));
+        let is_its = |gap: &Gap| gap.worker_id.is_some() && gap.worker_id.as_deref() == worker();
+        self.gaps.iter().any(is_its)
     }
 
     /// The worker of a task.
@@ -317,9 +357,9 @@ pub(crate) fn severity(health: &str) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use worker_group::detail::{ClusterDetail, ReachDetail, TopicDetail};
-    use worker_group::view::{InstanceState, LagDetail, TaskId, TaskState};
+    use worker_group::view::{Doing, InstanceState, LagDetail, TaskId, TaskState};
 
     use super::*;
 
@@ -345,6 +385,7 @@ mod tests {
             evaluated_at: now,
             health: "HEALTHY".into(),
             reason: String::new(),
+            doing: Doing::default(),
             lag: LagDetail {
                 known: true,
                 records: Some(0),
@@ -360,6 +401,7 @@ mod tests {
             trouble: Vec::new(),
             topics_at: Some(now),
             partitions: Vec::new(),
+            checks: Vec::new(),
         };
         let worker_id = "w:1".to_owned();
         let state = ConnectorStateInfo {
@@ -398,6 +440,13 @@ mod tests {
             restarts: BTreeMap::new(),
             at: now,
         };
+        (view, tasks)
+    }
+
+    /// The same link, whose worker `w:1` has been given two partitions.
+    pub(in crate::v1) fn of_one_worker() -> (LinkView, Vec<TaskInfo>) {
+        let (mut view, tasks) = silent_on_partitions(State::Running);
+        view.owners = Owners::of(&tasks);
         (view, tasks)
     }
 
@@ -444,6 +493,30 @@ mod tests {
         let detail = view.detail.as_mut().expect("as before");
         detail.health = "FAILED".into();
         assert_eq!(view.health().0, "FAILED");
+    }
+
+    #[test]
+    fn what_happens_to_a_link_is_told_by_one_worker_of_its_group() {
+        let (mut view, _) = of_one_worker();
+        let tells = |view: &LinkView, here: &str, stands_in: bool| {
+            let tells = view.tells(here, stands_in);
+            (tells.state, tells.health)
+        };
+        assert_eq!(tells(&view, "w:1", false), (true, false), "its connector");
+        assert_eq!(tells(&view, "w:2", false), (false, false), "nothing of it");
+        assert_eq!(tells(&view, "w:2", true), (true, false), "the leader");
+        view.state.connector.state = State::Paused;
+        assert_eq!(tells(&view, "w:1", false), (true, true));
+        assert_eq!(tells(&view, "w:2", false), (false, false));
+        view.state.connector.state = State::Running;
+        let row = gaps::nothing("t", 0, view.at);
+        let detail = view.detail.as_mut().expect("it runs");
+        detail.partitions.push(row);
+        assert_eq!(tells(&view, "w:2", false), (false, true), "partitions");
+        assert!(!view.is_shared("w:1") && view.is_shared("w:2"));
+        // Nobody has a partition where there is none.
+        let (view, _) = silent_on_partitions(State::Running);
+        assert_eq!(tells(&view, "w:1", false), (true, true));
     }
 
     #[test]

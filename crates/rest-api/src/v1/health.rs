@@ -156,7 +156,7 @@ fn workers(view: &LinkView) -> Option<Value> {
 }
 
 /// Name, verdict, evidence, and the partitions that it is about.
-type Check<'a> = (&'static str, &'a str, String, Vec<&'a PartitionDetail>);
+type Check<'a> = (&'a str, &'a str, String, Vec<&'a PartitionDetail>);
 
 /// All of them.
 fn checks(detail: &LinkDetail, limit: Duration) -> Vec<Check<'_>> {
@@ -166,11 +166,13 @@ fn checks(detail: &LinkDetail, limit: Duration) -> Vec<Check<'_>> {
     checks.push(("lag", word, text, Vec::new()));
     let (word, text) = topics_check(detail);
     checks.push(("topics-sync", word, text, Vec::new()));
+    let others = detail.checks.iter();
+    checks.extend(others.map(|one| (&*one.check, &*one.verdict, one.evidence.clone(), Vec::new())));
     checks
 }
 
 /// What each check says of what is known of a link here: its name and its verdict.
-pub fn link_checks(detail: &LinkDetail, limit: Duration) -> Vec<(&'static str, String)> {
+pub fn link_checks(detail: &LinkDetail, limit: Duration) -> Vec<(&str, String)> {
     let all = checks(detail, limit).into_iter();
     all.map(|(check, verdict, ..)| (check, verdict.to_owned()))
         .collect()

@@ -17,7 +17,7 @@ use worker_group::Handle;
 use worker_group::detail::{Word, instant};
 
 use super::events::{Channel, Filter, Hub};
-use super::gather::{LinkView, Sources};
+use super::gather::{LinkView, Sources, Tells};
 use super::history::{Found, History, Wanted};
 use super::peers::{Group, Peers};
 use super::rates::{Counters, Rates};
@@ -261,7 +261,9 @@ impl Observer {
         let Ok((own, alone)) = sources.links().await else {
             return;
         };
-        self.look(&own, Instant::now(), is_due);
+        let waiting = handle.group().await.and_then(|group| group.waiting);
+        let waiting = waiting.map_or_else(Vec::new, |waiting| waiting.connectors);
+        self.look(&own, &waiting, Instant::now(), is_due);
         self.resting = Instant::now() + rest(began.elapsed());
         if !self.hub.is_heard() {
             return;
@@ -276,7 +278,8 @@ impl Observer {
         }
     }
 
-    fn look(&mut self, views: &[LinkView], at: Instant, is_due: bool) {
+    /// `waiting` are connectors that nobody has, for which this worker speaks.
+    fn look(&mut self, views: &[LinkView], waiting: &[String], at: Instant, is_due: bool) {
         let is_there = |name: &String| views.iter().any(|view| view.name == *name);
         self.counters.retain(|name, _| is_there(name));
         self.last.retain(|name, _| is_there(name));
@@ -285,14 +288,9 @@ impl Observer {
             if is_due {
                 counters.look(view, at);
             }
-            // What another worker runs is told there.
-            let is_mine =
-                view.detail.is_some() || view.state.connector.worker_id == self.identity.worker_id;
-            if !is_mine {
-                self.last.remove(&view.name);
-                continue;
-            }
-            for (entry, unexplained) in self.changes(view) {
+            let speaks = !self.handle.is_grouped() || waiting.contains(&view.name);
+            let tells = view.tells(&self.identity.worker_id, speaks);
+            for (entry, unexplained) in self.changes(view, tells) {
                 if let Some(of) = unexplained {
                     self.metrics.is_unexplained(of);
                 }
@@ -405,8 +403,8 @@ impl Observer {
             .happened(Channel::Topics, "topics", Some(&view.name), &frame, now);
     }
 
-    /// What of a link is different from the last look.
-    fn changes(&mut self, view: &LinkView) -> Vec<(Entry, Option<Unexplained>)> {
+    /// What of a link is different from the last look. What another worker tells is only kept in mind.
+    fn changes(&mut self, view: &LinkView, tells: Tells) -> Vec<(Entry, Option<Unexplained>)> {
         let (health, reason) = view.health();
         let now = Last {
             health: health.clone(),
@@ -422,7 +420,7 @@ impl Observer {
         let now = &self.last[&view.name];
         let object = || json!({"kind": "link", "link": view.name});
         let mut entries = Vec::new();
-        if before.connect_state != now.connect_state {
+        if tells.state && before.connect_state != now.connect_state {
             let text = match before.connect_state {
                 "" => format!("{} is {}", view.name, now.connect_state),
                 before => format!("{} went from {before} to {}", view.name, now.connect_state),
@@ -432,8 +430,13 @@ impl Observer {
             let is_known = trace.is_none() || entry.explanation.is_some();
             entries.push((entry, (!is_known).then_some(Unexplained::Link)));
         }
-        if before.health != now.health {
-            let text = format!("{} is {health}: {reason}", view.name);
+        if tells.health && before.health != now.health {
+            let here = &self.identity.worker_id;
+            let of_share = !view.partitions().is_empty() && view.is_shared(here);
+            let text = match of_share {
+                true => format!("the share of {} on {here} is {health}: {reason}", view.name),
+                false => format!("{} is {health}: {reason}", view.name),
+            };
             entries.push((event("health", object(), text, Some(&reason)), None));
         }
         let mut fresh: BTreeMap<&str, Vec<&(String, i32)>> = BTreeMap::new();

@@ -275,6 +275,7 @@ fn worker_shapes() -> Vec<(&'static str, Value)> {
         ("Share", json!({"type": "object"})),
         ("Result", object(&[
             ("schema", json!({"const": "tributary/v1/Result"})), ("object", text()), ("action", text()), ("dry_run", boolean()),
+            ("notice?", text()),
         ])),
         ("PreflightRequest", object(&[("link?", text()), ("config?", reference("GivenConfig"))])),
         ("PreviewRequest", object(&[

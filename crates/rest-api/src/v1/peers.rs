@@ -48,6 +48,9 @@ pub(crate) struct Share {
     #[serde(default)]
     pub(crate) rebalances: Vec<Value>,
     pub(crate) links: BTreeMap<String, LinkShare>,
+    /// How often tasks of links were begun again that do not come to run, so that there is nothing else to say of them.
+    #[serde(default)]
+    pub(crate) restarts: BTreeMap<String, BTreeMap<u32, u64>>,
 }
 
 /// What one worker knows of a link.
@@ -191,6 +194,12 @@ impl Peers {
         parsed.collect()
     }
 
+    /// Where a worker is that was asked.
+    pub(crate) fn url_of(&self, id: &str) -> Option<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(id).map(|peer| peer.url.clone())
+    }
+
     /// Workers that the leader named last.
     fn named(&self) -> Vec<(String, String)> {
         let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,6 +322,7 @@ fn parsed(bytes: &[u8], asked: SystemTime) -> Result<Share, String> {
         .map_err(|error| format!("it speaks another version of this API: {error}"))?;
     for link in share.links.values_mut() {
         link.detail.move_times(share.now, asked);
+        link.detail.count();
     }
     Ok(share)
 }

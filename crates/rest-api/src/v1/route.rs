@@ -23,6 +23,7 @@ pub(crate) enum Resource {
     PartitionResume,
     TopicResume,
     TopicSync,
+    TopicAnswered,
     Topics,
     Clusters,
     Workers,
@@ -42,7 +43,11 @@ impl Resource {
     pub(crate) fn is_change(self) -> bool {
         matches!(
             self,
-            Self::Refresh | Self::PartitionResume | Self::TopicResume | Self::TopicSync
+            Self::Refresh
+                | Self::PartitionResume
+                | Self::TopicResume
+                | Self::TopicSync
+                | Self::TopicAnswered
         )
     }
 }
@@ -109,7 +114,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 29] = [
+pub(crate) const ROWS: [Row; 30] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -128,6 +133,7 @@ pub(crate) const ROWS: [Row; 29] = [
     post("/api/v1/links/{link}/topics/{topic}/partitions/{partition}:resume", Resource::PartitionResume, Need::Admin, "Result", "Let one partition go on that stands; nothing else is touched"),
     post("/api/v1/links/{link}/topics/{topic}:resume", Resource::TopicResume, Need::Admin, "Result", "Let all partitions of a topic go on that stand"),
     post("/api/v1/links/{link}/topics/{topic}:sync", Resource::TopicSync, Need::Admin, "Result", "Compare settings of the topic, and of all others of the link, now"),
+    post("/api/v1/links/{link}/topics/{topic}:answered", Resource::TopicAnswered, Need::Admin, "Result", "Take in that a topic made anew is copied all the same, from the worker that has its partitions; no contract"),
     get("/api/v1/topics", Resource::Topics, "TopicList", "Topics of all links, the worst first"),
     get("/api/v1/clusters", Resource::Clusters, "ClusterList", "Clusters that links read or write"),
     get("/api/v1/workers", Resource::Workers, "WorkerList", "Workers of the group"),

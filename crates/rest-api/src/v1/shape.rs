@@ -172,6 +172,7 @@ pub(crate) fn config_version(config: &Config) -> String {
 /// A link. `default` is where it writes if its configuration does not say.
 pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&str>) -> Value {
     let (health, reason) = view.health();
+    let rates = rates.filter(|_| !view.has_silent());
     let detail = view.detail.as_ref();
     let (source, destination) = (
         detail.map(|detail| &detail.source),

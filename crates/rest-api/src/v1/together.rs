@@ -3,9 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use worker_group::detail::{LinkDetail, PartitionDetail};
 use worker_group::{Handle, Refusal};
 
+use super::gather::LinkView;
 use super::history::{self, Metric, Points, Wanted};
+use super::peers::{Group, Silent};
 use super::{Api, Asked, list, worker};
 use crate::query::encode;
 
@@ -65,8 +68,11 @@ impl Api {
         let mut whole = own.clone();
         let mut incomplete = worker::incomplete([&view].into_iter(), &group, false);
         let mut parts: Vec<Points> = Vec::new();
-        // A worker with no part of the link has nothing to say, and leaves no gap.
-        if self.has_part(handle, &wanted.link) {
+        // A worker with no part of it has nothing to say, and leaves no gap.
+        if handle
+            .detail(&wanted.link)
+            .is_some_and(|detail| has_part(&detail, &wanted))
+        {
             parts.push(own.points);
         }
         for (id, answer) in self
@@ -79,7 +85,7 @@ impl Api {
             });
             let share = group.shares.get(&id);
             let link = share.and_then(|share| share.links.get(&wanted.link));
-            let has_part = link.is_some_and(|link| !link.detail.partitions.is_empty());
+            let has_part = link.is_some_and(|link| has_part(&link.detail, &wanted));
             match parsed {
                 Ok(part) => {
                     if has_part {
@@ -87,23 +93,64 @@ impl Api {
                     }
                     history::join(&mut whole, part, wanted.metric);
                 }
-                Err(reason) if has_part => incomplete.push(missing(&id, &reason)),
+                Err(reason) if has_part => {
+                    incomplete.push(missing(&id, &reason));
+                    parts.push(Points::new());
+                }
                 Err(_) => {}
             }
         }
+        let silent = silent_parts(&view, &group, &wanted);
+        for silent in &silent {
+            if !incomplete
+                .iter()
+                .any(|one| one["worker_id"] == *silent.worker_id)
+            {
+                incomplete.push(missing(&silent.worker_id, &silent.reason));
+            }
+        }
         // One partition is where it is.
-        if wanted.partition.is_none() && wanted.topic.is_none() {
+        if wanted.partition.is_none() {
+            parts.extend(silent.iter().map(|_| Points::new()));
             history::leave_gaps(&mut whole, &parts);
         }
         let mut document = history::document(&wanted, &whole, now);
         document["incomplete"] = Value::Array(incomplete);
         Ok(document)
     }
+}
 
-    fn has_part(&self, handle: &Handle, link: &str) -> bool {
-        let detail = handle.detail(link);
-        detail.is_some_and(|detail| !detail.partitions.is_empty())
-    }
+/// Whether what is known of a link has partitions of what is asked for.
+fn has_part(detail: &LinkDetail, wanted: &Wanted) -> bool {
+    detail.partitions.iter().any(|one| is_wanted(one, wanted))
+}
+
+fn is_wanted(one: &PartitionDetail, wanted: &Wanted) -> bool {
+    let topic = wanted
+        .topic
+        .as_ref()
+        .is_none_or(|topic| *topic == one.topic);
+    topic
+        && wanted
+            .partition
+            .is_none_or(|number| number == one.partition)
+}
+
+/// Workers that do not answer and have a part of what is asked for, or had one when they spoke last: what they remember of it
+/// is missing.
+fn silent_parts<'a>(view: &LinkView, group: &'a Group, wanted: &Wanted) -> Vec<&'a Silent> {
+    let has = |silent: &&Silent| {
+        let all = view.partitions().iter();
+        let mut its = all.filter(|one| {
+            let worker = view.worker_of(view.task_of(one));
+            worker == Some(silent.worker_id.as_str())
+        });
+        let last = silent.last.as_ref();
+        let last = last.and_then(|share| share.links.get(&wanted.link));
+        its.any(|one| is_wanted(one, wanted))
+            || last.is_some_and(|link| has_part(&link.detail, wanted))
+    };
+    group.silent.iter().filter(has).collect()
 }
 
 fn wanted(asked: &Asked<'_>, now: SystemTime) -> Result<Wanted, Refusal> {
@@ -163,4 +210,45 @@ fn target(wanted: &Wanted) -> String {
         target.push_str(&format!("&partition={partition}"));
     }
     target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gaps;
+    use super::super::gather::tests::of_one_worker;
+    use super::*;
+
+    #[test]
+    fn what_a_silent_worker_remembers_of_its_part_is_missing_and_of_others_parts_is_not() {
+        let silent = |worker_id: &str| Silent {
+            worker_id: worker_id.to_owned(),
+            reason: "no answer".to_owned(),
+            since: UNIX_EPOCH,
+            last: None,
+        };
+        let group = Group {
+            asked: true,
+            silent: vec![silent("w:1"), silent("w:2")],
+            ..Group::default()
+        };
+        let (mut view, tasks) = of_one_worker();
+        gaps::find(&mut view, &tasks, &group);
+        let missing = |topic: Option<&str>, partition: Option<i32>| {
+            let wanted = Wanted {
+                link: "a".to_owned(),
+                topic: topic.map(str::to_owned),
+                partition,
+                metric: Metric::LagSeconds,
+                from: 0,
+                to: 0,
+            };
+            let parts = silent_parts(&view, &group, &wanted).into_iter();
+            parts.map(|one| one.worker_id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(missing(None, None), ["w:1"]);
+        assert_eq!(missing(Some("t"), None), ["w:1"]);
+        assert_eq!(missing(Some("t"), Some(1)), ["w:1"]);
+        assert!(missing(Some("t"), Some(2)).is_empty());
+        assert!(missing(Some("u"), None).is_empty());
+    }
 }

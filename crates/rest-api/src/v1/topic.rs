@@ -213,7 +213,9 @@ fn row(
             .first()
             .map(|partition| partition.destination.as_str())
     });
+    let is_whole = || !partitions.iter().any(|one| view.is_silent(one));
     let rates = rates.and_then(|rates| rates.topics.get(name));
+    let rates = rates.filter(|_| is_whole());
     json!({
         "schema": "tributary/v1/Topic",
         "link": view.name,

@@ -126,6 +126,7 @@ pub(crate) fn share(
         Some((view.name.clone(), share))
     });
     Share {
+        restarts: only_restarts(own),
         schema: "tributary/v1/Share".to_owned(),
         now,
         worker: worker(me, own, now),
@@ -133,6 +134,14 @@ pub(crate) fn share(
         rebalances: rebalances::told(me.view.as_ref(), own, now),
         links: links.collect(),
     }
+}
+
+/// How often tasks of links were begun again of which there is nothing else to say: none of them runs.
+fn only_restarts(own: &[LinkView]) -> BTreeMap<String, BTreeMap<u32, u64>> {
+    let of = own.iter();
+    let of = of.filter(|view| view.detail.is_none() && !view.restarts.is_empty());
+    of.map(|view| (view.name.clone(), view.restarts.clone()))
+        .collect()
 }
 
 /// All workers of the group; `own` is what this one knows of its share.
@@ -380,14 +389,14 @@ pub(crate) fn overview(
         "rebalance": rebalances::pending(&moving),
         "clusters": clusters(me, links, now),
         "links": rows,
-        "tiles": tiles(links, &rows, rates),
+        "tiles": tiles(links, &rows),
         "attention": attention,
         "incomplete": incomplete(links.iter(), group, true),
         "as_of": instant(now),
     })
 }
 
-fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>) -> Value {
+fn tiles(links: &[LinkView], rows: &[Value]) -> Value {
     let mut by_health: BTreeMap<Word, usize> = [
         "HEALTHY",
         "CATCHING_UP",
@@ -410,18 +419,16 @@ fn tiles(links: &[LinkView], rows: &[Value], rates: &BTreeMap<String, LinkRates>
     // What is not known of one link is not known of all together.
     let running_links = rows.iter().filter(|row| row["connect_state"] == "RUNNING");
     let known = running_links.clone().all(|row| row["lag"]["known"] == true);
-    let sum = |of: fn(&LinkRates) -> Option<f64>| -> Option<f64> {
-        running_links
-            .clone()
-            .map(|row| rates.get(row["name"].as_str()?).and_then(of))
-            // Not `sum`, whose sum of nothing is −0.
-            .try_fold(0.0, |all, one| Some(all + one?))
+    let sum = |name: &str| -> Option<f64> {
+        let rates = running_links.clone().map(|row| row[name].as_f64());
+        // Not `sum`, whose sum of nothing is −0.
+        rates.into_iter().try_fold(0.0, |all, one| Some(all + one?))
     };
     json!({
         "links_by_health": by_health,
         "tasks": {"running": running, "total": tasks.count()},
-        "records_per_second": sum(|rates| rates.records),
-        "bytes_per_second": sum(|rates| rates.bytes),
+        "records_per_second": sum("records_per_second"),
+        "bytes_per_second": sum("bytes_per_second"),
         "worst_lag": worst_lag(links),
         "lag_known": known,
         "groups": null,
@@ -438,5 +445,21 @@ fn worst_lag(links: &[LinkView]) -> Value {
             json!({"link": view.name, "topic": topic, "lag": lag(&behind, view.at)})
         }
         None => json!({"link": null, "topic": null, "lag": no_lag()}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gather::tests::of_one_worker;
+    use super::*;
+
+    #[test]
+    fn restarts_of_tasks_that_do_not_come_to_run_are_told_to_other_workers() {
+        let (mut view, _) = of_one_worker();
+        view.restarts.insert(0, 7);
+        assert!(only_restarts(std::slice::from_ref(&view)).is_empty());
+        view.detail = None;
+        let told = only_restarts(&[view]);
+        assert_eq!(told["a"], BTreeMap::from([(0, 7)]));
     }
 }

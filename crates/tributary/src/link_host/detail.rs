@@ -10,10 +10,11 @@ use replication::help::page;
 use replication::link::{ClusterSeen, LinkHandle, LinkStatus};
 use tokio::time::Instant;
 use worker_group::detail::{
-    ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
+    CheckDetail, ClusterDetail, LinkDetail, PartitionDetail, ReachDetail, TopicDetail, TopicProblem,
 };
+use worker_group::view::Doing;
 
-use super::probe;
+use super::{checks, probe};
 
 /// What is known of a link now.
 pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
@@ -34,11 +35,12 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         }
         rating => (rating, health.reason.clone()),
     };
-    LinkDetail {
+    let mut detail = LinkDetail {
         at: clock.time,
         evaluated_at: clock.of(health.at),
         health: rating.name().into(),
         reason,
+        doing: Doing::default(),
         lag,
         source: cluster(source, source_reach),
         destination: cluster(destination, destination_reach),
@@ -49,7 +51,28 @@ pub(super) fn of(handle: &LinkHandle) -> LinkDetail {
         trouble: trouble.cloned().collect(),
         topics_at: round.at.map(|at| clock.of(at)),
         partitions: partitions(&status, clock),
-    }
+        checks: others(handle, &status, clock),
+    };
+    detail.count();
+    detail
+}
+
+/// Checks that do not rest on partitions.
+fn others(handle: &LinkHandle, status: &LinkStatus, clock: Clock) -> Vec<CheckDetail> {
+    let acls = handle.acls();
+    let rights = acls.and_then(|acls| checks::rights(&acls, clock.instant));
+    let copied = status.data.partitions.iter();
+    let circled = copied.map(|one| one.totals.circled).sum();
+    // Who copies nothing sees no record.
+    let circles = (!status.data.partitions.is_empty()).then(|| checks::circles(circled));
+    let credentials = checks::credentials(&handle.expiry(), clock.time);
+    let all = [
+        checks::settings(&status.round),
+        rights,
+        circles,
+        credentials,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What is known of a link from its parts that run here; nothing where none does.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::{self, Answer, PartitionStatus, State};
-use replication::health::Lag;
+use replication::health::{Lag, LinkHealth, Verdict};
 use replication::help::page;
 use replication::link::LinkHandle;
 use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
-use worker_group::view::{LagDetail, Replication, TOLD};
+use worker_group::view::{Doing, LagDetail, Replication, TOLD};
 
 /// See the module.
 pub(super) struct LinkProbe(pub(super) LinkHandle);
@@ -91,6 +91,7 @@ impl Probe for LinkProbe {
         }
         let health = &status.health;
         sums.health = health.rating.name().into();
+        sums.doing = doing(health);
         sums.health_reason.clone_from(&health.reason);
         sums.lag_detail = Some(detail(&health.lag));
         sums.states.clone_from(&health.states);
@@ -124,6 +125,20 @@ impl Probe for LinkProbe {
         let partitions: BTreeSet<TopicPartition> = partitions.collect();
         Box::pin(async move { handle.begin_again(partitions).await })
     }
+}
+
+/// What partitions do, as far as it decides how their link fares.
+fn doing(health: &LinkHealth) -> Doing {
+    let count = |is: fn(Verdict) -> bool| {
+        let all = health.partitions.iter();
+        all.filter(|one| is(one.verdict)).count()
+    };
+    let failing = count(|verdict| verdict == Verdict::Fail);
+    Doing::of(
+        health.rating.name(),
+        failing,
+        count(|verdict| verdict < Verdict::Unknown),
+    )
 }
 
 /// A lag as it is shown.

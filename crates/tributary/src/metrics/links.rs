@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::keys::{DESTINATION_ALIAS, SOURCE_ALIAS};
-use metrics::catalogue::{self, Measured};
-use metrics::{Page, Value};
+use metrics::{Page, catalogue};
 use replication::data_plane::{DecodeReason, Flow, Loss, Stage};
-use replication::health::{Lag, LinkHealth, PartitionHealth, Rating, Verdict};
+use replication::health::Verdict;
 use replication::link::LinkStatus;
 use replication::metadata_sync::acl::{AclState, AclStatus};
 use replication::metadata_sync::{Came, Round};
@@ -16,8 +15,11 @@ use tokio::time::Instant;
 use worker_group::detail::LinkDetail;
 use worker_group::view::{Expanded, TaskState};
 
-use super::counted::{LinkCounts, Named, are_of_one_topic, named};
+use self::shares::{Quantities, Share, Shares, UNASSIGNED};
+use super::counted::{LinkCounts, Named};
 use super::{Part, drift};
+
+pub(super) mod shares;
 
 /// States of connectors and tasks.
 const STATES: [&str; 6] = [
@@ -38,7 +40,8 @@ const HEALTH: [&str; 7] = [
     "stopped",
 ];
 /// States of partitions; others that there are besides are shown too.
-const PARTITION_STATES: [&str; 10] = [
+const PARTITION_STATES: [&str; 11] = [
+    UNASSIGNED,
     "active",
     "starting",
     "retrying",
@@ -131,23 +134,23 @@ impl Link {
         (usize::from(is_here), tasks)
     }
 
-    /// Health, once: where the connector is and stands, nothing else can be said, whatever its tasks say. One that has failed
-    /// may have no tasks at all.
+    /// Health of this worker's share, as the API puts shares together; where the connector is and stands, nothing else can be said,
+    /// whatever its tasks say. One that has failed may have no tasks at all.
     pub(super) fn add_health(
         &self,
         page: &mut Page,
         shown: &Expanded,
         worker_id: &str,
-        share: Option<&LinkHealth>,
+        share: Option<&LinkDetail>,
     ) {
         let mine = shown.status.as_ref().map(|status| &status.connector);
         let mine = mine.filter(|connector| connector.worker_id == worker_id);
         let state = mine.map(|connector| connector.state.as_str().to_lowercase());
         let stands = state.filter(|state| matches!(&**state, "paused" | "stopped" | "failed"));
         let rating = || {
-            share.map(|health| match health.at.elapsed() > LinkHealth::TOO_OLD {
+            share.map(|detail| match detail.is_too_old(SystemTime::now()) {
                 true => "unknown".to_owned(),
-                false => health.rating.name().to_lowercase(),
+                false => detail.health.to_lowercase(),
             })
         };
         if let Some(word) = stands.or_else(rating) {
@@ -156,13 +159,7 @@ impl Link {
     }
 
     /// Everything about a link that runs.
-    pub(super) fn add_running(
-        &self,
-        page: &mut Page,
-        status: &LinkStatus,
-        counts: &LinkCounts,
-        limited: bool,
-    ) {
+    pub(super) fn add_running(&self, page: &mut Page, status: &LinkStatus, counts: &LinkCounts) {
         self.add_counts(page, counts);
         self.add_flow(page, &counts.flow, status.data.in_flight);
         let health = &status.health;
@@ -176,7 +173,11 @@ impl Link {
                 );
             }
         }
-        let known = PARTITION_STATES.iter().map(|state| (*state, 0));
+        // What nobody has is told once in a group.
+        let known = PARTITION_STATES
+            .iter()
+            .filter(|state| **state != UNASSIGNED);
+        let known = known.map(|state| (*state, 0));
         let mut states: BTreeMap<&str, usize> = known.collect();
         states.extend(health.states.iter().map(|(state, count)| (*state, *count)));
         for (state, count) in states {
@@ -186,15 +187,34 @@ impl Link {
             let at = seconds(SystemTime::now(), age + health.at.elapsed());
             page.add(&catalogue::EVIDENCE, &self.labels(["source-ends"]), at);
         }
-        let shares = shares(status);
-        for (name, share) in &shares {
-            self.add_share(page, name, &share.of_topic(), counts);
+        if let Some(at) = health.destination_read {
+            let at = seconds(SystemTime::now(), since(at));
+            page.add(&catalogue::EVIDENCE, &self.labels(["destination-ends"]), at);
+        }
+    }
+
+    /// Topics and partitions: those of this worker, and those that it speaks for because nobody has them.
+    pub(super) fn add_shares(
+        &self,
+        page: &mut Page,
+        shares: &Shares,
+        counts: Option<&LinkCounts>,
+        limited: bool,
+    ) {
+        for (name, share) in shares.all() {
+            self.add_share(page, name, share, counts);
             if !limited {
                 for (number, one) in &share.partitions {
                     self.add_partition(page, name, *number, one);
                 }
             }
         }
+    }
+
+    /// How many partitions nobody has, where this worker speaks for them.
+    pub(super) fn add_unassigned(&self, page: &mut Page, count: usize) {
+        let labels = self.labels([UNASSIGNED]);
+        page.add(&catalogue::PARTITIONS, &labels, count);
     }
 
     /// What is known of its topics by the part of the link that looks after them.
@@ -336,17 +356,18 @@ impl Link {
         }
     }
 
-    fn add_share(&self, page: &mut Page, name: &Named, share: &Quantities, counts: &LinkCounts) {
+    fn add_share(&self, page: &mut Page, name: &Named, share: &Share, counts: Option<&LinkCounts>) {
+        let of_topic = share.of_topic();
         let labels = self.labels([&name.0, &name.1]);
-        if let Some(totals) = counts.topics.get(name) {
+        if let Some(totals) = counts.and_then(|counts| counts.topics.get(name)) {
             page.add(&catalogue::RECORDS.topic, &labels, totals.records);
             page.add(&catalogue::BYTES.topic, &labels, totals.bytes);
         }
-        for (measured, value) in share.values() {
+        for (measured, value) in of_topic.values() {
             page.add(&measured.topic, &labels, value);
         }
-        if share.retention.is_some() {
-            let headroom = share.headroom().unwrap_or(f64::INFINITY);
+        if of_topic.retention.is_some() {
+            let headroom = of_topic.headroom().unwrap_or(f64::INFINITY);
             page.add(&catalogue::HEADROOM.topic, &labels, headroom);
         }
     }
@@ -354,8 +375,10 @@ impl Link {
     fn add_partition(&self, page: &mut Page, name: &Named, number: i32, one: &Quantities) {
         let number = number.to_string();
         let labels = self.labels([&name.0, &name.1, &number]);
-        page.add(&catalogue::RECORDS.partition, &labels, one.copied.0);
-        page.add(&catalogue::BYTES.partition, &labels, one.copied.1);
+        if !one.is_unassigned() {
+            page.add(&catalogue::RECORDS.partition, &labels, one.copied.0);
+            page.add(&catalogue::BYTES.partition, &labels, one.copied.1);
+        }
         for (measured, value) in one.values() {
             page.add(&measured.partition, &labels, value);
         }
@@ -373,137 +396,6 @@ impl Link {
     }
 }
 
-/// What is shown of a partition, or of several together.
-#[derive(Clone, Debug, Default)]
-struct Quantities {
-    copied: (u64, u64),
-    lag: Option<Lag>,
-    no_progress: Duration,
-    start: Option<i64>,
-    end: Option<i64>,
-    progress: Option<i64>,
-    destination_end: Option<i64>,
-    state: Option<&'static str>,
-    /// For how long the source keeps records.
-    retention: Option<Duration>,
-    /// Age of the oldest record that waits; only to be compared.
-    oldest: Option<Duration>,
-}
-
-impl Quantities {
-    /// Seconds until the source may delete what waits.
-    fn headroom(&self) -> Option<f64> {
-        let lag = self.lag.filter(|lag| lag.records > Some(0))?;
-        let oldest = self.oldest.unwrap_or_default().as_secs_f64();
-        Some((self.retention?.as_secs_f64() - oldest.max(lag.seconds)).max(0.0))
-    }
-
-    fn values(&self) -> Vec<(&'static Measured, Value)> {
-        let mut values: Vec<(&'static Measured, Value)> = Vec::new();
-        if let Some(lag) = &self.lag {
-            if let Some(records) = lag.records {
-                values.push((&catalogue::LAG_RECORDS, records.into()));
-            }
-            values.push((&catalogue::LAG_SECONDS, lag.seconds.into()));
-            values.push((&catalogue::LAG_KNOWN, lag.known.into()));
-            values.push((&catalogue::LAG_BYTES, lag.bytes.into()));
-            values.push((
-                &catalogue::NO_PROGRESS,
-                self.no_progress.as_secs_f64().into(),
-            ));
-        }
-        for (measured, offset) in [
-            (&catalogue::SOURCE_START, self.start),
-            (&catalogue::SOURCE_END, self.end),
-            (&catalogue::REPLICATED, self.progress),
-            (&catalogue::DESTINATION_END, self.destination_end),
-        ] {
-            values.extend(offset.map(|offset| (measured, offset.into())));
-        }
-        values
-    }
-
-    /// The same partition once more: another stream of it, or another destination partition.
-    fn again(&mut self, other: &PartitionHealth) {
-        self.lag = match self.lag {
-            Some(lag) => Some(lag.with(&other.lag)),
-            None => Some(other.lag),
-        };
-        self.no_progress = self.no_progress.max(other.no_progress);
-        self.start = self.start.max(other.source_start);
-        self.end = self.end.max(other.source_end);
-        self.progress = match (self.progress, other.progress) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        self.destination_end = self.destination_end.max(other.destination_end);
-        if self.state.is_none_or(|state| state == "active") {
-            self.state = Some(other.state);
-        }
-    }
-}
-
-/// The worker's share of a topic.
-#[derive(Debug, Default)]
-struct Share {
-    partitions: BTreeMap<i32, Quantities>,
-}
-
-impl Share {
-    /// Sums and the worst. A sum that misses a part would be a wrong one, and is none.
-    fn of_topic(&self) -> Quantities {
-        let all = || self.partitions.values();
-        let sum = |of: fn(&Quantities) -> Option<i64>| -> Option<i64> { all().map(of).sum() };
-        Quantities {
-            copied: (0, 0),
-            lag: all()
-                .filter_map(|one| one.lag)
-                .reduce(|one, two| one.with(&two)),
-            no_progress: all().map(|one| one.no_progress).max().unwrap_or_default(),
-            start: sum(|one| one.start),
-            end: sum(|one| one.end),
-            progress: sum(|one| one.progress),
-            destination_end: sum(|one| one.destination_end),
-            state: None,
-            retention: all().find_map(|one| one.retention),
-            oldest: all().filter_map(|one| one.oldest).max(),
-        }
-    }
-}
-
-fn shares(status: &LinkStatus) -> BTreeMap<Named, Share> {
-    let mut shares: BTreeMap<Named, Share> = BTreeMap::new();
-    let now = SystemTime::now();
-    for of_topic in status.data.partitions.chunk_by(are_of_one_topic) {
-        let share = shares.entry(named(&of_topic[0])).or_default();
-        let retention = status.round.retention.get(&of_topic[0].source.topic);
-        for partition in of_topic {
-            let number = partition.source.partition;
-            let one = share.partitions.entry(number).or_default();
-            one.copied.0 += partition.totals.records;
-            one.copied.1 += partition.totals.bytes;
-            one.retention = retention.copied();
-            let written = partition.oldest_ms.and_then(|ms| u64::try_from(ms).ok());
-            let written = written.map(|ms| UNIX_EPOCH + Duration::from_millis(ms));
-            let age = written.and_then(|at| now.duration_since(at).ok());
-            one.oldest = one.oldest.max(age);
-        }
-    }
-    let same = |one: &PartitionHealth, next: &PartitionHealth| {
-        one.source.topic == next.source.topic && one.destination.topic == next.destination.topic
-    };
-    for of_topic in status.health.partitions.chunk_by(same) {
-        let (from, to) = (&of_topic[0].source, &of_topic[0].destination);
-        let name = (from.topic.to_string(), to.topic.to_string());
-        let share = shares.entry(name).or_default();
-        for partition in of_topic {
-            let number = partition.source.partition;
-            share.partitions.entry(number).or_default().again(partition);
-        }
-    }
-    shares
-}
-
 /// What parts of one link say together; of a part that copies nothing, only what it says of topics.
 pub(super) fn joined(parts: &[Part]) -> Option<LinkStatus> {
     let mut copying = parts.iter().filter(|part| part.copies);
@@ -516,7 +408,13 @@ pub(super) fn joined(parts: &[Part]) -> Option<LinkStatus> {
         let health = Arc::make_mut(&mut all.health);
         let more = &part.health;
         health.at = health.at.min(more.at);
-        health.rating = worse(health.rating, more.rating);
+        // What was never read has no time, and a part without partitions nothing to be read.
+        health.destination_read = match (health.destination_read, more.destination_read) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, _) if more.partitions.is_empty() => one,
+            (_, other) if health.partitions.is_empty() => other,
+            _ => None,
+        };
         health.lag = health.lag.with(&more.lag);
         for (state, count) in &more.states {
             *health.states.entry(*state).or_default() += count;
@@ -541,21 +439,6 @@ fn answers(verdict: Verdict) -> Option<bool> {
         Verdict::Pass | Verdict::Warn => Some(true),
         Verdict::Fail => Some(false),
         Verdict::Unknown => None,
-    }
-}
-
-fn worse(one: Rating, other: Rating) -> Rating {
-    let order = |rating: &Rating| match rating {
-        Rating::Healthy => 0,
-        Rating::CatchingUp => 1,
-        Rating::Degraded => 2,
-        Rating::Unknown => 3,
-        Rating::Failed => 4,
-    };
-    if order(&one) >= order(&other) {
-        one
-    } else {
-        other
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::connect_http::Client;
 use crate::connect_worker::expect;
+use crate::group_truth;
 use crate::support::{COPIED, NEW, bootstrap, new_topic, pair, program, unique};
 
 /// The shortest session that a broker allows by default.
@@ -288,6 +289,9 @@ async fn any_worker_answers_alike_and_passes_on_what_another_one_has_to_do() {
     }
     what_was_done_is_told_once(members, 8).await;
     topics_are_told_once(members).await;
+    group_truth::states_are_told_once(&one).await;
+    group_truth::owners_say_again(&group, destination, &one).await;
+    group_truth::is_copied_anew(members, source, &topic).await;
     only_the_leader_deletes(members).await;
     requests_between_workers_are_signed(members).await;
     // A level for all workers.
@@ -355,6 +359,20 @@ pub(crate) async fn turns_unknown(asked: &Member, link: &str, silent: &str) -> f
         .expect("a silent worker is noticed");
     let seconds = began.elapsed().as_secs_f64();
     assert!(seconds < 15.0, "{seconds}");
+    let row = asked.client.get(&format!("/api/v1/links/{link}")).await;
+    assert!(row.json()["records_per_second"].is_null(), "{}", row.body);
+    // What it remembers is missing, and nothing that lacks it looks whole.
+    let history = asked
+        .client
+        .get(&format!("/api/v1/links/{link}/history"))
+        .await;
+    let history = history.json();
+    assert_eq!(history["incomplete"][0]["worker_id"], silent, "{history}");
+    let points = history["points"].as_array().cloned().unwrap_or_default();
+    assert!(
+        points.iter().all(|point| point["value"].is_null()),
+        "{history}"
+    );
     seconds
 }
 
@@ -403,7 +421,7 @@ async fn speaks_for_all(member: &Member, topic: &str) {
 }
 
 /// `a->b`, in a path.
-const LINK: &str = "a%2D%3Eb";
+pub(crate) const LINK: &str = "a%2D%3Eb";
 
 async fn restarts(member: &Member) {
     let path = |end: &str| format!("/connectors/{LINK}{end}");

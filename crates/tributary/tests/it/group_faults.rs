@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::connect_worker::expect;
 use crate::group::{Group, Member, link};
+use crate::metrics::scraped;
 use crate::support::{
     COPIED, NEW, committed, compared, new_topic, pair, shaken, stored, unique, wait_for_offsets,
 };
@@ -20,7 +21,8 @@ async fn a_group_forms_again_after_its_whole_cluster_was_away_and_nothing_is_los
     let pair = pair.as_ref().expect("started");
     let topic = unique("returned");
     new_topic(&pair.source, &topic, 4, &[]).await;
-    let group = Group::new(&pair.destination, "");
+    // Nobody is missing afterwards, and nothing waits.
+    let group = Group::new(&pair.destination, "scheduled.rebalance.max.delay.ms=300000");
     let (one, other) = tokio::join!(group.member(), group.member());
     let load = Load::new(pair.source.bootstrap(), &topic)
         .mode(Mode::Idempotent)
@@ -122,10 +124,34 @@ async fn lost_work_waits_for_its_worker_the_countdown_is_shown_and_it_goes_back_
     eventually("the lost task is nobody's", COPIED, of_lost)
         .await
         .expect("it is said");
+    // Nobody has its partitions, and nobody knows how far they are: whoever is left tells so.
+    let nobodys = async || {
+        let scrape = scraped(&one.client).await;
+        let states = ["link=\"awaited\"", "state=\"unassigned\""];
+        let of_topic = [&*format!("topic=\"{topic}\"")];
+        let found = [
+            scrape.sum("tributary_partition_state", &states),
+            scrape.sum("tributary_partitions", &states),
+            scrape.sum("tributary_lag_known", &of_topic),
+            scrape.sum("tributary_partition_lag_known", &of_topic),
+        ];
+        let seconds = scrape.sum("tributary_partition_lag_seconds", &of_topic);
+        match found == [Some(2.0), Some(2.0), Some(0.0), Some(2.0)] && seconds > Some(0.0) {
+            true => Ok(()),
+            false => Err((found, seconds)),
+        }
+    };
+    eventually("its partitions are told as nobody's", COPIED, nobodys)
+        .await
+        .unwrap_or_else(|found| panic!("{found:?}"));
     // It is back before the time is over, under another member id and another address.
     let again = group.member().await;
     one.shared_by("awaited", 2, &[one.id(), again.id()]).await;
     assert!(one.group().await["waiting"].is_null());
+    let nobodys = scraped(&one.client)
+        .await
+        .sum("tributary_partitions", &["state=\"unassigned\""]);
+    assert!(nobodys.is_none_or(|count| count < 1.0), "{nobodys:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,7 @@ mod group;
 mod group_faults;
 mod group_moves;
 mod group_scale;
+mod group_truth;
 mod java_patterns;
 mod kill;
 mod kill_awkward;

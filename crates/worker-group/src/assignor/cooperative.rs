@@ -61,6 +61,7 @@ pub struct Cooperative {
     previous_members: BTreeSet<String>,
     /// Rounds in a row that took something back for balance.
     balancing: u32,
+    misses_nobody: bool,
 }
 
 /// A member and what it will have.
@@ -84,7 +85,13 @@ impl Cooperative {
             previous_generation: -1,
             previous_members: BTreeSet::new(),
             balancing: 0,
+            misses_nobody: false,
         }
+    }
+
+    /// In the next round whoever was there before is there, be it under another name: what is lost waits for nobody.
+    pub fn misses_nobody(&mut self) {
+        self.misses_nobody = true;
     }
 
     /// Decides.
@@ -174,6 +181,10 @@ impl Cooperative {
 
     /// Deals with what nobody has any more. What comes back is dealt like something new.
     fn handle_lost(&mut self, lost: &Work, next: &mut [Load], now: i64) -> Work {
+        if std::mem::take(&mut self.misses_nobody) && !lost.is_empty() {
+            self.reset_delay();
+            return lost.clone();
+        }
         if lost.is_empty() && !self.revoked_in_previous {
             self.reset_delay();
             return Work::default();

@@ -28,17 +28,10 @@ use crate::host::Host;
 use crate::loggers::Loggers;
 use crate::membership::{MemberEvent, Order};
 use crate::signing::SessionKey;
-use crate::status_record::{self, Status, StatusRecord, Subject, UsedTopic, moves, replaces};
+use crate::status_record::{Status, Subject, UsedTopic};
 
 /// How long the group may take to let go at the end.
 const LEAVING: Duration = Duration::from_secs(3);
-
-/// When a record was written, as it says; not later than now, whose clock ever it has, and nothing where it does not say.
-fn written_at(timestamp: i64) -> Option<SystemTime> {
-    let since = Duration::from_millis(u64::try_from(timestamp).ok()?);
-    let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
-    Some(at.min(SystemTime::now()))
-}
 
 /// See the module.
 pub(super) struct Core {
@@ -302,42 +295,6 @@ impl Core {
             Change::Target(name) => {
                 self.forget_failures(&name);
                 Some(name)
-            }
-        }
-    }
-
-    fn read_statuses(&mut self, records: Vec<TailRecord>) {
-        for record in records {
-            let Ok(key) = std::str::from_utf8(&record.key) else {
-                continue;
-            };
-            match status_record::decode(key, record.value.as_deref()) {
-                Ok(Some(StatusRecord::Status(subject, Some(status)))) => {
-                    let known = self.statuses.get(&subject);
-                    if replaces(&subject, known, &status) {
-                        if moves(known, &status) {
-                            match written_at(record.timestamp) {
-                                Some(at) => self.since.insert(subject.clone(), at),
-                                None => self.since.remove(&subject),
-                            };
-                        }
-                        self.statuses.insert(subject, status);
-                    }
-                }
-                Ok(Some(StatusRecord::Status(subject, None))) => {
-                    self.statuses.remove(&subject);
-                    self.since.remove(&subject);
-                }
-                Ok(Some(StatusRecord::Topic(topic, connector, Some(used)))) => {
-                    self.used.entry(connector).or_default().insert(topic, used);
-                }
-                Ok(Some(StatusRecord::Topic(topic, connector, None))) => {
-                    if let Some(topics) = self.used.get_mut(&connector) {
-                        topics.remove(&topic);
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => tracing::warn!("{error}; it is passed over"),
             }
         }
     }

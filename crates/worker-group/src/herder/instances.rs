@@ -15,8 +15,7 @@ use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
 use crate::restart::RestartRequest;
 use crate::state::{State, TargetState};
-use crate::status_record::{Status, Subject, UsedTopic, may_write};
-use crate::stores::StatusWrite;
+use crate::status_record::Subject;
 
 /// First and longest pause before what failed is begun again: a cluster that is back is used within ten seconds.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
@@ -28,7 +27,7 @@ pub(super) struct Instance {
     incarnation: u64,
     version: u64,
     scope: Arc<Scope>,
-    ending: bool,
+    pub(super) ending: bool,
     /// Once it has started.
     pub(super) probe: Option<Box<dyn Probe>>,
     since: Instant,
@@ -38,16 +37,16 @@ pub(super) struct Instance {
 pub(super) struct Piece {
     /// Counts configurations and restarts; a future of another one is ended.
     version: u64,
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
     /// It is begun again after this failure, which holds until it has started.
-    retrying: Option<String>,
+    pub(super) retrying: Option<String>,
     retry_at: Option<Instant>,
     backoff: Backoff,
-    restarting: bool,
+    pub(super) restarting: bool,
     /// The status that was written last.
-    said: Option<(State, Option<String>)>,
+    pub(super) said: Option<(State, Option<String>)>,
     /// Topics whose use was written.
-    used: BTreeSet<String>,
+    pub(super) used: BTreeSet<String>,
     /// How often it was started.
     pub(super) starts: u64,
     /// When it failed last.
@@ -167,7 +166,7 @@ impl Core {
         self.reconcile(subject);
     }
 
-    fn is_configured(&self, subject: &Subject) -> bool {
+    pub(super) fn is_configured(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Connector(name) => self.configs.config(name).is_some(),
             Subject::Task(name, task) => (*task as usize) < self.configs.tasks(name).len(),
@@ -461,140 +460,5 @@ impl Core {
     pub(super) fn report(&self, subject: &Subject) -> Option<LinkReport> {
         let instance = self.instances.get(subject)?;
         Some(instance.probe.as_ref()?.look())
-    }
-
-    // === statuses ===
-
-    fn state_of(&self, subject: &Subject) -> (State, Option<String>) {
-        let target = self.configs.target(connector_of(subject));
-        let instance = self.instances.get(subject);
-        let piece = self.pieces.get(subject);
-        let failure =
-            piece.and_then(|piece| piece.failure.clone().or_else(|| piece.retrying.clone()));
-        match (target, instance) {
-            (TargetState::Stopped, None) => match subject {
-                Subject::Connector(_) => (State::Stopped, None),
-                Subject::Task(..) => (State::Unassigned, None),
-            },
-            (TargetState::Paused, None) => (State::Paused, None),
-            // It still ends.
-            (TargetState::Stopped | TargetState::Paused, Some(_)) => (State::Running, None),
-            (TargetState::Started, Some(instance))
-                if instance.probe.is_some() && !instance.ending =>
-            {
-                match self.standing_trace(subject) {
-                    Some(trace) => (State::Failed, Some(trace)),
-                    None => (State::Running, None),
-                }
-            }
-            (TargetState::Started, _) if piece.is_some_and(|piece| piece.restarting) => {
-                (State::Restarting, None)
-            }
-            (TargetState::Started, _) if failure.is_some() => (State::Failed, failure),
-            (TargetState::Started, _) => (State::Unassigned, None),
-        }
-    }
-
-    /// Why a task that runs has failed all the same: partitions of it stand.
-    fn standing_trace(&self, subject: &Subject) -> Option<String> {
-        if matches!(subject, Subject::Connector(_)) {
-            return None;
-        }
-        let report = self.report(subject)?;
-        crate::engine::standing_trace(&report.standing)
-    }
-
-    /// Writes the status, if it is another one than before.
-    fn say(&mut self, subject: &Subject) {
-        if !self.is_member() || !self.is_configured(subject) {
-            return;
-        }
-        let said = match (self.holds(subject), self.instances.contains_key(subject)) {
-            (true, _) => self.state_of(subject),
-            // Until it has ended it is as it was.
-            (false, true) => return,
-            (false, false) => (State::Unassigned, None),
-        };
-        let Some(piece) = self.pieces.get(subject) else {
-            return;
-        };
-        if piece.said.as_ref() == Some(&said) {
-            return;
-        }
-        // What was never said to run need not be said to be nobody's.
-        if piece.said.is_none() && said.0 == State::Unassigned {
-            return;
-        }
-        // Where there is no room for it now, it is said at the next look.
-        if self.write_status(subject, said.0, said.1.clone())
-            && let Some(piece) = self.pieces.get_mut(subject)
-        {
-            if said.0 == State::Failed {
-                // Partitions may stand although it runs.
-                piece.failed_at = Some(SystemTime::now());
-            }
-            piece.said = Some(said);
-        }
-    }
-
-    /// `false` where it could not be left to be written.
-    pub(super) fn write_status(
-        &self,
-        subject: &Subject,
-        state: State,
-        trace: Option<String>,
-    ) -> bool {
-        let status = Status {
-            state,
-            trace,
-            worker_id: self.worker_id.clone(),
-            generation: self.standing.generation,
-        };
-        if !may_write(self.statuses.get(subject), &status) {
-            return true;
-        }
-        let write = StatusWrite::Record(subject.key(), Some(status.value()));
-        self.links.statuses.leave(write)
-    }
-
-    /// Writes which topics a task has used first.
-    fn track(&mut self, subject: &Subject) {
-        let Subject::Task(name, task) = subject else {
-            return;
-        };
-        if !self.worker.topic_tracking {
-            return;
-        }
-        let Some(report) = self.report(subject) else {
-            return;
-        };
-        let known = self.used.get(name);
-        let written = report.written.into_iter().filter(|(_, count)| *count > 0);
-        let new: Vec<String> = written
-            .map(|(topic, _)| topic)
-            .filter(|topic| known.is_none_or(|known| !known.contains_key(topic)))
-            .collect();
-        let now = super::lead::now_ms();
-        let Some(piece) = self.pieces.get_mut(subject) else {
-            return;
-        };
-        for topic in new {
-            if piece.used.contains(&topic) {
-                continue;
-            }
-            let used = UsedTopic {
-                topic: topic.clone(),
-                connector: name.clone(),
-                task: *task,
-                discovered: now,
-            };
-            let (key, value) = used.record();
-            let write = StatusWrite::Record(key, Some(value));
-            // Where there is no room for it now, it is written at a later look.
-            if !self.links.statuses.leave(write) {
-                return;
-            }
-            piece.used.insert(topic);
-        }
     }
 }

@@ -10,6 +10,7 @@ use lifecycle::OnFailure;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::absent::Absent;
 use super::core::Core;
 use super::dealt::Past;
 use super::{Event, Owners, write};
@@ -42,6 +43,7 @@ pub(super) struct Leading {
     /// What nobody has until its worker is back, or the time is over.
     pub(super) waiting: Work,
     pub(super) waiting_until: Option<Instant>,
+    absent: Absent,
     /// What decisions changed.
     pub(super) past: Past,
     pub(super) writing_key: bool,
@@ -73,6 +75,7 @@ impl Leading {
             owners: Owners::new(),
             waiting: Work::default(),
             waiting_until: None,
+            absent: Absent::default(),
             past: Past::default(),
             writing_key: false,
             pending: None,
@@ -176,6 +179,10 @@ impl Core {
             self.leading.waiting = Work::default();
             (assign_all(&configured, &members), ByMember::new(), 0)
         } else {
+            let urls = states.iter().map(|(_, state)| state.url.clone());
+            if !self.leading.absent.came(urls.collect()) {
+                self.leading.assignor.misses_nobody();
+            }
             let decision = self.leading.assignor.decide(&Round {
                 configured: &configured,
                 held: &held,
@@ -184,6 +191,9 @@ impl Core {
                 // Never 0, which stands for no time.
                 now: i64::try_from(now).unwrap_or(i64::MAX).saturating_add(1),
             });
+            if decision.waiting.is_empty() {
+                self.leading.absent.dealt();
+            }
             self.leading.waiting = decision.waiting;
             (decision.given, decision.revoked, decision.delay)
         };

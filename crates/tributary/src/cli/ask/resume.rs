@@ -1,7 +1,7 @@
 //! `tributary resume partition` and `tributary topics resume`: tell a worker to let partitions go on that stand.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::steer::{Steer, SteerArgs, steer};
 use super::{Exit, Reach};
@@ -130,8 +130,9 @@ async fn partition(args: PartitionArgs) -> Exit {
     let body = json!({"action": args.answer.action(), "expected_offset": args.expect_offset});
     let object = format!("partition/{}/{}", args.link, args.partition);
     match workers.send("POST", &path, Some(&body)).await {
-        Ok(_) => {
+        Ok(said) => {
             args.reach.done(&object, "resumed", false);
+            beside(&said);
             Exit::Done
         }
         Err(failure) => args
@@ -152,7 +153,10 @@ pub(in crate::cli) async fn topics(args: TopicArgs) -> Exit {
         let path = format!("/api/v1/links/{link}/topics/{name}:resume");
         let object = format!("topic/{}/{topic}", args.link);
         match workers.send("POST", &path, Some(&body)).await {
-            Ok(_) => args.reach.done(&object, "resumed", false),
+            Ok(said) => {
+                args.reach.done(&object, "resumed", false);
+                beside(&said);
+            }
             Err(failure) => {
                 let what = format!("{object} does not go on");
                 exit = args.reach.failed(&what, &failure);
@@ -160,4 +164,11 @@ pub(in crate::cli) async fn topics(args: TopicArgs) -> Exit {
         }
     }
     exit
+}
+
+/// What else is to be known of it.
+fn beside(said: &Value) {
+    if let Some(notice) = said["notice"].as_str() {
+        output::beside(&format!("note: {notice}"));
+    }
 }

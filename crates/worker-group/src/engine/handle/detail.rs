@@ -110,6 +110,23 @@ impl Handle {
         Err(Refusal::new(Kind::Conflict, text))
     }
 
+    /// Has the part of a link that looks after its topics know that one of them, which was made anew on one side, is copied all
+    /// the same: whoever has its partitions was told so.
+    ///
+    /// # Errors
+    /// There is no such link, that part does not run, or another worker runs it.
+    pub async fn answered(&self, name: String, topic: &str) -> Result<(), Refusal> {
+        self.config(name.clone()).await?;
+        if let Some(group) = &self.group {
+            group.has_connector(name.clone()).await?;
+        }
+        if self.host.answered(&name, topic) {
+            return Ok(());
+        }
+        let text = format!("nobody looks after the topics of link {name} here yet");
+        Err(Refusal::new(Kind::Conflict, text))
+    }
+
     /// Has a running link compare settings of a topic of its own now; that is done for all of them together.
     ///
     /// # Errors

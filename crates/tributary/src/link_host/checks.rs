@@ -1,0 +1,219 @@
+//! Checks of a link that do not rest on its partitions: until when credentials are good, whether settings and access rights
+//! follow, whether records go in circles (pure). One that does not apply is absent.
+
+use std::time::{Duration, SystemTime};
+
+use kafka_client::meter::Expiry;
+use replication::metadata_sync::acl::{AclState, AclStatus};
+use replication::metadata_sync::{Condition, Round};
+use tokio::time::Instant;
+use worker_group::detail::CheckDetail;
+
+/// A certificate that is good for less is worth a look.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+/// Access rights that could not be compared for so long are worse than late.
+const LONG: Duration = Duration::from_secs(3600);
+
+const SIDES: [&str; 2] = ["source", "destination"];
+
+fn check(name: &'static str, verdict: &'static str, evidence: String) -> CheckDetail {
+    CheckDetail {
+        check: name.into(),
+        verdict: verdict.into(),
+        evidence,
+    }
+}
+
+/// How long from now, in the largest unit.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        172_800.. => format!("{} days", seconds / 86_400),
+        7_200.. => format!("{} hours", seconds / 3600),
+        _ => format!("{} minutes", seconds / 60),
+    }
+}
+
+/// Until when certificates and tokens are good. Tokens are renewed by themselves: only one that has ended says something.
+pub(super) fn credentials(sides: &[Expiry; 2], now: SystemTime) -> Option<CheckDetail> {
+    let mut certificates: Vec<(SystemTime, String)> = Vec::new();
+    let mut tokens: Vec<(SystemTime, String)> = Vec::new();
+    for (side, expiry) in SIDES.iter().zip(sides) {
+        let brokers = format!("a certificate of the {side}'s brokers");
+        let own = format!("the own certificate for the {side}");
+        certificates.extend(expiry.brokers.map(|ends| (ends, brokers)));
+        certificates.extend(expiry.own.map(|ends| (ends, own)));
+        tokens.extend(
+            expiry
+                .token
+                .map(|ends| (ends, format!("the token for the {side}"))),
+        );
+    }
+    let ended = |ends: SystemTime| now.duration_since(ends).ok();
+    let all = tokens.iter().chain(&certificates);
+    let past = all.filter_map(|(ends, what)| Some((ended(*ends)?, what)));
+    if let Some((ago, what)) = past.max_by_key(|(ago, _)| *ago) {
+        let text = format!("{what} ended {} ago", span(ago));
+        return Some(check("credentials", "FAIL", text));
+    }
+    let first = certificates.iter().min_by_key(|(ends, _)| *ends);
+    let Some((ends, what)) = first else {
+        let (_, what) = tokens.first()?;
+        return Some(check("credentials", "PASS", format!("{what} is good")));
+    };
+    let left = ends.duration_since(now).unwrap_or_default();
+    let verdict = if left <= SOON { "WARN" } else { "PASS" };
+    let text = format!("{what} is good for {}, the others for longer", span(left));
+    Some(check("credentials", verdict, text))
+}
+
+/// Whether records came back that had been in their topic before.
+pub(super) fn circles(circled: u64) -> CheckDetail {
+    match circled {
+        0 => check(
+            "loop",
+            "PASS",
+            "no record came back to where it had been".to_owned(),
+        ),
+        some => {
+            let text = format!(
+                "{some} records that were to be copied had been in their topic before, since this process started"
+            );
+            check("loop", "WARN", text)
+        }
+    }
+}
+
+/// Whether settings of topics follow, as the part of a link finds that looks after its topics.
+pub(super) fn settings(round: &Round) -> Option<CheckDetail> {
+    if !round.follows_settings || round.number == 0 {
+        return None;
+    }
+    let is_refused = |state: Condition| {
+        matches!(
+            state,
+            Condition::SettingRefused | Condition::SettingsNotFollowed
+        )
+    };
+    let mut refused = round.problems.iter().filter(|one| is_refused(one.state));
+    let Some(first) = refused.next() else {
+        let text = format!("settings of {} topics follow", round.copies.len());
+        return Some(check("settings-sync", "PASS", text));
+    };
+    let text = format!(
+        "settings of {} topics do not follow; first {}: {}",
+        1 + refused.count(),
+        first.topic,
+        first.sentence()
+    );
+    Some(check("settings-sync", "WARN", text))
+}
+
+/// Whether access rights follow; nothing where a cluster has none, or before they were looked at.
+pub(super) fn rights(acls: &AclStatus, now: Instant) -> Option<CheckDetail> {
+    let found = |verdict, text| Some(check("acl-sync", verdict, text));
+    match &acls.state {
+        AclState::Waiting | AclState::Off { .. } => None,
+        AclState::Active => match acls.refused.first() {
+            None => found("PASS", format!("{} access rights follow", acls.desired)),
+            Some(first) => found(
+                "WARN",
+                format!(
+                    "{} access rights were refused; first {first}",
+                    acls.refused.len()
+                ),
+            ),
+        },
+        AclState::Trouble(trouble) => {
+            let since = acls
+                .went_through
+                .map(|at| now.saturating_duration_since(at));
+            let verdict = match since {
+                Some(since) if since > LONG => "FAIL",
+                _ => "WARN",
+            };
+            found(
+                verdict,
+                format!("access rights cannot be compared: {trouble}"),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn what_ends_first_decides_and_a_token_only_when_it_has_ended() {
+        let now = UNIX_EPOCH + Duration::from_secs(1000 * DAY);
+        let at = |days: u64| Some(UNIX_EPOCH + Duration::from_secs(days * DAY));
+        let verdict = |brokers, own, token| {
+            let source = Expiry {
+                brokers,
+                own,
+                token: None,
+            };
+            let destination = Expiry {
+                token,
+                ..Expiry::default()
+            };
+            let found = credentials(&[source, destination], now)?;
+            Some((found.verdict.into_owned(), found.evidence))
+        };
+        assert_eq!(verdict(None, None, None), None);
+        let said = |word: &str, text: &str| Some((word.to_owned(), text.to_owned()));
+        assert_eq!(
+            verdict(at(1100), at(1013), None),
+            said(
+                "WARN",
+                "the own certificate for the source is good for 13 days, the others for longer"
+            )
+        );
+        assert_eq!(
+            verdict(at(1015), None, at(1001)).map(|one| one.0),
+            Some("PASS".into())
+        );
+        assert_eq!(
+            verdict(at(990), None, at(1001)),
+            said(
+                "FAIL",
+                "a certificate of the source's brokers ended 10 days ago"
+            )
+        );
+        assert_eq!(
+            verdict(None, None, at(999)),
+            said("FAIL", "the token for the destination ended 24 hours ago")
+        );
+        assert_eq!(
+            verdict(None, None, at(1001)),
+            said("PASS", "the token for the destination is good")
+        );
+    }
+
+    #[test]
+    fn rights_that_cannot_be_compared_for_an_hour_have_failed() {
+        let begun = Instant::now();
+        let verdict = |state: AclState, went_through, now| {
+            let acls = AclStatus {
+                state,
+                went_through,
+                ..AclStatus::default()
+            };
+            rights(&acls, now).map(|found| found.verdict)
+        };
+        let trouble = || AclState::Trouble("no answer".to_owned());
+        let hour = begun + Duration::from_secs(3601);
+        assert_eq!(verdict(AclState::Waiting, None, begun), None);
+        assert_eq!(
+            verdict(AclState::Active, Some(begun), begun),
+            Some("PASS".into())
+        );
+        assert_eq!(verdict(trouble(), Some(begun), begun), Some("WARN".into()));
+        assert_eq!(verdict(trouble(), Some(begun), hour), Some("FAIL".into()));
+    }
+}
