@@ -32,6 +32,7 @@ pub(crate) enum Resource {
     Preview,
     Preflight,
     Explain,
+    Explanations,
     Events,
     Share,
     History,
@@ -109,7 +110,7 @@ pub(crate) const BASE: &str = "/api/v1";
 
 /// The contract.
 #[rustfmt::skip]
-pub(crate) const ROWS: [Row; 29] = [
+pub(crate) const ROWS: [Row; 30] = [
     get("/api/v1/info", Resource::Info, "Info", "Version, features and group of the worker"),
     get("/api/v1/whoami", Resource::Whoami, "Whoami", "Who asks, and what they may do"),
     get("/api/v1/overview", Resource::Overview, "Overview", "Clusters, links, sums, and what needs attention"),
@@ -138,6 +139,7 @@ pub(crate) const ROWS: [Row; 29] = [
     get("/api/v1/share", Resource::Share, "Share", "What this worker knows of its share of the links, for other workers; no contract"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
     post("/api/v1/preflight", Resource::Preflight, Need::ViewerOfLinks, "Preflight", "Whether a link could run: every connection and every right, as this worker finds them"),
+    get("/api/v1/explain", Resource::Explanations, "ExplanationList", "Everything that can be explained"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];
 
