@@ -9,6 +9,7 @@ import { kept, taken } from '../src/lib/draft'
 import { difference, fromProperties, isReference, joined, looksSecret, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
 import { freshState, freshVerdict, partitionTone, topicTone } from '../src/lib/status'
+import { untold } from '../src/lib/told.svelte'
 import { drawn, note } from '../src/lib/trail'
 import { wanted } from '../src/lib/stream.svelte'
 import { inSight, matching, ordered, passes, toCsv, type Column } from '../src/lib/table'
@@ -282,4 +283,9 @@ it('in a table of changes a secret is hidden, also beside a reference, and a ref
 it('a reference is what is made of variables alone, as the worker reads them', () => {
   expect(['${env:A}', ' ${file:/x:y} ', '${env:A}${env:B}', '${env:A}b', 'a${env:A}', '${topic}', '${topic}${env:A}', ''].map(isReference)).toEqual([true, true, true, false, false, false, false, false])
   expect(['src.kafka.ssl.key.password', 'sasl.jaas.config', 'basic.auth.credentials', 'aws.access_key', 'x.apikey', 'ssl.keystore.location', 'topic.regex', 'tasks.max', 'monkey'].map(looksSecret)).toEqual([true, true, true, true, true, false, false, false, false])
+})
+
+it('a screen repeats nothing of who does not answer, and tells what it lacks beyond that', () => {
+  const missing = (worker_id: string, partitions: number) => ({ worker_id, partitions, reason: '' })
+  expect(untold([missing('a', 3), missing('b', 1), missing('c', 2)], [missing('a', 3), missing('b', 9)]).map(({ worker_id }) => worker_id)).toEqual(['b', 'c'])
 })

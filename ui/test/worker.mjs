@@ -99,7 +99,9 @@ async function exists() {
   const path = `/connectors/${name}`
   if ((await asked(path)).status !== 404) return
   const config = { name, 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': source, 'dest.kafka.bootstrap.servers': destination, 'topic.regex': 'orders.*', 'topic.rename.format': `${name}.\${topic}`, 'tasks.max': '4' }
-  const made = await asked(`${path}/config`, 'PUT', config)
+  let made = null
+  // A group that begins has no leader for a moment.
+  for (const until = performance.now() + 30_000; made === null || (made.status === 409 && performance.now() < until); await page.waitForTimeout(500)) made = await asked(`${path}/config`, 'PUT', config)
   assert.equal(made.status, 201, JSON.stringify(made.body))
 }
 /** Brings about what most parts begin with: a link that runs and is healthy. */
@@ -318,6 +320,11 @@ const parts = {
     await page.getByRole('dialog').getByText('source-recreated').first().waitFor({ timeout: 60_000 })
     await step('explained')
     await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic…' }).waitFor()
+    await page.getByRole('dialog').getByRole('link', { name: 'What this state means' }).click()
+    await page.waitForURL(`${worker}/ui/help/states/source-recreated`)
+    await page.locator('details[open]').getByText('What to do', { exact: true }).waitFor()
+    await page.goBack()
+    await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic…' }).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Append the new topic (2 partitions)…' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Append the new topic (2 partitions)', exact: true }).click()
@@ -407,8 +414,22 @@ const parts = {
       assert.equal(await viewer.getByRole('button', { name: /^(Pause|Resume|Stop|Restart|Delete|Edit|Look for|Synchronise|Append|Copy anew|Set\b|Forget|Save|Reset)/ }).count(), 0, `${place}`)
       assert.equal(await viewer.getByRole('link', { name: /^(Create link|Edit|Clone)$/ }).count(), 0, `${place}`)
     }
-    const refused = await viewer.evaluate(async (authorization) => (await fetch('/connectors/guarded/pause', { method: 'PUT', headers: { authorization, 'X-Requested-With': 'test' } })).status, `Basic ${Buffer.from('vera:only-looks').toString('base64')}`)
-    assert.equal(refused, 403)
+    // What is not shown is refused as well, and nothing has become another.
+    const authorization = `Basic ${Buffer.from('vera:only-looks').toString('base64')}`
+    const ask = async (method, path, body) => fetch(guarded + path, { method, headers: { authorization, ...(body ? { 'Content-Type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
+    const one = '/connectors/guarded'
+    const told = async () => Promise.all([`${one}/config`, `${one}/status`, `${one}/offsets`, '/admin/loggers'].map(async (path) => (await ask('GET', path)).text()))
+    const before = await told()
+    const config = JSON.parse(before[0])
+    const writes = [
+      ['POST', '/connectors', { name: 'another', config }], ['PUT', `${one}/config`, { ...config, 'tasks.max': '2' }], ['PATCH', `${one}/config`, { 'tasks.max': '2' }], ['DELETE', one],
+      ['PUT', `${one}/pause`], ['PUT', `${one}/resume`], ['PUT', `${one}/stop`], ['POST', `${one}/restart`], ['POST', `${one}/tasks/0/restart`], ['PATCH', `${one}/offsets`, { offsets: [] }], ['DELETE', `${one}/offsets`], ['PUT', `${one}/topics/reset`],
+      ['PUT', '/admin/loggers/replication', { level: 'DEBUG' }], ['POST', '/api/v1/links/guarded:refresh'], ['POST', '/api/v1/links/guarded/topics/orders:resume', { action: 'resume' }], ['POST', '/api/v1/links/guarded/topics/orders:sync'],
+      ['POST', '/api/v1/preview', { config }], ['POST', '/api/v1/preflight', { config }],
+    ]
+    for (const [method, path, body] of writes) assert.equal((await ask(method, path, body)).status, 403, `${method} ${path}`)
+    assert.deepEqual(await told(), before)
+    tell(`a viewer is refused ${writes.length} ways to change something`)
     if (pictures) await viewer.screenshot({ path: `${pictures}/worker-viewer.png` })
     tell('a viewer sees all and changes nothing')
   },
@@ -446,7 +467,7 @@ for (const [title, part] of Object.entries(parts)) {
     tell(`ok: ${title}, ${since(begin)}`)
   } catch (error) {
     failed.push(title)
-    const text = await page.locator('main').innerText().catch((cause) => `${cause}`)
+    const text = await page.locator('main').innerText({ timeout: 2000 }).catch((cause) => `${cause}`)
     if (pictures) await page.screenshot({ path: `${pictures}/worker-failed-${title}.png` }).catch(() => null)
     process.stdout.write(`   ${page.url()}\n   ${text.slice(0, 2500).replaceAll('\n', '\n   ')}\n${error.stack}\n`)
     tell(`FAILED: ${title}, ${since(begin)}`)
