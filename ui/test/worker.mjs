@@ -260,6 +260,7 @@ const parts = {
     assert.ok(cut > 10, `${cut} s: evidence may be 20 s old`)
     assert.equal(await banner.locator('.tone-ok').count(), 0)
     assert.ok(await page.locator('.figures.aged').count(), 'figures are grey')
+    await seen('cut off: no check is green', 10, (timeout) => page.waitForFunction(() => document.querySelectorAll('main .tone-ok').length === 0, null, { timeout }))
     await step('cut off')
     // What is asked anew is not answered: that the worker is gone is said, and nothing is green.
     await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Links' }).click()
