@@ -21,8 +21,12 @@ export function createMock(scenario) {
   let failing = scenario === 'failing'
   /** What somebody else has stored meanwhile, by link. */
   const changed = new Map()
+  /** What was stored here, and for which version. */
+  const stored = []
   /** What the event stream was asked for. */
   const heard = []
+
+  const missing = scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : []
 
   const json = (response, body, status = 200) => {
     response.writeHead(status, { 'Content-Type': 'application/json' })
@@ -37,7 +41,7 @@ export function createMock(scenario) {
     const by = /^-(\w+_per_second)$/.exec(url.searchParams.get('sort') ?? '')
     if (by) items = [...items].sort((left, right) => right[by[1]] - left[by[1]])
     const next = begin + limit < items.length ? String(begin + limit) : null
-    json(response, { schema: 'tributary/v1/List', items: items.slice(begin, begin + limit), total: items.length, next_cursor: next, as_of: data.iso(0), incomplete: [] })
+    json(response, { schema: 'tributary/v1/List', items: items.slice(begin, begin + limit), total: items.length, next_cursor: next, as_of: data.iso(0), incomplete: missing })
   }
   const links = () => [...data.links(scenario).map((each) => (changed.has(each.name) ? { ...each, config_version: 'd4e5f6' } : each)), ...[...created].map(([name, config]) => ({ ...data.links('normal')[0], name, naming: { format: config['topic.rename.format'] ?? '${topic}', example: null } }))]
 
@@ -48,7 +52,7 @@ export function createMock(scenario) {
     switch ([part[0], ...part.slice(2, 3), ...part.slice(4, 5)].join('/')) {
       case 'info': return json(response, { schema: 'tributary/v1/Info', worker_id: 'worker-1:8083', version: '0.1.0', commit: '4febdf8', group: 'replication', mode: 'distributed', features: ['links', 'preview', 'explain', 'events', 'activity', 'resume'], as_of: data.iso(0) })
       case 'whoami': return json(response, scenario === 'viewer' ? { user: 'vera', role: 'viewer', authentication: 'basic' } : { user: scenario === 'password' ? 'mira' : null, role: 'admin', authentication: 'none' })
-      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', workers: nothing ? { total: 1, answered: 1, leader: 'worker-1:8083' } : { total: 3, answered: 2, leader: 'worker-1:8083' }, rebalance: nothing ? null : data.rebalances()[0], clusters: nothing || scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: scenario === 'stale' ? [{ worker_id: 'worker-3:8083', reason: 'no answer within 2 s', partitions: 212 }] : [], as_of: data.iso(0) })
+      case 'overview': return json(response, { schema: 'tributary/v1/Overview', group: 'replication', workers: nothing ? { total: 1, answered: 1, leader: 'worker-1:8083' } : { total: 3, answered: 2, leader: 'worker-1:8083' }, rebalance: nothing ? null : data.rebalances()[0], clusters: nothing || scenario === 'large' ? [] : data.clusterList(), links: scenario === 'large' ? links().slice(0, 60) : links(), tiles: {}, attention: links().slice(0, 60).flatMap((each) => each.attention), incomplete: missing, as_of: data.iso(0) })
       case 'links': return part[1] ? json(response, request.method === 'POST' ? { schema: 'tributary/v1/Result' } : one) : list(response, url, links())
       case 'links/health': return json(response, { schema: 'tributary/v1/LinkHealth', link: one.name, health: one.health, health_reason: one.health_reason, checks: one.health === 'STOPPED' ? [] : data.checks(one), as_of: data.iso(1) })
       case 'links/topics': return list(response, url, nothing ? [] : data.topics(scenario, one))
@@ -80,7 +84,7 @@ export function createMock(scenario) {
         return json(response, data.preview(config))
       }
       case 'preflight': return json(response, data.preflight(body.link ?? body.config?.name ?? 'new', body.link === 'telemetry' || /unreachable/.test(body.config?.['src.kafka.bootstrap.servers'] ?? '')))
-      case 'explain': return list(response, url, /authoriz/i.test(body.text) ? [data.EXPLANATIONS.acl] : [])
+      case 'explain': return list(response, url, request.method === 'GET' ? Object.values(data.EXPLANATIONS) : /authoriz/i.test(body.text) ? [data.EXPLANATIONS.acl] : [])
       case 'events': {
         heard.push(url.search)
         response.writeHead(200, { 'Content-Type': 'text/event-stream' })
@@ -124,10 +128,12 @@ export function createMock(scenario) {
     if (!one) return json(response, { error_code: 404, message: `Connector ${part[1]} not found` }, 404)
     const wanted = request.headers['if-match']
     if (request.method === 'PUT' && part[2] === 'config' && wanted && wanted !== `"${one.config_version}"`) return json(response, { error_code: 412, message: `somebody has changed ${one.name} meanwhile: its configuration is of version ${one.config_version} now; look at the difference and try again` }, 412)
+    if (request.method === 'PUT' && part[2] === 'config') stored.push({ name: one.name, version: wanted ?? null, servers: body['src.kafka.bootstrap.servers'], regex: body['topic.regex'] })
     if (request.method !== 'GET') return json(response, {}, 202)
     switch (part[2]) {
       case 'status': return json(response, status(one))
       case 'config': return json(response, config(one))
+      case 'tasks': return json(response, data.tasks(one).map((task) => ({ id: { connector: one.name, task: task.task }, config: { 'task.id': `${one.name}-${task.task}`, 'tributary.task.partitions': 'orders:0-3;orders.lines:4', 'src.kafka.sasl.jaas.config': 'password="hunter2"' } })))
       case 'topics': return json(response, { [one.name]: { topics: nothing ? [] : ['west.orders', 'west.payments'] } })
       case 'offsets': return json(response, { offsets: nothing ? [] : [{ partition: { topic: 'orders', partition: 0 }, offset: { offset: 4812000 } }] })
       default: return json(response, { error_code: 404, message: 'HTTP 404 Not Found' }, 404)
@@ -160,6 +166,7 @@ export function createMock(scenario) {
   })
   return {
     requests,
+    stored,
     heard,
     listen: (port = 0) => new Promise((resolve) => { server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)) }),
     /** Somebody else stores this. */

@@ -13,7 +13,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 
 const SCREENS = [
   '/ui/', '/ui/overview?map=table', '/ui/links', '/ui/links/audit-dr', '/ui/links/audit-dr/topics?topic=audit.sessions', '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', '/ui/links/payments/lag', '/ui/links/payments/throughput', '/ui/topics', '/ui/links/audit-dr/tasks', '/ui/links/orders-dr/config', '/ui/links/audit-dr/activity',
-  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/drift?link=orders-dr', '/ui/drift', '/ui/clusters', '/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg', '/ui/alerts', '/ui/workers', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help', '/ui/help/states/source-recreated',
+  '/ui/links/new', '/ui/links/orders-dr/edit?step=topics', '/ui/links/orders-dr/edit?step=review', '/ui/preview?link=orders-dr', '/ui/drift?link=orders-dr', '/ui/drift', '/ui/clusters', '/ui/clusters/Wq3vY0mTQ1C2kq9d4nq3Xg', '/ui/alerts', '/ui/workers', '/ui/workers?worker=worker-1:8083', '/ui/links?f.lags=%3E1', '/ui/connectors', '/ui/connectors/audit-dr', '/ui/connectors/audit-dr/config', '/ui/connectors/archive/offsets', '/ui/activity', '/ui/help', '/ui/help/states/source-recreated', '/ui/help/explain#topic-authorization',
 ]
 
 /** A page of its own, its worker, and everything that went wrong in it. */
@@ -162,10 +162,19 @@ const tests = {
     const { page, origin, mock, close } = await open('normal')
     await page.goto(`${origin}/ui/links`)
     await page.locator('td .tone-ok').first().waitFor()
+    const others = []
+    for (const path of ['links/orders-dr', 'workers', 'clusters']) {
+      const other = await page.context().newPage()
+      await other.goto(`${origin}/ui/${path}`)
+      await other.locator('main .tone-ok').first().waitFor()
+      others.push(other)
+    }
     mock.close()
     await page.getByText('connection lost').waitFor({ timeout: 15_000 })
     await page.waitForFunction(() => document.querySelectorAll('td .tone-ok').length === 0, null, { timeout: 40_000 })
     await page.locator('[data-state="stale"]').waitFor()
+    // No check, worker or cluster stays green: not the destination's side, and not what is done once in a while.
+    for (const other of others) await other.waitForFunction(() => document.querySelectorAll('main .tone-ok').length === 0, null, { timeout: 40_000 })
     await close()
   },
 
@@ -250,6 +259,160 @@ const tests = {
     await close()
   },
 
+  async 'a draft that is taken up again does not overwrite what others have stored since'() {
+    const { page, origin, mock, close } = await open('normal')
+    page.on('dialog', (dialog) => dialog.accept())
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('orders.*')
+    await page.waitForFunction(() => sessionStorage.getItem('tributary.draft.orders-dr')?.includes('"topic.regex":"orders.*"'))
+    mock.change('orders-dr', { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': 'west-9:9092', 'dest.kafka.bootstrap.servers': 'central-1:9092,central-2:9092,central-3:9092', 'topic.regex': 'orders.*|payments.*', 'topic.rename.format': 'west.${topic}', 'src.kafka.sasl.jaas.config': '${env:SOURCE_JAAS}', name: 'orders-dr' })
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=review`)
+    await page.getByText('goes on with the draft of this tab').waitFor()
+    await page.getByRole('heading', { name: 'Two changes at once' }).waitFor()
+    await page.getByRole('heading', { name: 'What changes' }).waitFor()
+    assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled(), 'nothing is stored before both were seen')
+    await page.getByRole('button', { name: 'Go on with this' }).click()
+    const difference = page.locator('section', { has: page.getByRole('heading', { name: 'What changes' }) })
+    assert.deepEqual(await difference.locator('tbody tr').allInnerTexts(), ['topic.regex\torders.*|payments.*\torders.*'], 'theirs stays')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    assert.deepEqual(mock.stored.at(-1), { name: 'orders-dr', version: '"d4e5f6"', servers: 'west-9:9092', regex: 'orders.*' })
+    // One that is left is gone.
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('x')
+    await page.waitForFunction(() => sessionStorage.getItem('tributary.draft.orders-dr') !== null)
+    await page.reload()
+    await page.getByRole('button', { name: 'Leave the draft' }).click()
+    await page.waitForFunction(() => document.querySelector('[data-key="topic.regex"] input')?.value === 'orders.*|payments.*')
+    assert.equal(await page.evaluate(() => sessionStorage.getItem('tributary.draft.orders-dr')), null)
+    await close()
+  },
+
+  async 'what would be overwritten unseen is not stored without a word'() {
+    const { page, origin, mock, close } = await open('normal')
+    const cut = '**/api/v1/links/orders-dr'
+    await page.route(cut, (request) => request.fulfill({ status: 503, contentType: 'application/json', body: '{"error_code":503,"message":"not now"}' }))
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('orders.*')
+    await page.getByRole('button', { name: 'Review', exact: true }).click()
+    await page.getByText('is not known.').waitFor()
+    await page.getByText('4 topics of 19 would be copied').or(page.getByText(/topics? of 19 would be copied/)).first().waitFor()
+    const save = page.getByRole('button', { name: 'Save', exact: true })
+    assert.ok(await save.isDisabled())
+    await page.getByRole('button', { name: 'Read it again' }).click()
+    assert.ok(await save.isDisabled(), 'still not known')
+    await page.unroute(cut)
+    await page.getByRole('button', { name: 'Read it again' }).click()
+    await page.getByText('is not known.').waitFor({ state: 'detached' })
+    await save.click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    assert.ok(mock.stored.at(-1).version, 'what it was compared with is said')
+    // With a word it is stored over whatever is there.
+    await page.route(cut, (request) => request.fulfill({ status: 503, contentType: 'application/json', body: '{"error_code":503,"message":"not now"}' }))
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('payments.*')
+    await page.getByRole('button', { name: 'Review', exact: true }).click()
+    await page.getByLabel('Save all the same').check()
+    await save.click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    assert.equal(mock.stored.at(-1).version, null)
+    await close()
+  },
+
+  async 'a configuration as text is not sent over what somebody else has stored'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/connectors/orders-dr/config`)
+    const text = page.getByRole('textbox', { name: 'Configuration' })
+    const typed = async () => text.fill((await text.inputValue()).replace('orders.*|payments.*', 'mine.*'))
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('payments'))
+    await typed()
+    mock.change('orders-dr', { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': 'west-9:9092', 'topic.regex': 'orders.*|payments.*', name: 'orders-dr' })
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('alert').getByText('somebody else has changed it').waitFor()
+    assert.ok(!mock.requests.includes('PUT /connectors/orders-dr/config'))
+    await page.getByRole('button', { name: 'Load again' }).click()
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('west-9'))
+    await typed()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.waitForFunction(() => document.querySelector('pre[role=status]'))
+    assert.deepEqual(mock.stored, [{ name: 'orders-dr', version: '"d4e5f6"', servers: 'west-9:9092', regex: 'mine.*' }])
+    await close()
+  },
+
+  async 'a file becomes a link that nobody has stored yet'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    const file = (text) => ({ name: 'link.properties', mimeType: 'text/plain', buffer: Buffer.from(text) })
+    await page.locator('input[type=file]').setInputFiles(file('{"a":{}}'))
+    await page.getByText('The file is no configuration').waitFor()
+    await page.locator('input[type=file]').setInputFiles(file('name=from-file\nsrc.kafka.bootstrap.servers=west-1:9092\ndest.kafka.bootstrap.servers=central-1:9092\ntopic.regex=orders.*\nsrc.kafka.ssl.key.password=hunter2\n'))
+    await page.getByRole('heading', { name: 'The configuration' }).waitFor()
+    assert.equal(await page.getByRole('textbox', { name: 'Name' }).inputValue(), 'from-file')
+    await page.waitForFunction(() => sessionStorage.getItem('tributary.draft.')?.includes('from-file'))
+    assert.equal(await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }).includes('hunter2')), false)
+    assert.ok(!mock.requests.includes('POST /connectors'))
+    await close()
+  },
+
+  async 'every screen says who does not answer, and what is to be rebalanced'() {
+    const stale = await open('stale')
+    for (const path of ['links', 'links/orders-dr', 'links/orders-dr/edit', 'alerts', 'connectors', 'help']) {
+      await stale.page.goto(`${stale.origin}/ui/${path}`)
+      await stale.page.getByRole('region', { name: 'The group' }).getByText('worker-3:8083 does not answer: 212 partitions are unknown').waitFor()
+    }
+    await stale.close()
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    await page.getByRole('region', { name: 'The group' }).getByText(/Rebalance scheduled in 4 m \d+ s: 2 tasks unassigned/).waitFor()
+    await close()
+  },
+
+  async 'a table is filtered column by column, and its address keeps that'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/orders-dr/topics`)
+    await page.getByText('Columns & export').click()
+    await page.getByLabel('Filter by column').check()
+    await page.getByText('Columns & export').click()
+    await page.getByRole('searchbox', { name: 'Filter Source topic' }).fill('orders')
+    await page.getByRole('searchbox', { name: 'Filter Lag records' }).fill('>20')
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr[data-row]').length === 1)
+    assert.match(await page.locator('tbody tr[data-row]').innerText(), /orders\.returns/)
+    await page.reload()
+    await page.locator('tbody tr[data-row]').first().waitFor()
+    assert.equal(await page.locator('tbody tr[data-row]').count(), 1)
+    await page.getByRole('searchbox', { name: 'Filter Source topic' }).fill('nothing of this name')
+    await page.getByText('Nothing matches the filter.').waitFor()
+    await page.getByText('Columns & export').click()
+    await page.getByLabel('Filter by column').uncheck()
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr[data-row]').length > 5)
+    await close()
+  },
+
+  async 'what a task was given and what a worker has are shown, and secrets are not'() {
+    const { page, origin, close } = await open('viewer')
+    await page.goto(`${origin}/ui/links/orders-dr/tasks`)
+    await page.getByRole('button', { name: 'Configuration of task 1' }).click()
+    await page.getByRole('dialog').getByRole('row', { name: 'tributary.task.partitions orders:0-3;orders.lines:4' }).waitFor()
+    assert.equal(await page.getByText('hunter2').count(), 0)
+    await page.goto(`${origin}/ui/workers`)
+    await page.getByRole('button', { name: 'worker-1:8083' }).click()
+    await page.getByRole('dialog').getByRole('link', { name: 'orders-dr' }).waitFor()
+    await page.goto(`${origin}/ui/workers?worker=worker-3:8083`)
+    await page.getByRole('dialog').getByText('no answer for 40 s').waitFor()
+    await page.getByRole('dialog').getByText('What the group says it has').waitFor()
+    await close()
+  },
+
+  async 'help lists every error that can be explained'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/help/explain#topic-authorization`)
+    await page.locator('details[open]').getByText('Grant WRITE and DESCRIBE').waitFor()
+    assert.equal(await page.locator('details[open]').count(), 1)
+    await page.getByRole('searchbox', { name: 'Filter errors' }).fill('made anew')
+    await page.getByText('1 of 2').waitFor()
+    await close()
+  },
+
   async 'activity tells what of a configuration became another'() {
     const { page, origin, close } = await open('normal')
     await page.goto(`${origin}/ui/activity`)
@@ -294,6 +457,19 @@ const tests = {
     await button.click()
     await page.waitForURL(`${origin}/ui/links`)
     assert.ok(mock.requests.includes('DELETE /connectors/archive'))
+    assert.ok(!mock.requests.includes('DELETE /connectors/archive/offsets'), 'positions are kept')
+    await close()
+  },
+
+  async 'positions are deleted with a link where somebody says so, after it was stopped'() {
+    const { page, origin, mock, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/archive`)
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    await page.getByLabel('Also delete stored positions').check()
+    await page.getByRole('dialog').getByRole('textbox').fill('archive')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+    await page.waitForURL(`${origin}/ui/links`)
+    assert.deepEqual(mock.requests.filter((each) => /^(PUT|DELETE) /.test(each)), ['PUT /connectors/archive/stop', 'DELETE /connectors/archive/offsets', 'DELETE /connectors/archive'])
     await close()
   },
 

@@ -22,7 +22,7 @@ const of = (link) => Object.fromEntries(Object.entries(OF_LINK).map(([screen, pa
 const NORMAL = {
   ...FIXED, ...of('audit-dr'),
   'link-throughput': '/ui/links/payments/throughput', 'link-lag': '/ui/links/payments/lag', 'link-config': '/ui/links/orders-dr/config', 'link-diff': '/ui/links/orders-dr/config?view=diff&before=5', preview: '/ui/preview?link=orders-dr', 'drift-link': '/ui/drift?link=orders-dr', 'connector-offsets': '/ui/connectors/archive/offsets',
-  'link-partitions': '/ui/links/audit-dr/topics?topic=audit.sessions', 'link-partition': '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', cluster: '/ui/clusters/Pl4nT9fXSSu3w1EeYQz0Mg', 'help-state': '/ui/help/states/source-recreated',
+  'link-partitions': '/ui/links/audit-dr/topics?topic=audit.sessions', 'link-partition': '/ui/links/audit-dr/topics?topic=audit.sessions&partition=3', cluster: '/ui/clusters/Pl4nT9fXSSu3w1EeYQz0Mg', 'help-state': '/ui/help/states/source-recreated', 'help-error': '/ui/help/explain#topic-authorization', worker: '/ui/workers?worker=worker-1:8083', 'links-filtered': '/ui/links?f.lags=%3E1',
   ...Object.fromEntries(['topics', 'naming', 'sync', 'delivery', 'review'].map((step) => [`wizard-${step}`, `/ui/links/orders-dr/edit?step=${step}`])), 'wizard-clusters': NEW['wizard-clusters'],
 }
 const SIZES = { wide: [1280, 860], phone: [390, 844] }

@@ -5,14 +5,16 @@ import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
 import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
-import { difference, fromProperties, joined, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
+import { kept, taken } from '../src/lib/draft'
+import { difference, fromProperties, isReference, joined, looksSecret, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
-import { freshState, partitionTone, topicTone } from '../src/lib/status'
+import { freshState, freshVerdict, partitionTone, topicTone } from '../src/lib/status'
+import { untold } from '../src/lib/told.svelte'
 import { drawn, note } from '../src/lib/trail'
 import { wanted } from '../src/lib/stream.svelte'
-import { inSight, ordered, toCsv, type Column } from '../src/lib/table'
+import { inSight, matching, ordered, passes, toCsv, type Column } from '../src/lib/table'
 import { pieces, STATES } from '../src/lib/states'
-import type { Cluster, Link, Preview } from '../src/lib/types'
+import type { Cluster, Link, Preview, Verdict } from '../src/lib/types'
 
 describe('numbers', () => {
   it('unknown is a dash and never a zero', () => {
@@ -105,6 +107,37 @@ describe('evidence', () => {
   })
 })
 
+describe('verdicts', () => {
+  const found = (check: string, seconds: number) => ({ check, verdict: 'PASS', observed_at: new Date(Date.now() - seconds * 1000).toISOString(), age_seconds: seconds }) as Verdict
+  const shown = (check: string, seconds: number, received = 0) => freshVerdict(found(check, seconds), Date.now() - received * 1000)
+  it('say nothing any more after twenty seconds, whichever side they are of and whatever they are called', () => {
+    for (const check of ['source-reachable', 'destination-reachable', 'worker-answers', 'workers-answer', 'reachable', 'a-check-of-tomorrow']) expect([check, shown(check, 15), shown(check, 25)]).toEqual([check, 'PASS', 'UNKNOWN'])
+  })
+  it('of what is done once in a while say nothing any more when their worker has not said so lately', () => {
+    expect([shown('topics-sync', 40), shown('topics-sync', 40, 25)]).toEqual(['PASS', 'UNKNOWN'])
+  })
+})
+
+describe('drafts', () => {
+  const isSecret = (key: string) => key === 'secret' || key === 'other'
+  const base = { a: '1', b: '1', secret: 'hunter2', other: '${env:X}' }
+  const text = kept({ name: 'n', version: 'v1', base, config: { a: '2', secret: 'hunter2', other: 'typed' } }, isSecret)
+  it('hold no secret', () => {
+    expect(text).not.toMatch(/hunter2|typed/)
+    expect(text).toContain('${env:X}')
+  })
+  it('come back with what they began from, and with the secrets that are stored', () => {
+    expect(taken(text, base)).toEqual({ name: 'n', version: 'v1', base, config: { a: '2', secret: 'hunter2', other: '${env:X}' } })
+    // What others have made of a secret meanwhile is neither mine nor a difference.
+    expect(taken(text, { ...base, secret: 'new' })).toMatchObject({ base: { secret: 'new' }, config: { secret: 'new' } })
+  })
+  it('that do not say what they began from are none', () => {
+    expect(taken(null, base)).toBeNull()
+    expect(taken('{"name":"n","config":{"a":"2"}}', base)).toBeNull()
+    expect(taken(kept({ name: 'n', version: null, base: null, config: { a: '2', secret: 's' } }, isSecret), null)).toEqual({ name: 'n', version: null, base: null, config: { a: '2' } })
+  })
+})
+
 describe('tables', () => {
   const columns: Column<{ name: string; lag: number | null }>[] = [
     { id: 'name', title: '', value: (row) => row.name, width: 1 }, { id: 'lag', title: '', value: (row) => row.lag, width: 1 },
@@ -124,6 +157,12 @@ describe('tables', () => {
     expect([first <= 996, last >= 1000 + 17 + 4, last - first < 50]).toEqual([true, true, true])
     expect(inSight(36 * 4990, 600, 36, 5000)[1]).toBe(5000)
     expect(inSight(0, 600, 36, 0)).toEqual([0, 0])
+  })
+  it('a column is asked for a part of a text, or for more and less than a number', () => {
+    expect(['rd', '=orders', '=ord', '>a', 'x'].map((filter) => passes('Orders', filter))).toEqual([true, true, false, false, false])
+    expect(['>5', '>= 10', '<10', '<=10', '=10', '=1', '1', '>', '>x'].map((filter) => passes(10, filter))).toEqual([true, true, false, true, true, false, true, true, false])
+    expect(['>5', '<5', '=', ''].map((filter) => passes(null, filter))).toEqual([false, false, true, true])
+    expect(matching(rows, columns, '', {}, { name: 'c', lag: '>2' }).map((row) => row.name)).toEqual(['c,"'])
   })
   it('CSV parses, and no cell is a formula', () => {
     expect(toCsv(rows, columns)).toBe('name,lag\r\na,\r\n\'=b,2\r\n"c,""",10\r\n')
@@ -239,4 +278,14 @@ it('in a table of changes a secret is hidden, also beside a reference, and a ref
   expect(told('${env:A}', true)).toBe('${env:A}')
   expect(told('${env:A}hunter2', true)).toBe('[hidden]')
   expect(told('orders.*', false)).toBe('orders.*')
+})
+
+it('a reference is what is made of variables alone, as the worker reads them', () => {
+  expect(['${env:A}', ' ${file:/x:y} ', '${env:A}${env:B}', '${env:A}b', 'a${env:A}', '${topic}', '${topic}${env:A}', ''].map(isReference)).toEqual([true, true, true, false, false, false, false, false])
+  expect(['src.kafka.ssl.key.password', 'sasl.jaas.config', 'basic.auth.credentials', 'aws.access_key', 'x.apikey', 'ssl.keystore.location', 'topic.regex', 'tasks.max', 'monkey'].map(looksSecret)).toEqual([true, true, true, true, true, false, false, false, false])
+})
+
+it('a screen repeats nothing of who does not answer, and tells what it lacks beyond that', () => {
+  const missing = (worker_id: string, partitions: number) => ({ worker_id, partitions, reason: '' })
+  expect(untold([missing('a', 3), missing('b', 1), missing('c', 2)], [missing('a', 3), missing('b', 9)]).map(({ worker_id }) => worker_id)).toEqual(['b', 'c'])
 })

@@ -38,6 +38,10 @@ pub(crate) struct UiOptions {
     #[arg(long, value_name = "FILE", requires = "live")]
     program: Option<PathBuf>,
 
+    /// Only parts of --live with these names, between commas; one that there is not names them all
+    #[arg(long, value_name = "PARTS", requires = "live")]
+    only: Option<String>,
+
     /// Write nothing; fail where ui/dist is not what ui/src makes
     #[arg(long)]
     check: bool,
@@ -116,7 +120,13 @@ pub(crate) fn run(root: &Path, options: &UiOptions) -> Result<()> {
             Some(program) => std::path::absolute(program).attempting("find the program")?,
             None => build::tributary(root, Profile::Debug)?,
         };
-        live::run(root, &ui, &program, folder.as_deref())?;
+        let script = live::Script {
+            pictures: folder.as_deref(),
+            only: options.only.as_deref(),
+            // What is built for debugging costs more than what is given away.
+            judged: options.program.is_some(),
+        };
+        live::run(root, &ui, &program, &script)?;
     }
     Ok(())
 }

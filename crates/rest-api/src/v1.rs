@@ -212,6 +212,7 @@ impl Api {
             }
             Resource::History => Box::pin(self.history(handle, &asked, now)).await,
             Resource::Explain => explained(&asked.body, now),
+            Resource::Explanations => list::page("ExplanationList", known(), &asked.query, now),
             Resource::Preview => looking::preview(handle, &asked).await,
             Resource::Preflight => {
                 looking::preflight(handle, &asked, &self.identity.worker_id, now).await
@@ -481,6 +482,15 @@ fn body(bytes: &Bytes) -> Result<Value, Refusal> {
     } else {
         Err(Refusal::bad("the body is not an object"))
     }
+}
+
+/// Everything that can be explained, as it reads without a text.
+fn known() -> Vec<Value> {
+    let all = explain::RULES.iter();
+    all.map(|rule| {
+        serde_json::to_value(rule.plain()).expect("an explanation has only texts for keys")
+    })
+    .collect()
 }
 
 fn explained(bytes: &Bytes, now: SystemTime) -> Result<Value, Refusal> {

@@ -1,5 +1,6 @@
 // What changes something: a request that Connect's API already has, with its two other spellings.
-import { ApiError, at, quote, send, type Request_ } from './api'
+import { ApiError, at, get, quote, send, type Request_ } from './api'
+import type { ConnectorStatus } from './types'
 
 export interface Action {
   label: string
@@ -11,6 +12,15 @@ export interface Action {
   /** The name that has to be typed before. */
   confirm?: string
   danger?: boolean
+  /** What is done before it, where somebody wants that. */
+  also?: Also
+}
+
+export interface Also {
+  label: string
+  requests: Request_[]
+  cli: string
+  run: () => Promise<void>
 }
 
 function named(name: string): string {
@@ -44,6 +54,11 @@ export const linkActions = {
     label: 'Delete', request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: `tributary delete link ${named(name)}`,
     consequence: 'The link and its configuration are deleted. Its positions are kept, so that a link of the same name goes on where this one stopped; destination topics are not touched.',
     confirm: name, danger: true,
+    also: {
+      label: 'Also delete stored positions: a link of this name would begin anew', cli: `tributary delete link ${named(name)} --offsets`,
+      requests: [{ method: 'PUT', path: at`/connectors/${name}/stop` }, { method: 'DELETE', path: at`/connectors/${name}/offsets` }],
+      run: () => forgetPositions(name),
+    },
   }),
   refresh: (name: string): Action => ({
     label: 'Look for changes now', request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
@@ -110,6 +125,18 @@ export const ANSWERS: Record<string, { label: string; consequence: string }> = {
   continue: { label: 'Continue behind the gap', consequence: 'Goes on with the first record the source still has. What is missing is recorded and stays missing.' },
   append: { label: 'Append the new topic', consequence: 'Copies the re-created source topic from its first record into the same destination topic, behind what is there.' },
   recopy: { label: 'Copy anew', consequence: 'Creates the destination topic again and copies from the source’s log start. What only the destination has is lost.' },
+}
+
+/** Forgets all stored positions of a link. It stops it before: one that runs would store its own right after. */
+async function forgetPositions(name: string): Promise<void> {
+  await perform({ method: 'PUT', path: at`/connectors/${name}/stop` })
+  const until = Date.now() + PATIENCE
+  const state = async () => (await get<ConnectorStatus>(at`/connectors/${name}/status`)).connector.state
+  while ((await state()) !== 'STOPPED') {
+    if (Date.now() > until) throw new ApiError(0, 'The link did not stop within 30 s. Nothing was deleted.')
+    await new Promise((resume) => setTimeout(resume, 300))
+  }
+  await perform({ method: 'DELETE', path: at`/connectors/${name}/offsets` })
 }
 
 /** How long a rebalance is waited for. */

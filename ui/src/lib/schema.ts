@@ -125,7 +125,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Everything that can be explained
+         * @description For viewers and administrators.
+         */
+        get: operations["getApiExplanations"];
         put?: never;
         /**
          * What a text means, and what can be done
@@ -2190,6 +2194,33 @@ export interface operations {
                         event?: string;
                         id?: string;
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getApiExplanations: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                q?: string;
+                scope?: "cluster" | "worker";
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything that can be explained */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationList"];
                 };
             };
             default: components["responses"]["Error"];

@@ -11,17 +11,23 @@ export const SPELLING_NAMES: Record<Spelling, string> = {
   json: 'JSON', properties: 'Properties', curl: 'curl', cli: 'CLI', terraform: 'Terraform', helm: 'Helm values',
 }
 
-const SECRET = /(password|secret|\.key$|jaas\.config|user\.info|passphrase|token$|license$)/i
-const REFERENCE = /^\$\{[^}]+\}$/
+const SECRET = /(password|secret|jaas\.config|user\.info|passphrase|token$|license$)/i
+/** What the last word of a key that holds a secret is, or ends with; the same as the worker's. */
+const LAST = /^(pwd|key)$|(passwd|credentials|apikey|accesskey|accesskeyid|secretkey|privatekey)$/i
 
 /** Whether a key holds something that is not to be shown; the worker says so by the key's type where it is known. */
 export function looksSecret(key: string): boolean {
-  return SECRET.test(key) && !/(\.location|\.type|token\.endpoint\.url)$/.test(key)
+  return (SECRET.test(key) || LAST.test(key.split(/[.\-_]/).at(-1)!)) && !/(\.location|\.type|token\.endpoint\.url)$/.test(key)
 }
 
-/** A value as it may be seen. A reference alone is no secret; what stands beside one may be. */
-function masked(value: string, isSecret: boolean): string {
-  return isSecret && value && !REFERENCE.test(value) ? '[hidden]' : value
+/** Whether a value is made of variables alone, as the worker reads them: `${env:X}`. What stands beside one may be a secret, and `${topic}` is none. */
+export function isReference(value: string): boolean {
+  return /^(\$\{[^}]*:[^}]*\})+$/.test(value.trim())
+}
+
+/** A value as it may be seen. A reference alone is no secret. */
+export function masked(value: string, isSecret: boolean): string {
+  return isSecret && value && !isReference(value) ? '[hidden]' : value
 }
 
 /** A value as it stands in a table of changes; null is that of a key that is not set. */

@@ -45,27 +45,25 @@ export function linkReason(link: Link): string {
   return link.health_reason ?? ''
 }
 
-const DESTINATION_LIMIT = 90
-
 export function freshVerdict(verdict: Verdict, receivedAt: number | null): Word {
   if (!(verdict.verdict in TONE)) return 'UNKNOWN'
-  const limit = verdict.check.startsWith('destination') ? DESTINATION_LIMIT : EVIDENCE_LIMIT
-  const age = verdictAge(verdict, receivedAt)
-  // Configuration and schedules are not measured every few seconds: what says no time has no age.
-  return age !== null && age > limit && FRESH_ONLY.has(verdict.check) ? 'UNKNOWN' : verdict.verdict
+  const age = SCHEDULED.has(verdict.check) ? sinceReceived(receivedAt) : verdictAge(verdict, receivedAt)
+  return age !== null && age > EVIDENCE_LIMIT ? 'UNKNOWN' : verdict.verdict
 }
 
-/** Checks that rest on readings of every few seconds. */
-const FRESH_ONLY = new Set([
-  'progress', 'lag', 'evidence-fresh', 'partitions', 'source-reachable', 'destination-reachable', 'connector-running', 'tasks-running',
-  'workers-answer', 'gaps', 'retention', 'throttling', 'answered', 'reachable',
-])
+/** Checks of what is done once in a while: how long ago that was says nothing, how long ago the worker has said so does. */
+const SCHEDULED = new Set(['topics-sync', 'settings-sync', 'acl-sync', 'groups', 'credentials', 'loop'])
+
+function sinceReceived(receivedAt: number | null): number | null {
+  return receivedAt === null ? null : Math.max(0, (clock.now - receivedAt) / 1000)
+}
 
 export function verdictAge(verdict: Verdict, receivedAt: number | null): number | null {
   const measured = clock.age(verdict.observed_at)
   if (measured !== null) return measured
-  if (verdict.age_seconds === null || verdict.age_seconds === undefined || receivedAt === null) return null
-  return verdict.age_seconds + Math.max(0, (clock.now - receivedAt) / 1000)
+  const since = sinceReceived(receivedAt)
+  if (verdict.age_seconds === null || verdict.age_seconds === undefined || since === null) return null
+  return verdict.age_seconds + since
 }
 
 export function lagKnown(lag: Lag | null | undefined): boolean {

@@ -43,13 +43,41 @@ export function ordered<T>(rows: T[], column: Column<T> | undefined, descending:
   return keyed.map(({ row }) => row)
 }
 
-export function matching<T>(rows: T[], columns: Column<T>[], text: string, chosen: Record<string, string>): T[] {
+/** What the filter of a column asks of a value: `>5`, `<=5` and `=5` of a number, `=text` the whole of it, and anything else a part of it. */
+export function passes(value: string | number | null, filter: string): boolean {
+  const wanted = filter.trim().toLowerCase()
+  const found = /^(<=|>=|<|>|=)\s*(.*)$/.exec(wanted)
+  const [sign, rest] = [found?.[1] ?? '', found?.[2] ?? wanted]
+  if (sign && rest === '') return true
+  const number = Number(rest)
+  if (typeof value === 'number' && sign && !Number.isNaN(number)) return compared(value, sign, number)
+  const text = String(value ?? '').toLowerCase()
+  if (sign === '=') return text === rest
+  // What is not known is neither more nor less than a number.
+  if (sign && value === null) return false
+  return text.includes(wanted)
+}
+
+function compared(value: number, sign: string, number: number): boolean {
+  switch (sign) {
+    case '<': return value < number
+    case '<=': return value <= number
+    case '>': return value > number
+    case '>=': return value >= number
+    default: return value === number
+  }
+}
+
+/** `chosen` are values of columns that offer theirs, `filters` what is asked of columns; the text stands in any of them. */
+export function matching<T>(rows: T[], columns: Column<T>[], text: string, chosen: Record<string, string>, filters: Record<string, string> = {}): T[] {
   const wanted = text.trim().toLowerCase()
   const picked = columns.filter((column) => chosen[column.id])
-  if (wanted === '' && picked.length === 0) return rows
+  const filtered = columns.filter((column) => filters[column.id]?.trim())
+  if (wanted === '' && picked.length === 0 && filtered.length === 0) return rows
   return rows.filter(
     (row) =>
       picked.every((column) => String(column.value(row) ?? '') === chosen[column.id]) &&
+      filtered.every((column) => passes(column.value(row), filters[column.id]!)) &&
       (wanted === '' || columns.some((column) => String(column.value(row) ?? '').toLowerCase().includes(wanted))),
   )
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use test_support::fault_proxy::Direction;
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::kafka_jars::KafkaVersion;
@@ -31,12 +32,28 @@ use crate::{kafka, output, setup};
 /// How long a worker may take to listen.
 const STARTED: Duration = Duration::from_secs(60);
 
+/// A worker that is frozen stays in its group while that is looked at: one that was lost would have its work taken over, and what
+/// it had would be known again.
+const GROUP: &str = "group.id=browsers\nconfig.storage.topic=browsers.config\noffset.storage.topic=browsers.offset\n\
+    status.storage.topic=browsers.status\nconfig.storage.replication.factor=1\noffset.storage.replication.factor=1\n\
+    status.storage.replication.factor=1\nsession.timeout.ms=60000\n";
+
+/// What is wanted of the script.
+pub(super) struct Script<'a> {
+    /// A folder for pictures.
+    pub(super) pictures: Option<&'a Path>,
+    /// Names of its parts, between commas; all where none is given.
+    pub(super) only: Option<&'a str>,
+    /// Whether what the worker costs is judged, or only told.
+    pub(super) judged: bool,
+}
+
 /// Starts everything, runs the script, and ends everything.
-pub(super) fn run(root: &Path, ui: &Path, program: &Path, pictures: Option<&Path>) -> Result<()> {
+pub(super) fn run(root: &Path, ui: &Path, program: &Path, script: &Script<'_>) -> Result<()> {
     setup::ensure(setup::FOR_DEMO)?;
     let tools = kafka::tools(KafkaVersion::default())?;
     let judge = Judge::build(root, Profile::Debug)?;
-    crate::runtime()?.block_on(play(&tools, judge, program, ui, pictures))
+    crate::runtime()?.block_on(play(&tools, judge, program, ui, script))
 }
 
 struct Stage<'a> {
@@ -52,7 +69,7 @@ async fn play(
     judge: Judge,
     program: &Path,
     ui: &Path,
-    pictures: Option<&Path>,
+    wanted: &Script<'_>,
 ) -> Result<()> {
     let builder = |name| KafkaCluster::builder().name(name).through_proxy(true);
     let [source, destination] = ClusterBuilder::start_all(["source", "destination"].map(builder))
@@ -69,11 +86,8 @@ async fn play(
         stage.create(topic).await?;
         stage.produce(topic, 500).await?;
     }
-    let group = "group.id=browsers\nconfig.storage.topic=browsers.config\noffset.storage.topic=browsers.offset\n\
-                 status.storage.topic=browsers.status\nconfig.storage.replication.factor=1\n\
-                 offset.storage.replication.factor=1\nstatus.storage.replication.factor=1\n";
-    let (other, _) = stage.worker(program, "first", group, None).await?;
-    let (answering, open) = stage.worker(program, "open", group, None).await?;
+    let (other, _) = stage.worker(program, "first", GROUP, None).await?;
+    let (answering, open) = stage.worker(program, "open", GROUP, None).await?;
     let users = stage.write(
         "users",
         "admin.basic.mira=may-change\nviewer.basic.vera=only-looks\n",
@@ -88,15 +102,20 @@ async fn play(
         ),
     )?;
     let (_guarded, guarded) = stage.worker(program, "guarded", &lines, Some(link)).await?;
+    let given = json!({
+        "worker": open,
+        "source": stage.source.proxied_bootstrap(),
+        "destination": stage.destination.proxied_bootstrap(),
+        "guarded": guarded,
+        "pictures": wanted.pictures.map(|path| path.display().to_string()),
+        "only": wanted.only,
+        "judged": wanted.judged,
+    });
     let mut script = Command::new("node");
-    script.current_dir(ui).arg("test/worker.mjs").args([
-        &open,
-        &stage.source.proxied_bootstrap(),
-        &stage.destination.proxied_bootstrap(),
-        &guarded,
-    ]);
+    let script = script.current_dir(ui).arg("test/worker.mjs");
+    script.arg(given.to_string());
     let group = Workers { answering, other };
-    stage.follow(script.args(pictures), &group).await
+    stage.follow(script, &group).await
 }
 
 /// The workers of the group: the one that the browser asks, and another.

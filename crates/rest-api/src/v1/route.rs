@@ -33,6 +33,7 @@ pub(crate) enum Resource {
     Preview,
     Preflight,
     Explain,
+    Explanations,
     Events,
     Share,
     History,
@@ -144,6 +145,7 @@ pub(crate) const ROWS: [Row; 30] = [
     get("/api/v1/share", Resource::Share, "Share", "What this worker knows of its share of the links, for other workers; no contract"),
     post("/api/v1/preview", Resource::Preview, Need::ViewerOfLinks, "Preview", "What a link would do, topic by topic"),
     post("/api/v1/preflight", Resource::Preflight, Need::ViewerOfLinks, "Preflight", "Whether a link could run: every connection and every right, as this worker finds them"),
+    get("/api/v1/explain", Resource::Explanations, "ExplanationList", "Everything that can be explained"),
     post("/api/v1/explain", Resource::Explain, Need::Viewer, "ExplanationList", "What a text means, and what can be done"),
 ];
 

@@ -320,6 +320,10 @@ async fn a_viewer_sees_everything_and_changes_nothing() {
     expect(client.get("/api/v1/overview").await, 200);
     let text = r#"{"text":"Connection refused"}"#;
     expect(client.post("/api/v1/explain", Some(text)).await, 200);
+    let all = expect(client.get("/api/v1/explain").await, 200).json();
+    let ids = all["items"].as_array().expect("a list").iter();
+    let ids: Vec<&str> = ids.filter_map(|one| one["id"].as_str()).collect();
+    assert!(ids.contains(&"topic-authorization"), "{ids:?}");
     expect(client.post("/api/v1/links/x:refresh", None).await, 403);
     let config = r#"{"config":{"connector.class":"ReplicatorSourceConnector"}}"#;
     expect(client.post("/api/v1/preview", Some(config)).await, 403);
