@@ -267,6 +267,9 @@ pub struct PartitionDetail {
     pub bytes: u64,
     /// What was found missing at the source since the process started, newest range, in words.
     pub lost: Option<String>,
+    /// Records that may be at the destination twice, at most, since its task runs.
+    #[serde(default)]
+    pub repeated: u64,
     /// What can be said to it while it stands.
     pub answers: Vec<Word>,
     /// The page that explains its state, unless all is well.

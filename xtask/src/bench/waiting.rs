@@ -1,16 +1,18 @@
 //! `cargo xtask bench-waiting`: how long a record takes when there is no backlog, and what it costs when there is nothing.
 //!
 //! Latency: a topic is written to at a steady rate, and one process notes when each record is visible on both sides (see the
-//! judge's `latency`); the replicators take turns. Idle: topics without news are followed for a while, by Tributary alone.
+//! judge's `latency`); the replicators take turns. Many partitions: followed while nothing happens, while some and while all are
+//! written to, by Tributary alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use test_support::kafka_cluster::KafkaCluster;
 use test_support::managed_process::ManagedProcess;
 use test_support::run_directory::RunDirectory;
-use test_support::tributary_process::usage_of;
+use test_support::tributary_process::{Usage, usage_of};
 use tokio::time::{Instant, sleep};
 
 use super::peer::{Errand, Peer};
@@ -19,6 +21,7 @@ use super::window::spread;
 use super::{Layout, Prepared, machine};
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::judge::Judge;
 use crate::output;
 
 /// Until a replicator has found everything out.
@@ -27,6 +30,11 @@ const SETTLES: Duration = Duration::from_secs(20);
 const BEGINS: Duration = Duration::from_secs(300);
 /// Partitions of a topic: a broker makes fewer than 10,000 at a time.
 const EACH: u32 = 1000;
+/// Their topics.
+const MANY: &str = "bench.many-[0-9]+";
+/// Records in a second, and for how long, on many partitions.
+const WARM_RATE: u32 = 1000;
+const WARM_SECONDS: u32 = 30;
 /// Index files of empty partitions need not be large.
 const SMALL: [&str; 1] = ["segment.index.bytes=4096"];
 const FIGURES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
@@ -57,7 +65,7 @@ pub(crate) struct WaitingOptions {
         default_value = "librdkafka,mm2"
     )]
     peers: Vec<Peer>,
-    /// Partitions without news, each number measured for a minute
+    /// How many partitions are followed, at rest and written to
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
     idle: Vec<u32>,
     /// As for the benchmark
@@ -110,17 +118,18 @@ async fn measure(root: &Path, options: &WaitingOptions, prepared: &Prepared) -> 
         latencies(options, &scene, &mut page).await?;
     }
     if !options.idle.is_empty() {
-        page.push_str(
-            "\n## Nothing to copy\n\n| partitions | CPU-s in a minute | resident MiB |\n|---|---|---|\n",
+        line(
+            &mut page,
+            format_args!(
+                "\n## Many partitions\n\nNothing to copy for a minute; then {WARM_RATE} records of 1 KB a second for {WARM_SECONDS} s on a \
+                 hundredth of the partitions, and on all of them. Times of a record are milliseconds from visible to visible, of the slowest \
+                 topic. *Begins* is the time from the start of the process until a record has passed.\n\n| partitions | | CPU-s in a \
+                 minute | resident MiB | p50 | p99 |\n|---|---|---|---|---|---|"
+            ),
         );
     }
     for partitions in &options.idle {
-        let (seconds, resident) = idle(&scene, *partitions).await?;
-        let resident = resident >> 20;
-        line(
-            &mut page,
-            format_args!("| {partitions} | {seconds:.2} | {resident} |"),
-        );
+        many(&scene, *partitions, &mut page).await?;
     }
     Ok(page)
 }
@@ -238,18 +247,13 @@ impl Scene<'_> {
             }
             sleep(Duration::from_millis(500)).await;
         }
-        let [partitions, rate, seconds] =
-            [options.partitions, options.rate, seconds].map(|n| n.to_string());
-        let mut arguments = vec!["latency", &source, &destination, topic];
-        arguments.extend([
-            "--partitions",
-            &partitions,
-            "--rate",
-            &rate,
-            "--seconds",
-            &seconds,
-        ]);
-        let found = judge.ask(&arguments).await;
+        let load = Load {
+            topic: topic.to_owned(),
+            partitions: options.partitions,
+            rate: options.rate,
+            seconds,
+        };
+        let found = load.seen(judge, &self.addresses()).await;
         process.kill();
         Ok(match found {
             Ok(found) => FIGURES
@@ -263,24 +267,68 @@ impl Scene<'_> {
     }
 }
 
-/// Processor seconds of a minute, and resident bytes at its end.
-async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
-    output::line(format!("   {partitions} partitions without news …"));
+/// What so many partitions cost that rest, that are written to here and there, and that are all written to.
+async fn many(scene: &Scene<'_>, partitions: u32, page: &mut String) -> Result<()> {
+    output::line(format!("   {partitions} partitions …"));
     scene.clear().await?;
-    let [source, destination] = scene.addresses();
-    let judge = &scene.prepared.judge;
     let topics: Vec<(String, u32)> = (0..partitions.div_ceil(EACH))
         .map(|number| {
             let rest = partitions - number * EACH;
-            (format!("bench.idle-{number}"), rest.min(EACH))
+            (format!("bench.many-{number}"), rest.min(EACH))
         })
         .collect();
-    for (topic, count) in &topics {
+    let name = format!("many-{partitions}");
+    let (process, log) = copied(scene, &topics, &name).await?;
+    let mut row = |what: &str, cost: &str, times: [&str; 2]| {
+        let [p50, p99] = times;
+        line(
+            page,
+            format_args!("| {partitions} | {what} | {cost} | {p50} | {p99} |"),
+        );
+    };
+    let (rests, ()) = cost(&process, &log, async {
+        sleep(Duration::from_secs(60)).await;
+        Ok(())
+    })
+    .await?;
+    row("at rest", &rests, ["", ""]);
+    let (topic, count) = &topics[0];
+    let few = [(topic.clone(), (partitions / 100).clamp(1, *count))];
+    for (what, topics) in [("on a hundredth", &few[..]), ("on all", &topics)] {
+        let (cost, times) = cost(&process, &log, warm(scene, topics)).await?;
+        let [p50, p99] = times.map(|time| format!("{time:.1}"));
+        row(what, &cost, [&p50, &p99]);
+    }
+    process.kill();
+    let began = Instant::now();
+    let (process, _) = scene.start(Peer::Tributary, MANY, &name)?;
+    let first = Load {
+        topic: topic.clone(),
+        partitions: 1,
+        rate: 1,
+        seconds: 1,
+    };
+    first
+        .times(scene.prepared.judge.clone(), scene.addresses())
+        .await?;
+    let begins = format!("begins after {}", output::spoken(began.elapsed()));
+    row(&begins, " | ", ["", ""]);
+    process.kill();
+    Ok(())
+}
+
+/// A replicator of these topics, which it has made and looked at.
+async fn copied(
+    scene: &Scene<'_>,
+    topics: &[(String, u32)],
+    name: &str,
+) -> Result<(ManagedProcess, PathBuf)> {
+    let [source, destination] = scene.addresses();
+    let judge = &scene.prepared.judge;
+    for (topic, count) in topics {
         judge.create_topic(&source, topic, *count, &SMALL).await?;
     }
-    let name = format!("idle-{partitions}");
-    let (process, log) = scene.start(Peer::Tributary, "bench.idle-[0-9]+", &name)?;
-    let gone = || Failure::new(format!("it has ended:\n{}", super::run::last_lines(&log)));
+    let (process, log) = scene.start(Peer::Tributary, MANY, name)?;
     let began = Instant::now();
     loop {
         // Thousands of partitions that are being made have no leaders for a while.
@@ -292,9 +340,7 @@ async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
         if topics.iter().all(is_there) {
             break;
         }
-        if usage_of(process.pid()).is_none() {
-            return Err(gone());
-        }
+        used(&process, &log)?;
         if began.elapsed() > BEGINS {
             there?;
             return Err(Failure::new(format!(
@@ -304,12 +350,79 @@ async fn idle(scene: &Scene<'_>, partitions: u32) -> Result<(f64, u64)> {
         sleep(Duration::from_secs(2)).await;
     }
     sleep(SETTLES * 2).await;
-    let before = usage_of(process.pid()).ok_or_else(gone)?;
-    sleep(Duration::from_secs(60)).await;
-    let after = usage_of(process.pid()).ok_or_else(gone)?;
-    process.kill();
-    let used = after.processor().saturating_sub(before.processor());
-    Ok((used.as_secs_f64(), after.resident))
+    Ok((process, log))
+}
+
+/// What a process uses while something is done: processor seconds in a minute, and MiB at the end.
+async fn cost<T>(
+    process: &ManagedProcess,
+    log: &Path,
+    work: impl Future<Output = Result<T>>,
+) -> Result<(String, T)> {
+    let before = used(process, log)?;
+    let began = Instant::now();
+    let found = work.await?;
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    let after = used(process, log)?;
+    let processor = after.processor().saturating_sub(before.processor());
+    let seconds = processor.as_secs_f64() / minutes;
+    Ok((format!("{seconds:.2} | {}", after.resident >> 20), found))
+}
+
+fn used(process: &ManagedProcess, log: &Path) -> Result<Usage> {
+    usage_of(process.pid())
+        .ok_or_else(|| Failure::new(format!("it has ended:\n{}", super::run::last_lines(log))))
+}
+
+/// Writes to these partitions of these topics at once; median and 99th percentile of the slowest, in milliseconds.
+async fn warm(scene: &Scene<'_>, topics: &[(String, u32)]) -> Result<[f64; 2]> {
+    let rate = WARM_RATE / u32::try_from(topics.len()).unwrap_or(1).max(1);
+    let mut loads = tokio::task::JoinSet::new();
+    for (topic, partitions) in topics {
+        let load = Load {
+            topic: topic.clone(),
+            partitions: *partitions,
+            rate,
+            seconds: WARM_SECONDS,
+        };
+        loads.spawn(load.times(scene.prepared.judge.clone(), scene.addresses()));
+    }
+    let mut slowest = [0.0_f64; 2];
+    while let Some(times) = loads.join_next().await {
+        let times = times.expect("asking the judge does not panic")?;
+        slowest = [0, 1].map(|figure: usize| slowest[figure].max(times[figure]));
+    }
+    Ok(slowest)
+}
+
+/// Records written at a steady rate while both sides are watched.
+struct Load {
+    topic: String,
+    partitions: u32,
+    /// Records in a second.
+    rate: u32,
+    seconds: u32,
+}
+
+impl Load {
+    async fn seen(&self, judge: &Judge, [source, destination]: &[String; 2]) -> Result<Value> {
+        let [partitions, rate, seconds] =
+            [self.partitions, self.rate, self.seconds].map(|n| n.to_string());
+        let mut arguments = vec!["latency", source, destination, &self.topic];
+        arguments.extend(["--partitions", &partitions, "--rate", &rate]);
+        arguments.extend(["--seconds", &seconds]);
+        judge.ask(&arguments).await
+    }
+
+    /// Median and 99th percentile in milliseconds, where nothing was lost.
+    async fn times(self, judge: Judge, addresses: [String; 2]) -> Result<[f64; 2]> {
+        let found = self.seen(&judge, &addresses).await?;
+        let figures = [&found["p50"], &found["p99"]].map(Value::as_f64);
+        match (found["lost"] == 0, figures) {
+            (true, [Some(p50), Some(p99)]) => Ok([p50, p99]),
+            _ => Err(Failure::new(format!("{}: {found}", self.topic))),
+        }
+    }
 }
 
 fn line(page: &mut String, text: std::fmt::Arguments<'_>) {

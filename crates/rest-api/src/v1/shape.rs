@@ -169,6 +169,15 @@ pub(crate) fn config_version(config: &Config) -> String {
         .collect()
 }
 
+/// What arriving once means here: it is promised, and where a partition had to go on without knowing what the destination
+/// holds, that is said with how much may be there twice.
+fn mode(view: &LinkView) -> &'static str {
+    match view.partitions().iter().any(|one| one.repeated > 0) {
+        true => "at-least-once",
+        false => "exactly-once",
+    }
+}
+
 /// A link. `default` is where it writes if its configuration does not say.
 pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&str>) -> Value {
     let (health, reason) = view.health();
@@ -195,7 +204,7 @@ pub(crate) fn link(view: &LinkView, rates: Option<&LinkRates>, default: Option<&
         "health": health,
         "health_reason": reason,
         "connect_state": view.state.connector.state,
-        "mode": "at-least-once",
+        "mode": mode(view),
         "naming": naming(view),
         "tasks": tasks(view),
         "topics": topics(view),

@@ -195,6 +195,7 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        repeated: reported.totals.repeated,
         lost: reported.lost.map(|lost| {
             let Lost { why, from, to } = lost;
             format!("{} offsets [{from}, {to}) {}", to - from, why.as_str())
