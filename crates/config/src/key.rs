@@ -248,9 +248,10 @@ impl ConfigKey {
     }
 }
 
+/// A value as people see it: a secret by its mark. A variable is none.
 pub(crate) fn shown(secret: bool, value: &str) -> String {
-    if secret {
-        HIDDEN.to_owned()
+    if secret && !crate::variables::is_reference(value.trim()) {
+        marked(value)
     } else {
         without_user_info(value)
     }
@@ -259,10 +260,44 @@ pub(crate) fn shown(secret: bool, value: &str) -> String {
 /// What stands for a secret.
 pub const HIDDEN: &str = "[hidden]";
 
+/// What stands for this secret: whether it became another one can be seen by it, and not what it is.
+fn marked(secret: &str) -> String {
+    format!("{HIDDEN} {}", fingerprint(secret))
+}
+
+/// The first 8 hex digits of a text's SHA-256.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(text.as_bytes());
+    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
 /// The value of `key` as somebody sees it who may not know secrets. Variables are none, but what stands beside them may
 /// be one.
 #[must_use]
 pub fn shown_to_readers(key: &str, value: &str) -> String {
+    match is_secret(key, value) {
+        true => HIDDEN.to_owned(),
+        false => without_user_info(value),
+    }
+}
+
+/// The same beside what it was before or will be: a secret with its mark, so that a change of it is seen.
+#[must_use]
+pub fn shown_in_changes(key: &str, value: &str) -> String {
+    shown(is_secret(key, value), value)
+}
+
+/// Whether a text is what is shown of a stored value in its place, one way or the other.
+#[must_use]
+pub fn stands_for(key: &str, text: &str, stored: &str) -> bool {
+    text.contains(HIDDEN)
+        && (shown_to_readers(key, stored) == text || shown_in_changes(key, stored) == text)
+}
+
+fn is_secret(key: &str, value: &str) -> bool {
     let reference = |value: &str| crate::variables::is_reference(value.trim());
     let only_references = reference(value)
         || key.to_ascii_lowercase().ends_with("sasl.jaas.config")
@@ -271,7 +306,7 @@ pub fn shown_to_readers(key: &str, value: &str) -> String {
                 let mut secrets = options.iter().filter(|(name, _)| holds_secret(name));
                 secrets.all(|(_, value)| reference(value.expose()))
             });
-    shown(holds_secret(key) && !only_references, value)
+    holds_secret(key) && !only_references
 }
 
 /// A text with `[hidden]` in place of names and passwords in URLs.
@@ -359,6 +394,28 @@ mod tests {
             ("://", "://"),
         ] {
             assert_eq!(shown(false, text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_a_mark_that_changes_with_it_and_stands_for_it() {
+        let key = "src.kafka.ssl.key.password";
+        assert_eq!(shown_in_changes(key, "hunter2"), "[hidden] f52fbd32");
+        assert_eq!(shown_in_changes(key, "hunter3"), "[hidden] fb8c2e2b");
+        assert_eq!(shown_to_readers(key, "hunter2"), "[hidden]");
+        for value in ["${file:/a:b}", "${env:A}"] {
+            assert_eq!(shown_in_changes(key, value), value);
+            assert_eq!(shown(true, value), value);
+        }
+        assert_eq!(shown_in_changes("tasks.max", "2"), "2");
+        for (text, stands) in [
+            ("[hidden]", true),
+            ("[hidden] f52fbd32", true),
+            ("[hidden] fb8c2e2b", false),
+            ("[hidden] ", false),
+            ("hunter2", false),
+        ] {
+            assert_eq!(stands_for(key, text, "hunter2"), stands, "{text}");
         }
     }
 

@@ -42,6 +42,7 @@ pub mod transform;
 pub mod unit;
 pub mod variables;
 pub mod worker;
+mod yaml;
 
 pub use client::{ClientConfig, HostPort};
 pub use link::{

@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::problem::{ConfigProblem, Notice};
 use crate::secret::Secret;
 use crate::variables::Variables;
+use crate::yaml;
 
 /// What a variable brought is put back by its name from this length on, in characters of a message.
 const SHORTEST_CONCEALED: usize = 3;
@@ -187,6 +188,16 @@ pub enum ReadProblem {
         /// What the parser says.
         reason: String,
     },
+    /// The text is no YAML that is read.
+    #[error("{file}, line {line}: {reason}")]
+    NotYaml {
+        /// The file.
+        file: Arc<str>,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// An array or an object where a value belongs.
     #[error(
         "{file}, {pointer}: a value is a text, a number or a boolean; a list is one text with commas"
@@ -268,6 +279,60 @@ impl RawConfig {
             }
         }
         Ok(config)
+    }
+
+    /// Reads JSON objects, one behind the other.
+    ///
+    /// # Errors
+    /// As of [`RawConfig::from_json`].
+    pub fn all_from_json(file: &str, text: &str) -> Result<Vec<Self>, ReadProblem> {
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<Box<RawValue>>();
+        let read = documents.map(|document| {
+            let document = document.map_err(|error| ReadProblem::NotJson {
+                file: file.into(),
+                reason: error.to_string(),
+            })?;
+            Self::from_json(file, document.get())
+        });
+        read.collect()
+    }
+
+    /// Reads documents of YAML, each a mapping of keys and values, or one of `name`, `config` and `initial_state`. Values are texts as they are
+    /// written; null means unset.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn all_from_yaml(file: &str, text: &str) -> Result<Vec<Self>, ReadProblem> {
+        let file: Arc<str> = file.into();
+        let wrong = |line: usize, reason: &str| ReadProblem::NotYaml {
+            file: Arc::clone(&file),
+            line,
+            reason: reason.to_owned(),
+        };
+        let documents = yaml::read(text).map_err(|(line, reason)| wrong(line, reason))?;
+        let read = documents.into_iter().map(|entries| {
+            let is_inner = |entry: &yaml::Entry| entry.parent.as_deref() == Some("config");
+            let is_whole = entries.iter().any(is_inner);
+            let mut config = Self::new();
+            for entry in entries {
+                let is_of_config = is_inner(&entry);
+                if entry.parent.is_some() && !is_of_config {
+                    return Err(wrong(entry.line, "only `config` holds keys"));
+                }
+                let Some(value) = entry.value else { continue };
+                let is_outer = is_whole && !is_of_config;
+                if is_outer && entry.key == "initial_state" {
+                    config.initial_state = Some(value);
+                } else if is_outer && entry.key != "name" {
+                    return Err(wrong(entry.line, "it stands beside `config`, not in it"));
+                } else {
+                    let origin = Origin::Line(Arc::clone(&file), entry.line);
+                    config.set(entry.key, value, origin);
+                }
+            }
+            Ok(config)
+        });
+        read.collect()
     }
 
     fn add_json(

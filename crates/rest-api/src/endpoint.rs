@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use config::key::{HIDDEN, holds_secret, shown_to_readers};
+use config::key::{HIDDEN, holds_secret, shown_to_readers, stands_for};
 use config::variables;
 use serde::Serialize;
 use worker_group::engine::Health;
@@ -255,7 +255,7 @@ pub(crate) fn unmask(given: &mut GivenConfig, stored: &Config) -> Result<(), Ref
             continue;
         };
         match stored.get(key) {
-            Some(secret) if shown_to_readers(key, secret) == shown => *value = Some(secret.clone()),
+            Some(secret) if stands_for(key, shown, secret) => *value = Some(secret.clone()),
             _ if holds_secret(key) || shown.contains("://[hidden]@") => {
                 return Err(nothing_hidden(key));
             }

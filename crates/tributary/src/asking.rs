@@ -146,6 +146,11 @@ impl Workers {
         Self { says, ..self }
     }
 
+    /// The URLs, in the order in which they are tried.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = String> {
+        self.addresses.iter().map(ToString::to_string)
+    }
+
     /// The URL that is tried first.
     pub(crate) fn first(&self) -> String {
         self.addresses[0].to_string()

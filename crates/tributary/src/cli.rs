@@ -10,6 +10,7 @@ mod distributed;
 mod ending;
 mod habits;
 mod launcher;
+mod launchers;
 mod listen;
 mod mirror_maker;
 mod pages;
@@ -203,6 +204,8 @@ enum Command {
     Complete(complete::CompleteArgs),
     /// Write a manual page for each command
     Man(pages::ManArgs),
+    /// Make links by whose names this program takes the place of Kafka's and Confluent's
+    InstallLaunchers(launchers::LaunchersArgs),
 }
 
 /// Copy topics from one cluster to another, without a file.
@@ -472,6 +475,7 @@ fn execute(cli: Cli) -> Exit {
             Command::Mirror(verb) => ask::mirror(verb).await,
             Command::Complete(args) => complete::run(args).await,
             Command::Man(args) => pages::man(&args),
+            Command::InstallLaunchers(args) => launchers::run(&args),
         }
     });
     // Blocking work that is left (a name look-up, say) is not waited for.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use config::link::LinkConfig;
+use config::link::{LinkConfig, TopicSettings};
 use config::problem::NoticeLevel;
 use config::resolve::resolve_link;
 use config::variables::Variables;
@@ -88,10 +88,21 @@ pub(crate) struct Running {
     /// Whether it looks after the link's topics; the others of a link in a group only copy.
     pub(crate) looks: bool,
     pub(crate) handle: LinkHandle,
+    /// How often both clusters are compared, by kind.
+    pub(crate) compared: Vec<(&'static str, Duration)>,
     /// What its records take.
     pub(crate) buffers: Buffers,
     /// What all that share its worker's memory may take.
     budget: usize,
+}
+
+/// How often a link compares what besides records, by the kinds that metrics know.
+fn compared(topics: &TopicSettings) -> Vec<(&'static str, Duration)> {
+    let acls = topics.acls.as_ref().map(|acls| ("acl", acls.interval));
+    [("topic", topics.poll_interval)]
+        .into_iter()
+        .chain(acls)
+        .collect()
 }
 
 /// How many share the memory. What only looks after topics needs none.
@@ -285,6 +296,7 @@ impl LinkHost {
         let (key, part) = part_of(&name, &part);
         let copies = !matches!(part, LinkPart::Topics);
         let looks = !matches!(part, LinkPart::Partitions { .. });
+        let compared = compared(&link.topics);
         let starting = Link::start_part(link, part, &worker, file, buffers.clone(), &scope);
         let starting = Box::pin(starting);
         let (link, handle) = match stop.unless_requested(starting).await {
@@ -304,6 +316,7 @@ impl LinkHost {
             copies,
             looks,
             handle,
+            compared,
             buffers,
             budget,
         };

@@ -48,6 +48,8 @@ struct Part {
     status: LinkStatus,
     /// The copying of access rights, in the part that does it.
     acls: Option<Arc<AclStatus>>,
+    /// How often both clusters are compared, by kind.
+    compared: Vec<(&'static str, Duration)>,
     /// What talking to the source and to the destination takes.
     clients: [ClientSeen; 2],
     /// Memory for its records: used, and at most.
@@ -102,6 +104,7 @@ impl Metrics {
                 looks: part.looks,
                 status: part.handle.status(),
                 acls: part.handle.acls(),
+                compared: part.compared,
                 clients: part.handle.clients(),
                 memory: (part.buffers.used(), part.buffers.limit()),
             });
@@ -134,7 +137,7 @@ impl Metrics {
             link.add_health(&mut page, one, &self.worker_id, detail.as_ref());
             // One part of a link has something to say of its topics, wherever its records are copied.
             for part in parts.iter().filter(|part| part.looks) {
-                link.add_looking(&mut page, &part.status);
+                link.add_looking(&mut page, &part.status, &part.compared);
                 if let Some(acls) = &part.acls {
                     link.add_acls(&mut page, acls);
                 }

@@ -33,6 +33,34 @@ pub(crate) fn read(path: &Path) -> Result<RawConfig, String> {
     }
 }
 
+/// Reads all configurations of a file: properties have one, JSON and YAML one or several. What ends in `.yaml` or `.yml` is YAML, and so is a text that
+/// begins a document or a mapping as only YAML does.
+pub(crate) fn read_all(path: &Path) -> Result<Vec<RawConfig>, String> {
+    let name = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let all = if text.trim_start().starts_with('{') {
+        RawConfig::all_from_json(&name, &text)
+    } else if matches!(extension, Some("yaml" | "yml")) || begins_yaml(&text) {
+        RawConfig::all_from_yaml(&name, &text)
+    } else {
+        RawConfig::from_properties(&name, &text).map(|(raw, notices)| {
+            say(&name, &notices);
+            vec![raw]
+        })
+    };
+    match all {
+        Ok(all) if all.is_empty() => Err(format!("{name} has nothing in it")),
+        all => all.map_err(|problem| problem.to_string()),
+    }
+}
+
+fn begins_yaml(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_end);
+    lines.any(|line| ["---", "config:"].contains(&line))
+}
+
 /// As [`read`]; the caller says what is to be said.
 pub(crate) fn read_quietly(path: &Path) -> Result<(RawConfig, Vec<Notice>), Unread> {
     let name = path.display().to_string();

@@ -169,7 +169,9 @@ fn what_contradicts_itself_is_refused_with_a_remedy() {
             "{sasl}src.kafka.sasl.mechanism=PLAIN
              src.kafka.sasl.jaas.config={PLAIN} required username=\"a\" password=hunter2"
         ),
-        &["src.kafka.sasl.jaas.config=[hidden] (--set): a semicolon is missing at the end"],
+        &[
+            "src.kafka.sasl.jaas.config=[hidden] 997ac39e (--set): a semicolon is missing at the end",
+        ],
     );
     refused(
         &format!(

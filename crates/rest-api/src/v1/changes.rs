@@ -1,9 +1,9 @@
 //! What a request makes of a stored configuration, key by key, for the list of activity. Pure.
 //!
-//! Secrets are shown as to readers; that one was changed is told, and not from what to what. Deliberately absent: the rest of a
+//! Of secrets a mark is told: that one was changed, and not from what to what. Deliberately absent: the rest of a
 //! configuration of thousands of keys or of long values, since a thousand entries are kept in memory.
 
-use config::key::shown_to_readers;
+use config::key::shown_in_changes;
 use serde_json::{Value, json};
 use worker_group::{Config, GivenConfig};
 
@@ -43,7 +43,7 @@ pub(crate) fn between(stored: &Config, mut given: GivenConfig, is_whole: bool) -
 }
 
 fn told(key: &str, value: &str) -> String {
-    let shown = shown_to_readers(key, value);
+    let shown = shown_in_changes(key, value);
     match shown.char_indices().nth(LONG) {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
@@ -109,6 +109,15 @@ mod tests {
         let told = between(&stored(), patch, false);
         assert_eq!(told[0]["key"], "src.kafka.ssl.key.password");
         assert!(!told.to_string().contains("hunter"), "{told}");
+        assert_eq!(told[0]["before"], "[hidden] f52fbd32");
+        // What was told of the stored one, written back, is no change; what was told of another one does not hold.
+        for shown in ["[hidden] f52fbd32", "[hidden] fb8c2e2b"] {
+            let back = given(&[("src.kafka.ssl.key.password", Some(shown))]);
+            assert_eq!(between(&stored(), back, false), Value::Null);
+        }
+        let back = given(&[("src.kafka.ssl.key.password", Some("[hidden] fb8c2e2b"))]);
+        unmask(&mut back.clone(), &stored()).expect_err("of another one");
+        assert_eq!(told[0]["after"], "[hidden] fb8c2e2b");
     }
 
     #[test]

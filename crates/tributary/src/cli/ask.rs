@@ -8,6 +8,7 @@ mod effective;
 mod events;
 mod explain;
 mod export;
+mod given;
 mod lag;
 mod list;
 mod loggers;
@@ -15,12 +16,15 @@ mod matching;
 mod mirror;
 mod names;
 mod offsets;
+mod preflight;
 mod preview;
 mod prune;
 mod resume;
+mod schemas;
 mod status;
 mod steer;
 mod table;
+mod unread;
 mod version;
 mod yaml;
 
@@ -68,6 +72,7 @@ pub(super) use self::{
     mirror::mirror,
     names::names,
     offsets::offsets,
+    preflight::preflight,
     preview::{Wanted, preview},
     resume::resume,
     status::{status, top},

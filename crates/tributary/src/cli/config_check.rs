@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::validate::{self, Checked, Kind};
 use super::{Exit, ask};
 use crate::output;
+use crate::progress::cut;
 use crate::settings::Unread;
 
 #[derive(Debug, Subcommand)]
@@ -120,14 +121,20 @@ fn print(checked: &[Checked]) {
     }
 }
 
-/// Columns with two spaces between them. The last one is as long as it is.
+/// Widest table, and the widest that keys and values are in it.
+const WIDTH: usize = 100;
+const KEY: usize = 40;
+const VALUE: usize = 20;
+
+/// Columns with two spaces between them, as wide as a terminal. What is wrong stands below in full where it was cut.
 fn table(rows: &[Row]) -> Vec<String> {
     let mut cells = vec![["KEY", "VALUE", "STATUS", "MEANING"].map(str::to_owned)];
     cells.extend(rows.iter().map(|row| {
-        let value = row.value.clone().unwrap_or_else(|| "-".to_owned());
+        let value = row.value.as_deref().unwrap_or("-");
+        let value = value.replace(|c: char| c.is_control(), " ");
         [
-            row.key.clone(),
-            value,
+            cut(&row.key, KEY),
+            cut(&value, VALUE),
             row.status.to_string(),
             row.meaning.clone(),
         ]
@@ -137,10 +144,24 @@ fn table(rows: &[Row]) -> Vec<String> {
         widths.max().unwrap_or_default()
     };
     let (key, value, status) = (width(0), width(1), width(2));
-    cells
-        .iter()
-        .map(|[a, b, c, d]| format!("{a:key$}  {b:value$}  {c:status$}  {d}"))
-        .collect()
+    let left = WIDTH.saturating_sub(key + value + status + 6);
+    let line = |[a, b, c, d]: &[String; 4]| {
+        let d = cut(d, left);
+        let line = format!("{a:key$}  {b:value$}  {c:status$}  {d}");
+        line.trim_end().to_owned()
+    };
+    let mut lines: Vec<String> = cells.iter().map(line).collect();
+    let is_wrong = |row: &&Row| matches!(row.status, Status::Invalid | Status::Unknown);
+    let is_cut = |row: &&Row| row.meaning.chars().count() > left || row.key.chars().count() > KEY;
+    let wrong = rows.iter().filter(is_wrong).filter(is_cut);
+    let mut wrong = wrong
+        .map(|row| format!("  {}: {}", row.key, row.meaning))
+        .peekable();
+    if wrong.peek().is_some() {
+        lines.push("ATTENTION".to_owned());
+        lines.extend(wrong);
+    }
+    lines
 }
 
 /// All of it, for programs.
@@ -201,4 +222,28 @@ fn notice_json(notice: &Notice) -> Value {
         NoticeLevel::Warn => "warning",
     };
     json!({"level": level, "text": notice.text})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_a_terminal_and_what_is_wrong_is_said_in_full() {
+        let row = |status: Status| Row {
+            key: format!("{status}.{}", "k".repeat(60)),
+            value: Some("v".repeat(60)),
+            origin: None,
+            status,
+            meaning: format!("{status} {}", "m".repeat(120)),
+        };
+        let lines = table(&[row(Status::Set), row(Status::Invalid)]);
+        let (below, table): (Vec<&String>, Vec<&String>) =
+            lines.iter().partition(|line| line.starts_with("  "));
+        for line in table {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert_eq!(below.len(), 1, "{lines:?}");
+        assert!(below[0].contains(&row(Status::Invalid).meaning));
+    }
 }

@@ -5,6 +5,8 @@
 //!
 //! Deliberately absent: forms that this program cannot do as they are meant. They are answered with what there is instead.
 
+mod settings;
+
 use std::ffi::OsString;
 
 use config::key::{holds_secret, shown_to_readers};
@@ -55,11 +57,14 @@ const FORMS: &[(&str, &str)] = &[
         "link create NAME --source-bootstrap-server HOST:PORT --destination-bootstrap-server HOST:PORT --config K=V|FILE --topics REGEX",
         "create link NAME --source HOST:PORT --destination HOST:PORT --set src.kafka.K=V|--source-config FILE --topics REGEX",
     ),
-    ("link update NAME --config K=V", "patch link NAME -s K=V"),
+    (
+        "link update NAME --config K=V",
+        "patch link NAME -s src.kafka.K=V",
+    ),
     ("link configuration list NAME", "get config NAME"),
     (
         "link configuration update NAME --config K=V",
-        "patch link NAME -s K=V",
+        "patch link NAME -s src.kafka.K=V",
     ),
     (
         "mirror list [--link LINK] [--mirror-status WORD]",
@@ -277,11 +282,11 @@ fn of_noun(noun: &str, verb: &str, rest: &[String]) -> Habit {
         ("connector", "create") => native(&["create"], &common),
         ("connector", "update") => native(&["apply"], &common),
         ("link" | "shadow", "describe" | "delete") => native(&[verb, "link"], &common),
-        ("link", "create") => create(&common),
-        ("link", "update") => update(&common),
+        ("link", "create") => settings::create(&common),
+        ("link", "update") => settings::update(&common),
         ("link", "configuration") => match rest.first().map(String::as_str) {
             Some("list" | "describe") => native(&["get", "config"], &common[1..]),
-            Some("update") => update(&common[1..]),
+            Some("update") => settings::update(&common[1..]),
             _ => Habit::Asked(page(noun)),
         },
         ("link", "task") => refused(
@@ -323,68 +328,6 @@ fn mirror(verb: &str, rest: &[String]) -> Habit {
             page("mirror")
         )),
     }
-}
-
-/// Confluent's `link create`: its settings are those of the client that reads the source.
-fn create(rest: &[String]) -> Habit {
-    let names: &[(&str, Turn)] = &[
-        ("--source-bootstrap-server", Turn::Named("--source")),
-        (
-            "--destination-bootstrap-server",
-            Turn::Named("--destination"),
-        ),
-        ("--source-cluster", Turn::Valued),
-        ("--destination-cluster", Turn::Valued),
-        ("--config-file", Turn::Named("--source-config")),
-    ];
-    let (settings, rest) = taken(rest, &["--config"]);
-    let mut words = turned(&rest, names);
-    for setting in &settings {
-        if !setting.contains('=') {
-            words.extend(["--source-config".to_owned(), setting.clone()]);
-            continue;
-        }
-        for one in pairs(setting) {
-            match one.split_once('=') {
-                Some(("cluster.link.prefix", prefix)) => {
-                    words.extend(["--rename".to_owned(), format!("{prefix}${{topic}}")]);
-                }
-                _ => words.extend(["--set".to_owned(), format!("src.kafka.{one}")]),
-            }
-        }
-    }
-    native(&["create", "link"], &words)
-}
-
-/// `K=V` of a list with commas; what has no key belongs to the value before it.
-fn pairs(settings: &str) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for part in settings.split(',') {
-        match all.last_mut() {
-            Some(last) if !part.contains('=') => {
-                last.push(',');
-                last.push_str(part);
-            }
-            _ => all.push(part.to_owned()),
-        }
-    }
-    all
-}
-
-/// Confluent's `link update`.
-fn update(rest: &[String]) -> Habit {
-    let (settings, mut words) = taken(rest, &["--config"]);
-    for setting in &settings {
-        if !setting.contains('=') {
-            return refused(
-                "a file of changes is not read: name them with --config KEY=VALUE, or change the link with `tributary edit link NAME`",
-            );
-        }
-        for one in pairs(setting) {
-            words.extend(["-s".to_owned(), one]);
-        }
-    }
-    native(&["patch", "link"], &words)
 }
 
 /// What there is of a noun of others; of the empty one, everything.
@@ -473,13 +416,13 @@ mod tests {
              --source-config c.properties",
         );
         check(
-            "link update a --config tasks.max=2,b=c,d",
-            "patch link a -s tasks.max=2 -s b=c,d",
+            "link update a --config tasks.max=2,bootstrap.servers=c:1,d:1 --config=cluster.link.prefix=x.",
+            "patch link a -s tasks.max=2 -s src.kafka.bootstrap.servers=c:1,d:1 -s topic.rename.format=x.${topic}",
         );
         check("link configuration list a", "get config a");
         check(
-            "link configuration update a --config b=c",
-            "patch link a -s b=c",
+            "link configuration update a --config sasl.mechanism=PLAIN",
+            "patch link a -s src.kafka.sasl.mechanism=PLAIN",
         );
         check("mirror resume t --link a", "topics resume a t");
         check("shadow status a --format json", "status a --output json");
@@ -506,6 +449,8 @@ mod tests {
             "config set-context a --password x",
             "link task list a",
             "link update a --config file.properties",
+            "link update a --config b=c",
+            "link create a --source s:1 --config task.max=2",
             "link reverse a",
             "mirror pause t --link a",
             "mirror truncate-and-restore t --link a",

@@ -18,9 +18,11 @@ pub(super) enum Launcher {
     MirrorMaker,
     /// `replicator`.
     Replicator,
+    /// `replicator-verifier`.
+    Verifier,
 }
 
-const ALL: [(&str, &str, Launcher); 4] = [
+const ALL: [(&str, &str, Launcher); 5] = [
     ("connect-standalone", "standalone", Launcher::Standalone),
     ("connect-distributed", "distributed", Launcher::Distributed),
     (
@@ -29,7 +31,21 @@ const ALL: [(&str, &str, Launcher); 4] = [
         Launcher::MirrorMaker,
     ),
     ("replicator", "replicator", Launcher::Replicator),
+    ("replicator-verifier", "preflight", Launcher::Verifier),
 ];
+
+/// What the verifier calls a worker's address and a link.
+const VERIFIED: [(&str, Option<&str>); 2] =
+    [("--connect-url", Some("--url")), ("--connector-name", None)];
+
+/// Names of all programs whose place is taken; Kafka's scripts have an ending, which its packages leave out.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    ALL.iter().flat_map(|(name, _, launcher)| {
+        let is_script = !matches!(launcher, Launcher::Replicator | Launcher::Verifier);
+        let script = is_script.then(|| format!("{name}.sh"));
+        std::iter::once((*name).to_owned()).chain(script)
+    })
+}
 
 /// The program's arguments as it has them itself, if it was called by another one's name.
 pub(super) fn launched() -> Option<(Launcher, Vec<OsString>)> {
@@ -44,8 +60,32 @@ fn of(mut arguments: impl Iterator<Item = OsString>) -> Option<(Launcher, Vec<Os
         .or_else(|| stem.strip_suffix(".exe"))
         .unwrap_or(stem);
     let (_, command, launcher) = ALL.into_iter().find(|(known, _, _)| *known == stem)?;
-    let own = [name, command.into()];
-    Some((launcher, own.into_iter().chain(arguments).collect()))
+    let own = [name, command.into()].into_iter();
+    let arguments = match launcher {
+        Launcher::Verifier => verified(arguments),
+        _ => arguments.collect(),
+    };
+    Some((launcher, own.chain(arguments).collect()))
+}
+
+/// The verifier's arguments as those of the command that takes its place.
+fn verified(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        let text = argument.to_str().unwrap_or_default();
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        match VERIFIED.iter().find(|(theirs, _)| *theirs == name) {
+            Some((_, ours)) => {
+                all.extend(ours.map(OsString::from));
+                all.extend(value.map(OsString::from));
+            }
+            None => all.push(argument),
+        }
+    }
+    all
 }
 
 impl Launcher {
@@ -53,7 +93,7 @@ impl Launcher {
     pub(super) fn wrong_arguments(self) -> ExitCode {
         ExitCode::from(match self {
             Self::MirrorMaker => 255,
-            Self::Standalone | Self::Distributed | Self::Replicator => 1,
+            Self::Standalone | Self::Distributed | Self::Replicator | Self::Verifier => 1,
         })
     }
 
@@ -64,6 +104,9 @@ impl Launcher {
             (_, Exit::NotStarted | Exit::LinkUsage) => 3,
             // Its own arguments, and files that cannot be used.
             (Self::Replicator, Exit::Usage) => 1,
+            // It starts nothing: its codes are those of the command.
+            (Self::Verifier, Exit::NotReady) => 3,
+            (Self::Verifier, Exit::Error) => 1,
             (_, Exit::Error | Exit::Usage | Exit::NotReady | Exit::TimedOut) => 2,
         })
     }
@@ -111,6 +154,24 @@ mod tests {
             Some((
                 Launcher::Replicator,
                 &["replicator", "replicator", "--cluster.id", "r"],
+            )),
+        );
+        check(
+            &[
+                "replicator-verifier",
+                "--connect-url",
+                "http://a:1",
+                "--connector-name=dr",
+            ],
+            Some((
+                Launcher::Verifier,
+                &[
+                    "replicator-verifier",
+                    "preflight",
+                    "--url",
+                    "http://a:1",
+                    "dr",
+                ],
             )),
         );
         check(&["/usr/bin/tributary", "standalone"], None);

@@ -149,6 +149,117 @@ mod tests {
         }
     }
 
+    /// Commands whose answers are approved nowhere, and why.
+    const UNSEEN: &[(&str, &str)] = &[
+        (
+            "complete",
+            "it is for shells, and tests of completion compare what it prints",
+        ),
+        (
+            "config reference",
+            "a page of the documentation, compared by `cargo xtask docs`",
+        ),
+        (
+            "config openapi",
+            "a page of the documentation, compared by `cargo xtask docs`",
+        ),
+        (
+            "config metrics",
+            "a page of the documentation, compared by `cargo xtask docs`",
+        ),
+    ];
+    /// Commands that take `-o json` and print no document, and why.
+    const UNDESCRIBED: &[(&str, &str)] = &[
+        ("top", "it draws one document after the other"),
+        (
+            "topics resume",
+            "nothing stands where answers are approved, so that it is refused",
+        ),
+        (
+            "resume partition",
+            "nothing stands where answers are approved, so that it is refused",
+        ),
+    ];
+    /// What is listed and cannot be described.
+    const LISTED: [&str; 3] = ["activity", "config", "loggers"];
+
+    /// Commands that can be run, by the words they are typed with; each with what it is asked for, where that is one of some words.
+    fn runnable(command: &clap::Command, words: &str, all: &mut Vec<(String, bool)>) {
+        for below in command.get_subcommands() {
+            if below.get_name() == "help" {
+                continue;
+            }
+            let words = format!("{words} {}", below.get_name());
+            let words = words.trim_start();
+            runnable(below, words, all);
+            if below.is_subcommand_required_set() {
+                continue;
+            }
+            let documents = below.get_arguments().find(|arg| arg.get_id() == "output");
+            let documents = documents.is_some_and(|arg| {
+                let values = arg.get_possible_values();
+                values.iter().any(|value| value.get_name() == "json")
+            });
+            let nouns = below.get_arguments().find(|arg| arg.get_id() == "what");
+            let nouns = nouns.map(clap::Arg::get_possible_values);
+            match nouns.filter(|_| ["get", "describe"].contains(&words)) {
+                None => all.push((words.to_owned(), documents)),
+                Some(nouns) => all.extend(nouns.iter().map(|noun| {
+                    let names: Vec<&str> = noun.get_name_and_aliases().collect();
+                    (format!("{words} {}", names.join("|")), documents)
+                })),
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_approved_answer_or_a_reason_for_having_none() {
+        let approved = include_str!("../../tests/answers.txt");
+        let sections: Vec<(&str, bool)> = approved
+            .split("==== tributary ")
+            .skip(1)
+            .map(|section| {
+                let line = section.lines().next().unwrap_or_default();
+                (line, section.contains("\n---- json\n"))
+            })
+            .collect();
+        let of = |words: &str| -> Vec<bool> {
+            let words: Vec<&str> = words.split(' ').collect();
+            let is = |line: &str| {
+                let typed: Vec<&str> = line.split(' ').collect();
+                let both = words.iter().zip(&typed);
+                typed.len() > words.len()
+                    && both
+                        .into_iter()
+                        .all(|(word, typed)| word.split('|').any(|one| one == *typed))
+            };
+            let found = sections.iter().filter(|(line, _)| is(line));
+            found.map(|(_, documents)| *documents).collect()
+        };
+        let mut command = Cli::command();
+        command.build();
+        let mut all = Vec::new();
+        runnable(&command, "", &mut all);
+        assert!(all.len() > 60, "{all:?}");
+        let listed = LISTED.map(|noun| format!("describe {noun}"));
+        for (words, documents) in all {
+            if listed.iter().any(|listed| words.starts_with(listed)) {
+                continue;
+            }
+            let answers = of(&words);
+            let unseen = UNSEEN.iter().any(|(known, _)| *known == words);
+            assert_ne!(answers.is_empty(), !unseen, "tributary {words}");
+            let undescribed = UNDESCRIBED.iter().any(|(known, _)| *known == words);
+            if documents && !unseen {
+                assert_ne!(
+                    answers.contains(&true),
+                    undescribed,
+                    "tributary {words} -o json"
+                );
+            }
+        }
+    }
+
     #[test]
     fn every_shell_has_a_script_and_every_command_a_page() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {

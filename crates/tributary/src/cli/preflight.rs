@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::Args;
 use replication::preflight::{Preflight, Resource, SideReport, Verdict, preflight};
 
-use super::{Exit, OutputFormat, preview};
+use super::ask::Reach;
+use super::{Exit, OutputFormat, ask, preview};
 use crate::output;
 use crate::preflight_document::{Row, document, rows, verdict};
 use crate::progress::cut;
@@ -18,11 +20,19 @@ use crate::progress::cut;
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLE\n  \
     tributary preflight -f west.properties --worker worker.properties\n  \
-    tributary preflight -f west.properties -o json")]
+    tributary preflight -f west.properties -o json\n  tributary preflight west-to-central --url http://worker-1:8083")]
 pub(crate) struct PreflightArgs {
+    /// A link that a worker has: it connects from there
+    #[arg(
+        value_name = "LINK",
+        required_unless_present = "link",
+        conflicts_with_all = ["link", "worker"]
+    )]
+    deployed: Option<String>,
+
     /// The link's file
     #[arg(short = 'f', long = "file", value_name = "FILE")]
-    link: PathBuf,
+    link: Option<PathBuf>,
 
     /// The worker's properties file; needed where the link does not name its destination
     #[arg(long, value_name = "FILE")]
@@ -31,6 +41,14 @@ pub(crate) struct PreflightArgs {
     /// How it is printed
     #[arg(short = 'o', long, value_enum, default_value_t = OutputFormat::Table)]
     output: OutputFormat,
+
+    /// Addresses of workers, where LINK is given [default: as of all commands that ask workers]
+    #[arg(long, value_name = "URL[,URL]", requires = "deployed")]
+    url: Option<String>,
+
+    /// What `config set-context` has kept
+    #[arg(long, value_name = "NAME", requires = "deployed")]
+    context: Option<String>,
 }
 
 /// Widest table, and the least of it that is left for its last column.
@@ -41,12 +59,22 @@ const CELL: usize = 36;
 
 /// Runs the command.
 pub(super) async fn run(args: PreflightArgs) -> Exit {
-    let Some((link, worker)) = preview::resolve(&args.link, args.worker.as_deref()) else {
+    let Some(file) = &args.link else {
+        let json = args.output == OutputFormat::Json;
+        let reach = Reach::of(args.url, args.context, json);
+        return ask::preflight(&reach, args.deployed.as_deref().unwrap_or_default()).await;
+    };
+    let Some((link, worker)) = preview::resolve(file, args.worker.as_deref()) else {
         return Exit::Usage;
     };
     let found = Box::pin(preflight(&link, &worker)).await;
     match args.output {
-        OutputFormat::Json => output::line(&document(&found, &link.name).to_string()),
+        OutputFormat::Json => {
+            let mut document = document(&found, &link.name);
+            document["worker_id"] = "local".into();
+            document["as_of"] = worker_group::detail::instant(SystemTime::now()).into();
+            output::line(&document.to_string());
+        }
         OutputFormat::Table => {
             for line in lines(&found) {
                 output::line(&line);

@@ -218,7 +218,16 @@ impl Link {
     }
 
     /// What is known of its topics by the part of the link that looks after them.
-    pub(super) fn add_looking(&self, page: &mut Page, status: &LinkStatus) {
+    pub(super) fn add_looking(
+        &self,
+        page: &mut Page,
+        status: &LinkStatus,
+        compared: &[(&str, Duration)],
+    ) {
+        for (kind, every) in compared {
+            let labels = self.labels([kind]);
+            page.add(&catalogue::SYNC_INTERVAL, &labels, every.as_secs_f64());
+        }
         self.add_topics(page, &status.round);
         self.add_operations(page, &status.round);
         if let Some(at) = status.round.at {

@@ -13,7 +13,13 @@ const SEED: u64 = 31_337;
 const EACH: usize = 500;
 
 /// Says what of a value is not as a schema of the document states; a member that it does not know counts too.
-fn differences(value: &Value, schema: &Value, document: &Value, at: &str, all: &mut Vec<String>) {
+pub(crate) fn differences(
+    value: &Value,
+    schema: &Value,
+    document: &Value,
+    at: &str,
+    all: &mut Vec<String>,
+) {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = document.pointer(reference.trim_start_matches('#'));
         let schema = schema.unwrap_or_else(|| panic!("{reference} leads nowhere"));

@@ -24,9 +24,17 @@ const EACH: usize = 200;
 struct Asker<'a>(&'a Worker);
 
 impl Asker<'_> {
+    fn url(&self) -> String {
+        format!("http://{}", self.0.client.address)
+    }
+
     async fn run(&self, arguments: &[&str]) -> Run {
-        let url = format!("http://{}", self.0.client.address);
-        let all = [arguments, &["--url", &url]].concat();
+        self.run_at(&self.url(), arguments).await
+    }
+
+    /// With another spelling of the worker's address.
+    async fn run_at(&self, url: &str, arguments: &[&str]) -> Run {
+        let all = [arguments, &["--url", url]].concat();
         let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
         let mut spec = ProcessSpec::new("tributary", program).arguments(all);
         // What is kept beside contexts is that of this test.
@@ -82,7 +90,29 @@ async fn prunes(asker: &Asker<'_>, link: &str) {
     let none = asker.ends(&[&prune[..], &["--yes"]].concat(), 0).await;
     assert_eq!(none, "");
     asker.ends(&["delete", "one", "--yes"], 0).await;
+    spares(asker, &folder).await;
     forgets(asker, &folder).await;
+}
+
+/// One that was changed, or made anew, by somebody else since it was applied is not theirs either. The worker is one, however it is
+/// written.
+async fn spares(asker: &Asker<'_>, folder: &Path) {
+    let (file, away) = (folder.join("one.properties"), folder.join("one.txt"));
+    std::fs::rename(&away, &file).expect("moved");
+    let given = folder.display().to_string();
+    asker.ends(&["apply", "-f", &given], 0).await;
+    let patch = ["patch", "one", "-s", "topic.poll.interval.ms=7000"];
+    asker.ends(&patch, 0).await;
+    std::fs::rename(&file, &away).expect("moved");
+    let prune = ["apply", "-f", &given, "--prune", "--yes"];
+    let spared = asker.run(&prune).await.ended_with(3);
+    assert!(spared.error.contains("link/one is not pruned"), "{spared}");
+    std::fs::rename(&away, &file).expect("moved");
+    asker.ends(&["apply", "-f", &given], 0).await;
+    std::fs::rename(&file, &away).expect("moved");
+    let otherwise = format!("{}/", asker.url());
+    let pruned = asker.run_at(&otherwise, &prune).await.ended_with(0);
+    assert_eq!(pruned.output, "link/one deleted\n");
 }
 
 /// One that was gone already when it was to be deleted is as little theirs.
@@ -234,15 +264,30 @@ async fn is_configured(asker: &Asker<'_>, file: &str) {
     asker
         .ends(&["patch", "asked", "-s", "src.kafka.sasl.password=x"], 2)
         .await;
-    // What is exported is what is there.
-    let exported = asker
-        .ends(&["export", "asked", "--as", "properties"], 0)
-        .await;
-    let copy = asker.0.folder.path().join("exported.properties");
-    std::fs::write(&copy, exported).expect("written");
-    asker
-        .ends(&["diff", "-f", &copy.display().to_string()], 0)
-        .await;
+    // What is exported is what is there, in every spelling that is read again.
+    for (spelling, name) in [
+        ("properties", "exported.properties"),
+        ("json", "exported.json"),
+    ] {
+        let export = ["export", "asked", "--as", spelling];
+        let exported = asker.ends(&export, 0).await;
+        let copy = asker.0.folder.path().join(name);
+        std::fs::write(&copy, exported).expect("written");
+        let copy = copy.display().to_string();
+        asker.ends(&["diff", "-f", &copy], 0).await;
+        let applied = asker.ends(&["apply", "-f", &copy], 0).await;
+        assert_eq!(applied, "link/asked unchanged\n", "{spelling}");
+    }
+    // The command that is exported reads the same from its input.
+    let cli = asker.ends(&["export", "asked", "--as", "cli"], 0).await;
+    let program = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+    let cli = cli.replacen("tributary ", &format!("'{}' ", program.display()), 1);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &cli]);
+    shell.env("XDG_CONFIG_HOME", asker.0.folder.path().join("home"));
+    let typed = shell.output().await.expect("a shell");
+    let typed = String::from_utf8_lossy(&typed.stdout).into_owned();
+    assert_eq!(typed, "link/asked unchanged\n", "{cli}");
     // An editor that is a stream editor puts the former value back.
     let url = format!("http://{}", asker.0.client.address);
     let edit = ["edit", "link", "asked", "--yes", "--url", &url];

@@ -148,7 +148,7 @@ async fn what_happens_to_a_group_shows_in_alerts_and_exit_codes_and_is_over_when
         unrest::where_a_worker_may_come_back(destination).await;
         unrest::of_a_part_of_a_source(&mut scene).await;
     }
-    let answers = Answers::new(&scene, &group, [source, destination], &topic);
+    let mut answers = Answers::new(&scene, &group, [source, destination], &topic);
     answers.are_as_approved(&scene).await;
     losses::of_all_workers(&mut scene, &group).await;
     let situations = &scene.situations;

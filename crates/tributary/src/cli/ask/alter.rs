@@ -8,12 +8,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
-use super::change::{config_of, files, read, validated};
+use super::change::validated;
+use super::given::{self, config_of, files};
 use super::matching::Matching;
-use super::{Exit, Reach, confirmed, plain, steer};
+use super::{Exit, Reach, confirmed, plain, steer, unread};
 use crate::asking::{Failure, Workers, encode};
 use crate::{output, settings};
 
@@ -25,7 +25,7 @@ use crate::{output, settings};
     after_help = "EXAMPLE\n  tributary diff -f orders-dr.json || tributary apply -f orders-dr.json"
 )]
 pub(in crate::cli) struct DiffArgs {
-    /// Files with a link each; a folder of such, or - for the input
+    /// Files with links: properties with one, JSON or YAML with one or several; a folder of such, or - for the input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -98,7 +98,7 @@ pub(super) fn differences(stored: &Value, wanted: &Map<String, Value>) -> Vec<Di
     let nothing = Map::new();
     let stored = stored.as_object().unwrap_or(&nothing);
     let shown = |key: &str, value: &Value| {
-        config::key::shown_to_readers(key, value.as_str().unwrap_or_default())
+        config::key::shown_in_changes(key, value.as_str().unwrap_or_default())
     };
     let mut keys: Vec<&String> = stored.keys().chain(wanted.keys()).collect();
     keys.sort_unstable();
@@ -124,7 +124,7 @@ fn stands_for(key: &str, value: &Value, stored: &Value) -> bool {
     let (Some(value), Some(stored)) = (value.as_str(), stored.as_str()) else {
         return false;
     };
-    value.contains(HIDDEN) && config::key::shown_to_readers(key, stored) == value
+    config::key::stands_for(key, value, stored)
 }
 
 /// A configuration with what is stored in the place of what was shown of it.
@@ -178,11 +178,17 @@ pub(in crate::cli) async fn diff(args: DiffArgs) -> Exit {
     };
     let (mut objects, mut text) = (Vec::new(), Vec::new());
     let mut exit = Exit::Done;
+    let mut all = Vec::new();
     for path in &files(&args.files) {
-        let Some(given) = read(path) else {
-            exit = Exit::Error;
-            continue;
-        };
+        match given::read(path, None) {
+            Ok(given) => all.extend(given),
+            Err(problem) => {
+                output::error(&problem);
+                exit = Exit::Error;
+            }
+        }
+    }
+    for given in &all {
         let found = match stored(&workers, &given.name).await {
             Ok(found) => found,
             Err(failure) => {
@@ -301,6 +307,12 @@ async fn patch_one(
     if changes.is_empty() {
         return Ok("unchanged");
     }
+    let warnings = unread::warnings(&stored, patch).map_err(|message| Failure {
+        status: None,
+        message,
+        explanation: None,
+    })?;
+    warnings.iter().for_each(|line| output::notice(line));
     if args.dry_run {
         validated(workers, &wanted).await?;
         lines(&changes).iter().for_each(|line| output::notice(line));
@@ -488,8 +500,8 @@ mod tests {
                 "- b=2",
                 "+ b=3",
                 "+ c=4",
-                "- sasl.jaas.config=[hidden]",
-                "+ sasl.jaas.config=[hidden]"
+                "- sasl.jaas.config=[hidden] 2d711642",
+                "+ sasl.jaas.config=[hidden] a1fce436"
             ]
         );
         assert_eq!(differences(&stored, &map(stored.clone())), []);
@@ -498,6 +510,14 @@ mod tests {
         assert_eq!(exported["sasl.jaas.config"], "[hidden]");
         assert_eq!(differences(&stored, &exported), []);
         assert_eq!(whole(&exported, &stored), map(stored.clone()));
+        // So is what a difference shows, and nothing else that looks like it.
+        let shown = map(json!({"sasl.jaas.config": "[hidden] 2d711642"}));
+        assert_eq!(whole(&shown, &stored)["sasl.jaas.config"], "x");
+        let shown = map(json!({"sasl.jaas.config": "[hidden] a1fce436"}));
+        assert_eq!(
+            whole(&shown, &stored)["sasl.jaas.config"],
+            "[hidden] a1fce436"
+        );
         let other = json!({"sasl.jaas.config": "[hidden]"});
         assert_eq!(differences(&json!({}), &map(other)).len(), 1);
     }

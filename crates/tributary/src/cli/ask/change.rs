@@ -1,18 +1,18 @@
 //! `tributary create`, `apply` and `delete`: links from files, by Connect's API. Doing the same again changes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use config::RawConfig;
 use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
 use super::described::Described;
+use super::given::{self, Given, config_of, files};
 use super::matching::Matching;
-use super::prune::Created;
+use super::prune::{self, Created};
 use super::{Exit, Reach, alter, confirmed, steer};
 use crate::asking::{Failure, Workers, encode};
-use crate::{output, settings};
+use crate::output;
 
 /// Create links, from files or one by options; a link that is there already is an error.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct CreateArgs {
     #[arg(num_args = 1..=2, requires = "source", value_name = "NAME")]
     names: Vec<String>,
 
-    /// Files with a link each: properties, a flat JSON map, or {"name", "config", "initial_state"}; a folder of such, or - for the input
+    /// Files with links: properties with one, JSON or YAML with one or several, flat or as {"name", "config", "initial_state"}; a folder of such, or - for the input
     #[arg(
         short = 'f',
         long = "file",
@@ -52,7 +52,7 @@ pub(in crate::cli) struct CreateArgs {
     tributary apply -f links/ --prune --yes"
 )]
 pub(in crate::cli) struct ApplyArgs {
-    /// Files with a link each; a folder of such, or - for the input
+    /// Files with links: properties with one, JSON or YAML with one or several; a folder of such, or - for the input
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -101,72 +101,6 @@ pub(in crate::cli) struct DeleteArgs {
 
     #[command(flatten)]
     reach: Reach,
-}
-
-/// A link of a file.
-pub(super) struct Given {
-    pub(super) name: String,
-    pub(super) config: Map<String, Value>,
-    initial: Option<String>,
-}
-
-/// The files that are meant; of a folder, those in it that may be links, by name.
-pub(super) fn files(given: &[PathBuf]) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for path in given {
-        let Ok(entries) = std::fs::read_dir(path) else {
-            all.push(path.clone());
-            continue;
-        };
-        let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut inside: Vec<PathBuf> = inside
-            .filter(|path| {
-                let extension = path.extension().and_then(|extension| extension.to_str());
-                matches!(extension, Some("properties" | "json"))
-            })
-            .collect();
-        inside.sort_unstable();
-        all.extend(inside);
-    }
-    all
-}
-
-/// What a file says, as a worker takes it.
-pub(super) fn config_of(raw: &RawConfig) -> Map<String, Value> {
-    let entries = raw.entries().iter();
-    entries
-        .map(|entry| (entry.key.clone(), Value::from(entry.value.clone())))
-        .collect()
-}
-
-/// Reads a link's file, or says what is wrong with it.
-pub(super) fn read(path: &Path) -> Option<Given> {
-    read_as(path, None)
-}
-
-/// The same of a link that has this name, whatever the file says.
-fn read_as(path: &Path, name: Option<&str>) -> Option<Given> {
-    let input = Path::new("/dev/stdin");
-    let raw = settings::read(if path == Path::new("-") { input } else { path })
-        .map_err(|problem| output::error(&problem))
-        .ok()?;
-    let mut config = config_of(&raw);
-    if let Some(name) = name {
-        config.insert("name".to_owned(), Value::from(name));
-    }
-    let Some(name) = config
-        .get("name")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-    else {
-        output::error(&format!("{} has no name: add name=…", path.display()));
-        return None;
-    };
-    Some(Given {
-        name,
-        config,
-        initial: raw.initial_state.clone(),
-    })
 }
 
 /// What is wrong with a configuration, as the worker sees it. One with secrets that are only known to the worker is judged by it
@@ -219,9 +153,12 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
         }
     }
     for path in &files(&args.files) {
-        match read(path) {
-            Some(given) => all.push(given),
-            None => exit = Exit::Error,
+        match given::read(path, None) {
+            Ok(given) => all.extend(given),
+            Err(problem) => {
+                output::error(&problem);
+                exit = Exit::Error;
+            }
         }
     }
     for given in all {
@@ -250,7 +187,7 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
                 args.reach.done(&object, "created", args.dry_run);
                 // An earlier one of this name may have been made by apply, and be gone since.
                 if !args.dry_run
-                    && let Err(problem) = forget(&args.reach, &given.name)
+                    && let Err(problem) = forget(&workers, &given.name).await
                 {
                     output::error(&problem);
                     exit = Exit::Error;
@@ -300,8 +237,7 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
-    let created = args.reach.address().and_then(|(at, _)| Created::at(&at));
-    let mut created = match created {
+    let mut created = match kept(&workers).await {
         Ok(created) => Some(created),
         // Nothing can be kept: that matters to those only who want to prune.
         Err(_) if !args.prune => None,
@@ -313,22 +249,32 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     let mut exit = Exit::Done;
     let mut names = Vec::new();
     let files = files(&args.files);
-    if args.name.is_some() && files.len() > 1 {
-        output::error("--name is that of one link: say it with one file");
+    let mut all = Vec::new();
+    for path in &files {
+        match given::read(path, args.name.as_deref()) {
+            Ok(given) => all.extend(given),
+            Err(problem) => {
+                output::error(&problem);
+                exit = Exit::Error;
+            }
+        }
+    }
+    if args.name.is_some() && (files.len() > 1 || all.len() > 1) {
+        output::error("--name is that of one link: say it with one file that has one");
         return Exit::Usage;
     }
-    for path in &files {
-        let Some(given) = read_as(path, args.name.as_deref()) else {
-            exit = Exit::Error;
-            continue;
-        };
+    for given in all {
         let object = format!("link/{}", given.name);
         match applied(&workers, &given, args.dry_run).await {
-            Ok(action) => {
+            Ok((action, config)) => {
                 args.reach.done(&object, action, args.dry_run);
-                let is_new = action == "created" && !args.dry_run;
-                if let Some(created) = created.as_mut().filter(|_| is_new)
-                    && let Err(problem) = created.add(&given.name)
+                // One that it has not created stays somebody else's, whatever is changed of it.
+                let is_mine = |created: &&mut Created| {
+                    !args.dry_run && (action == "created" || created.has(&given.name))
+                };
+                let mark = prune::mark(&config);
+                if let Some(created) = created.as_mut().filter(is_mine)
+                    && let Err(problem) = created.add(&given.name, mark)
                 {
                     output::error(&format!("{object} will not be pruned: {problem}"));
                     exit = Exit::Error;
@@ -361,7 +307,10 @@ async fn prune(
     mut created: Created,
     given: &[String],
 ) -> Exit {
-    let gone = created.without(given.iter().map(String::as_str));
+    let (gone, mut exit) = match theirs(workers, &mut created, given, args.dry_run).await {
+        Ok(found) => found,
+        Err(failure) => return args.reach.failed("nothing was pruned", &failure),
+    };
     let question = || {
         let names = gone.join(", ");
         format!("delete {names}? Positions are kept, destination topics are not touched.")
@@ -370,7 +319,6 @@ async fn prune(
         output::error("nothing was pruned: say so at the prompt, or with --yes");
         return Exit::Usage;
     }
-    let mut exit = Exit::Done;
     for name in &gone {
         let object = format!("link/{name}");
         match deleted(workers, name, false, args.dry_run).await {
@@ -394,14 +342,50 @@ async fn prune(
     exit
 }
 
-async fn applied(workers: &Workers, given: &Given, dry_run: bool) -> Result<&'static str, Failure> {
+/// Links that were created here, that no file has any more, and that are as they were left; and how the command ends. Those that are gone are
+/// forgotten, and those that somebody has changed since are said and stay.
+async fn theirs(
+    workers: &Workers,
+    created: &mut Created,
+    given: &[String],
+    dry_run: bool,
+) -> Result<(Vec<String>, Exit), Failure> {
+    let (mut mine, mut exit) = (Vec::new(), Exit::Done);
+    for (name, mark) in created.without(given.iter().map(String::as_str)) {
+        match alter::stored(workers, &name).await? {
+            None if dry_run => {}
+            None => {
+                if let Err(problem) = created.remove(&name) {
+                    output::error(&problem);
+                    exit = Exit::Error;
+                }
+            }
+            Some(config) if config.as_object().map(prune::mark) == Some(mark) => mine.push(name),
+            Some(_) => {
+                output::error(&format!(
+                    "link/{name} is not pruned: it is not as it was applied last, so that it may be somebody else's; \
+                     `tributary delete {name}` deletes it"
+                ));
+                exit = Exit::NotReady;
+            }
+        }
+    }
+    Ok((mine, exit))
+}
+
+/// What was done, and the configuration that is there now.
+async fn applied(
+    workers: &Workers,
+    given: &Given,
+    dry_run: bool,
+) -> Result<(&'static str, Map<String, Value>), Failure> {
     let path = format!("/connectors/{}/config", encode(&given.name));
     let stored = alter::stored(workers, &given.name).await?;
     let before = stored.as_ref().unwrap_or(&Value::Null);
     let changes = alter::differences(before, &given.config);
     let action = match &stored {
         None => "created",
-        Some(_) if changes.is_empty() => return Ok("unchanged"),
+        Some(stored) if changes.is_empty() => return Ok(("unchanged", object(stored))),
         Some(_) => "updated",
     };
     if dry_run {
@@ -409,21 +393,25 @@ async fn applied(workers: &Workers, given: &Given, dry_run: bool) -> Result<&'st
         for line in alter::lines(&changes) {
             output::notice(&line);
         }
-        return Ok(action);
+        return Ok((action, given.config.clone()));
     }
-    match (&stored, &given.initial) {
+    let answer = match (&stored, &given.initial) {
         // Only at its creation a link can be told in which state to begin.
         (None, Some(initial)) => {
             let body =
                 json!({"name": given.name, "config": given.config, "initial_state": initial});
-            workers.send("POST", "/connectors", Some(&body)).await?;
+            workers.send("POST", "/connectors", Some(&body)).await?
         }
         _ => {
             let wanted = Value::Object(given.config.clone());
-            workers.send("PUT", &path, Some(&wanted)).await?;
+            workers.send("PUT", &path, Some(&wanted)).await?
         }
-    }
-    Ok(action)
+    };
+    Ok((action, object(&answer["config"])))
+}
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }
 
 /// Deletes a link, with its positions where `offsets` is said; a dry run only looks for it. Whether it was there.
@@ -454,13 +442,18 @@ async fn deleted(
 }
 
 /// Who makes a link of that name next may be somebody else.
-fn forget(reach: &Reach, name: &str) -> Result<(), String> {
-    let (at, _) = reach.address()?;
-    match Created::at(&at) {
+async fn forget(workers: &Workers, name: &str) -> Result<(), String> {
+    match kept(workers).await {
         Ok(mut created) => created.remove(name),
         // Nothing was kept.
         Err(_) => Ok(()),
     }
+}
+
+/// What was created at these workers.
+async fn kept(workers: &Workers) -> Result<Created, String> {
+    let at = prune::place(workers).await;
+    Created::at(at.map_err(|failure| failure.message)?)
 }
 
 /// Runs `delete`.
@@ -494,7 +487,7 @@ pub(in crate::cli) async fn delete(args: DeleteArgs) -> Exit {
                 let action = if was_there { "deleted" } else { "unchanged" };
                 args.reach.done(&object, action, args.dry_run);
                 if !args.dry_run
-                    && let Err(problem) = forget(&args.reach, name)
+                    && let Err(problem) = forget(&workers, name).await
                 {
                     output::error(&problem);
                     exit = Exit::Error;

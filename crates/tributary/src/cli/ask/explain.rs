@@ -1,6 +1,7 @@
 //! `tributary explain`: what an error means and what can be done; for a text no worker is needed.
 
 use std::io::Read as _;
+use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -131,7 +132,11 @@ async fn of_link(reach: &Reach, link: &str) -> Exit {
 }
 
 fn show(reach: &Reach, explanations: Vec<Value>) {
-    let document = json!({"schema": "tributary/v1/ExplanationList", "items": explanations, "total": explanations.len()});
+    // As the API's list of them.
+    let document = json!({
+        "schema": "tributary/v1/ExplanationList", "items": explanations, "total": explanations.len(), "next_cursor": null,
+        "incomplete": [], "as_of": worker_group::detail::instant(SystemTime::now()),
+    });
     reach.print(&document, |look| match look.format {
         Format::Name => explanations
             .iter()

@@ -65,6 +65,9 @@ enum By {
     Link,
     Topic,
     Partition,
+    /// Answered with what there is instead.
+    #[value(hide = true)]
+    Group,
 }
 
 /// Pause between two looks while waiting.
@@ -90,7 +93,7 @@ impl LagArgs {
         let hidden: &[&str] = match self.by {
             By::Link => &["TOPIC", "P", "SRC-END", "ACKED"],
             By::Topic => &["P", "SRC-END", "ACKED"],
-            By::Partition => &["CATCH-UP(S)"],
+            By::Partition | By::Group => &["CATCH-UP(S)"],
         };
         let shown = COLUMNS
             .iter()
@@ -122,6 +125,13 @@ impl LagArgs {
 
 /// Runs the command.
 pub(in crate::cli) async fn lag(args: LagArgs) -> Exit {
+    if args.by == By::Group {
+        output::error(
+            "offsets of groups are not copied, so that nothing is known of their lag; what groups at the destination can read \
+             there is in `tributary lag --by topic`",
+        );
+        return Exit::Error;
+    }
     if args.wait.is_some() && !args.has_threshold() {
         output::error(
             "--wait needs --max-seconds, --max-records or --max-bytes: what is waited for?",
@@ -231,14 +241,16 @@ async fn rows(args: &LagArgs, workers: &Workers) -> Result<Value, Failure> {
     for name in &names {
         let base = format!("/api/v1/links/{}", encode(name));
         let part = match (args.by, &args.topic) {
-            (By::Partition, Some(topic)) => {
+            (By::Partition | By::Group, Some(topic)) => {
                 all(
                     workers,
                     &format!("{base}/topics/{}/partitions", encode(topic)),
                 )
                 .await?
             }
-            (By::Partition, None) => all(workers, &format!("{base}/partitions")).await?,
+            (By::Partition | By::Group, None) => {
+                all(workers, &format!("{base}/partitions")).await?
+            }
             (_, Some(topic)) => {
                 json!({"items": [workers.get(&format!("{base}/topics/{}", encode(topic))).await?]})
             }

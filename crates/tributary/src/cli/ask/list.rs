@@ -349,8 +349,24 @@ async fn gathered(args: &GetArgs, workers: &Workers) -> Result<Value, Failure> {
             }
         }
     }
-    Ok(whole
-        .unwrap_or_else(|| json!({"items": [], "total": 0, "next_cursor": null, "incomplete": []})))
+    Ok(whole.unwrap_or_else(|| nothing(args.what)))
+}
+
+/// The list of a worker that has no links.
+fn nothing(what: What) -> Value {
+    let schema = match what {
+        What::Topics => "TopicList",
+        What::Partitions => "PartitionList",
+        What::Tasks => "TaskList",
+        _ => {
+            return json!({"schema": "tributary/v1/LinkConfigList", "items": [], "total": 0});
+        }
+    };
+    let now = worker_group::detail::instant(std::time::SystemTime::now());
+    json!({
+        "schema": format!("tributary/v1/{schema}"), "items": [], "total": 0, "next_cursor": null, "incomplete": [],
+        "as_of": now,
+    })
 }
 
 /// All of what belongs to no link. Connect's API has lists of its own; everything else is at `path`.
@@ -526,8 +542,18 @@ async fn row(args: &DescribeArgs, workers: &Workers) -> Exit {
         row.cloned().ok_or_else(unknown)
     });
     match found {
-        Ok(row) => {
-            args.reach.print(&row, |_| table::members(&row));
+        Ok(mut row) => {
+            // Rows of the API say what they are; those of Connect's do not.
+            let schema = match args.what {
+                What::Connectors => Some("tributary/v1/Connector"),
+                What::Plugins => Some("tributary/v1/Plugin"),
+                _ => None,
+            };
+            let shown = table::members(&row);
+            if let Some(schema) = schema {
+                row["schema"] = json!(schema);
+            }
+            args.reach.print(&row, |_| shown);
             Exit::Done
         }
         Err(failure) => args.reach.failed("it cannot be described", &failure),

@@ -2,6 +2,8 @@
 //!
 //! Flow: links, topics and partitions of the API → rows (pure) → columns with bars between them, as wide as Confluent's are.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -177,9 +179,11 @@ async fn seen(workers: &Workers, name: &str) -> Result<Seen, Failure> {
 }
 
 impl Seen {
-    fn is_unreachable(&self) -> bool {
+    /// Whether the source answers: `PASS`, `FAIL`, `UNKNOWN` or what else the worker says of it; unknown where it says nothing.
+    fn reach(&self) -> &str {
         let mut checks = self.checks.as_array().into_iter().flatten();
-        checks.any(|check| check["check"] == "source-reachable" && check["verdict"] == "FAIL")
+        let found = checks.find(|check| check["check"] == "source-reachable");
+        found.map_or("UNKNOWN", |check| text(&check["verdict"]))
     }
 
     /// Confluent's word for how a copy is. What is not known is not called active.
@@ -189,12 +193,10 @@ impl Seen {
             "FAILED" => return "LINK_FAILED",
             _ => {}
         }
-        if self.is_unreachable() {
-            return "SOURCE_UNAVAILABLE";
-        }
-        match text(&topic["state_class"]) {
-            "active" => "active",
-            "failing" => "failed",
+        match (self.reach(), text(&topic["state_class"])) {
+            ("FAIL", _) => "SOURCE_UNAVAILABLE",
+            (_, "failing") => "failed",
+            ("PASS" | "WARN", "active") => "active",
             _ => "UNKNOWN",
         }
     }
@@ -234,7 +236,7 @@ fn lag(row: &Value) -> Value {
     }
 }
 
-/// A row for each copy.
+/// A row for each copy. The most that waits is known only where every partition's is: a worker that is silent tells none of its own.
 fn topics(seen: &Seen) -> Vec<Value> {
     let rows = items(&seen.topics).iter().map(|topic| {
         let mut row = seen.row(topic);
@@ -242,6 +244,12 @@ fn topics(seen: &Seen) -> Vec<Value> {
             .partitions_of(topic)
             .map(|partition| lag(partition).as_i64())
             .collect();
+        let told: BTreeSet<Option<i64>> = seen
+            .partitions_of(topic)
+            .map(|partition| partition["partition"].as_i64())
+            .collect();
+        let all = topic["partitions"]["source"].as_u64();
+        let lags = lags.filter(|_| Some(told.len() as u64) == all);
         row["num_partition"] = topic["partitions"]["source"].clone();
         row["max_per_partition_mirror_lag"] = json!(lags.and_then(|lags| lags.into_iter().max()));
         row
@@ -356,7 +364,9 @@ mod tests {
             ("PAUSED", "PASS", "LINK_PAUSED"),
             ("FAILED", "FAIL", "LINK_FAILED"),
             ("RUNNING", "FAIL", "SOURCE_UNAVAILABLE"),
-            ("RUNNING", "UNKNOWN", "active"),
+            ("RUNNING", "UNKNOWN", "UNKNOWN"),
+            ("RUNNING", "", "UNKNOWN"),
+            ("RUNNING", "WARN", "active"),
         ] {
             let rows = topics(&seen(state, reachable));
             assert_eq!(rows[0]["mirror_status"], expected, "{state} {reachable}");
@@ -366,6 +376,14 @@ mod tests {
     #[test]
     fn a_lag_that_is_not_known_is_not_zero() {
         let mut seen = seen("RUNNING", "PASS");
+        let told = seen.partitions.clone();
+        seen.partitions = json!({"items": [told["items"][0]]});
+        // Another partition is not told of at all.
+        assert_eq!(
+            topics(&seen)[0]["max_per_partition_mirror_lag"],
+            Value::Null
+        );
+        seen.partitions = told;
         seen.partitions["items"][0]["lag"]["known"] = json!(false);
         let rows = topics(&seen);
         assert_eq!(rows[0]["max_per_partition_mirror_lag"], Value::Null);

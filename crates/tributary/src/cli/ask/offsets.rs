@@ -107,7 +107,8 @@ async fn get(args: GetArgs) -> Exit {
     };
     let path = format!("/connectors/{}/offsets", encode(&args.link));
     match workers.get(&path).await {
-        Ok(stored) => {
+        Ok(mut stored) => {
+            stored["schema"] = json!("tributary/v1/OffsetList");
             args.reach.print(&stored, |look| {
                 let mark = if look.format == Format::Csv {
                     ","

@@ -145,22 +145,7 @@ fn keep_only(overview: &mut Value, names: &[String]) -> Result<(), Failure> {
     let wanted = |value: &Value| names.iter().any(|name| is(value, name));
     let mut rows = links;
     rows.retain(|link| wanted(&link["name"]));
-    let mut counts = serde_json::Map::new();
-    for link in &rows {
-        let count = counts.entry(text(&link["health"])).or_insert(json!(0));
-        *count = json!(count.as_u64().unwrap_or(0) + 1);
-    }
-    let seconds = |link: &&Value| link["lag"]["seconds"].as_f64();
-    let lagging = rows.iter().filter(|link| seconds(link).is_some());
-    let worst = lagging.max_by(|one, two| {
-        let [one, two] = [one, two].map(|link| seconds(link).unwrap_or(0.0));
-        one.total_cmp(&two)
-    });
-    let worst = worst.map_or(
-        Value::Null,
-        |link| json!({"link": link["name"], "lag": link["lag"]}),
-    );
-    overview["tiles"] = json!({"links_by_health": counts, "worst_lag": worst});
+    overview["tiles"] = tiles(&rows, &overview["tiles"]["worst_lag"]);
     if let Some(clusters) = overview["clusters"].as_array_mut() {
         let concerns = |cluster: &Value| {
             let links = cluster["links"].as_array();
@@ -174,6 +159,51 @@ fn keep_only(overview: &mut Value, names: &[String]) -> Result<(), Failure> {
     overview["incomplete"] = json!([]);
     overview["links"] = Value::Array(rows);
     Ok(())
+}
+
+/// What there is to say of these links together. What is not known of one is not known of all. `of_all` is the worst lag of every link.
+fn tiles(rows: &[Value], of_all: &Value) -> Value {
+    let mut counts = serde_json::Map::new();
+    for link in rows {
+        let count = counts.entry(text(&link["health"])).or_insert(json!(0));
+        *count = json!(count.as_u64().unwrap_or(0) + 1);
+    }
+    let seconds = |link: &&Value| link["lag"]["seconds"].as_f64();
+    let lagging = rows.iter().filter(|link| seconds(link).is_some());
+    let worst = lagging.max_by(|one, two| {
+        let [one, two] = [one, two].map(|link| seconds(link).unwrap_or(0.0));
+        one.total_cmp(&two)
+    });
+    // Where nothing is known of any lag, its shape stays.
+    let worst = worst.or(rows.first());
+    let worst = worst.map_or(Value::Null, |link| {
+        let is_same = of_all["link"] == link["name"];
+        let topic = if is_same {
+            &of_all["topic"]
+        } else {
+            &Value::Null
+        };
+        json!({"link": link["name"], "topic": topic, "lag": link["lag"]})
+    });
+    let tasks = |member: &str| -> u64 {
+        let numbers = rows.iter().map(|link| link["tasks"][member].as_u64());
+        numbers.map(Option::unwrap_or_default).sum()
+    };
+    let running = || {
+        rows.iter()
+            .filter(|link| link["connect_state"] == "RUNNING")
+    };
+    let sum =
+        |member: &str| running().try_fold(0.0, |all, link| Some(all + link[member].as_f64()?));
+    json!({
+        "links_by_health": counts,
+        "tasks": {"running": tasks("running"), "total": tasks("total")},
+        "records_per_second": sum("records_per_second"),
+        "bytes_per_second": sum("bytes_per_second"),
+        "worst_lag": worst,
+        "lag_known": running().all(|link| link["lag"]["known"] == true),
+        "groups": null,
+    })
 }
 
 /// Whether everything that is wanted to run is well, on evidence.
@@ -329,6 +359,43 @@ mod tests {
             },
             "incomplete": [],
         })
+    }
+
+    #[test]
+    fn some_links_are_summed_up_as_all_are_and_what_is_not_known_of_one_is_not_known() {
+        let link = |name: &str, seconds: Value, rate: Value| {
+            json!({
+                "name": name, "health": "HEALTHY", "connect_state": "RUNNING", "tasks": {"running": 1, "total": 2},
+                "records_per_second": rate, "bytes_per_second": 5.0, "lag": {"seconds": seconds, "known": !rate.is_null()},
+            })
+        };
+        let of_all = json!({"link": "b", "topic": "t"});
+        let found = tiles(
+            &[
+                link("a", json!(1.0), json!(2.0)),
+                link("b", json!(3.0), json!(4.0)),
+            ],
+            &of_all,
+        );
+        assert_eq!(found["worst_lag"]["topic"], "t");
+        assert_eq!(found["tasks"], json!({"running": 2, "total": 4}));
+        assert_eq!(
+            (&found["records_per_second"], &found["lag_known"]),
+            (&json!(6.0), &json!(true))
+        );
+        let found = tiles(
+            &[
+                link("a", json!(9.0), Value::Null),
+                link("b", json!(3.0), json!(4.0)),
+            ],
+            &of_all,
+        );
+        assert_eq!(found["worst_lag"]["topic"], Value::Null);
+        assert_eq!(
+            (&found["records_per_second"], &found["lag_known"]),
+            (&Value::Null, &json!(false))
+        );
+        assert_eq!(found["bytes_per_second"], 10.0);
     }
 
     #[test]

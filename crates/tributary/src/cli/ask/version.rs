@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::schemas::of_commands;
 use super::{Exit, Reach};
 use crate::output;
 
@@ -66,78 +67,6 @@ pub(in crate::cli) async fn version(args: VersionArgs) -> Exit {
     }
 }
 
-/// Documents that only commands make, without the member that names them.
-fn of_commands() -> BTreeMap<&'static str, Value> {
-    let text = || json!({"type": "string"});
-    let maybe = || json!({"type": ["string", "null"]});
-    let number = || json!({"type": ["integer", "null"]});
-    let rows = |members: Value| {
-        let row = json!({"type": "object", "properties": members});
-        json!({"items": {"type": "array", "items": row}, "total": {"type": "integer"}})
-    };
-    let change = json!({"type": "object", "properties": {"key": text(), "before": maybe(), "after": maybe()}});
-    let documents = [
-        (
-            "Error",
-            json!({
-                "error_code": {"type": ["integer", "null"]}, "message": text(),
-                "explanation": {"type": ["object", "null"]}, "hints": {"type": "array", "items": text()},
-            }),
-        ),
-        (
-            "Diff",
-            json!({
-                "items": {"type": "array", "items": {"type": "object", "properties": {
-                    "object": text(), "action": {"enum": ["created", "updated", "unchanged"]},
-                    "changes": {"type": "array", "items": change},
-                }}},
-            }),
-        ),
-        (
-            "Version",
-            json!({"client": {"type": "object"}, "worker": {"type": ["object", "null"]}}),
-        ),
-        (
-            "LoggerList",
-            rows(json!({"name": text(), "level": text(), "last_modified": maybe()})),
-        ),
-        (
-            "PluginList",
-            rows(json!({"class": text(), "type": text(), "version": maybe()})),
-        ),
-        (
-            "MirrorList",
-            rows(json!({
-                "link_name": text(), "mirror_topic_name": maybe(), "source_topic_name": text(), "mirror_status": text(),
-                "status_time_ms": number(), "num_partition": number(), "max_per_partition_mirror_lag": number(),
-            })),
-        ),
-        (
-            "MirrorDescription",
-            rows(json!({
-                "link_name": text(), "mirror_topic_name": maybe(), "source_topic_name": text(), "mirror_status": text(),
-                "mirror_topic_error": maybe(), "status_time_ms": number(), "partition": number(),
-                "partition_mirror_lag": number(), "last_source_fetch_offset": number(),
-            })),
-        ),
-    ];
-    documents
-        .map(|(name, members)| (name, object(name, members)))
-        .into()
-}
-
-/// An object with all of these members, and the one that names it.
-fn object(name: &str, mut members: Value) -> Value {
-    members["schema"] = json!({"const": format!("tributary/v1/{name}")});
-    let required: Vec<String> = members
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-        .cloned()
-        .collect();
-    json!({"type": "object", "properties": members, "required": required})
-}
-
 /// Every document there is, by the name that it has in `schema`.
 fn all() -> BTreeMap<String, Value> {
     let document = rest_api::openapi_document(env!("CARGO_PKG_VERSION"));
@@ -146,9 +75,15 @@ fn all() -> BTreeMap<String, Value> {
     let of_api = shapes.values().filter_map(|shape| {
         let name = shape["properties"]["schema"]["const"].as_str()?;
         let name = name.strip_prefix("tributary/v1/")?;
-        Some((name.to_owned(), with_parts(shape, &shapes)))
+        let mut shape = shape.clone();
+        if name == "Link" {
+            // `describe` adds them.
+            let check = json!({"$ref": format!("{PLACE}Verdict")});
+            shape["properties"]["checks"] = json!({"type": "array", "items": check});
+        }
+        Some((name.to_owned(), with_parts(&shape, &shapes)))
     });
-    let own = of_commands().into_iter();
+    let own = of_commands();
     // What status prints is the overview, with the answer to the question.
     let status = shapes.get("Overview").map(|shape| {
         let mut shape = with_parts(shape, &shapes);
@@ -158,7 +93,7 @@ fn all() -> BTreeMap<String, Value> {
     });
     of_api
         .chain(status)
-        .chain(own.map(|(name, shape)| (name.to_owned(), shape)))
+        .chain(own)
         .map(|(name, mut shape)| {
             shape["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
             shape["title"] = json!(name);
@@ -234,6 +169,16 @@ pub(in crate::cli) fn schema(args: &SchemaArgs) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_document_that_a_command_was_seen_to_print_has_a_schema() {
+        let (all, approved) = (all(), include_str!("../../../tests/answers.txt"));
+        let mark = "schema = \"tributary/v1/";
+        for name in approved.split(mark).skip(1) {
+            let name = name.split('"').next().unwrap_or_default();
+            assert!(all.contains_key(name), "{name}");
+        }
+    }
 
     #[test]
     fn every_schema_stands_for_itself() {

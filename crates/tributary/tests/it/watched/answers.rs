@@ -3,7 +3,7 @@
 //! Of a table: its heading, and its first row with a sign for everything that differs between runs. Of a document: its members.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,6 +14,7 @@ use test_support::managed_process::ProcessSpec;
 use test_support::tributary_process::TributaryProcess;
 
 use super::Scene;
+use crate::api::differences;
 use crate::group::Group;
 use crate::support::{COPIED, Run, bootstrap};
 
@@ -28,6 +29,7 @@ const COMMANDS: &str = "\
     get tasks
     get workers
     get rebalances
+    describe rebalance GENERATION
     get clusters
     get activity
     events watched
@@ -52,10 +54,17 @@ const COMMANDS: &str = "\
     version
     preview watched
     preview -f FILE
+    preflight watched
     preflight -f FILE
+    preflight -f UNREACHED
+    preflight -f NOWHERE
     validate -f FILE
+    validate -f WRONG
+    validate -f NOWHERE
+    validate -f WORKER -f FILE
     verify --from FROM --to TO --topics TOPIC
     config check FILE
+    config check WRONG
     config effective FILE
     config effective watched
     config set-context here --url http://127.0.0.1:1
@@ -64,7 +73,22 @@ const COMMANDS: &str = "\
     config get-contexts
     config remove-context here
     schema Link
+    schema
     rules export --set workers=3
+    rules export --format prometheusrule
+    rules export --set lag=3
+    dashboards export
+    dashboards export --dir FOLDER
+    completion bash
+    completion zsh
+    completion fish
+    man FOLDER/man
+    install-launchers FOLDER/bin
+    standalone WORKER FILE --check
+    standalone WORKER WRONG --check
+    distributed WORKER --check
+    mirror-maker FILE --check
+    replicator --cluster.id r
     export watched
     diff -f FILE
     create -f FILE --dry-run
@@ -73,6 +97,7 @@ const COMMANDS: &str = "\
     patch watched -s tasks.max=2 --dry-run
     explain NOT_ENOUGH_REPLICAS
     explain --list
+    explain nothing is known of this
     explain watched
     take-over --connect-group GROUP --bootstrap-server TO --config-topic GROUP.configs --offset-topic GROUP.offsets
     replicate --from FROM --to TO --topics TOPIC --dry-run
@@ -83,6 +108,9 @@ const COMMANDS: &str = "\
     connector list
     link list
     link create made --source-bootstrap-server FROM --destination-bootstrap-server TO --topics TOPIC --dry-run
+    link update watched --config client.id=x,cluster.link.prefix=y. --dry-run
+    link update watched --config client.idd=x --dry-run
+    link task list watched
     shadow status watched
     topics refresh watched
     topics sync watched TOPIC
@@ -98,6 +126,21 @@ const COMMANDS: &str = "\
     offsets reset watched --dry-run
     delete watched --dry-run
     edit watched --yes";
+
+/// The names of other programs that ours takes the place of, with what each is given.
+const LAUNCHERS: &str = "\
+    connect-distributed.sh
+    connect-distributed NOWHERE
+    connect-distributed -daemon WORKER
+    connect-standalone.sh
+    connect-standalone NOWHERE FILE
+    connect-standalone WORKER WRONG
+    connect-mirror-maker.sh
+    connect-mirror-maker NOWHERE
+    replicator
+    replicator --cluster.id r --nothing x
+    replicator-verifier --connector-name watched
+    replicator-verifier --connector-name nobody";
 
 /// What commands are given, and how they are run.
 pub(super) struct Answers {
@@ -123,20 +166,43 @@ impl Answers {
              dest.kafka.bootstrap.servers={to}\ntopic.whitelist={topic}\ntopic.poll.interval.ms=1000\ntasks.max=2\n"
         );
         std::fs::write(&file, text).expect("written");
-        let positions = folder.path().join("positions.csv");
-        std::fs::write(&positions, format!("{topic},0,7\n")).expect("written");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path.display().to_string()
+        };
+        let positions = write("positions.csv", &format!("{topic},0,7\n"));
+        let wrong = write(
+            "wrong.properties",
+            "name=wrong\nconnector.class=ReplicatorSourceConnector\ntasks.max=0\ntopic.whitelst=a\n",
+        );
+        let unreached = write(
+            "unreached.properties",
+            "name=unreached\nconnector.class=ReplicatorSourceConnector\ntopic.whitelist=a\n\
+             src.kafka.bootstrap.servers=127.0.0.1:1\ndest.kafka.bootstrap.servers=127.0.0.1:2\n",
+        );
+        let worker = write(
+            "worker.properties",
+            &format!(
+                "bootstrap.servers={to}\nlisteners=http://127.0.0.1:0\ngroup.id=none\nconfig.storage.topic=none.c\n\
+                 offset.storage.topic=none.o\nstatus.storage.topic=none.s\n"
+            ),
+        );
         let member = &scene.members[0];
         Self {
             words: vec![
                 ("TOPIC", topic.to_owned()),
                 ("MEMBER", member.id().to_owned()),
                 ("FILE", file.display().to_string()),
-                ("POSITIONS", positions.display().to_string()),
+                ("WRONG", wrong),
+                ("UNREACHED", unreached),
+                ("WORKER", worker),
+                ("NOWHERE", folder.path().join("none").display().to_string()),
+                ("POSITIONS", positions),
                 ("FROM", from),
                 ("TO", to),
                 ("GROUP", group.name().to_owned()),
                 ("CLUSTER", cluster),
-                // Only in what is printed.
                 ("FOLDER", folder.path().display().to_string()),
             ],
             url: format!("http://{}", member.client.address),
@@ -145,6 +211,21 @@ impl Answers {
     }
 
     async fn run(&self, command: &str, more: &[&str]) -> Run {
+        let binary = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
+        self.run_as(&binary, command, more).await
+    }
+
+    /// Runs the program by another one's name.
+    async fn launched(&self, call: &str) -> Run {
+        let (name, words) = call.split_once(' ').unwrap_or((call, ""));
+        let launcher = self.folder.path().join(name);
+        if !launcher.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tributary"), &launcher).expect("a link");
+        }
+        self.run_as(&launcher, words, &[]).await
+    }
+
+    async fn run_as(&self, binary: &Path, command: &str, more: &[&str]) -> Run {
         let given = |word: &str| {
             let mut given = word.to_owned();
             for (sign, word) in &self.words {
@@ -160,7 +241,6 @@ impl Answers {
         };
         let words = command.split_whitespace().chain(more.iter().copied());
         let arguments: Vec<String> = words.map(given).collect();
-        let binary = limits::program(Path::new(env!("CARGO_BIN_EXE_tributary")));
         let mut spec = ProcessSpec::new("tributary", binary).arguments(arguments);
         let home = self.folder.path().display().to_string();
         let editor = "sed -i s/interval.ms=1000/interval.ms=2000/".to_owned();
@@ -176,7 +256,7 @@ impl Answers {
     }
 
     /// Fails unless it is as approved.
-    pub(super) async fn are_as_approved(&self, scene: &Scene) {
+    pub(super) async fn are_as_approved(&mut self, scene: &Scene) {
         // A worker that has just come is given work a moment later: it has to be calm for some looks in a row.
         let looks = Cell::new(0);
         let calm = async || {
@@ -194,7 +274,12 @@ impl Answers {
         };
         let calm = eventually("no rebalance", COPIED, calm).await;
         calm.unwrap_or_else(|error| panic!("{error}"));
-        let (mut found, mut wide) = (String::new(), Vec::new());
+        let rebalances = scene.asked(&["get", "rebalances", "-o", "name"]).await;
+        let newest = rebalances.output.lines().next().unwrap_or_default();
+        let generation = newest.rsplit('/').next().unwrap_or_default().to_owned();
+        self.words.push(("GENERATION", generation));
+        let (mut found, mut wide, mut odd) = (String::new(), Vec::new(), Vec::new());
+        let mut schemas = BTreeMap::new();
         for command in COMMANDS.lines().map(str::trim) {
             let words: Vec<&str> = command.split(' ').collect();
             let table = self.run(command, &[]).await;
@@ -202,6 +287,7 @@ impl Answers {
             found.push_str(&format!("==== tributary {command} → {}\n", table.code()));
             // What stands below a table is as long as it is.
             let lines = table.output.lines().filter(|line| !line.contains(" · "));
+            let lines = lines.take_while(|line| *line != "ATTENTION");
             let lines = lines.filter(|line| line.chars().count() > 100);
             wide.extend(
                 lines
@@ -216,13 +302,41 @@ impl Answers {
             };
             let mut members = BTreeSet::new();
             describe(&document, "", &mut members);
+            odd.extend(self.is_described(&document, &mut schemas).await);
             found.push_str("---- json\n");
             for member in members {
                 found.push_str(&format!("{member}\n"));
             }
         }
-        compare(&found);
+        for call in LAUNCHERS.lines().map(str::trim) {
+            let run = self.launched(call).await;
+            let words: Vec<&str> = call.split(' ').collect();
+            found.push_str(&format!("==== {call} → {}\n", run.code()));
+            found.push_str(&self.sketch(&words, &run));
+        }
+        let changed = changes(&found);
+        assert_eq!(odd, Vec::<String>::new(), "documents and their schemas");
         assert_eq!(wide, Vec::<String>::new(), "wider than a terminal");
+        assert_eq!(changed, None);
+    }
+
+    /// What of a document is not as `tributary schema` says. What has no name is a file for other commands.
+    async fn is_described(
+        &self,
+        document: &Value,
+        schemas: &mut BTreeMap<String, Value>,
+    ) -> Vec<String> {
+        let Some(name) = document["schema"].as_str() else {
+            return Vec::new();
+        };
+        if !schemas.contains_key(name) {
+            let printed = self.run(&format!("schema {name}"), &[]).await.ended_with(0);
+            let schema = serde_json::from_str(&printed.output).expect("a schema");
+            schemas.insert(name.to_owned(), schema);
+        }
+        let (schema, mut found) = (&schemas[name], Vec::new());
+        differences(document, schema, schema, name, &mut found);
+        found
     }
 
     /// The first lines, without what differs between runs. Of what failed, why.
@@ -232,7 +346,7 @@ impl Answers {
             // Rows are what has happened, or in the order of ids.
             ("get", Some(&"activity" | &"clusters" | &"rebalances")) | ("events", _) => 1,
             // Its id is a word like any other, or has digits.
-            ("describe", _) if command[1] == "cluster" => 0,
+            ("describe", _) if ["cluster", "rebalance"].contains(&command[1]) => 0,
             _ => 2,
         };
         let text = match run.output.trim() {
@@ -250,11 +364,11 @@ impl Answers {
         // One rebalance may follow another.
         let mut line = line.replace("work is being dealt", "no rebalance pending");
         // Any member may lead, and clusters stand in the order of their ids.
-        let differ = ["MEMBER", "GROUP", "CLUSTER"];
+        let differ = ["MEMBER", "GROUP", "CLUSTER", "GENERATION"];
         for (sign, word) in self.words.iter().filter(|(sign, _)| !differ.contains(sign)) {
             line = line.replace(word.as_str(), sign);
         }
-        let signs = ["TOPIC", "FILE", "FOLDER"];
+        let signs = ["TOPIC", "FILE", "FOLDER", "WRONG", "WORKER", "NOWHERE"];
         let words = line.split_whitespace().map(|word| {
             // A rate is known once it was looked twice.
             let differs = ["-", "UNKNOWN", "unknown"].contains(&word)
@@ -271,7 +385,7 @@ impl Answers {
 
 /// Whether what is printed has columns; other things are as long as they are.
 fn is_table(command: &[&str]) -> bool {
-    let [first, second, ..] = command else {
+    let [first, ..] = command else {
         return true;
     };
     let long = [
@@ -284,25 +398,29 @@ fn is_table(command: &[&str]) -> bool {
         "preflight",
         "rules",
         "validate",
-        "verify",
         "schema",
+        // What others read.
+        "dashboards",
+        "completion",
+        "export",
     ];
-    !long.contains(first) && [*first, *second] != ["config", "check"]
+    !long.contains(first)
 }
 
-/// Fails where what was found is not what was approved.
-fn compare(found: &str) {
+/// What to do where what was found is not what was approved.
+fn changes(found: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/answers.txt");
     let approved = std::fs::read_to_string(&path).unwrap_or_default();
-    if found != approved {
-        let now = path.with_extension("new");
-        std::fs::write(&now, found).expect("writable");
-        panic!(
-            "answers have changed: look at the difference between {} and {}, and move the latter over the former",
-            path.display(),
-            now.display()
-        );
+    if found == approved {
+        return None;
     }
+    let now = path.with_extension("new");
+    std::fs::write(&now, found).expect("writable");
+    Some(format!(
+        "answers have changed: look at the difference between {} and {}, and move the latter over the former",
+        path.display(),
+        now.display()
+    ))
 }
 
 /// The paths of all members; of lists, those of any item.
