@@ -89,12 +89,7 @@ impl Probe for LinkProbe {
         if status.round.number == 0 || status.data.partitions.len() < status.assigned {
             sums.lag = None;
         }
-        let health = &status.health;
-        sums.health = health.rating.name().into();
-        sums.doing = doing(health);
-        sums.health_reason.clone_from(&health.reason);
-        sums.lag_detail = Some(detail(&health.lag));
-        sums.states.clone_from(&health.states);
+        add_health(&mut sums, &status.health);
         report.replication = sums;
         report
     }
@@ -125,6 +120,14 @@ impl Probe for LinkProbe {
         let partitions: BTreeSet<TopicPartition> = partitions.collect();
         Box::pin(async move { handle.begin_again(partitions).await })
     }
+}
+
+fn add_health(sums: &mut Replication, health: &LinkHealth) {
+    sums.health = health.rating.name().into();
+    sums.doing = doing(health);
+    sums.health_reason.clone_from(&health.reason);
+    sums.lag_detail = Some(detail(&health.lag));
+    sums.states.clone_from(&health.states);
 }
 
 /// What partitions do, as far as it decides how their link fares.
