@@ -33,8 +33,9 @@ pub(crate) async fn owners_say_again(group: &Group, destination: &KafkaCluster, 
             let mut found = None;
             for (partition, records) in all {
                 let of_key = records.iter();
-                let of_key = of_key.filter(|record| record.key.as_deref() == Some(key.as_bytes()));
-                if let Some(last) = of_key.last() {
+                let mut of_key =
+                    of_key.filter(|record| record.key.as_deref() == Some(key.as_bytes()));
+                if let Some(last) = of_key.next_back() {
                     let text = last.value.clone().unwrap_or_default();
                     found = Some((partition, String::from_utf8_lossy(&text).into_owned()));
                 }
