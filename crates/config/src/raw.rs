@@ -309,7 +309,7 @@ impl RawConfig {
             line,
             reason: reason.to_owned(),
         };
-        let documents = yaml::read(text).map_err(|(line, reason)| wrong(line, reason))?;
+        let documents = yaml::read(text).map_err(|(line, reason)| wrong(line, &reason))?;
         let read = documents.into_iter().map(|entries| {
             let is_inner = |entry: &yaml::Entry| entry.parent.as_deref() == Some("config");
             let is_whole = entries.iter().any(is_inner);
