@@ -21,7 +21,7 @@ mod run;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka_wire::types::TopicPartition;
+use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
 pub use run::{Health, HealthHandle, HealthOptions, Seen};
@@ -186,6 +186,8 @@ pub struct PartitionHealth {
     pub source_end: Option<i64>,
     /// End of the destination's log, as of its newest reading.
     pub destination_end: Option<i64>,
+    /// Brokers that lead it at the source and at the destination, as they were looked up last.
+    pub leaders: [Option<NodeId>; 2],
 }
 
 /// Whether the brokers of one side answer.

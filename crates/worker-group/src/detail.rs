@@ -267,6 +267,12 @@ pub struct PartitionDetail {
     pub bytes: u64,
     /// What was found missing at the source since the process started, newest range, in words.
     pub lost: Option<String>,
+    /// Next source offset that is not read.
+    #[serde(default)]
+    pub read: Option<i64>,
+    /// Brokers that lead it at the source and at the destination.
+    #[serde(default)]
+    pub leaders: [Option<i32>; 2],
     /// Records that may be at the destination twice, at most, since its task runs.
     #[serde(default)]
     pub repeated: u64,

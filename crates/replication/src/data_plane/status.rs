@@ -49,6 +49,8 @@ pub struct PartitionStatus {
     pub state: State,
     /// Next source offset that is not acknowledged, or not committed; `None` before it is known.
     pub position: Option<i64>,
+    /// Next source offset that is not read; `None` where nothing is read.
+    pub read: Option<i64>,
     /// Newest reading of the source's last stable offset, and its time.
     pub end: Option<(i64, Instant)>,
     /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
@@ -78,6 +80,8 @@ impl PartitionStatus {
         }
         let positions = self.position.zip(other.position);
         self.position = positions.map(|(one, other)| one.min(other));
+        let read = [self.read, other.read].into_iter().flatten();
+        self.read = read.min();
         let ends = [self.end, other.end].into_iter().flatten();
         self.end = ends.max_by_key(|(_, at)| *at);
         let oldest = [self.oldest_ms, other.oldest_ms].into_iter().flatten();
@@ -168,6 +172,7 @@ fn status(partition: &Partition, now: Instant, waits: [Option<&str>; 2]) -> Part
         destination: partition.destination.clone(),
         state,
         position: partition.settled().map(|at| partition.bare.shown(at)),
+        read: matches!(partition.phase, Phase::Running).then_some(partition.next_fetch),
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
         age: partition.ages.recent(now),
@@ -188,6 +193,7 @@ mod tests {
             destination: place,
             state,
             position,
+            read: position,
             end: Some((9, Instant::now())),
             oldest_ms: None,
             age: None,

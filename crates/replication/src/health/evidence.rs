@@ -259,6 +259,7 @@ impl Evidence {
             source_start: self.start,
             source_end: self.ends.newest().map(|(_, end)| end),
             destination_end: None,
+            leaders: [None; 2],
         }
     }
 

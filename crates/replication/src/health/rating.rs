@@ -139,6 +139,7 @@ mod tests {
             source_start: None,
             source_end: None,
             destination_end: None,
+            leaders: [None; 2],
         }
     }
 

@@ -462,6 +462,10 @@ impl Health {
             };
             let mut health = evidence.judge(reported, silent, Now { at: now, ms }, &limits);
             health.destination_end = self.destination_ends.of(&reported.destination);
+            health.leaders = [
+                self.source.leaders.get(&reported.source).copied(),
+                self.destination.leaders.get(&reported.destination).copied(),
+            ];
             if health.state != before {
                 news.note(before, &health);
             }

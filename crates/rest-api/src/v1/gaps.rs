@@ -271,6 +271,8 @@ pub(super) fn nothing(topic: &str, partition: i32, since: SystemTime) -> Partiti
         destination_end: None,
         records: 0,
         bytes: 0,
+        read: None,
+        leaders: [None; 2],
         repeated: 0,
         lost: None,
         answers: Vec::new(),

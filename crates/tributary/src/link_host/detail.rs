@@ -195,6 +195,8 @@ fn partition(
         destination_end: None,
         records: reported.totals.records,
         bytes: reported.totals.bytes,
+        read: reported.read,
+        leaders: [None; 2],
         repeated: reported.totals.repeated,
         lost: reported.lost.map(|lost| {
             let Lost { why, from, to } = lost;
@@ -211,6 +213,7 @@ fn partition(
         detail.verdict = health.verdict.name().into();
         detail.lag = probe::detail(&health.lag);
         detail.no_progress = health.no_progress.as_secs_f64();
+        detail.leaders = health.leaders.map(|leader| leader.map(|node| node.0));
         detail.source_start = health.source_start;
         detail.source_end = health.source_end;
         detail.destination_end = health.destination_end;

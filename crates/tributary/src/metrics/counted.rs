@@ -167,6 +167,7 @@ mod tests {
             destination: name,
             state: State::Running,
             position: None,
+            read: None,
             oldest_ms: None,
             age: None,
             latency: None,
