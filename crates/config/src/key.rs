@@ -4,6 +4,7 @@
 //! rendered from the same rows. Adding a key: a row in `keys/`, and where it has an effect, a line in `resolve`.
 
 use crate::jaas::JaasEntry;
+use crate::keys;
 use crate::problem::ConfigProblem;
 use crate::raw::RawEntry;
 
@@ -223,14 +224,6 @@ impl ConfigKey {
         )
     }
 
-    /// The value of `key`, which this row is of, as it may be shown.
-    #[must_use]
-    pub fn shown(&self, key: &str, value: &str) -> String {
-        // A row may be of a family of keys, some of them secret.
-        let secret = [self.name, key].into_iter().any(holds_secret);
-        shown(self.kind == Kind::Password || secret, value)
-    }
-
     pub(crate) fn problem(
         &self,
         entry: &RawEntry,
@@ -239,7 +232,7 @@ impl ConfigKey {
     ) -> ConfigProblem {
         ConfigProblem {
             key: entry.written().to_owned(),
-            shown: Some(self.shown(&entry.key, entry.value.trim())),
+            shown: Some(shown_of(entry)),
             origin: Some(entry.origin.clone()),
             wrong,
             remedy,
@@ -248,8 +241,17 @@ impl ConfigKey {
     }
 }
 
+/// The value of an entry as a problem shows it. What variables brought into it is not even known by its mark: it reads as it is
+/// written.
+pub(crate) fn shown_of(entry: &RawEntry) -> String {
+    match entry.is_replaced() {
+        true => shown_to_readers(&entry.key, entry.given_value().trim()),
+        false => shown_in_changes(&entry.key, entry.value.trim()),
+    }
+}
+
 /// A value as people see it: a secret by its mark. A variable is none.
-pub(crate) fn shown(secret: bool, value: &str) -> String {
+fn shown(secret: bool, value: &str) -> String {
     if secret && !crate::variables::is_reference(value.trim()) {
         marked(value)
     } else {
@@ -290,23 +292,49 @@ pub fn shown_in_changes(key: &str, value: &str) -> String {
     shown(is_secret(key, value), value)
 }
 
-/// Whether a text is what is shown of a stored value in its place, one way or the other.
+/// Whether a text is what is shown of a stored value in its place, one way or the other. A mark says of itself which value it is of.
 #[must_use]
 pub fn stands_for(key: &str, text: &str, stored: &str) -> bool {
     text.contains(HIDDEN)
-        && (shown_to_readers(key, stored) == text || shown_in_changes(key, stored) == text)
+        && (shown_to_readers(key, stored) == text
+            || shown_in_changes(key, stored) == text
+            || marked(stored) == text)
 }
 
-fn is_secret(key: &str, value: &str) -> bool {
+/// Whether a text can only be what was shown in the place of a value, so that it is none itself.
+#[must_use]
+pub fn is_shown_only(key: &str, text: &str) -> bool {
+    text.trim_start().starts_with(HIDDEN)
+        || text.contains("://[hidden]@")
+        || holds_secret(key) && text.contains(HIDDEN)
+}
+
+/// Whether a value is hidden, by its key or by what it looks like. Whoever shows values and whoever takes back what was shown asks
+/// this.
+#[must_use]
+pub fn is_secret(key: &str, value: &str) -> bool {
     let reference = |value: &str| crate::variables::is_reference(value.trim());
     let only_references = reference(value)
         || key.to_ascii_lowercase().ends_with("sasl.jaas.config")
             && JaasEntry::parse(value).is_ok_and(|entry| {
                 let options = &entry.options;
-                let mut secrets = options.iter().filter(|(name, _)| holds_secret(name));
-                secrets.all(|(_, value)| reference(value.expose()))
+                let secrets = options.iter().filter(|(name, _)| holds_secret(name));
+                let secrets: Vec<_> = secrets.collect();
+                // Which options of other modules are secret is not known.
+                let has_none = ["Krb5LoginModule", "IAMLoginModule"]
+                    .iter()
+                    .any(|module| entry.module.ends_with(module));
+                let is_known = has_none || options.is_empty() || !secrets.is_empty();
+                is_known && secrets.iter().all(|(_, value)| reference(value.expose()))
             });
-    holds_secret(key) && !only_references
+    let hides = || holds_secret(key) || keys::is_password(key) || is_unknown_secret(key, value);
+    !only_references && hides()
+}
+
+/// Nobody knows what it is for, and it looks like credentials. An address is shown, without its user.
+fn is_unknown_secret(key: &str, value: &str) -> bool {
+    let is_hidden_else = || without_user_info(value) != value && !looks_like_credentials(value);
+    looks_secret(value) && !is_hidden_else() && !keys::is_known(key)
 }
 
 /// A text with `[hidden]` in place of names and passwords in URLs.
@@ -333,11 +361,13 @@ fn without_user_info(text: &str) -> String {
 
 /// Whether a value may hold credentials whatever its key is: a login module, a private key, or a URL with a user.
 pub(crate) fn looks_secret(value: &str) -> bool {
+    looks_like_credentials(value) || (value.contains("://") && value.contains('@'))
+}
+
+fn looks_like_credentials(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    lower.contains("password")
-        || lower.contains("loginmodule")
-        || lower.contains("-----begin")
-        || (lower.contains("://") && lower.contains('@'))
+    let words = ["password", "loginmodule", "-----begin"];
+    words.iter().any(|word| lower.contains(word))
 }
 
 /// Whether a key's name says that its value is a secret, known or not.
@@ -420,6 +450,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_in_the_place_of_a_value_stands_for_it_whatever_its_key() {
+        let pem = "-----BEGIN CERTIFICATE-----";
+        for (key, value, is_hidden) in [
+            ("ssl.truststore.certificates", pem, true),
+            ("src.kafka.ssl.truststore.certificates", pem, true),
+            ("b.ssl.keystore.certificate.chain", pem, true),
+            ("confluent.license", "eyJ0", true),
+            ("my.plugin.login", "user=a password=b", true),
+            ("my.plugin.url", "http://al:hunter2@r", false),
+            ("topic.regex", "password.*", false),
+            ("my.plugin.name", "a", false),
+        ] {
+            assert_eq!(is_secret(key, value), is_hidden, "{key}");
+            for shown in [shown_to_readers(key, value), shown_in_changes(key, value)] {
+                assert_eq!(shown.starts_with(HIDDEN), is_hidden, "{key}: {shown}");
+                assert!(
+                    shown == value || stands_for(key, &shown, value),
+                    "{key}: {shown}"
+                );
+                assert_eq!(is_shown_only(key, &shown), shown != value, "{key}: {shown}");
+            }
+        }
+        // A mark says of itself what it is of, and a bare one does not.
+        assert!(stands_for("topic.regex", &marked("a"), "a"));
+        assert!(!stands_for("topic.regex", HIDDEN, "a"));
+    }
+
+    #[test]
     fn readers_see_variables_and_no_secret_beside_them() {
         let jaas = "src.kafka.sasl.jaas.config";
         let password = "src.kafka.ssl.keystore.password";
@@ -450,6 +508,8 @@ mod tests {
                 "M required username=\"${env:U}\" password=hunter2",
                 false,
             ),
+            (jaas, "M required x=\"hunter2\";", false),
+            (jaas, "a.Krb5LoginModule required keyTab=\"/k\";", true),
             ("topic.rename.format", "${topic}", true),
         ] {
             let expected = if is_shown { value } else { HIDDEN };

@@ -25,7 +25,7 @@ mod suggest;
 mod tls;
 pub(crate) mod worker;
 
-use crate::key::{ConfigKey, Treatment};
+use crate::key::{ConfigKey, Kind, Treatment};
 
 pub(crate) use suggest::distance;
 pub use suggest::{known_elsewhere, nearest};
@@ -332,6 +332,21 @@ impl std::fmt::Display for Scope {
             Self::Client => "a Kafka client",
         })
     }
+}
+
+/// Whether a key is known anywhere.
+pub(crate) fn is_known(name: &str) -> bool {
+    Scope::ALL.iter().any(|scope| scope.find(name).is_some())
+}
+
+/// Whether a key is one whose value is never shown, behind whatever prefix.
+pub(crate) fn is_password(name: &str) -> bool {
+    let tables = SECTIONS.iter().flat_map(|section| section.tables);
+    let mut rows = tables.flat_map(|table| table.iter());
+    rows.any(|row| {
+        let begin = name.strip_suffix(row.name);
+        row.kind == Kind::Password && begin.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+    })
 }
 
 /// The row of a key of TLS or SASL, by its name without a prefix.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::key::{self, ConfigKey, Treatment, holds_secret, looks_secret};
+use crate::key::{self, ConfigKey, Treatment};
 use crate::keys::{self, Scope};
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::{Origin, RawConfig, RawEntry};
@@ -224,10 +224,7 @@ fn given(
     notices: &[Notice],
 ) -> Row {
     let value = entry.value.trim();
-    let shown = match row {
-        Some(row) => row.shown(&entry.key, value),
-        None => key::shown(holds_secret(&entry.key) || looks_secret(value), value),
-    };
+    let shown = key::shown_in_changes(&entry.key, value);
     let problem = problems
         .iter()
         .find(|problem| problem.key == entry.key && problem.origin.as_ref() == Some(&entry.origin));

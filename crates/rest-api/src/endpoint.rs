@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use config::key::{HIDDEN, holds_secret, shown_to_readers, stands_for};
+use config::key::{HIDDEN, is_shown_only, shown_to_readers, stands_for};
 use config::variables;
 use serde::Serialize;
 use worker_group::engine::Health;
@@ -256,9 +256,7 @@ pub(crate) fn unmask(given: &mut GivenConfig, stored: &Config) -> Result<(), Ref
         };
         match stored.get(key) {
             Some(secret) if stands_for(key, shown, secret) => *value = Some(secret.clone()),
-            _ if holds_secret(key) || shown.contains("://[hidden]@") => {
-                return Err(nothing_hidden(key));
-            }
+            _ if is_shown_only(key, shown) => return Err(nothing_hidden(key)),
             _ => {}
         }
     }
@@ -507,6 +505,9 @@ mod tests {
                 ("src.kafka.ssl.key.password", "hunter2"),
                 ("src.kafka.ssl.keystore.password", "${env:P}"),
                 ("schema.registry.url", "http://al:hunter2@r"),
+                ("confluent.license", "hunter2"),
+                ("dest.kafka.ssl.truststore.certificates", "hunter2"),
+                ("my.own.key", "password=hunter2"),
             ],
             str::to_owned,
         );
@@ -527,6 +528,10 @@ mod tests {
         for (key, value) in [
             ("src.kafka.ssl.key.password", "[hidden]"),
             ("schema.registry.url", "http://[hidden]@r"),
+            ("confluent.license", "[hidden] 01234567"),
+            ("b.ssl.truststore.certificates", "[hidden] 01234567"),
+            ("my.own.key", "[hidden] 01234567"),
+            ("topic.regex", "[hidden]"),
         ] {
             let mut given = map(&[(key, value)], |text| Some(text.to_owned()));
             let refusal = unmask(&mut given, &Config::new()).expect_err(key);

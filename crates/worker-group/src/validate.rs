@@ -9,7 +9,7 @@ mod framework;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use config::key::{ConfigKey, Group, Importance, Kind, Treatment, holds_secret};
+use config::key::{ConfigKey, Group, Importance, Kind, Treatment, holds_secret, is_secret};
 use config::keys::Scope;
 use config::problem::ConfigProblem;
 use config::raw::{Origin, RawConfig};
@@ -450,9 +450,8 @@ pub(crate) fn java_map(config: &GivenConfig) -> String {
     let entries: Vec<String> = config
         .iter()
         .map(|(key, value)| {
-            let secret = holds_secret(key);
             let value = match value.as_deref() {
-                Some(_) if secret => "[hidden]",
+                Some(value) if holds_secret(key) || is_secret(key, value) => HIDDEN,
                 Some(value) => value,
                 None => "null",
             };

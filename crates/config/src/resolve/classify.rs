@@ -103,7 +103,7 @@ fn known<'a>(
     match row.treatment {
         Treatment::NotYet(reason) if effective => {
             by_value(reader, entry, row);
-            let shown = row.shown(&entry.key, value);
+            let shown = crate::key::shown_of(entry);
             reader.not_yet(reason, format!("{}={shown}", entry.written()));
         }
         Treatment::Implemented => {

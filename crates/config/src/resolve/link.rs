@@ -2,7 +2,7 @@
 
 use crate::address::parse_addresses;
 use crate::client::ClientConfig;
-use crate::key::{HIDDEN, shown_to_readers};
+use crate::key::{holds_secret, is_secret};
 use crate::keys::Scope;
 use crate::link::{LinkConfig, LoopPrevention, OnGap, OnRecreate};
 use crate::raw::{RawConfig, RawEntry};
@@ -202,7 +202,7 @@ fn literal_secrets(reader: &mut Reader<'_>) {
     let literal: Vec<&str> = entries
         .filter(|entry| {
             let value = entry.given_value().trim();
-            !value.is_empty() && shown_to_readers(&entry.key, value) == HIDDEN
+            holds_secret(&entry.key) && !value.is_empty() && is_secret(&entry.key, value)
         })
         .map(RawEntry::written)
         .collect();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::key::{self, ConfigKey, holds_secret, parse_boolean};
+use crate::key::{self, ConfigKey, parse_boolean};
 use crate::keys::Scope;
 use crate::problem::{ConfigProblem, Notice};
 use crate::raw::{RawConfig, RawEntry};
@@ -142,12 +142,11 @@ impl<'a> Reader<'a> {
         {
             return;
         }
-        let secret = holds_secret(&entry.key);
         let problem = match self.row(&entry.key) {
             Some(row) => row.problem(entry, wrong.into(), remedy),
             None => ConfigProblem {
                 key: entry.written().to_owned(),
-                shown: Some(key::shown(secret, entry.value.trim())),
+                shown: Some(key::shown_of(entry)),
                 origin: Some(entry.origin.clone()),
                 wrong: wrong.into(),
                 remedy,

@@ -474,6 +474,24 @@ fn problems_name_variables_and_not_what_they_brought() {
     assert!(!all.contains("hunter2"), "{all}");
 }
 
+#[test]
+fn problems_show_no_mark_of_what_variables_brought_into_secrets() {
+    for (value, shown) in [
+        ("${env:PASSWORD}", "${env:PASSWORD}"),
+        ("a ${env:PASSWORD}", "[hidden]"),
+    ] {
+        let mut raw = link(&format!(
+            "src.kafka.security.protocol=SASL_PLAINTEXT
+             src.kafka.sasl.mechanism=PLAIN
+             src.kafka.sasl.jaas.config={value}"
+        ));
+        with_variables(&mut raw);
+        let problems = resolve_link(&raw, &no_cluster()).expect_err("no login module");
+        let found: Vec<_> = problems.iter().map(|one| one.shown.as_deref()).collect();
+        assert_eq!(found, [Some(shown)], "{problems:?}");
+    }
+}
+
 const KERBEROS: &str = "com.sun.security.auth.module.Krb5LoginModule";
 
 #[test]
