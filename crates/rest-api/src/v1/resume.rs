@@ -14,7 +14,7 @@ use axum::http::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use worker_group::{Handle, Kind, Refusal};
 
 use super::gather::LinkView;
@@ -26,6 +26,8 @@ use crate::request;
 /// How often the worker that looks after topics is told, and the pause between: a link may be moving.
 const TIMES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long all that may take: whoever asked waits for it.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Whether partitions go on as parts of another topic than they were.
 fn is_anew(action: &str) -> bool {
@@ -52,6 +54,33 @@ fn partitions(count: usize) -> String {
     }
 }
 
+/// How many partitions of a topic go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Resumed {
+    count: usize,
+    /// Those of workers that were asked and did not say that all of theirs do: some may.
+    unknown: usize,
+}
+
+impl Resumed {
+    fn is_any(self) -> bool {
+        self.count + self.unknown > 0
+    }
+
+    /// Said of a topic some partitions of which stood.
+    fn text(self, total: usize) -> String {
+        let known = match self.count == total {
+            true => partitions(total),
+            false => format!("{} of {}", self.count, partitions(total)),
+        };
+        match (self.count, self.unknown) {
+            (_, 0) => known,
+            (0, unknown) => format!("an unknown number of {}", partitions(unknown)),
+            (_, unknown) => format!("{known}, and an unknown number of {unknown} others,"),
+        }
+    }
+}
+
 impl Api {
     /// One partition.
     pub(super) async fn resume(&self, handle: &Handle, asked: Asked<'_>) -> Result<Value, Refusal> {
@@ -66,12 +95,11 @@ impl Api {
         let text = format!("{topic}-{partition} of {link} goes on ({})", resume.action);
         let is_anew = is_anew(&resume.action);
         handle.resume_partition(link.clone(), resume).await?;
+        self.note(&asked, text).await;
         let notice = match is_anew {
             true => self.pass_on(handle, &asked, &link, &topic).await,
             false => None,
         };
-        let told = Told::of("resume", &link, with(text, notice.as_deref()));
-        self.record(asked.caller, asked.headers, told).await;
         let object = format!("partition/{link}/{topic}/{partition}");
         Ok(noticed(done(&object, "resumed"), notice))
     }
@@ -93,32 +121,26 @@ impl Api {
         }
         let action = request::resume(&asked.body, topic.clone(), 0)?.action;
         let is_whole = asked.query.first("scope") != Some("worker");
-        let (mut count, mut refused) = (0, None);
+        let (mut resumed, mut refused) = (Resumed::default(), None);
         for (worker, numbers) in &standing {
             let (went_on, refusal) = match *worker == here || !is_whole {
                 true => self.resume_here(handle, &asked, numbers).await,
-                false => match self.resume_at(worker, &asked).await {
-                    Ok(()) => (numbers.len(), None),
-                    Err(refusal) => (0, Some(refusal)),
-                },
+                false => self.resume_at(worker, &asked, numbers.len()).await,
             };
-            count += went_on;
+            resumed.count += went_on.count;
+            resumed.unknown += went_on.unknown;
             refused = refused.or(refusal);
         }
         // Whoever was asked by another worker leaves the rest to it.
         let is_asked_first = is_whole || asked.query.first("forward").is_none();
         let mut notice = None;
-        if is_asked_first && count > 0 {
+        if is_asked_first && resumed.is_any() {
+            let text = resumed.text(total);
+            let text = format!("{text} of {topic} of {link} go on ({action})");
+            self.note(&asked, text).await;
             if is_anew(&action) {
                 notice = self.pass_on(handle, &asked, &link, &topic).await;
             }
-            let text = match count == total {
-                true => partitions(count),
-                false => format!("{count} of {}", partitions(total)),
-            };
-            let text = format!("{text} of {topic} of {link} go on ({action})");
-            let told = Told::of("resume", &link, with(text, notice.as_deref()));
-            self.record(asked.caller, asked.headers, told).await;
         }
         if let Some(refusal) = refused {
             return Err(refusal);
@@ -133,16 +155,16 @@ impl Api {
         handle: &Handle,
         asked: &Asked<'_>,
         numbers: &[u32],
-    ) -> (usize, Option<Refusal>) {
+    ) -> (Resumed, Option<Refusal>) {
         let Names { link, topic, .. } = &asked.names;
-        let (mut count, mut refused) = (0, None);
+        let (mut went_on, mut refused) = (Resumed::default(), None);
         for number in numbers {
             let resumed = match request::resume(&asked.body, topic.clone(), *number) {
                 Ok(resume) => handle.resume_partition(link.clone(), resume).await,
                 Err(refusal) => Err(refusal),
             };
             match resumed {
-                Ok(()) => count += 1,
+                Ok(()) => went_on.count += 1,
                 Err(refusal) if refusal.kind == Kind::Elsewhere => {
                     let text = format!("{topic}-{number} has moved to another worker; ask again");
                     refused = refused.or(Some(Refusal::new(Kind::Conflict, text)));
@@ -150,27 +172,42 @@ impl Api {
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }
-        (count, refused)
+        (went_on, refused)
     }
 
-    /// Those that another worker has.
-    async fn resume_at(&self, worker: &str, asked: &Asked<'_>) -> Result<(), Refusal> {
-        let url = self.peers.url_of(worker).ok_or_else(|| {
-            Refusal::new(Kind::Conflict, format!("worker {worker} is not known here"))
-        })?;
+    /// Those that another worker has. One that refuses some may have let others go on, and so may one whose answer is lost.
+    async fn resume_at(
+        &self,
+        worker: &str,
+        asked: &Asked<'_>,
+        count: usize,
+    ) -> (Resumed, Option<Refusal>) {
+        let Some(url) = self.peers.url_of(worker) else {
+            let text = format!("worker {worker} is not known here");
+            let refusal = Refusal::new(Kind::Conflict, text);
+            return (Resumed::default(), Some(refusal));
+        };
         let (link, topic) = (encode(&asked.names.link), encode(&asked.names.topic));
         let mut again = asked.again();
         again.forward = None;
         again.target = format!("/api/v1/links/{link}/topics/{topic}:resume?scope=worker");
         let answer = Box::pin(again.at(&url, self.peers.workers())).await;
-        match answer.status().is_success() {
-            true => Ok(()),
-            false => {
-                let said = message_of(answer).await;
-                let text = format!("worker {worker}: {said}");
-                Err(Refusal::new(Kind::Conflict, text))
-            }
+        if answer.status().is_success() {
+            return (Resumed { count, unknown: 0 }, None);
         }
+        let said = message_of(answer).await;
+        let text = format!("worker {worker}: {said}");
+        let unknown = Resumed {
+            count: 0,
+            unknown: count,
+        };
+        (unknown, Some(Refusal::new(Kind::Conflict, text)))
+    }
+
+    /// Takes down what goes on.
+    async fn note(&self, asked: &Asked<'_>, text: String) {
+        let told = Told::of("resume", &asked.names.link, text);
+        self.record(asked.caller, asked.headers, told).await;
     }
 
     /// Takes in that partitions of a topic that was made anew go on, on whatever worker.
@@ -196,13 +233,37 @@ impl Api {
         if !handle.is_grouped() {
             return None;
         }
-        let mut why = String::new();
+        let mut why = "it did not answer".to_owned();
+        let telling = self.tell(handle, asked, (link, topic), &mut why);
+        if timeout(LIMIT, telling).await == Ok(true) {
+            return None;
+        }
+        tracing::warn!(
+            link,
+            topic,
+            "whoever looks after the link's topics was not told that {topic} is copied: {why}"
+        );
+        let notice = format!(
+            "settings of {topic} are not followed until the connector is begun anew: the worker that has it was not told ({why})"
+        );
+        self.note(asked, notice.clone()).await;
+        Some(notice)
+    }
+
+    /// Whether it was told; `why` is why it was not the last time.
+    async fn tell(
+        &self,
+        handle: &Handle,
+        asked: &Asked<'_>,
+        (link, topic): (&str, &str),
+        why: &mut String,
+    ) -> bool {
         for time in 0..TIMES {
             if time > 0 {
                 sleep(PAUSE).await;
             }
-            why = match handle.answered(link.to_owned(), topic).await {
-                Ok(()) => return None,
+            *why = match handle.answered(link.to_owned(), topic).await {
+                Ok(()) => return true,
                 Err(refusal) if refusal.kind == Kind::Elsewhere => {
                     let mut again = asked.again();
                     again.forward = None;
@@ -211,21 +272,14 @@ impl Api {
                     again.target = format!("/api/v1/links/{link}/topics/{topic}:answered");
                     let answer = Box::pin(again.at(&refusal.message, self.peers.workers())).await;
                     if answer.status().is_success() {
-                        return None;
+                        return true;
                     }
                     format!("{}: {}", refusal.message, message_of(answer).await)
                 }
                 Err(refusal) => refusal.message,
             };
         }
-        tracing::warn!(
-            link,
-            topic,
-            "whoever looks after the link's topics was not told that {topic} is copied: {why}"
-        );
-        Some(format!(
-            "settings of {topic} are not followed until the connector is begun anew: the worker that has it was not told ({why})"
-        ))
+        false
     }
 }
 
@@ -240,17 +294,35 @@ async fn message_of(answer: Response<Body>) -> String {
     said.unwrap_or_else(|| format!("it answered {status}"))
 }
 
-/// A sentence, and what has to be added to it.
-fn with(text: String, notice: Option<&str>) -> String {
-    match notice {
-        Some(notice) => format!("{text}; {notice}"),
-        None => text,
-    }
-}
-
 fn noticed(mut result: Value, notice: Option<String>) -> Value {
     if let Some(notice) = notice {
         result["notice"] = json!(notice);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_that_refused_may_have_let_go_on_is_told_as_unknown() {
+        for (count, unknown, total, text) in [
+            (1, 0, 1, "1 partition"),
+            (5, 0, 5, "5 partitions"),
+            (3, 0, 5, "3 of 5 partitions"),
+            (0, 3, 5, "an unknown number of 3 partitions"),
+            (
+                2,
+                3,
+                5,
+                "2 of 5 partitions, and an unknown number of 3 others,",
+            ),
+        ] {
+            let resumed = Resumed { count, unknown };
+            assert!(resumed.is_any());
+            assert_eq!(resumed.text(total), text);
+        }
+        assert!(!Resumed::default().is_any());
+    }
 }

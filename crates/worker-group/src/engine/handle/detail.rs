@@ -114,17 +114,31 @@ impl Handle {
     /// the same: whoever has its partitions was told so.
     ///
     /// # Errors
-    /// There is no such link, that part does not run, or another worker runs it.
+    /// There is no such link or topic, that part does not run, or another worker runs it.
     pub async fn answered(&self, name: String, topic: &str) -> Result<(), Refusal> {
         self.config(name.clone()).await?;
         if let Some(group) = &self.group {
             group.has_connector(name.clone()).await?;
         }
+        self.has_topic(&name, topic)?;
         if self.host.answered(&name, topic) {
             return Ok(());
         }
         let text = format!("nobody looks after the topics of link {name} here yet");
         Err(Refusal::new(Kind::Conflict, text))
+    }
+
+    /// Whether what runs of a link here has a topic.
+    fn has_topic(&self, name: &str, topic: &str) -> Result<(), Refusal> {
+        let detail = self.detail(name);
+        let Some(detail) = detail.filter(|one| !one.topics.contains_key(topic)) else {
+            return Ok(());
+        };
+        let text = format!(
+            "link {name} has no topic {topic}; it has {}",
+            detail.topics.len()
+        );
+        Err(Refusal::new(Kind::NotFound, text))
     }
 
     /// Has a running link compare settings of a topic of its own now; that is done for all of them together.
@@ -136,14 +150,7 @@ impl Handle {
         if let Some(group) = &self.group {
             group.has_connector(name.clone()).await?;
         }
-        let detail = self.detail(&name);
-        if let Some(detail) = detail.filter(|one| !one.topics.contains_key(topic)) {
-            let text = format!(
-                "link {name} has no topic {topic}; it has {}",
-                detail.topics.len()
-            );
-            return Err(Refusal::new(Kind::NotFound, text));
-        }
+        self.has_topic(&name, topic)?;
         for key in ["topic.config.sync", "sync.topic.configs.enabled"] {
             let given = config.get(key).map(|value| value.trim());
             if given.is_some_and(|value| value.eq_ignore_ascii_case("false")) {
