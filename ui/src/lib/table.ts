@@ -1,4 +1,5 @@
 // What a table needs to know about its columns, and what it makes of them.
+import { asMoment, isMoment, numberOf, spoken } from './units'
 
 export interface Column<T> {
   id: string
@@ -43,19 +44,54 @@ export function ordered<T>(rows: T[], column: Column<T> | undefined, descending:
   return keyed.map(({ row }) => row)
 }
 
-/** What the filter of a column asks of a value: `>5`, `<=5` and `=5` of a number, `=text` the whole of it, and anything else a part of it. */
-export function passes(value: string | number | null, filter: string): boolean {
-  const wanted = filter.trim().toLowerCase()
-  const found = /^(<=|>=|<|>|=)\s*(.*)$/.exec(wanted)
-  const [sign, rest] = [found?.[1] ?? '', found?.[2] ?? wanted]
+function asked(filter: string): { sign: string; rest: string } {
+  const found = /^(<=|>=|<|>|=|≤|≥)\s*(.*)$/.exec(filter.trim())
+  const sign = found?.[1] ?? ''
+  return { sign: { '≤': '<=', '≥': '>=' }[sign] ?? sign, rest: found?.[2] ?? filter.trim() }
+}
+
+/**
+ * What the filter of a column asks of a value, as it is shown: `>10k`, `<=5 s` and `=1 MiB` of a number, `>2026-11-27 14:` of a
+ * moment, `=text` the whole of it, and anything else a part of it.
+ */
+export function passes(value: string | number | null, filter: string, utc = false): boolean {
+  const { sign, rest } = asked(filter)
   if (sign && rest === '') return true
-  const number = Number(rest)
-  if (typeof value === 'number' && sign && !Number.isNaN(number)) return compared(value, sign, number)
-  const text = String(value ?? '').toLowerCase()
-  if (sign === '=') return text === rest
+  const lower = rest.toLowerCase()
+  if (typeof value === 'number') {
+    const number = sign ? numberOf(rest) : null
+    if (number !== null && compared(value, sign, number)) return true
+    if (sign && sign !== '=') return false
+    // What is shown is rounded: it is asked for as it reads.
+    const texts = /[a-z]/.test(lower) ? spoken(value) : [String(value)]
+    const wanted = lower.replace(/\s+/g, '')
+    return texts.map((text) => text.toLowerCase().replace(/\s+/g, '')).some((text) => (sign ? text === wanted : text.includes(wanted)))
+  }
+  if (value !== null && isMoment(value)) return ofMoment(value, sign, lower, utc)
+  const text = (value ?? '').toLowerCase()
+  if (sign === '=') return text === lower
   // What is not known is neither more nor less than a number.
   if (sign && value === null) return false
-  return text.includes(wanted)
+  return text.includes(filter.trim().toLowerCase())
+}
+
+/** A moment, compared with as much of one as was typed: `>2026-11-27` is after that day. */
+function ofMoment(value: string, sign: string, rest: string, utc: boolean): boolean {
+  const shown = asMoment(value, utc).toLowerCase()
+  const wanted = rest.replace(/^(\d{4}-\d\d-\d\d)t/, '$1 ')
+  if (sign === '') return shown.includes(wanted)
+  const begin = shown.slice(0, wanted.length)
+  return compared(begin < wanted ? -1 : begin > wanted ? 1 : 0, sign, 0)
+}
+
+/** Why a filter asks nothing that its column could answer; null where it does. */
+export function unreadable(values: (string | number | null)[], filter: string): string | null {
+  const { sign, rest } = asked(filter)
+  if (sign === '' || rest === '') return null
+  const value = values.find((each) => each !== null)
+  if (typeof value === 'number') return numberOf(rest) === null && sign !== '=' ? `${rest} is no number: 10k, 5 s, 1 h 30 m and 1.5 MiB are` : null
+  if (typeof value === 'string' && isMoment(value)) return /^\d{1,4}(-[\d: t.z-]*)?$/i.test(rest) ? null : `${rest} is no date: 2026-11-27 and 2026-11-27 14: are`
+  return null
 }
 
 function compared(value: number, sign: string, number: number): boolean {
@@ -69,16 +105,19 @@ function compared(value: number, sign: string, number: number): boolean {
 }
 
 /** `chosen` are values of columns that offer theirs, `filters` what is asked of columns; the text stands in any of them. */
-export function matching<T>(rows: T[], columns: Column<T>[], text: string, chosen: Record<string, string>, filters: Record<string, string> = {}): T[] {
+export function matching<T>(rows: T[], columns: Column<T>[], text: string, chosen: Record<string, string>, filters: Record<string, string> = {}, utc = false): T[] {
   const wanted = text.trim().toLowerCase()
   const picked = columns.filter((column) => chosen[column.id])
   const filtered = columns.filter((column) => filters[column.id]?.trim())
+  // A time as it is shown; to make one of each costs too much for any other text.
+  const timed = /^[\d:\s-]*[:-][\d:\s-]*$/.test(wanted)
+  const holds = (value: string | number | null) => String(value ?? '').toLowerCase().includes(wanted) || (timed && typeof value === 'string' && isMoment(value) && asMoment(value, utc).includes(wanted))
   if (wanted === '' && picked.length === 0 && filtered.length === 0) return rows
   return rows.filter(
     (row) =>
       picked.every((column) => String(column.value(row) ?? '') === chosen[column.id]) &&
-      filtered.every((column) => passes(column.value(row), filters[column.id]!)) &&
-      (wanted === '' || columns.some((column) => String(column.value(row) ?? '').toLowerCase().includes(wanted))),
+      filtered.every((column) => passes(column.value(row), filters[column.id]!, utc)) &&
+      (wanted === '' || columns.some((column) => holds(column.value(row)))),
   )
 }
 
