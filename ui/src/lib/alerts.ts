@@ -1,6 +1,6 @@
 // The rules of Prometheus as they are shipped, and what of them can be judged from what the workers know now.
-import { clock } from './clock.svelte'
-import { count, duration } from './format'
+import { clock, EVIDENCE_LIMIT } from './clock.svelte'
+import { count, duration, plural } from './format'
 import { freshVerdict, lagKnown, linkHealth } from './status'
 import type { Cluster, Link, Rebalance } from './types'
 
@@ -16,8 +16,8 @@ export interface Rule {
 export interface Facts {
   links: Link[]
   clusters: Cluster[]
-  /** When the clusters were received. */
-  clustersAt: number | null
+  /** When all of it was received. */
+  receivedAt: number | null
   rebalances: Rebalance[]
 }
 
@@ -93,6 +93,17 @@ function perLink(links: Link[], of: (link: Link) => Omit<Judged, 'object' | 'lin
   })
 }
 
+/** Partitions of which no worker says anything: that of a worker which is silent may stand, as far as anybody knows. */
+const silent = (link: Link) => (link.connect_state === 'STOPPED' ? 0 : (link.partitions.by_state.unassigned ?? 0) + (link.partitions.by_state.unknown ?? 0))
+/** Whether some partitions are in a state, where it is known of all or at least of one. */
+function some(link: Link, number: number): boolean | null {
+  if (!seen(link)) return null
+  return number > 0 ? true : silent(link) > 0 ? null : false
+}
+const unheard = (link: Link) => (silent(link) ? `nothing is known of ${plural(silent(link), 'partition')}` : null)
+/** Whether what was received says nothing any more. */
+const aged = ({ receivedAt }: Facts) => receivedAt === null || (clock.now - receivedAt) / 1000 > EVIDENCE_LIMIT
+
 /** The states that the rule leaves out: those of partitions that go on by themselves, or have a rule of their own. */
 const GOES_ON = /^(active|starting|retrying|stalled|unassigned|paused|(.+-)?unknown)$/
 /** Seconds without a reading after which the rule speaks. */
@@ -109,11 +120,11 @@ const JUDGES: Record<string, (facts: Facts) => Judged[]> = {
   }),
   TributaryPartitionStopped: ({ links }) => perLink(links, (link) => {
     const states = Object.entries(link.partitions.by_state).filter(([state, number]) => !GOES_ON.test(state) && number > 0)
-    return { holds: seen(link) ? states.length > 0 : null, value: states.map(([state, number]) => `${count(number)} ${state}`).join(', ') || 'none stands' }
+    return { holds: some(link, states.length), value: states.map(([state, number]) => `${count(number)} ${state}`).join(', ') || (unheard(link) ?? 'none stands') }
   }),
   TributaryStalled: ({ links }) => perLink(links, (link) => {
     const number = link.partitions.by_state.stalled ?? 0
-    return { holds: seen(link) ? number > 0 : null, value: number ? `${count(number)} partitions stand still` : 'none stands still' }
+    return { holds: some(link, number), value: number ? `${count(number)} partitions stand still` : (unheard(link) ?? 'none stands still') }
   }),
   TributaryEvidenceStale: ({ links }) => perLink(links, (link) => {
     if (link.connect_state === 'STOPPED') return null
@@ -134,14 +145,14 @@ const JUDGES: Record<string, (facts: Facts) => Judged[]> = {
     const holds = !seen(link) || records === null ? null : records > LAG_OF_NOTE && converging === false
     return { holds, value: converging === false && rate !== null ? `losing ${count(Math.abs(rate))} records/s` : `${count(records)} records behind` }
   }),
-  TributaryClusterUnreachable: ({ clusters, clustersAt }) => clusters.map((cluster) => {
-    const word = freshVerdict(cluster.reachability, clustersAt)
+  TributaryClusterUnreachable: ({ clusters, receivedAt }) => clusters.map((cluster) => {
+    const word = freshVerdict(cluster.reachability, receivedAt)
     return { object: cluster.aliases.join(', ') || cluster.bootstrap || cluster.cluster_id || 'unknown cluster', link: null, holds: word === 'UNKNOWN' ? null : word === 'FAIL', value: cluster.reachability.evidence }
   }),
-  TributaryDelayedRebalance: ({ rebalances }) => rebalances.filter((each) => each.state === 'scheduled' && each.unassigned.length > 0).map((each) => ({
-    object: each.unassigned[0]?.last_worker ?? 'a worker', link: null, holds: true, value: `${each.unassigned.length} tasks wait${each.remaining_seconds === null ? '' : ` for ${duration(each.remaining_seconds)} more`}`,
+  TributaryDelayedRebalance: (facts) => facts.rebalances.filter((each) => each.state === 'scheduled' && each.unassigned.length > 0).map((each) => ({
+    object: each.unassigned[0]?.last_worker ?? 'a worker', link: null, holds: aged(facts) ? null : true, value: `${each.unassigned.length} tasks wait${each.remaining_seconds === null ? '' : ` for ${duration(each.remaining_seconds)} more`}`,
   })),
-  // This page came from one.
+  // What was received lately came from one.
   TributaryNoWorkers: () => [],
 }
 
@@ -164,6 +175,7 @@ export class Watch {
         holding.set(key, since)
         return { ...each, rule, since, state: (now - since) / 1000 >= rule.holds ? 'firing' : 'pending' }
       })
+      if (rows.length === 0 && aged(facts)) return [rest('unknown', facts.receivedAt === null ? 'nothing was received yet' : `the newest answer is ${duration((clock.now - facts.receivedAt) / 1000)} old`)]
       return rows.length ? rows : [rest('inactive', judged.length ? `does not hold for any of ${judged.length}` : 'nothing that it could hold for')]
     })
     this.#since = holding
