@@ -44,5 +44,13 @@ export class Previewer {
   stop(): void {
     clearTimeout(this.#timer)
     this.#running?.abort()
+    this.busy = false
+  }
+
+  /** Forgets what was asked, and what was answered. */
+  clear(): void {
+    this.stop()
+    this.preview = null
+    this.error = null
   }
 }
