@@ -1,7 +1,7 @@
 // What a screen shows, with its five states: loading, data, empty (the screen's word), stale, failed.
 import { untrack } from 'svelte'
 import { ApiError, get, getAll } from './api'
-import { clock } from './clock.svelte'
+import { clock, EVIDENCE_LIMIT } from './clock.svelte'
 import { onEvents } from './stream.svelte'
 
 export class Resource<T> {
@@ -20,6 +20,11 @@ export class Resource<T> {
 
   get age(): number | null {
     return this.receivedAt === null ? null : Math.max(0, (clock.now - this.receivedAt) / 1000)
+  }
+
+  /** What was read is too old to be shown as if it held now, whether or not anything has failed yet. */
+  get aged(): boolean {
+    return this.data !== null && (this.error !== null || (this.age ?? Infinity) > EVIDENCE_LIMIT)
   }
 
   bind(load: () => void): void {
