@@ -1,4 +1,5 @@
 // The address is the view: screen, tab, filters, order and open rows are in it.
+import { placeOf, stepsBack } from './steps'
 
 const BASE = '/ui'
 
@@ -17,8 +18,10 @@ function decode(part: string): string {
 }
 
 let current = $state.raw(read())
-/** Asked before another screen is shown; false keeps the present one. */
-let guard: (() => boolean) | null = null
+/** How often somebody went somewhere: what begins anew each time has it as its key. */
+let visits = $state(0)
+/** Asked before another address is shown; false keeps the present one. */
+let guard: ((address: string) => boolean) | null = null
 
 export const route = {
   get parts() {
@@ -33,6 +36,9 @@ export const route = {
   get all() {
     return current.query
   },
+  get visits() {
+    return visits
+  },
 }
 
 /** The address of a view; parts may hold anything. */
@@ -44,11 +50,23 @@ export function href(parts: (string | number)[], query: Record<string, string | 
   return text ? `${path}?${text}` : path
 }
 
-export function go(address: string): void {
-  if (guard && !guard()) return
-  guard = null
-  history.pushState(null, '', address)
+/** Where the present view stands among those of this tab, so that a step back or forward can be undone. */
+let place = 0
+/** Its address, while the bar of the browser may already show another. */
+let shown = ''
+
+function arrived(): void {
   current = read()
+  shown = location.pathname + location.search + location.hash
+}
+
+export function go(address: string): void {
+  if (guard && !guard(address)) return
+  guard = null
+  place += 1
+  history.pushState({ place }, '', address)
+  visits += 1
+  arrived()
   scrollTo(0, 0)
 }
 
@@ -60,18 +78,42 @@ export function setQuery(changes: Record<string, string | null>): void {
     else search.delete(key)
   }
   const text = search.toString()
-  history.replaceState(null, '', location.pathname + (text ? `?${text}` : ''))
-  current = read()
+  history.replaceState({ place }, '', location.pathname + (text ? `?${text}` : ''))
+  arrived()
 }
 
-export function guardLeaving(ask: (() => boolean) | null): void {
+export function guardLeaving(ask: ((address: string) => boolean) | null): void {
   guard = ask
 }
 
+/** Somebody went back or forward: the address is another one already. */
+function left(state: unknown): void {
+  const address = location.pathname + location.search + location.hash
+  const its = placeOf(state)
+  // What was undone comes by here as well.
+  if (address === shown) {
+    place = its ?? place
+    return
+  }
+  if (guard && !guard(address)) {
+    const steps = stepsBack(state, place)
+    if (steps === null) history.pushState({ place }, '', shown)
+    else history.go(steps)
+    return
+  }
+  guard = null
+  // A part of a page that was jumped to is a step that nobody has counted.
+  if (its === null) history.replaceState({ place: (place += 1) }, '')
+  else place = its
+  visits += 1
+  arrived()
+}
+
 export function startRouting(): void {
-  addEventListener('popstate', () => {
-    current = read()
-  })
+  place = placeOf(history.state) ?? place
+  history.replaceState({ place }, '')
+  arrived()
+  addEventListener('popstate', (event) => left(event.state))
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
     const link = (event.target as Element | null)?.closest('a')
