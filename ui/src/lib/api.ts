@@ -1,5 +1,6 @@
 // Every request to the worker, and how it is written as curl.
 import { noticeServerTime } from './clock.svelte'
+import { concealed, looksSecret } from './secrets'
 import { session } from './session.svelte'
 import type { Explanation, List } from './types'
 
@@ -33,24 +34,44 @@ export function at(strings: TemplateStringsArray, ...names: (string | number)[])
   return strings.reduce((path, text, index) => path + (index ? encodeURIComponent(names[index - 1]!) : '') + text, '')
 }
 
+/** Milliseconds that reading may take: a worker that is frozen keeps its connections, and never answers on them. */
+const DEADLINE = 10_000
+/** The same of what the worker itself reads to its end before it answers; it gives that up after a minute. */
+const LONG_DEADLINE = 65_000
+
+/** How long an answer is waited for; nothing where it may take as long as the clusters need, or changes something. */
+export function deadline({ method, path }: Request_): number | null {
+  if (method !== 'GET') return null
+  return /^\/connectors\/[^/?]+\/offsets/.test(path) ? LONG_DEADLINE : DEADLINE
+}
+
 export async function send<T>(request: Request_, signal?: AbortSignal): Promise<T> {
+  const limit = deadline(request)
+  const late = new AbortController()
+  const timer = limit === null ? undefined : setTimeout(() => late.abort(), limit)
+  try {
+    return await answered<T>(request, signal ? AbortSignal.any([signal, late.signal]) : late.signal)
+  } catch (cause) {
+    // Who has asked does not want it any more.
+    if (signal?.aborted || cause instanceof ApiError) throw cause
+    throw new ApiError(0, late.signal.aborted ? `The worker does not answer within ${(limit ?? 0) / 1000} s.` : 'The worker does not answer.')
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function answered<T>(request: Request_, signal: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json', ...request.headers }
   if (request.body !== undefined) headers['Content-Type'] = 'application/json'
   if (session.authorization) headers.Authorization = session.authorization
-  let answer: Response
-  try {
-    answer = await fetch(request.path, {
-      method: request.method,
-      headers,
-      credentials: 'omit',
-      cache: 'no-store',
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      ...(signal ? { signal } : {}),
-    })
-  } catch (cause) {
-    if (signal?.aborted) throw cause
-    throw new ApiError(0, 'The worker does not answer.')
-  }
+  const answer = await fetch(request.path, {
+    method: request.method,
+    headers,
+    credentials: 'omit',
+    cache: 'no-store',
+    ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    signal,
+  })
   noticeServerTime(answer.headers.get('Date'))
   if (answer.status === 401) session.needsCredentials = true
   const text = await answer.text()
@@ -91,13 +112,24 @@ export function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** The same request in a terminal. */
-export function asCurl(request: Request_): string {
+/** An argument by its place, behind all options: one that begins with a dash is none of them. */
+export function operand(text: string): string {
+  return text.startsWith('-') ? `-- ${quote(text)}` : quote(text)
+}
+
+/** How curl says who asks, in the way in which this tab does. */
+export function credentials(): string[] {
+  if (!session.signedIn) return []
+  return session.authorization?.startsWith('Bearer ') ? ['-H', '"Authorization: Bearer $TRIBUTARY_TOKEN"'] : ['-u', '"$TRIBUTARY_USER:$TRIBUTARY_PASSWORD"']
+}
+
+/** The same request in a terminal. Literal secrets read `[hidden]`. */
+export function asCurl(request: Request_, isSecret: (key: string) => boolean = looksSecret): string {
   const words = ['curl']
   if (request.method !== 'GET') words.push('-X', request.method)
   for (const [name, value] of Object.entries(request.headers ?? {})) words.push('-H', quote(`${name}: ${value}`))
-  if (session.signedIn) words.push('-u', '"$TRIBUTARY_USER:$TRIBUTARY_PASSWORD"')
-  if (request.body !== undefined) words.push('-H', quote('Content-Type: application/json'), '-d', quote(JSON.stringify(request.body)))
+  words.push(...credentials())
+  if (request.body !== undefined) words.push('-H', quote('Content-Type: application/json'), '-d', quote(JSON.stringify(concealed(request.body, isSecret))))
   words.push(quote(location.origin + request.path))
   return words.join(' ')
 }

@@ -1,6 +1,7 @@
 // One configuration in its spellings, and back again. No key is lost on the way.
-import { quote } from './api'
+import { credentials, quote } from './api'
 import { plain } from './format'
+import { concealed, HIDDEN, masked } from './secrets'
 
 export type Configuration = Record<string, string>
 
@@ -11,33 +12,10 @@ export const SPELLING_NAMES: Record<Spelling, string> = {
   json: 'JSON', properties: 'Properties', curl: 'curl', cli: 'CLI', terraform: 'Terraform', helm: 'Helm values',
 }
 
-const SECRET = /(password|secret|jaas\.config|user\.info|passphrase|token$|license$)/i
-/** What the last word of a key that holds a secret is, or ends with; the same as the worker's. */
-const LAST = /^(pwd|key)$|(passwd|credentials|apikey|accesskey|accesskeyid|secretkey|privatekey)$/i
-
-/** Whether a key holds something that is not to be shown; the worker says so by the key's type where it is known. */
-export function looksSecret(key: string): boolean {
-  return (SECRET.test(key) || LAST.test(key.split(/[.\-_]/).at(-1)!)) && !/(\.location|\.type|token\.endpoint\.url)$/.test(key)
-}
-
-/** Whether a value is made of variables alone, as the worker reads them: `${env:X}`. What stands beside one may be a secret, and `${topic}` is none. */
-export function isReference(value: string): boolean {
-  return /^(\$\{[^}]*:[^}]*\})+$/.test(value.trim())
-}
-
-/** A value as it may be seen. A reference alone is no secret. */
-export function masked(value: string, isSecret: boolean): string {
-  return isSecret && value && !isReference(value) ? '[hidden]' : value
-}
-
 /** A value as it stands in a table of changes; null is that of a key that is not set. */
 export function told(value: string | null, isSecret: boolean): string {
   if (value === null) return 'not set'
   return value === '' ? 'empty' : plain(masked(value, isSecret))
-}
-
-function hidden(config: Configuration): Configuration {
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, masked(value, looksSecret(key))]))
 }
 
 function escapeKey(key: string): string {
@@ -121,7 +99,7 @@ function identifier(name: string): string {
 
 /** The configuration as it is given away: literal secrets read `[hidden]`. */
 export function spell(spelling: Spelling, name: string, given: Configuration, origin: string): string {
-  const config = hidden(given)
+  const config = concealed(given)
   const keys = Object.keys(config).sort()
   switch (spelling) {
     case 'json':
@@ -131,15 +109,15 @@ export function spell(spelling: Spelling, name: string, given: Configuration, or
     case 'curl': {
       const body = JSON.stringify(config, keys)
       const path = `${origin}/connectors/${encodeURIComponent(name)}/config`
-      return `curl -X PUT -H 'Content-Type: application/json' \\\n  -d ${quote(body)} \\\n  ${quote(path)}\n`
+      return `${['curl', ...credentials()].join(' ')} -X PUT -H 'Content-Type: application/json' \\\n  -d ${quote(body)} \\\n  ${quote(path)}\n`
     }
     case 'cli':
       return `tributary apply --url ${quote(origin)} -n ${quote(name)} -f - <<'EOF'\n${toProperties({ ...config, name })}EOF\n`
     case 'terraform': {
       const lines = (list: string[], value: (key: string) => string) =>
         list.map((key) => `    ${terraformText(key)} = ${value(key)}\n`).join('')
-      const secret = keys.filter((key) => config[key] === '[hidden]')
-      const open = keys.filter((key) => config[key] !== '[hidden]' && key !== 'name')
+      const secret = keys.filter((key) => config[key] === HIDDEN)
+      const open = keys.filter((key) => config[key] !== HIDDEN && key !== 'name')
       const sensitive = secret.length ? `  config_sensitive = {\n${lines(secret, () => '"[hidden]"')}  }\n` : ''
       return (
         `resource "kafka-connect_connector" ${JSON.stringify(identifier(name))} {\n  name = ${terraformText(name)}\n` +
@@ -206,7 +184,7 @@ export function undone(config: Configuration, changes: Change[][]): Configuratio
   const whole = { ...config }
   for (const { key, before } of changes.flat()) {
     if (before === null) delete whole[key]
-    else if (!before.includes('[hidden]') && !before.endsWith('…')) whole[key] = before
+    else if (!before.includes(HIDDEN) && !before.endsWith('…')) whole[key] = before
   }
   return whole
 }
