@@ -1,9 +1,11 @@
 // What changes something: a request that Connect's API already has, with its two other spellings.
-import { ApiError, at, get, quote, send, type Request_ } from './api'
+import { ApiError, asCurl, at, get, quote, send, type Request_ } from './api'
 import type { ConnectorStatus } from './types'
 
 export interface Action {
   label: string
+  /** What it is done to, as the title of its dialog names it. */
+  object: string
   request: Request_
   /** The command that does the same. */
   cli: string
@@ -18,9 +20,22 @@ export interface Action {
 
 export interface Also {
   label: string
-  requests: Request_[]
+  /** The same as commands, each of which has to succeed before the next. */
+  commands: () => string[]
   cli: string
-  run: () => Promise<void>
+  /** `did` hears each part that is done. */
+  run: (did: (part: string) => void) => Promise<void>
+}
+
+/** An action as commands of curl. Of several, none is run before the one above it has succeeded. */
+export function script(action: Action, also: boolean): string {
+  if (!also || !action.also) return asCurl(action.request)
+  return [...action.also.commands(), succeeding(action.request)].join(' &&\n')
+}
+
+/** A request in a terminal that fails where it is refused. */
+function succeeding(request: Request_): string {
+  return asCurl(request).replace(/^curl/, 'curl -fsS')
 }
 
 function named(name: string): string {
@@ -29,66 +44,85 @@ function named(name: string): string {
 
 export const linkActions = {
   pause: (name: string): Action => ({
-    label: 'Pause', request: { method: 'PUT', path: at`/connectors/${name}/pause` }, cli: `tributary pause link ${named(name)}`,
+    label: 'Pause', object: name, request: { method: 'PUT', path: at`/connectors/${name}/pause` }, cli: `tributary pause link ${named(name)}`,
   }),
   resume: (name: string): Action => ({
-    label: 'Resume', request: { method: 'PUT', path: at`/connectors/${name}/resume` }, cli: `tributary resume link ${named(name)}`,
+    label: 'Resume', object: name, request: { method: 'PUT', path: at`/connectors/${name}/resume` }, cli: `tributary resume link ${named(name)}`,
   }),
   stop: (name: string): Action => ({
-    label: 'Stop', request: { method: 'PUT', path: at`/connectors/${name}/stop` }, cli: `tributary stop link ${named(name)}`,
+    label: 'Stop', object: name, request: { method: 'PUT', path: at`/connectors/${name}/stop` }, cli: `tributary stop link ${named(name)}`,
     consequence: 'The link stops copying and gives up its tasks. Positions are kept; destination topics are not touched. Resume starts it where it stopped.',
   }),
   restartFailed: (name: string): Action => ({
-    label: 'Restart failed', request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true&onlyFailed=true` },
+    label: 'Restart failed', object: name, request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true&onlyFailed=true` },
     cli: `tributary restart link ${named(name)} --failed`,
   }),
   restartAll: (name: string): Action => ({
-    label: 'Restart all', request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true` },
+    label: 'Restart all', object: name, request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true` },
     cli: `tributary restart link ${named(name)}`,
   }),
   restartTask: (name: string, task: number): Action => ({
-    label: 'Restart task', request: { method: 'POST', path: at`/connectors/${name}/tasks/${task}/restart` },
+    label: 'Restart task', object: `${name}, task ${task}`, request: { method: 'POST', path: at`/connectors/${name}/tasks/${task}/restart` },
     cli: `tributary restart task ${named(`${name}/${task}`)}`,
   }),
   remove: (name: string): Action => ({
-    label: 'Delete', request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: `tributary delete link ${named(name)}`,
+    label: 'Delete', object: name, request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: `tributary delete link ${named(name)}`,
     consequence: 'The link and its configuration are deleted. Its positions are kept, so that a link of the same name goes on where this one stopped; destination topics are not touched.',
     confirm: name, danger: true,
     also: {
       label: 'Also delete stored positions: a link of this name would begin anew', cli: `tributary delete link ${named(name)} --offsets`,
-      requests: [{ method: 'PUT', path: at`/connectors/${name}/stop` }, { method: 'DELETE', path: at`/connectors/${name}/offsets` }],
-      run: () => forgetPositions(name),
+      commands: () => [
+        succeeding({ method: 'PUT', path: at`/connectors/${name}/stop` }),
+        `until ${succeeding({ method: 'GET', path: at`/connectors/${name}/status` })} | grep -q '"state": *"STOPPED"'; do sleep 1; done`,
+        succeeding({ method: 'DELETE', path: at`/connectors/${name}/offsets` }),
+      ],
+      run: (did) => forgetPositions(name, did),
     },
   }),
   refresh: (name: string): Action => ({
-    label: 'Look for changes now', request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
+    label: 'Look for changes now', object: name, request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
     cli: `tributary topics refresh ${named(name)}`,
   }),
   syncTopic: (name: string, topic: string): Action => ({
-    label: 'Synchronise settings now', request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:sync` },
+    label: 'Synchronise settings now', object: name, request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:sync` },
     cli: `tributary topics sync ${named(name)} ${named(topic)}`,
     consequence: 'Settings of all topics of this link are compared now, and those of the copies are made alike where the link is to do that.',
   }),
   /** The same to all partitions of a topic that stand. */
   answerTopic: (name: string, topic: string, answer: string, count: number): Action => ({
-    label: `${ANSWERS[answer]?.label ?? answer} (${count} partitions)`,
+    label: `${ANSWERS[answer]?.label ?? answer} (${count} partitions)`, object: `${name}, ${topic}`,
     request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:resume`, body: { action: answer } },
     cli: `tributary topics resume ${named(name)} ${named(topic)}${option(answer)}`,
     consequence: `${ANSWERS[answer]?.consequence ?? ''} This is said to all ${count} partitions of ${topic} that stand.`,
-    danger: answer === 'recopy',
+    ...(answer === 'recopy' ? { danger: true, confirm: topic } : {}),
   }),
   answer: (name: string, topic: string, partition: number, answer: string, offset: number | null): Action => {
     return {
-      label: ANSWERS[answer]?.label ?? answer,
+      label: ANSWERS[answer]?.label ?? answer, object: `${name}, ${topic}, partition ${partition}`,
       request: {
         method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}/partitions/${partition}`}:resume`,
         body: { action: answer, ...(offset === null ? {} : { expected_offset: offset }) },
       },
       cli: `tributary resume partition ${named(name)} ${named(`${topic}/${partition}`)}${option(answer)}${offset === null ? '' : ` --expect-offset ${offset}`}`,
       ...(ANSWERS[answer] ? { consequence: ANSWERS[answer].consequence } : {}),
-      danger: answer === 'recopy',
+      ...(answer === 'recopy' ? { danger: true, confirm: topic } : {}),
     }
   },
+}
+
+/** What a worker offers for a problem. The command is that of the request; where there is none, it is the request itself. */
+export function offered({ label, method, path }: { label: string; method: string; path: string }, object: string): Action {
+  const request = { method, path }
+  const known = (of: Action): Action => ({ ...of, label, request })
+  const part = path.split('?')[0]!.split('/').slice(1).map(decodeURIComponent)
+  const [first, name, what] = part
+  if (method === 'POST' && first === 'connectors' && name !== undefined) {
+    if (part.length === 3 && what === 'restart') return known(linkActions.restartAll(name))
+    if (part.length === 5 && what === 'tasks' && part[4] === 'restart') return known(linkActions.restartTask(name, Number(part[3])))
+  }
+  const partition = /^(\d+):resume$/.exec(part[7] ?? '')
+  if (method === 'POST' && first === 'api' && part.length === 8 && partition) return known(linkActions.answer(part[3]!, part[5]!, Number(partition[1]), 'resume', null))
+  return { label, object, request, cli: asCurl(request) }
 }
 
 type Partition = Record<string, unknown>
@@ -101,13 +135,13 @@ function place(partition: Partition): string {
 /** What is done to stored positions of a link that is stopped. */
 export const positionActions = {
   set: (name: string, partition: Partition, before: Record<string, unknown>, offset: number): Action => ({
-    label: 'Set', request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: { ...before, offset } }] } },
+    label: 'Set', object: `${name}, ${place(partition)}`, request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: { ...before, offset } }] } },
     cli: `echo ${quote(`${String(partition['topic'])},${String(partition['partition'])},${offset}`)} > positions.csv && tributary offsets set ${quote(name)} -f positions.csv`,
     consequence: `The stored position of ${place(partition)} changes from ${String(before['offset'])} to ${offset}. When the link is resumed, it goes on there: records in between are copied a second time, or are left out. Where offsets are preserved, the end of the copy counts instead.`,
     danger: true,
   }),
   forget: (name: string, partition: Partition): Action => ({
-    label: 'Forget', request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: null }] } },
+    label: 'Forget', object: `${name}, ${place(partition)}`, request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: null }] } },
     cli: `tributary offsets reset ${quote(name)} --topic ${quote(place(partition))}`,
     consequence: `The stored position of ${place(partition)} is forgotten. When the link is resumed, this partition begins as if it were new.`,
     danger: true,
@@ -128,15 +162,17 @@ export const ANSWERS: Record<string, { label: string; consequence: string }> = {
 }
 
 /** Forgets all stored positions of a link. It stops it before: one that runs would store its own right after. */
-async function forgetPositions(name: string): Promise<void> {
+async function forgetPositions(name: string, did: (part: string) => void): Promise<void> {
   await perform({ method: 'PUT', path: at`/connectors/${name}/stop` })
+  did('the link was told to stop')
   const until = Date.now() + PATIENCE
   const state = async () => (await get<ConnectorStatus>(at`/connectors/${name}/status`)).connector.state
   while ((await state()) !== 'STOPPED') {
-    if (Date.now() > until) throw new ApiError(0, 'The link did not stop within 30 s. Nothing was deleted.')
+    if (Date.now() > until) throw new ApiError(0, 'It did not stop within 30 s.')
     await new Promise((resume) => setTimeout(resume, 300))
   }
   await perform({ method: 'DELETE', path: at`/connectors/${name}/offsets` })
+  did('its stored positions were deleted')
 }
 
 /** How long a rebalance is waited for. */
