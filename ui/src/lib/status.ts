@@ -85,6 +85,12 @@ export function freshState(row: { as_of: string; state: string }): string {
   return clock.stale(row.as_of) ? 'unknown' : row.state
 }
 
+/** How many partitions are seen to copy, and whether all are: one of any other state is not, whatever the state is called. */
+export function copying(partitions: { total: number | null; by_state: Record<string, number> } | null): { count: number; all: boolean } {
+  const count = partitions?.by_state.active ?? 0
+  return { count, all: count > 0 && count === partitions?.total }
+}
+
 export function partitionTone(state: string): Tone {
   switch (state) {
     case 'active':
