@@ -45,6 +45,8 @@ pub(super) struct Piece {
     pub(super) restarting: bool,
     /// The status that was written last.
     pub(super) said: Option<(State, Option<String>)>,
+    /// Somebody else has written another one after it.
+    pub(super) contradicted: bool,
     /// Topics whose use was written.
     pub(super) used: BTreeSet<String>,
     /// How often it was started.
@@ -63,6 +65,7 @@ impl Piece {
             backoff: Backoff::seeded(RETRY.0, RETRY.1),
             restarting: false,
             said: None,
+            contradicted: false,
             used: BTreeSet::new(),
             starts: 0,
             failed_at: None,

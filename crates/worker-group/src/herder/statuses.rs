@@ -121,7 +121,8 @@ impl Core {
         let Some(piece) = self.pieces.get(subject) else {
             return;
         };
-        if piece.said.as_ref() == Some(&said) {
+        let is_same = piece.said.as_ref() == Some(&said);
+        if is_same && !piece.contradicted {
             return;
         }
         // What was never said to run need not be said to be nobody's.
@@ -132,10 +133,11 @@ impl Core {
         if self.write_status(subject, said.0, said.1.clone())
             && let Some(piece) = self.pieces.get_mut(subject)
         {
-            if said.0 == State::Failed {
-                // Partitions may stand although it runs.
+            // Partitions may stand although it runs. What is only said again did not happen again.
+            if said.0 == State::Failed && !is_same {
                 piece.failed_at = Some(SystemTime::now());
             }
+            piece.contradicted = false;
             piece.said = Some(said);
         }
     }
@@ -146,7 +148,8 @@ impl Core {
             return;
         }
         let piece = self.pieces.get_mut(subject);
-        if piece.is_some_and(|piece| piece.said.take().is_some()) {
+        if let Some(piece) = piece.filter(|piece| piece.said.is_some()) {
+            piece.contradicted = true;
             self.say(subject);
         }
     }
