@@ -12,7 +12,7 @@ use worker_group::deal::partitions_of;
 use worker_group::detail::{LinkDetail, PartitionDetail, Word};
 use worker_group::engine::is_link;
 use worker_group::state::State;
-use worker_group::view::{ConnectorStateInfo, LagDetail, TaskInfo};
+use worker_group::view::{ConnectorStateInfo, LagDetail, TaskInfo, TaskState};
 use worker_group::{Config, Handle, Refusal};
 
 use super::gaps::{self, Gap};
@@ -214,12 +214,26 @@ impl LinkView {
         let state = instance.worker_id == here || stands_in;
         let health = match instance.state {
             State::Paused | State::Stopped | State::Failed => state,
-            // How it fares is known where its partitions are; of one that has none by whoever would have them.
+            // How it fares is known where its partitions are; of one that has none, or whose tasks nobody has, by whoever would
+            // have them.
             State::Running | State::Unassigned | State::Restarting => {
-                !self.partitions().is_empty() || (state && self.owners.counts.is_empty())
+                let has_none = self.owners.counts.is_empty() || self.is_nobodys();
+                !self.partitions().is_empty() || (state && has_none)
             }
         };
         Tells { state, health }
+    }
+
+    /// Whether no worker has any of its tasks, though they have partitions.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        let tasks = &self.state.tasks;
+        let is_to_run = !matches!(
+            self.state.connector.state,
+            State::Paused | State::Stopped | State::Failed
+        );
+        let has_some = !self.owners.counts.is_empty() && !tasks.is_empty();
+        let waits = |task: &TaskState| task.state == State::Unassigned;
+        is_to_run && has_some && tasks.iter().all(waits) && self.partitions().is_empty()
     }
 
     /// Whether other workers have tasks of it.
@@ -246,6 +260,13 @@ impl LinkView {
             let text = match unknown {
                 0 => gap.reason.clone(),
                 some => format!("{some} of {total} tasks are not known: {}", gap.reason),
+            };
+            return said("UNKNOWN", text);
+        }
+        if self.is_nobodys() {
+            let text = match total {
+                1 => "no worker has its task".to_owned(),
+                many => format!("no worker has any of its {many} tasks"),
             };
             return said("UNKNOWN", text);
         }
@@ -359,7 +380,7 @@ pub(crate) fn severity(health: &str) -> u8 {
 #[cfg(test)]
 pub(super) mod tests {
     use worker_group::detail::{ClusterDetail, ReachDetail, TopicDetail};
-    use worker_group::view::{Doing, InstanceState, LagDetail, TaskId, TaskState};
+    use worker_group::view::{Doing, InstanceState, LagDetail, TaskId};
 
     use super::*;
 
@@ -514,6 +535,16 @@ pub(super) mod tests {
         detail.partitions.push(row);
         assert_eq!(tells(&view, "w:2", false), (false, true), "partitions");
         assert!(!view.is_shared("w:1") && view.is_shared("w:2"));
+        // Nobody is left who has some.
+        let (mut view, _) = of_one_worker();
+        view.state.tasks[0].state = State::Unassigned;
+        assert_eq!(tells(&view, "w:1", false), (true, true), "nobody's");
+        assert_eq!(tells(&view, "w:2", false), (false, false), "nobody's");
+        let health = view.health();
+        assert_eq!(
+            health,
+            ("UNKNOWN".into(), "no worker has its task".to_owned())
+        );
         // Nobody has a partition where there is none.
         let (view, _) = silent_on_partitions(State::Running);
         assert_eq!(tells(&view, "w:1", false), (true, true));

@@ -132,6 +132,8 @@ impl Watcher {
 struct Last {
     health: Word,
     connect_state: &'static str,
+    /// No worker had its tasks.
+    is_nobodys: bool,
     /// Partitions that are in trouble.
     states: HashMap<(String, i32), Word>,
 }
@@ -405,9 +407,16 @@ impl Observer {
 
     /// What of a link is different from the last look. What another worker tells is only kept in mind.
     fn changes(&mut self, view: &LinkView, tells: Tells) -> Vec<(Entry, Option<Unexplained>)> {
-        let (health, reason) = view.health();
+        let (mut health, reason) = view.health();
+        let before = self.last.remove(&view.name).unwrap_or_default();
+        let is_nobodys = view.is_nobodys();
+        // Between two workers, tasks are nobody's for a moment.
+        if is_nobodys && !before.is_nobodys {
+            health = before.health.clone();
+        }
         let now = Last {
             health: health.clone(),
+            is_nobodys,
             connect_state: view.state.connector.state.as_str(),
             states: view
                 .partitions()
@@ -416,7 +425,7 @@ impl Observer {
                 .map(|one| ((one.topic.clone(), one.partition), one.state.clone()))
                 .collect(),
         };
-        let before = self.last.insert(view.name.clone(), now).unwrap_or_default();
+        self.last.insert(view.name.clone(), now);
         let now = &self.last[&view.name];
         let object = || json!({"kind": "link", "link": view.name});
         let mut entries = Vec::new();

@@ -292,7 +292,7 @@ fn link_shapes() -> Vec<(&'static str, Value)> {
         ("Link", named("Link", &[
             ("name", text()), ("source", reference("ClusterRef")), ("destination", reference("ClusterRef")),
             ("health", choice(&HEALTH)), ("health_reason", text()), ("connect_state", choice(&STATES)),
-            ("mode", choice(&["exactly-once", "at-least-once"])),
+            ("mode", maybe(choice(&["exactly-once", "at-least-once"]))),
             ("naming", object(&[("format", maybe_text()), ("policy", maybe_text()), ("example", maybe_text())])),
             ("tasks", object(&[
                 ("total", whole()), ("running", whole()), ("failed", whole()), ("paused", whole()), ("unassigned", whole()),

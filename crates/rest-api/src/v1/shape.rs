@@ -170,11 +170,12 @@ pub(crate) fn config_version(config: &Config) -> String {
 }
 
 /// What arriving once means here: it is promised, and where a partition had to go on without knowing what the destination
-/// holds, that is said with how much may be there twice.
-fn mode(view: &LinkView) -> &'static str {
+/// holds, that is said with how much may be there twice. Nothing where it is not known of all partitions.
+fn mode(view: &LinkView) -> Option<&'static str> {
+    let is_whole = view.detail.is_some() && !view.has_silent();
     match view.partitions().iter().any(|one| one.repeated > 0) {
-        true => "at-least-once",
-        false => "exactly-once",
+        true => Some("at-least-once"),
+        false => is_whole.then_some("exactly-once"),
     }
 }
 
@@ -253,6 +254,8 @@ pub(crate) fn task_rows(view: &LinkView) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gaps::{Gap, nothing};
+    use super::super::gather::tests::of_one_worker;
     use super::*;
 
     #[test]
@@ -273,6 +276,26 @@ mod tests {
         assert_eq!(called(true, &replicators[..1]), "b:9092");
         // Where nothing is said it writes to the worker's own cluster.
         assert_eq!(called(false, &replicators), "here:9092");
+    }
+
+    #[test]
+    fn how_records_arrive_is_not_known_of_what_nobody_speaks_of() {
+        let (mut view, _) = of_one_worker();
+        assert_eq!(mode(&view), Some("exactly-once"));
+        view.gaps.push(Gap {
+            worker_id: Some("w:1".to_owned()),
+            reason: String::new(),
+            tasks: vec![0],
+            partitions: 2,
+        });
+        assert_eq!(mode(&view), None);
+        let mut row = nothing("t", 0, view.at);
+        row.repeated = 1;
+        let detail = view.detail.as_mut().expect("it runs");
+        detail.partitions.push(row);
+        assert_eq!(mode(&view), Some("at-least-once"));
+        view.detail = None;
+        assert_eq!(mode(&view), None);
     }
 
     #[test]
