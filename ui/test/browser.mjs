@@ -178,6 +178,154 @@ const tests = {
     await close()
   },
 
+  async 'a worker that is frozen is told, and what it said before is not shown as if it held'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/`)
+    await settled(page)
+    const tile = page.locator('.tile', { hasText: 'Tasks running' })
+    assert.equal(await tile.locator('.big.tone-unknown').count(), 0)
+    assert.equal(await page.locator('.node.lost').count(), 0)
+    // It takes the connection and never answers.
+    await page.route('**/api/v1/overview', () => {})
+    await tile.locator('.big.tone-unknown').waitFor({ timeout: 40_000 })
+    await tile.getByText('workers answered then').waitFor()
+    await page.getByText('does not answer within 10 s').waitFor({ timeout: 40_000 })
+    await page.waitForFunction(() => document.querySelectorAll('.node').length > 0 && document.querySelectorAll('.node:not(.lost)').length === 0, null, { timeout: 40_000 })
+    await page.getByText('reachability unknown').first().waitFor()
+    await close()
+  },
+
+  async 'Back asks before unsaved edits are left, and leaves nothing where it is refused'() {
+    const { page, origin, close } = await open('normal')
+    let leave = false
+    let asked = 0
+    page.on('dialog', (dialog) => { asked += 1; return leave ? dialog.accept() : dialog.dismiss() })
+    await page.goto(`${origin}/ui/links`)
+    await settled(page)
+    await page.goto(`${origin}/ui/links/orders-dr/config`)
+    await page.getByRole('link', { name: 'Edit', exact: true }).first().click()
+    await page.waitForURL(`${origin}/ui/links/orders-dr/edit`)
+    await page.getByRole('button', { name: 'Next: Topics' }).click()
+    await page.getByRole('textbox', { name: 'topic.regex' }).fill('mine.*')
+    await Promise.all([page.waitForEvent('dialog'), page.evaluate(() => history.back())])
+    await page.waitForURL(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    assert.equal(asked, 1)
+    assert.equal(await page.getByRole('textbox', { name: 'topic.regex' }).inputValue(), 'mine.*')
+    leave = true
+    await page.evaluate(() => history.back())
+    await page.waitForURL(`${origin}/ui/links/orders-dr/config`)
+    await page.getByRole('link', { name: 'Edit', exact: true }).first().waitFor()
+    assert.equal(asked, 2)
+    // The view that was left is still ahead.
+    await page.evaluate(() => history.forward())
+    await page.waitForURL(`${origin}/ui/links/orders-dr/edit?step=topics`)
+    await page.getByText('goes on with the draft of this tab').waitFor()
+    await close()
+  },
+
+  async 'nothing that changes something is offered before it is known who asks'() {
+    const { page, origin, close } = await open('viewer')
+    let go = () => {}
+    const held = new Promise((resume) => (go = resume))
+    await page.route('**/api/v1/whoami', async (request) => { await held; await request.continue().catch(() => {}) })
+    await page.goto(`${origin}/ui/links/orders-dr`)
+    await settled(page)
+    for (const name of ['Create link', 'Edit', 'Pause', 'Stop', 'Delete']) assert.equal(await page.getByRole('button', { name, exact: true }).or(page.getByRole('link', { name, exact: true })).count(), 0, name)
+    await page.goto(`${origin}/ui/links/new`)
+    await page.getByText('Asking who you are').waitFor()
+    go()
+    await page.getByText('Asking who you are').waitFor({ state: 'detached' })
+    await close()
+  },
+
+  async 'a draft of a clone is taken up again, and is none of a new link'() {
+    const { page, origin, close } = await open('normal')
+    page.on('dialog', (dialog) => dialog.accept())
+    await page.goto(`${origin}/ui/links/new?clone=orders-dr`)
+    await page.waitForFunction(() => document.querySelector('[data-key="src.kafka.bootstrap.servers"] input')?.value.startsWith('west-1'))
+    await page.locator('.identity input').first().fill('my-clone')
+    await page.waitForFunction(() => sessionStorage.getItem('tributary.draft-of-clone.orders-dr')?.includes('my-clone'))
+    await page.goto(`${origin}/ui/links/new`)
+    await page.getByLabel('src.kafka.bootstrap.servers').first().waitFor()
+    assert.equal(await page.locator('.identity input').first().inputValue(), '')
+    await page.goto(`${origin}/ui/links/new?clone=orders-dr`)
+    await page.getByText('goes on with the draft of this tab').waitFor()
+    assert.equal(await page.locator('.identity input').first().inputValue(), 'my-clone')
+    await close()
+  },
+
+  async 'a preview of a link that comes late does not appear under a pasted configuration'() {
+    const { page, origin, close } = await open('normal')
+    await page.route('**/api/v1/preview', async (request) => {
+      await new Promise((resume) => setTimeout(resume, 1000))
+      await request.continue().catch(() => {})
+    })
+    await page.goto(`${origin}/ui/preview?link=orders-dr`)
+    await page.getByText('Reading both clusters').waitFor()
+    await page.getByRole('combobox', { name: 'What would' }).selectOption('')
+    await page.getByText('Reading both clusters').waitFor({ state: 'detached' })
+    // sleeps because what is looked for is that nothing comes
+    await page.waitForTimeout(1800)
+    assert.equal(await page.getByText('would be copied').count(), 0)
+    await close()
+  },
+
+  async 'signing in says why it failed, and is no success where the worker fails'() {
+    const { page, origin, close } = await open('password')
+    await page.goto(`${origin}/ui/`)
+    const say = async (answer, text) => {
+      await page.route('**/api/v1/whoami', (request) => (request.request().headers().authorization ? answer(request) : request.continue()))
+      await page.getByLabel('Name', { exact: true }).fill('mira')
+      await page.getByLabel('Password', { exact: true }).fill('secret')
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+      await page.getByRole('alert').getByText(text).waitFor()
+      await page.unroute('**/api/v1/whoami')
+    }
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await say((request) => request.abort(), 'does not answer')
+    await say((request) => request.fulfill({ status: 503, contentType: 'application/json', body: '{"error_code":503,"message":"starting"}' }), 'HTTP 503): starting')
+    await say((request) => request.fulfill({ status: 403, contentType: 'application/json', body: '{"error_code":403,"message":"no role"}' }), 'refuses them: no role')
+    await close()
+  },
+
+  async 'a text is copied from a dialog where there is no clipboard, and what was not copied is not said to be'() {
+    const { page, origin, close } = await open('normal')
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'clipboard', { value: undefined })
+      document.execCommand = () => {
+        globalThis.copied = getSelection()?.toString() || document.activeElement?.value
+        return !globalThis.refused && !!globalThis.copied
+      }
+    })
+    await page.goto(`${origin}/ui/alerts`)
+    await settled(page)
+    await page.locator('td button.link').first().click()
+    const copy = page.getByRole('dialog').getByRole('button', { name: 'Copy expression' })
+    await copy.click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Copied' }).waitFor()
+    assert.match(await page.evaluate(() => globalThis.copied), /tributary_/)
+    await copy.waitFor()
+    await page.evaluate(() => { globalThis.refused = true })
+    await copy.click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Not copied' }).waitFor()
+    await close()
+  },
+
+  async 'a column is filtered by what it shows, and a filter that cannot be read is marked'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links`)
+    await settled(page)
+    const all = await page.locator('tr[data-row]').count()
+    await page.goto(`${origin}/ui/links?f.records=${encodeURIComponent('>10 k')}`)
+    await page.locator('tr[data-row]').first().waitFor()
+    const some = await page.locator('tr[data-row]').count()
+    assert.ok(some > 0 && some < all, `${some} of ${all}`)
+    await page.goto(`${origin}/ui/links?f.records=${encodeURIComponent('>many')}`)
+    await page.getByText('A filter cannot be read: many is no number').waitFor()
+    assert.equal(await page.getByLabel('Filter Records/s').getAttribute('aria-invalid'), 'true')
+    await close()
+  },
+
   async 'a link is created by keyboard alone, with its preview seen before'() {
     const { page, origin, mock, close } = await open('normal')
     await page.goto(`${origin}/ui/links/new`)
@@ -489,6 +637,156 @@ const tests = {
     await page.getByRole('dialog').getByRole('button', { name: 'Set', exact: true }).click()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     assert.ok(mock.requests.includes('PATCH /connectors/archive/offsets'))
+    await close()
+  },
+
+  async 'a dialog keeps the object that it was opened for and names it, whatever is listed meanwhile'() {
+    const { page, origin, mock, close } = await open('normal')
+    const worse = []
+    await page.route('**/api/v1/overview', async (request) => {
+      const answer = await request.fetch()
+      const data = await answer.json()
+      data.attention.unshift(...worse)
+      await request.fulfill({ response: answer, json: data })
+    })
+    await page.goto(`${origin}/ui/`)
+    await page.getByRole('button', { name: 'Restart task' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Restart task: audit-dr, task 2' })
+    await dialog.waitFor()
+    worse.push({ severity: 'critical', object: { kind: 'task', link: 'payments', task: 0 }, summary: 'Task 0 failed', since: '2020-01-01T00:00:00Z', explanation: null, actions: [{ label: 'Restart task', method: 'POST', path: '/connectors/payments/tasks/0/restart' }] })
+    await page.getByText('payments · task 0').waitFor()
+    await dialog.getByRole('button', { name: 'Restart task', exact: true }).click()
+    await page.getByText('Restart task: accepted').first().waitFor()
+    assert.deepEqual(mock.requests.filter((each) => each.startsWith('POST /connectors/')), ['POST /connectors/audit-dr/tasks/2/restart'])
+    await close()
+  },
+
+  async 'an answer is for the offset that was shown when it was asked for, and what a worker adds to it stays to be read'() {
+    const { page, origin, close } = await open('normal')
+    let offset = 41
+    await page.route('**/topics/audit.logins/partitions?*', async (request) => {
+      const answer = await request.fetch()
+      const data = await answer.json()
+      for (const row of data.items) if (row.error) row.error.offset = offset
+      await request.fulfill({ response: answer, json: data })
+    })
+    await page.route('**/partitions/1:resume', (request) => request.fulfill({ contentType: 'application/json', body: '{"schema":"tributary/v1/Result","notice":"settings of audit.logins are not followed until then"}' }))
+    await page.goto(`${origin}/ui/links/audit-dr/topics?topic=audit.logins&partition=1`)
+    await page.getByText('at offset 41').waitFor()
+    await page.getByRole('button', { name: 'Skip this record…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Skip this record: audit-dr, audit.logins, partition 1' })
+    await dialog.waitFor()
+    offset = 42
+    await page.getByText('at offset 42').waitFor()
+    const sent = page.waitForRequest('**/partitions/1:resume')
+    await dialog.getByRole('button', { name: 'Skip this record', exact: true }).click()
+    assert.deepEqual((await sent).postDataJSON(), { action: 'skip-record', expected_offset: 41 })
+    await page.getByRole('alert').getByText('settings of audit.logins are not followed').waitFor()
+    await close()
+  },
+
+  async 'copying anew asks for the name of the topic'() {
+    const { page, origin, close } = await open('normal')
+    await page.goto(`${origin}/ui/links/audit-dr/topics?topic=audit.sessions&partition=3`)
+    await page.getByRole('button', { name: 'Copy anew…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Copy anew: audit-dr' })
+    const button = dialog.getByRole('button', { name: 'Copy anew', exact: true })
+    assert.ok(await button.isDisabled())
+    await dialog.getByRole('textbox').fill('audit.sessions')
+    assert.ok(await button.isEnabled())
+    await close()
+  },
+
+  async 'what of a deletion was done is said where the rest is refused'() {
+    const { page, origin, close } = await open('normal')
+    await page.route('**/connectors/archive', (request) => (request.request().method() === 'DELETE' ? request.fulfill({ status: 500, contentType: 'application/json', body: '{"error_code":500,"message":"the config topic cannot be written"}' }) : request.continue()))
+    await page.goto(`${origin}/ui/links/archive`)
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    await page.getByLabel('Also delete stored positions').check()
+    await page.getByRole('dialog').getByRole('textbox').fill('archive')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
+    await page.getByRole('alert').getByText('Done only in part: the link was told to stop, its stored positions were deleted').waitFor()
+    await page.getByText('the config topic cannot be written').waitFor()
+    await close()
+  },
+
+  async 'text of one connector never stands under another, and is not left without a word'() {
+    const { page, origin, close } = await open('normal')
+    const answers = []
+    page.on('dialog', (dialog) => { answers.push(dialog.message()); return answers.length > 1 ? dialog.accept() : dialog.dismiss() })
+    await page.goto(`${origin}/ui/connectors/orders-dr/config`)
+    const text = page.getByRole('textbox', { name: 'Configuration' })
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('payments'))
+    await text.fill((await text.inputValue()).replace('orders.*|payments.*', 'mine.*'))
+    // Another tab of it loses nothing.
+    await page.getByRole('link', { name: 'Status', exact: true }).click()
+    await page.getByRole('link', { name: 'Config', exact: true }).click()
+    assert.match(await text.inputValue(), /mine\.\*/)
+    assert.deepEqual(answers, [])
+    await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'Connectors' }).click()
+    assert.equal(answers.length, 1)
+    assert.match(await text.inputValue(), /mine\.\*/)
+    await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'Connectors' }).click()
+    await page.getByRole('link', { name: 'payments', exact: true }).click()
+    await page.getByRole('link', { name: 'Config', exact: true }).click()
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('"name": "payments"'))
+    assert.doesNotMatch(await text.inputValue(), /mine\.\*/)
+    await close()
+  },
+
+  async 'stored secrets are not shown where a configuration is text, and are kept'() {
+    const { page, origin, mock, close } = await open('normal')
+    mock.change('orders-dr', { 'connector.class': 'tributary.TributarySourceConnector', 'src.kafka.bootstrap.servers': 'west-1:9092', 'dest.kafka.bootstrap.servers': 'central-1:9092', 'topic.regex': 'orders.*|payments.*', 'my.password': 'hunter2', 'my.url': 'http://al:hunter3@registry', name: 'orders-dr' })
+    await page.goto(`${origin}/ui/links/orders-dr/edit?step=delivery`)
+    await page.getByLabel('my.password').waitFor()
+    assert.equal(await page.getByLabel('my.password').getAttribute('type'), 'password')
+    for (const view of ['Properties', 'JSON']) {
+      await page.getByRole('button', { name: view, exact: true }).click()
+      await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('[hidden]'))
+      assert.doesNotMatch(await page.locator('textarea').inputValue(), /hunter/)
+    }
+    await page.locator('textarea').fill((await page.locator('textarea').inputValue()).replace('orders.*|payments.*', 'mine.*'))
+    await page.getByRole('button', { name: 'Form', exact: true }).click()
+    await page.getByRole('button', { name: 'Review', exact: true }).click()
+    await page.getByText(/topics? of 19 would be copied/).first().waitFor()
+    let sent = page.waitForRequest((request) => request.method() === 'PUT' && request.url().endsWith('/connectors/orders-dr/config'))
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    const whole = { 'my.password': 'hunter2', 'my.url': 'http://al:hunter3@registry', 'topic.regex': 'mine.*' }
+    const kept = async () => { const body = (await sent).postDataJSON(); assert.deepEqual(Object.fromEntries(Object.keys(whole).map((key) => [key, body[key]])), whole) }
+    await kept()
+    await page.waitForURL(`${origin}/ui/links/orders-dr`)
+    await page.goto(`${origin}/ui/connectors/orders-dr/config`)
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('http://[hidden]@registry'))
+    assert.equal(await page.getByText('hunter').count(), 0)
+    const text = page.getByRole('textbox', { name: 'Configuration' })
+    assert.doesNotMatch(await text.inputValue(), /hunter/)
+    await text.fill((await text.inputValue()).replace('orders.*|payments.*', 'mine.*'))
+    sent = page.waitForRequest((request) => request.method() === 'PUT' && request.url().endsWith('/connectors/orders-dr/config'))
+    await page.getByRole('button', { name: 'Save' }).click()
+    await kept()
+    await close()
+  },
+
+  async 'a link begins as its file says, also after the page was loaded again, and the next one is begun anew'() {
+    const { page, origin, close } = await open('normal')
+    page.on('dialog', (dialog) => dialog.accept())
+    await page.goto(`${origin}/ui/links/new?step=review`)
+    const config = { 'src.kafka.bootstrap.servers': 'west-1:9092', 'dest.kafka.bootstrap.servers': 'central-1:9092', 'topic.regex': 'orders', 'connector.class': 'tributary.TributarySourceConnector' }
+    await page.getByRole('heading', { name: 'The configuration' }).waitFor()
+    await page.locator('input[type=file]').setInputFiles({ name: 'link.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ name: 'stays-stopped', config, initial_state: 'STOPPED' })) })
+    await page.waitForFunction(() => sessionStorage.getItem('tributary.draft.')?.includes('"initial":"STOPPED"'))
+    assert.ok(await page.getByRole('radio', { name: 'stopped' }).isChecked())
+    await page.reload()
+    await page.getByText('goes on with the draft of this tab').waitFor()
+    assert.ok(await page.getByRole('radio', { name: 'stopped' }).isChecked())
+    await page.waitForFunction(() => [...document.querySelectorAll('footer button')].some((button) => button.textContent === 'Create link' && !button.disabled))
+    const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/connectors'))
+    await page.getByRole('button', { name: 'Create link', exact: true }).click()
+    assert.equal((await sent).postDataJSON().initial_state, 'STOPPED')
+    await page.getByText('stays-stopped was created').waitFor()
+    await page.getByRole('link', { name: 'Create link', exact: true }).click()
+    await page.getByText('stays-stopped was created').waitFor({ state: 'detached' })
+    assert.equal(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue(), '')
     await close()
   },
 
