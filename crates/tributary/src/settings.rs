@@ -42,7 +42,7 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<RawConfig>, String> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let all = if text.trim_start().starts_with('{') {
         RawConfig::all_from_json(&name, &text)
-    } else if matches!(extension, Some("yaml" | "yml")) || begins_yaml(&text) {
+    } else if matches!(extension, Some("yaml" | "yml")) || is_yaml(&text, extension) {
         RawConfig::all_from_yaml(&name, &text)
     } else {
         RawConfig::from_properties(&name, &text).map(|(raw, notices)| {
@@ -56,9 +56,23 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<RawConfig>, String> {
     }
 }
 
-fn begins_yaml(text: &str) -> bool {
+/// Whether a text is YAML though its name does not say so. A quote behind a colon and a blank would be part of a property's value,
+/// which nobody means who does not call it properties or writes `=` elsewhere.
+fn is_yaml(text: &str, extension: Option<&str>) -> bool {
     let mut lines = text.lines().map(str::trim_end);
-    lines.any(|line| ["---", "config:"].contains(&line))
+    if lines.any(|line| ["---", "config:"].contains(&line)) {
+        return true;
+    }
+    let begins = |line: &str, separator: &str, quotes: &[char]| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        line.split_once(separator).is_some_and(|(key, value)| {
+            let is_key = !key.is_empty() && key.trim_end().chars().all(is_plain);
+            is_key && (quotes.is_empty() || value.trim_start().starts_with(quotes))
+        })
+    };
+    extension != Some("properties")
+        && text.lines().any(|line| begins(line, ": ", &['"', '\'']))
+        && !text.lines().any(|line| begins(line, "=", &[]))
 }
 
 /// As [`read`]; the caller says what is to be said.
@@ -131,6 +145,30 @@ fn say(what: &str, notices: &[Notice]) {
         match notice.level {
             NoticeLevel::Info => tracing::info!("{what}: {}", notice.text),
             NoticeLevel::Warn => tracing::warn!("{what}: {}", notice.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yaml;
+
+    #[test]
+    fn a_quote_behind_a_colon_is_of_yaml_unless_the_rest_is_of_properties() {
+        for (text, extension, expected) in [
+            ("name: a\ntopic.regex: \"a=.*\"\n", None, true),
+            ("topic.regex: 'a.*'", Some("txt"), true),
+            ("topic.regex:   'a.*'", None, true),
+            ("---\nname: a", None, true),
+            ("name: a\nconfig:\n  tasks.max: 1", None, true),
+            ("topic.regex: a.*", None, false),
+            ("topic.regex: \"a.*\"", Some("properties"), false),
+            ("name=a\ntopic.regex: \"a.*\"", None, false),
+            ("name = a\ntopic.regex: \"a.*\"", None, false),
+            ("topic.regex=a: \"b\"", None, false),
+            ("# it is: \"a\"\nname a", None, false),
+        ] {
+            assert_eq!(is_yaml(text, extension), expected, "{text}");
         }
     }
 }

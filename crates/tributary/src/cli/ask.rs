@@ -4,6 +4,7 @@ mod alter;
 mod change;
 mod context;
 mod described;
+mod difference;
 mod effective;
 mod events;
 mod explain;

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::change::validated;
+use super::difference::{differences, lines, object};
 use super::given::{self, config_of, files};
 use super::matching::Matching;
 use super::{Exit, Reach, confirmed, plain, steer, unread};
@@ -83,80 +84,6 @@ pub(in crate::cli) struct EditArgs {
 
     #[command(flatten)]
     reach: Reach,
-}
-
-/// A key that differs, with its values as they may be shown.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Difference {
-    key: String,
-    before: Option<String>,
-    after: Option<String>,
-}
-
-/// Keys that differ, by name, without secrets.
-pub(super) fn differences(stored: &Value, wanted: &Map<String, Value>) -> Vec<Difference> {
-    let nothing = Map::new();
-    let stored = stored.as_object().unwrap_or(&nothing);
-    let shown = |key: &str, value: &Value| {
-        config::key::shown_in_changes(key, value.as_str().unwrap_or_default())
-    };
-    let mut keys: Vec<&String> = stored.keys().chain(wanted.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let differ = keys.into_iter().filter_map(|key| {
-        let (before, after) = (stored.get(key), wanted.get(key));
-        let is_same = match (before, after) {
-            (Some(before), Some(after)) => before == after || stands_for(key, after, before),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        (!is_same).then(|| Difference {
-            key: key.clone(),
-            before: before.map(|value| shown(key, value)),
-            after: after.map(|value| shown(key, value)),
-        })
-    });
-    differ.collect()
-}
-
-/// Whether a value is what is shown of a stored one, whose secret is not: the worker puts that in its place.
-fn stands_for(key: &str, value: &Value, stored: &Value) -> bool {
-    let (Some(value), Some(stored)) = (value.as_str(), stored.as_str()) else {
-        return false;
-    };
-    config::key::stands_for(key, value, stored)
-}
-
-/// A configuration with what is stored in the place of what was shown of it.
-pub(super) fn whole(wanted: &Map<String, Value>, stored: &Value) -> Map<String, Value> {
-    let values = wanted.iter().map(|(key, value)| {
-        let known = stored.get(key).filter(|one| stands_for(key, value, one));
-        (key.clone(), known.unwrap_or(value).clone())
-    });
-    values.collect()
-}
-
-/// For people: what goes, and what comes.
-pub(super) fn lines(differences: &[Difference]) -> Vec<String> {
-    let of = |one: &Difference| {
-        let line = |sign: char, value: &Option<String>| {
-            let value = value.as_ref()?;
-            Some(format!("{sign} {}={value}", one.key))
-        };
-        [line('-', &one.before), line('+', &one.after)]
-    };
-    differences.iter().flat_map(of).flatten().collect()
-}
-
-fn object(link: &str, action: &str, differences: &[Difference]) -> Value {
-    let changes = differences
-        .iter()
-        .map(|one| json!({"key": one.key, "before": one.before, "after": one.after}));
-    json!({
-        "object": format!("link/{link}"),
-        "action": action,
-        "changes": changes.collect::<Vec<_>>(),
-    })
 }
 
 /// The stored configuration; nothing where there is no such link.
@@ -314,7 +241,7 @@ async fn patch_one(
     })?;
     warnings.iter().for_each(|line| output::notice(line));
     if args.dry_run {
-        validated(workers, &wanted).await?;
+        validated(workers, &wanted, &stored).await?;
         lines(&changes).iter().for_each(|line| output::notice(line));
     } else {
         let body = Value::Object(patch.clone());
@@ -371,7 +298,7 @@ async fn edited(
     if changes.is_empty() {
         return Ok(Some("unchanged"));
     }
-    validated(workers, &whole(&wanted, &stored)).await?;
+    validated(workers, &wanted, &stored).await?;
     lines(&changes).iter().for_each(|line| output::notice(line));
     if args.dry_run {
         return Ok(Some("updated"));
@@ -488,38 +415,6 @@ mod tests {
 
     fn map(value: Value) -> Map<String, Value> {
         value.as_object().cloned().expect("an object")
-    }
-
-    #[test]
-    fn differences_are_told_key_by_key_without_secrets() {
-        let stored = json!({"a": "1", "b": "2", "sasl.jaas.config": "x"});
-        let wanted = map(json!({"a": "1", "b": "3", "sasl.jaas.config": "y", "c": "4"}));
-        assert_eq!(
-            lines(&differences(&stored, &wanted)),
-            [
-                "- b=2",
-                "+ b=3",
-                "+ c=4",
-                "- sasl.jaas.config=[hidden] 2d711642",
-                "+ sasl.jaas.config=[hidden] a1fce436"
-            ]
-        );
-        assert_eq!(differences(&stored, &map(stored.clone())), []);
-        // What was exported is what is there.
-        let exported = hidden(&stored);
-        assert_eq!(exported["sasl.jaas.config"], "[hidden]");
-        assert_eq!(differences(&stored, &exported), []);
-        assert_eq!(whole(&exported, &stored), map(stored.clone()));
-        // So is what a difference shows, and nothing else that looks like it.
-        let shown = map(json!({"sasl.jaas.config": "[hidden] 2d711642"}));
-        assert_eq!(whole(&shown, &stored)["sasl.jaas.config"], "x");
-        let shown = map(json!({"sasl.jaas.config": "[hidden] a1fce436"}));
-        assert_eq!(
-            whole(&shown, &stored)["sasl.jaas.config"],
-            "[hidden] a1fce436"
-        );
-        let other = json!({"sasl.jaas.config": "[hidden]"});
-        assert_eq!(differences(&json!({}), &map(other)).len(), 1);
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use config::key::HIDDEN;
 use serde_json::{Map, Value, json};
 
 use super::described::Described;
 use super::given::{self, Given, config_of, files};
 use super::matching::Matching;
 use super::prune::{self, Created};
-use super::{Exit, Reach, alter, confirmed, steer};
+use super::{Exit, Reach, alter, confirmed, context, difference, steer};
 use crate::asking::{Failure, Workers, encode};
 use crate::output;
 
@@ -103,16 +102,23 @@ pub(in crate::cli) struct DeleteArgs {
     reach: Reach,
 }
 
-/// What is wrong with a configuration, as the worker sees it. One with secrets that are only known to the worker is judged by it
-/// when it is to hold.
+/// What is wrong with a configuration, as the worker sees it. What was shown in the place of a value has to stand for one that is
+/// `stored`. One with secrets that are only known to the worker is judged by it when it is to hold.
 pub(super) async fn validated(
     workers: &Workers,
     config: &Map<String, Value>,
+    stored: &Value,
 ) -> Result<(), Failure> {
-    let is_hidden = |value: &Value| value.as_str().is_some_and(|text| text.contains(HIDDEN));
-    if config.values().any(is_hidden) {
+    let refused = |message| Failure {
+        status: Some(400),
+        message,
+        explanation: None,
+    };
+    let whole = difference::whole(config, stored);
+    if difference::has_hidden(&whole, stored).map_err(refused)? {
         return Ok(());
     }
+    let config = &whole;
     let class = config
         .get("connector.class")
         .and_then(Value::as_str)
@@ -129,11 +135,7 @@ pub(super) async fn validated(
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Failure {
-        status: Some(400),
-        message: errors.join("; "),
-        explanation: None,
-    })
+    Err(refused(errors.join("; ")))
 }
 
 /// Runs `create`.
@@ -227,7 +229,9 @@ async fn creatable(workers: &Workers, given: &Given) -> Result<(), Failure> {
             message: format!("Connector {} already exists", given.name),
             explanation: None,
         }),
-        Err(failure) if failure.status == Some(404) => validated(workers, &given.config).await,
+        Err(failure) if failure.status == Some(404) => {
+            validated(workers, &given.config, &Value::Null).await
+        }
         Err(failure) => Err(failure),
     }
 }
@@ -239,8 +243,13 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
     };
     let mut created = match kept(&workers).await {
         Ok(created) => Some(created),
-        // Nothing can be kept: that matters to those only who want to prune.
-        Err(_) if !args.prune => None,
+        // Nothing can be kept: that stops those only who want to prune.
+        Err(problem) if !args.prune => {
+            output::notice(&format!(
+                "what is created now will not be pruned later: {problem}"
+            ));
+            None
+        }
         Err(problem) => {
             output::error(&problem);
             return Exit::Error;
@@ -312,16 +321,28 @@ async fn prune(
         Err(failure) => return args.reach.failed("nothing was pruned", &failure),
     };
     let question = || {
-        let names = gone.join(", ");
+        let names: Vec<&str> = gone.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(", ");
         format!("delete {names}? Positions are kept, destination topics are not touched.")
     };
     if !gone.is_empty() && !args.yes && !args.dry_run && !confirmed(&question()) {
         output::error("nothing was pruned: say so at the prompt, or with --yes");
         return Exit::Usage;
     }
-    for name in &gone {
+    for (name, mark) in &gone {
         let object = format!("link/{name}");
-        match deleted(workers, name, false, args.dry_run).await {
+        // Somebody may have changed it since it was asked about.
+        let outcome = match is_as_left(workers, name, mark).await {
+            Ok(Some(false)) => {
+                say_theirs(name);
+                exit = Exit::NotReady;
+                continue;
+            }
+            Ok(Some(true)) => deleted(workers, name, false, args.dry_run).await,
+            Ok(None) => Ok(false),
+            Err(failure) => Err(failure),
+        };
+        match outcome {
             Ok(true) => args.reach.done(&object, "deleted", args.dry_run),
             // Somebody else has deleted it.
             Ok(false) => {}
@@ -342,17 +363,30 @@ async fn prune(
     exit
 }
 
-/// Links that were created here, that no file has any more, and that are as they were left; and how the command ends. Those that are gone are
+/// Whether a link is as it was applied last; nothing where it is gone.
+async fn is_as_left(workers: &Workers, name: &str, mark: &str) -> Result<Option<bool>, Failure> {
+    let stored = alter::stored(workers, name).await?;
+    Ok(stored.map(|config| config.as_object().is_some_and(|it| prune::mark(it) == mark)))
+}
+
+fn say_theirs(name: &str) {
+    output::error(&format!(
+        "link/{name} is not pruned: it is not as it was applied last, so that it may be somebody else's; \
+         `tributary delete {name}` deletes it"
+    ));
+}
+
+/// Links that were created here, that no file has any more, and that are as they were left, with their marks; and how the command ends. Those that are gone are
 /// forgotten, and those that somebody has changed since are said and stay.
 async fn theirs(
     workers: &Workers,
     created: &mut Created,
     given: &[String],
     dry_run: bool,
-) -> Result<(Vec<String>, Exit), Failure> {
+) -> Result<(Vec<(String, String)>, Exit), Failure> {
     let (mut mine, mut exit) = (Vec::new(), Exit::Done);
     for (name, mark) in created.without(given.iter().map(String::as_str)) {
-        match alter::stored(workers, &name).await? {
+        match is_as_left(workers, &name, &mark).await? {
             None if dry_run => {}
             None => {
                 if let Err(problem) = created.remove(&name) {
@@ -360,12 +394,9 @@ async fn theirs(
                     exit = Exit::Error;
                 }
             }
-            Some(config) if config.as_object().map(prune::mark) == Some(mark) => mine.push(name),
-            Some(_) => {
-                output::error(&format!(
-                    "link/{name} is not pruned: it is not as it was applied last, so that it may be somebody else's; \
-                     `tributary delete {name}` deletes it"
-                ));
+            Some(true) => mine.push((name, mark)),
+            Some(false) => {
+                say_theirs(&name);
                 exit = Exit::NotReady;
             }
         }
@@ -382,15 +413,15 @@ async fn applied(
     let path = format!("/connectors/{}/config", encode(&given.name));
     let stored = alter::stored(workers, &given.name).await?;
     let before = stored.as_ref().unwrap_or(&Value::Null);
-    let changes = alter::differences(before, &given.config);
+    let changes = difference::differences(before, &given.config);
     let action = match &stored {
         None => "created",
         Some(stored) if changes.is_empty() => return Ok(("unchanged", object(stored))),
         Some(_) => "updated",
     };
     if dry_run {
-        validated(workers, &alter::whole(&given.config, before)).await?;
-        for line in alter::lines(&changes) {
+        validated(workers, &given.config, before).await?;
+        for line in difference::lines(&changes) {
             output::notice(&line);
         }
         return Ok((action, given.config.clone()));
@@ -443,10 +474,18 @@ async fn deleted(
 
 /// Who makes a link of that name next may be somebody else.
 async fn forget(workers: &Workers, name: &str) -> Result<(), String> {
+    // Without a place, nothing was kept.
+    if context::beside("applied.json").is_err() {
+        return Ok(());
+    }
     match kept(workers).await {
         Ok(mut created) => created.remove(name),
-        // Nothing was kept.
-        Err(_) => Ok(()),
+        Err(problem) => {
+            output::notice(&format!(
+                "that {name} was created by apply is not forgotten, if it was: {problem}"
+            ));
+            Ok(())
+        }
     }
 }
 

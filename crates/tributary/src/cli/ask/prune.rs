@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::context;
 use crate::asking::{Failure, Workers};
+use crate::output;
 
 /// Links with the marks of their configurations, by the workers that have them.
 type Kept = BTreeMap<String, BTreeMap<String, String>>;
@@ -62,7 +63,16 @@ impl Created {
     }
 
     fn in_file(path: PathBuf, at: String) -> Result<Self, String> {
-        let mine = read(&path)?.remove(&at).unwrap_or_default();
+        let (mut kept, dropped) = read(&path)?;
+        if !dropped.is_empty() {
+            output::notice(&format!(
+                "{}: what an earlier release has kept there of {} says nothing of how links were left, so that apply does not \
+                 prune them any more; `tributary delete` deletes those that no file has",
+                path.display(),
+                dropped.join(" and ")
+            ));
+        }
+        let mine = kept.remove(&at).unwrap_or_default();
         Ok(Self { path, at, mine })
     }
 
@@ -101,11 +111,11 @@ impl Created {
         change: impl FnOnce(&mut BTreeMap<String, String>) -> bool,
     ) -> Result<(), String> {
         let _held = locked(&self.path)?;
-        let mut kept = read(&self.path)?;
+        let (mut kept, dropped) = read(&self.path)?;
         let mine = kept.entry(self.at.clone()).or_default();
         let differs = change(mine);
         self.mine.clone_from(mine);
-        if !differs {
+        if !differs && dropped.is_empty() {
             return Ok(());
         }
         kept.retain(|_, names| !names.is_empty());
@@ -128,14 +138,24 @@ fn locked(path: &Path) -> Result<File, String> {
     Ok(file)
 }
 
-fn read(path: &Path) -> Result<Kept, String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+/// What is kept, and the workers whose links lie there without marks, as lists: those are dropped.
+fn read(path: &Path) -> Result<(Kept, Vec<String>), String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(<_>::default()),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let failed = |error: serde_json::Error| format!("{}: {error}", path.display());
+    let all: BTreeMap<String, Value> = serde_json::from_str(&text).map_err(failed)?;
+    let (mut kept, mut dropped) = (Kept::new(), Vec::new());
+    for (place, links) in all {
+        if links.is_array() {
+            dropped.push(place);
+        } else {
+            kept.insert(place, serde_json::from_value(links).map_err(failed)?);
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::new()),
-        Err(error) => Err(format!("{}: {error}", path.display())),
     }
+    Ok((kept, dropped))
 }
 
 #[cfg(test)]
@@ -170,6 +190,23 @@ mod tests {
         let marks = marks.map(|(name, mark)| (name.to_owned(), mark.to_owned()));
         assert_eq!(left.without(std::iter::empty()), marks);
         assert!(at("b").has("other"));
+    }
+
+    #[test]
+    fn what_an_earlier_release_kept_as_a_list_is_dropped_and_the_rest_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("applied.json");
+        let text = r#"{"http://a:1": ["one"], "g at c": {"two": "2"}}"#;
+        std::fs::write(&path, text).expect("written");
+        let dropped = read(&path).expect("readable").1;
+        assert_eq!(dropped, ["http://a:1"]);
+        let at = |place: &str| Created::in_file(path.clone(), place.to_owned()).expect("readable");
+        assert!(!at("http://a:1").has("one"));
+        at("http://a:1").add("three", "3".to_owned()).expect("kept");
+        assert!(at("http://a:1").has("three") && at("g at c").has("two"));
+        assert_eq!(read(&path).expect("readable").1.len(), 0);
+        std::fs::write(&path, r#"{"g at c": 1}"#).expect("written");
+        read(&path).expect_err("neither");
     }
 
     #[test]
