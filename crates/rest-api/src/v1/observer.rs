@@ -440,12 +440,7 @@ impl Observer {
             entries.push((entry, (!is_known).then_some(Unexplained::Link)));
         }
         if tells.health && before.health != now.health {
-            let here = &self.identity.worker_id;
-            let of_share = !view.partitions().is_empty() && view.is_shared(here);
-            let text = match of_share {
-                true => format!("the share of {} on {here} is {health}: {reason}", view.name),
-                false => format!("{} is {health}: {reason}", view.name),
-            };
+            let text = health_text(view, &self.identity.worker_id, &health, &reason);
             entries.push((event("health", object(), text, Some(&reason)), None));
         }
         let mut fresh: BTreeMap<&str, Vec<&(String, i32)>> = BTreeMap::new();
@@ -527,6 +522,15 @@ impl Observer {
 fn seconds_now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// How a link fares, or this worker's share of it.
+fn health_text(view: &LinkView, here: &str, health: &str, reason: &str) -> String {
+    let name = &view.name;
+    match !view.partitions().is_empty() && view.is_shared(here) {
+        true => format!("the share of {name} on {here} is {health}: {reason}"),
+        false => format!("{name} is {health}: {reason}"),
+    }
 }
 
 fn event(kind: &'static str, object: Value, summary: String, text: Option<&str>) -> Entry {
