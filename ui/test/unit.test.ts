@@ -1,20 +1,28 @@
 // What the pages compute by themselves.
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { readdirSync, readFileSync } from 'node:fs'
 import { asPrometheusRule, rulesOf, Watch } from '../src/lib/alerts'
 import { deviations } from '../src/lib/drift'
 import { bytes, count, duration, plain } from '../src/lib/format'
 import { picture } from '../src/lib/layout'
-import { kept, taken } from '../src/lib/draft'
-import { difference, fromProperties, isReference, joined, looksSecret, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
+import { initialOf, keyOf, kept, taken } from '../src/lib/draft'
+import { linkActions, offered, script } from '../src/lib/actions.svelte'
+import { grouped, standing } from '../src/lib/attention'
+import { concealed, isReference, looksSecret, masked, unmasked } from '../src/lib/secrets'
+import { difference, fromProperties, joined, meeting, read, spell, toProperties, undone, told } from '../src/lib/spelling'
 import { apart, pause } from '../src/lib/resource.svelte'
-import { freshState, freshVerdict, partitionTone, topicTone } from '../src/lib/status'
+import { copying, freshState, freshVerdict, partitionTone, topicTone } from '../src/lib/status'
 import { untold } from '../src/lib/told.svelte'
 import { drawn, note } from '../src/lib/trail'
 import { wanted } from '../src/lib/stream.svelte'
-import { inSight, matching, ordered, passes, toCsv, type Column } from '../src/lib/table'
+import { inSight, matching, ordered, passes, toCsv, unreadable, type Column } from '../src/lib/table'
 import { pieces, STATES } from '../src/lib/states'
-import type { Cluster, Link, Preview, Verdict } from '../src/lib/types'
+import { warningsOf } from '../src/lib/form'
+import { stepsBack } from '../src/lib/steps'
+import { session } from '../src/lib/session.svelte'
+import { numberOf } from '../src/lib/units'
+import { ApiError, credentials, deadline, get, operand } from '../src/lib/api'
+import type { Attention, Cluster, Link, Preview, Rebalance, Verdict, WhoAmI } from '../src/lib/types'
 
 describe('numbers', () => {
   it('unknown is a dash and never a zero', () => {
@@ -121,20 +129,20 @@ describe('verdicts', () => {
 describe('drafts', () => {
   const isSecret = (key: string) => key === 'secret' || key === 'other'
   const base = { a: '1', b: '1', secret: 'hunter2', other: '${env:X}' }
-  const text = kept({ name: 'n', version: 'v1', base, config: { a: '2', secret: 'hunter2', other: 'typed' } }, isSecret)
+  const text = kept({ name: 'n', version: 'v1', base, initial: null, config: { a: '2', secret: 'hunter2', other: 'typed' } }, isSecret)
   it('hold no secret', () => {
     expect(text).not.toMatch(/hunter2|typed/)
     expect(text).toContain('${env:X}')
   })
   it('come back with what they began from, and with the secrets that are stored', () => {
-    expect(taken(text, base)).toEqual({ name: 'n', version: 'v1', base, config: { a: '2', secret: 'hunter2', other: '${env:X}' } })
+    expect(taken(text, base)).toEqual({ name: 'n', version: 'v1', base, initial: null, config: { a: '2', secret: 'hunter2', other: '${env:X}' } })
     // What others have made of a secret meanwhile is neither mine nor a difference.
     expect(taken(text, { ...base, secret: 'new' })).toMatchObject({ base: { secret: 'new' }, config: { secret: 'new' } })
   })
   it('that do not say what they began from are none', () => {
     expect(taken(null, base)).toBeNull()
     expect(taken('{"name":"n","config":{"a":"2"}}', base)).toBeNull()
-    expect(taken(kept({ name: 'n', version: null, base: null, config: { a: '2', secret: 's' } }, isSecret), null)).toEqual({ name: 'n', version: null, base: null, config: { a: '2' } })
+    expect(taken(kept({ name: 'n', version: null, base: null, initial: 'STOPPED', config: { a: '2', secret: 's', url: 'http://al:hunter2@r' } }, isSecret), null)).toEqual({ name: 'n', version: null, base: null, initial: 'STOPPED', config: { a: '2' } })
   })
 })
 
@@ -163,6 +171,22 @@ describe('tables', () => {
     expect(['>5', '>= 10', '<10', '<=10', '=10', '=1', '1', '>', '>x'].map((filter) => passes(10, filter))).toEqual([true, true, false, true, true, false, true, true, false])
     expect(['>5', '<5', '=', ''].map((filter) => passes(null, filter))).toEqual([false, false, true, true])
     expect(matching(rows, columns, '', {}, { name: 'c', lag: '>2' }).map((row) => row.name)).toEqual(['c,"'])
+  })
+  it('a number is asked for as it is shown', () => {
+    expect(['10k', '18.4 k', '1 MiB', '1.5MiB/s', '5 s', '3 h 10 m', '2 M', '2 m', '−3', '1e3', '12\u2009345', 'x', '5 k 3 k', '1.2.3', ''].map(numberOf)).toEqual([10_000, 18_400, 1_048_576, 1_572_864, 5, 11_400, 2_000_000, 120, -3, 1000, 12_345, null, null, null, null])
+    expect(['>10k', '>20k', '≥ 18.4 k', '=18.4 k', '18.4 k', '18.4k', '19 k'].map((filter) => passes(18_432, filter))).toEqual([true, false, true, true, true, true, false])
+    expect(['>5 s', '<5 s', '>3 m'].map((filter) => passes(90, filter))).toEqual([true, false, false])
+  })
+  it('a moment is asked for as it is shown, with as much of it as was typed', () => {
+    const at = '2026-11-27T14:23:48Z'
+    expect(['2026-11-27 14:', '14:23', '>2026-11-27 14:', '>=2026-11-27 14:', '>2026-11-26', '<2026-11-27 15', '=2026-11-27', '2026-11-28'].map((filter) => passes(at, filter, true))).toEqual([true, true, false, true, true, true, true, false])
+    const column: Column<string> = { id: 'at', title: '', value: (row) => row, width: 1 }
+    expect([matching([at], [column], '2026-11-27 14:', {}, {}, true), matching([at], [column], '15:23', {}, {}, true)]).toEqual([[at], []])
+  })
+  it('a filter that asks nothing which its column could answer says so', () => {
+    expect(['>10k', '>x', '>', 'x', '=x'].map((filter) => unreadable([null, 1], filter) !== null)).toEqual([false, true, false, false, false])
+    expect(['>2026-11', '>yesterday'].map((filter) => unreadable(['2026-11-27T14:23:48Z'], filter) !== null)).toEqual([false, true])
+    expect(unreadable(['orders'], '>x')).toBeNull()
   })
   it('CSV parses, and no cell is a formula', () => {
     expect(toCsv(rows, columns)).toBe('name,lag\r\na,\r\n\'=b,2\r\n"c,""",10\r\n')
@@ -223,7 +247,7 @@ describe('alerts', () => {
     name: 'a', as_of: new Date(now).toISOString(), connect_state: 'RUNNING', health: 'HEALTHY', health_reason: '', tasks: { total: 1, failed: 0 }, partitions: { by_state: { active: 3 } },
     lag: { known: true, records: 0, seconds: 0, as_of: new Date(now).toISOString() }, catch_up: { converging: null, records_per_second: null }, ...more,
   }) as unknown as Link
-  const facts = (links: Link[]) => ({ links, clusters: [] as Cluster[], clustersAt: null, rebalances: [] })
+  const facts = (links: Link[]) => ({ links, clusters: [] as Cluster[], receivedAt: now as number | null, rebalances: [] as Rebalance[] })
   const state = (links: Link[], name: string, watch = new Watch(), at = now) => watch.judge(rules, facts(links), at).filter((alert) => alert.rule.name === name).map((alert) => alert.state)
   it('every rule of the file is read, whole', () => {
     expect(rules.length).toBe(text.match(/^ {6}- alert:/gm)?.length)
@@ -246,6 +270,21 @@ describe('alerts', () => {
     expect(state([link({ lag: { known: false, records: 1, seconds: 3, as_of: old } })], 'TributaryLagHigh')).toEqual(['unknown'])
     expect(state([link({ lag: { known: false, records: 1, seconds: 300, as_of: old } })], 'TributaryLagHigh')).toEqual(['pending'])
     expect(state([link({})], 'TributaryDataLost')).toEqual(['not judged here'])
+  })
+  it('partitions of which no worker says anything may stand, unless their link is stopped', () => {
+    const silent = { partitions: { by_state: { active: 2, unassigned: 1 } } }
+    for (const rule of ['TributaryPartitionStopped', 'TributaryStalled']) {
+      expect(state([link(silent)], rule)).toEqual(['unknown'])
+      expect(state([link({ ...silent, connect_state: 'STOPPED' })], rule)).toEqual(['inactive'])
+    }
+    expect(state([link({ partitions: { total: null, by_state: {} } })], 'TributaryStalled')).toEqual(['unknown'])
+    expect(state([link({ partitions: { by_state: { unassigned: 1, refused: 1 } } })], 'TributaryPartitionStopped')).toEqual(['pending'])
+  })
+  it('nothing is at rest by an answer that is old', () => {
+    const rebalance = { state: 'scheduled', unassigned: [{ last_worker: 'w' }], remaining_seconds: null } as unknown as Rebalance
+    const judged = (seconds: number, rebalances: Rebalance[], name: string) => new Watch().judge(rules, { ...facts([]), rebalances, receivedAt: now - seconds * 1000 }, now).filter((alert) => alert.rule.name === name).map((alert) => alert.state)
+    for (const [rebalances, fresh] of [[[], 'inactive'], [[rebalance], 'pending']] as const) expect([judged(1, [...rebalances], 'TributaryDelayedRebalance'), judged(60, [...rebalances], 'TributaryDelayedRebalance')]).toEqual([[fresh], ['unknown']])
+    expect([judged(1, [], 'TributaryNoWorkers'), judged(60, [], 'TributaryNoWorkers')]).toEqual([['inactive'], ['unknown']])
   })
   it('a partition that stands is told whatever its state is called', () => {
     for (const its of ['refused', 'source-gap', 'a-state-of-tomorrow']) expect(state([link({ partitions: { by_state: { [its]: 1 } } })], 'TributaryPartitionStopped')).toEqual(['pending'])
@@ -288,4 +327,135 @@ it('a reference is what is made of variables alone, as the worker reads them', (
 it('a screen repeats nothing of who does not answer, and tells what it lacks beyond that', () => {
   const missing = (worker_id: string, partitions: number) => ({ worker_id, partitions, reason: '' })
   expect(untold([missing('a', 3), missing('b', 1), missing('c', 2)], [missing('a', 3), missing('b', 9)]).map(({ worker_id }) => worker_id)).toEqual(['b', 'c'])
+})
+
+describe('requests', () => {
+  it('that read have a deadline, and those that take as long as the clusters need have none', () => {
+    expect([deadline({ method: 'GET', path: '/api/v1/overview' }), deadline({ method: 'POST', path: '/api/v1/preview' }), deadline({ method: 'PUT', path: '/connectors/a/pause' })]).toEqual([10_000, null, null])
+    expect(deadline({ method: 'GET', path: '/connectors/a/offsets' })).toBeGreaterThan(60_000)
+  })
+  it('to a worker that is frozen end, and say so', async () => {
+    vi.useFakeTimers()
+    vi.stubGlobal('fetch', (_: string, { signal }: RequestInit) => new Promise((_, refuse) => signal!.addEventListener('abort', () => refuse(signal!.reason as Error))))
+    const caught = get('/api/v1/overview').catch((cause: unknown) => cause)
+    await vi.advanceTimersByTimeAsync(10_000)
+    const cause = await caught
+    expect([cause instanceof ApiError, (cause as ApiError).message]).toEqual([true, 'The worker does not answer within 10 s.'])
+    const own = new AbortController()
+    const given = get('/api/v1/overview', own.signal).catch((cause: unknown) => cause)
+    own.abort()
+    expect(await given).toBe(own.signal.reason)
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
+  it('are written with the credentials that this tab has', () => {
+    expect(credentials()).toEqual([])
+    session.signIn('Bearer x')
+    expect(credentials()).toEqual(['-H', '"Authorization: Bearer $TRIBUTARY_TOKEN"'])
+    session.signIn('Basic x')
+    expect(credentials()[0]).toBe('-u')
+    session.signIn(null)
+  })
+  it('a name that begins with a dash is no option', () => {
+    expect([operand('-x'), operand('a b')]).toEqual(['-- -x', "'a b'"])
+  })
+})
+
+it('what changes something is offered only to those of whom it is known that they may', () => {
+  const as = (me: WhoAmI | null) => { session.me = me; return session.mayWrite }
+  expect([as(null), as({ user: null, role: 'admin' } as WhoAmI), as({ user: 'v', role: 'viewer' } as WhoAmI), as(null)]).toEqual([false, true, false, false])
+})
+
+it('a step of the browser that was refused is undone where it is known how far it went', () => {
+  expect([stepsBack({ place: 2 }, 3), stepsBack({ place: 5 }, 3), stepsBack(null, 3), stepsBack({ place: 3 }, 3)]).toEqual([1, -2, null, null])
+})
+
+it('warnings that were seen are told from others, whatever their order', () => {
+  const row = (topic: string, ...ids: string[]) => ({ topic, warnings: ids.map((id) => ({ id, error: id === 'e', text: '', fix: '' })) })
+  expect(warningsOf([row('b', 'y', 'x'), row('a', 'x'), row('c'), row('d', 'e')])).toEqual(warningsOf([row('a', 'x'), row('b', 'x', 'y')]))
+  expect(warningsOf([row('a', 'x')])).not.toEqual(warningsOf([row('a', 'y')]))
+})
+
+it('a draft of a clone is kept beside that of a new link', () => {
+  expect(new Set([keyOf('a', null), keyOf(null, 'a'), keyOf(null, null), keyOf(null, 'b')]).size).toBe(4)
+})
+
+describe('what is hidden', () => {
+  it('is a name and a password in an address, whatever the key is', () => {
+    for (const [text, expected] of [
+      ['https://al:hunter2@idp:8/x?y', 'https://[hidden]@idp:8/x?y'], ['https://al:hun/t@er2@idp', 'https://[hidden]@idp'],
+      ['http://a:hunter2@b,http://c/d', 'http://[hidden]@b,http://c/d'], ['https://idp/x', 'https://idp/x'], ['a@b', 'a@b'], ['://', '://'],
+    ] as const) expect(masked(text, false)).toBe(expected)
+  })
+  it('is a login module with a secret of its own, and none with variables alone', () => {
+    const login = (password: string) => `org.apache.kafka.common.security.plain.PlainLoginModule required username="al" password=${password};`
+    expect([masked(login('"${env:P}"'), true), masked(login('"hunter2"'), true), masked('a.LoginModule required x="hunter2";', true)]).toEqual([login('"${env:P}"'), '[hidden]', '[hidden]'])
+  })
+  it('is put back where the text comes back, and only in its own place', () => {
+    const before = { 'ssl.key.password': 'hunter2', url: 'http://al:hunter2@r/x', a: '1' }
+    expect(concealed(before)).toEqual({ 'ssl.key.password': '[hidden]', url: 'http://[hidden]@r/x', a: '1' })
+    expect(unmasked({ ...concealed(before), a: '2' }, before)).toEqual({ ...before, a: '2' })
+    expect(unmasked({ url: 'http://[hidden]@other/x', 'b.password': '[hidden]', a: '[hidden]' }, before)).toEqual({ url: 'http://[hidden]@other/x', 'b.password': '[hidden]', a: '[hidden]' })
+  })
+  it('is hidden in what is answered as well, where the key stands beside the value', () => {
+    expect(concealed({ configs: [{ definition: { name: 'x.password' }, value: { name: 'x.password', value: 'hunter2', errors: [] } }] })).toEqual({ configs: [{ definition: { name: 'x.password' }, value: { name: 'x.password', value: '[hidden]', errors: [] } }] })
+  })
+})
+
+describe('actions', () => {
+  beforeEach(() => { vi.stubGlobal('location', { origin: 'http://worker:8083' }) })
+  it('hide secrets in what is copied', () => {
+    const request = { method: 'PUT', path: '/connectors/a/config', body: { 'x.password': 'hunter2', 'a.url': 'http://al:hunter2@r' } }
+    const text = script({ label: '', object: '', cli: '', request }, false)
+    expect(text).not.toContain('hunter2')
+    expect(text).toContain('[hidden]')
+  })
+  it('of several requests send none before the one above it has succeeded', () => {
+    const lines = script(linkActions.remove('a b'), true).split('\n')
+    expect(lines).toEqual([
+      'curl -fsS -X PUT http://worker:8083/connectors/a%20b/stop &&',
+      `until curl -fsS http://worker:8083/connectors/a%20b/status | grep -q '"state": *"STOPPED"'; do sleep 1; done &&`,
+      'curl -fsS -X DELETE http://worker:8083/connectors/a%20b/offsets &&',
+      'curl -fsS -X DELETE http://worker:8083/connectors/a%20b',
+    ])
+    expect(script(linkActions.remove('a b'), false)).toBe('curl -X DELETE http://worker:8083/connectors/a%20b')
+  })
+  it('that lose what only the destination has ask for the name of the topic', () => {
+    expect([linkActions.answer('a', 't', 1, 'recopy', null).confirm, linkActions.answerTopic('a', 't', 'recopy', 2).confirm, linkActions.answer('a', 't', 1, 'append', 4).confirm]).toEqual(['t', 't', undefined])
+  })
+  it('that a worker offers have the command of their request, and say what they are done to', () => {
+    const told = (path: string) => { const { label, object, cli, request } = offered({ label: 'Do it', method: 'POST', path }, 'x'); expect([label, request]).toEqual(['Do it', { method: 'POST', path }]); return [object, cli] }
+    expect(told('/connectors/a%2Fb/restart?includeTasks=true')).toEqual(['a/b', 'tributary restart link a/b'])
+    expect(told('/connectors/a/tasks/2/restart')).toEqual(['a, task 2', 'tributary restart task a/2'])
+    expect(told('/api/v1/links/a/topics/t%3Au/partitions/3:resume')).toEqual(['a, t:u, partition 3', 'tributary resume partition a t:u/3'])
+    expect(told('/api/v1/links/a:refresh')).toEqual(['x', 'curl -X POST http://worker:8083/api/v1/links/a:refresh'])
+  })
+})
+
+describe('what needs somebody', () => {
+  const row = (severity: string, object: object, more: object = {}) => ({ severity, object, summary: 'it failed', since: null, explanation: null, actions: [], ...more }) as unknown as Attention
+  const task = (number: number, since: string) => row('critical', { kind: 'task', link: 'a', task: number }, { summary: `task ${number} failed`, since })
+  it('keeps its key whatever is listed before it', () => {
+    const [first] = grouped([task(1, '2')])
+    const rows = grouped([task(0, '1'), task(1, '2')])
+    expect(rows.map(({ object }) => object.task)).toEqual([0, 1])
+    expect(rows[1]!.key).toBe(first!.key)
+  })
+  it('has a key of its own also where several are of one object', () => {
+    const keys = grouped([row('warning', { kind: 'link', link: 'a' }, { summary: 'one' }), row('warning', { kind: 'link', link: 'a' }, { summary: 'two' })]).map(({ key }) => key)
+    expect(new Set(keys).size).toBe(2)
+  })
+  it('says of how many partitions it is, since what is offered is for one', () => {
+    const partition = (count: number) => row('critical', { kind: 'partition', link: 'a', topic: 't', partition: 0, count })
+    expect([[partition(1)], [partition(3)], [partition(1), partition(1)], [task(1, '1')]].map((rows) => standing(grouped(rows)[0]!))).toEqual([1, 3, 2, 1])
+  })
+})
+
+it('a partition is copying where its state says so, and in no other state', () => {
+  const of = (total: number | null, by_state: Record<string, number>) => copying({ total, by_state })
+  expect([of(2, { active: 2 }), of(3, { active: 2, unassigned: 1 }), of(2, { 'source-gap': 2 }), of(0, {}), of(null, {}), copying(null)].map(({ all }) => all)).toEqual([true, false, false, false, false, false])
+})
+
+it('a file says what a link begins as in any case, and nothing else', () => {
+  expect(['STOPPED', 'paused', 'x', null].map(initialOf)).toEqual(['STOPPED', 'PAUSED', null, null])
 })

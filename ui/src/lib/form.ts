@@ -1,5 +1,5 @@
 // How the fields of `validate` are laid out: steps, sides, and what is open at once. Nothing here adds a field.
-import type { ConfigEntry } from './types'
+import type { ConfigEntry, PreviewRow } from './types'
 
 export const STEPS = ['clusters', 'topics', 'naming', 'sync', 'delivery', 'review'] as const
 export type Step = (typeof STEPS)[number]
@@ -124,4 +124,13 @@ export function find(entries: ConfigEntry[], text: string): ConfigEntry[] {
   return entries
     .filter(({ definition, value }) => value.visible && !ELSEWHERE.has(definition.name) && words.every((word) => `${definition.name} ${definition.display_name} ${definition.documentation}`.toLowerCase().includes(word)))
     .slice(0, 40)
+}
+
+/** What a preview warns of, one text for each topic with its warnings, in an order that is always the same. */
+export function warningsOf(rows: Pick<PreviewRow, 'topic' | 'warnings'>[]): string[] {
+  return rows
+    .map(({ topic, warnings }) => [topic, ...(warnings ?? []).filter((warning) => !warning.error).map((warning) => `${warning.id}: ${warning.text}`).sort()])
+    .filter((row) => row.length > 1)
+    .map((row) => row.join('\n'))
+    .sort()
 }
