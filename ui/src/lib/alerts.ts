@@ -98,9 +98,11 @@ const silent = (link: Link) => (link.connect_state === 'STOPPED' ? 0 : (link.par
 /** Whether some partitions are in a state, where it is known of all or at least of one. */
 function some(link: Link, number: number): boolean | null {
   if (!seen(link)) return null
-  return number > 0 ? true : silent(link) > 0 ? null : false
+  if (number > 0) return true
+  const isUnheard = silent(link) > 0 || (link.partitions.total === null && link.connect_state !== 'STOPPED')
+  return isUnheard ? null : false
 }
-const unheard = (link: Link) => (silent(link) ? `nothing is known of ${plural(silent(link), 'partition')}` : null)
+const unheard = (link: Link) => (silent(link) ? `nothing is known of ${plural(silent(link), 'partition')}` : some(link, 0) === null ? 'its partitions are not known' : null)
 /** Whether what was received says nothing any more. */
 const aged = ({ receivedAt }: Facts) => receivedAt === null || (clock.now - receivedAt) / 1000 > EVIDENCE_LIMIT
 
