@@ -25,6 +25,8 @@ mod suggest;
 mod tls;
 pub(crate) mod worker;
 
+use std::sync::LazyLock;
+
 use crate::key::{ConfigKey, Kind, Treatment};
 
 pub(crate) use suggest::distance;
@@ -341,13 +343,19 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Whether a key is one whose value is never shown, behind whatever prefix.
 pub(crate) fn is_password(name: &str) -> bool {
-    let tables = SECTIONS.iter().flat_map(|section| section.tables);
-    let mut rows = tables.flat_map(|table| table.iter());
-    rows.any(|row| {
-        let begin = name.strip_suffix(row.name);
-        row.kind == Kind::Password && begin.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+    PASSWORDS.iter().any(|password| {
+        let begin = name.strip_suffix(password);
+        begin.is_some_and(|begin| begin.is_empty() || begin.ends_with('.'))
     })
 }
+
+/// Names of all of them. This is asked for every key of every configuration that is shown.
+static PASSWORDS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let tables = SECTIONS.iter().flat_map(|section| section.tables);
+    let rows = tables.flat_map(|table| table.iter());
+    let passwords = rows.filter(|row| row.kind == Kind::Password);
+    passwords.map(|row| row.name).collect()
+});
 
 /// The row of a key of TLS or SASL, by its name without a prefix.
 pub(crate) fn security_row(name: &str) -> Option<&'static ConfigKey> {
