@@ -21,7 +21,7 @@ import { warningsOf } from '../src/lib/form'
 import { stepsBack } from '../src/lib/steps'
 import { session } from '../src/lib/session.svelte'
 import { numberOf } from '../src/lib/units'
-import { ApiError, credentials, deadline, get, operand } from '../src/lib/api'
+import { ApiError, command, credentials, deadline, get } from '../src/lib/api'
 import type { Attention, Cluster, Link, Preview, Rebalance, Verdict, WhoAmI } from '../src/lib/types'
 
 describe('numbers', () => {
@@ -357,7 +357,7 @@ describe('requests', () => {
     session.signIn(null)
   })
   it('a name that begins with a dash is no option', () => {
-    expect([operand('-x'), operand('a b')]).toEqual(['-- -x', "'a b'"])
+    expect([command('delete link', ['-x'], '--offsets'), command('delete link', ['a b'], '--offsets'), command('topics sync', ['a', '-t'])]).toEqual(['tributary delete link --offsets -- -x', "tributary delete link 'a b' --offsets", 'tributary topics sync -- a -t'])
   })
 })
 

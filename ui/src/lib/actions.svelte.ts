@@ -1,5 +1,5 @@
 // What changes something: a request that Connect's API already has, with its two other spellings.
-import { ApiError, asCurl, at, get, quote, send, type Request_ } from './api'
+import { ApiError, asCurl, at, command, get, quote, send, type Request_ } from './api'
 import type { ConnectorStatus } from './types'
 
 export interface Action {
@@ -38,39 +38,35 @@ function succeeding(request: Request_): string {
   return asCurl(request).replace(/^curl/, 'curl -fsS')
 }
 
-function named(name: string): string {
-  return quote(name)
-}
-
 export const linkActions = {
   pause: (name: string): Action => ({
-    label: 'Pause', object: name, request: { method: 'PUT', path: at`/connectors/${name}/pause` }, cli: `tributary pause link ${named(name)}`,
+    label: 'Pause', object: name, request: { method: 'PUT', path: at`/connectors/${name}/pause` }, cli: command('pause link', [name]),
   }),
   resume: (name: string): Action => ({
-    label: 'Resume', object: name, request: { method: 'PUT', path: at`/connectors/${name}/resume` }, cli: `tributary resume link ${named(name)}`,
+    label: 'Resume', object: name, request: { method: 'PUT', path: at`/connectors/${name}/resume` }, cli: command('resume link', [name]),
   }),
   stop: (name: string): Action => ({
-    label: 'Stop', object: name, request: { method: 'PUT', path: at`/connectors/${name}/stop` }, cli: `tributary stop link ${named(name)}`,
+    label: 'Stop', object: name, request: { method: 'PUT', path: at`/connectors/${name}/stop` }, cli: command('stop link', [name]),
     consequence: 'The link stops copying and gives up its tasks. Positions are kept; destination topics are not touched. Resume starts it where it stopped.',
   }),
   restartFailed: (name: string): Action => ({
     label: 'Restart failed', object: name, request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true&onlyFailed=true` },
-    cli: `tributary restart link ${named(name)} --failed`,
+    cli: command('restart link', [name], '--failed'),
   }),
   restartAll: (name: string): Action => ({
     label: 'Restart all', object: name, request: { method: 'POST', path: `${at`/connectors/${name}/restart`}?includeTasks=true` },
-    cli: `tributary restart link ${named(name)}`,
+    cli: command('restart link', [name]),
   }),
   restartTask: (name: string, task: number): Action => ({
     label: 'Restart task', object: `${name}, task ${task}`, request: { method: 'POST', path: at`/connectors/${name}/tasks/${task}/restart` },
-    cli: `tributary restart task ${named(`${name}/${task}`)}`,
+    cli: command('restart task', [`${name}/${task}`]),
   }),
   remove: (name: string): Action => ({
-    label: 'Delete', object: name, request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: `tributary delete link ${named(name)}`,
+    label: 'Delete', object: name, request: { method: 'DELETE', path: at`/connectors/${name}` }, cli: command('delete link', [name]),
     consequence: 'The link and its configuration are deleted. Its positions are kept, so that a link of the same name goes on where this one stopped; destination topics are not touched.',
     confirm: name, danger: true,
     also: {
-      label: 'Also delete stored positions: a link of this name would begin anew', cli: `tributary delete link ${named(name)} --offsets`,
+      label: 'Also delete stored positions: a link of this name would begin anew', cli: command('delete link', [name], '--offsets'),
       commands: () => [
         succeeding({ method: 'PUT', path: at`/connectors/${name}/stop` }),
         `until ${succeeding({ method: 'GET', path: at`/connectors/${name}/status` })} | grep -q '"state": *"STOPPED"'; do sleep 1; done`,
@@ -81,18 +77,18 @@ export const linkActions = {
   }),
   refresh: (name: string): Action => ({
     label: 'Look for changes now', object: name, request: { method: 'POST', path: `/api/v1/links/${encodeURIComponent(name)}:refresh` },
-    cli: `tributary topics refresh ${named(name)}`,
+    cli: command('topics refresh', [name]),
   }),
   syncTopic: (name: string, topic: string): Action => ({
     label: 'Synchronise settings now', object: name, request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:sync` },
-    cli: `tributary topics sync ${named(name)} ${named(topic)}`,
+    cli: command('topics sync', [name, topic]),
     consequence: 'Settings of all topics of this link are compared now, and those of the copies are made alike where the link is to do that.',
   }),
   /** The same to all partitions of a topic that stand. */
   answerTopic: (name: string, topic: string, answer: string, count: number): Action => ({
     label: `${ANSWERS[answer]?.label ?? answer} (${count} partitions)`, object: `${name}, ${topic}`,
     request: { method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}`}:resume`, body: { action: answer } },
-    cli: `tributary topics resume ${named(name)} ${named(topic)}${option(answer)}`,
+    cli: command('topics resume', [name, topic], option(answer)),
     consequence: `${ANSWERS[answer]?.consequence ?? ''} This is said to all ${count} partitions of ${topic} that stand.`,
     ...(answer === 'recopy' ? { danger: true, confirm: topic } : {}),
   }),
@@ -103,7 +99,7 @@ export const linkActions = {
         method: 'POST', path: `${at`/api/v1/links/${name}/topics/${topic}/partitions/${partition}`}:resume`,
         body: { action: answer, ...(offset === null ? {} : { expected_offset: offset }) },
       },
-      cli: `tributary resume partition ${named(name)} ${named(`${topic}/${partition}`)}${option(answer)}${offset === null ? '' : ` --expect-offset ${offset}`}`,
+      cli: command('resume partition', [name, `${topic}/${partition}`], [option(answer), offset === null ? '' : `--expect-offset ${offset}`].filter(Boolean).join(' ')),
       ...(ANSWERS[answer] ? { consequence: ANSWERS[answer].consequence } : {}),
       ...(answer === 'recopy' ? { danger: true, confirm: topic } : {}),
     }
@@ -136,13 +132,13 @@ function place(partition: Partition): string {
 export const positionActions = {
   set: (name: string, partition: Partition, before: Record<string, unknown>, offset: number): Action => ({
     label: 'Set', object: `${name}, ${place(partition)}`, request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: { ...before, offset } }] } },
-    cli: `echo ${quote(`${String(partition['topic'])},${String(partition['partition'])},${offset}`)} > positions.csv && tributary offsets set ${quote(name)} -f positions.csv`,
+    cli: `echo ${quote(`${String(partition['topic'])},${String(partition['partition'])},${offset}`)} > positions.csv && ${command('offsets set', [name], '-f positions.csv')}`,
     consequence: `The stored position of ${place(partition)} changes from ${String(before['offset'])} to ${offset}. When the link is resumed, it goes on there: records in between are copied a second time, or are left out. Where offsets are preserved, the end of the copy counts instead.`,
     danger: true,
   }),
   forget: (name: string, partition: Partition): Action => ({
     label: 'Forget', object: `${name}, ${place(partition)}`, request: { method: 'PATCH', path: at`/connectors/${name}/offsets`, body: { offsets: [{ partition, offset: null }] } },
-    cli: `tributary offsets reset ${quote(name)} --topic ${quote(place(partition))}`,
+    cli: command('offsets reset', [name], `--topic=${quote(place(partition))}`),
     consequence: `The stored position of ${place(partition)} is forgotten. When the link is resumed, this partition begins as if it were new.`,
     danger: true,
   }),
@@ -150,7 +146,7 @@ export const positionActions = {
 
 /** An answer as the command line has it. */
 function option(answer: string): string {
-  return answer === 'resume' ? '' : ` --${answer}`
+  return answer === 'resume' ? '' : `--${answer}`
 }
 
 export const ANSWERS: Record<string, { label: string; consequence: string }> = {

@@ -112,9 +112,10 @@ export function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** An argument by its place, behind all options: one that begins with a dash is none of them. */
-export function operand(text: string): string {
-  return text.startsWith('-') ? `-- ${quote(text)}` : quote(text)
+/** A command of the worker's own program. A name that begins with a dash stands behind all options and is none of them. */
+export function command(verb: string, names: string[], options = ''): string {
+  const [given, quoted] = [options ? ` ${options}` : '', names.map(quote).join(' ')]
+  return names.some((name) => name.startsWith('-')) ? `tributary ${verb}${given} -- ${quoted}` : `tributary ${verb} ${quoted}${given}`
 }
 
 /** How curl says who asks, in the way in which this tab does. */

@@ -112,7 +112,7 @@ export function spell(spelling: Spelling, name: string, given: Configuration, or
       return `${['curl', ...credentials()].join(' ')} -X PUT -H 'Content-Type: application/json' \\\n  -d ${quote(body)} \\\n  ${quote(path)}\n`
     }
     case 'cli':
-      return `tributary apply --url ${quote(origin)} -n ${quote(name)} -f - <<'EOF'\n${toProperties({ ...config, name })}EOF\n`
+      return `tributary apply --url ${quote(origin)} -n${name.startsWith('-') ? '=' : ' '}${quote(name)} -f - <<'EOF'\n${toProperties({ ...config, name })}EOF\n`
     case 'terraform': {
       const lines = (list: string[], value: (key: string) => string) =>
         list.map((key) => `    ${terraformText(key)} = ${value(key)}\n`).join('')
