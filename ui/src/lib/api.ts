@@ -47,16 +47,20 @@ export function deadline({ method, path }: Request_): number | null {
 
 export async function send<T>(request: Request_, signal?: AbortSignal): Promise<T> {
   const limit = deadline(request)
-  const late = new AbortController()
-  const timer = limit === null ? undefined : setTimeout(() => late.abort(), limit)
+  const own = new AbortController()
+  const timer = limit === null ? undefined : setTimeout(() => own.abort(), limit)
+  const stop = () => own.abort(signal?.reason)
+  if (signal?.aborted) stop()
+  signal?.addEventListener('abort', stop, { once: true })
   try {
-    return await answered<T>(request, signal ? AbortSignal.any([signal, late.signal]) : late.signal)
+    return await answered<T>(request, own.signal)
   } catch (cause) {
     // Who has asked does not want it any more.
     if (signal?.aborted || cause instanceof ApiError) throw cause
-    throw new ApiError(0, late.signal.aborted ? `The worker does not answer within ${(limit ?? 0) / 1000} s.` : 'The worker does not answer.')
+    throw new ApiError(0, own.signal.aborted ? `The worker does not answer within ${(limit ?? 0) / 1000} s.` : 'The worker does not answer.')
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', stop)
   }
 }
 
