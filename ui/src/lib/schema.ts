@@ -1384,8 +1384,7 @@ export interface components {
             health: "HEALTHY" | "CATCHING_UP" | "DEGRADED" | "FAILED" | "UNKNOWN" | "PAUSED" | "STOPPED";
             health_reason: string;
             lag: components["schemas"]["LinkLag"];
-            /** @enum {string} */
-            mode: "exactly-once" | "at-least-once";
+            mode: null | ("exactly-once" | "at-least-once");
             name: string;
             naming: {
                 example: string | null;
