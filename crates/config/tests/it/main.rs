@@ -8,6 +8,7 @@ mod mirror;
 mod right;
 mod security;
 mod security_aws;
+mod security_shown;
 mod transforms;
 mod wrong;
 mod wrong_more;

@@ -258,7 +258,7 @@ fn one_key_of_a_link_is_laid_over_the_settings_of_the_worker_for_the_same_broker
 }
 
 /// An environment that can change.
-struct Changing(Mutex<&'static str>);
+pub(crate) struct Changing(Mutex<&'static str>);
 
 impl Sources for Changing {
     fn environment(&self, name: &str) -> Option<String> {
@@ -270,7 +270,7 @@ impl Sources for Changing {
     }
 }
 
-fn with_variables(raw: &mut RawConfig) -> Arc<Changing> {
+pub(crate) fn with_variables(raw: &mut RawConfig) -> Arc<Changing> {
     let sources = Arc::new(Changing(Mutex::new("hunter2")));
     raw.set_variables(Variables::new(Arc::<Changing>::clone(&sources)));
     sources
@@ -448,47 +448,6 @@ fn clusters_of_a_mirror_maker_file_have_variables_too() {
     {
         Some(Mechanism::Plain(credentials)) => assert_eq!(credentials.password.expose(), "hunter2"),
         other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn problems_name_variables_and_not_what_they_brought() {
-    let mut raw = link(
-        "tasks.max=${env:PASSWORD}
-         topic.regex=(${env:PASSWORD}
-         topic.rename.format=${env:NOBODY}",
-    );
-    with_variables(&mut raw);
-    let problems = resolve_link(&raw, &no_cluster()).expect_err("three faults");
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let all = texts.join("\n");
-    assert_eq!(texts.len(), 3, "{all}");
-    assert!(
-        all.contains("tasks.max=${env:PASSWORD} (--set): it is no whole number"),
-        "{all}"
-    );
-    assert!(
-        all.contains("the variable ${env:NOBODY} cannot be replaced"),
-        "{all}"
-    );
-    assert!(!all.contains("hunter2"), "{all}");
-}
-
-#[test]
-fn problems_show_no_mark_of_what_variables_brought_into_secrets() {
-    for (value, shown) in [
-        ("${env:PASSWORD}", "${env:PASSWORD}"),
-        ("a ${env:PASSWORD}", "[hidden]"),
-    ] {
-        let mut raw = link(&format!(
-            "src.kafka.security.protocol=SASL_PLAINTEXT
-             src.kafka.sasl.mechanism=PLAIN
-             src.kafka.sasl.jaas.config={value}"
-        ));
-        with_variables(&mut raw);
-        let problems = resolve_link(&raw, &no_cluster()).expect_err("no login module");
-        let found: Vec<_> = problems.iter().map(|one| one.shown.as_deref()).collect();
-        assert_eq!(found, [Some(shown)], "{problems:?}");
     }
 }
 
