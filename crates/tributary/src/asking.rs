@@ -37,9 +37,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn unanswered(message: String) -> Self {
+    /// One that nothing explains; `status` is what a worker answered, or would have.
+    pub(crate) fn of(status: impl Into<Option<u16>>, message: String) -> Self {
         Self {
-            status: None,
+            status: status.into(),
             message,
             explanation: None,
         }
@@ -217,7 +218,7 @@ impl Workers {
                     "{method} {path}: no answer within {} s",
                     limit.as_secs_f64()
                 );
-                Err(Failure::unanswered(text))
+                Err(Failure::of(None, text))
             }),
         }
     }
@@ -269,7 +270,10 @@ impl Workers {
 
     async fn send_to(&self, address: &Address, asked: Asked<'_>) -> Result<Value, Failure> {
         let failed = |what: String| {
-            Failure::unanswered(format!("the worker at {address} cannot be asked: {what}"))
+            Failure::of(
+                None,
+                format!("the worker at {address} cannot be asked: {what}"),
+            )
         };
         let stream = match timeout(DIAL, self.dial(address)).await {
             Ok(Ok(stream)) => stream,

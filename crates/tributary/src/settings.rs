@@ -22,6 +22,14 @@ pub(crate) enum Unread {
     Text(String),
 }
 
+impl Unread {
+    fn sentence(self) -> String {
+        match self {
+            Self::File(problem) | Self::Text(problem) => problem,
+        }
+    }
+}
+
 /// Reads a properties or JSON file, whichever its content is. Traps of the format are said.
 pub(crate) fn read(path: &Path) -> Result<RawConfig, String> {
     match read_quietly(path) {
@@ -29,18 +37,16 @@ pub(crate) fn read(path: &Path) -> Result<RawConfig, String> {
             say(&path.display().to_string(), &notices);
             Ok(raw)
         }
-        Err(Unread::File(problem) | Unread::Text(problem)) => Err(problem),
+        Err(unread) => Err(unread.sentence()),
     }
 }
 
 /// Reads all configurations of a file: properties have one, JSON and YAML one or several. What ends in `.yaml` or `.yml` is YAML, and so is a text that
 /// begins a document or a mapping as only YAML does.
 pub(crate) fn read_all(path: &Path) -> Result<Vec<RawConfig>, String> {
-    let name = path.display().to_string();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let (name, text) = text_of(path).map_err(Unread::sentence)?;
     let extension = path.extension().and_then(|extension| extension.to_str());
-    let all = if text.trim_start().starts_with('{') {
+    let all = if is_json(&text) {
         RawConfig::all_from_json(&name, &text)
     } else if matches!(extension, Some("yaml" | "yml")) || is_yaml(&text, extension) {
         RawConfig::all_from_yaml(&name, &text)
@@ -75,15 +81,26 @@ fn is_yaml(text: &str, extension: Option<&str>) -> bool {
         && !text.lines().any(|line| begins(line, "=", &[]))
 }
 
-/// As [`read`]; the caller says what is to be said.
-pub(crate) fn read_quietly(path: &Path) -> Result<(RawConfig, Vec<Notice>), Unread> {
+/// What a file is called, and what is in it.
+fn text_of(path: &Path) -> Result<(String, String), Unread> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path)
         .map_err(|error| Unread::File(format!("{name} cannot be read: {error}")))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Unread::Text(format!("{name} is not UTF-8 text")))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(_) => Err(Unread::Text(format!("{name} is not UTF-8 text"))),
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+/// As [`read`]; the caller says what is to be said.
+pub(crate) fn read_quietly(path: &Path) -> Result<(RawConfig, Vec<Notice>), Unread> {
+    let (name, text) = text_of(path)?;
     let problem = |problem: config::raw::ReadProblem| Unread::Text(problem.to_string());
-    if text.trim_start().starts_with('{') {
+    if is_json(&text) {
         let raw = RawConfig::from_json(&name, &text).map_err(problem)?;
         return Ok((raw, Vec::new()));
     }

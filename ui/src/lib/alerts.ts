@@ -1,7 +1,7 @@
 // The rules of Prometheus as they are shipped, and what of them can be judged from what the workers know now.
 import { clock, EVIDENCE_LIMIT } from './clock.svelte'
 import { count, duration, plural } from './format'
-import { freshVerdict, lagKnown, linkHealth } from './status'
+import { freshVerdict, lagKnown, linkHealth, sinceReceived } from './status'
 import type { Cluster, Link, Rebalance } from './types'
 
 export interface Rule {
@@ -104,7 +104,7 @@ function some(link: Link, number: number): boolean | null {
 }
 const unheard = (link: Link) => (silent(link) ? `nothing is known of ${plural(silent(link), 'partition')}` : some(link, 0) === null ? 'its partitions are not known' : null)
 /** Whether what was received says nothing any more. */
-const aged = ({ receivedAt }: Facts) => receivedAt === null || (clock.now - receivedAt) / 1000 > EVIDENCE_LIMIT
+const aged = ({ receivedAt }: Facts) => (sinceReceived(receivedAt) ?? Infinity) > EVIDENCE_LIMIT
 
 /** The states that the rule leaves out: those of partitions that go on by themselves, or have a rule of their own. */
 const GOES_ON = /^(active|starting|retrying|stalled|unassigned|paused|(.+-)?unknown)$/
@@ -177,7 +177,7 @@ export class Watch {
         holding.set(key, since)
         return { ...each, rule, since, state: (now - since) / 1000 >= rule.holds ? 'firing' : 'pending' }
       })
-      if (rows.length === 0 && aged(facts)) return [rest('unknown', facts.receivedAt === null ? 'nothing was received yet' : `the newest answer is ${duration((clock.now - facts.receivedAt) / 1000)} old`)]
+      if (rows.length === 0 && aged(facts)) return [rest('unknown', facts.receivedAt === null ? 'nothing was received yet' : `the newest answer is ${duration(sinceReceived(facts.receivedAt))} old`)]
       return rows.length ? rows : [rest('inactive', judged.length ? `does not hold for any of ${judged.length}` : 'nothing that it could hold for')]
     })
     this.#since = holding

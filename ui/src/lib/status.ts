@@ -54,7 +54,8 @@ export function freshVerdict(verdict: Verdict, receivedAt: number | null): Word 
 /** Checks of what is done once in a while: how long ago that was says nothing, how long ago the worker has said so does. */
 const SCHEDULED = new Set(['topics-sync', 'settings-sync', 'acl-sync', 'groups', 'credentials', 'loop'])
 
-function sinceReceived(receivedAt: number | null): number | null {
+/** Seconds since it was received; null where nothing was. */
+export function sinceReceived(receivedAt: number | null): number | null {
   return receivedAt === null ? null : Math.max(0, (clock.now - receivedAt) / 1000)
 }
 

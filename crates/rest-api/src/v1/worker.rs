@@ -420,9 +420,9 @@ fn tiles(links: &[LinkView], rows: &[Value]) -> Value {
     let running_links = rows.iter().filter(|row| row["connect_state"] == "RUNNING");
     let known = running_links.clone().all(|row| row["lag"]["known"] == true);
     let sum = |name: &str| -> Option<f64> {
-        let rates = running_links.clone().map(|row| row[name].as_f64());
+        let mut rates = running_links.clone().map(|row| row[name].as_f64());
         // Not `sum`, whose sum of nothing is −0.
-        rates.into_iter().try_fold(0.0, |all, one| Some(all + one?))
+        rates.try_fold(0.0, |all, one| Some(all + one?))
     };
     json!({
         "links_by_health": by_health,

@@ -31,7 +31,7 @@ mod yaml;
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use config::security::{Identity, StoreFile, TlsSettings, Trust};
@@ -167,6 +167,14 @@ fn plain(name: &str, other: char) -> impl Iterator<Item = char> {
         false => other,
     };
     name.chars().map(plain)
+}
+
+/// A whole list, as the API answers with one.
+fn list_of(schema: &str, items: &[Value]) -> Value {
+    json!({
+        "schema": format!("tributary/v1/{schema}"), "items": items, "total": items.len(), "next_cursor": null, "incomplete": [],
+        "as_of": worker_group::detail::instant(SystemTime::now()),
+    })
 }
 
 /// Whether somebody at the terminal says yes; where nobody is there, nobody does.

@@ -62,6 +62,7 @@ enum Made {
 
 fn install(program: &Path, folder: &Path) -> std::io::Result<Vec<(PathBuf, Made)>> {
     std::fs::create_dir_all(folder)?;
+    let ours = program.canonicalize().ok();
     let mut all = Vec::new();
     for name in launcher::names() {
         let path = folder.join(name);
@@ -69,7 +70,7 @@ fn install(program: &Path, folder: &Path) -> std::io::Result<Vec<(PathBuf, Made)
             Ok(()) => Made::Now,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // One that leads nowhere leads to no program of ours either.
-                match path.canonicalize().ok() == program.canonicalize().ok() {
+                match path.canonicalize().ok() == ours {
                     true => Made::Before,
                     false => Made::BySomebody,
                 }

@@ -104,17 +104,7 @@ pub(in crate::cli) async fn diff(args: DiffArgs) -> Exit {
         return Exit::Usage;
     };
     let (mut objects, mut text) = (Vec::new(), Vec::new());
-    let mut exit = Exit::Done;
-    let mut all = Vec::new();
-    for path in &files(&args.files) {
-        match given::read(path, None) {
-            Ok(given) => all.extend(given),
-            Err(problem) => {
-                output::error(&problem);
-                exit = Exit::Error;
-            }
-        }
-    }
+    let (all, mut exit) = given::all(&files(&args.files), None);
     for given in &all {
         let found = match stored(&workers, &given.name).await {
             Ok(found) => found,
@@ -234,11 +224,8 @@ async fn patch_one(
     if changes.is_empty() {
         return Ok("unchanged");
     }
-    let warnings = unread::warnings(&stored, patch).map_err(|message| Failure {
-        status: None,
-        message,
-        explanation: None,
-    })?;
+    let warnings =
+        unread::warnings(&stored, patch).map_err(|message| Failure::of(None, message))?;
     warnings.iter().for_each(|line| output::notice(line));
     if args.dry_run {
         validated(workers, &wanted, &stored).await?;

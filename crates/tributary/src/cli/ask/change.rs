@@ -109,11 +109,7 @@ pub(super) async fn validated(
     config: &Map<String, Value>,
     stored: &Value,
 ) -> Result<(), Failure> {
-    let refused = |message| Failure {
-        status: Some(400),
-        message,
-        explanation: None,
-    };
+    let refused = |message| Failure::of(400, message);
     let whole = difference::whole(config, stored);
     if difference::has_hidden(&whole, stored).map_err(refused)? {
         return Ok(());
@@ -143,7 +139,6 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
     let Some(workers) = args.reach.workers() else {
         return Exit::Usage;
     };
-    let mut exit = Exit::Done;
     let mut all = Vec::new();
     if args.described.source.is_some() {
         match described(&args) {
@@ -154,15 +149,8 @@ pub(in crate::cli) async fn create(args: CreateArgs) -> Exit {
             }
         }
     }
-    for path in &files(&args.files) {
-        match given::read(path, None) {
-            Ok(given) => all.extend(given),
-            Err(problem) => {
-                output::error(&problem);
-                exit = Exit::Error;
-            }
-        }
-    }
+    let (of_files, mut exit) = given::all(&files(&args.files), None);
+    all.extend(of_files);
     for given in all {
         let object = format!("link/{}", given.name);
         let outcome = if args.dry_run {
@@ -224,11 +212,10 @@ async fn creatable(workers: &Workers, given: &Given) -> Result<(), Failure> {
         .get(&format!("/connectors/{}", encode(&given.name)))
         .await
     {
-        Ok(_) => Err(Failure {
-            status: Some(409),
-            message: format!("Connector {} already exists", given.name),
-            explanation: None,
-        }),
+        Ok(_) => Err(Failure::of(
+            409,
+            format!("Connector {} already exists", given.name),
+        )),
         Err(failure) if failure.status == Some(404) => {
             validated(workers, &given.config, &Value::Null).await
         }
@@ -255,19 +242,9 @@ pub(in crate::cli) async fn apply(args: ApplyArgs) -> Exit {
             return Exit::Error;
         }
     };
-    let mut exit = Exit::Done;
     let mut names = Vec::new();
     let files = files(&args.files);
-    let mut all = Vec::new();
-    for path in &files {
-        match given::read(path, args.name.as_deref()) {
-            Ok(given) => all.extend(given),
-            Err(problem) => {
-                output::error(&problem);
-                exit = Exit::Error;
-            }
-        }
-    }
+    let (all, mut exit) = given::all(&files, args.name.as_deref());
     if args.name.is_some() && (files.len() > 1 || all.len() > 1) {
         output::error("--name is that of one link: say it with one file that has one");
         return Exit::Usage;

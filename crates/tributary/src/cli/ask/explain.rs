@@ -1,13 +1,12 @@
 //! `tributary explain`: what an error means and what can be done; for a text no worker is needed.
 
 use std::io::Read as _;
-use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::list::text;
-use super::{Exit, Format, Reach};
+use super::{Exit, Format, Reach, list_of};
 use crate::asking::encode;
 use crate::output;
 
@@ -132,11 +131,7 @@ async fn of_link(reach: &Reach, link: &str) -> Exit {
 }
 
 fn show(reach: &Reach, explanations: Vec<Value>) {
-    // As the API's list of them.
-    let document = json!({
-        "schema": "tributary/v1/ExplanationList", "items": explanations, "total": explanations.len(), "next_cursor": null,
-        "incomplete": [], "as_of": worker_group::detail::instant(SystemTime::now()),
-    });
+    let document = list_of("ExplanationList", &explanations);
     reach.print(&document, |look| match look.format {
         Format::Name => explanations
             .iter()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use config::RawConfig;
 use serde_json::{Map, Value};
 
-use crate::settings;
+use super::Exit;
+use crate::{output, settings};
 
 /// A link of a file.
 #[derive(Debug)]
@@ -45,11 +46,26 @@ pub(super) fn config_of(raw: &RawConfig) -> Map<String, Value> {
 }
 
 /// The links of a file, or what is wrong with it. A name that is given wins over that of the file.
-pub(super) fn read(path: &Path, name: Option<&str>) -> Result<Vec<Given>, String> {
+fn read(path: &Path, name: Option<&str>) -> Result<Vec<Given>, String> {
     let input = Path::new("/dev/stdin");
     let place = if path == Path::new("-") { input } else { path };
     let links = settings::read_all(place)?;
     links.iter().map(|raw| link(raw, path, name)).collect()
+}
+
+/// The links of all these files. What is wrong with one of them is said, and is an error at the end.
+pub(super) fn all(files: &[PathBuf], name: Option<&str>) -> (Vec<Given>, Exit) {
+    let (mut all, mut exit) = (Vec::new(), Exit::Done);
+    for path in files {
+        match read(path, name) {
+            Ok(given) => all.extend(given),
+            Err(problem) => {
+                output::error(&problem);
+                exit = Exit::Error;
+            }
+        }
+    }
+    (all, exit)
 }
 
 fn link(raw: &RawConfig, path: &Path, name: Option<&str>) -> Result<Given, String> {

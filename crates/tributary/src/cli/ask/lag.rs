@@ -213,11 +213,7 @@ async fn rows(args: &LagArgs, workers: &Workers) -> Result<Value, Failure> {
         let links = all(workers, "/api/v1/links").await?;
         let known = |name: &str| items(&links).iter().any(|link| link["name"] == name);
         if let Some(name) = names.iter().find(|name| !known(name)) {
-            return Err(Failure {
-                status: Some(404),
-                message: format!("there is no link {name}"),
-                explanation: None,
-            });
+            return Err(Failure::of(404, format!("there is no link {name}")));
         }
         if names.is_empty() {
             names.extend(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::loggers::{self, LOGGERS};
 use super::table::{self, Column, Kind, column, wide};
-use super::{Exit, Format, Reach, all, items};
+use super::{Exit, Format, Reach, all, items, list_of};
 use crate::asking::{Failure, Workers, encode};
 use crate::output;
 
@@ -362,11 +362,7 @@ fn nothing(what: What) -> Value {
             return json!({"schema": "tributary/v1/LinkConfigList", "items": [], "total": 0});
         }
     };
-    let now = worker_group::detail::instant(std::time::SystemTime::now());
-    json!({
-        "schema": format!("tributary/v1/{schema}"), "items": [], "total": 0, "next_cursor": null, "incomplete": [],
-        "as_of": now,
-    })
+    list_of(schema, &[])
 }
 
 /// All of what belongs to no link. Connect's API has lists of its own; everything else is at `path`.
@@ -460,11 +456,7 @@ fn named(args: &GetArgs, word: &str, mut document: Value) -> Result<Value, Failu
 }
 
 fn missing(message: String) -> Failure {
-    Failure {
-        status: Some(404),
-        message,
-        explanation: None,
-    }
+    Failure::of(404, message)
 }
 
 /// What needs attention, below the table.

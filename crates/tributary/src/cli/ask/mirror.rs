@@ -104,10 +104,11 @@ pub(in crate::cli) async fn mirror(verb: MirrorVerb) -> Exit {
             );
             let rows = async |workers: &Workers| {
                 let seen = seen(workers, &args.link).await?;
-                partitions(&seen, &args.topic).ok_or_else(|| Failure {
-                    status: Some(404),
-                    message: format!("link {} makes no copy {}", args.link, args.topic),
-                    explanation: None,
+                partitions(&seen, &args.topic).ok_or_else(|| {
+                    Failure::of(
+                        404,
+                        format!("link {} makes no copy {}", args.link, args.topic),
+                    )
                 })
             };
             show(

@@ -204,11 +204,10 @@ pub(super) async fn stop(workers: &Workers, base: &str) -> Result<bool, Failure>
     let began = Instant::now();
     while state().await? != "STOPPED" {
         if began.elapsed() > STOPS {
-            return Err(Failure {
-                status: None,
-                message: format!("the link did not stop within {STOPS:?}"),
-                explanation: None,
-            });
+            return Err(Failure::of(
+                None,
+                format!("the link did not stop within {STOPS:?}"),
+            ));
         }
         // sleeps because the worker is asked again and again
         sleep(Duration::from_millis(200)).await;

@@ -136,11 +136,7 @@ fn keep_only(overview: &mut Value, names: &[String]) -> Result<(), Failure> {
         .iter()
         .find(|name| !links.iter().any(|link| is(&link["name"], name)))
     {
-        return Err(Failure {
-            status: Some(404),
-            message: format!("there is no link {name}"),
-            explanation: None,
-        });
+        return Err(Failure::of(404, format!("there is no link {name}")));
     }
     let wanted = |value: &Value| names.iter().any(|name| is(value, name));
     let mut rows = links;
