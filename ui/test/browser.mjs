@@ -28,7 +28,7 @@ async function open(scenario, options = {}) {
   page.on('console', (message) => { if (message.type() === 'error' && !/status of (4|5)\d\d|ERR_/.test(message.text())) problems.push(message.text()) })
   page.on('pageerror', (error) => problems.push(error.message))
   page.on('request', (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith('blob:')) foreign.push(request.url()) })
-  return { mock, origin, page, problems, foreign, close: async () => { await context.close(); mock.close() } }
+  return { mock, origin, page, problems, foreign, close: async () => { await page.unrouteAll({ behavior: 'ignoreErrors' }); await context.close(); mock.close() } }
 }
 
 /** The milliseconds of a processor that the page's own thread takes for something; what else runs on the machine does not count. */
