@@ -27,7 +27,6 @@ mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -54,15 +53,16 @@ pub(crate) enum Exit {
     TimedOut,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Error | Exit::NotStarted => 1,
-            Exit::Usage | Exit::LinkUsage => 2,
-            Exit::NotReady => 3,
-            Exit::TimedOut => 4,
-        })
+impl Exit {
+    /// The exit code of the process.
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error | Self::NotStarted => 1,
+            Self::Usage | Self::LinkUsage => 2,
+            Self::NotReady => 3,
+            Self::TimedOut => 4,
+        }
     }
 }
 
@@ -386,11 +386,11 @@ pub(crate) struct StandaloneArgs {
     ending: Ending,
 }
 
-/// Runs the program.
-pub(crate) fn main() -> ExitCode {
+/// Runs the program; gives its exit code.
+pub(crate) fn main() -> u8 {
     if let Err(problem) = java_options::hand_over() {
         output::error(&problem);
-        return Exit::Error.into();
+        return Exit::Error.code();
     }
     if let Some((launcher, arguments)) = launcher::launched() {
         if Launcher::refuses_daemon(&arguments) {
@@ -410,10 +410,10 @@ pub(crate) fn main() -> ExitCode {
     }
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(exit) = habits::turn(&mut arguments) {
-        return exit.into();
+        return exit.code();
     }
     // Clap prints help and errors itself, with its own codes: 0 for help, 2 for wrong usage.
-    execute(Cli::parse_from(arguments)).into()
+    execute(Cli::parse_from(arguments)).code()
 }
 
 fn execute(cli: Cli) -> Exit {

@@ -21,11 +21,9 @@ mod telemetry;
 mod variables;
 mod worker;
 
-use std::process::ExitCode;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    cli::main()
+fn main() {
+    shutdown::leave(cli::main())
 }

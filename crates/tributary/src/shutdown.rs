@@ -1,10 +1,12 @@
-//! Signals: SIGTERM and SIGINT ask for a graceful stop, a second one ends the process at once.
+//! The end of the process. SIGTERM and SIGINT ask for a graceful stop, a second one ends it at once.
+
+use std::io::Write as _;
 
 use lifecycle::{OnFailure, Scope};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code of a process that was interrupted twice.
-const INTERRUPTED: i32 = 130;
+const INTERRUPTED: u8 = 130;
 
 /// Asks `scope` to stop at the first signal. `watcher` owns the task that waits for signals.
 pub(crate) fn on_signal(watcher: &Scope, scope: &std::sync::Arc<Scope>) -> std::io::Result<()> {
@@ -28,5 +30,14 @@ pub(crate) fn on_signal(watcher: &Scope, scope: &std::sync::Arc<Scope>) -> std::
 }
 
 fn end() {
-    std::process::exit(INTERRUPTED);
+    leave(INTERRUPTED);
+}
+
+/// Ends the process with this code, and without the destructors of C libraries: threads that nobody waits for may still be
+/// inside one (a login to Kerberos, the look-up of a name), and would find it taken down around them.
+pub(crate) fn leave(code: u8) -> ! {
+    // A closed stream is no reason for another code.
+    drop(std::io::stdout().flush());
+    drop(std::io::stderr().flush());
+    signal_hook::low_level::exit(code.into())
 }

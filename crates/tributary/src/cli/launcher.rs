@@ -3,7 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::ExitCode;
 
 use super::Exit;
 
@@ -90,16 +89,16 @@ fn verified(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 impl Launcher {
     /// The code for wrong arguments, and for a request for help.
-    pub(super) fn wrong_arguments(self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(super) fn wrong_arguments(self) -> u8 {
+        match self {
             Self::MirrorMaker => 255,
             Self::Standalone | Self::Distributed | Self::Replicator | Self::Verifier => 1,
-        })
+        }
     }
 
     /// The code for an end: 3 where something could not start or a connector cannot be made, 2 for any other error.
-    pub(super) fn code(self, exit: Exit) -> ExitCode {
-        ExitCode::from(match (self, exit) {
+    pub(super) fn code(self, exit: Exit) -> u8 {
+        match (self, exit) {
             (_, Exit::Done) => 0,
             (_, Exit::NotStarted | Exit::LinkUsage) => 3,
             // Its own arguments, and files that cannot be used.
@@ -108,7 +107,7 @@ impl Launcher {
             (Self::Verifier, Exit::NotReady) => 3,
             (Self::Verifier, Exit::Error) => 1,
             (_, Exit::Error | Exit::Usage | Exit::NotReady | Exit::TimedOut) => 2,
-        })
+        }
     }
 
     /// Whether it can run in the background by itself, which this program leaves to who starts it.

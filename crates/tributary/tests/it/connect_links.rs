@@ -300,7 +300,8 @@ pub(crate) async fn end(pid: u32, gone: impl Fn() -> bool) {
         .await;
     assert!(asked.expect("kill runs").success());
     let look = async || if gone() { Ok(()) } else { Err("it runs") };
-    eventually("Java to end", SOON, look)
+    // Connect gives its HTTP server a minute to end requests and connections before it goes on.
+    eventually("Java to end", Duration::from_secs(90), look)
         .await
         .expect("it ends");
 }

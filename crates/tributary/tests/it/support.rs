@@ -218,7 +218,8 @@ impl Run {
 
     /// The exit code; a signal is a failure.
     pub(crate) fn code(&self) -> i32 {
-        self.status.code().expect("not killed")
+        let code = self.status.code();
+        code.unwrap_or_else(|| panic!("it was killed: {self}"))
     }
 
     /// Fails unless the exit code is as expected.

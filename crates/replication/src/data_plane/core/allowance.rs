@@ -1,7 +1,9 @@
 //! How much may be read while the link has a limit (`tributary.bandwidth.limit`); pure.
 //!
-//! What an answer holds is known only when it is there, so it is counted then, and what went beyond is waited for before
-//! the next question. Over any time that is longer than an answer the limit is kept, whatever single answers hold.
+//! A question pays for as much as the connection's answer before held, and the next one, over whatever connection, waits until
+//! that is paid: so connections to a source far away ask one after the other, and all of them are on their way at any time.
+//! What an answer holds is known only when it is there; what went beyond is waited for then, and what was too much is given
+//! back. Over any time that is longer than an answer the limit is kept, whatever single answers hold.
 //!
 //! Answers are small, so that they follow each other closely and every partition has its turn: a broker begins the next
 //! answer with the partitions that it left out of the one before.
@@ -15,6 +17,8 @@ use tokio::time::Instant;
 const ANSWER: Duration = Duration::from_millis(100);
 /// Less is not asked for at a time: requests would cost more than bytes.
 const LEAST: u64 = 64 * 1024;
+/// Partitions that have their turn in one answer.
+const TURNS: usize = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -52,20 +56,38 @@ impl Allowance {
         self.paid_until
     }
 
-    /// Counts an answer.
-    pub(super) fn add(&mut self, bytes: usize, now: Instant) {
-        let Some(rate) = self.rate(now) else {
-            self.paid_until = now;
+    /// Pays for an answer that is expected to hold so much; gives the time that it costs.
+    pub(super) fn ask(&mut self, bytes: usize, now: Instant) -> Duration {
+        let costs = self.costs(bytes, now);
+        self.pay(costs, now);
+        costs
+    }
+
+    /// Counts an answer for whose question `paid` was paid.
+    pub(super) fn add(&mut self, bytes: usize, paid: Duration, now: Instant) {
+        let costs = self.costs(bytes, now);
+        let back = paid.saturating_sub(costs);
+        self.paid_until = self.paid_until.checked_sub(back).unwrap_or(now);
+        self.pay(costs.saturating_sub(paid), now);
+    }
+
+    fn pay(&mut self, costs: Duration, now: Instant) {
+        if costs.is_zero() {
             return;
-        };
+        }
+        // What was not used a while ago is lost.
+        let earliest = now.checked_sub(ANSWER).unwrap_or(now);
+        self.paid_until = self.paid_until.max(earliest) + costs;
+    }
+
+    /// Nothing where there is no limit.
+    fn costs(&self, bytes: usize, now: Instant) -> Duration {
         #[expect(
             clippy::cast_precision_loss,
             reason = "bytes in memory and rates are far below 2⁵²"
         )]
-        let costs = Duration::from_secs_f64(bytes as f64 / rate as f64);
-        // What was not used a while ago is lost.
-        let earliest = now.checked_sub(ANSWER).unwrap_or(now);
-        self.paid_until = self.paid_until.max(earliest) + costs;
+        let costs = |rate| Duration::from_secs_f64(bytes as f64 / rate as f64);
+        self.rate(now).map_or(Duration::ZERO, costs)
     }
 
     /// Most bytes of an answer, where there is a limit.
@@ -75,10 +97,11 @@ impl Allowance {
         Some(i32::try_from(bytes).unwrap_or(i32::MAX))
     }
 
-    /// Most bytes of one partition in an answer, where there is a limit: several have their turn in each.
-    pub(super) fn share(&self, now: Instant) -> Option<i32> {
+    /// Most bytes of one of so many partitions in an answer, where there is a limit: several have their turn in each.
+    pub(super) fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
         let answer = self.answer(now)?;
-        Some((answer / 4).max(i32::try_from(LEAST).unwrap_or(i32::MAX)))
+        let turns = i32::try_from(partitions.clamp(1, TURNS)).unwrap_or(1);
+        Some((answer / turns).max(i32::try_from(LEAST).unwrap_or(i32::MAX)))
     }
 }
 
@@ -98,11 +121,71 @@ mod tests {
         for bytes in [100_000, 3_000_000, 1, 64_000].into_iter().cycle().take(40) {
             now = allowance.due(now).unwrap_or(now);
             read += bytes;
-            allowance.add(bytes, now);
+            allowance.add(bytes, Duration::ZERO, now);
         }
         let seconds = (allowance.paid_until - begin).as_secs_f64();
         let rate = f64::from(u32::try_from(read).expect("small")) / seconds;
         assert!((0.99e6..1.02e6).contains(&rate), "{rate}");
+    }
+
+    /// Reads over connections whose answers take 400 ms for a minute; gives bytes per second, and the most that were asked for
+    /// within 100 ms.
+    fn far_away(limit: &str, connections: usize, answer: usize) -> (f64, usize) {
+        let begin = Instant::now();
+        let bandwidth = Bandwidth::parse(limit).expect("a rate");
+        let mut allowance = Allowance::new(bandwidth, begin, 0);
+        let mut on_their_way = std::collections::VecDeque::new();
+        let mut free = vec![0; connections];
+        let (mut asked, mut read) = (Vec::new(), 0);
+        for ms in 0..60_000 {
+            let now = begin + Duration::from_millis(ms);
+            while let Some((_, paid)) = on_their_way.pop_front_if(|(at, _)| *at <= now) {
+                allowance.add(answer, paid, now);
+                read += answer;
+                free.push(answer);
+            }
+            while allowance.due(now).is_none()
+                && let Some(expected) = free.pop()
+            {
+                let paid = allowance.ask(expected, now);
+                on_their_way.push_back((now + Duration::from_millis(400), paid));
+                asked.push(ms);
+            }
+        }
+        let later = asked.iter().filter(|at| **at > 5_000);
+        let together = later.map(|at| {
+            let others = asked
+                .iter()
+                .filter(|other| (*at..at + 100).contains(*other));
+            others.count()
+        });
+        let most = together.max();
+        let read = f64::from(u32::try_from(read).expect("small"));
+        (read / 60.0, most.unwrap_or_default())
+    }
+
+    #[test]
+    fn connections_to_a_source_far_away_use_the_limit_and_ask_one_after_the_other() {
+        // They could read 12 MB/s.
+        let (rate, together) = far_away("8MB", 16, 300_000);
+        assert!((7.8e6..8.1e6).contains(&rate), "{rate}");
+        assert!(together <= 4, "{together}");
+        // What one answer holds takes longer than the way.
+        let (rate, _) = far_away("100KB", 4, 64_000);
+        assert!((95e3..103e3).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn what_was_paid_for_and_did_not_come_is_given_back() {
+        let begin = Instant::now();
+        let bandwidth = Bandwidth::parse("1MB").expect("a rate");
+        let mut allowance = Allowance::new(bandwidth, begin, 0);
+        allowance.add(100_000, Duration::ZERO, begin);
+        let before = allowance.paid_until();
+        let paid = allowance.ask(500_000, begin);
+        assert_eq!(allowance.due(begin), Some(before + paid));
+        allowance.add(0, paid, begin);
+        assert_eq!(allowance.due(begin), Some(before));
     }
 
     #[test]
@@ -112,7 +195,7 @@ mod tests {
         let mut allowance = Allowance::new(bandwidth, begin, 0);
         let later = begin + Duration::from_secs(100);
         assert_eq!(allowance.due(later), None);
-        allowance.add(1_100_000, later);
+        allowance.add(1_100_000, Duration::ZERO, later);
         assert_eq!(allowance.due(later), Some(later + Duration::from_secs(1)));
     }
 
@@ -121,14 +204,14 @@ mod tests {
         let begin = Instant::now();
         let bandwidth = Bandwidth::parse("none, 08:00-18:00=1MB").expect("a rate and a window");
         let mut allowance = Allowance::new(bandwidth, begin, 7 * HOUR + 59 * 60);
-        allowance.add(50_000_000, begin);
+        allowance.add(50_000_000, Duration::ZERO, begin);
         assert_eq!(
             (allowance.due(begin), allowance.answer(begin)),
             (None, None)
         );
         let later = begin + Duration::from_secs(120);
         assert_eq!(allowance.answer(later), Some(100_000));
-        allowance.add(1_100_000, later);
+        allowance.add(1_100_000, Duration::ZERO, later);
         assert_eq!(allowance.due(later), Some(later + Duration::from_secs(1)));
     }
 }

@@ -15,7 +15,7 @@ use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::channels::{Channel, Channels, Step};
 use super::precedence::YIELDING;
-use super::{Allowance, Core, Index};
+use super::{Core, Index};
 
 /// How long a fetch may wait for news while a partition is left out for lack of room: it must be
 /// asked for again soon after there is room.
@@ -89,6 +89,10 @@ pub(super) struct Reader {
     failures: u32,
     /// How long answers with much in them took lately.
     took: Duration,
+    /// When it asked last, what its answer held, and what was paid for the question that is on its way.
+    asked_at: Option<Instant>,
+    held: usize,
+    paid: Duration,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
@@ -204,20 +208,24 @@ impl Core {
         if self.waits_for_allowance {
             return None;
         }
-        let free: Vec<Channel> = self
-            .readers
-            .iter()
-            .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now))
-            .map(|(channel, _)| *channel)
+        let readers = self.readers.iter();
+        let readers = readers
+            .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now));
+        let mut free: Vec<_> = readers
+            .map(|(channel, reader)| (reader.asked_at, *channel))
             .collect();
+        // Where they wait for each other, all have their turn.
+        free.sort_unstable();
         free.into_iter()
-            .find_map(|channel| Some((channel, self.order(channel, now)?)))
+            .find_map(|(_, channel)| Some((channel, self.order(channel, now)?)))
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
         let allowance = self.allowance.as_ref();
-        let [answer, share] = [Allowance::answer, Allowance::share]
-            .map(|most| allowance.and_then(|a| most(a, now)).unwrap_or(i32::MAX));
+        let asked = self.readers.get(&channel).map_or(0, |r| r.asked.len());
+        let answer = allowance.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
+        let share = allowance.and_then(|a| a.share(asked, now));
+        let share = share.unwrap_or(i32::MAX);
         let channels = self.channels(channel.node);
         let (count, distant) = (channels.count(), channels.answer());
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
@@ -245,13 +253,17 @@ impl Core {
         } else {
             self.settings.max_wait
         };
+        let max_bytes = self.settings.max_fetch_bytes.min(answer);
         reader.busy = true;
         reader.suspect = Some(now + max_wait + SUSPECT);
+        reader.asked_at = Some(now);
+        let allowance = self.allowance.as_mut();
+        reader.paid = allowance.map_or(Duration::ZERO, |a| a.ask(reader.held, now));
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
             max_wait,
-            max_bytes: self.settings.max_fetch_bytes.min(answer),
+            max_bytes,
         })
     }
 
@@ -314,10 +326,11 @@ impl Core {
         reading: Reading,
         now: Instant,
     ) {
-        if let Some(allowance) = &mut self.allowance {
-            allowance.add(reading.bytes, now);
-        }
         if let Some(reader) = self.readers.get_mut(&channel) {
+            if let Some(allowance) = &mut self.allowance {
+                allowance.add(reading.bytes, reader.paid, now);
+            }
+            reader.held = reading.bytes;
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
@@ -376,6 +389,9 @@ impl Core {
         let Some(reader) = self.readers.get_mut(&channel) else {
             return;
         };
+        if let Some(allowance) = &mut self.allowance {
+            allowance.add(0, reader.paid, now);
+        }
         reader.busy = false;
         reader.failures = reader.failures.saturating_add(1);
         let (first, longest) = self.settings.retry;
