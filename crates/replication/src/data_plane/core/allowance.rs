@@ -1,6 +1,6 @@
 //! How much may be read while the link has a limit (`tributary.bandwidth.limit`); pure.
 //!
-//! A question pays for as much as the connection's answer before held, and the next one, over whatever connection, waits until
+//! A question pays for as much as the connection's answers held lately, and the next one, over whatever connection, waits until
 //! that is paid: so connections to a source far away ask one after the other, and all of them are on their way at any time.
 //! What an answer holds is known only when it is there; what went beyond is waited for then, and what was too much is given
 //! back. Over any time that is longer than an answer the limit is kept, whatever single answers hold.

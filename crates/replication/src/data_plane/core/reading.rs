@@ -89,9 +89,9 @@ pub(super) struct Reader {
     failures: u32,
     /// How long answers with much in them took lately.
     took: Duration,
-    /// When it asked last, what its answer held, and what was paid for the question that is on its way.
+    /// When it asked last, what its answers held lately, and what was paid for the question that is on its way.
     asked_at: Option<Instant>,
-    held: usize,
+    expected: usize,
     paid: Duration,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
@@ -258,7 +258,7 @@ impl Core {
         reader.suspect = Some(now + max_wait + SUSPECT);
         reader.asked_at = Some(now);
         let allowance = self.allowance.as_mut();
-        reader.paid = allowance.map_or(Duration::ZERO, |a| a.ask(reader.held, now));
+        reader.paid = allowance.map_or(Duration::ZERO, |a| a.ask(reader.expected, now));
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
@@ -330,7 +330,7 @@ impl Core {
             if let Some(allowance) = &mut self.allowance {
                 allowance.add(reading.bytes, reader.paid, now);
             }
-            reader.held = reading.bytes;
+            reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
