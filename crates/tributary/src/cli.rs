@@ -478,7 +478,7 @@ fn execute(cli: Cli) -> Exit {
             Command::InstallLaunchers(args) => launchers::run(&args),
         }
     });
-    // Blocking work that is left (a name look-up, say) is not waited for.
+    // Blocking work that is left (a name look-up, say) is not waited for; `shutdown::leave` says what that asks for.
     runtime.shutdown_background();
     exit
 }

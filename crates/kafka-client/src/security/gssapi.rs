@@ -5,6 +5,8 @@
 //! - Everything the library gives is released exactly once, by the type that holds it.
 //! - Texts of errors are asked for on the thread of the call, because the library keeps them by thread.
 //! - Calls block; `kerberos.rs` makes them on threads that may.
+//! - No call is made while the process runs `exit`: the library takes itself down there and aborts what comes later, a
+//!   release too. So a program that cannot wait for all its threads ends without destructors (`_exit`).
 #![expect(
     unsafe_code,
     reason = "a C library is loaded and called; nothing in the ecosystem does that without its headers at build time"
