@@ -46,6 +46,8 @@ pub(crate) use waiting::{WaitingOptions, run as run_waiting};
 
 /// Bytes through the relay: enough for the kernel's hundredths of a second.
 const FLOOR_BYTES: u64 = 4_000_000_000;
+/// Of fewer relays nothing could be said.
+const LEAST_FLOORS: usize = 3;
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args)]
@@ -171,11 +173,15 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
     let material = with_tls
         .then(|| Material::new(directory.path()))
         .transpose()?;
-    let floor = floor(options, prefix, Sides::None, None)?;
+    let pairs = usize::try_from(options.pairs).unwrap_or_default();
+    // Each pair adds one of its own moment.
+    let before = LEAST_FLOORS.saturating_sub(pairs * options.codec.len());
+    let mut floor = floors(before, prefix, Sides::None, None)?;
     let mut tls_floors = Vec::new();
     if let Some(material) = &material {
         for sides in [Sides::Source, Sides::Both] {
-            tls_floors.push((sides, self::floor(options, prefix, sides, Some(material))?));
+            let count = pairs.max(LEAST_FLOORS);
+            tls_floors.push((sides, floors(count, prefix, sides, Some(material))?));
         }
     }
     output::heading("two clusters");
@@ -190,7 +196,7 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
             prefix,
             material: material.as_ref(),
         };
-        series.push(one_codec(options, &place, codec).await?);
+        series.push(one_codec(options, &place, codec, &mut floor).await?);
     }
     let description = machine::describe(root, &prepared.jars, options.layout)?;
     Ok(Report {
@@ -220,14 +226,14 @@ async fn clusters(material: Option<&Material>) -> Result<[KafkaCluster; 2]> {
 }
 
 /// Processor seconds per GB of the relay, run by run.
-fn floor(
-    options: &BenchOptions,
+fn floors(
+    count: usize,
     prefix: &[&str],
     sides: Sides,
     material: Option<&Material>,
 ) -> Result<Vec<f64>> {
     let mut floor = Vec::new();
-    for _ in 0..options.pairs.max(3) {
+    for _ in 0..count {
         let seconds = relay::measure(FLOOR_BYTES, prefix, sides, material)?;
         output::line(format!("   relay{}: {seconds:.3} CPU-s/GB", sides.suffix()));
         floor.push(seconds);
@@ -236,7 +242,12 @@ fn floor(
 }
 
 /// Fills the source with one codec and runs all pairs on it.
-async fn one_codec(options: &BenchOptions, place: &Place<'_>, codec: &str) -> Result<Series> {
+async fn one_codec(
+    options: &BenchOptions,
+    place: &Place<'_>,
+    codec: &str,
+    floor: &mut Vec<f64>,
+) -> Result<Series> {
     let topic = format!("bench.{codec}");
     output::heading(format!("{topic}: loading"));
     let (size, records) = load(options, place, &topic, codec).await?;
@@ -265,6 +276,7 @@ async fn one_codec(options: &BenchOptions, place: &Place<'_>, codec: &str) -> Re
         runs: Vec::new(),
     };
     for pair in 1..=options.pairs {
+        floor.extend(floors(1, place.prefix, Sides::None, None)?);
         for peer in [Peer::Tributary].iter().chain(&options.peers) {
             let job = run::Job {
                 peer: *peer,

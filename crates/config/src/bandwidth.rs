@@ -7,6 +7,8 @@
 
 use crate::unit::parse_size;
 
+/// Below this rate a link would seem to stand: answers are not asked for in less than 64 KiB.
+const LEAST: u64 = 10_000;
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 
@@ -47,6 +49,16 @@ impl Bandwidth {
         let minute = u16::try_from(seconds / 60 % u64::from(DAY)).unwrap_or(0);
         let window = self.windows.iter().find(|window| window.holds(minute));
         window.map_or(self.otherwise, |window| window.rate)
+    }
+
+    /// The same part of it for each of so many.
+    #[must_use]
+    pub fn divided(mut self, by: u32) -> Self {
+        let rates = self.windows.iter_mut().map(|window| &mut window.rate);
+        for rate in rates.chain([&mut self.otherwise]) {
+            *rate = rate.map(|bytes| (bytes / u64::from(by.max(1))).max(1));
+        }
+        self
     }
 
     /// Reads the text of the key.
@@ -95,6 +107,9 @@ fn rate(text: &str) -> Result<Option<u64>, String> {
     let bytes = text.parse().ok().or_else(|| parse_size(text).ok());
     match bytes {
         Some(0) => Err("0 would let nothing pass; pause the link instead".to_owned()),
+        Some(bytes) if bytes < LEAST => Err(format!(
+            "{bytes} bytes per second would let one batch pass in a minute; the least is 10KB, and a link can be paused"
+        )),
         Some(bytes) => Ok(Some(bytes)),
         None => Err(format!(
             "\"{text}\" is no number of bytes per second; examples: 5000000, 5MB, none"
@@ -117,6 +132,16 @@ mod tests {
             assert_eq!(at(&bandwidth, 3, 0), Some(5_000_000), "{text}");
         }
         assert_eq!(Bandwidth::parse("none").expect("no limit").at(0), None);
+    }
+
+    #[test]
+    fn tasks_have_the_same_part_each_at_any_time() {
+        let bandwidth = Bandwidth::parse("100MB, 08:00-18:00=10MB, 22:00-04:00=none").expect("ok");
+        let part = bandwidth.divided(4);
+        let rates = [7, 9, 23].map(|hour| at(&part, hour, 0));
+        assert_eq!(rates, [Some(25_000_000), Some(2_500_000), None]);
+        let whole = Bandwidth::parse("10KB").expect("a rate");
+        assert_eq!(whole.divided(u32::MAX).otherwise, Some(1));
     }
 
     #[test]

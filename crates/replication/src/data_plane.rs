@@ -37,6 +37,7 @@ mod send_state;
 mod status;
 mod transact;
 mod transaction;
+mod whole;
 
 pub use change::{Changes, Origin};
 pub use core::{Answer, Assignment, NotResumed};

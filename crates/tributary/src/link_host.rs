@@ -278,7 +278,11 @@ impl LinkHost {
     ) -> Result<(), LinkFailure> {
         let LinkStart { name, config, part } = start;
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
-        let (link, worker) = self.settings(&name, &config, true).await.map_err(invalid)?;
+        let (mut link, worker) = self.settings(&name, &config, true).await.map_err(invalid)?;
+        if let Part::Task { of, .. } = part {
+            let whole = link.fetch.bandwidth;
+            link.fetch.bandwidth = whole.map(|bandwidth| bandwidth.divided(of));
+        }
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
             // The connector only says that there is one task.
@@ -370,7 +374,9 @@ fn part_of(name: &str, part: &Part) -> (String, LinkPart) {
     match part {
         Part::Whole => (name.to_owned(), LinkPart::Whole),
         Part::Connector => (format!("{name} topics"), LinkPart::Topics),
-        Part::Task { number, partitions } => (
+        Part::Task {
+            number, partitions, ..
+        } => (
             format!("{name}-{number}"),
             LinkPart::partitions(*number, partitions),
         ),

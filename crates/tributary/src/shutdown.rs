@@ -6,7 +6,7 @@ use lifecycle::{OnFailure, Scope};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code of a process that was interrupted twice.
-const INTERRUPTED: u8 = 130;
+const INTERRUPTED: i32 = 130;
 
 /// Asks `scope` to stop at the first signal. `watcher` owns the task that waits for signals.
 pub(crate) fn on_signal(watcher: &Scope, scope: &std::sync::Arc<Scope>) -> std::io::Result<()> {
@@ -29,15 +29,15 @@ pub(crate) fn on_signal(watcher: &Scope, scope: &std::sync::Arc<Scope>) -> std::
     Ok(())
 }
 
+/// Whoever asks twice does not wait for a reader of the output either.
 fn end() {
-    leave(INTERRUPTED);
+    signal_hook::low_level::exit(INTERRUPTED);
 }
 
 /// Ends the process with this code, and without the destructors of C libraries: threads that nobody waits for may still be
 /// inside one (a login to Kerberos, the look-up of a name), and would find it taken down around them.
 pub(crate) fn leave(code: u8) -> ! {
-    // A closed stream is no reason for another code.
+    // A closed stream is no reason for another code. Standard error keeps nothing back.
     drop(std::io::stdout().flush());
-    drop(std::io::stderr().flush());
     signal_hook::low_level::exit(code.into())
 }

@@ -39,6 +39,8 @@ pub enum Part {
     Task {
         /// Its number.
         number: u32,
+        /// How many the link has.
+        of: u32,
         /// Its partitions, by source topic.
         partitions: BTreeMap<String, Vec<i32>>,
     },

@@ -417,7 +417,7 @@ const METHOD: &str = "
 - Tributary with TLS reads from the source, or reads and writes, over another listener of the same brokers: TLS 1.3 with
   the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
   without is encryption's own cost.
-- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call.
+- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call; it runs before each pair.
 - The librdkafka loop (`xtask/src/bin/judge/copy.rs`): one consumer of all partitions, one idempotent producer with acks=all,
   linger 20 ms, `batch.size` 1 MB and the source's codec, partition, timestamp and headers as they were.
 - MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,

@@ -128,9 +128,9 @@ pub(crate) struct Core {
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
-    /// What may be read, where there is a limit, and whether somebody waits for it.
+    /// What may be read, where there is a limit, and until when somebody waits for it.
     allowance: Option<Allowance>,
-    waits_for_allowance: bool,
+    waits_for_allowance: Option<Instant>,
     /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
     waits_for_memory: bool,
     /// How long things take.
@@ -172,7 +172,7 @@ impl Core {
             owner: owning::Owner::default(),
             transaction: None,
             allowance: None,
-            waits_for_allowance: false,
+            waits_for_allowance: None,
             waits_for_memory: false,
             meter: Meter::default(),
         }
@@ -236,6 +236,7 @@ impl Core {
             guessed_limit: None,
             renumber: None,
             pace: Pace::default(),
+            batch_size: Default::default(),
             skipped_up_to: -1,
             refused_records: Default::default(),
             open_calls: 0,
@@ -269,9 +270,8 @@ impl Core {
         let writer = self.writers.values().filter_map(Writer::due).min();
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
-        let allowance = self.allowance.as_ref().filter(|_| self.waits_for_allowance);
         // Nobody reads before that: a reader whose pause ends earlier would be woken for nothing, again and again.
-        let reads = match allowance.map(Allowance::paid_until) {
+        let reads = match self.waits_for_allowance {
             Some(allowed) => Some(allowed),
             None => self.readers.values().filter_map(Reader::due).min(),
         };

@@ -41,6 +41,7 @@ use super::placing::{Doubt, Placing};
 use super::recovery::{Landed, Outcome, Recovery};
 use super::route::{Blocked, DroppedCount};
 use super::send_state::{Acknowledged, SendState};
+use super::whole::BatchSize;
 use crate::offset_map::OffsetMap;
 use crate::origin::OriginRule;
 use crate::position::{Placement, Position, advance_sequence};
@@ -165,6 +166,8 @@ pub(crate) struct Partition {
     pub(crate) skipped_up_to: i64,
     /// How fast the destination takes its records.
     pub(crate) pace: Pace,
+    /// How large its batches are at the source.
+    pub(crate) batch_size: BatchSize,
     /// Offset of a batch that the destination refused without a reason.
     pub(crate) renumber: Option<i64>,
     /// Newest reading of the source's last stable offset.
@@ -243,7 +246,9 @@ impl Partition {
             topic_id: self.source_id,
             offset: self.next_fetch,
             leader_epoch: self.leader.map_or(-1, |leader| leader.epoch),
-            max_bytes: max_bytes.min(i32::try_from(ahead).unwrap_or(i32::MAX)),
+            max_bytes: self
+                .batch_size
+                .whole(max_bytes.min(i32::try_from(ahead).unwrap_or(i32::MAX))),
         })
     }
 

@@ -120,6 +120,8 @@ pub(crate) struct Routed {
     pub(crate) has_holes: bool,
     /// Where the next record can be written without copies of it in front, where holes are filled with them.
     pub(crate) filled: i64,
+    /// How many whole batches were there, and their bytes together, as they came.
+    pub(crate) whole: (usize, usize),
     /// Whether tiny batches are merged.
     merges: bool,
     tiny: Tiny,
@@ -151,6 +153,9 @@ pub(crate) fn route(
         };
         let done = match entry {
             Ok(Entry::Batch(batch)) => {
+                let (count, bytes) = &mut routed.whole;
+                *count += 1;
+                *bytes += batch.bytes().len();
                 if rules.changes.is_empty() {
                     routed
                         .release(&mut old, rules, decoder)

@@ -73,6 +73,7 @@ mod topics_said;
 mod topics_scale;
 mod topics_settings;
 mod transactional;
+mod trickle;
 mod truth;
 mod untouched;
 mod verify;

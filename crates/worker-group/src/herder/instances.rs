@@ -221,6 +221,7 @@ impl Core {
             Subject::Connector(_) => Part::Connector,
             Subject::Task(name, number) => Part::Task {
                 number: *number,
+                of: u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX),
                 partitions: self
                     .configs
                     .tasks(name)

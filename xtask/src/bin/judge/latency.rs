@@ -12,7 +12,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -43,6 +43,9 @@ pub(crate) struct LatencyOptions {
     /// Bytes of a record
     #[arg(long, default_value_t = 1000)]
     size: usize,
+    /// Only writes: whoever reads thousands of partitions uses more than what is measured
+    #[arg(long)]
+    unwatched: bool,
 }
 
 /// When records were seen, in nanoseconds since a moment; 0 for not yet.
@@ -82,6 +85,11 @@ pub(crate) fn run(options: &LatencyOptions) -> Answer {
         .set("acks", "all")
         .set("linger.ms", "0")
         .create()?;
+    if options.unwatched {
+        let late = at_the_rate(&producer, options, count)?;
+        producer.flush(LIMIT)?;
+        return Ok(json!({"records": count, "producer_late_ms": late.as_secs_f64() * 1e3}));
+    }
     let consumers = [
         consumer(&options.source, options)?,
         consumer(&options.destination, options)?,
@@ -100,15 +108,7 @@ pub(crate) fn run(options: &LatencyOptions) -> Answer {
     let begin = Instant::now();
     let mut late = Duration::ZERO;
     watching(&consumers, &seen, begin, || {
-        for number in 0..count {
-            let due = Duration::from_secs_f64(number as f64 / f64::from(options.rate));
-            let passed = begin.elapsed();
-            if let Some(early) = due.checked_sub(passed) {
-                std::thread::sleep(early);
-            }
-            late = late.max(begin.elapsed().saturating_sub(due));
-            send(&producer, options, number)?;
-        }
+        late = at_the_rate(&producer, options, count)?;
         through(&seen, LIMIT)
     })?;
     let counted = count / SETTLES..count;
@@ -121,6 +121,25 @@ pub(crate) fn run(options: &LatencyOptions) -> Answer {
     answer["lost"] = json!(seen[1].missing());
     answer["producer_late_ms"] = json!(late.as_secs_f64() * 1e3);
     Ok(answer)
+}
+
+/// Sends all of them when they are due; gives by how much the latest was late.
+fn at_the_rate(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    options: &LatencyOptions,
+    count: usize,
+) -> Result<Duration, Box<dyn std::error::Error>> {
+    let begin = Instant::now();
+    let mut late = Duration::ZERO;
+    for number in 0..count {
+        let due = Duration::from_secs_f64(number as f64 / f64::from(options.rate));
+        if let Some(early) = due.checked_sub(begin.elapsed()) {
+            std::thread::sleep(early);
+        }
+        late = late.max(begin.elapsed().saturating_sub(due));
+        send(producer, options, number)?;
+    }
+    Ok(late)
 }
 
 /// Reads everything from the end of now on.

@@ -19,6 +19,8 @@ const ANSWER: Duration = Duration::from_millis(100);
 const LEAST: u64 = 64 * 1024;
 /// Partitions that have their turn in one answer.
 const TURNS: usize = 4;
+/// Nobody is woken sooner than that.
+const SOON: Duration = Duration::from_millis(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -26,8 +28,9 @@ pub(super) struct Allowance {
     bandwidth: Bandwidth,
     /// A moment, and its time of day in seconds since 1970.
     origin: (Instant, u64),
-    /// Until when what was read is paid for.
-    paid_until: Instant,
+    /// Bytes that are yet to be paid for, when that was; below zero what may be made up for.
+    owed: f64,
+    at: Instant,
 }
 
 impl Allowance {
@@ -35,8 +38,14 @@ impl Allowance {
         Self {
             bandwidth,
             origin: (now, seconds),
-            paid_until: now,
+            owed: 0.0,
+            at: now,
         }
+    }
+
+    /// Clocks are set, and machines sleep.
+    pub(super) fn set_time_of_day(&mut self, now: Instant, seconds: u64) {
+        self.origin = (now, seconds);
     }
 
     fn rate(&self, now: Instant) -> Option<u64> {
@@ -45,49 +54,38 @@ impl Allowance {
         self.bandwidth.at(seconds + passed)
     }
 
-    /// When the next question may be asked, if not now.
+    /// Until when what was read, or asked for, is paid for, where that is not yet so.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let rate = self.rate(now)?;
+        let owed = self.owed(rate, now);
+        (owed > 0.0).then(|| now + Duration::from_secs_f64(owed / to_f64(rate)).max(SOON))
+    }
+
+    /// What is left of what was owed; what was not used a while ago is lost.
+    fn owed(&self, rate: u64, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.at);
+        let [paid, most] = [passed, ANSWER].map(|time| time.as_secs_f64() * to_f64(rate));
+        (self.owed - paid).max(-most)
+    }
+
+    fn owe(&mut self, bytes: f64, now: Instant) {
+        let owed = self.rate(now).map(|rate| self.owed(rate, now));
+        self.owed = owed.map_or(0.0, |owed| owed + bytes);
+        self.at = now;
+    }
+
+    /// Pays for an answer that is expected to hold so much; gives what was paid, nothing where there is no limit.
+    pub(super) fn ask(&mut self, bytes: usize, now: Instant) -> Option<usize> {
         self.rate(now)?;
-        (self.paid_until > now).then_some(self.paid_until)
+        self.owe(to_f64(bytes as u64), now);
+        Some(bytes)
     }
 
-    /// From when on a question may be asked.
-    pub(super) fn paid_until(&self) -> Instant {
-        self.paid_until
-    }
-
-    /// Pays for an answer that is expected to hold so much; gives the time that it costs.
-    pub(super) fn ask(&mut self, bytes: usize, now: Instant) -> Duration {
-        let costs = self.costs(bytes, now);
-        self.pay(costs, now);
-        costs
-    }
-
-    /// Counts an answer for whose question `paid` was paid.
-    pub(super) fn add(&mut self, bytes: usize, paid: Duration, now: Instant) {
-        let costs = self.costs(bytes, now);
-        let back = paid.saturating_sub(costs);
-        self.paid_until = self.paid_until.checked_sub(back).unwrap_or(now);
-        self.pay(costs.saturating_sub(paid), now);
-    }
-
-    fn pay(&mut self, costs: Duration, now: Instant) {
-        if costs.is_zero() {
-            return;
+    /// Counts an answer whose question paid so much. One that was asked for while there was no limit is not counted.
+    pub(super) fn add(&mut self, bytes: usize, paid: Option<usize>, now: Instant) {
+        if let Some(paid) = paid {
+            self.owe(to_f64(bytes as u64) - to_f64(paid as u64), now);
         }
-        // What was not used a while ago is lost.
-        let earliest = now.checked_sub(ANSWER).unwrap_or(now);
-        self.paid_until = self.paid_until.max(earliest) + costs;
-    }
-
-    /// Nothing where there is no limit.
-    fn costs(&self, bytes: usize, now: Instant) -> Duration {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "bytes in memory and rates are far below 2⁵²"
-        )]
-        let costs = |rate| Duration::from_secs_f64(bytes as f64 / rate as f64);
-        self.rate(now).map_or(Duration::ZERO, costs)
     }
 
     /// Most bytes of an answer, where there is a limit.
@@ -105,25 +103,44 @@ impl Allowance {
     }
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes in memory and rates are far below 2⁵²"
+)]
+fn to_f64(bytes: u64) -> f64 {
+    bytes as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HOUR: u64 = 3600;
 
+    fn limited(limit: &str, seconds: u64) -> (Allowance, Instant) {
+        let begin = Instant::now();
+        let bandwidth = Bandwidth::parse(limit).expect("a rate");
+        (Allowance::new(bandwidth, begin, seconds), begin)
+    }
+
+    /// How long is to be waited, in milliseconds.
+    fn waits(allowance: &Allowance, now: Instant) -> u128 {
+        let due = allowance.due(now).map(|due| due - now);
+        (due.unwrap_or_default() + Duration::from_micros(1)).as_millis()
+    }
+
     #[test]
     fn what_is_read_in_a_second_is_what_may_be() {
-        let begin = Instant::now();
-        let bandwidth = Bandwidth::parse("1MB").expect("a rate");
-        let mut allowance = Allowance::new(bandwidth, begin, 0);
+        let (mut allowance, begin) = limited("1MB", 0);
         let (mut now, mut read) = (begin, 0);
         // Answers of very different sizes, each at the first moment at which it may be asked for.
         for bytes in [100_000, 3_000_000, 1, 64_000].into_iter().cycle().take(40) {
             now = allowance.due(now).unwrap_or(now);
             read += bytes;
-            allowance.add(bytes, Duration::ZERO, now);
+            allowance.add(bytes, Some(0), now);
         }
-        let seconds = (allowance.paid_until - begin).as_secs_f64();
+        now = allowance.due(now).unwrap_or(now);
+        let seconds = (now - begin).as_secs_f64();
         let rate = f64::from(u32::try_from(read).expect("small")) / seconds;
         assert!((0.99e6..1.02e6).contains(&rate), "{rate}");
     }
@@ -131,9 +148,7 @@ mod tests {
     /// Reads over connections whose answers take 400 ms for a minute; gives bytes per second, and the most that were asked for
     /// within 100 ms.
     fn far_away(limit: &str, connections: usize, answer: usize) -> (f64, usize) {
-        let begin = Instant::now();
-        let bandwidth = Bandwidth::parse(limit).expect("a rate");
-        let mut allowance = Allowance::new(bandwidth, begin, 0);
+        let (mut allowance, begin) = limited(limit, 0);
         let mut on_their_way = std::collections::VecDeque::new();
         let mut free = vec![0; connections];
         let (mut asked, mut read) = (Vec::new(), 0);
@@ -176,42 +191,59 @@ mod tests {
     }
 
     #[test]
-    fn what_was_paid_for_and_did_not_come_is_given_back() {
-        let begin = Instant::now();
-        let bandwidth = Bandwidth::parse("1MB").expect("a rate");
-        let mut allowance = Allowance::new(bandwidth, begin, 0);
-        allowance.add(100_000, Duration::ZERO, begin);
-        let before = allowance.paid_until();
+    fn what_was_paid_for_and_did_not_come_is_given_back_and_nothing_else() {
+        let (mut allowance, begin) = limited("1MB", 0);
+        allowance.add(100_000, Some(0), begin);
         let paid = allowance.ask(500_000, begin);
-        assert_eq!(allowance.due(begin), Some(before + paid));
+        assert_eq!(waits(&allowance, begin), 600);
         allowance.add(0, paid, begin);
-        assert_eq!(allowance.due(begin), Some(before));
+        assert_eq!(waits(&allowance, begin), 100);
+        let later = begin + Duration::from_secs(9);
+        let paid = allowance.ask(500_000, later);
+        allowance.add(2_000_000, Some(0), later + Duration::from_secs(1));
+        // What it paid has long been waited for: that is not taken off what others owe, but for 100 ms.
+        allowance.add(0, paid, later + Duration::from_secs(1));
+        assert!(waits(&allowance, later + Duration::from_secs(1)) >= 1_400);
     }
 
     #[test]
     fn what_was_not_used_is_not_made_up_for_later() {
-        let begin = Instant::now();
-        let bandwidth = Bandwidth::parse("1MB").expect("a rate");
-        let mut allowance = Allowance::new(bandwidth, begin, 0);
+        let (mut allowance, begin) = limited("1MB", 0);
         let later = begin + Duration::from_secs(100);
         assert_eq!(allowance.due(later), None);
-        allowance.add(1_100_000, Duration::ZERO, later);
-        assert_eq!(allowance.due(later), Some(later + Duration::from_secs(1)));
+        allowance.add(1_100_000, Some(0), later);
+        assert_eq!(waits(&allowance, later), 1_000);
     }
 
     #[test]
     fn another_time_of_the_day_has_another_limit() {
-        let begin = Instant::now();
-        let bandwidth = Bandwidth::parse("none, 08:00-18:00=1MB").expect("a rate and a window");
-        let mut allowance = Allowance::new(bandwidth, begin, 7 * HOUR + 59 * 60);
-        allowance.add(50_000_000, Duration::ZERO, begin);
+        let (mut allowance, begin) = limited("none, 08:00-18:00=1MB", 7 * HOUR + 59 * 60);
+        let paid = allowance.ask(50_000_000, begin);
         assert_eq!(
-            (allowance.due(begin), allowance.answer(begin)),
-            (None, None)
+            (paid, allowance.due(begin), allowance.answer(begin)),
+            (None, None, None)
         );
         let later = begin + Duration::from_secs(120);
         assert_eq!(allowance.answer(later), Some(100_000));
-        allowance.add(1_100_000, Duration::ZERO, later);
-        assert_eq!(allowance.due(later), Some(later + Duration::from_secs(1)));
+        // It was asked for when there was no limit.
+        allowance.add(50_000_000, paid, later);
+        assert_eq!(allowance.due(later), None);
+        allowance.add(1_100_000, Some(0), later);
+        assert_eq!(waits(&allowance, later), 1_000);
+        // The clock was wrong.
+        allowance.set_time_of_day(later, 19 * HOUR);
+        assert_eq!(
+            (allowance.due(later), allowance.answer(later)),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn what_is_owed_is_bytes_whose_time_another_limit_changes() {
+        let (mut allowance, begin) = limited("1MB, 08:00-18:00=10MB", 7 * HOUR + 59 * 60 + 59);
+        allowance.add(11_000_000, Some(0), begin);
+        assert_eq!(waits(&allowance, begin), 11_000);
+        let later = begin + Duration::from_secs(1);
+        assert!(waits(&allowance, later) <= 1_000);
     }
 }

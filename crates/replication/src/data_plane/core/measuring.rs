@@ -11,6 +11,10 @@ impl Core {
     /// It is so many milliseconds since 1970 now.
     pub(crate) fn set_time_of_day(&mut self, now: Instant, milliseconds: i64) {
         self.meter.day = TimeOfDay::new(now, milliseconds);
+        if let Some(allowance) = &mut self.allowance {
+            let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
+            allowance.set_time_of_day(now, seconds);
+        }
     }
 
     /// Storing positions took that long.

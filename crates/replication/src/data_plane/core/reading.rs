@@ -32,6 +32,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(4);
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
 
+/// Bytes of answers of a connection that catches nothing up.
+const LITTLE: usize = 64 * 1024;
+
 /// What is to change in a fetcher's session, and the bounds of its next request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FetchOrder {
@@ -92,7 +95,7 @@ pub(super) struct Reader {
     /// When it asked last, what its answers held lately, and what was paid for the question that is on its way.
     asked_at: Option<Instant>,
     expected: usize,
-    paid: Duration,
+    paid: Option<usize>,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
@@ -204,20 +207,20 @@ impl Core {
     /// The next request of some fetcher that is free, if it has anything to ask.
     pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(Channel, FetchOrder)> {
         let allowance = self.allowance.as_ref();
-        self.waits_for_allowance = allowance.is_some_and(|a| a.due(now).is_some());
-        if self.waits_for_allowance {
+        self.waits_for_allowance = allowance.and_then(|a| a.due(now));
+        if self.waits_for_allowance.is_some() {
             return None;
         }
         let readers = self.readers.iter();
         let readers = readers
             .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now));
         let mut free: Vec<_> = readers
-            .map(|(channel, reader)| (reader.asked_at, *channel))
+            .map(|(channel, reader)| (reader.expected > LITTLE, reader.asked_at, *channel))
             .collect();
-        // Where they wait for each other, all have their turn.
+        // Where they wait for each other, those with little news go before those that catch up, and then all have their turn.
         free.sort_unstable();
         free.into_iter()
-            .find_map(|(_, channel)| Some((channel, self.order(channel, now)?)))
+            .find_map(|(_, _, channel)| Some((channel, self.order(channel, now)?)))
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
@@ -253,12 +256,21 @@ impl Core {
         } else {
             self.settings.max_wait
         };
+        let shares = reader.asked.values().map(|(wanted, _)| wanted.max_bytes);
+        let share = shares.max().filter(|_| share < i32::MAX);
+        // The last partition of an answer is not to be cut in the middle of a batch either.
+        let whole = share.and_then(|share| answer.checked_div(share).map(|count| count * share));
+        let answer = whole.filter(|whole| *whole > 0).unwrap_or(answer);
         let max_bytes = self.settings.max_fetch_bytes.min(answer);
         reader.busy = true;
         reader.suspect = Some(now + max_wait + SUSPECT);
         reader.asked_at = Some(now);
+        // The limit may be a lower one by now.
+        let expected = reader
+            .expected
+            .min(usize::try_from(max_bytes).unwrap_or_default());
         let allowance = self.allowance.as_mut();
-        reader.paid = allowance.map_or(Duration::ZERO, |a| a.ask(reader.expected, now));
+        reader.paid = allowance.and_then(|a| a.ask(expected, now));
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
@@ -328,7 +340,7 @@ impl Core {
     ) {
         if let Some(reader) = self.readers.get_mut(&channel) {
             if let Some(allowance) = &mut self.allowance {
-                allowance.add(reading.bytes, reader.paid, now);
+                allowance.add(reading.bytes, reader.paid.take(), now);
             }
             reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
             reader.busy = false;
@@ -390,8 +402,10 @@ impl Core {
             return;
         };
         if let Some(allowance) = &mut self.allowance {
-            allowance.add(0, reader.paid, now);
+            allowance.add(0, reader.paid.take(), now);
         }
+        // A broker that is not there holds up no other one.
+        reader.expected = 0;
         reader.busy = false;
         reader.failures = reader.failures.saturating_add(1);
         let (first, longest) = self.settings.retry;
@@ -440,6 +454,8 @@ impl Core {
             partition.end = Some((fetched.last_stable, now));
         }
         let mut routed = fetched.routed;
+        let (count, bytes) = routed.whole;
+        partition.batch_size.note(count, bytes);
         // What was left out before a restart is met again.
         let known = partition.skipped_up_to;
         for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {

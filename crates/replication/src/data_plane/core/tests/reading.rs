@@ -69,7 +69,7 @@ fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
     scene.places.insert(source(1), led_by(2));
     scene.assign(source(1), destination(1), None);
     scene.settle();
-    let bandwidth = Bandwidth::parse("1KB").expect("a rate");
+    let bandwidth = Bandwidth::parse("10KB").expect("a rate");
     scene.core.limit(Some(bandwidth), scene.now, 0);
     let orders = [scene.order().0, scene.order().0];
     assert_eq!(orders, [FROM, NodeId(2)]);
@@ -78,7 +78,7 @@ fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
         .on_fetch_failed(NodeId(2).into(), "gone", scene.now);
     scene.settle();
     let reading = crate::data_plane::core::Reading {
-        bytes: 100_000,
+        bytes: 1_000_000,
         ..Default::default()
     };
     scene

@@ -1,0 +1,57 @@
+//! How much of a partition is asked for, so that an answer ends where a batch ends (pure).
+//!
+//! A broker cuts an answer at the bytes that were asked for, wherever that is, and what is there of the last batch is thrown away
+//! and read again: half a batch on average, and up to half of everything where two do not quite fit. So as many whole batches are
+//! asked for as fit, by the size that they had in the answer before, and a little more, because they differ.
+
+/// The size of a partition's batches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BatchSize {
+    /// Mean of the newest answer with whole batches, in bytes; 0 before one.
+    mean: usize,
+}
+
+impl BatchSize {
+    /// An answer held so many whole batches, of so many bytes together.
+    pub(crate) fn note(&mut self, count: usize, bytes: usize) {
+        if let Some(mean) = bytes.checked_div(count) {
+            self.mean = mean;
+        }
+    }
+
+    /// What to ask for where `most` bytes may be asked for: at least half of it.
+    pub(crate) fn whole(self, most: i32) -> i32 {
+        let limit = usize::try_from(most).unwrap_or_default();
+        let Some(count) = limit.checked_div(self.mean).filter(|count| *count > 0) else {
+            return most;
+        };
+        let bytes = count * self.mean + self.mean / 16;
+        i32::try_from(bytes.min(limit)).unwrap_or(most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BatchSize;
+
+    #[test]
+    fn as_many_batches_are_asked_for_as_fit_and_at_least_half_of_what_may_be() {
+        for (mean, most, expected) in [
+            (0, 75_000, 75_000),
+            (49_000, 75_000, 52_062),
+            (64_000, 1_048_576, 1_028_000),
+            // Nothing fits: the broker answers with a whole one if it is the first.
+            (80_000, 75_000, 75_000),
+            // No more than may be.
+            (74_000, 75_000, 75_000),
+            (100, 75_000, 75_000),
+        ] {
+            let mut size = BatchSize::default();
+            size.note(3, mean * 3);
+            size.note(0, 0);
+            let asked = size.whole(most);
+            assert_eq!(asked, expected, "{mean} of {most}");
+            assert!(i64::from(asked) * 2 >= i64::from(most));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A topic with a record now and then, beside one with much to catch up with, on a link that may read little: the record does
+//! not wait for the backlog (the head of the line), and the limit holds. Batches are far smaller than what is read in a second: a
+//! broker answers with whole ones, and takes its partitions in turn.
+
+use std::time::Duration;
+
+use test_support::workload::{Generator, Load, Shape};
+use tokio::time::Instant;
+
+use crate::support::{
+    COPIED, NEW, Replicate, compared, new_topic, offsets, pair, stored, unique, wait_for_offsets,
+};
+
+const SEED: u64 = 41;
+const PARTITIONS: i32 = 6;
+const VALUE: usize = 16 * 1024;
+const RECORDS: i32 = 2_400;
+/// Bytes per second: the backlog lasts 13 s.
+const LIMIT: i32 = 3_000_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_quiet_topic_does_not_wait_for_the_backlog_of_another_under_a_limit() {
+    println!("seed {SEED}");
+    let (source, destination) = pair(NEW, NEW).await;
+    let [large, quiet] = ["backlog", "trickle"].map(unique);
+    new_topic(source, &large, PARTITIONS, &[]).await;
+    new_topic(source, &quiet, 1, &[]).await;
+    let load = Load::new(source.bootstrap(), &large).setting("batch.size", "65536");
+    let records = usize::try_from(RECORDS).expect("positive");
+    let generator = Generator::new(Shape::uniform(SEED, PARTITIONS, VALUE));
+    load.send(generator.take(records))
+        .await
+        .expect("acknowledged");
+    let mut news = Generator::new(Shape::uniform(SEED, 1, 100));
+    let say = async |record| {
+        let load = Load::new(source.bootstrap(), &quiet);
+        load.send([record]).await.expect("acknowledged");
+    };
+    say(news.next().expect("endless")).await;
+
+    let limit = format!("tributary.bandwidth.limit={LIMIT}");
+    let topics = format!("{large}|{quiet}");
+    let link = Replicate::new(source, destination, &topics).with(&["--set", &limit]);
+    let program = link.start();
+    let [all, copy] = [&large, &quiet].map(|topic| stored(destination, topic));
+    wait_for_offsets(&copy, 1).await;
+    let begin = (Instant::now(), offsets(&all).await);
+    let mut took = Vec::new();
+    for count in 2.. {
+        if offsets(&all).await >= i64::from(RECORDS) * 9 / 10 {
+            break;
+        }
+        say(news.next().expect("endless")).await;
+        let said = Instant::now();
+        wait_for_offsets(&copy, count).await;
+        took.push(said.elapsed());
+        assert!(begin.0.elapsed() < COPIED, "the backlog is copied");
+    }
+    let seconds = begin.0.elapsed().as_secs_f64();
+    let read = i32::try_from(offsets(&all).await - begin.1).expect("few");
+    let rate = f64::from(read) * f64::from(u32::try_from(VALUE).expect("small")) / seconds;
+    took.sort_unstable();
+    let [median, slowest] = [took.len() / 2, took.len().saturating_sub(1)].map(|n| took[n]);
+    println!(
+        "{} records beside a backlog: {median:?}, at most {slowest:?}; {rate:.0} of {LIMIT} bytes a second",
+        took.len()
+    );
+    assert!(took.len() >= 10, "the backlog lasts: {took:?}");
+    assert!(median < Duration::from_millis(500), "{took:?}");
+    assert!(slowest < Duration::from_secs(2), "{took:?}");
+    let limit = f64::from(LIMIT);
+    assert!((0.8 * limit..1.1 * limit).contains(&rate), "{rate}");
+    wait_for_offsets(&all, i64::from(RECORDS)).await;
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
+    for (topic, copy) in [(&large, &all), (&quiet, &copy)] {
+        let verdict = compared(&stored(source, topic), copy).await;
+        assert!(verdict.is_equal(), "{topic}: {verdict:?}");
+    }
+}
