@@ -275,18 +275,22 @@ async fn one_codec(
         records,
         runs: Vec::new(),
     };
+    let job = |peer, pair| run::Job {
+        peer,
+        pair,
+        topic: &topic,
+        codec,
+        source: &source,
+        size,
+        records,
+    };
+    output::line("   a copy that does not count, in which brokers compile their code …");
+    let warm = place.run(&job(Peer::Tributary, 0)).await?;
+    output::line(format!("   {warm}"));
     for pair in 1..=options.pairs {
         floor.extend(floors(1, place.prefix, Sides::None, None)?);
         for peer in [Peer::Tributary].iter().chain(&options.peers) {
-            let job = run::Job {
-                peer: *peer,
-                pair,
-                topic: &topic,
-                codec,
-                source: &source,
-                size,
-                records,
-            };
+            let job = job(*peer, pair);
             output::line(format!("   {pair}/{} {peer} …", options.pairs));
             let done = place.run(&job).await?;
             output::line(format!("   {pair}/{} {done}", options.pairs));

@@ -403,6 +403,8 @@ const METHOD: &str = "
 - The source topic is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded generator, on 12
   partitions and in batches of about 64 KB on the wire unless the command says otherwise. A GB is 10⁹ bytes of
   batches as they lie in the source's log.
+- Before the pairs of a codec one copy by Tributary does not count: the brokers compile their code in it, as they have in a
+  cluster that runs.
 - Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
   replicator creates the destination topic itself.
 - Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
