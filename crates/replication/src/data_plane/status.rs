@@ -4,6 +4,7 @@
 //! the source's end, and the reading has a time.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
@@ -93,6 +94,19 @@ impl PartitionStatus {
     }
 }
 
+/// The way to a source broker that is far away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// The broker's id.
+    pub broker: i32,
+    /// How many connections it is read over.
+    pub connections: u16,
+    /// There and back.
+    pub round_trip: Duration,
+    /// Bytes that one connection carries in that time, where it was found that this limits what is read.
+    pub window: Option<u64>,
+}
+
 /// All partitions at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -106,6 +120,8 @@ pub struct Snapshot {
     pub in_flight: (u64, u64),
     /// Why positions cannot be stored, while they cannot.
     pub store_trouble: Option<String>,
+    /// Source brokers that are far away.
+    pub ways: Vec<Way>,
 }
 
 impl Snapshot {
@@ -125,6 +141,7 @@ impl Snapshot {
         self.flow.add(&other.flow);
         self.in_flight.0 += other.in_flight.0;
         self.in_flight.1 += other.in_flight.1;
+        self.ways.extend(&other.ways);
         if self.store_trouble.is_none() {
             self.store_trouble.clone_from(&other.store_trouble);
         }
@@ -146,6 +163,7 @@ impl Snapshot {
             flow: core.meter.flow.clone(),
             in_flight,
             store_trouble,
+            ways: core.ways(),
         }
     }
 }
@@ -214,6 +232,7 @@ mod tests {
             flow: Flow::default(),
             in_flight: (0, 0),
             store_trouble: None,
+            ways: Vec::new(),
         };
         let mut all = snapshot(vec![
             partition(0, Some(9), State::Running),

@@ -13,7 +13,7 @@ pub(crate) struct BatchSize {
 
 impl BatchSize {
     /// An answer held so many whole batches, of so many bytes together.
-    pub(crate) fn note(&mut self, count: usize, bytes: usize) {
+    pub(crate) fn note(&mut self, (count, bytes): (usize, usize)) {
         if let Some(mean) = bytes.checked_div(count) {
             self.mean = mean;
         }
@@ -47,8 +47,8 @@ mod tests {
             (100, 75_000, 75_000),
         ] {
             let mut size = BatchSize::default();
-            size.note(3, mean * 3);
-            size.note(0, 0);
+            size.note((3, mean * 3));
+            size.note((0, 0));
             let asked = size.whole(most);
             assert_eq!(asked, expected, "{mean} of {most}");
             assert!(i64::from(asked) * 2 >= i64::from(most));

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use kafka_client::meter::Expiry;
+use replication::data_plane::Way;
 use replication::metadata_sync::acl::{AclState, AclStatus};
 use replication::metadata_sync::{Condition, Round};
 use tokio::time::Instant;
@@ -82,6 +83,31 @@ pub(super) fn circles(circled: u64) -> CheckDetail {
             check("loop", "WARN", text)
         }
     }
+}
+
+/// How what is far away is read: the rate of a connection is what it carries in a round trip.
+pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
+    let limited = |way: &&Way| (way.window.is_some(), way.round_trip);
+    let farthest = ways.iter().max_by_key(limited)?;
+    let Way {
+        broker,
+        connections,
+        round_trip,
+        window,
+    } = farthest;
+    let way = format!(
+        "the source's broker {broker} is {} ms away, there and back, and read over {connections} connections",
+        round_trip.as_millis()
+    );
+    let text = match window {
+        None => way,
+        Some(window) => format!(
+            "{way}, of which each carries about {} KiB in that time; fewer do with socket.send.buffer.bytes=-1 at the source's \
+             brokers, or a higher limit in tcp_wmem there and tcp_rmem here",
+            window / 1024
+        ),
+    };
+    Some(check("distance", "PASS", text))
 }
 
 /// Whether settings of topics follow, as the part of a link finds that looks after its topics.
@@ -193,6 +219,27 @@ mod tests {
             verdict(None, None, at(1001)),
             said("PASS", "the token for the destination is good")
         );
+    }
+
+    #[test]
+    fn what_limits_connections_over_a_long_way_is_said_with_its_remedy() {
+        let way = |broker, milliseconds, window| Way {
+            broker,
+            connections: 8,
+            round_trip: Duration::from_millis(milliseconds),
+            window,
+        };
+        assert_eq!(distance(&[]), None);
+        let near = distance(&[way(1, 7, None)]).expect("a check");
+        assert_eq!(
+            near.evidence,
+            "the source's broker 1 is 7 ms away, there and back, and read over 8 connections"
+        );
+        let far = [way(1, 100, None), way(2, 90, Some(73_000)), way(3, 7, None)];
+        let far = distance(&far).expect("a check").evidence;
+        assert!(far.contains("broker 2 is 90 ms away"), "{far}");
+        assert!(far.contains("about 71 KiB"), "{far}");
+        assert!(far.contains("socket.send.buffer.bytes=-1"), "{far}");
     }
 
     #[test]

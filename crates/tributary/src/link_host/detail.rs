@@ -71,6 +71,7 @@ fn others(handle: &LinkHandle, status: &LinkStatus, clock: Clock) -> Vec<CheckDe
         rights,
         circles,
         credentials,
+        checks::distance(&status.data.ways),
     ];
     all.into_iter().flatten().collect()
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
+use super::super::status::Way;
 use super::reading::Reading;
 
 /// A connection that a source broker is read over.
@@ -58,6 +59,8 @@ pub(super) struct Channels {
     not_before: Option<Instant>,
     rest: Duration,
     busy_at: Option<Instant>,
+    /// What one connection carries in a round trip, in bytes, where more of them carried more.
+    window: Option<u64>,
 }
 
 /// A step that has yet to show that it helps.
@@ -101,7 +104,19 @@ impl Channels {
             not_before: None,
             rest: REST,
             busy_at: None,
+            window: None,
         }
+    }
+
+    /// The way to this broker, where it was so long that more connections were tried.
+    pub(super) fn way(&self, node: NodeId) -> Option<Way> {
+        let matters = self.count > 1 || self.window.is_some();
+        (self.is_distant() && matters).then(|| Way {
+            broker: node.0,
+            connections: self.count,
+            round_trip: self.round_trip(),
+            window: self.window,
+        })
     }
 
     /// How many there are.
@@ -238,7 +253,7 @@ impl Channels {
         true
     }
 
-    fn helped(&self) -> Step {
+    fn helped(&mut self) -> Step {
         let window = self.pace * self.round_trip().as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
@@ -246,6 +261,7 @@ impl Channels {
             reason = "a cast of a float saturates"
         )]
         let window = window as u64;
+        self.window = Some(window);
         Step::Helped(window)
     }
 }
@@ -294,8 +310,13 @@ mod tests {
     #[test]
     fn connections_are_added_while_each_is_limited_by_its_window() {
         let mut channels = Channels::new(32);
+        assert_eq!(channels.way(NodeId(3)), None);
         let counts = read(&mut channels, 50e6, 1e6, Instant::now());
         assert_eq!(counts, [1, 2, 4, 8, 16, 32]);
+        let way = channels.way(NodeId(3)).expect("it is far away");
+        assert_eq!((way.broker, way.connections, way.round_trip), (3, 32, TRIP));
+        let window = way.window.expect("it was found");
+        assert!((80_000..=100_000).contains(&window), "{window}");
     }
 
     #[test]

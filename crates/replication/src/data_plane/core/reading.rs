@@ -13,6 +13,7 @@ use super::super::flow::Stage;
 use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
+use super::super::status::Way;
 use super::channels::{Channel, Channels, Step};
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -391,6 +392,15 @@ impl Core {
         }
     }
 
+    /// The ways to source brokers that are far away, in the order of their ids.
+    pub(crate) fn ways(&self) -> Vec<Way> {
+        let channels = self.channels.iter();
+        let ways = channels.filter_map(|(node, channels)| channels.way(*node));
+        let mut ways: Vec<Way> = ways.collect();
+        ways.sort_unstable_by_key(|way| way.broker);
+        ways
+    }
+
     /// Connections that nothing is read over any more.
     pub(crate) fn take_retired(&mut self) -> Vec<Channel> {
         std::mem::take(&mut self.retired)
@@ -454,8 +464,7 @@ impl Core {
             partition.end = Some((fetched.last_stable, now));
         }
         let mut routed = fetched.routed;
-        let (count, bytes) = routed.whole;
-        partition.batch_size.note(count, bytes);
+        partition.batch_size.note(routed.whole);
         // What was left out before a restart is met again.
         let known = partition.skipped_up_to;
         for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
