@@ -52,7 +52,7 @@ export function freshVerdict(verdict: Verdict, receivedAt: number | null): Word 
 }
 
 /** Checks of what is done once in a while: how long ago that was says nothing, how long ago the worker has said so does. */
-const SCHEDULED = new Set(['topics-sync', 'settings-sync', 'acl-sync', 'groups', 'credentials', 'loop'])
+const SCHEDULED = new Set(['topics-sync', 'settings-sync', 'acl-sync', 'groups', 'credentials', 'loop', 'distance'])
 
 /** Seconds since it was received; null where nothing was. */
 export function sinceReceived(receivedAt: number | null): number | null {
