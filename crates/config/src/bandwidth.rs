@@ -108,7 +108,8 @@ fn rate(text: &str) -> Result<Option<u64>, String> {
     match bytes {
         Some(0) => Err("0 would let nothing pass; pause the link instead".to_owned()),
         Some(bytes) if bytes < LEAST => Err(format!(
-            "{bytes} bytes per second would let one batch pass in a minute; the least is 10KB, and a link can be paused"
+            "{bytes} bytes per second is too little: 64 KiB or more are asked for at a time, and between them nothing would \
+             pass for many seconds; the least is 10KB, and a link can be paused"
         )),
         Some(bytes) => Ok(Some(bytes)),
         None => Err(format!(

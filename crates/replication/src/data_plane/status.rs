@@ -107,6 +107,12 @@ pub struct Way {
     pub window: Option<u64>,
 }
 
+impl Way {
+    /// What makes one connection carry more.
+    pub const REMEDY: &str = "fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher limit in tcp_wmem \
+                              there and tcp_rmem here";
+}
+
 /// All partitions at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

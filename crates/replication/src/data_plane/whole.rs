@@ -30,9 +30,27 @@ impl BatchSize {
     }
 }
 
+/// The most of an answer that holds whole shares of its partitions, by the largest of them; all of it where not one fits.
+pub(crate) fn whole_shares(answer: i32, share: i32) -> i32 {
+    let whole = answer.checked_div(share).map(|count| count * share);
+    whole.filter(|whole| *whole > 0).unwrap_or(answer)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::BatchSize;
+    use super::{BatchSize, whole_shares};
+
+    #[test]
+    fn an_answer_ends_where_a_share_ends() {
+        for (answer, share, expected) in [
+            (300, 52, 260),
+            (300, 300, 300),
+            (300, 400, 300),
+            (300, 0, 300),
+        ] {
+            assert_eq!(whole_shares(answer, share), expected, "{answer}, {share}");
+        }
+    }
 
     #[test]
     fn as_many_batches_are_asked_for_as_fit_and_at_least_half_of_what_may_be() {

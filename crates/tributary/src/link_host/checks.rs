@@ -102,9 +102,9 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
     let text = match window {
         None => way,
         Some(window) => format!(
-            "{way}, of which each carries about {} KiB in that time; fewer do with socket.send.buffer.bytes=-1 at the source's \
-             brokers, or a higher limit in tcp_wmem there and tcp_rmem here",
-            window / 1024
+            "{way}, of which each carries about {} KiB in that time; {}",
+            window / 1024,
+            Way::REMEDY
         ),
     };
     Some(check("distance", "PASS", text))

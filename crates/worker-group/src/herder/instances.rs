@@ -219,15 +219,15 @@ impl Core {
     fn part(&self, subject: &Subject) -> Part {
         match subject {
             Subject::Connector(_) => Part::Connector,
-            Subject::Task(name, number) => Part::Task {
-                number: *number,
-                of: u32::try_from(self.configs.tasks(name).len()).unwrap_or(u32::MAX),
-                partitions: self
-                    .configs
-                    .tasks(name)
-                    .get(*number as usize)
-                    .map_or_else(BTreeMap::new, partitions_of),
-            },
+            Subject::Task(name, number) => {
+                let tasks = self.configs.tasks(name);
+                let own = tasks.get(*number as usize);
+                Part::Task {
+                    number: *number,
+                    of: u32::try_from(tasks.len()).unwrap_or(u32::MAX),
+                    partitions: own.map_or_else(BTreeMap::new, partitions_of),
+                }
+            }
         }
     }
 

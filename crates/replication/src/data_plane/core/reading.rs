@@ -14,6 +14,7 @@ use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::super::status::Way;
+use super::super::whole::whole_shares;
 use super::channels::{Channel, Channels, Step};
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -228,8 +229,8 @@ impl Core {
         let allowance = self.allowance.as_ref();
         let asked = self.readers.get(&channel).map_or(0, |r| r.asked.len());
         let answer = allowance.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
-        let share = allowance.and_then(|a| a.share(asked, now));
-        let share = share.unwrap_or(i32::MAX);
+        let limited = allowance.and_then(|a| a.share(asked, now));
+        let share = limited.unwrap_or(i32::MAX);
         let channels = self.channels(channel.node);
         let (count, distant) = (channels.count(), channels.answer());
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
@@ -257,11 +258,12 @@ impl Core {
         } else {
             self.settings.max_wait
         };
-        let shares = reader.asked.values().map(|(wanted, _)| wanted.max_bytes);
-        let share = shares.max().filter(|_| share < i32::MAX);
-        // The last partition of an answer is not to be cut in the middle of a batch either.
-        let whole = share.and_then(|share| answer.checked_div(share).map(|count| count * share));
-        let answer = whole.filter(|whole| *whole > 0).unwrap_or(answer);
+        // The last partition of an answer is not to be cut in the middle of a batch either. Only a limit makes answers so small
+        // that all partitions are looked at for it.
+        let answer = limited.map_or(answer, |_| {
+            let shares = reader.asked.values().map(|(wanted, _)| wanted.max_bytes);
+            whole_shares(answer, shares.max().unwrap_or_default())
+        });
         let max_bytes = self.settings.max_fetch_bytes.min(answer);
         reader.busy = true;
         reader.suspect = Some(now + max_wait + SUSPECT);
@@ -375,10 +377,10 @@ impl Core {
                 broker = node.0,
                 connections = before,
                 "the source is far away ({} ms there and back) and what one connection carries in that time is limited to about \
-                 {} KiB: more of them are made. Fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher \
-                 limit in tcp_wmem there and tcp_rmem here",
+                 {} KiB: more of them are made; {}",
                 channels.round_trip().as_millis(),
-                window / 1024
+                window / 1024,
+                Way::REMEDY
             );
         }
         if channels.count() == before {
