@@ -1,4 +1,4 @@
-//! How fast bytes are acknowledged, over windows of a fifth of a second (pure).
+//! How fast bytes are acknowledged, over windows of a fifth of a second, and how much is read ahead therefore (pure).
 
 use std::time::Duration;
 
@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 /// Shorter windows would follow the size of single answers.
 const WINDOW: Duration = Duration::from_millis(200);
+
+/// Bytes of a partition that are always read ahead.
+const AHEAD_AT_LEAST: usize = 256 * 1024;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,8 +36,13 @@ impl Pace {
         }
     }
 
+    /// Bytes of a partition to have in memory, where an answer of the source takes `reading`.
+    pub(crate) fn ahead(&self, reading: Duration) -> usize {
+        self.bytes_within(time_ahead(reading)).max(AHEAD_AT_LEAST)
+    }
+
     /// Bytes that are acknowledged within `time`, at the pace of the last window; 0 before it is known.
-    pub(crate) fn bytes_within(&self, time: Duration) -> usize {
+    fn bytes_within(&self, time: Duration) -> usize {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -45,9 +53,39 @@ impl Pace {
     }
 }
 
+/// How much time is read ahead, at the pace of the destination.
+///
+/// From near, what keeps the destination busy until the next answer is there and no more: what lies in memory for longer has
+/// left the processor's caches when it is sent. Twice the reading, as from far or from slow disks, would feed itself there:
+/// the larger an answer, the longer it takes.
+fn time_ahead(reading: Duration) -> Duration {
+    const NEAR: Duration = Duration::from_millis(8);
+    const LONG: Duration = Duration::from_millis(50);
+    const AT_MOST: Duration = Duration::from_secs(1);
+
+    match reading >= LONG {
+        true => reading.saturating_mul(2).min(AT_MOST),
+        false => NEAR,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn little_is_read_ahead_from_near_and_two_answers_from_far() {
+        let begin = Instant::now();
+        let mut pace = Pace::default();
+        assert_eq!(pace.ahead(Duration::ZERO), AHEAD_AT_LEAST);
+        pace.add(0, begin);
+        pace.add(20_000_000, begin + WINDOW);
+        // 100 MB/s.
+        for (reading, ahead) in [(0, 800_000), (49, 800_000), (50, 10_000_000)] {
+            assert_eq!(pace.ahead(Duration::from_millis(reading)), ahead);
+        }
+        assert_eq!(pace.ahead(Duration::from_secs(30)), 100_000_000);
+    }
 
     #[test]
     fn the_pace_is_that_of_the_last_whole_window() {

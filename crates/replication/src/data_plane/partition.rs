@@ -64,11 +64,6 @@ pub struct Stop {
     pub lost: Option<Lost>,
 }
 
-/// Time that is read ahead, at the pace of the destination, and bytes that always are.
-const AHEAD: Duration = Duration::from_millis(20);
-const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
-const AHEAD_AT_LEAST: usize = 256 * 1024;
-
 /// What is said of a partition once it lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum News {
@@ -237,8 +232,7 @@ impl Partition {
     /// answer takes, after which the next one has to be there.
     pub(crate) fn wanted(&self, room: usize, max_bytes: i32, reading: Duration) -> Option<Wanted> {
         let send = self.send.as_ref()?;
-        let time = reading.saturating_mul(2).clamp(AHEAD, AHEAD_AT_MOST);
-        let ahead = self.pace.bytes_within(time).max(AHEAD_AT_LEAST);
+        let ahead = self.pace.ahead(reading);
         if !self.is_readable() || send.bytes() >= ahead.min(room) {
             return None;
         }
