@@ -22,6 +22,7 @@ mod asides;
 mod bare;
 mod beginning;
 mod channels;
+mod connecting;
 mod late;
 mod measuring;
 mod orders;
@@ -61,7 +62,7 @@ use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
 use crate::spread::Spread;
 
-use allowance::Allowance;
+use allowance::Allowances;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
@@ -129,7 +130,7 @@ pub(crate) struct Core {
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
     /// What may be read, where there is a limit, and until when somebody waits for it.
-    allowance: Option<Allowance>,
+    allowances: Option<Allowances>,
     waits_for_allowance: Option<Instant>,
     /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
     waits_for_memory: bool,
@@ -171,7 +172,7 @@ impl Core {
             to_cut: BTreeSet::new(),
             owner: owning::Owner::default(),
             transaction: None,
-            allowance: None,
+            allowances: None,
             waits_for_allowance: None,
             waits_for_memory: false,
             meter: Meter::default(),
@@ -180,7 +181,7 @@ impl Core {
 
     /// Reads no more than this from now on. `seconds` is the time of day, counted from 1970.
     pub(crate) fn limit(&mut self, bandwidth: Option<Bandwidth>, now: Instant, seconds: u64) {
-        self.allowance = bandwidth.map(|bandwidth| Allowance::new(bandwidth, now, seconds));
+        self.allowances = bandwidth.map(|bandwidth| Allowances::new(bandwidth, now, seconds));
     }
 
     /// Takes a partition in.
@@ -229,6 +230,7 @@ impl Core {
             late_since: None,
             moved_at: None,
             yields: false,
+            tail: false,
             bare: Bare::default(),
             late: Late::default(),
             max_message_bytes: None,

@@ -175,6 +175,8 @@ pub(crate) struct Partition {
     pub(crate) moved_at: Option<Instant>,
     /// Whether it lets smaller topics go before.
     pub(crate) yields: bool,
+    /// Whether it is current and read over the connection of those that are, beside others that catch up.
+    pub(crate) tail: bool,
     /// Where nothing can be read although its source's log goes on.
     pub(crate) bare: Bare,
     /// What a broker may have carried out late.

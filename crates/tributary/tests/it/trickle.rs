@@ -1,6 +1,6 @@
 //! A topic with a record now and then, beside one with much to catch up with, on a link that may read little: the record does
-//! not wait for the backlog (the head of the line), and the limit holds. Batches are far smaller than what is read in a second: a
-//! broker answers with whole ones, and takes its partitions in turn.
+//! not wait for the backlog (the head of the line), and the limit holds. Batches are far smaller than what is read in a second, or
+//! a third of it: a broker answers with whole ones.
 
 use std::time::Duration;
 
@@ -13,22 +13,30 @@ use crate::support::{
 
 const SEED: u64 = 41;
 const PARTITIONS: i32 = 6;
-const VALUE: usize = 16 * 1024;
-const RECORDS: i32 = 2_400;
-/// Bytes per second: the backlog lasts 13 s.
+/// Bytes per second: a backlog lasts 13 s.
 const LIMIT: i32 = 3_000_000;
+const BACKLOG: i32 = 39_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_a_quiet_topic_does_not_wait_for_the_backlog_of_another_under_a_limit() {
+    beside_a_backlog_of(16 * 1024).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_it_where_batches_of_the_other_take_a_third_of_a_second() {
+    beside_a_backlog_of(1_000_000).await;
+}
+
+async fn beside_a_backlog_of(value: usize) {
     println!("seed {SEED}");
+    let records = BACKLOG / i32::try_from(value).expect("small");
     let (source, destination) = pair(NEW, NEW).await;
     let [large, quiet] = ["backlog", "trickle"].map(unique);
     new_topic(source, &large, PARTITIONS, &[]).await;
     new_topic(source, &quiet, 1, &[]).await;
     let load = Load::new(source.bootstrap(), &large).setting("batch.size", "65536");
-    let records = usize::try_from(RECORDS).expect("positive");
-    let generator = Generator::new(Shape::uniform(SEED, PARTITIONS, VALUE));
-    load.send(generator.take(records))
+    let generator = Generator::new(Shape::uniform(SEED, PARTITIONS, value));
+    load.send(generator.take(usize::try_from(records).expect("positive")))
         .await
         .expect("acknowledged");
     let mut news = Generator::new(Shape::uniform(SEED, 1, 100));
@@ -47,7 +55,7 @@ async fn a_record_of_a_quiet_topic_does_not_wait_for_the_backlog_of_another_unde
     let begin = (Instant::now(), offsets(&all).await);
     let mut took = Vec::new();
     for count in 2.. {
-        if offsets(&all).await >= i64::from(RECORDS) * 9 / 10 {
+        if offsets(&all).await >= i64::from(records) * 9 / 10 {
             break;
         }
         say(news.next().expect("endless")).await;
@@ -58,7 +66,7 @@ async fn a_record_of_a_quiet_topic_does_not_wait_for_the_backlog_of_another_unde
     }
     let seconds = begin.0.elapsed().as_secs_f64();
     let read = i32::try_from(offsets(&all).await - begin.1).expect("few");
-    let rate = f64::from(read) * f64::from(u32::try_from(VALUE).expect("small")) / seconds;
+    let rate = f64::from(read) * f64::from(u32::try_from(value).expect("small")) / seconds;
     took.sort_unstable();
     let [median, slowest] = [took.len() / 2, took.len().saturating_sub(1)].map(|n| took[n]);
     println!(
@@ -70,7 +78,7 @@ async fn a_record_of_a_quiet_topic_does_not_wait_for_the_backlog_of_another_unde
     assert!(slowest < Duration::from_secs(2), "{took:?}");
     let limit = f64::from(LIMIT);
     assert!((0.8 * limit..1.1 * limit).contains(&rate), "{rate}");
-    wait_for_offsets(&all, i64::from(RECORDS)).await;
+    wait_for_offsets(&all, i64::from(records)).await;
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");
     for (topic, copy) in [(&large, &all), (&quiet, &copy)] {

@@ -22,9 +22,67 @@ const TURNS: usize = 4;
 /// Nobody is woken sooner than that.
 const SOON: Duration = Duration::from_millis(1);
 
-/// See the module.
+/// What all partitions may read together, and what those may that are current while others catch up: these wait for what they
+/// read themselves and for nothing else, and the others for all of it.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct Allowances {
+    all: Allowance,
+    tails: Allowance,
+}
+
+impl Allowances {
+    pub(super) fn new(bandwidth: Bandwidth, now: Instant, seconds: u64) -> Self {
+        Self {
+            tails: Allowance::new(bandwidth.clone(), now, seconds),
+            all: Allowance::new(bandwidth, now, seconds),
+        }
+    }
+
+    /// Clocks are set, and machines sleep.
+    pub(super) fn set_time_of_day(&mut self, now: Instant, seconds: u64) {
+        for allowance in [&mut self.all, &mut self.tails] {
+            allowance.set_time_of_day(now, seconds);
+        }
+    }
+
+    /// Until when nothing may be asked, of tails or of the others.
+    pub(super) fn due(&self, tails: bool, now: Instant) -> Option<Instant> {
+        match tails {
+            true => self.tails.due(now),
+            false => self.all.due(now),
+        }
+    }
+
+    /// Pays for an answer that is expected to hold so much; gives what was paid, nothing where there is no limit.
+    pub(super) fn ask(&mut self, tails: bool, bytes: usize, now: Instant) -> Option<usize> {
+        if tails {
+            self.tails.ask(bytes, now);
+        }
+        self.all.ask(bytes, now)
+    }
+
+    /// Counts an answer whose question paid so much.
+    pub(super) fn add(&mut self, tails: bool, bytes: usize, paid: Option<usize>, now: Instant) {
+        if tails {
+            self.tails.add(bytes, paid, now);
+        }
+        self.all.add(bytes, paid, now);
+    }
+
+    /// Most bytes of an answer, where there is a limit.
+    pub(super) fn answer(&self, now: Instant) -> Option<i32> {
+        self.all.answer(now)
+    }
+
+    /// Most bytes of one of so many partitions in an answer, where there is a limit.
+    pub(super) fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
+        self.all.share(partitions, now)
+    }
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Allowance {
     bandwidth: Bandwidth,
     /// A moment, and its time of day in seconds since 1970.
     origin: (Instant, u64),
@@ -34,7 +92,7 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn new(bandwidth: Bandwidth, now: Instant, seconds: u64) -> Self {
+    fn new(bandwidth: Bandwidth, now: Instant, seconds: u64) -> Self {
         Self {
             bandwidth,
             origin: (now, seconds),
@@ -44,7 +102,7 @@ impl Allowance {
     }
 
     /// Clocks are set, and machines sleep.
-    pub(super) fn set_time_of_day(&mut self, now: Instant, seconds: u64) {
+    fn set_time_of_day(&mut self, now: Instant, seconds: u64) {
         self.origin = (now, seconds);
     }
 
@@ -55,7 +113,7 @@ impl Allowance {
     }
 
     /// Until when what was read, or asked for, is paid for, where that is not yet so.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+    fn due(&self, now: Instant) -> Option<Instant> {
         let rate = self.rate(now)?;
         let owed = self.owed(rate, now);
         (owed > 0.0).then(|| now + Duration::from_secs_f64(owed / to_f64(rate)).max(SOON))
@@ -75,28 +133,28 @@ impl Allowance {
     }
 
     /// Pays for an answer that is expected to hold so much; gives what was paid, nothing where there is no limit.
-    pub(super) fn ask(&mut self, bytes: usize, now: Instant) -> Option<usize> {
+    fn ask(&mut self, bytes: usize, now: Instant) -> Option<usize> {
         self.rate(now)?;
         self.owe(to_f64(bytes as u64), now);
         Some(bytes)
     }
 
     /// Counts an answer whose question paid so much. One that was asked for while there was no limit is not counted.
-    pub(super) fn add(&mut self, bytes: usize, paid: Option<usize>, now: Instant) {
+    fn add(&mut self, bytes: usize, paid: Option<usize>, now: Instant) {
         if let Some(paid) = paid {
             self.owe(to_f64(bytes as u64) - to_f64(paid as u64), now);
         }
     }
 
     /// Most bytes of an answer, where there is a limit.
-    pub(super) fn answer(&self, now: Instant) -> Option<i32> {
+    fn answer(&self, now: Instant) -> Option<i32> {
         let rate = self.rate(now)?;
         let bytes = (rate / 10).max(LEAST);
         Some(i32::try_from(bytes).unwrap_or(i32::MAX))
     }
 
     /// Most bytes of one of so many partitions in an answer, where there is a limit: several have their turn in each.
-    pub(super) fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
+    fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
         let answer = self.answer(now)?;
         let turns = i32::try_from(partitions.clamp(1, TURNS)).unwrap_or(1);
         Some((answer / turns).max(i32::try_from(LEAST).unwrap_or(i32::MAX)))

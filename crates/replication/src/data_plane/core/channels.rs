@@ -16,6 +16,8 @@ use super::reading::Reading;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Channel {
     pub(crate) node: NodeId,
+    /// Whether it is for partitions that are current, while others catch up.
+    pub(crate) tails: bool,
     /// Which of several.
     pub(crate) number: u16,
 }
@@ -23,7 +25,11 @@ pub(crate) struct Channel {
 /// The first, and mostly the only one.
 impl From<NodeId> for Channel {
     fn from(node: NodeId) -> Self {
-        Self { node, number: 0 }
+        Self {
+            node,
+            tails: false,
+            number: 0,
+        }
     }
 }
 
@@ -128,17 +134,22 @@ impl Channels {
         self.round_trip.unwrap_or_default()
     }
 
-    /// Which of them a partition is read over: partitions of a topic are spread evenly.
-    pub(super) fn number_of(&self, partition: &TopicPartition) -> u16 {
+    /// How many there may be beside them, for partitions that are current.
+    pub(super) fn count_of_tails(&self) -> u16 {
+        self.most.saturating_sub(self.count).min(self.count)
+    }
+
+    /// Which of so many, at least one, a partition is read over: partitions of a topic are spread evenly.
+    pub(super) fn number_of(partition: &TopicPartition, count: u16) -> u16 {
         let hash = partition.topic.as_str().bytes();
         let hash = hash.fold(0_u32, |hash, byte| {
             hash.wrapping_mul(31).wrapping_add(u32::from(byte))
         });
         let place = hash.wrapping_add(u32::try_from(partition.partition).unwrap_or(0));
-        u16::try_from(place % u32::from(self.count)).unwrap_or(0)
+        u16::try_from(place % u32::from(count.max(1))).unwrap_or(0)
     }
 
-    fn is_distant(&self) -> bool {
+    pub(super) fn is_distant(&self) -> bool {
         self.round_trip.is_some_and(|time| time >= DISTANT)
     }
 

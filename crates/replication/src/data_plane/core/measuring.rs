@@ -11,9 +11,9 @@ impl Core {
     /// It is so many milliseconds since 1970 now.
     pub(crate) fn set_time_of_day(&mut self, now: Instant, milliseconds: i64) {
         self.meter.day = TimeOfDay::new(now, milliseconds);
-        if let Some(allowance) = &mut self.allowance {
+        if let Some(allowances) = &mut self.allowances {
             let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
-            allowance.set_time_of_day(now, seconds);
+            allowances.set_time_of_day(now, seconds);
         }
     }
 

@@ -58,6 +58,7 @@ impl Core {
             }
         }
         self.precede(read_at);
+        self.set_tails_apart(read_at);
     }
 
     /// Lets large topics go behind small ones, as long as one of those is late.

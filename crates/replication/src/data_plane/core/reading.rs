@@ -13,9 +13,8 @@ use super::super::flow::Stage;
 use super::super::partition::Phase;
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::status::Way;
 use super::super::whole::whole_shares;
-use super::channels::{Channel, Channels, Step};
+use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
 
@@ -147,23 +146,6 @@ impl Core {
         }
     }
 
-    /// How many connections a broker is read over.
-    fn channels(&mut self, node: NodeId) -> &mut Channels {
-        let most = self.settings.max_connections;
-        self.channels
-            .entry(node)
-            .or_insert_with(|| Channels::new(most))
-    }
-
-    /// Which connection a partition is read over.
-    fn channel_of(&self, index: Index) -> Option<Channel> {
-        let partition = self.partitions.get(&index)?;
-        let node = partition.read_from()?;
-        let channels = self.channels.get(&node);
-        let number = channels.map_or(0, |channels| channels.number_of(&partition.source));
-        Some(Channel { node, number })
-    }
-
     /// Keeps the sums of what is in memory for each destination broker.
     fn count_held(&mut self, index: Index) {
         let Some(partition) = self.partitions.get_mut(&index) else {
@@ -208,14 +190,17 @@ impl Core {
 
     /// The next request of some fetcher that is free, if it has anything to ask.
     pub(crate) fn next_fetch(&mut self, now: Instant) -> Option<(Channel, FetchOrder)> {
-        let allowance = self.allowance.as_ref();
-        self.waits_for_allowance = allowance.and_then(|a| a.due(now));
-        if self.waits_for_allowance.is_some() {
-            return None;
-        }
+        let allowances = self.allowances.as_ref();
+        let due = |tails| allowances.and_then(|a| a.due(tails, now));
+        let has_tails = self.readers.keys().any(|channel| channel.tails);
+        let (all, tails) = (due(false), due(true).filter(|_| has_tails));
+        self.waits_for_allowance = all.into_iter().chain(tails).min();
         let readers = self.readers.iter();
-        let readers = readers
-            .filter(|(_, reader)| !reader.busy && reader.not_before.is_none_or(|at| at <= now));
+        let readers = readers.filter(|(channel, reader)| {
+            let waits = if channel.tails { tails } else { all };
+            let paused = reader.not_before.is_some_and(|at| at > now);
+            waits.is_none() && !paused && !reader.busy
+        });
         let mut free: Vec<_> = readers
             .map(|(channel, reader)| (reader.expected > LITTLE, reader.asked_at, *channel))
             .collect();
@@ -226,13 +211,12 @@ impl Core {
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
-        let allowance = self.allowance.as_ref();
+        let allowances = self.allowances.as_ref();
         let asked = self.readers.get(&channel).map_or(0, |r| r.asked.len());
-        let answer = allowance.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
-        let limited = allowance.and_then(|a| a.share(asked, now));
+        let answer = allowances.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
+        let limited = allowances.and_then(|a| a.share(asked, now));
         let share = limited.unwrap_or(i32::MAX);
-        let channels = self.channels(channel.node);
-        let (count, distant) = (channels.count(), channels.answer());
+        let distant = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
         let memory = self.settings.memory / 2 / self.readers.len().max(4);
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
@@ -246,7 +230,7 @@ impl Core {
         let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
         if reader.asked.is_empty() {
-            if channel.number >= count {
+            if self.is_beyond(channel) {
                 self.readers.remove(&channel);
                 self.retired.push(channel);
             }
@@ -272,8 +256,8 @@ impl Core {
         let expected = reader
             .expected
             .min(usize::try_from(max_bytes).unwrap_or_default());
-        let allowance = self.allowance.as_mut();
-        reader.paid = allowance.and_then(|a| a.ask(expected, now));
+        let allowances = self.allowances.as_mut();
+        reader.paid = allowances.and_then(|a| a.ask(channel.tails, expected, now));
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
@@ -342,8 +326,9 @@ impl Core {
         now: Instant,
     ) {
         if let Some(reader) = self.readers.get_mut(&channel) {
-            if let Some(allowance) = &mut self.allowance {
-                allowance.add(reading.bytes, reader.paid.take(), now);
+            if let Some(allowances) = &mut self.allowances {
+                let tails = channel.tails;
+                allowances.add(tails, reading.bytes, reader.paid.take(), now);
             }
             reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
             reader.busy = false;
@@ -361,51 +346,13 @@ impl Core {
         for fetched in partitions {
             self.take_fetched(fetched, now);
         }
-        self.count_channels(channel.node, &reading, now);
+        // What is current is waited for.
+        if !channel.tails {
+            self.count_channels(channel.node, &reading, now);
+        }
         if reading.nothing && reading.throttle.is_zero() {
             self.nothing_was_read(channel, now);
         }
-    }
-
-    /// Reads a broker over more connections, or fewer, if that is better.
-    fn count_channels(&mut self, node: NodeId, reading: &Reading, now: Instant) {
-        let channels = self.channels(node);
-        let before = channels.count();
-        let step = channels.add(reading, now);
-        if let Step::Helped(window) = step {
-            tracing::info!(
-                broker = node.0,
-                connections = before,
-                "the source is far away ({} ms there and back) and what one connection carries in that time is limited to about \
-                 {} KiB: more of them are made; {}",
-                channels.round_trip().as_millis(),
-                window / 1024,
-                Way::REMEDY
-            );
-        }
-        if channels.count() == before {
-            return;
-        }
-        let theirs = self.partitions.iter();
-        let theirs = theirs.filter(|(_, partition)| partition.read_from() == Some(node));
-        let theirs: Vec<Index> = theirs.map(|(index, _)| *index).collect();
-        for index in theirs {
-            self.touch_reader(index);
-        }
-    }
-
-    /// The ways to source brokers that are far away, in the order of their ids.
-    pub(crate) fn ways(&self) -> Vec<Way> {
-        let channels = self.channels.iter();
-        let ways = channels.filter_map(|(node, channels)| channels.way(*node));
-        let mut ways: Vec<Way> = ways.collect();
-        ways.sort_unstable_by_key(|way| way.broker);
-        ways
-    }
-
-    /// Connections that nothing is read over any more.
-    pub(crate) fn take_retired(&mut self) -> Vec<Channel> {
-        std::mem::take(&mut self.retired)
     }
 
     /// A fetcher could not ask: again after a pause, and leaders may have moved.
@@ -413,8 +360,8 @@ impl Core {
         let Some(reader) = self.readers.get_mut(&channel) else {
             return;
         };
-        if let Some(allowance) = &mut self.allowance {
-            allowance.add(0, reader.paid.take(), now);
+        if let Some(allowances) = &mut self.allowances {
+            allowances.add(channel.tails, 0, reader.paid.take(), now);
         }
         // A broker that is not there holds up no other one.
         reader.expected = 0;

@@ -40,8 +40,9 @@ impl DataPlane {
             };
             let fetcher = Fetcher::new(self.source.clone(), options, self.buffers.clone());
             let events = self.events.clone();
+            let tails = if channel.tails { " of tails" } else { "" };
             self.scope.spawn(
-                format!("fetch {}.{}", channel.node, channel.number),
+                format!("fetch {}.{}{}", channel.node, channel.number, tails),
                 OnFailure::StopScope,
                 async move {
                     fetcher

@@ -1,11 +1,14 @@
-//! Small topics are read before large ones while they are late, and nobody waits for one that stands.
+//! Small topics are read before large ones while they are late, and nobody waits for one that stands; those that are current
+//! are read apart from those that catch up.
 
 use std::time::Duration;
 
+use config::bandwidth::Bandwidth;
 use kafka_wire::types::TopicPartition;
 
-use super::scene::{Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Settings, precedence::YIELDING};
+use super::scene::{FROM, Scene, batch, destination, settings, source};
+use crate::data_plane::core::channels::Channel;
+use crate::data_plane::core::{Index, Reading, Settings, precedence::YIELDING};
 
 /// What is asked of the large topic's partition at most.
 const USUAL: i32 = 1 << 20;
@@ -87,4 +90,85 @@ fn nobody_waits_for_long_for_a_small_topic_that_moves_and_never_gets_there() {
         told.extend(yields(&mut scene).map(|yields| (second, yields)));
     }
     assert_eq!(told, [(30, false)]);
+}
+
+/// A link that may read 1 MB/s of a source nearby, over as many connections: partition 0 has much to catch up with, the small
+/// topic nothing.
+fn under_a_limit(connections: u16) -> Scene {
+    let mut scene = Scene::new(Settings {
+        max_connections: connections,
+        ..settings()
+    });
+    let bandwidth = Bandwidth::parse("1MB").expect("a rate");
+    scene.core.limit(Some(bandwidth), scene.now, 0);
+    scene.assign(source(0), destination(0), None);
+    let copy = TopicPartition::new("small-copy".into(), 0);
+    scene.assign(small_one(), copy, None);
+    scene.settle();
+    asked(&mut scene);
+    read(&mut scene, FROM.into(), 0);
+    scene
+        .core
+        .on_ends(&[(source(0), 1_000_000), (small_one(), 0)], scene.now);
+    scene
+}
+
+/// Everything that is asked now: over which connection of tails or not, and of which partitions for the first time.
+fn asked(scene: &mut Scene) -> Vec<(bool, Vec<Index>)> {
+    std::iter::from_fn(|| {
+        let (channel, order) = scene.core.next_fetch(scene.now)?;
+        let set = order.set.iter().map(|(index, ..)| *index);
+        Some((channel.tails, set.collect()))
+    })
+    .collect()
+}
+
+/// An answer with so many bytes, of partitions that are not looked at.
+fn read(scene: &mut Scene, channel: Channel, bytes: usize) {
+    let reading = Reading {
+        bytes,
+        ..Reading::default()
+    };
+    let now = scene.now;
+    scene.core.on_fetched(channel, Vec::new(), reading, now);
+}
+
+#[test]
+fn under_a_limit_what_is_current_does_not_wait_for_what_the_others_read() {
+    let mut scene = under_a_limit(2);
+    let tails = Channel {
+        tails: true,
+        ..FROM.into()
+    };
+    assert_eq!(asked(&mut scene), [(true, vec![1]), (false, vec![])]);
+    // Ten seconds' worth, because batches are large; news are asked for all the same, again and again.
+    read(&mut scene, FROM.into(), 10_000_000);
+    for _ in 0..3 {
+        read(&mut scene, tails, 1_000);
+        scene.pass(Duration::from_millis(10));
+        assert_eq!(asked(&mut scene), [(true, vec![])]);
+    }
+    // What they read themselves they wait for.
+    read(&mut scene, tails, 1_000_000);
+    assert_eq!(asked(&mut scene), []);
+    let due = scene.core.next_timer().expect("they wait");
+    let waits = due.saturating_duration_since(scene.now);
+    assert!(
+        (Duration::from_millis(900)..Duration::from_millis(1_100)).contains(&waits),
+        "{waits:?}"
+    );
+    scene.pass(waits);
+    assert_eq!(asked(&mut scene), [(true, vec![])]);
+    // Without a backlog one connection is enough.
+    scene.core.on_ends(&[(source(0), 0)], scene.now);
+    scene.pass(Duration::from_secs(20));
+    read(&mut scene, tails, 0);
+    assert_eq!(asked(&mut scene), [(false, vec![1])]);
+    assert_eq!(scene.core.take_retired(), [tails]);
+}
+
+#[test]
+fn there_is_no_connection_for_tails_where_there_may_be_one_only() {
+    let mut scene = under_a_limit(1);
+    assert_eq!(asked(&mut scene), [(false, vec![])]);
 }

@@ -23,8 +23,8 @@ use tokio::time::Instant;
 use super::logs::{DestinationLog, SourceLog};
 use crate::data_plane::DecodeReason;
 use crate::data_plane::core::{
-    Assignment, Core, EstablishOrder, Established, FetchOrder, FillOrder, LocateOrder, Located,
-    Settings,
+    Assignment, Channel, Core, EstablishOrder, Established, FetchOrder, FillOrder, LocateOrder,
+    Located, Settings,
 };
 use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
@@ -71,9 +71,9 @@ struct Open {
     locate: Option<Vec<LocateOrder>>,
     /// With the outcome, once the logs have been read.
     establish: Vec<(EstablishOrder, Option<Established>)>,
-    fetches: BTreeMap<NodeId, FetchOrder>,
-    /// What each node's session asks for: partition and offset.
-    asked: BTreeMap<NodeId, BTreeMap<TopicPartition, (usize, i64, Rules)>>,
+    fetches: BTreeMap<Channel, FetchOrder>,
+    /// What each session asks for: partition and offset.
+    asked: BTreeMap<Channel, BTreeMap<TopicPartition, (usize, i64, Rules)>>,
     lanes: BTreeMap<NodeId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
     fills: Vec<places::Fill>,
@@ -221,7 +221,8 @@ impl Life {
             merge_below: if random.random_bool(0.5) { 200 } else { 0 },
             link: "link".to_owned(),
             max_partition_bytes: 1000,
-            max_connections: 1,
+            // One more for partitions that are current.
+            max_connections: 2,
             max_fetch_bytes: 10_000,
             max_wait: Duration::from_millis(500),
             max_request_bytes: random.random_range(1..600),
@@ -330,15 +331,14 @@ impl Life {
     /// Takes over all work the core has, as the loop does.
     fn hand_out(&mut self) {
         while let Some((channel, order)) = self.core.next_fetch(self.now) {
-            let node = channel.node;
-            let asked = self.open.asked.entry(node).or_default();
+            let asked = self.open.asked.entry(channel).or_default();
             for (_, removed) in &order.remove {
                 asked.remove(removed);
             }
             for (index, partition, wanted, rules) in &order.set {
                 asked.insert(partition.clone(), (*index, wanted.offset, rules.clone()));
             }
-            self.open.fetches.insert(node, order);
+            self.open.fetches.insert(channel, order);
         }
         self.take_step();
         while let Some((node, tag, request)) = self.core.next_produce(self.now) {
@@ -420,7 +420,7 @@ impl Life {
 
     fn trouble(&mut self) {
         let at = self.random.random_range(0..self.sources.len());
-        match self.random.random_range(0..16) {
+        match self.random.random_range(0..17) {
             0 => self.sources[at].move_leader(&mut self.random),
             1 => self.destinations[at].leader = NodeId(self.random.random_range(11..13)),
             2 if self.hands => self.destinations[at].write_foreign(),
@@ -442,9 +442,9 @@ impl Life {
                 self.land_late();
             }
             7 => {
-                if let Some(node) = self.some_fetch() {
-                    self.open.fetches.remove(&node);
-                    self.core.on_fetch_failed(node.into(), "cut", self.now);
+                if let Some(channel) = self.some_fetch() {
+                    self.open.fetches.remove(&channel);
+                    self.core.on_fetch_failed(channel, "cut", self.now);
                 }
             }
             8 => {
@@ -481,6 +481,7 @@ impl Life {
                 self.tally.cleaned += 1;
                 self.destinations[at].clean(&mut self.random);
             }
+            15 => self.move_between_connections(at),
             _ => self.crash(),
         }
     }

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
 use crate::data_plane::core::{
-    EstablishOrder, Established, FetchedPartition, Located, Place, Reading,
+    Channel, EstablishOrder, Established, FetchedPartition, Index, Located, Place, Reading,
 };
 use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Producers, Readings, decide, first_position};
@@ -20,17 +20,18 @@ use crate::data_plane::route::{Routed, route};
 use crate::side::Source;
 
 impl Life {
-    pub(super) fn some_fetch(&mut self) -> Option<NodeId> {
-        let nodes: Vec<NodeId> = self.open.fetches.keys().copied().collect();
-        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    pub(super) fn some_fetch(&mut self) -> Option<Channel> {
+        let channels: Vec<Channel> = self.open.fetches.keys().copied().collect();
+        (!channels.is_empty()).then(|| channels[self.random.random_range(0..channels.len())])
     }
 
     pub(super) fn answer_fetch(&mut self) {
-        let Some(node) = self.some_fetch() else {
+        let Some(channel) = self.some_fetch() else {
             return;
         };
-        self.open.fetches.remove(&node);
-        let asked = self.open.asked.get(&node).cloned().unwrap_or_default();
+        let node = channel.node;
+        self.open.fetches.remove(&channel);
+        let asked = self.open.asked.get(&channel).cloned().unwrap_or_default();
         let mut answer = Vec::new();
         // Whatever the limits are, a broker sends the first batch that there is.
         let mut nothing = true;
@@ -64,13 +65,21 @@ impl Life {
             nothing,
             ..Reading::default()
         };
-        self.core.on_fetched(node.into(), answer, reading, self.now);
+        self.core.on_fetched(channel, answer, reading, self.now);
     }
 
     pub(super) fn some_lane(&mut self) -> Option<NodeId> {
         let lanes = self.open.lanes.iter().filter(|(_, lane)| !lane.is_empty());
         let nodes: Vec<NodeId> = lanes.map(|(node, _)| *node).collect();
         (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+    }
+
+    /// A partition has become current beside others that catch up, or is so no longer.
+    pub(super) fn move_between_connections(&mut self, index: Index) {
+        if let Some(partition) = self.core.partitions.get_mut(&index) {
+            partition.tail = !partition.tail;
+            self.core.touch_reader(index);
+        }
     }
 
     /// A broker serves the first request of a connection that it has not served.
