@@ -48,6 +48,7 @@ mod health;
 mod part;
 mod standstill;
 mod streams;
+mod turn;
 
 pub use before::Before;
 pub use handle::{ClientSeen, ClusterSeen, LinkHandle, LinkStatus};
@@ -272,7 +273,7 @@ impl Link {
     /// # Errors
     /// When a task of it failed, which is a fault of the program.
     pub async fn run(self: Box<Self>, stop: StopSignal) -> Result<(), Failure> {
-        let (report, reports) = mpsc::channel::<Round>(1);
+        let (report, reports) = mpsc::channel::<Arc<Round>>(1);
         let mut history = History::new(self.replicated);
         history.own = self.remembered.own;
         let sync = MetadataSync::new(self.source, self.destination, self.rules, history);
@@ -286,7 +287,7 @@ impl Link {
             sync.run(&look, |round| {
                 let report = report.clone();
                 // When nobody takes the report the link is stopping.
-                async move { drop(report.send(round).await) }
+                async move { drop(report.send(Arc::new(round)).await) }
             })
             .await;
         });
@@ -317,12 +318,12 @@ impl Link {
         ));
         let rounds = self.rounds;
         rooms.spawn("assignments", OnFailure::StopScope, async move {
-            let told = |round: &Round, assigned| {
+            let told = |round: &Arc<Round>, assigned| {
                 if let (None, Some(acls)) = (&round.trouble, &acl_topics) {
                     acls.topics(AclTopics::of(round));
                 }
                 let known = Arc::clone(&rounds.borrow().0);
-                rounds.send_replace((Arc::new(round.or_as_before(&known)), assigned));
+                rounds.send_replace((round.or_as_before(&known), assigned));
             };
             followers.run(reports, told).await;
         });

@@ -36,7 +36,8 @@ struct Job {
 /// Handle to a lane; the lane ends with its last handle.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
-    jobs: mpsc::Sender<Job>,
+    /// Boxed: a channel has room for thirty-two from the beginning, and mostly there is none.
+    jobs: mpsc::Sender<Box<Job>>,
     peer: HostPort,
 }
 
@@ -84,14 +85,14 @@ impl Lane {
     {
         let request = request.clone();
         let (reply, answer) = oneshot::channel();
-        let job = Job {
+        let job = Box::new(Job {
             api: R::API,
             own: request.versions(),
             encode: Box::new(move |version, out| request.encode(version, out)),
             limit,
             not_after,
             reply,
-        };
+        });
         self.jobs
             .send(job)
             .await
@@ -121,7 +122,7 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Box<Job>>) {
         loop {
             let job = match timeout(self.dialer.config().connections_max_idle, queue.recv()).await {
                 Ok(Some(job)) => job,
@@ -138,7 +139,7 @@ impl Worker {
                 limit,
                 not_after,
                 mut reply,
-            } = job;
+            } = *job;
             // Whoever asked has given up while others were served.
             if reply.is_closed() {
                 continue;

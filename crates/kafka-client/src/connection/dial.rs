@@ -4,8 +4,8 @@
 //! one its frames may be small only. A peer that sends nothing, or anything, costs that much and no more.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use config::client::{ClientConfig, HostPort};
@@ -53,6 +53,9 @@ pub(crate) struct Dialer {
     protection: Option<Arc<Protection>>,
     /// The level of `metadata.version` that a broker named last; 0 before that.
     metadata_level: AtomicI16,
+    /// What the broker speaks that was asked last. Connections that hear the same have it in common: a process may have
+    /// thousands.
+    versions: Mutex<BrokerVersions>,
     meter: Arc<Meter>,
 }
 
@@ -78,6 +81,7 @@ impl Dialer {
             config,
             protection,
             metadata_level: AtomicI16::new(0),
+            versions: Mutex::default(),
             meter: Arc::default(),
         }
     }
@@ -190,6 +194,16 @@ impl Dialer {
         }
     }
 
+    /// What was heard before, where it is the same.
+    fn share(&self, versions: &mut BrokerVersions) {
+        let mut known = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == *versions {
+            versions.clone_from(&known);
+        } else {
+            known.clone_from(versions);
+        }
+    }
+
     async fn greet(
         &self,
         connection: &mut Connection,
@@ -203,6 +217,7 @@ impl Dialer {
             .await;
         connection.parts.round_trip = begun.elapsed();
         let Err(error) = greeted else {
+            self.share(&mut connection.parts.versions);
             if let Some(level) = connection.parts.versions.metadata_level() {
                 self.metadata_level.store(level, Ordering::Relaxed);
             }

@@ -7,12 +7,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::task::{Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
@@ -23,7 +25,7 @@ use crate::security::explain_alert;
 /// copied a second time.
 const HEAD: usize = 16 * 1024;
 
-/// The same everywhere else: a link has about ten connections, and a process may have a thousand links.
+/// The same everywhere else.
 const SMALL_HEAD: usize = 2 * 1024;
 
 /// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
@@ -42,6 +44,8 @@ pub(crate) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 pub struct FrameReader {
     peer: HostPort,
     stream: ReadHalf,
+    /// What was read ahead. It takes no memory while nothing has come: a link has about ten connections, and a process may have
+    /// a thousand links.
     head: BytesMut,
     /// How much is read ahead.
     ahead: usize,
@@ -58,7 +62,7 @@ impl FrameReader {
         Self {
             peer,
             stream,
-            head: BytesMut::with_capacity(SMALL_HEAD),
+            head: BytesMut::new(),
             ahead: SMALL_HEAD,
             body: None,
             wake_at: 1,
@@ -112,14 +116,27 @@ impl FrameReader {
                 continue;
             }
             wake_at(&*self.stream, &mut self.wake_at, 1);
-            let room = self.ahead.saturating_sub(self.head.len());
-            self.head.reserve(room);
-            let read = self
-                .stream
-                .read_buf(&mut (&mut self.head).limit(room))
-                .await;
+            if self.head.is_empty() {
+                self.head = BytesMut::new();
+            }
+            let read = self.read_ahead().await;
             self.check(read)?;
         }
+    }
+
+    /// Takes in what has come, as far as there is room. Cancel-safe.
+    async fn read_ahead(&mut self) -> io::Result<usize> {
+        let (stream, head) = (&mut self.stream, &mut self.head);
+        let room = self.ahead.saturating_sub(head.len());
+        // Polled by hand: the array would be kept in every future that waits for this otherwise, idle ones too.
+        poll_fn(|context| {
+            let mut space = [const { MaybeUninit::uninit() }; HEAD];
+            let mut space = ReadBuf::uninit(&mut space[..room]);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut space))?;
+            head.extend_from_slice(space.filled());
+            Poll::Ready(Ok(space.filled().len()))
+        })
+        .await
     }
 
     /// A frame that lies in `head` whole, or the start of a larger one moved to `body`.
@@ -272,7 +289,9 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll};
+    use std::task::Context;
+
+    use tokio::io::AsyncReadExt as _;
 
     use super::*;
 
@@ -305,7 +324,10 @@ mod tests {
                 bytes.extend(frame(&body));
                 bytes.extend(frame(b"last"));
                 let (client, mut server) = tokio::io::duplex(chunk);
-                let write = async move { server.write_all(&bytes).await.expect("open") };
+                let write = async move {
+                    server.write_all(&bytes).await.expect("open");
+                    server
+                };
                 let read = async move {
                     let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
                     if size % 2 == 0 {
@@ -316,7 +338,13 @@ mod tests {
                     assert_eq!(&reader.next().await.expect("whole")[..], b"last");
                     reader
                 };
-                let ((), _reader) = tokio::join!(write, read);
+                let (_open, mut reader) = tokio::join!(write, read);
+                tokio::select! {
+                    biased;
+                    _ = reader.next() => panic!("nothing more was sent"),
+                    () = std::future::ready(()) => {}
+                }
+                assert_eq!(reader.head.capacity(), 0, "it waits without memory");
             }
         }
     }

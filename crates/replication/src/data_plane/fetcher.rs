@@ -4,7 +4,7 @@
 //! that is the only work on the way of a record, and it touches headers only unless a batch cannot
 //! pass as it is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
@@ -51,6 +51,13 @@ pub(crate) struct FetcherOptions {
     pub(crate) origins: Option<Origins>,
 }
 
+/// Somebody who wants a partition: one, or each part of it where it is spread.
+struct Asker {
+    index: Index,
+    wanted: Wanted,
+    rules: Rules,
+}
+
 /// See the module.
 pub(crate) struct Fetcher {
     cluster: Cluster,
@@ -58,8 +65,9 @@ pub(crate) struct Fetcher {
     buffers: Buffers,
     connection: Option<Connection>,
     session: FetchSession,
-    /// Who wants what: the parts of a partition that is spread are read together where they can be.
-    known: HashMap<TopicPartition, BTreeMap<Index, (Wanted, Rules)>>,
+    /// Who wants what, by index: the parts of a partition that is spread are read together where they can be. Mostly there is one,
+    /// and a node of a map has room for eleven.
+    known: HashMap<TopicPartition, Vec<Asker>>,
     names: HashMap<TopicId, TopicName>,
     decoder: Decoder,
     /// Whether some topic has no id: the cluster is older than topic ids.
@@ -104,8 +112,8 @@ impl Fetcher {
 
     async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
         for (index, partition) in &order.remove {
-            if let Some(readers) = self.known.get_mut(partition) {
-                readers.remove(index);
+            if let Some(askers) = self.known.get_mut(partition) {
+                askers.retain(|asker| asker.index != *index);
             }
             self.tell_session(partition);
         }
@@ -115,9 +123,12 @@ impl Fetcher {
                 self.session.reset();
             }
             self.names.insert(wanted.topic_id, partition.topic.clone());
-            let readers = self.known.entry(partition.clone()).or_default();
-            readers.insert(index, (wanted, rules));
-            self.tell_session(&partition);
+            let asker = Asker {
+                index,
+                wanted,
+                rules,
+            };
+            self.take_in(&partition, asker);
         }
         let max_bytes = order.max_bytes;
         let reserved = self
@@ -175,13 +186,22 @@ impl Fetcher {
         })
     }
 
-    /// Asks for what the hindmost of its readers wants; the others take from the answer what lies behind that.
+    fn take_in(&mut self, partition: &TopicPartition, asker: Asker) {
+        let askers = self.known.entry(partition.clone()).or_default();
+        match askers.binary_search_by_key(&asker.index, |known| known.index) {
+            Ok(at) => askers[at] = asker,
+            Err(at) => {
+                askers.reserve_exact(1);
+                askers.insert(at, asker);
+            }
+        }
+        self.tell_session(partition);
+    }
+
+    /// Asks for what the hindmost of its askers wants; the others take from the answer what lies behind that.
     fn tell_session(&mut self, partition: &TopicPartition) {
-        let readers = self.known.get(partition);
-        let all = readers
-            .into_iter()
-            .flatten()
-            .map(|(_, (wanted, _))| *wanted);
+        let askers = self.known.get(partition).into_iter().flatten();
+        let all = askers.map(|asker| asker.wanted);
         match all.min_by_key(|wanted| wanted.offset) {
             Some(wanted) => self.session.set(partition, wanted),
             None => {
@@ -263,10 +283,11 @@ impl Fetcher {
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
                 let partition = TopicPartition::new(name.clone(), fetched.partition);
-                let Some(readers) = self.known.get(&partition) else {
+                let Some(askers) = self.known.get(&partition) else {
                     continue;
                 };
-                for (index, (wanted, rules)) in readers {
+                for asker in askers {
+                    let (wanted, rules) = (&asker.wanted, &asker.rules);
                     if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
                         continue;
                     }
@@ -285,7 +306,7 @@ impl Fetcher {
                         piped.count_in(&self.buffers);
                     }
                     judged.push(FetchedPartition {
-                        index: *index,
+                        index: asker.index,
                         topic_id: wanted.topic_id,
                         asked: wanted.offset,
                         life: rules.life,

@@ -427,6 +427,8 @@ impl Health {
                 self.moved.note(reported);
             }
             let copies = self.partitions.entry(reported.source.clone()).or_default();
+            // Mostly it stays the only one.
+            copies.reserve_exact(1);
             copies.push((reported.destination.clone(), evidence));
         }
         for side in [Side::Source, Side::Destination] {

@@ -58,18 +58,23 @@ pub(super) struct Known {
     own: StoredLink,
     /// Topics of which anything is stored, whoever copies it.
     topics: HashSet<TopicName>,
+    /// What is copied here.
+    part: LinkPart,
 }
 
 impl Known {
     /// What a part needs of all that is stored.
     pub(super) fn of(mut stored: StoredLink, part: &LinkPart) -> Self {
         let topics = stored.keys().map(|partition| partition.topic.clone());
-        let topics = topics.collect();
+        let mut topics: HashSet<TopicName> = topics.collect();
+        // It had room for as many topics as there are partitions.
+        topics.shrink_to_fit();
         stored.retain(|partition, _| part.has(partition));
         stored.shrink_to_fit();
         Self {
             own: stored,
             topics,
+            part: part.clone(),
         }
     }
 
@@ -92,7 +97,7 @@ impl Known {
     }
 }
 
-/// Partitions of the round that are not assigned yet. The configured start holds for what the first
+/// Partitions of the round that this part copies and that are not assigned yet. The configured start holds for what the first
 /// look at the source found, in topics of which nothing is stored; whatever appears later, also while
 /// the process was down, is copied from its first record.
 pub(super) fn assignments(
@@ -106,7 +111,7 @@ pub(super) fn assignments(
     let mut new = Vec::new();
     for copy in &round.copies {
         let fresh = !stored.topics.contains(&copy.source);
-        for number in 0..copy.partitions {
+        for number in stored.part.numbers(&copy.source, copy.partitions) {
             let source = TopicPartition::new(copy.source.clone(), number);
             if !assigned.insert(source.clone()) {
                 continue;
@@ -403,7 +408,8 @@ mod tests {
         let part = LinkPart::partitions(3, &share);
         let mut stored = Known::of(stored, &part);
         assert_eq!(stored.own().keys().collect::<Vec<_>>(), [&place("t", 1)]);
-        let mut assigned = HashSet::from([place("t", 0), place("other", 0)]);
+        assert!(stored.topics.capacity() < 8, "room for its topics only");
+        let mut assigned = HashSet::new();
         let beginnings = Beginnings {
             start: Start {
                 everywhere: StartPosition::Latest,
@@ -412,7 +418,7 @@ mod tests {
             ..Beginnings::default()
         };
         let new = assignments(
-            &round(&[("t", 2), ("other", 2)]),
+            &round(&[("t", 2), ("other", 2), ("theirs", 2)]),
             &mut assigned,
             &mut stored,
             looks(&BTreeMap::from([("t".into(), 2), ("other".into(), 2)])),
@@ -427,6 +433,8 @@ mod tests {
         let earliest = StartPosition::Earliest;
         assert_eq!(places, [(Some(7), earliest), (None, earliest)]);
         assert!(stored.own().is_empty(), "the data plane has it now");
+        let own = HashSet::from([place("t", 1), place("other", 1)]);
+        assert_eq!(assigned, own, "what others copy takes no memory here");
     }
 
     #[test]

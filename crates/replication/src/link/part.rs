@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kafka_wire::types::TopicPartition;
+use kafka_wire::types::{TopicName, TopicPartition};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,18 @@ impl LinkPart {
         }
     }
 
+    /// The partitions of a topic that are copied here, of so many.
+    pub(crate) fn numbers(&self, topic: &TopicName, count: i32) -> Vec<i32> {
+        match self {
+            Self::Whole => (0..count).collect(),
+            Self::Topics => Vec::new(),
+            Self::Partitions { share, .. } => match share.get(topic.as_str()) {
+                Some(numbers) => numbers.range(..count).copied().collect(),
+                None => Vec::new(),
+            },
+        }
+    }
+
     /// Whether the records of a partition are copied here.
     pub(crate) fn has(&self, source: &TopicPartition) -> bool {
         match self {
@@ -85,6 +97,13 @@ mod tests {
             LinkPart::partitions(0, &share(&[0, 2])),
             LinkPart::partitions(1, &share(&[1])),
         );
+        let t = TopicName::from("t");
+        assert_eq!(one.numbers(&t, 3), [0, 2]);
+        // One is not there, or not yet.
+        assert_eq!(one.numbers(&t, 2), [0]);
+        assert!(one.numbers(&"u".into(), 3).is_empty());
+        assert_eq!(LinkPart::Whole.numbers(&t, 2), [0, 1]);
+        assert!(LinkPart::Topics.numbers(&t, 2).is_empty());
         for number in 0..3 {
             let partition = TopicPartition::new("t".into(), number);
             assert!(LinkPart::Whole.has(&partition) && !LinkPart::Topics.has(&partition));

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::assign::{Beginnings, FirstLooks, Known, RecordChanges, assignments};
 use super::begun::Begun;
+use super::turn::turn;
 use super::{LinkError, LinkPart, follow, key_style};
 use crate::data_plane::{DataPlane, Handle, Options, Transactions};
 use crate::link_memory::FirstLook;
@@ -113,6 +114,8 @@ impl StreamMaker {
         if let Some(ownership) = &ownership {
             store.store_for(ownership);
         }
+        // Held until what was read is sorted out.
+        let _turn = turn(&self.part).await;
         let (mut stored, texts) = store.load_all(&config.name, style.clone()).await?;
         // Partitions of a task may come from a task of another number, whose claim has another name.
         let is_part = !matches!(self.part, LinkPart::Whole);
@@ -261,7 +264,7 @@ pub(super) struct Follower {
     beginnings: Beginnings,
     changes: RecordChanges,
     part: LinkPart,
-    /// Partitions that were given to the data plane, and those that are copied elsewhere.
+    /// Partitions that were given to the data plane.
     assigned: HashSet<TopicPartition>,
     /// How many parts of partitions the data plane was given.
     count: usize,
@@ -294,19 +297,6 @@ impl Follower {
         }
     }
 
-    /// Takes what others copy for given.
-    fn leave_out(&mut self, round: &Round) {
-        if matches!(self.part, LinkPart::Whole) {
-            return;
-        }
-        for copy in &round.copies {
-            let numbers = 0..copy.partitions;
-            let all = numbers.map(|number| TopicPartition::new(copy.source.clone(), number));
-            let part = &self.part;
-            self.assigned.extend(all.filter(|source| !part.has(source)));
-        }
-    }
-
     /// `false` when the data plane has stopped.
     async fn follow(&mut self, round: &Round) -> bool {
         let is_begun = self.begun.found().is_some();
@@ -320,7 +310,6 @@ impl Follower {
             }
             self.first = Some(round.selected.clone());
         }
-        self.leave_out(round);
         let first = FirstLooks {
             here: self.first.as_ref().unwrap_or(&round.selected),
             ever: self.begun.found().unwrap_or(&round.selected),
@@ -371,11 +360,11 @@ impl Streams {
     /// Passes rounds on until there are no more, or a data plane has stopped.
     pub(super) async fn run(
         mut self: Box<Self>,
-        mut rounds: mpsc::Receiver<Round>,
-        mut told: impl FnMut(&Round, usize),
+        mut rounds: mpsc::Receiver<Arc<Round>>,
+        mut told: impl FnMut(&Arc<Round>, usize),
     ) {
         let mut origins = self.maker.origins.as_ref().map(Origins::thirds);
-        let mut newest: Option<Round> = None;
+        let mut newest: Option<Arc<Round>> = None;
         loop {
             // Both are cancel-safe: channels keep what was not taken.
             let round = tokio::select! {

@@ -38,6 +38,8 @@ pub enum KeyStyle {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
     style: KeyStyle,
+    /// Keys that are others than those of new positions: every task of a link reads the positions of all, and what can be made
+    /// again need not be kept in each.
     known: HashMap<TopicPartition, String>,
 }
 
@@ -145,8 +147,12 @@ impl Keys {
             };
         };
         if value.is_some() {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            self.known.insert(partition.clone(), text);
+            let text = String::from_utf8_lossy(bytes);
+            if text == new_key(&self.style, link, &partition) {
+                self.known.remove(&partition);
+            } else {
+                self.known.insert(partition.clone(), text.into_owned());
+            }
         }
         let unreadable = || format!("the stored position of {partition} cannot be read");
         let value: Option<Map<String, Value>> = value
@@ -337,6 +343,26 @@ mod tests {
         let position = known[&partition()].position.as_ref().expect("ours");
         assert_eq!(position.offset, Source(50));
         assert_eq!(known[&partition()].begin, None);
+    }
+
+    #[test]
+    fn only_keys_that_are_others_than_new_ones_are_kept() {
+        let (plain, odd) = (
+            r#"["c",{"topic":"foo","partition":0}]"#,
+            r#"["c", {"topic":"foo","partition":0}]"#,
+        );
+        let value = r#"{"offset":3}"#;
+        let read = |keys: &[&str]| {
+            let records: Vec<_> = keys.iter().map(|key| (*key, value)).collect();
+            let (keys, _) = read(&KeyStyle::Plain, "c", &records);
+            let written = keys.encode(&entry("c", 5)).swap_remove(0).0;
+            (keys.known.len(), written)
+        };
+        assert_eq!(read(&[plain]), (0, plain.to_owned()));
+        assert_eq!(read(&[odd]), (1, odd.to_owned()));
+        // The last one counts.
+        assert_eq!(read(&[plain, odd]), (1, odd.to_owned()));
+        assert_eq!(read(&[odd, plain]), (0, plain.to_owned()));
     }
 
     #[test]

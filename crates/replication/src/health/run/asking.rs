@@ -10,7 +10,7 @@ use kafka_client::cluster::Use;
 use kafka_client::offsets::{OffsetAnswer, list_offsets_within};
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::{EARLIEST, LATEST};
-use kafka_wire::message::metadata::MetadataTopics;
+use kafka_wire::message::metadata::{MetadataTopics, TopicMetadata};
 use kafka_wire::types::{NodeId, TopicName, TopicPartition};
 use lifecycle::OnFailure;
 use tokio::time::{Instant, timeout};
@@ -38,19 +38,18 @@ impl Health {
         if !old && !observed.moved && !observed.is_missing {
             return;
         }
-        let topics: BTreeSet<&TopicName> = self
-            .reported
-            .iter()
-            .map(|one| &side.of(one).topic)
-            .collect();
-        let topics: BTreeSet<TopicName> = topics.into_iter().cloned().collect();
+        let mut wanted: BTreeMap<TopicName, BTreeSet<i32>> = BTreeMap::new();
+        for partition in self.reported.iter().map(|one| side.of(one)) {
+            let numbers = wanted.entry(partition.topic.clone()).or_default();
+            numbers.insert(partition.partition);
+        }
         let (cluster, events) = (observed.cluster.clone(), self.events.clone());
         self.side(side).looking = true;
         self.scope.spawn(
             format!("{} leaders", side.name()),
             OnFailure::Report,
             async move {
-                let found = leaders(&cluster, topics).await;
+                let found = leaders(&cluster, &wanted).await;
                 let found = found.map_err(|error| format!("{}: {error}", side.name()));
                 // The loop has ended: nobody is left who could use it.
                 drop(events.send(Event::Leaders(side, found)).await);
@@ -174,26 +173,38 @@ fn readings(
     Ok(partitions.into_iter().map(reading).collect())
 }
 
+/// Who leads these partitions, by topic. What others copy of the same topics is not kept: each of many tasks would keep all.
 async fn leaders(
     cluster: &Cluster,
-    topics: BTreeSet<TopicName>,
+    wanted: &BTreeMap<TopicName, BTreeSet<i32>>,
 ) -> Result<HashMap<TopicPartition, NodeId>, String> {
-    let asked = cluster.metadata(MetadataTopics::Topics(topics.into_iter().collect()));
+    let asked = cluster.metadata(MetadataTopics::Topics(wanted.keys().cloned().collect()));
     let answer = match timeout(LEADERS, asked).await {
         Ok(answer) => answer.map_err(|error| error.to_string())?,
         Err(_) => return Err(format!("no broker told its topics within {LEADERS:?}")),
     };
-    let mut leaders = HashMap::new();
-    for topic in answer.topics {
-        let Some(name) = topic.name else { continue };
+    Ok(led(answer.topics, wanted))
+}
+
+fn led(
+    topics: Vec<TopicMetadata>,
+    wanted: &BTreeMap<TopicName, BTreeSet<i32>>,
+) -> HashMap<TopicPartition, NodeId> {
+    let mut leaders = HashMap::with_capacity(wanted.values().map(BTreeSet::len).sum());
+    for topic in topics {
+        // The name that is known already, which need not be there twice.
+        let known = topic.name.and_then(|name| wanted.get_key_value(&name));
+        let Some((name, numbers)) = known else {
+            continue;
+        };
         for partition in topic.partitions {
-            if partition.leader.0 >= 0 {
+            if partition.leader.0 >= 0 && numbers.contains(&partition.index) {
                 let name = TopicPartition::new(name.clone(), partition.index);
                 leaders.insert(name, partition.leader);
             }
         }
     }
-    Ok(leaders)
+    leaders
 }
 
 #[cfg(test)]
@@ -201,6 +212,9 @@ mod tests {
     use std::time::Duration;
 
     use config::client::{ClientConfig, HostPort};
+    use kafka_wire::error_code::ErrorCode;
+    use kafka_wire::message::metadata::PartitionMetadata;
+    use kafka_wire::types::TopicId;
     use lifecycle::Scope;
 
     use super::*;
@@ -209,6 +223,30 @@ mod tests {
 
     fn partition(number: i32) -> TopicPartition {
         TopicPartition::new("t".into(), number)
+    }
+
+    #[test]
+    fn only_leaders_of_partitions_that_are_copied_here_are_kept() {
+        let led_by = |index, leader| PartitionMetadata {
+            error: ErrorCode::NONE,
+            index,
+            leader: NodeId(leader),
+            leader_epoch: 0,
+            replicas: Vec::new(),
+            isr: Vec::new(),
+            offline: Vec::new(),
+        };
+        let topic = |name: &str| TopicMetadata {
+            error: ErrorCode::NONE,
+            name: Some(name.into()),
+            id: TopicId::ZERO,
+            internal: false,
+            partitions: vec![led_by(0, 1), led_by(1, 2), led_by(2, -1)],
+            authorized_operations: None,
+        };
+        let wanted = BTreeMap::from([("t".into(), BTreeSet::from([1, 2]))]);
+        let found = led(vec![topic("t"), topic("other")], &wanted);
+        assert_eq!(found, HashMap::from([(partition(1), NodeId(2))]));
     }
 
     #[tokio::test]
