@@ -1,16 +1,16 @@
 //! `cargo xtask bench`: what a copied gigabyte costs, beside MirrorMaker 2 and beside the floor.
 //!
 //! ```text
-//! source cluster, filled once per codec ──┬─ Tributary ─────┐
-//!                                         └─ MirrorMaker 2 ─┴─▶ destination cluster, emptied before every run
+//! workloads ─▶ cases ─▶ source cluster, filled once for the same data ──┬─ Tributary ─────┐
+//!                                                                       └─ MirrorMaker 2 ─┴─▶ destination cluster, emptied before every run
 //! for every pair: Tributary, MirrorMaker 2, Tributary, MirrorMaker 2 …
 //! ```
 //! Every run is judged: the destination is read with librdkafka and compared with the source, record by record. A run
 //! that is not equal has no numbers; it is reported as lost. Runs during which the host took more than 5 % of the
 //! processor away are reported and left out of the medians.
 //!
-//! Peers with TLS (`--peers tls-source,tls-both`) are Tributary itself over other listeners of the same brokers; the relay
-//! runs with TLS too then, and the report compares what each uses more than without.
+//! Peers with TLS (`--peers tls-source,tls-both`, `--workload w13`) are Tributary itself over other listeners of the same brokers;
+//! the relay runs with TLS too then, and the report compares what each uses more than without.
 //!
 //! Generator, judge and this program are processes of their own and in nobody's figures.
 
@@ -21,10 +21,13 @@ mod peer;
 mod relay;
 mod report;
 mod run;
+mod source;
 mod waiting;
 mod window;
+mod workload;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::kafka_jars::{KafkaJars, KafkaVersion};
@@ -33,21 +36,24 @@ use test_support::run_directory::RunDirectory;
 use crate::build::{self, Profile};
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::judge::{Judge, PartitionDigest};
+use crate::judge::Judge;
 use crate::{kafka, output, setup};
 use encryption::Material;
-use log::LogSize;
 use peer::Peer;
 use relay::Sides;
 pub(crate) use relay::{RelayOptions, run as run_relay};
 use report::{Report, Series};
 use run::Place;
+use source::Source;
 pub(crate) use waiting::{WaitingOptions, run as run_waiting};
+use workload::{Case, Overrides, Workload};
 
 /// Bytes through the relay: enough for the kernel's hundredths of a second.
 const FLOOR_BYTES: u64 = 4_000_000_000;
 /// Of fewer relays nothing could be said.
 const LEAST_FLOORS: usize = 3;
+/// How long brokers are looked at while nothing is copied.
+const AT_REST: Duration = Duration::from_secs(4);
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args)]
@@ -58,30 +64,55 @@ pub(crate) struct BenchOptions {
     /// How many times each replicator runs
     #[arg(long, default_value_t = 3)]
     pairs: u32,
-    /// Codecs of the source's batches
-    #[arg(long, value_delimiter = ',', default_value = "zstd,none")]
+    /// What is copied, by name; without one, 1 KB records of the codecs
+    #[arg(long, value_enum, value_delimiter = ',')]
+    workload: Vec<Workload>,
+    /// Codecs of the source's batches in place of the workload's [default: zstd,none]
+    #[arg(long, value_delimiter = ',')]
     codec: Vec<String>,
-    /// Partitions of the topic
-    #[arg(long, default_value_t = 12)]
-    partitions: u32,
-    /// Size of a source batch on the wire, about; 1 puts every record into a batch of its own
-    #[arg(long, default_value_t = 65_536)]
-    batch_bytes: u32,
+    /// Partitions of the topic in place of the workload's [default: 12]
+    #[arg(long)]
+    partitions: Option<u32>,
+    /// Size of a source batch on the wire, about, in place of the workload's; 1 puts every record into a batch of its own
+    /// [default: 65536]
+    #[arg(long)]
+    batch_bytes: Option<u32>,
     /// Who runs beside Tributary
     #[arg(long, value_enum, value_delimiter = ',', default_value = "mm2")]
     peers: Vec<Peer>,
     /// Pinned: brokers, generator and judge on core 0, the replicator on core 1. Free: everything on all cores
     #[arg(long, value_enum, default_value = "pinned")]
     layout: Layout,
-    /// A program of an earlier state, for the peer `former`
-    #[arg(long, value_name = "PROGRAM")]
-    former: Option<PathBuf>,
+    #[command(flatten)]
+    programs: Programs,
     /// Fail where Tributary's steady cost is above so many times the floor of the same run: a guard against regressions
     #[arg(long, value_name = "TIMES")]
     at_most: Option<f64>,
     /// What the result's file name ends with
     #[arg(long, default_value = "foundation")]
     label: String,
+}
+
+impl BenchOptions {
+    fn cases(&self) -> Vec<Case> {
+        let overrides = Overrides {
+            codecs: self.codec.clone(),
+            partitions: self.partitions,
+            batch_bytes: self.batch_bytes,
+        };
+        workload::cases(&self.workload, &overrides, &self.peers)
+    }
+}
+
+/// Programs that are not built for the benchmark.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct Programs {
+    /// A program of an earlier state, for the peer `former`
+    #[arg(long, value_name = "PROGRAM")]
+    former: Option<PathBuf>,
+    /// Tributary, where it is not to be built: for work on the benchmark itself
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    program: Option<PathBuf>,
 }
 
 /// Which cores who uses.
@@ -112,13 +143,16 @@ struct Prepared {
 
 impl Prepared {
     /// Builds and fetches, and goes where brokers run.
-    fn new(root: &Path, layout: Layout, former: Option<PathBuf>) -> Result<Self> {
+    fn new(root: &Path, layout: Layout, programs: &Programs) -> Result<Self> {
         output::heading("set-up");
         setup::ensure(setup::FOR_BENCH)?;
         let prepared = Self {
             jars: kafka::jars(KafkaVersion::default())?,
-            tributary: build::tributary(root, Profile::Release)?,
-            former,
+            tributary: match &programs.program {
+                Some(program) => program.clone(),
+                None => build::tributary(root, Profile::Release)?,
+            },
+            former: programs.former.clone(),
             judge: Judge::build(root, Profile::Release)?,
         };
         if layout == Layout::Pinned {
@@ -139,7 +173,7 @@ pub(crate) fn run(root: &Path, options: &BenchOptions) -> Result<()> {
     if !(options.gb > 0.0 && options.gb <= 100.0) {
         return Err(Failure::new("--gb must lie above 0 and at most at 100"));
     }
-    let prepared = Prepared::new(root, options.layout, options.former.clone())?;
+    let prepared = Prepared::new(root, options.layout, &options.programs)?;
     let report = crate::runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         interrupt.or(measure(root, options, &prepared)).await?
@@ -169,34 +203,48 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
     let directory = RunDirectory::new("bench").attempting("make a directory for the benchmark")?;
     let prefix = options.layout.replicator_prefix();
     output::heading("the floor: a relay that only moves bytes");
-    let with_tls = options.peers.iter().any(|peer| peer.sides() != Sides::None);
+    let cases = options.cases();
+    let with_tls = cases
+        .iter()
+        .flat_map(|case| &case.peers)
+        .any(|peer| peer.sides() != Sides::None);
     let material = with_tls
         .then(|| Material::new(directory.path()))
         .transpose()?;
     let pairs = usize::try_from(options.pairs).unwrap_or_default();
     // Each pair adds one of its own moment.
-    let before = LEAST_FLOORS.saturating_sub(pairs * options.codec.len());
+    let before = LEAST_FLOORS.saturating_sub(pairs * cases.len());
     let mut floor = floors(before, prefix, Sides::None, None)?;
     let mut tls_floors = Vec::new();
     if let Some(material) = &material {
-        for sides in [Sides::Source, Sides::Both] {
-            let count = pairs.max(LEAST_FLOORS);
-            tls_floors.push((sides, floors(count, prefix, sides, Some(material))?));
+        for sides in [Sides::Source, Sides::Destination, Sides::Both] {
+            let is_used = |case: &Case| case.peers.iter().any(|peer| peer.sides() == sides);
+            if cases.iter().any(is_used) {
+                let count = pairs.max(LEAST_FLOORS);
+                tls_floors.push((sides, floors(count, prefix, sides, Some(material))?));
+            }
         }
     }
     output::heading("two clusters");
-    let [source, destination] = clusters(material.as_ref()).await?;
-    let mut series = Vec::new();
-    for codec in &options.codec {
-        let place = Place {
-            prepared,
-            source: &source,
-            destination: &destination,
-            directory: directory.path(),
-            prefix,
-            material: material.as_ref(),
+    let cleans = cases.iter().any(|case| case.data.is_compacted());
+    let [source, destination] = clusters(material.as_ref(), cleans).await?;
+    let place = Place {
+        prepared,
+        source: &source,
+        destination: &destination,
+        directory: directory.path(),
+        prefix,
+        material: material.as_ref(),
+    };
+    let mut series: Vec<Series> = Vec::new();
+    let mut loaded: Option<(&Case, Source)> = None;
+    for (number, case) in (1..).zip(&cases) {
+        let source = match loaded {
+            Some((of, source)) if of.data == case.data => source,
+            _ => Source::load(&place, &case.data, number, bytes(options)).await?,
         };
-        series.push(one_codec(options, &place, codec, &mut floor).await?);
+        series.push(one_case(options, &place, (number, case), &source, &mut floor).await?);
+        loaded = Some((case, source));
     }
     let description = machine::describe(root, &prepared.jars, options.layout)?;
     Ok(Report {
@@ -205,12 +253,19 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
         tls_floors,
         series,
         pairs: options.pairs,
+        layout: options.layout,
     })
 }
 
-async fn clusters(material: Option<&Material>) -> Result<[KafkaCluster; 2]> {
-    let builder = |name| {
+/// `cleans`: the source is compacted while it is loaded, and the copies stay as they were written, or they would differ by what
+/// their cleaner took out in the meantime.
+async fn clusters(material: Option<&Material>, cleans: bool) -> Result<[KafkaCluster; 2]> {
+    let builder = |name, pause| {
         let builder = KafkaCluster::builder().name(name);
+        let builder = match cleans {
+            true => builder.property("log.cleaner.backoff.ms", pause),
+            false => builder,
+        };
         let builder = match material {
             Some(material) => material.listener(builder),
             None => builder,
@@ -221,7 +276,8 @@ async fn clusters(material: Option<&Material>) -> Result<[KafkaCluster; 2]> {
             .property("log.retention.ms", "-1")
             .property("log.segment.delete.delay.ms", "1000")
     };
-    let clusters = ClusterBuilder::start_all([builder("source"), builder("destination")]);
+    let builders = [builder("source", "500"), builder("destination", "86400000")];
+    let clusters = ClusterBuilder::start_all(builders);
     clusters.await.attempting("start the clusters")
 }
 
@@ -241,111 +297,44 @@ fn floors(
     Ok(floor)
 }
 
-/// Fills the source with one codec and runs all pairs on it.
-async fn one_codec(
+/// Runs all pairs of a case.
+async fn one_case(
     options: &BenchOptions,
     place: &Place<'_>,
-    codec: &str,
+    (number, case): (usize, &Case),
+    source: &Source,
     floor: &mut Vec<f64>,
 ) -> Result<Series> {
-    let topic = format!("bench.{codec}");
-    output::heading(format!("{topic}: loading"));
-    let (size, records) = load(options, place, &topic, codec).await?;
-    let source = place
-        .prepared
-        .judge
-        .digest(&place.source.bootstrap(), &topic)
-        .await?;
-    let counted: u64 = source
-        .iter()
-        .map(|partition: &PartitionDigest| partition.records)
-        .sum();
-    if counted != records {
-        return Err(Failure::new(format!(
-            "{records} records were loaded, {counted} are there"
-        )));
-    }
-    output::line(format!(
-        "   {records} records, {} bytes in {} batches",
-        size.bytes, size.batches
-    ));
-    let mut series = Series {
-        codec: codec.to_owned(),
-        size,
-        records,
-        runs: Vec::new(),
-    };
+    output::heading(&case.name);
     let job = |peer, pair| run::Job {
         peer,
         pair,
-        topic: &topic,
-        codec,
-        source: &source,
-        size,
-        records,
+        series: number,
+        case,
+        source,
     };
     output::line("   a copy that does not count, in which brokers compile their code …");
     let warm = place.run(&job(Peer::Tributary, 0)).await?;
     output::line(format!("   {warm}"));
+    let at_rest = place.at_rest(AT_REST).await?;
+    let mut runs = Vec::new();
     for pair in 1..=options.pairs {
         floor.extend(floors(1, place.prefix, Sides::None, None)?);
-        for peer in [Peer::Tributary].iter().chain(&options.peers) {
-            let job = job(*peer, pair);
+        for peer in [Peer::Tributary].iter().chain(&case.peers) {
             output::line(format!("   {pair}/{} {peer} …", options.pairs));
-            let done = place.run(&job).await?;
+            let done = place.run(&job(*peer, pair)).await?;
             output::line(format!("   {pair}/{} {done}", options.pairs));
-            series.runs.push(done);
+            runs.push(done);
         }
     }
-    Ok(series)
-}
-
-/// Creates the source topic and has the judge fill it; returns its size and the number of records.
-async fn load(
-    options: &BenchOptions,
-    place: &Place<'_>,
-    topic: &str,
-    codec: &str,
-) -> Result<(LogSize, u64)> {
-    let judge = &place.prepared.judge;
-    let bootstrap = place.source.bootstrap();
-    judge
-        .create_topic(
-            &bootstrap,
-            topic,
-            options.partitions,
-            &["compression.type=producer"],
-        )
-        .await?;
-    let log_directory = place.source.node(0).data_directory();
-    let log_text = log_directory.display().to_string();
-    let (partitions, batch) = (
-        options.partitions.to_string(),
-        uncompressed(options.batch_bytes, codec).to_string(),
-    );
-    let size = bytes(options).to_string();
-    let mut arguments = vec!["load", &bootstrap, topic, "--codec", codec];
-    arguments.extend(["--partitions", &partitions, "--batch-bytes", &batch]);
-    arguments.extend(["--wire-bytes", &size, "--log-directory", &log_text]);
-    let loaded = judge.ask(&arguments).await?;
-    let records = loaded["records"].as_u64().unwrap_or_default();
-    Ok((log::measure(&log_directory, topic)?, records))
-}
-
-/// Bytes of the generator's records that make a batch of a size on the wire. Producers count what they have not compressed
-/// yet, or guess; ratios are those of 64 to 240 records of the generator.
-fn uncompressed(wire: u32, codec: &str) -> u32 {
-    let tenths = match codec {
-        "zstd" => 38,
-        "gzip" => 39,
-        "snappy" => 25,
-        "lz4" => 24,
-        _ => 10,
-    };
-    match wire {
-        1 => 1,
-        _ => wire.saturating_mul(tenths) / 10,
-    }
+    Ok(Series {
+        case: case.clone(),
+        size: source.size,
+        records: source.records,
+        logical_bytes: source.logical_bytes,
+        at_rest,
+        runs,
+    })
 }
 
 #[expect(

@@ -28,6 +28,8 @@ pub(crate) struct Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartitionDigest {
     pub(crate) records: u64,
+    /// Of keys and values.
+    pub(crate) bytes: u64,
     /// Over key, value, headers and timestamp of every record, in order.
     pub(crate) hash: String,
 }
@@ -77,17 +79,23 @@ impl Judge {
             .ok_or_else(|| unreadable(&answer))
     }
 
-    /// Reads a topic from beginning to end.
+    /// Reads a topic from beginning to end; of a compacted one the last record of each key counts.
     pub(crate) async fn digest(
         &self,
         bootstrap: &str,
         topic: &str,
+        compacted: bool,
     ) -> Result<Vec<PartitionDigest>> {
-        let answer = self.ask(&["digest", bootstrap, topic]).await?;
+        let mut arguments = vec!["digest", bootstrap, topic];
+        if compacted {
+            arguments.push("--last-of-keys");
+        }
+        let answer = self.ask(&arguments).await?;
         let partition = |value: &Value| {
             let hash = value["hash"].as_str()?.to_owned();
             Some(PartitionDigest {
                 records: value["records"].as_u64()?,
+                bytes: value["bytes"].as_u64()?,
                 hash,
             })
         };

@@ -4,8 +4,9 @@
 //! they create themselves with the source's partition count. MirrorMaker 2 runs *tuned*, in good faith (fewer, larger
 //! requests, two tasks, parallel collector), and, when asked for, *stock*. The loop of librdkafka is the judge's program.
 
+mod mirror_maker;
+
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use test_support::kafka_jars::KafkaJars;
@@ -25,11 +26,16 @@ pub(crate) enum Peer {
     Mapped,
     /// Tributary, taking every record apart and putting it together again: what passing through saves.
     Decoded,
+    /// Tributary, computing the checksum of every batch on arrival: what patching them saves.
+    Checked,
     /// Another build of Tributary, see `--former`.
     Former,
     /// Tributary, with TLS to the source.
     #[value(name = "tls-source")]
     TlsSource,
+    /// Tributary, with TLS to the destination.
+    #[value(name = "tls-destination")]
+    TlsDestination,
     /// Tributary, with TLS on both sides.
     #[value(name = "tls-both")]
     TlsBoth,
@@ -58,8 +64,10 @@ impl fmt::Display for Peer {
             Self::Unmerged => "Tributary without merging",
             Self::Mapped => "Tributary, offsets mapped",
             Self::Decoded => "Tributary, decoding",
+            Self::Checked => "Tributary, full checksums",
             Self::Former => "Tributary, former build",
             Self::TlsSource => "Tributary, TLS to the source",
+            Self::TlsDestination => "Tributary, TLS to the destination",
             Self::TlsBoth => "Tributary, TLS on both sides",
             Self::Librdkafka => "librdkafka loop",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
@@ -73,6 +81,7 @@ impl Peer {
     pub(super) fn sides(self) -> Sides {
         match self {
             Self::TlsSource => Sides::Source,
+            Self::TlsDestination => Sides::Destination,
             Self::TlsBoth => Sides::Both,
             _ => Sides::None,
         }
@@ -98,6 +107,14 @@ pub(super) struct Errand<'a> {
     pub(super) destination: &'a str,
     pub(super) topic: &'a str,
     pub(super) codec: &'a str,
+    /// A second topic, of which nothing comes.
+    pub(super) also: Option<&'a str>,
+    /// Settings of the copies, for who does not look at the source's.
+    pub(super) settings: &'a [&'a str],
+    /// The copy is there, and keeps its own codec.
+    pub(super) recompressed: bool,
+    /// Milliseconds between commits of Connect's transactional mode.
+    pub(super) commit: Option<u32>,
     /// Different for every run, so that none finds the positions of another.
     pub(super) name: &'a str,
     /// Takes configuration and logs.
@@ -118,18 +135,22 @@ impl Errand<'_> {
             Peer::Tributary | Peer::Former => self.tributary_command(&[]),
             Peer::Mapped => self.tributary_command(&["--set", "tributary.offsets=map"]),
             Peer::Decoded => self.tributary_command(&DECODES),
-            Peer::TlsSource | Peer::TlsBoth => {
+            Peer::Checked => self.tributary_command(&["--set", "src.consumer.check.crcs=true"]),
+            Peer::TlsSource | Peer::TlsDestination | Peer::TlsBoth => {
                 let settings = self.tls_settings.as_deref();
                 let settings = settings.ok_or_else(|| Failure::new("there are no certificates"))?;
-                let mut further = vec!["--from-config", settings];
-                if peer == Peer::TlsBoth {
+                let mut further = Vec::new();
+                if peer != Peer::TlsDestination {
+                    further.extend(["--from-config", settings]);
+                }
+                if peer != Peer::TlsSource {
                     further.extend(["--to-config", settings]);
                 }
                 self.tributary_command(&further)
             }
             Peer::Unmerged => self.tributary_command(&["--set", "tributary.batch.merge.below=0"]),
             Peer::Librdkafka => self.loop_command(),
-            Peer::MirrorMakerTuned | Peer::MirrorMakerStock => self.mirror_maker_command(peer)?,
+            Peer::MirrorMakerTuned | Peer::MirrorMakerStock => mirror_maker::command(self, peer)?,
         };
         let mut words = self
             .prefix
@@ -147,24 +168,34 @@ impl Errand<'_> {
     }
 
     fn tributary_command(&self, further: &[&str]) -> Vec<String> {
-        let pattern = self.topic.replace('.', "\\.");
         let program = self.tributary.display().to_string();
         let arguments = ["replicate", "--from", self.source, "--to", self.destination];
         let ends: &[&str] = match self.goes_on {
             true => &[],
             false => &["--until-caught-up", "--hold", "1s"],
         };
-        let options = ends.iter().copied().chain(["--progress", "off"]);
         let mut command = vec![program];
         command.extend(arguments.map(str::to_owned));
-        command.extend([
-            "--topics".to_owned(),
-            pattern,
-            "--name".to_owned(),
-            self.name.to_owned(),
-        ]);
-        command.extend(options.map(str::to_owned));
-        command.extend(further.iter().map(|word| (*word).to_owned()));
+        for topic in std::iter::once(self.topic).chain(self.also) {
+            command.extend(["--topics".to_owned(), topic.replace('.', "\\.")]);
+        }
+        command.extend(["--name".to_owned(), self.name.to_owned()]);
+        if let Some(milliseconds) = self.commit {
+            let interval = format!("transaction.boundary.interval.ms={milliseconds}");
+            for setting in [
+                "exactly.once.support=required",
+                "transaction.boundary=interval",
+                &interval,
+            ] {
+                command.extend(["--set".to_owned(), setting.to_owned()]);
+            }
+        }
+        if self.recompressed {
+            let kept = "config.properties.exclude=compression.type";
+            command.extend(["--set".to_owned(), kept.to_owned()]);
+        }
+        let options = ends.iter().chain(&["--progress", "off"]).chain(further);
+        command.extend(options.map(|word| (*word).to_owned()));
         command
     }
 
@@ -180,78 +211,14 @@ impl Errand<'_> {
             "--linger-ms",
             linger,
         ];
-        let words = words.into_iter().chain(options);
+        let also = self.also.into_iter().flat_map(|topic| ["--also", topic]);
+        let settings = self
+            .settings
+            .iter()
+            .flat_map(|setting| ["--setting", *setting]);
+        let words = words.into_iter().chain(options).chain(also).chain(settings);
         std::iter::once(program)
             .chain(words.map(str::to_owned))
             .collect()
     }
-
-    fn mirror_maker_command(&self, peer: Peer) -> Result<Vec<String>> {
-        let path = self.directory.join(format!("{}.properties", self.name));
-        let text = mirror_maker_properties(self, peer);
-        fs::write(&path, text).attempting(format!("write {}", path.display()))?;
-        let machine: &[&str] = match peer {
-            Peer::MirrorMakerStock => &["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"],
-            _ => &["-Xms2g", "-Xmx2g", "-XX:+UseParallelGC"],
-        };
-        let mut command = vec![self.jars.java().display().to_string()];
-        command.extend(machine.iter().map(|word| (*word).to_owned()));
-        command.push("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned());
-        command.extend(["-cp".to_owned(), self.jars.classpath()]);
-        command.push("org.apache.kafka.connect.mirror.MirrorMaker".to_owned());
-        command.push(path.display().to_string());
-        Ok(command)
-    }
-}
-
-/// The configuration of MirrorMaker 2, as published with the figures.
-pub(super) fn mirror_maker_properties(errand: &Errand<'_>, peer: Peer) -> String {
-    let common = format!(
-        "clusters = A, B\n\
-         A.bootstrap.servers = {}\n\
-         B.bootstrap.servers = {}\n\
-         A->B.enabled = true\n\
-         B->A.enabled = false\n\
-         A->B.topics = {}\n\
-         replication.policy.class = org.apache.kafka.connect.mirror.IdentityReplicationPolicy\n\
-         emit.heartbeats.enabled = false\n\
-         emit.checkpoints.enabled = false\n\
-         sync.topic.acls.enabled = false\n\
-         sync.topic.configs.enabled = false\n\
-         refresh.topics.interval.seconds = 600\n\
-         refresh.groups.enabled = false\n\
-         replication.factor = 1\n\
-         offset-syncs.topic.replication.factor = 1\n\
-         heartbeats.topic.replication.factor = 1\n\
-         checkpoints.topic.replication.factor = 1\n\
-         config.storage.replication.factor = 1\n\
-         offset.storage.replication.factor = 1\n\
-         status.storage.replication.factor = 1\n\
-         B.producer.compression.type = {}\n",
-        errand.source,
-        errand.destination,
-        errand.topic.replace('.', "\\\\."),
-        errand.codec,
-    );
-    let further = match peer {
-        Peer::MirrorMakerStock => "tasks.max = 1\n",
-        _ => {
-            "tasks.max = 2\n\
-             A.consumer.max.poll.records = 5000\n\
-             A.consumer.max.partition.fetch.bytes = 2097152\n\
-             A.consumer.fetch.max.bytes = 52428800\n\
-             A.consumer.receive.buffer.bytes = -1\n\
-             B.producer.batch.size = 262144\n\
-             B.producer.linger.ms = 20\n\
-             B.producer.buffer.memory = 67108864\n\
-             B.producer.max.request.size = 10485760\n\
-             B.producer.enable.idempotence = true\n\
-             B.producer.max.in.flight.requests.per.connection = 5\n\
-             B.producer.send.buffer.bytes = -1\n"
-        }
-    };
-    if errand.goes_on {
-        return (common + further).replace("linger.ms = 20", "linger.ms = 0");
-    }
-    common + further
 }

@@ -38,6 +38,7 @@ pub(crate) struct RelayOptions {
 pub(crate) enum Sides {
     None,
     Source,
+    Destination,
     Both,
 }
 
@@ -46,15 +47,27 @@ impl Sides {
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::None => "",
-            Self::Source => ", TLS on one side",
+            Self::Source => ", TLS to the source",
+            Self::Destination => ", TLS to the destination",
             Self::Both => ", TLS on both sides",
         }
+    }
+
+    /// Whether it has TLS to the source.
+    pub(super) fn source(self) -> bool {
+        matches!(self, Self::Source | Self::Both)
+    }
+
+    /// Whether it has TLS to the destination.
+    pub(super) fn destination(self) -> bool {
+        matches!(self, Self::Destination | Self::Both)
     }
 
     fn word(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Source => "source",
+            Self::Destination => "destination",
             Self::Both => "both",
         }
     }
@@ -71,13 +84,8 @@ pub(crate) fn run(options: &RelayOptions) -> Result<()> {
     let material = options.material.as_deref().map(Material::in_directory);
     let material = material.as_ref();
     // Towards the source Tributary is who dials; which end the relay is does not matter for the bytes.
-    let mut from = protected(
-        from,
-        options.tls != Sides::None,
-        material,
-        Material::accepted,
-    )?;
-    let mut to = protected(to, options.tls == Sides::Both, material, Material::dialled)?;
+    let mut from = protected(from, options.tls.source(), material, Material::accepted)?;
+    let mut to = protected(to, options.tls.destination(), material, Material::dialled)?;
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = from.read(&mut chunk).attempting("read")?;
@@ -160,7 +168,7 @@ fn through(
         .read_line(&mut address)
         .attempting("read the relay's address")?;
     let feed = TcpStream::connect(address.trim()).attempting("connect to the relay")?;
-    let mut feed = protected(feed, tls != Sides::None, material, Material::dialled)?;
+    let mut feed = protected(feed, tls.source(), material, Material::dialled)?;
     let feeding = std::thread::spawn(move || -> std::io::Result<()> {
         let chunk = vec![b'x'; CHUNK];
         let mut left = bytes;
@@ -176,7 +184,7 @@ fn through(
     drain
         .set_read_timeout(Some(LIMIT))
         .attempting("limit the wait for the relay")?;
-    let mut drain = protected(drain, tls == Sides::Both, material, Material::accepted)?;
+    let mut drain = protected(drain, tls.destination(), material, Material::accepted)?;
     let mut chunk = vec![0; CHUNK];
     let mut received: u64 = 0;
     loop {

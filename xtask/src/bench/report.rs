@@ -1,17 +1,21 @@
 //! The report: Markdown and a picture for people, CSV for tools, with every run, the lost ones too.
 
 mod chart;
+mod costs;
+mod goals;
+mod method;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::log::LogSize;
-use super::machine;
 use super::peer::Peer;
 use super::relay::Sides;
 use super::run::{Figures, Outcome, Run};
 use super::window::{spread, to_f64};
+use super::workload::Case;
+use super::{Layout, machine};
 use crate::failure::{Attempt as _, Result};
 
 /// Everything that was measured.
@@ -25,14 +29,19 @@ pub(super) struct Report {
     pub(super) tls_floors: Vec<(Sides, Vec<f64>)>,
     pub(super) series: Vec<Series>,
     pub(super) pairs: u32,
+    pub(super) layout: Layout,
 }
 
-/// All runs on one source topic.
+/// All runs of one case.
 #[derive(Debug)]
 pub(super) struct Series {
-    pub(super) codec: String,
+    pub(super) case: Case,
     pub(super) size: LogSize,
     pub(super) records: u64,
+    /// Bytes of keys and values.
+    pub(super) logical_bytes: u64,
+    /// Processor seconds that source and destination broker use in a second while nothing is copied.
+    pub(super) at_rest: [f64; 2],
     pub(super) runs: Vec<Run>,
 }
 
@@ -128,7 +137,7 @@ impl Report {
             let peers =
                 peers.filter_map(|peer| Some((peer.to_string(), series.spread(peer, steady)?)));
             (
-                series.codec.clone(),
+                series.case.name.clone(),
                 floor.clone().into_iter().chain(peers).collect(),
             )
         };
@@ -160,7 +169,7 @@ impl Report {
     }
 
     fn markdown(&self, picture: &str) -> String {
-        let mut text = String::from("# Copying, beside MirrorMaker 2\n\n");
+        let mut text = String::from("# Copying, beside others\n\n");
         push(
             &mut text,
             format_args!("![Processor seconds per GB](./{picture})\n\n"),
@@ -169,13 +178,14 @@ impl Report {
         for (name, value) in &self.description {
             push(&mut text, format_args!("| {name} | {value} |\n"));
         }
-        text.push_str(METHOD);
+        text.push_str(method::METHOD);
+        goals::write(self, &mut text);
         text.push_str("\n## Medians (lowest to highest)\n\n");
         for series in &self.series {
             self.medians(series, &mut text);
         }
         text.push_str("## Every run\n\n");
-        let heading = "codec | pair | replicator | CPU-s whole | CPU-s/GB whole | CPU-s/GB steady | MB/s whole | \
+        let heading = "series | pair | replicator | CPU-s whole | CPU-s/GB whole | CPU-s/GB steady | MB/s whole | \
                        MB/s steady | peak MiB | source broker CPU-s | destination broker CPU-s | stolen % | others % | batch \
                        KB at destination | outcome";
         let columns = heading.split('|').count();
@@ -195,17 +205,7 @@ impl Report {
     }
 
     fn medians(&self, series: &Series, text: &mut String) {
-        let mean = to_f64(series.size.bytes) / to_f64(series.size.batches) / 1e3;
-        push(
-            text,
-            format_args!(
-                "### {}: {} records of 1 KB, {:.3} GB on the wire in batches of {mean:.1} KB, {} pairs\n\n",
-                series.codec,
-                series.records,
-                to_f64(series.size.bytes) / 1e9,
-                self.pairs,
-            ),
-        );
+        costs::heading(series, self.pairs, text);
         text.push_str(
             "| | CPU-s/GB steady | CPU-s/GB whole | × floor | MB/s steady | MB/s whole | peak MiB | first record s | runs that \
              count |\n|---|---|---|---|---|---|---|---|---|\n",
@@ -256,6 +256,7 @@ impl Report {
             );
         }
         text.push('\n');
+        costs::table(series, text);
         for peer in series
             .peers()
             .into_iter()
@@ -298,7 +299,7 @@ impl Report {
 
     fn csv(&self) -> String {
         let mut text = String::from(
-            "codec,pair,replicator,cpu_s_whole,cpu_s_per_gb_whole,cpu_s_per_gb_steady,mb_per_s_whole,mb_per_s_steady,\
+            "series,pair,replicator,cpu_s_whole,cpu_s_per_gb_whole,cpu_s_per_gb_steady,mb_per_s_whole,mb_per_s_steady,\
              peak_mib,source_broker_cpu_s,destination_broker_cpu_s,stolen_percent,others_percent,batch_kb_at_destination,outcome\n",
         );
         for series in &self.series {
@@ -350,7 +351,7 @@ pub(super) fn said(spread: Option<[f64; 3]>, digits: usize) -> String {
 
 fn cells(series: &Series, run: &Run) -> Vec<String> {
     let mut cells = vec![
-        series.codec.clone(),
+        series.case.name.clone(),
         run.pair.to_string(),
         run.peer.to_string(),
     ];
@@ -394,39 +395,6 @@ pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments)
         .expect("writing to a String does not fail");
 }
-
-const METHOD: &str = "
-## Method
-
-- Two one-node clusters on one machine, over loopback, replication factor 1, no forced flush: with acks=all the leader
-  alone answers, so produce latency is optimistic. Brokers run with the full JIT and G1.
-- The source topic is written once per codec by librdkafka: JSON-like records of 1 KB from a seeded generator, on 12
-  partitions and in batches of about 64 KB on the wire unless the command says otherwise. A GB is 10⁹ bytes of
-  batches as they lie in the source's log.
-- Before the pairs of a codec one copy by Tributary does not count: the brokers compile their code in it, as they have in a
-  cluster that runs.
-- Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
-  replicator creates the destination topic itself.
-- Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
-  the start of the process until every record is at the destination: a Java machine's warming up is part of it.
-  *Steady* begins when half of the records have arrived: the peers are warm there.
-- Peak memory is `VmHWM`. *First record* is the time from the start of the process until the destination has one, seen ten
-  times a second.
-- After every run the destination is read with librdkafka and compared: count, order per partition, key, value, headers,
-  timestamp. A run that is not equal has no numbers and is listed as lost.
-- A run during which the host took more than 5 % of the processor away is listed and does not count. *Others* is what
-  neither the replicator nor the two brokers used: kernel threads, the judge's counting, anything else that ran.
-- Tributary with TLS reads from the source, or reads and writes, over another listener of the same brokers: TLS 1.3 with
-  the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
-  without is encryption's own cost.
-- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call; it runs before each pair.
-- The librdkafka loop (`xtask/src/bin/judge/copy.rs`): one consumer of all partitions, one idempotent producer with acks=all,
-  linger 20 ms, `batch.size` 1 MB and the source's codec, partition, timestamp and headers as they were.
-- MirrorMaker 2 tuned: dedicated mode, identity policy, 2 tasks, `max.poll.records` 5000,
-  `max.partition.fetch.bytes` 2 MiB, `batch.size` 256 KiB, linger 20 ms, idempotent with 5 requests in flight, the
-  source's codec, 2 GB heap with the parallel collector. Stock: 1 task, the source's codec, all else left alone, 1 GB
-  heap with G1. The exact files are in `xtask/src/bench/peer.rs`. Tributary runs with its defaults.
-";
 
 #[cfg(test)]
 mod tests;

@@ -10,16 +10,16 @@ use test_support::managed_process::ManagedProcess;
 use test_support::tributary_process::usage_of;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::encryption::{LISTENER, Material};
 use super::log::LogSize;
 use super::peer::{Errand, Peer};
-use super::relay::Sides;
+use super::source::Source;
 use super::window::{self, Sample, Window};
+use super::workload::Case;
 use super::{Prepared, machine};
 use crate::failure::{Attempt as _, Failure, Result};
-use crate::judge::PartitionDigest;
 
 /// The longest a run may take before it is lost.
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -41,15 +41,14 @@ pub(super) struct Place<'a> {
 }
 
 /// What is to be run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Job<'a> {
     pub(super) peer: Peer,
     pub(super) pair: u32,
-    pub(super) topic: &'a str,
-    pub(super) codec: &'a str,
-    pub(super) source: &'a [PartitionDigest],
-    pub(super) size: LogSize,
-    pub(super) records: u64,
+    /// Its number among the series: no two runs have the same name.
+    pub(super) series: usize,
+    pub(super) case: &'a Case,
+    pub(super) source: &'a Source,
 }
 
 /// A run that took place.
@@ -126,31 +125,52 @@ impl Place<'_> {
         })
     }
 
-    /// Leaves nothing of earlier runs: copies, positions, MirrorMaker's topics on either side.
+    /// Leaves nothing of earlier runs: copies, positions, MirrorMaker's topics on either side. Makes the copy, where it is to be
+    /// another one than who copies would make.
     async fn clear(&self, job: &Job<'_>) -> Result<()> {
         let judge = &self.prepared.judge;
-        judge.ask(&["clear", &self.destination.bootstrap()]).await?;
-        let source = self.source.bootstrap();
-        let mut arguments = vec!["clear", &source, "--keep", job.topic];
-        let present = judge.ends(&source).await?;
-        for topic in present.keys().filter(|topic| topic.starts_with("bench.")) {
+        let [source, destination] = [self.source, self.destination].map(KafkaCluster::bootstrap);
+        judge.ask(&["clear", &destination]).await?;
+        let mut arguments = vec!["clear", &source, "--keep", &job.source.topic];
+        if let Some(topic) = &job.source.idle {
             arguments.extend(["--keep", topic]);
         }
-        judge.ask(&arguments).await.map(drop)
+        judge.ask(&arguments).await?;
+        let settings = job.case.destination;
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let partitions = job.case.data.partitions;
+        judge
+            .create_topic(&destination, &job.source.topic, partitions, settings)
+            .await
+    }
+
+    /// Processor seconds that each broker uses in a second while nothing is copied.
+    pub(super) async fn at_rest(&self, looked: Duration) -> Result<[f64; 2]> {
+        let used =
+            || [self.source, self.destination].map(|cluster| processor(cluster.node(0).pid()));
+        let before = used();
+        let began = Instant::now();
+        sleep(looked).await;
+        let (after, seconds) = (used(), began.elapsed().as_secs_f64());
+        let share = |index: usize| {
+            let used = after[index]?.saturating_sub(before[index]?);
+            Some(used.as_secs_f64() / seconds)
+        };
+        let both = share(0).zip(share(1));
+        let (source, destination) = both.ok_or_else(|| Failure::new("a broker has ended"))?;
+        Ok([source, destination])
     }
 
     async fn measured(&self, job: &Job<'_>) -> Result<Figures> {
+        let (case, topic) = (job.case, job.source.topic.as_str());
         let mut watch = Watch::start(self, job)?;
         watch.next().await?;
         let sides = job.peer.sides();
-        let source = address(self.source, sides != Sides::None)?;
-        let destination = address(self.destination, sides == Sides::Both)?;
-        let name = format!(
-            "{}-{}-{}",
-            job.topic.replace('.', "-"),
-            job.peer.short(),
-            job.pair
-        );
+        let source = address(self.source, sides.source())?;
+        let destination = address(self.destination, sides.destination())?;
+        let name = format!("bench-{}-{}-{}", job.series, job.peer.short(), job.pair);
         let errand = Errand {
             tributary: match job.peer {
                 Peer::Former => self.prepared.former()?,
@@ -160,8 +180,12 @@ impl Place<'_> {
             jars: &self.prepared.jars,
             source: &source,
             destination: &destination,
-            topic: job.topic,
-            codec: job.codec,
+            topic,
+            codec: &case.data.codec,
+            also: job.source.idle.as_deref(),
+            settings: case.data.settings,
+            recompressed: !case.destination.is_empty(),
+            commit: case.commit,
             name: &name,
             directory: self.directory,
             tls_settings: self
@@ -191,22 +215,21 @@ impl Place<'_> {
         process.kill();
         drop(watch);
         self.judge(job).await?;
-        let whole = window::whole(&samples, job.records, job.size.bytes);
+        let (records, bytes) = (job.source.records, job.source.size.bytes);
+        let samples = window::of_records(samples, records);
+        let whole = window::whole(&samples, records, bytes);
         Ok(Figures {
             whole: whole.ok_or_else(|| Failure::new("there are no samples"))?,
-            steady: window::steady(&samples, job.records, job.size.bytes),
+            steady: window::steady(&samples, records, bytes),
             peak_bytes: samples.last().map_or(0, |sample| sample.peak_bytes),
             first_record: window::first_record(&samples),
             stolen: window::stolen(&samples),
             others: window::others(&samples),
-            destination: super::log::measure(
-                &self.destination.node(0).data_directory(),
-                job.topic,
-            )?,
+            destination: super::log::measure(&self.destination.node(0).data_directory(), topic)?,
         })
     }
 
-    /// Looks at the replicator each time the judge has counted, until everything has arrived.
+    /// Looks at the replicator each time the judge has counted, until the last record of every partition has arrived.
     async fn sample(
         &self,
         job: &Job<'_>,
@@ -221,26 +244,26 @@ impl Place<'_> {
             replicator: Duration::ZERO,
             ..first.unwrap_or_default()
         }];
+        let partitions = u64::from(job.case.data.partitions);
+        let of = job.source.records;
         loop {
-            let records = watch.next().await?;
+            let Count { offsets, arrived } = watch.next().await?;
             let ended = process.status().attempting("look at the replicator")?;
-            match look(process, brokers, records, began.elapsed()) {
+            match look(process, brokers, offsets, began.elapsed()) {
                 Some(sample) => samples.push(sample),
                 None => {
                     let status = ended.map_or_else(|| "?".to_owned(), |status| status.to_string());
-                    let of = job.records;
                     return Err(Failure::new(format!(
-                        "ended ({status}) at {records} of {of} records"
+                        "ended ({status}) with {offsets} offsets, {of} records to be copied"
                     )));
                 }
             }
-            if records >= job.records {
+            if arrived >= partitions {
                 return Ok(samples);
             }
             if began.elapsed() > LIMIT {
-                let of = job.records;
                 return Err(Failure::new(format!(
-                    "only {records} of {of} records within {LIMIT:?}"
+                    "{offsets} offsets within {LIMIT:?}, {of} records to be copied; {arrived} of {partitions} partitions are complete"
                 )));
             }
         }
@@ -251,15 +274,19 @@ impl Place<'_> {
         let copy = self
             .prepared
             .judge
-            .digest(&self.destination.bootstrap(), job.topic)
+            .digest(
+                &self.destination.bootstrap(),
+                &job.source.topic,
+                job.case.data.is_compacted(),
+            )
             .await?;
-        if copy == job.source {
+        if copy == job.source.digest {
             return Ok(());
         }
         let records: u64 = copy.iter().map(|partition| partition.records).sum();
         Err(Failure::new(format!(
             "the copy is not equal: {records} records of {}, hashes differ",
-            job.records
+            job.source.records
         )))
     }
 }
@@ -273,20 +300,23 @@ fn address(cluster: &KafkaCluster, tls: bool) -> Result<String> {
         .ok_or_else(|| Failure::new("the cluster has no listener with TLS"))
 }
 
+fn processor(pid: Option<u32>) -> Option<Duration> {
+    pid.and_then(usage_of).map(|usage| usage.processor())
+}
+
 fn look(
     process: &ManagedProcess,
     [source, destination]: [Option<u32>; 2],
     records: u64,
     at: Duration,
 ) -> Option<Sample> {
-    let used = |pid: Option<u32>| pid.and_then(usage_of).map(|usage| usage.processor());
     let replicator = usage_of(process.pid())?;
     Some(Sample {
         at,
         records,
         replicator: replicator.processor(),
-        source_broker: used(source)?,
-        destination_broker: used(destination)?,
+        source_broker: processor(source)?,
+        destination_broker: processor(destination)?,
         peak_bytes: replicator.peak_resident,
         machine: machine::ticks(),
     })
@@ -298,7 +328,16 @@ pub(super) fn last_lines(log: &Path) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// The judge, counting records at the destination ten times a second.
+/// What the judge has counted.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    /// Offsets that the copy spans.
+    offsets: u64,
+    /// Partitions whose last record is there and committed.
+    arrived: u64,
+}
+
+/// The judge, counting offsets at the destination ten times a second.
 struct Watch {
     lines: Lines<BufReader<ChildStdout>>,
     /// Killed when dropped.
@@ -308,7 +347,9 @@ struct Watch {
 impl Watch {
     fn start(place: &Place<'_>, job: &Job<'_>) -> Result<Self> {
         let mut process = tokio::process::Command::new(place.prepared.judge.program())
-            .args(["watch", &place.destination.bootstrap(), job.topic])
+            .args(["watch", &place.destination.bootstrap(), &job.source.topic])
+            .args(["--last", &job.source.last.to_string()])
+            .args(["--records", &job.source.records.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -325,14 +366,18 @@ impl Watch {
     }
 
     /// Waits for the next count.
-    async fn next(&mut self) -> Result<u64> {
+    async fn next(&mut self) -> Result<Count> {
         let line = self
             .lines
             .next_line()
             .await
             .attempting("read the judge's count")?;
         let line = line.ok_or_else(|| Failure::new("the judge has stopped counting"))?;
-        line.trim().parse().attempting("read the judge's count")
+        let mut numbers = line.split_whitespace().map(str::parse::<u64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(offsets)), Some(Ok(arrived))) => Ok(Count { offsets, arrived }),
+            _ => Err(Failure::new(format!("the judge has counted {line}"))),
+        }
     }
 }
 
@@ -345,6 +390,8 @@ impl Peer {
             Self::Decoded => "decoded",
             Self::Former => "former",
             Self::TlsSource => "tlssource",
+            Self::Checked => "checked",
+            Self::TlsDestination => "tlsdestination",
             Self::TlsBoth => "tlsboth",
             Self::Librdkafka => "loop",
             Self::MirrorMakerTuned => "mm2",

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::peer::{Errand, Peer};
 use super::report::{push, said};
 use super::window::spread;
-use super::{Layout, Prepared, machine};
+use super::{Layout, Prepared, Programs, machine};
 use crate::failure::{Attempt as _, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::judge::Judge;
@@ -81,7 +81,7 @@ type Latency = std::result::Result<Vec<f64>, String>;
 
 /// Measures and writes a page.
 pub(crate) fn run(root: &Path, options: &WaitingOptions) -> Result<()> {
-    let prepared = Prepared::new(root, options.layout, None)?;
+    let prepared = Prepared::new(root, options.layout, &Programs::default())?;
     let page = crate::runtime()?.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         interrupt.or(measure(root, options, &prepared)).await?
@@ -106,7 +106,7 @@ async fn measure(root: &Path, options: &WaitingOptions, prepared: &Prepared) -> 
     output::heading("two clusters");
     let scene = Scene {
         prepared,
-        clusters: super::clusters(None).await?,
+        clusters: super::clusters(None, false).await?,
         directory: RunDirectory::new("bench").attempting("make a directory for the benchmark")?,
         prefix: options.layout.replicator_prefix(),
     };
@@ -221,6 +221,10 @@ impl Scene<'_> {
             destination: &destination,
             topic,
             codec: "none",
+            also: None,
+            settings: &[],
+            recompressed: false,
+            commit: None,
             name,
             directory: self.directory.path(),
             tls_settings: None,

@@ -17,7 +17,7 @@ use super::machine::Ticks;
 pub(super) struct Sample {
     /// Since the replicator's start.
     pub(super) at: Duration,
-    /// Records at the destination.
+    /// Records at the destination; offsets of the copy until it is complete, see [`of_records`].
     pub(super) records: u64,
     /// Processor time used so far, all threads, user and system.
     pub(super) replicator: Duration,
@@ -49,6 +49,19 @@ impl Window {
     pub(super) fn megabytes_per_second(&self) -> f64 {
         self.bytes / 1e6 / self.seconds
     }
+}
+
+/// Samples of records made of samples of offsets. Where markers of transactions or what is not copied take offsets too, a copy
+/// spans more of them than it has records: its last sample has all records, and those before it their share.
+pub(super) fn of_records(mut samples: Vec<Sample>, records: u64) -> Vec<Sample> {
+    let all = samples.last().map_or(0, |sample| sample.records);
+    if all != records && all > 0 {
+        for sample in &mut samples {
+            let share = u128::from(sample.records) * u128::from(records) / u128::from(all);
+            sample.records = u64::try_from(share).unwrap_or(records);
+        }
+    }
+    samples
 }
 
 /// From the start of the process to the last sample. `first` is the sample of the moment it was started.
@@ -162,6 +175,17 @@ mod tests {
     #[test]
     fn a_run_seen_only_once_after_its_middle_has_no_steady_window() {
         assert_eq!(steady(&[sample(0, 0, 0), sample(1, 100, 1)], 100, 1), None);
+    }
+
+    #[test]
+    fn offsets_that_hold_no_records_are_shared_out() {
+        let samples = vec![sample(0, 0, 0), sample(10, 60, 1), sample(20, 120, 2)];
+        let records = |samples: Vec<Sample>| -> Vec<u64> {
+            let samples = of_records(samples, 100).into_iter();
+            samples.map(|sample| sample.records).collect()
+        };
+        assert_eq!(records(samples), [0, 50, 100]);
+        assert_eq!(records(vec![sample(0, 0, 0)]), [0]);
     }
 
     #[test]

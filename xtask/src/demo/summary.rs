@@ -44,10 +44,12 @@ pub(super) async fn compare(
     ];
     let mut all_equal = caught_up;
     for pair in pairs(judge, regions).await? {
-        let source = judge.digest(&pair.region_bootstrap, &pair.topic).await?;
+        let source = judge
+            .digest(&pair.region_bootstrap, &pair.topic, false)
+            .await?;
         let present = judge.ends(central).await?.contains_key(&pair.copy);
         let copy = if present {
-            judge.digest(central, &pair.copy).await?
+            judge.digest(central, &pair.copy, false).await?
         } else {
             Vec::new()
         };

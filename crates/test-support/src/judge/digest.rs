@@ -1,9 +1,10 @@
 //! Count, size and an order-sensitive hash per partition: equal digests mean equal records in equal order.
 
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 use super::read::{self, ReadRecord};
 use super::{Digest, JudgeError, Place};
@@ -44,6 +45,16 @@ impl PartitionDigest {
         self.records += 1;
         self.hash = hasher.finish();
     }
+
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        self.add(
+            read::millis(message),
+            message.key(),
+            message.payload(),
+            headers.map(|header| (header.key, header.value)),
+        );
+    }
 }
 
 /// Lengths make null, empty and shifted borders differ.
@@ -76,18 +87,42 @@ pub fn digest_of(records: &[ReadRecord]) -> PartitionDigest {
     digest
 }
 
+/// The digest of the last record of each key, in their order. What is compacted has no records without keys.
+pub(super) fn digest_of_last(place: &Place, limit: Duration) -> Result<Digest, JudgeError> {
+    type Last = HashMap<Vec<u8>, (i64, PartitionDigest)>;
+    let mut last: BTreeMap<i32, Last> = BTreeMap::new();
+    let partitions = read::for_each(place, limit, |message| {
+        let mut alone = PartitionDigest::default();
+        alone.take(message);
+        let key = message.key().unwrap_or_default().to_vec();
+        let keys = last.entry(message.partition()).or_default();
+        keys.insert(key, (message.offset(), alone));
+    })?;
+    let whole = |partition: i32| {
+        let keys = last.get(&partition).into_iter().flat_map(Last::values);
+        let mut records: Vec<&(i64, PartitionDigest)> = keys.collect();
+        records.sort_unstable_by_key(|(offset, _)| *offset);
+        let mut whole = PartitionDigest::default();
+        for (_, alone) in records {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u64(whole.hash);
+            hasher.write_u64(alone.hash);
+            whole.hash = hasher.finish();
+            whole.records += 1;
+            whole.bytes += alone.bytes;
+        }
+        (partition, whole)
+    };
+    Ok(partitions.into_iter().map(whole).collect())
+}
+
 pub(super) fn digest(place: &Place, limit: Duration) -> Result<Digest, JudgeError> {
     let mut digests = Digest::new();
     let partitions = read::for_each(place, limit, |message| {
-        let digest = digests.entry(message.partition()).or_default();
-        let headers = message.headers().into_iter().flat_map(Headers::iter);
-        let headers = headers.map(|header| (header.key, header.value));
-        digest.add(
-            read::millis(message),
-            message.key(),
-            message.payload(),
-            headers,
-        );
+        digests
+            .entry(message.partition())
+            .or_default()
+            .take(message);
     })?;
     for partition in partitions {
         digests.entry(partition).or_default();

@@ -2,6 +2,13 @@
 
 use super::*;
 use crate::bench::window::Window;
+use crate::bench::workload::{Overrides, Workload, cases};
+
+const SIZE: LogSize = LogSize {
+    bytes: 1_000_000_000,
+    batches: 10_000,
+    thinned: 0,
+};
 
 fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
     let whole = Window {
@@ -11,10 +18,7 @@ fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
         source_broker_seconds: 1.0,
         destination_broker_seconds: 2.0,
     };
-    let size = LogSize {
-        bytes: 1_000_000_000,
-        batches: 10_000,
-    };
+    let size = SIZE;
     let figures = Figures {
         whole,
         steady: Some(whole),
@@ -32,14 +36,20 @@ fn run(peer: Peer, pair: u32, seconds: f64, stolen: f64) -> Run {
 }
 
 fn report(runs: Vec<Run>) -> Report {
-    let size = LogSize {
-        bytes: 1_000_000_000,
-        batches: 10_000,
+    report_of(Layout::Pinned, runs)
+}
+
+fn report_of(layout: Layout, runs: Vec<Run>) -> Report {
+    let overrides = Overrides::default();
+    let [case, ..] = &cases(&[Workload::W1], &overrides, &[])[..] else {
+        panic!("W1 has a case");
     };
     let series = Series {
-        codec: "zstd".to_owned(),
-        size,
-        records: 3_500_000,
+        case: case.clone(),
+        size: SIZE,
+        records: 4_000_000,
+        logical_bytes: 5_000_000_000,
+        at_rest: [0.01, 0.02],
         runs,
     };
     Report {
@@ -48,6 +58,7 @@ fn report(runs: Vec<Run>) -> Report {
         tls_floors: vec![(Sides::Both, vec![0.75, 0.75, 0.8])],
         series: vec![series],
         pairs: 2,
+        layout,
     }
 }
 
@@ -127,4 +138,35 @@ fn the_picture_has_a_bar_for_the_floor_and_for_each_replicator() {
     ] {
         assert!(picture.contains(said), "{said}: {picture}");
     }
+}
+
+#[test]
+fn brokers_are_reported_with_and_without_what_they_use_at_rest() {
+    let text = report(vec![run(Peer::Tributary, 1, 0.5, 0.0)]).markdown("picture.svg");
+    // Of 4 million records and 5 GB as consumers see them; ten seconds at rest are 0.1 and 0.2.
+    let row = "| Tributary | 0.12 (0.12–0.12) | 0.10 (0.10–0.10) | 1.00 (1.00–1.00) | 0.90 (0.90–0.90) | 2.00 (2.00–2.00) | 1.80 (1.80–1.80) |";
+    assert!(text.contains(row), "{text}");
+}
+
+#[test]
+fn goals_are_those_of_the_workload_and_of_the_layout() {
+    let runs = vec![
+        run(Peer::Tributary, 1, 0.5, 0.0),
+        run(Peer::MirrorMakerTuned, 1, 15.0, 0.0),
+    ];
+    let pinned = report_of(Layout::Pinned, runs.clone()).markdown("picture.svg");
+    for row in [
+        "| G1 | W1 zstd | CPU-s/GB, plaintext | ≤ 0.6 | 0.50 (0.50–0.50) | holds |",
+        "| G3 | W1 zstd | times the floor | ≤ 3 | 2.00 (2.00–2.00) | holds |",
+        "| G4 | W1 zstd | MirrorMaker 2 tuned's CPU-s/GB, times ours | ≥ 40 | 30.00 (30.00–30.00) | **does not hold** |",
+    ] {
+        assert!(pinned.contains(row), "{row}: {pinned}");
+    }
+    assert!(
+        !pinned.contains("G11") && !pinned.contains("loop's CPU-s/GB"),
+        "{pinned}"
+    );
+    let free = report_of(Layout::Free, runs).markdown("picture.svg");
+    let row = "| G11 | W1 zstd | drain rate, times MirrorMaker 2 tuned's | ≥ 4 | 1.00 (1.00–1.00) | **does not hold** |";
+    assert!(free.contains(row) && !free.contains("| G1 |"), "{free}");
 }

@@ -1,6 +1,6 @@
 //! A loop that consumes and produces with librdkafka: the fair native peer that decodes and encodes every record.
 //!
-//! One topic, all partitions, explicit partition, timestamp and headers, positions stored once a record is acknowledged. It
+//! All partitions of one topic, or of a second one beside it, explicit partition, timestamp and headers, positions stored once a record is acknowledged. It
 //! does what such a loop does and no more: it ends by being killed.
 
 use std::sync::Arc;
@@ -30,28 +30,33 @@ pub(crate) struct CopyOptions {
     group: String,
     #[arg(long, default_value_t = 20)]
     linger_ms: u32,
+    /// A second topic
+    #[arg(long)]
+    also: Option<String>,
+    /// Settings of the copies, KEY=VALUE
+    #[arg(long)]
+    setting: Vec<String>,
 }
 
 /// Stores the position behind each record that is acknowledged; ends the process at the first that is not.
 struct Positions {
     consumer: Arc<BaseConsumer>,
-    topic: String,
 }
 
 impl ClientContext for Positions {}
 
 impl ProducerContext for Positions {
-    /// The record's partition and offset at the source.
-    type DeliveryOpaque = Box<(i32, i64)>;
+    /// The record's topic, partition and offset at the source.
+    type DeliveryOpaque = Box<(Arc<str>, i32, i64)>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: Self::DeliveryOpaque) {
-        let (partition, offset) = *place;
+        let (topic, partition, offset) = *place;
         let stored = match result {
-            Ok(_) => self.consumer.store_offset(&self.topic, partition, offset),
+            Ok(_) => self.consumer.store_offset(&topic, partition, offset),
             Err((error, _)) => Err(error.clone()),
         };
         if let Err(error) = stored {
-            eprintln!("partition {partition}, offset {offset}: {error}");
+            eprintln!("{topic}, partition {partition}, offset {offset}: {error}");
             std::process::exit(1);
         }
     }
@@ -68,14 +73,18 @@ pub(crate) fn run(options: &CopyOptions) -> Answer {
             .set("socket.receive.buffer.bytes", "0"),
     )?;
     let consumer = Arc::new(consumer);
-    let metadata = consumer.fetch_metadata(Some(&options.topic), LIMIT)?;
-    let topic = metadata.topics().first().ok_or("the topic is not there")?;
     let mut all = TopicPartitionList::new();
-    for partition in topic.partitions() {
-        all.add_partition_offset(&options.topic, partition.id(), Offset::Beginning)?;
+    let topics = std::iter::once(&options.topic).chain(&options.also);
+    let topics: Vec<Arc<str>> = topics.map(|topic| Arc::from(topic.as_str())).collect();
+    for name in &topics {
+        let metadata = consumer.fetch_metadata(Some(name), LIMIT)?;
+        let topic = metadata.topics().first().ok_or("the topic is not there")?;
+        for partition in topic.partitions() {
+            all.add_partition_offset(name, partition.id(), Offset::Beginning)?;
+        }
+        let count = i32::try_from(topic.partitions().len())?;
+        look::ensure(&options.destination, name, count, &options.setting)?;
     }
-    let count = i32::try_from(all.count())?;
-    look::create(&options.destination, &options.topic, count, &[])?;
     consumer.assign(&all)?;
     let producer: ThreadedProducer<Positions> = ClientConfig::new()
         .set("bootstrap.servers", &options.destination)
@@ -83,16 +92,22 @@ pub(crate) fn run(options: &CopyOptions) -> Answer {
         .set("acks", "all")
         .set("linger.ms", options.linger_ms.to_string())
         .set("batch.size", "1000000")
+        .set("message.max.bytes", "10485760")
         .set("compression.codec", &options.codec)
         .set("queue.buffering.max.kbytes", "131072")
         .set("socket.send.buffer.bytes", "0")
         .create_with_context(Positions {
             consumer: Arc::clone(&consumer),
-            topic: options.topic.clone(),
         })?;
     loop {
         if let Some(message) = consumer.poll(LIMIT) {
-            send(&producer, &options.topic, &message?)?;
+            let message = message?;
+            let topic = topics.iter().find(|topic| &***topic == message.topic());
+            send(
+                &producer,
+                topic.ok_or("a record of another topic")?,
+                &message,
+            )?;
         }
     }
 }
@@ -100,10 +115,10 @@ pub(crate) fn run(options: &CopyOptions) -> Answer {
 /// Waits while the producer's queue is full.
 fn send(
     producer: &ThreadedProducer<Positions>,
-    topic: &str,
+    topic: &Arc<str>,
     message: &BorrowedMessage<'_>,
 ) -> Result<(), KafkaError> {
-    let place = Box::new((message.partition(), message.offset()));
+    let place = Box::new((Arc::clone(topic), message.partition(), message.offset()));
     let mut record = BaseRecord::with_opaque_to(topic, place).partition(message.partition());
     if let Some(key) = message.key() {
         record = record.key(key);

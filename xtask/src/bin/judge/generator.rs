@@ -1,10 +1,15 @@
-//! Records like the ones services log: JSON of about a kilobyte whose ratio under zstd lies between 3 and 4.
+//! Records like the ones services log: JSON of about a kilobyte, or as large as asked for, whose ratio under zstd lies between
+//! 3 and 4.
 //!
 //! Neither constant nor random, both of which make any compression figure meaningless. Record `index` of a seed is
 //! always the same bytes, whoever asks and in which order.
 
-/// The size of a record's value in bytes.
+/// The size of a record's value in bytes, where nothing else is asked for.
 pub(crate) const RECORD_BYTES: usize = 1000;
+/// Smaller ones have no room for a list of items.
+const SMALL: usize = 600;
+/// The smallest there is.
+pub(crate) const LEAST_BYTES: usize = 90;
 
 const WORDS: &[&str] = &[
     "account",
@@ -99,8 +104,11 @@ impl Numbers {
     }
 }
 
-/// The value of one record.
-pub(crate) fn record(seed: u64, index: u64) -> Vec<u8> {
+/// The value of one record, of so many bytes.
+pub(crate) fn record(seed: u64, index: u64, size: usize) -> Vec<u8> {
+    if size < SMALL {
+        return small(seed, index, size);
+    }
     let mut numbers = Numbers(seed ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93));
     let [session, trace, span, device, digest] = std::array::from_fn(|_| numbers.next());
     let mut text = format!(
@@ -114,7 +122,7 @@ pub(crate) fn record(seed: u64, index: u64) -> Vec<u8> {
         numbers.next() % 900,
         numbers.next() % 100,
     );
-    while text.len() < RECORD_BYTES - 140 {
+    while text.len() < size - 140 {
         let item = format!(
             "{{\"sku\":\"{}-{:05}\",\"state\":\"{}\",\"count\":{},\"note\":\"{} {} {}\"}},",
             numbers.word(),
@@ -128,11 +136,27 @@ pub(crate) fn record(seed: u64, index: u64) -> Vec<u8> {
         text.push_str(&item);
     }
     text.push_str("{}],\"comment\":\"");
-    while text.len() < RECORD_BYTES - 2 {
+    ended(text, &mut numbers, size)
+}
+
+/// One with little in it: what a sensor or a counter says.
+fn small(seed: u64, index: u64, size: usize) -> Vec<u8> {
+    let mut numbers = Numbers(seed ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+    let text = format!(
+        "{{\"id\":{index},\"user\":\"user-{:06}\",\"kind\":\"{}\",\"comment\":\"",
+        numbers.next() % 1_000_000,
+        numbers.word(),
+    );
+    ended(text, &mut numbers, size.max(LEAST_BYTES))
+}
+
+/// Words up to a size, and the end of the text and the object that they are in.
+fn ended(mut text: String, numbers: &mut Numbers, size: usize) -> Vec<u8> {
+    while text.len() < size - 2 {
         text.push_str(numbers.word());
         text.push(' ');
     }
-    text.truncate(RECORD_BYTES - 2);
+    text.truncate(size - 2);
     text.push_str("\"}");
     text.into_bytes()
 }
@@ -143,12 +167,14 @@ mod tests {
 
     #[test]
     fn records_are_json_of_the_stated_size_and_repeatable() {
-        for index in [0, 1, 77, 1_000_000] {
-            let bytes = record(5, index);
-            assert_eq!(bytes.len(), RECORD_BYTES);
-            assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
-            assert_eq!(bytes, record(5, index));
+        for size in [LEAST_BYTES, 100, RECORD_BYTES, 1_000_000] {
+            for index in [0, 1, 77, 1_000_000, 50_000_000] {
+                let bytes = record(5, index, size);
+                assert_eq!(bytes.len(), size);
+                assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+                assert_eq!(bytes, record(5, index, size));
+            }
         }
-        assert_ne!(record(5, 1), record(6, 1));
+        assert_ne!(record(5, 1, RECORD_BYTES), record(6, 1, RECORD_BYTES));
     }
 }

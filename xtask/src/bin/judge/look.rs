@@ -37,9 +37,13 @@ fn spans(consumer: &BaseConsumer) -> Answer {
     Ok(Value::Object(topics))
 }
 
-pub(crate) fn digest(bootstrap: &str, topic: &str) -> Answer {
+pub(crate) fn digest(bootstrap: &str, topic: &str, last_of_keys: bool) -> Answer {
     let place = Place::new(bootstrap, topic);
-    let digest = runtime()?.block_on(judge::digest(&place, READING_LIMIT))?;
+    let runtime = runtime()?;
+    let digest = match last_of_keys {
+        true => runtime.block_on(judge::digest_of_last(&place, READING_LIMIT))?,
+        false => runtime.block_on(judge::digest(&place, READING_LIMIT))?,
+    };
     let partitions = digest.values().map(|partition| {
         let hash = format!("{:016x}", partition.hash);
         json!({ "records": partition.records, "bytes": partition.bytes, "hash": hash })
@@ -60,6 +64,15 @@ pub(crate) fn create(bootstrap: &str, topic: &str, partitions: i32, settings: &[
         result.map_err(|(topic, code)| format!("cannot create {topic}: {code}"))?;
     }
     Ok(Value::Null)
+}
+
+/// Creates it where it is not there.
+pub(crate) fn ensure(bootstrap: &str, topic: &str, partitions: i32, settings: &[String]) -> Answer {
+    let present = topics_of(&consumer(bootstrap)?)?;
+    match present.iter().any(|(name, _)| name == topic) {
+        true => Ok(Value::Null),
+        false => create(bootstrap, topic, partitions, settings),
+    }
 }
 
 pub(crate) fn clear(bootstrap: &str, keep: &[String]) -> Answer {
@@ -85,15 +98,43 @@ pub(crate) fn clear(bootstrap: &str, keep: &[String]) -> Answer {
     Err("deleted topics did not disappear within 10 s".into())
 }
 
-pub(crate) fn watch(bootstrap: &str, topic: &str, every_ms: u64) -> Answer {
-    let consumer = consumer(bootstrap)?;
+/// What to watch.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchOptions {
+    bootstrap: String,
+    topic: String,
+    /// Time of the last record of every partition, later than that of all others
+    #[arg(long)]
+    last: i64,
+    /// Number of records: before so many offsets are there, nobody looks for the last ones
+    #[arg(long)]
+    records: i64,
+    #[arg(long, default_value_t = 100)]
+    every_ms: u64,
+}
+
+/// Counting offsets alone does not tell the end: markers of transactions and what is left out of offsets that are kept count
+/// as well. That the last record of a partition can be read committed does.
+pub(crate) fn watch(options: &WatchOptions) -> Answer {
+    let counts = consumer(&options.bootstrap)?;
+    let reads = committed(&options.bootstrap)?;
+    let topic = &options.topic;
     let mut out = std::io::stdout();
     loop {
-        let total = patiently(|| total(&consumer, topic))?;
-        if writeln!(out, "{total}").and_then(|()| out.flush()).is_err() {
+        let total: i64 = patiently(|| found(&counts, topic, Offset::End))?
+            .iter()
+            .sum();
+        let arrived = match total >= options.records {
+            true => patiently(|| found(&reads, topic, Offset::Offset(options.last)))?.len(),
+            false => 0,
+        };
+        if writeln!(out, "{total} {arrived}")
+            .and_then(|()| out.flush())
+            .is_err()
+        {
             return Ok(Value::Null);
         }
-        std::thread::sleep(Duration::from_millis(every_ms));
+        std::thread::sleep(Duration::from_millis(options.every_ms));
     }
 }
 
@@ -110,8 +151,13 @@ fn patiently<T>(
     }
 }
 
-/// The sum of the end offsets, in one request for each broker; 0 while the topic does not exist.
-fn total(consumer: &BaseConsumer, topic: &str) -> Result<i64, Box<dyn std::error::Error>> {
+/// The offset of every partition at a time, or at its end, in one request for each broker. Partitions that have nothing at or
+/// behind that time are missing, and so are all while the topic does not exist.
+fn found(
+    consumer: &BaseConsumer,
+    topic: &str,
+    time: Offset,
+) -> Result<Vec<i64>, Box<dyn std::error::Error>> {
     let metadata = consumer.fetch_metadata(Some(topic), LIMIT)?;
     let mut wanted = TopicPartitionList::new();
     for found in metadata
@@ -121,18 +167,22 @@ fn total(consumer: &BaseConsumer, topic: &str) -> Result<i64, Box<dyn std::error
     {
         for partition in found.partitions() {
             // In a question by time, −1, which is how librdkafka writes "end", asks for the end (ListOffsets, "latest").
-            wanted.add_partition_offset(topic, partition.id(), Offset::End)?;
+            wanted.add_partition_offset(topic, partition.id(), time)?;
         }
     }
     if wanted.count() == 0 {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let answered = consumer.offsets_for_times(wanted, LIMIT)?;
-    Ok(answered
-        .elements()
+    let offset = |offset: Offset| match offset {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    };
+    let offsets = answered.elements();
+    Ok(offsets
         .iter()
-        .filter_map(|element| element.offset().to_raw())
-        .sum())
+        .filter_map(|element| offset(element.offset()))
+        .collect())
 }
 
 fn topics_of(consumer: &BaseConsumer) -> Result<Vec<(String, i32)>, Box<dyn std::error::Error>> {
@@ -151,8 +201,19 @@ fn topics_of(consumer: &BaseConsumer) -> Result<Vec<(String, i32)>, Box<dyn std:
     Ok(topics)
 }
 
+/// Asks for all offsets, those of transactions that are open too.
 fn consumer(bootstrap: &str) -> rdkafka::error::KafkaResult<BaseConsumer> {
+    consumer_of(bootstrap, "read_uncommitted")
+}
+
+/// Asks for what is committed.
+fn committed(bootstrap: &str) -> rdkafka::error::KafkaResult<BaseConsumer> {
+    consumer_of(bootstrap, "read_committed")
+}
+
+fn consumer_of(bootstrap: &str, isolation: &str) -> rdkafka::error::KafkaResult<BaseConsumer> {
     ClientConfig::new()
+        .set("isolation.level", isolation)
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "tributary-judge")
         .set("enable.auto.commit", "false")

@@ -2,8 +2,8 @@
 //! The judge as a process of its own: reads, creates, loads and watches topics with librdkafka, which shares no code
 //! with Tributary.
 //!
-//! `cargo xtask demo` and `cargo xtask bench` run it; each subcommand prints one JSON document (or, for `watch`, one
-//! number a line) on standard output and complains on standard error.
+//! `cargo xtask demo` and `cargo xtask bench` run it; each subcommand prints one JSON document (or, for `watch`, two
+//! numbers a line) on standard output and complains on standard error.
 
 mod copy;
 mod generator;
@@ -31,7 +31,13 @@ enum Verb {
     /// First and end offset of every partition of every topic but the brokers' own
     Ends { bootstrap: String },
     /// Number of records and a hash over all of them, in order, per partition
-    Digest { bootstrap: String, topic: String },
+    Digest {
+        bootstrap: String,
+        topic: String,
+        /// Of the last record of each key only
+        #[arg(long)]
+        last_of_keys: bool,
+    },
     /// Create a topic with replication factor 1; settings are KEY=VALUE
     Create {
         bootstrap: String,
@@ -52,13 +58,9 @@ enum Verb {
     Copy(copy::CopyOptions),
     /// Produce at a steady rate, and tell how long after the source the destination shows each record
     Latency(latency::LatencyOptions),
-    /// Print the number of offsets a topic spans, again and again, until standard output closes
-    Watch {
-        bootstrap: String,
-        topic: String,
-        #[arg(long, default_value_t = 100)]
-        every_ms: u64,
-    },
+    /// Print the number of offsets a topic spans, and in how many partitions the last record is committed, again and again,
+    /// until standard output closes
+    Watch(look::WatchOptions),
     /// Print generated records, to look at them
     Sample {
         #[arg(long, default_value_t = 3)]
@@ -86,7 +88,11 @@ fn main() -> ExitCode {
 fn answer(verb: Verb) -> Answer {
     match verb {
         Verb::Ends { bootstrap } => look::ends(&bootstrap),
-        Verb::Digest { bootstrap, topic } => look::digest(&bootstrap, &topic),
+        Verb::Digest {
+            bootstrap,
+            topic,
+            last_of_keys,
+        } => look::digest(&bootstrap, &topic, last_of_keys),
         Verb::Create {
             bootstrap,
             topic,
@@ -97,13 +103,10 @@ fn answer(verb: Verb) -> Answer {
         Verb::Load(options) => load::run(&options),
         Verb::Copy(options) => copy::run(&options),
         Verb::Latency(options) => latency::run(&options),
-        Verb::Watch {
-            bootstrap,
-            topic,
-            every_ms,
-        } => look::watch(&bootstrap, &topic, every_ms),
+        Verb::Watch(options) => look::watch(&options),
         Verb::Sample { count } => {
-            let records = (0..count).map(|index| generator::record(1, index));
+            let records =
+                (0..count).map(|index| generator::record(1, index, generator::RECORD_BYTES));
             let texts = records.map(|record| String::from_utf8_lossy(&record).into_owned());
             Ok(texts.collect())
         }
