@@ -1,6 +1,6 @@
 //! What a copy costs beside what moving its bytes costs, measured in the same moments. No figure to publish: the program
-//! here is built without optimisation and the machine does other work. A margin that wide is passed only by who
-//! touches records on the way, and that is tens of times dearer.
+//! here is built without optimisation and the machine does other work, which makes a copy dearer and never cheaper: the best
+//! of a few attempts counts. What costs twice as much fails, and so does who touches records on the way.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,11 @@ const PARTITIONS: i32 = 12;
 const RECORDS: i32 = 24_000;
 const VALUE: usize = 10_000;
 /// Times of what moving the bytes takes. Seen with this build: 10 to 13 untouched, 67 decoded.
-const AT_MOST: f64 = 25.0;
+const USUAL: f64 = 12.0;
+/// A doubling is more than this, also where it doubles the best that was seen.
+const AT_MOST: f64 = 1.6 * USUAL;
+/// One is enough where nothing else runs.
+const ATTEMPTS: i32 = 3;
 
 /// Half of it becomes smaller with a codec, and half does not: who takes records apart has work with it.
 fn value(number: i32) -> Vec<u8> {
@@ -103,54 +107,87 @@ fn used_by(process: &TributaryProcess) -> Duration {
     process.usage().expect("it runs").processor()
 }
 
+/// A copy that goes on, and both of its sides.
+struct Scene<'a> {
+    source: &'a KafkaCluster,
+    destination: &'a KafkaCluster,
+    topic: String,
+    process: TributaryProcess,
+}
+
+impl Scene<'_> {
+    async fn send(&self, numbers: impl Iterator<Item = i32> + Send + 'static) {
+        let record = |number: i32| GeneratedRecord {
+            partition: number / 60 % PARTITIONS,
+            timestamp: 1_735_689_600_000,
+            key: Some(number.to_string().into_bytes()),
+            value: Some(value(number)),
+            headers: Vec::new(),
+        };
+        Load::new(self.source.bootstrap(), &self.topic)
+            .codec(Codec::Lz4)
+            .setting("batch.size", "700000")
+            .send(numbers.map(record))
+            .await
+            .expect("acknowledged");
+    }
+
+    async fn copied(&self, records: i32) {
+        wait_for_offsets(&stored(self.destination, &self.topic), i64::from(records)).await;
+    }
+
+    /// Copies a backlog behind so many records: what come one by one cost requests, which is not what is looked at here. Times of
+    /// moving its bytes.
+    async fn attempt(&self, before: i32) -> f64 {
+        let there = on_disk(self.source, &self.topic);
+        self.process.suspend().expect("it runs");
+        self.send(0..RECORDS).await;
+        let began = used_by(&self.process);
+        self.process.resume().expect("it runs");
+        self.copied(before + RECORDS).await;
+        let used = used_by(&self.process) - began;
+        let bytes = on_disk(self.source, &self.topic) - there;
+        // Several times, because the clock of the floor is coarse.
+        let floor = tokio::task::spawn_blocking(move || floor(4 * bytes) / 4)
+            .await
+            .expect("it ends");
+        let times = used.as_secs_f64() / floor.as_secs_f64();
+        println!("{used:?} for {bytes} bytes, moving them {floor:?}: {times:.1} times");
+        times
+    }
+}
+
 #[tokio::test]
 async fn a_copy_costs_a_small_multiple_of_moving_its_bytes() {
     let (source, destination) = pair(NEW, NEW).await;
     let topic = unique("cost");
     new_topic(source, &topic, PARTITIONS, &[]).await;
     let process = Replicate::new(source, destination, &topic).start();
-    let record = move |number: i32| GeneratedRecord {
-        partition: number / 60 % PARTITIONS,
-        timestamp: 1_735_689_600_000,
-        key: Some(number.to_string().into_bytes()),
-        value: Some(value(number)),
-        headers: Vec::new(),
+    let scene = Scene {
+        source,
+        destination,
+        topic,
+        process,
     };
     // One record of each, so that everything that happens once has happened.
-    let load = || {
-        Load::new(source.bootstrap(), &topic)
-            .codec(Codec::Lz4)
-            .setting("batch.size", "700000")
-    };
-    load()
-        .send((0..PARTITIONS).map(move |partition| record(60 * partition)))
-        .await
-        .expect("acknowledged");
-    let copy = stored(destination, &topic);
-    wait_for_offsets(&copy, i64::from(PARTITIONS)).await;
-    // A backlog: what comes one by one costs requests, which is not what is looked at here.
-    process.suspend().expect("it runs");
-    load()
-        .send((0..RECORDS).map(record))
-        .await
-        .expect("acknowledged");
-    let before = used_by(&process);
-    process.resume().expect("it runs");
-    wait_for_offsets(&copy, i64::from(PARTITIONS + RECORDS)).await;
-    let used = used_by(&process) - before;
-    let bytes = on_disk(source, &topic);
-    // Several times, because the clock of the floor is coarse.
-    let floor = tokio::task::spawn_blocking(move || floor(4 * bytes) / 4)
-        .await
-        .expect("it ends");
-    let times = used.as_secs_f64() / floor.as_secs_f64();
-    println!("{used:?} for {bytes} bytes, moving them {floor:?}: {times:.1} times");
+    scene
+        .send((0..PARTITIONS).map(|partition| 60 * partition))
+        .await;
+    scene.copied(PARTITIONS).await;
+    let mut best = f64::INFINITY;
+    for attempt in 0..ATTEMPTS {
+        best = best.min(scene.attempt(PARTITIONS + attempt * RECORDS).await);
+        if best <= AT_MOST {
+            break;
+        }
+    }
     assert!(
-        times <= AT_MOST,
-        "{used:?} for {bytes} bytes, moving them {floor:?}: {times:.1} times"
+        best <= AT_MOST,
+        "the best of {ATTEMPTS} copies costs {best:.1} times what moving its bytes does, at most {AT_MOST} were to be"
     );
-    process.terminate().expect("it runs");
-    process
+    scene.process.terminate().expect("it runs");
+    scene
+        .process
         .wait(Duration::from_secs(20))
         .await
         .expect("it ends");
