@@ -33,6 +33,7 @@ mod recreated;
 mod refusing;
 mod said;
 mod silent;
+mod sluggish;
 mod standing;
 mod storing;
 #[cfg(test)]
