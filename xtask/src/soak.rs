@@ -26,9 +26,17 @@ pub(crate) struct SoakOptions {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
-    /// What is written during the outage
+    /// What is written during an outage
     #[arg(long, default_value_t = 5.0)]
     gigabytes: f64,
+
+    /// Partitions that a slow broker leads after the second outage
+    #[arg(long, default_value_t = 1)]
+    slow_partitions: usize,
+
+    /// Bytes per second that it takes
+    #[arg(long, default_value_t = 500_000)]
+    slow_rate: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +66,11 @@ pub(crate) fn run(root: &Path, options: &SoakOptions) -> Result<()> {
         Mode::Faults => command.args(["faults", "--minutes", &minutes]),
         Mode::Outage => {
             let gigabytes = options.gigabytes.to_string();
-            command.args(["outage", "--minutes", &minutes, "--gigabytes", &gigabytes])
+            let partitions = options.slow_partitions.to_string();
+            let rate = options.slow_rate.to_string();
+            command
+                .args(["outage", "--minutes", &minutes, "--gigabytes", &gigabytes])
+                .args(["--slow-partitions", &partitions, "--slow-rate", &rate])
         }
     };
     let status = command.status().attempting("start the soak")?;

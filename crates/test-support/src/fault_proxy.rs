@@ -9,7 +9,8 @@
 //! of an API. Bytes of a frame that no rule touches pass unchanged.
 //!
 //! Invariants:
-//! * [`FaultProxy::cut`], [`FaultProxy::reset`] and [`FaultProxy::half_open`] have taken effect when they return.
+//! * [`FaultProxy::cut`], [`FaultProxy::turn_away`], [`FaultProxy::reset`] and [`FaultProxy::half_open`] have taken effect
+//!   when they return.
 //! * After [`FaultProxy::heal`] new connections pass as if there were no proxy.
 //! * Everything ends when the proxy is dropped.
 
@@ -17,6 +18,7 @@ mod bit;
 mod flow;
 mod pipe;
 mod rule;
+mod seconds;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,9 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use flow::Pace;
 pub use rule::{FrameAction, FrameRule, RuleHandle};
+pub use seconds::{Second, seconds_of};
 
 use crate::ports::PortLease;
 
@@ -46,8 +50,10 @@ const UNKNOWN: i16 = -1;
 /// What has passed since the proxy started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Connections that were accepted.
+    /// Connections that were accepted and passed on.
     pub connections: u64,
+    /// Connections that were accepted and reset at once.
+    pub turned_away: u64,
     /// Connections open now.
     pub open: u64,
     /// Frames read, by direction and API key.
@@ -69,6 +75,7 @@ pub struct FaultProxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Cut,
+    TurnAway,
     Reset,
     HalfOpen,
     Heal,
@@ -82,6 +89,7 @@ struct Shared {
     answers: watch::Sender<flow::Flow>,
     rules: Mutex<rule::RuleBook>,
     traffic: Mutex<Traffic>,
+    seconds: Mutex<seconds::Seconds>,
 }
 
 impl FaultProxy {
@@ -98,12 +106,14 @@ impl FaultProxy {
             answers: watch::Sender::new(flow::Flow::default()),
             rules: Mutex::default(),
             traffic: Mutex::default(),
+            seconds: Mutex::new(seconds::Seconds::since(Instant::now())),
         });
         let (commands, inbox) = mpsc::channel(4);
         let acceptor = Acceptor {
             address: lease.address(),
             listener: Some(listener),
             shared: Arc::clone(&shared),
+            turns_away: false,
             orders: watch::Sender::new(None),
         };
         let mut tasks = JoinSet::new();
@@ -125,6 +135,12 @@ impl FaultProxy {
     /// Closes all connections and refuses new ones until healed.
     pub async fn cut(&self) {
         self.command(Command::Cut).await;
+    }
+
+    /// Closes all connections; new ones are accepted and reset at once, as by a load balancer with nobody behind it, until
+    /// healed. Unlike after [`FaultProxy::cut`], attempts can be counted.
+    pub async fn turn_away(&self) {
+        self.command(Command::TurnAway).await;
     }
 
     /// Resets (RST) all connections on both sides; new ones pass.
@@ -179,6 +195,17 @@ impl FaultProxy {
         self.shared.traffic().clone()
     }
 
+    /// Begins to count by seconds anew.
+    pub fn begin_seconds(&self) {
+        *self.shared.seconds() = seconds::Seconds::since(Instant::now());
+    }
+
+    /// What has arrived in each second since then, or since the start.
+    #[must_use]
+    pub fn seconds(&self) -> Vec<Second> {
+        self.shared.seconds().until(Instant::now())
+    }
+
     async fn command(&self, command: Command) {
         let (done, is_done) = oneshot::channel();
         let sent = self.commands.send((command, done)).await;
@@ -202,6 +229,28 @@ impl Shared {
         let mut traffic = self.traffic();
         *traffic.frames.entry(key).or_default() += 1;
         *traffic.bytes.entry(key).or_default() += bytes as u64;
+        drop(traffic);
+        if direction == Direction::Requests {
+            let mut seconds = self.seconds();
+            let requests = &mut seconds.at(Instant::now()).requests;
+            *requests.entry(api_key.unwrap_or(UNKNOWN)).or_default() += 1;
+        }
+    }
+
+    fn count_connection(&self, turned_away: bool) {
+        let mut traffic = self.traffic();
+        match turned_away {
+            true => traffic.turned_away += 1,
+            false => traffic.connections += 1,
+        }
+        drop(traffic);
+        self.seconds().at(Instant::now()).connections += 1;
+    }
+
+    fn seconds(&self) -> MutexGuard<'_, seconds::Seconds> {
+        self.seconds
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn rules(&self) -> MutexGuard<'_, rule::RuleBook> {
@@ -223,6 +272,8 @@ struct Acceptor {
     /// Nothing while cut.
     listener: Option<TcpListener>,
     shared: Arc<Shared>,
+    /// Whether whoever comes is sent off.
+    turns_away: bool,
     /// Tells connections that were there before it how to end.
     orders: watch::Sender<Option<pipe::Order>>,
 }
@@ -238,7 +289,12 @@ impl Acceptor {
                 accepted = accept(self.listener.as_ref()) => {
                     // An error of accept concerns one client that is already gone.
                     if let Ok((client, _)) = accepted {
-                        self.shared.traffic().connections += 1;
+                        self.shared.count_connection(self.turns_away);
+                        if self.turns_away {
+                            // If it cannot be reset, the close has to do.
+                            let _ = client.set_zero_linger();
+                            continue;
+                        }
                         connections.spawn(pipe::run(client, Arc::clone(&self.shared), self.orders.subscribe()));
                     }
                 }
@@ -249,6 +305,10 @@ impl Acceptor {
                     match command {
                         Command::Cut => {
                             self.listener = None;
+                            connections.shutdown().await;
+                        }
+                        Command::TurnAway => {
+                            self.turns_away = true;
                             connections.shutdown().await;
                         }
                         Command::Reset => self.order(pipe::Order::Reset, &mut connections).await,
@@ -263,6 +323,7 @@ impl Acceptor {
                         }
                         Command::Heal => {
                             half_open.shutdown().await;
+                            self.turns_away = false;
                             self.listen().await;
                         }
                     }

@@ -25,6 +25,27 @@ pub const BEFORE_FAULT: Duration = Duration::from_secs(30);
 /// Beyond the poll interval: topic or partition created → its first record is in the destination.
 pub const NOTICE_BEYOND_POLL: Duration = Duration::from_secs(5);
 
+/// A cluster is back → topics with less than a hundredth of the backlog are current.
+pub const SMALL_CURRENT: Duration = Duration::from_secs(10);
+
+/// And from then on no record of them is further behind than this.
+pub const SMALL_BEHIND: Duration = Duration::from_secs(5);
+
+/// Connections that a link has to one broker of its destination: metadata, changes, ends, what it remembers, records, and
+/// health.
+pub const LANES: u64 = 6;
+
+/// Connections that may be made in the first second after a cluster is back, and in the first ten of them, for each broker and
+/// lane.
+pub const CONNECTIONS_AT_ONCE: u64 = 2;
+
+/// Attempts at a broker that is away, for each lane and second, after the first [`RETRY_SETTLES`].
+pub const ATTEMPTS: u64 = 1;
+
+/// Requests beside data for each partition, in any second after a cluster is back: the end of its copy is compared with its
+/// source, and a partition is asked for at a time.
+pub const REQUESTS_FOR_EACH: u64 = 4;
+
 /// Longest pause of a partition no fault touches, beyond its longest pause in the minute before.
 pub const PAUSE: Duration = Duration::from_secs(2);
 

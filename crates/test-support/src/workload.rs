@@ -15,8 +15,8 @@ mod generate;
 mod produce;
 
 pub use admin::{
-    AdminError, Led, create_partitions, create_topic, create_topics, delete_topic, leaders,
-    set_topic_settings, topic_settings, topics,
+    AdminError, Led, create_partitions, create_topic, create_topic_on, create_topics, delete_topic,
+    leaders, set_topic_settings, topic_settings, topics,
 };
 pub use generate::{GeneratedRecord, Generator, Shape};
 pub use produce::{Codec, Load, LoadError, Mode, Produced, RunningLoad};

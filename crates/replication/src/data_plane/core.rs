@@ -34,6 +34,7 @@ mod recreated;
 mod refusing;
 mod said;
 mod silent;
+mod sluggish;
 mod standing;
 mod storing;
 #[cfg(test)]

@@ -173,6 +173,7 @@ impl Fetcher {
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
+            apart: 0,
             took,
             round_trip: self
                 .connection
@@ -180,9 +181,10 @@ impl Fetcher {
                 .map_or(Duration::ZERO, Connection::round_trip),
             nothing,
         };
+        let (partitions, apart) = self.judge(answer, &origins);
         Ok(FetchEvent::Fetched {
-            partitions: self.judge(answer, &origins),
-            reading,
+            partitions,
+            reading: Reading { apart, ..reading },
         })
     }
 
@@ -268,9 +270,14 @@ impl Fetcher {
         connection.call_at(version, &request, limit).await
     }
 
-    fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
+    /// What the answer says of each partition, and how many bytes were taken out of it.
+    fn judge(
+        &mut self,
+        answer: FetchResponse,
+        origins: &OriginRule,
+    ) -> (Vec<FetchedPartition>, usize) {
         self.decoder.set_time(wall_ms());
-        let mut judged = Vec::new();
+        let (mut judged, mut apart) = (Vec::new(), 0);
         for topic in answer.topics {
             let name = match &topic.topic {
                 TopicRef::Name(name) => name,
@@ -295,8 +302,13 @@ impl Fetcher {
                         origins: origins.clone(),
                         ..rules.clone()
                     };
+                    let mut records = fetched.records.clone();
+                    if rules.apart && !records.is_empty() {
+                        apart += records.len();
+                        records = self.buffers.copied(&records);
+                    }
                     let mut routed = route(
-                        fetched.records.clone(),
+                        records,
                         fetched.aborted.clone(),
                         wanted.offset,
                         &rules,
@@ -318,7 +330,7 @@ impl Fetcher {
                 }
             }
         }
-        judged
+        (judged, apart)
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::*;
 
@@ -97,6 +96,29 @@ async fn a_cut_closes_and_refuses_until_healed() {
     assert!(TcpStream::connect(proxy.address()).await.is_err());
     proxy.heal().await;
     works_again(&proxy).await;
+}
+
+#[tokio::test]
+async fn who_is_turned_away_is_counted_until_healed() {
+    let (_echo, proxy, mut client) = proxied().await;
+    proxy.begin_seconds();
+    proxy.turn_away().await;
+    assert!(ask(&mut client, FETCH, b"lost").await.is_err());
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(proxy.address())
+            .await
+            .expect("it listens");
+        assert!(ask(&mut client, FETCH, b"lost").await.is_err());
+    }
+    proxy.heal().await;
+    works_again(&proxy).await;
+    let traffic = proxy.traffic();
+    assert_eq!((traffic.connections, traffic.turned_away), (2, 3));
+    let mut all = Second::default();
+    for second in proxy.seconds() {
+        all.add(&second);
+    }
+    assert_eq!((all.connections, all.requests), (4, [(FETCH, 1)].into()));
 }
 
 #[tokio::test]

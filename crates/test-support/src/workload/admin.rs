@@ -88,6 +88,30 @@ pub async fn create_topic(
     change.outcome(change.client()?.create_topics([&new], &options()).await)
 }
 
+/// Creates a topic whose partitions have one replica each, on the nodes that are named in their order.
+///
+/// # Errors
+/// When it exists, or a broker refuses.
+pub async fn create_topic_on(
+    bootstrap: &str,
+    topic: &str,
+    nodes: &[i32],
+    configs: &[(&str, &str)],
+) -> Result<(), AdminError> {
+    let change = Change {
+        what: "create",
+        topic,
+        bootstrap,
+    };
+    let replicas: Vec<&[i32]> = nodes.iter().map(std::slice::from_ref).collect();
+    let count = i32::try_from(nodes.len()).unwrap_or(i32::MAX);
+    let new = NewTopic::new(topic, count, TopicReplication::Variable(&replicas));
+    let new = configs
+        .iter()
+        .fold(new, |new, (key, value)| new.set(key, value));
+    change.outcome(change.client()?.create_topics([&new], &options()).await)
+}
+
 /// Deletes a topic.
 ///
 /// # Errors

@@ -5,12 +5,14 @@
 //! ```text
 //!   scene    clusters of three brokers behind proxies, the program under test, what it has copied
 //!   faults   one random fault after the other, on either side; how long until every partition goes on
-//!   outage   a destination that is away while the source is written to
+//!   outage   a destination that is away while the source is written to, and comes back, also with a slow broker
+//!   herd     who comes to a cluster, second by second
 //!   report   one page per run
 //! ```
 //! The same seed gives the same load and the same schedule of faults; what meets what is up to the clock.
 
 mod faults;
+mod herd;
 mod outage;
 mod report;
 mod scene;
@@ -53,6 +55,12 @@ enum Mode {
         minutes: u64,
         #[arg(long, default_value_t = 5.0)]
         gigabytes: f64,
+        /// Partitions that the slow broker leads
+        #[arg(long, default_value_t = 1)]
+        slow_partitions: usize,
+        /// Bytes per second that it takes
+        #[arg(long, default_value_t = 500_000)]
+        slow_rate: u64,
     },
 }
 
@@ -69,8 +77,19 @@ fn main() -> ExitCode {
             Mode::Faults { minutes } => {
                 faults::run(&arguments.program, arguments.seed, minutes).await?
             }
-            Mode::Outage { minutes, gigabytes } => {
-                outage::run(&arguments.program, arguments.seed, minutes, gigabytes).await?
+            Mode::Outage {
+                minutes,
+                gigabytes,
+                slow_partitions,
+                slow_rate,
+            } => {
+                let options = outage::Options {
+                    seed: arguments.seed,
+                    minutes,
+                    gigabytes,
+                    slow: (slow_partitions, slow_rate),
+                };
+                outage::run(&arguments.program, options).await?
             }
         };
         page.write(&arguments.results)

@@ -13,11 +13,20 @@ use crate::Result;
 /// Memory for record batches of the program under test, in bytes.
 pub(crate) const BUFFERS: u64 = 128 * 1024 * 1024;
 
-/// Two clusters behind proxies.
+/// Two clusters behind proxies, with a replica of everything on each node.
 pub(crate) async fn clusters(nodes: u16) -> Result<[KafkaCluster; 2]> {
-    let replicas = nodes.to_string();
-    let in_sync = if nodes > 1 { "2" } else { "1" };
-    let builder = |name: &str| {
+    clusters_of(nodes, nodes, nodes).await
+}
+
+/// Two clusters behind proxies, of so many nodes at the source and at the destination.
+pub(crate) async fn clusters_of(
+    source: u16,
+    destination: u16,
+    replicas: u16,
+) -> Result<[KafkaCluster; 2]> {
+    let in_sync = if replicas > 1 { "2" } else { "1" };
+    let replicas = replicas.to_string();
+    let builder = |name: &str, nodes| {
         KafkaCluster::builder()
             .name(name)
             .nodes(nodes)
@@ -29,7 +38,10 @@ pub(crate) async fn clusters(nodes: u16) -> Result<[KafkaCluster; 2]> {
             .property("transaction.state.log.min.isr", in_sync)
             .property("min.insync.replicas", in_sync)
     };
-    let builders = [builder("soak-source"), builder("soak-destination")];
+    let builders = [
+        builder("soak-source", source),
+        builder("soak-destination", destination),
+    ];
     Ok(ClusterBuilder::start_all(builders).await?)
 }
 
@@ -66,6 +78,13 @@ impl Command {
             program: program.to_owned(),
             arguments: arguments.map(str::to_owned).to_vec(),
         }
+    }
+
+    /// More arguments.
+    pub(crate) fn with(mut self, more: &[&str]) -> Self {
+        self.arguments
+            .extend(more.iter().map(|text| (*text).to_owned()));
+        self
     }
 
     pub(crate) fn start(&self) -> Result<TributaryProcess> {

@@ -304,6 +304,7 @@ mod tests {
             for _ in 0..count {
                 let reading = Reading {
                     throttle: Duration::ZERO,
+                    apart: 0,
                     bytes: 800_000,
                     took,
                     round_trip: TRIP,
@@ -344,6 +345,7 @@ mod tests {
         let mut answer = |after: u64, bytes: usize| {
             let reading = Reading {
                 throttle: Duration::ZERO,
+                apart: 0,
                 bytes,
                 took: Duration::from_secs(4),
                 round_trip: TRIP,
@@ -366,6 +368,7 @@ mod tests {
             now += Duration::from_millis(10);
             let reading = Reading {
                 throttle: Duration::ZERO,
+                apart: 0,
                 bytes: 8_000_000,
                 took: Duration::from_millis(10),
                 round_trip: Duration::from_millis(1),

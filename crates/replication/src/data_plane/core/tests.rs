@@ -14,6 +14,7 @@ mod reading;
 mod scene;
 mod silent;
 mod simulation;
+mod sluggish;
 mod standing;
 mod transacting;
 mod trouble;
