@@ -55,7 +55,6 @@ mod offsets_choice;
 mod offsets_faults;
 mod old_records;
 mod outage;
-mod outage_slow;
 mod positions;
 mod prometheus;
 mod quarantine;
