@@ -33,7 +33,6 @@ mod recreated;
 mod refusing;
 mod said;
 mod silent;
-mod sluggish;
 mod standing;
 mod storing;
 #[cfg(test)]
