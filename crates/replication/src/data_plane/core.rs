@@ -34,7 +34,6 @@ mod recreated;
 mod refusing;
 mod said;
 mod silent;
-mod sluggish;
 mod standing;
 mod storing;
 #[cfg(test)]

@@ -78,8 +78,6 @@ pub(crate) struct Rules {
     pub(crate) origins: OriginRule,
     /// Where records are to get the offsets they have at the source.
     pub(crate) place: Option<PlaceRules>,
-    /// What is read is taken out of its answer, which it would keep alive for long.
-    pub(crate) apart: bool,
 }
 
 impl Rules {

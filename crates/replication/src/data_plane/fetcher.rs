@@ -173,7 +173,6 @@ impl Fetcher {
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
-            apart: 0,
             took,
             round_trip: self
                 .connection
@@ -181,10 +180,9 @@ impl Fetcher {
                 .map_or(Duration::ZERO, Connection::round_trip),
             nothing,
         };
-        let (partitions, apart) = self.judge(answer, &origins);
         Ok(FetchEvent::Fetched {
-            partitions,
-            reading: Reading { apart, ..reading },
+            partitions: self.judge(answer, &origins),
+            reading,
         })
     }
 
@@ -270,14 +268,9 @@ impl Fetcher {
         connection.call_at(version, &request, limit).await
     }
 
-    /// What the answer says of each partition, and how many bytes were taken out of it.
-    fn judge(
-        &mut self,
-        answer: FetchResponse,
-        origins: &OriginRule,
-    ) -> (Vec<FetchedPartition>, usize) {
+    fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
         self.decoder.set_time(wall_ms());
-        let (mut judged, mut apart) = (Vec::new(), 0);
+        let mut judged = Vec::new();
         for topic in answer.topics {
             let name = match &topic.topic {
                 TopicRef::Name(name) => name,
@@ -302,13 +295,8 @@ impl Fetcher {
                         origins: origins.clone(),
                         ..rules.clone()
                     };
-                    let mut records = fetched.records.clone();
-                    if rules.apart && !records.is_empty() {
-                        apart += records.len();
-                        records = self.buffers.copied(&records);
-                    }
                     let mut routed = route(
-                        records,
+                        fetched.records.clone(),
                         fetched.aborted.clone(),
                         wanted.offset,
                         &rules,
@@ -330,7 +318,7 @@ impl Fetcher {
                 }
             }
         }
-        (judged, apart)
+        judged
     }
 }
 

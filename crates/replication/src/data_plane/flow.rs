@@ -15,7 +15,6 @@ use metrics::Histogram;
 use metrics::histogram::{AGES, DURATIONS};
 use tokio::time::Instant;
 
-use super::pace::Pace;
 use super::piped::PipedBatch;
 
 /// For how long an age counts as one of late; half of it, or all.
@@ -60,8 +59,6 @@ pub struct Flow {
     pub not_stored: u64,
     /// Bytes of records read, as often as they were.
     pub fetched_bytes: u64,
-    /// How many of them were taken out of their answers.
-    pub apart_bytes: u64,
     /// Bytes of records sent, as often as they were.
     pub produced_bytes: u64,
 }
@@ -74,7 +71,6 @@ impl Default for Flow {
             stored: Histogram::new(DURATIONS),
             not_stored: 0,
             fetched_bytes: 0,
-            apart_bytes: 0,
             produced_bytes: 0,
         }
     }
@@ -94,7 +90,6 @@ impl Flow {
             stored,
             not_stored,
             fetched_bytes,
-            apart_bytes,
             produced_bytes,
         } = other;
         self.latency.add(latency);
@@ -104,7 +99,6 @@ impl Flow {
         self.stored.add(stored);
         self.not_stored += not_stored;
         self.fetched_bytes += fetched_bytes;
-        self.apart_bytes += apart_bytes;
         self.produced_bytes += produced_bytes;
     }
 
@@ -122,7 +116,6 @@ impl Flow {
             stored: self.stored.since(&before.stored),
             not_stored: since(self.not_stored, before.not_stored),
             fetched_bytes: since(self.fetched_bytes, before.fetched_bytes),
-            apart_bytes: since(self.apart_bytes, before.apart_bytes),
             produced_bytes: since(self.produced_bytes, before.produced_bytes),
         }
     }
@@ -160,8 +153,6 @@ impl TimeOfDay {
 pub(crate) struct Meter {
     pub(super) flow: Flow,
     pub(super) day: TimeOfDay,
-    /// How fast everything together is acknowledged.
-    pub(super) pace: Pace,
 }
 
 impl Meter {
@@ -184,7 +175,6 @@ impl Meter {
 
     /// A batch was acknowledged.
     pub(super) fn acknowledged(&mut self, ages: &mut Ages, batch: &PipedBatch, now: Instant) {
-        self.pace.add(batch.size(), now);
         let age = self.day.age(&batch.batch, now);
         if let Some(age) = age.filter(|_| !batch.is_filler()) {
             let records = batch.batch.info().records;

@@ -269,7 +269,6 @@ impl Partition {
             refused: Arc::clone(&self.refused_records),
             origins: OriginRule::default(),
             place: self.place_rules(settings),
-            apart: false,
         }
     }
 

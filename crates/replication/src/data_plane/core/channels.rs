@@ -304,7 +304,6 @@ mod tests {
             for _ in 0..count {
                 let reading = Reading {
                     throttle: Duration::ZERO,
-                    apart: 0,
                     bytes: 800_000,
                     took,
                     round_trip: TRIP,
@@ -345,7 +344,6 @@ mod tests {
         let mut answer = |after: u64, bytes: usize| {
             let reading = Reading {
                 throttle: Duration::ZERO,
-                apart: 0,
                 bytes,
                 took: Duration::from_secs(4),
                 round_trip: TRIP,
@@ -368,7 +366,6 @@ mod tests {
             now += Duration::from_millis(10);
             let reading = Reading {
                 throttle: Duration::ZERO,
-                apart: 0,
                 bytes: 8_000_000,
                 took: Duration::from_millis(10),
                 round_trip: Duration::from_millis(1),

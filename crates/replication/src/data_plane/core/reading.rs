@@ -56,8 +56,6 @@ pub(crate) struct Reading {
     pub(crate) throttle: Duration,
     /// Bytes of record batches in the answer.
     pub(crate) bytes: usize,
-    /// How many of them were taken out of it.
-    pub(crate) apart: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
     /// There and back, as it was when the connection was made; zero where it is not known.
@@ -281,7 +279,6 @@ impl Core {
             self.starved.entry(node).or_default().insert(index);
         }
         let here = self.channel_of(index) == Some(channel);
-        let apart = self.is_sluggish(index);
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
         let settings = &self.settings;
@@ -310,10 +307,7 @@ impl Core {
             }
             return None;
         };
-        let rules = Rules {
-            apart,
-            ..partition.rules(settings)
-        };
+        let rules = partition.rules(settings);
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
@@ -346,7 +340,6 @@ impl Core {
             }
         }
         self.meter.flow.fetched_bytes += reading.bytes as u64;
-        self.meter.flow.apart_bytes += reading.apart as u64;
         if reading.bytes > 0 {
             self.meter.flow.took(Stage::Fetch, reading.took);
         }

@@ -14,7 +14,6 @@ mod reading;
 mod scene;
 mod silent;
 mod simulation;
-mod sluggish;
 mod standing;
 mod transacting;
 mod trouble;
