@@ -25,6 +25,8 @@ use crate::failure::{Attempt as _, Failure, Result};
 const LIMIT: Duration = Duration::from_secs(1200);
 /// How long Tributary may take to end after everything has arrived: it waits a second for more, and stores positions.
 const END_LIMIT: Duration = Duration::from_secs(30);
+/// How long a commit may take that was due, where a replicator is killed.
+const COMMITS: Duration = Duration::from_secs(2);
 /// Above this share of stolen processor time a run does not count.
 const STOLEN_LIMIT: f64 = 0.05;
 
@@ -211,6 +213,10 @@ impl Place<'_> {
                     last_lines(&log)
                 )));
             }
+        }
+        if let (Some(milliseconds), false) = (case.commit, job.peer.is_tributary()) {
+            // sleeps because it ends by being killed: what it has begun to commit it may finish, or the copy could not be read.
+            sleep(Duration::from_millis(u64::from(milliseconds)) + COMMITS).await;
         }
         process.kill();
         drop(watch);

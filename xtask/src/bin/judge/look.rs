@@ -1,5 +1,6 @@
 //! Looks at clusters and changes their topics.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -122,10 +123,10 @@ pub(crate) fn watch(options: &WatchOptions) -> Answer {
     let mut out = std::io::stdout();
     loop {
         let total: i64 = patiently(|| found(&counts, topic, Offset::End))?
-            .iter()
+            .values()
             .sum();
         let arrived = match total >= options.records {
-            true => patiently(|| found(&reads, topic, Offset::Offset(options.last)))?.len(),
+            true => patiently(|| arrived(&counts, &reads, options))?,
             false => 0,
         };
         if writeln!(out, "{total} {arrived}")
@@ -136,6 +137,21 @@ pub(crate) fn watch(options: &WatchOptions) -> Answer {
         }
         std::thread::sleep(Duration::from_millis(options.every_ms));
     }
+}
+
+/// In how many partitions the last record lies in front of what is committed.
+fn arrived(
+    counts: &BaseConsumer,
+    reads: &BaseConsumer,
+    options: &WatchOptions,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    let last = found(counts, &options.topic, Offset::Offset(options.last))?;
+    let stable = found(reads, &options.topic, Offset::End)?;
+    let is_stable = |(partition, offset): &(&i32, &i64)| {
+        let end = stable.get(*partition);
+        end.is_some_and(|end| *offset < end)
+    };
+    Ok(last.iter().filter(is_stable).count())
 }
 
 /// Asks again for a while: topics that have just been made have partitions without a leader.
@@ -157,7 +173,7 @@ fn found(
     consumer: &BaseConsumer,
     topic: &str,
     time: Offset,
-) -> Result<Vec<i64>, Box<dyn std::error::Error>> {
+) -> Result<BTreeMap<i32, i64>, Box<dyn std::error::Error>> {
     let metadata = consumer.fetch_metadata(Some(topic), LIMIT)?;
     let mut wanted = TopicPartitionList::new();
     for found in metadata
@@ -171,7 +187,7 @@ fn found(
         }
     }
     if wanted.count() == 0 {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
     let answered = consumer.offsets_for_times(wanted, LIMIT)?;
     let offset = |offset: Offset| match offset {
@@ -179,9 +195,9 @@ fn found(
         _ => None,
     };
     let offsets = answered.elements();
-    Ok(offsets
-        .iter()
-        .filter_map(|element| offset(element.offset()))
+    let known = offsets.iter().filter(|element| element.error().is_ok());
+    Ok(known
+        .filter_map(|element| Some((element.partition(), offset(element.offset())?)))
         .collect())
 }
 
