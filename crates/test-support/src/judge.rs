@@ -203,11 +203,11 @@ pub async fn digest(place: &Place, limit: Duration) -> Result<Digest, JudgeError
     blocking(move || digest::digest(&place, limit)).await
 }
 
-/// As [`digest`], of the last record of each key, which is what compaction leaves sooner or later: where offsets are kept, copies of
+/// As [`digest()`], of the last record of each key, which is what compaction leaves sooner or later: where offsets are kept, copies of
 /// later records stand where a cleaner has taken some.
 ///
 /// # Errors
-/// As [`digest`].
+/// As [`digest()`].
 pub async fn digest_of_last(place: &Place, limit: Duration) -> Result<Digest, JudgeError> {
     let place = place.clone();
     blocking(move || digest::digest_of_last(&place, limit)).await
