@@ -40,6 +40,7 @@ mod storing;
 mod tests;
 mod transacting;
 mod watching;
+mod writer;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -78,8 +79,8 @@ use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
 pub(crate) use watching::Watched;
-pub(crate) use writing::OPEN_CALLS;
-use writing::{Call, Writer};
+pub(crate) use writer::OPEN_CALLS;
+use writer::{Call, Writer};
 
 /// See the module.
 pub(crate) struct Core {

@@ -7,8 +7,14 @@ use tokio::time::Instant;
 /// Shorter windows would follow the size of single answers.
 const WINDOW: Duration = Duration::from_millis(200);
 
-/// Bytes of a partition that are always read ahead.
+/// Time that is read ahead, and bytes of a partition that always are.
+const AHEAD: Duration = Duration::from_millis(8);
+const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
 const AHEAD_AT_LEAST: usize = 256 * 1024;
+
+/// Bytes of all partitions together that are read ahead where answers take less than [`LONG`].
+const NEAR: usize = 6 * 1024 * 1024;
+const LONG: Duration = Duration::from_millis(50);
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,13 +42,29 @@ impl Pace {
         }
     }
 
-    /// Bytes of a partition to have in memory, where an answer of the source takes `reading`.
-    pub(crate) fn ahead(&self, reading: Duration) -> usize {
-        self.bytes_within(time_ahead(reading)).max(AHEAD_AT_LEAST)
+    /// Nothing was on its way for a while: that says nothing about the pace.
+    pub(crate) fn go_on(&mut self, now: Instant) {
+        self.begin = Some(now);
+        self.bytes = 0;
+    }
+
+    /// Bytes of a partition to have in memory: what the destination takes while two answers of the source are read, each of
+    /// which takes so long and is of so many partitions.
+    ///
+    /// That feeds itself, because larger answers take longer; and what lies in memory for longer than it has to has left the
+    /// processor's caches when it is sent. So from near all partitions together have no more than [`NEAR`]. Where answers take
+    /// long in any case, from far away or from slow disks, each has to bring much.
+    pub(crate) fn ahead(&self, (reading, sharing): (Duration, usize)) -> usize {
+        let time = reading.saturating_mul(2).clamp(AHEAD, AHEAD_AT_MOST);
+        let most = match reading >= LONG {
+            true => usize::MAX,
+            false => NEAR / sharing.max(1),
+        };
+        self.bytes_within(time).min(most).max(AHEAD_AT_LEAST)
     }
 
     /// Bytes that are acknowledged within `time`, at the pace of the last window; 0 before it is known.
-    fn bytes_within(&self, time: Duration) -> usize {
+    pub(crate) fn bytes_within(&self, time: Duration) -> usize {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -53,38 +75,26 @@ impl Pace {
     }
 }
 
-/// How much time is read ahead, at the pace of the destination.
-///
-/// From near, what keeps the destination busy until the next answer is there and no more: what lies in memory for longer has
-/// left the processor's caches when it is sent. Twice the reading, as from far or from slow disks, would feed itself there:
-/// the larger an answer, the longer it takes.
-fn time_ahead(reading: Duration) -> Duration {
-    const NEAR: Duration = Duration::from_millis(8);
-    const LONG: Duration = Duration::from_millis(50);
-    const AT_MOST: Duration = Duration::from_secs(1);
-
-    match reading >= LONG {
-        true => reading.saturating_mul(2).min(AT_MOST),
-        false => NEAR,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn little_is_read_ahead_from_near_and_two_answers_from_far() {
+    fn from_near_little_is_read_ahead_of_all_partitions_and_two_answers_of_each_from_far() {
         let begin = Instant::now();
         let mut pace = Pace::default();
-        assert_eq!(pace.ahead(Duration::ZERO), AHEAD_AT_LEAST);
+        assert_eq!(pace.ahead((Duration::ZERO, 0)), AHEAD_AT_LEAST);
         pace.add(0, begin);
         pace.add(20_000_000, begin + WINDOW);
         // 100 MB/s.
-        for (reading, ahead) in [(0, 800_000), (49, 800_000), (50, 10_000_000)] {
-            assert_eq!(pace.ahead(Duration::from_millis(reading)), ahead);
-        }
-        assert_eq!(pace.ahead(Duration::from_secs(30)), 100_000_000);
+        let ahead = |ms, sharing| pace.ahead((Duration::from_millis(ms), sharing));
+        assert_eq!([ahead(0, 1), ahead(10, 1)], [800_000, 2_000_000]);
+        assert_eq!([ahead(49, 1), ahead(49, 12)], [NEAR, NEAR / 12]);
+        assert_eq!(ahead(49, 1000), AHEAD_AT_LEAST);
+        assert_eq!(
+            [ahead(50, 1000), ahead(30_000, 1)],
+            [10_000_000, 100_000_000]
+        );
     }
 
     #[test]

@@ -227,12 +227,22 @@ impl Partition {
             && !self.is_padding()
     }
 
+    /// Size of the batch that can be sent now, where there is one.
+    pub(crate) fn sendable(&self, max_in_flight: usize) -> Option<usize> {
+        self.send.as_ref()?.sendable(max_in_flight)
+    }
+
     /// What to ask for, while there is room for it.
     ///
     /// Only so much is read ahead as the destination takes within a moment: what lies in memory for long is
     /// cold when it is sent, which costs more than all the rest of the way. `room` is the most; `reading` is how long an
-    /// answer takes, after which the next one has to be there.
-    pub(crate) fn wanted(&self, room: usize, max_bytes: i32, reading: Duration) -> Option<Wanted> {
+    /// answer takes, after which the next one has to be there, and of how many partitions it is.
+    pub(crate) fn wanted(
+        &self,
+        room: usize,
+        max_bytes: i32,
+        reading: (Duration, usize),
+    ) -> Option<Wanted> {
         let send = self.send.as_ref()?;
         let ahead = self.pace.ahead(reading);
         if !self.is_readable() || send.bytes() >= ahead.min(room) {

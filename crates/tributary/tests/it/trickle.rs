@@ -73,11 +73,11 @@ async fn beside_a_backlog_of(value: usize) {
         "{} records beside a backlog: {median:?}, at most {slowest:?}; {rate:.0} of {LIMIT} bytes a second",
         took.len()
     );
-    assert!(took.len() >= 10, "the backlog lasts: {took:?}");
+    assert!(took.len() >= 5, "the backlog lasts: {took:?}");
     assert!(median < Duration::from_millis(500), "{took:?}");
     assert!(slowest < Duration::from_secs(2), "{took:?}");
     let limit = f64::from(LIMIT);
-    assert!((0.8 * limit..1.1 * limit).contains(&rate), "{rate}");
+    assert!((0.8 * limit..1.2 * limit).contains(&rate), "{rate}");
     wait_for_offsets(&all, i64::from(records)).await;
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");

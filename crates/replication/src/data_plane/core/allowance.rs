@@ -22,8 +22,8 @@ const TURNS: usize = 4;
 /// Nobody is woken sooner than that.
 const SOON: Duration = Duration::from_millis(1);
 
-/// What all partitions may read together, and what those may that are current while others catch up: these wait for what they
-/// read themselves and for nothing else, and the others for all of it.
+/// What all partitions may read together, and what those may that are current while others catch up: up to half of the limit they
+/// wait for what they read themselves and for nothing else. The others wait for all of it, and have the other half at least.
 #[derive(Debug)]
 pub(super) struct Allowances {
     all: Allowance,
@@ -33,7 +33,7 @@ pub(super) struct Allowances {
 impl Allowances {
     pub(super) fn new(bandwidth: Bandwidth, now: Instant, seconds: u64) -> Self {
         Self {
-            tails: Allowance::new(bandwidth.clone(), now, seconds),
+            tails: Allowance::new(bandwidth.clone().divided(2), now, seconds),
             all: Allowance::new(bandwidth, now, seconds),
         }
     }
@@ -47,9 +47,10 @@ impl Allowances {
 
     /// Until when nothing may be asked, of tails or of the others.
     pub(super) fn due(&self, tails: bool, now: Instant) -> Option<Instant> {
+        let all = self.all.due(now)?;
         match tails {
-            true => self.tails.due(now),
-            false => self.all.due(now),
+            true => self.tails.due(now).map(|due| due.min(all)),
+            false => Some(all),
         }
     }
 

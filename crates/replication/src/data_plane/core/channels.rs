@@ -65,6 +65,8 @@ pub(super) struct Channels {
     not_before: Option<Instant>,
     rest: Duration,
     busy_at: Option<Instant>,
+    /// When something was read of partitions that are current over connections of their own, last.
+    tails_at: Option<Instant>,
     /// What one connection carries in a round trip, in bytes, where more of them carried more.
     window: Option<u64>,
 }
@@ -110,6 +112,7 @@ impl Channels {
             not_before: None,
             rest: REST,
             busy_at: None,
+            tails_at: None,
             window: None,
         }
     }
@@ -164,6 +167,15 @@ impl Channels {
         #[expect(clippy::cast_possible_truncation, reason = "clamped")]
         let bytes = bytes as i32;
         Some(bytes)
+    }
+
+    /// Counts an answer about partitions that are current: it is part of what arrives, and how long it took says nothing, because
+    /// news are waited for. As long as there are such answers there remain as many connections.
+    pub(super) fn add_of_tails(&mut self, bytes: usize, now: Instant) {
+        self.tails_at = Some(now);
+        if let Some(look) = &mut self.look {
+            look.bytes += to_f64(bytes);
+        }
     }
 
     /// Counts an answer.
@@ -240,9 +252,8 @@ impl Channels {
         if self.try_more(busy, rate, now) {
             return Step::Changed;
         }
-        let idle = self
-            .busy_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= IDLE);
+        let uses = self.busy_at.max(self.tails_at);
+        let idle = uses.is_none_or(|at| now.saturating_duration_since(at) >= IDLE);
         if idle && busy < BUSY / 4.0 && self.count > 1 {
             self.count = 1;
             return Step::Changed;

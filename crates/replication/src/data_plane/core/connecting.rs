@@ -16,8 +16,9 @@ use super::channels::{Channel, Channels, Step};
 use super::reading::Reading;
 use super::{Core, Index};
 
-/// A partition is current that has been read to its end within this time.
-const CURRENT: Duration = Duration::from_secs(2);
+/// A partition is current that has been read to its end, or was seen to be, within this time. Ends are read every second or two,
+/// and brokers may take a moment to tell them.
+const CURRENT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// How many connections a broker is read over.
@@ -44,7 +45,8 @@ impl Core {
     /// How many connections to a broker there are, and how many more for tails there may be.
     fn counts(&self, node: NodeId) -> (u16, u16) {
         let channels = self.channels.get(&node);
-        channels.map_or((1, 0), |c| (c.count(), c.count_of_tails()))
+        let unknown = (1, (self.settings.max_connections - 1).min(1));
+        channels.map_or(unknown, |c| (c.count(), c.count_of_tails()))
     }
 
     /// Whether nothing can be read over a connection any more.
@@ -55,8 +57,12 @@ impl Core {
     }
 
     /// Reads a broker over more connections, or fewer, if that is better.
-    pub(super) fn count_channels(&mut self, node: NodeId, reading: &Reading, now: Instant) {
+    pub(super) fn count_channels(&mut self, channel: Channel, reading: &Reading, now: Instant) {
+        let node = channel.node;
         let channels = self.channels(node);
+        if channel.tails {
+            return channels.add_of_tails(reading.bytes, now);
+        }
         let before = channels.count();
         let step = channels.add(reading, now);
         if let Step::Helped(window) = step {

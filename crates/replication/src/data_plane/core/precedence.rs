@@ -45,7 +45,7 @@ impl Core {
                 if *end > partition.next_fetch {
                     self.behind.insert(*index);
                 } else {
-                    partition.current_at = Some(read_at);
+                    partition.current_at = partition.current_at.max(Some(read_at));
                 }
                 // An idle partition is named by no answer: that nothing is missing is the evidence.
                 let idle = matches!(partition.phase, Phase::Running)

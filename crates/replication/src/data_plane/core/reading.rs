@@ -1,6 +1,6 @@
 //! The reading half of [`Core`]: what each fetcher is to ask for, and what its answers change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::fetch_session::Wanted;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::decode::Rules;
 use super::super::flow::Stage;
-use super::super::partition::Phase;
+use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::super::whole::whole_shares;
@@ -18,8 +18,8 @@ use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
 
-/// How long a fetch may wait for news while a partition is left out for lack of room: it must be
-/// asked for again soon after there is room.
+/// How long a fetch may wait for news, at least, while a partition is left out for lack of room: it must be asked for again soon
+/// after there is room.
 const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
 
 /// Bytes of an answer that can always be asked for.
@@ -91,8 +91,9 @@ pub(super) struct Reader {
     /// After trouble: not before this.
     not_before: Option<Instant>,
     failures: u32,
-    /// How long answers with much in them took lately.
+    /// How long answers with much in them took lately, and of how many partitions they were.
     took: Duration,
+    sharing: usize,
     /// When it asked last, what its answers held lately, and what was paid for the question that is on its way.
     asked_at: Option<Instant>,
     expected: usize,
@@ -135,7 +136,7 @@ impl Core {
         self.count_held(index);
         let here = self.channel_of(index);
         if let Some(channel) = here {
-            self.readers.entry(channel).or_default().news.insert(index);
+            self.reader(channel).news.insert(index);
         }
         // A leader that moved: the former one's session lets go of it with its next request.
         for (channel, reader) in &mut self.readers {
@@ -144,6 +145,17 @@ impl Core {
                 reader.news.insert(index);
             }
         }
+    }
+
+    /// What is known of a connection. A new one begins with what the first to the same broker has shown.
+    fn reader(&mut self, channel: Channel) -> &mut Reader {
+        let first = self.readers.get(&Channel::from(channel.node));
+        let (took, sharing) = first.map_or_else(Default::default, |r| (r.took, r.sharing));
+        self.readers.entry(channel).or_insert_with(|| Reader {
+            took,
+            sharing,
+            ..Reader::default()
+        })
     }
 
     /// Keeps the sums of what is in memory for each destination broker.
@@ -173,9 +185,8 @@ impl Core {
             return;
         }
         for index in self.starved.remove(&node).unwrap_or_default() {
-            let reads = self.channel_of(index);
-            if let Some(reader) = reads.and_then(|from| self.readers.get_mut(&from)) {
-                reader.news.insert(index);
+            if let Some(channel) = self.channel_of(index) {
+                self.reader(channel).news.insert(index);
             }
         }
     }
@@ -230,18 +241,13 @@ impl Core {
         let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
         if reader.asked.is_empty() {
-            if self.is_beyond(channel) {
+            if reader.held_back.is_empty() && self.is_beyond(channel) {
                 self.readers.remove(&channel);
                 self.retired.push(channel);
             }
             return None;
         }
-        let held_back = !reader.held_back.is_empty();
-        let max_wait = if held_back {
-            self.settings.max_wait.min(WAIT_WHILE_HELD_BACK)
-        } else {
-            self.settings.max_wait
-        };
+        let max_wait = wait_of(reader, &self.partitions, now).min(self.settings.max_wait);
         // The last partition of an answer is not to be cut in the middle of a batch either. Only a limit makes answers so small
         // that all partitions are looked at for it.
         let answer = limited.map_or(answer, |_| {
@@ -292,7 +298,7 @@ impl Core {
                 partition.wanted(
                     settings.partition_room,
                     settings.max_partition_bytes.min(share),
-                    reader.took,
+                    (reader.took, reader.sharing),
                 )
             })
             .flatten();
@@ -337,6 +343,7 @@ impl Core {
             reader.not_before = (!throttle.is_zero()).then(|| now + throttle);
             if reading.bytes >= MUCH {
                 reader.took = (reader.took * 3 + reading.took) / 4;
+                reader.sharing = partitions.len();
             }
         }
         self.meter.flow.fetched_bytes += reading.bytes as u64;
@@ -346,10 +353,7 @@ impl Core {
         for fetched in partitions {
             self.take_fetched(fetched, now);
         }
-        // What is current is waited for.
-        if !channel.tails {
-            self.count_channels(channel.node, &reading, now);
-        }
+        self.count_channels(channel, &reading, now);
         if reading.nothing && reading.throttle.is_zero() {
             self.nothing_was_read(channel, now);
         }
@@ -537,4 +541,17 @@ impl Core {
             self.stop(index, stop);
         }
     }
+}
+
+/// How long the broker may wait for news: half of the time since what is held back was read, because it will have room after about
+/// as long. What is taken slowly, or not at all, would cost two hundred requests a second otherwise.
+fn wait_of(
+    reader: &Reader,
+    partitions: &BTreeMap<Index, Box<Partition>>,
+    now: Instant,
+) -> Duration {
+    let held_back = reader.held_back.iter();
+    let read = held_back.filter_map(|index| partitions.get(index)?.moved_at);
+    let last = read.max().map(|at| now.saturating_duration_since(at) / 2);
+    last.map_or(Duration::MAX, |half| half.max(WAIT_WHILE_HELD_BACK))
 }

@@ -18,15 +18,8 @@ use tokio::time::Instant;
 use super::super::partition::{Phase, Stop};
 use super::super::piped::PipedBatch;
 use super::super::transaction::Transaction;
+use super::writer::Call;
 use super::{Core, Index};
-
-/// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
-pub(crate) const OPEN_CALLS: usize = 5;
-
-/// How long a broker may leave a request unanswered before it is looked up whether it still leads.
-const SUSPECT: Duration = Duration::from_secs(3);
-/// How often that is looked up then.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A batch that a smaller one helps against.
 const TOO_LARGE: [ErrorCode; 2] = [
@@ -42,74 +35,6 @@ const SIZES: u32 = 12;
 const TRIES: u32 = 3;
 const LASTS: Duration = Duration::from_secs(10);
 
-/// What is known of one destination broker.
-#[derive(Debug, Default)]
-pub(super) struct Writer {
-    /// Partitions with something to send, in turn.
-    ready: VecDeque<Index>,
-    open: usize,
-    /// When each of them was sent, oldest first.
-    sent: VecDeque<(u64, Instant)>,
-    /// When leaders were looked up last because of a request without an answer.
-    looked: Option<Instant>,
-    /// A quota: the broker does not read from the connection before this.
-    throttled_until: Option<Instant>,
-}
-
-impl Writer {
-    /// When the quota's pause ends, or a request has waited too long for its answer.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let suspect = self.sent.front().map(|(_, sent)| {
-            let looked = self.looked.map(|looked| looked + LOOK_AGAIN);
-            looked.map_or(*sent + SUSPECT, |looked| looked.max(*sent + SUSPECT))
-        });
-        self.throttled_until.into_iter().chain(suspect).min()
-    }
-
-    /// Whether a request has waited so long that its broker may have stopped leading.
-    pub(super) fn is_suspect(&self, now: Instant) -> bool {
-        self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
-    }
-
-    /// Whether leaders have been looked up since it last owed no answer.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.looked.is_some()
-    }
-
-    /// For how long the oldest request has waited for its answer.
-    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
-        let (_, sent) = self.sent.front()?;
-        Some(now.saturating_duration_since(*sent))
-    }
-
-    /// When a request was sent.
-    pub(super) fn sent_at(&self, tag: u64) -> Option<Instant> {
-        let sent = self.sent.iter().find(|(sent, _)| *sent == tag);
-        sent.map(|(_, at)| *at)
-    }
-
-    /// Ends the pause if it is over. Whether leaders have to be looked up, because there is no answer.
-    pub(super) fn on_time(&mut self, now: Instant) -> bool {
-        self.throttled_until = self.throttled_until.filter(|until| *until > now);
-        let again = self
-            .looked
-            .is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_AGAIN);
-        let looks = again && self.is_suspect(now);
-        if looks {
-            self.looked = Some(now);
-        }
-        looks
-    }
-}
-
-/// A Produce request without an answer.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) node: NodeId,
-    /// With the newest time of the batch's records.
-    pub(super) partitions: Vec<(TopicPartition, Index, i64)>,
-}
-
 impl Core {
     /// Notes that a partition may have something to send.
     pub(super) fn queue_for_send(&mut self, index: Index) {
@@ -119,10 +44,7 @@ impl Core {
         let Some(node) = partition.destination_leader else {
             return;
         };
-        let sendable = partition
-            .send
-            .as_ref()
-            .is_some_and(|send| send.sendable(self.settings.max_in_flight).is_some());
+        let sendable = partition.sendable(self.settings.max_in_flight).is_some();
         if partition
             .send
             .as_ref()
@@ -145,53 +67,45 @@ impl Core {
         let nodes: Vec<NodeId> = self
             .writers
             .iter()
-            .filter(|(_, writer)| {
-                writer.open < OPEN_CALLS
-                    && !writer.ready.is_empty()
-                    && writer.throttled_until.is_none()
-            })
+            .filter(|(_, writer)| writer.may_send())
             .map(|(node, _)| *node)
             .collect();
         nodes.into_iter().find_map(|node| {
             let tag = self.next_tag;
-            let request = self.fill(node, tag)?;
+            let request = self.fill(node, tag, now)?;
             self.next_tag += 1;
-            if let Some(writer) = self.writers.get_mut(&node) {
-                writer.sent.push_back((tag, now));
-            }
             self.note_sent(tag, now);
             Some((node, tag, request))
         })
     }
 
     /// At most one batch of each partition, in turn, up to the size of a request.
-    fn fill(&mut self, node: NodeId, tag: u64) -> Option<ProduceRequest> {
+    fn fill(&mut self, node: NodeId, tag: u64, now: Instant) -> Option<ProduceRequest> {
         let writer = self.writers.get_mut(&node)?;
+        let most = self.settings.max_request_bytes.min(writer.most());
         let mut waiting = std::mem::take(&mut writer.ready);
         let mut later = VecDeque::new();
         let mut call = Call {
             node,
             partitions: Vec::new(),
+            bytes: 0,
         };
         let mut topics: Vec<ProduceTopic> = Vec::new();
         // Several source partitions may share a destination partition; a request that names one
         // twice silently loses all but the last.
         let mut named: HashSet<TopicPartition> = HashSet::new();
-        let mut bytes = 0;
         while let Some(index) = waiting.pop_front() {
             let Some(partition) = self.partitions.get_mut(&index) else {
                 continue;
             };
             let size = partition
-                .send
-                .as_ref()
-                .filter(|_| partition.destination_leader == Some(node))
-                .and_then(|send| send.sendable(self.settings.max_in_flight));
+                .sendable(self.settings.max_in_flight)
+                .filter(|_| partition.destination_leader == Some(node));
             let Some(size) = size else {
                 partition.queued_for_send = false;
                 continue;
             };
-            let full = bytes > 0 && bytes + size > self.settings.max_request_bytes;
+            let full = call.bytes > 0 && call.bytes + size > most;
             if full || named.contains(&partition.destination) {
                 later.push_back(index);
                 if full {
@@ -209,7 +123,7 @@ impl Core {
             else {
                 continue;
             };
-            bytes += size;
+            call.bytes += size;
             partition.open_calls += 1;
             named.insert(partition.destination.clone());
             let destination = partition.destination.clone();
@@ -225,10 +139,7 @@ impl Core {
                 partition.position.as_ref(),
                 produced,
             );
-            let more = partition
-                .send
-                .as_ref()
-                .is_some_and(|send| send.sendable(self.settings.max_in_flight).is_some());
+            let more = partition.sendable(self.settings.max_in_flight).is_some();
             partition.queued_for_send = more;
             if more {
                 later.push_back(index);
@@ -240,7 +151,7 @@ impl Core {
         if call.partitions.is_empty() {
             return None;
         }
-        writer.open += 1;
+        writer.has_sent(tag, call.bytes, now);
         self.calls.insert(tag, call);
         Some(ProduceRequest {
             acks: -1,
@@ -257,8 +168,11 @@ impl Core {
             return;
         };
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
-        if let Some(writer) = self.writers.get_mut(&call.node).filter(|_| throttle > 0) {
-            writer.throttled_until = Some(now + Duration::from_millis(throttle));
+        if let Some(writer) = self.writers.get_mut(&call.node) {
+            writer.is_answered(call.bytes, now);
+            if throttle > 0 {
+                writer.throttled_until = Some(now + Duration::from_millis(throttle));
+            }
         }
         let mut answers = response
             .topics
@@ -332,11 +246,7 @@ impl Core {
     fn end_call(&mut self, tag: u64) -> Option<Call> {
         let call = self.calls.remove(&tag)?;
         if let Some(writer) = self.writers.get_mut(&call.node) {
-            writer.open = writer.open.saturating_sub(1);
-            writer.sent.retain(|(sent, _)| *sent != tag);
-            if writer.sent.is_empty() {
-                writer.looked = None;
-            }
+            writer.has_ended(tag, call.bytes);
         }
         for (_, index, _) in &call.partitions {
             if let Some(partition) = self.partitions.get_mut(index) {

@@ -97,6 +97,7 @@ fn nobody_waits_for_long_for_a_small_topic_that_moves_and_never_gets_there() {
 fn under_a_limit(connections: u16) -> Scene {
     let mut scene = Scene::new(Settings {
         max_connections: connections,
+        partition_room: 1,
         ..settings()
     });
     let bandwidth = Bandwidth::parse("1MB").expect("a rate");
@@ -117,6 +118,8 @@ fn under_a_limit(connections: u16) -> Scene {
 fn asked(scene: &mut Scene) -> Vec<(bool, Vec<Index>)> {
     std::iter::from_fn(|| {
         let (channel, order) = scene.core.next_fetch(scene.now)?;
+        let rules = order.set.iter().map(|one| (one.0, one.3.clone()));
+        scene.rules.extend(rules);
         let set = order.set.iter().map(|(index, ..)| *index);
         Some((channel.tails, set.collect()))
     })
@@ -148,13 +151,13 @@ fn under_a_limit_what_is_current_does_not_wait_for_what_the_others_read() {
         scene.pass(Duration::from_millis(10));
         assert_eq!(asked(&mut scene), [(true, vec![])]);
     }
-    // What they read themselves they wait for.
+    // What they read themselves they wait for, at half of the limit.
     read(&mut scene, tails, 1_000_000);
     assert_eq!(asked(&mut scene), []);
     let due = scene.core.next_timer().expect("they wait");
     let waits = due.saturating_duration_since(scene.now);
     assert!(
-        (Duration::from_millis(900)..Duration::from_millis(1_100)).contains(&waits),
+        (Duration::from_millis(1_900)..Duration::from_millis(2_100)).contains(&waits),
         "{waits:?}"
     );
     scene.pass(waits);
@@ -171,4 +174,26 @@ fn under_a_limit_what_is_current_does_not_wait_for_what_the_others_read() {
 fn there_is_no_connection_for_tails_where_there_may_be_one_only() {
     let mut scene = under_a_limit(1);
     assert_eq!(asked(&mut scene), [(false, vec![])]);
+}
+
+#[test]
+fn a_connection_of_tails_remains_while_what_they_read_is_still_in_memory() {
+    let mut scene = under_a_limit(2);
+    let tails = Channel {
+        tails: true,
+        ..FROM.into()
+    };
+    asked(&mut scene);
+    let read = scene.answer_of(1, 0, &[batch(0, 1)]);
+    let reading = Reading {
+        bytes: 100,
+        ..Reading::default()
+    };
+    scene.core.on_fetched(tails, vec![read], reading, scene.now);
+    scene.pass(Duration::from_millis(10));
+    assert_eq!(asked(&mut scene), [], "there is no room");
+    assert_eq!(scene.core.take_retired(), []);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(100));
+    assert_eq!(asked(&mut scene), [(true, vec![1])]);
 }

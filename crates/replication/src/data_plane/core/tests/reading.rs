@@ -53,7 +53,11 @@ fn a_broker_that_does_not_lead_a_partition_any_more_waits_for_news_as_long_as_us
     // Partition 0 has no room, so its news are asked for soon.
     scene.fetch(0, &[batch(0, 1)]);
     let (_, order) = scene.order();
-    assert!(order.max_wait < settings().max_wait);
+    assert_eq!(order.max_wait, Duration::from_millis(5));
+    // What is taken slowly is not asked for as often.
+    scene.pass(Duration::from_millis(300));
+    scene.answer_fetch(FROM, Vec::new());
+    assert_eq!(scene.order().1.max_wait, Duration::from_millis(150));
     scene.answer_fetch(FROM, Vec::new());
     scene.places.insert(source(0), led_by(2));
     scene.core.look_again(&"s".into());

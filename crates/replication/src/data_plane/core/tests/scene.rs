@@ -68,7 +68,7 @@ pub(super) struct Scene {
     pub(super) places: HashMap<TopicPartition, Place>,
     /// What establishing finds of our own behind the position.
     pub(super) landed: HashMap<Index, Vec<Landed>>,
-    rules: BTreeMap<Index, Rules>,
+    pub(super) rules: BTreeMap<Index, Rules>,
     /// What the destination takes, as the next partition that is established learns it.
     pub(super) max_message_bytes: Option<u32>,
     /// What the sessions ask for.
@@ -310,6 +310,17 @@ impl Scene {
 
     /// Answers one partition of a fetch with batches.
     pub(super) fn fetched(&mut self, index: Index, asked: i64, batches: &[Bytes]) {
+        let answer = self.answer_of(index, asked, batches);
+        self.answer_fetch(FROM, vec![answer]);
+    }
+
+    /// An answer about one partition.
+    pub(super) fn answer_of(
+        &self,
+        index: Index,
+        asked: i64,
+        batches: &[Bytes],
+    ) -> FetchedPartition {
         let mut bytes = BytesMut::new();
         for batch in batches {
             bytes.extend_from_slice(batch);
@@ -322,12 +333,11 @@ impl Scene {
             &rules,
             &mut Decoder::default(),
         );
-        let answer = FetchedPartition {
+        FetchedPartition {
             routed,
             life: rules.life,
             ..refused_fetch(index, asked, ErrorCode::NONE)
-        };
-        self.answer_fetch(FROM, vec![answer]);
+        }
     }
 
     pub(super) fn answer_fetch(&mut self, node: NodeId, answer: Vec<FetchedPartition>) {
