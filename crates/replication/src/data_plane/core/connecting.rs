@@ -10,7 +10,7 @@ use std::time::Duration;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
-use super::super::partition::{Partition, Phase};
+use super::super::partition::Partition;
 use super::super::status::Way;
 use super::channels::{Channel, Channels, Step};
 use super::reading::Reading;
@@ -19,6 +19,9 @@ use super::{Core, Index};
 /// A partition is current that has been read to its end, or was seen to be, within this time. Ends are read every second or two,
 /// and brokers may take a moment to tell them.
 const CURRENT: Duration = Duration::from_secs(5);
+
+/// Nobody is moved for what is caught up with sooner, such as a topic that has just been made.
+const LASTS: Duration = Duration::from_secs(2);
 
 impl Core {
     /// How many connections a broker is read over.
@@ -130,11 +133,8 @@ impl Core {
         }
         let catching_up = self.partitions.values();
         let catching_up = catching_up.filter(|partition| {
-            matches!(partition.phase, Phase::Running)
-                && !is_current(partition, now)
-                && partition
-                    .end
-                    .is_some_and(|(end, _)| end > partition.next_fetch)
+            let since = partition.late_since;
+            since.is_some_and(|since| now.saturating_duration_since(since) >= LASTS)
         });
         let nodes = catching_up.filter_map(|partition| partition.read_from());
         nodes.filter(is_slow).collect()

@@ -107,10 +107,22 @@ fn under_a_limit(connections: u16) -> Scene {
     scene.assign(small_one(), copy, None);
     scene.settle();
     asked(&mut scene);
-    read(&mut scene, FROM.into(), 0);
+    let answer = scene.answer_of(0, 0, &[batch(0, 1)]);
+    let now = scene.now;
     scene
         .core
-        .on_ends(&[(source(0), 1_000_000), (small_one(), 0)], scene.now);
+        .on_fetched(FROM.into(), vec![answer], Reading::default(), now);
+    let sent = scene.send_one();
+    scene.answer(&sent, Ok(100));
+    let ends = [(source(0), 1_000_000), (small_one(), 0)];
+    for _ in 0..2 {
+        scene.core.on_ends(&ends, scene.now);
+        asked(&mut scene);
+        read(&mut scene, FROM.into(), 0);
+        assert_eq!(scene.core.readers.len(), 1, "it may be over in a moment");
+        scene.pass(Duration::from_secs(1));
+    }
+    scene.core.on_ends(&ends, scene.now);
     scene
 }
 
