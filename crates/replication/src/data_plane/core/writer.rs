@@ -20,7 +20,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Time of a broker's pace that may be on its way, and bytes that always may. Answers of a broker whose replicas lag take seconds
 /// whatever is on its way: much less would make it slower still.
 const MOMENT: Duration = Duration::from_secs(3);
-const LEAST: usize = 256 * 1024;
+const LEAST: usize = 1024 * 1024;
+/// Without anything on its way for so long its pace does not show. Shorter pauses are between all requests of a fast broker.
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// What is known of one destination broker.
 #[derive(Debug, Default)]
@@ -30,8 +32,9 @@ pub(super) struct Writer {
     open: usize,
     /// Bytes in them.
     open_bytes: usize,
-    /// How fast its answers come.
+    /// How fast its answers come, and when one came last.
     pace: Pace,
+    answered_at: Option<Instant>,
     /// When each of them was sent, oldest first.
     sent: VecDeque<(u64, Instant)>,
     /// When leaders were looked up last because of a request without an answer.
@@ -58,7 +61,8 @@ impl Writer {
 
     /// A request with so many bytes is on its way.
     pub(super) fn has_sent(&mut self, tag: u64, bytes: usize, now: Instant) {
-        if self.sent.is_empty() {
+        let ago = |at| now.saturating_duration_since(at);
+        if self.sent.is_empty() && self.answered_at.is_none_or(|at| ago(at) >= SILENCE) {
             self.pace.go_on(now);
         }
         self.sent.push_back((tag, now));
@@ -78,6 +82,7 @@ impl Writer {
 
     /// So many bytes were answered.
     pub(super) fn is_answered(&mut self, bytes: usize, now: Instant) {
+        self.answered_at = Some(now);
         self.pace.add(bytes, now);
     }
 
@@ -146,21 +151,35 @@ mod tests {
         writer.ready.push_back(0);
         for tag in 0..2 {
             assert!(writer.may_send(), "{tag}");
-            writer.has_sent(tag, 200_000, now);
+            writer.has_sent(tag, 600_000, now);
         }
         assert!(!writer.may_send(), "nothing is known of it yet");
         // 1 MB/s from now on, after a while of silence.
         now += Duration::from_secs(60);
         for tag in 0..2 {
-            writer.has_ended(tag, 200_000);
+            writer.has_ended(tag, 600_000);
         }
         for tag in 2..20 {
             writer.has_sent(tag, 100_000, now);
             now += Duration::from_millis(100);
             writer.has_ended(tag, 100_000);
             writer.is_answered(100_000, now);
+            now += SILENCE;
         }
         assert_eq!(writer.most(), LEAST, "between silences nothing shows");
+        // A fast broker has answered everything now and then.
+        for tag in 2..20 {
+            writer.has_sent(tag, 1_000_000, now);
+            now += Duration::from_millis(10);
+            writer.has_ended(tag, 1_000_000);
+            writer.is_answered(1_000_000, now);
+            now += Duration::from_millis(10);
+        }
+        assert!(
+            (100_000_000..200_000_000).contains(&writer.most()),
+            "{}",
+            writer.most()
+        );
         writer.has_sent(20, 100_000, now);
         for tag in 21..60 {
             writer.has_sent(tag, 100_000, now);
