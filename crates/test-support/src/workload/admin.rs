@@ -75,17 +75,9 @@ pub async fn create_topic(
     partitions: i32,
     configs: &[(&str, &str)],
 ) -> Result<(), AdminError> {
-    let change = Change {
-        what: "create",
-        topic,
-        bootstrap,
-    };
     // -1: the cluster's default.
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
-    let new = configs
-        .iter()
-        .fold(new, |new, (key, value)| new.set(key, value));
-    change.outcome(change.client()?.create_topics([&new], &options()).await)
+    create(bootstrap, new, configs).await
 }
 
 /// Creates a topic whose partitions have one replica each, on the nodes that are named in their order.
@@ -98,14 +90,22 @@ pub async fn create_topic_on(
     nodes: &[i32],
     configs: &[(&str, &str)],
 ) -> Result<(), AdminError> {
-    let change = Change {
-        what: "create",
-        topic,
-        bootstrap,
-    };
     let replicas: Vec<&[i32]> = nodes.iter().map(std::slice::from_ref).collect();
     let count = i32::try_from(nodes.len()).unwrap_or(i32::MAX);
     let new = NewTopic::new(topic, count, TopicReplication::Variable(&replicas));
+    create(bootstrap, new, configs).await
+}
+
+async fn create(
+    bootstrap: &str,
+    new: NewTopic<'_>,
+    configs: &[(&str, &str)],
+) -> Result<(), AdminError> {
+    let change = Change {
+        what: "create",
+        topic: new.name,
+        bootstrap,
+    };
     let new = configs
         .iter()
         .fold(new, |new, (key, value)| new.set(key, value));

@@ -47,16 +47,14 @@ impl Core {
 
     /// How many connections to a broker there are, and how many more for tails there may be.
     fn counts(&self, node: NodeId) -> (u16, u16) {
-        let channels = self.channels.get(&node);
-        let unknown = (1, (self.settings.max_connections - 1).min(1));
-        channels.map_or(unknown, |c| (c.count(), c.count_of_tails()))
+        let fresh = Channels::new(self.settings.max_connections);
+        let channels = self.channels.get(&node).unwrap_or(&fresh);
+        (channels.count(), channels.count_of_tails())
     }
 
-    /// Whether nothing can be read over a connection any more.
+    /// Whether nothing can be read over a connection any more. Those for tails end with the backlog.
     pub(super) fn is_beyond(&self, channel: Channel) -> bool {
-        // Those for tails end with the backlog.
-        let (count, _) = self.counts(channel.node);
-        channel.tails || channel.number >= count
+        channel.tails || channel.number >= self.counts(channel.node).0
     }
 
     /// Reads a broker over more connections, or fewer, if that is better.
@@ -114,9 +112,15 @@ impl Core {
         let changed = self.partitions.iter();
         let changed = changed.filter(|(_, partition)| is_tail(partition) != partition.tail);
         let changed: Vec<Index> = changed.map(|(index, _)| *index).collect();
+        self.flip(changed, |partition| &mut partition.tail);
+    }
+
+    /// These partitions are asked for otherwise from now on.
+    pub(super) fn flip(&mut self, changed: Vec<Index>, flag: fn(&mut Partition) -> &mut bool) {
         for index in changed {
             if let Some(partition) = self.partitions.get_mut(&index) {
-                partition.tail = !partition.tail;
+                let flag = flag(partition);
+                *flag = !*flag;
             }
             self.touch_reader(index);
         }

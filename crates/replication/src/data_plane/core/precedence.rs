@@ -97,11 +97,6 @@ impl Core {
         let changed = self.partitions.iter();
         let changed = changed.filter(|(_, partition)| yields(partition) != partition.yields);
         let changed: Vec<Index> = changed.map(|(index, _)| *index).collect();
-        for index in changed {
-            if let Some(partition) = self.partitions.get_mut(&index) {
-                partition.yields = !partition.yields;
-            }
-            self.touch_reader(index);
-        }
+        self.flip(changed, |partition| &mut partition.yields);
     }
 }

@@ -29,13 +29,12 @@ const SILENCE: Duration = Duration::from_millis(200);
 pub(super) struct Writer {
     /// Partitions with something to send, in turn.
     pub(super) ready: VecDeque<Index>,
-    open: usize,
-    /// Bytes in them.
+    /// Bytes on their way.
     open_bytes: usize,
     /// How fast its answers come, and when one came last.
     pace: Pace,
     answered_at: Option<Instant>,
-    /// When each of them was sent, oldest first.
+    /// When each request without an answer was sent, oldest first.
     sent: VecDeque<(u64, Instant)>,
     /// When leaders were looked up last because of a request without an answer.
     looked: Option<Instant>,
@@ -46,9 +45,10 @@ pub(super) struct Writer {
 impl Writer {
     /// Whether there is something to send, and it would not only wait behind what is on its way.
     pub(super) fn may_send(&self) -> bool {
-        let room = self.open == 0 || self.open_bytes < self.most();
-        let called = self.open < OPEN_CALLS;
-        room && called && !self.ready.is_empty() && self.throttled_until.is_none()
+        let room = self.sent.is_empty() || self.open_bytes < self.most();
+        room && self.sent.len() < OPEN_CALLS
+            && !self.ready.is_empty()
+            && self.throttled_until.is_none()
     }
 
     /// Most bytes of one request, and those that are on their way together may be once that much more.
@@ -66,13 +66,11 @@ impl Writer {
             self.pace.go_on(now);
         }
         self.sent.push_back((tag, now));
-        self.open += 1;
         self.open_bytes += bytes;
     }
 
     /// It is not any more.
     pub(super) fn has_ended(&mut self, tag: u64, bytes: usize) {
-        self.open = self.open.saturating_sub(1);
         self.open_bytes = self.open_bytes.saturating_sub(bytes);
         self.sent.retain(|(sent, _)| *sent != tag);
         if self.sent.is_empty() {

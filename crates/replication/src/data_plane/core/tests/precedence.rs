@@ -138,6 +138,14 @@ fn asked(scene: &mut Scene) -> Vec<(bool, Vec<Index>)> {
     .collect()
 }
 
+/// The connection of partitions that are current.
+fn tails() -> Channel {
+    Channel {
+        tails: true,
+        ..FROM.into()
+    }
+}
+
 /// An answer with so many bytes, of partitions that are not looked at.
 fn read(scene: &mut Scene, channel: Channel, bytes: usize) {
     let reading = Reading {
@@ -151,10 +159,7 @@ fn read(scene: &mut Scene, channel: Channel, bytes: usize) {
 #[test]
 fn under_a_limit_what_is_current_does_not_wait_for_what_the_others_read() {
     let mut scene = under_a_limit(2);
-    let tails = Channel {
-        tails: true,
-        ..FROM.into()
-    };
+    let tails = tails();
     assert_eq!(asked(&mut scene), [(true, vec![1]), (false, vec![])]);
     // Ten seconds' worth, because batches are large; news are asked for all the same, again and again.
     read(&mut scene, FROM.into(), 10_000_000);
@@ -191,10 +196,7 @@ fn there_is_no_connection_for_tails_where_there_may_be_one_only() {
 #[test]
 fn a_connection_of_tails_remains_while_what_they_read_is_still_in_memory() {
     let mut scene = under_a_limit(2);
-    let tails = Channel {
-        tails: true,
-        ..FROM.into()
-    };
+    let tails = tails();
     asked(&mut scene);
     let read = scene.answer_of(1, 0, &[batch(0, 1)]);
     let reading = Reading {
