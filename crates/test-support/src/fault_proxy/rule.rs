@@ -42,6 +42,7 @@ pub struct FrameRule {
     direction: Direction,
     api_key: Option<i16>,
     larger_than: usize,
+    containing: Vec<u8>,
     first: u32,
     times: u32,
     action: FrameAction,
@@ -56,6 +57,7 @@ impl FrameRule {
             direction,
             api_key: api_key.into(),
             larger_than: 0,
+            containing: Vec::new(),
             first: 1,
             times: 1,
             action,
@@ -71,6 +73,13 @@ impl FrameRule {
         self
     }
 
+    /// Only frames that hold these bytes somewhere match: a topic's name, for example.
+    #[must_use]
+    pub fn containing(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.containing = bytes.into();
+        self
+    }
+
     /// Begin with the n-th matching frame; 1 is the next.
     #[must_use]
     pub fn nth(mut self, first: u32) -> Self {
@@ -78,7 +87,7 @@ impl FrameRule {
         self
     }
 
-    /// For that many matching frames in a row; `u32::MAX` for all.
+    /// For that many matching frames in a row; `u32::MAX` for all. A frame that an earlier rule has taken does not count.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = times;
@@ -108,6 +117,7 @@ impl fmt::Debug for FrameRule {
             .field("direction", &self.direction)
             .field("api_key", &self.api_key)
             .field("larger_than", &self.larger_than)
+            .field("containing", &self.containing)
             .field("first", &self.first)
             .field("times", &self.times)
             .field("action", &self.action)
@@ -177,6 +187,10 @@ impl Verdict {
     }
 }
 
+fn holds(frame: &[u8], bytes: &[u8]) -> bool {
+    bytes.is_empty() || frame.windows(bytes.len()).any(|place| place == bytes)
+}
+
 impl RuleBook {
     pub(super) fn add(&mut self, rule: FrameRule) -> RuleHandle {
         let hits = watch::Sender::new(0);
@@ -208,13 +222,18 @@ impl RuleBook {
             let matches = rule.direction == direction
                 && (rule.api_key.is_none() || rule.api_key == api_key)
                 && frame.len() > rule.larger_than
+                && holds(frame, &rule.containing)
                 && (rule.action != FrameAction::FlipBit || bit::payload(frame).is_some());
             if !matches {
                 continue;
             }
-            counted.seen = counted.seen.saturating_add(1);
-            let applies = counted.seen >= rule.first && counted.seen - rule.first < rule.times;
-            if applies && verdict.is_none() {
+            let seen = counted.seen.saturating_add(1);
+            let applies = seen >= rule.first && seen - rule.first < rule.times;
+            if applies && verdict.is_some() {
+                continue;
+            }
+            counted.seen = seen;
+            if applies {
                 verdict = Some(Verdict {
                     action: rule.action,
                     hook: rule.hook.clone(),
@@ -224,5 +243,35 @@ impl RuleBook {
             }
         }
         verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(times: u32) -> FrameRule {
+        FrameRule::new(Direction::Answers, 3, FrameAction::Pass).times(times)
+    }
+
+    #[test]
+    fn a_frame_that_an_earlier_rule_took_is_none_of_a_later_rules_turns() {
+        let mut book = RuleBook::default();
+        let first = book.add(answers(2));
+        let second = book.add(answers(2).nth(2));
+        for _ in 0..5 {
+            book.look(Direction::Answers, Some(3), b"frame");
+        }
+        assert_eq!((*first.hits.borrow(), *second.hits.borrow()), (2, 2));
+    }
+
+    #[test]
+    fn frames_without_the_bytes_do_not_match() {
+        let mut book = RuleBook::default();
+        let rule = book.add(answers(9).containing("mine"));
+        for frame in ["of mine too", "another's", "min", "", "mine"] {
+            book.look(Direction::Answers, Some(3), frame.as_bytes());
+        }
+        assert_eq!(*rule.hits.borrow(), 2);
     }
 }

@@ -520,7 +520,8 @@ async fn for_a_moment(source: &KafkaCluster, destination: &KafkaCluster) {
     wait_for_offsets(&copy, 20).await;
     for side in [source, destination] {
         let name = topic.clone();
-        let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass).times(4);
+        let rule = FrameRule::new(Direction::Answers, METADATA, FrameAction::Pass);
+        let rule = rule.containing(topic.as_str()).times(4);
         let rule = rule.edit(move |frame| unknown_in(frame, &name));
         let mut stale = side.proxy(0).on_frame(rule);
         assert!(stale.wait(2, COPIED).await, "looked at more than once");
