@@ -209,7 +209,7 @@ impl Connection {
     }
 
     /// Sends a finished frame, given as segments, and waits for the answer that carries
-    /// `correlation_id`.
+    /// `correlation_id`. An answer that has begun may take any time as long as it comes; `limit` is how long nothing may.
     ///
     /// # Errors
     /// As [`Connection::call`].
@@ -233,17 +233,19 @@ impl Connection {
         let begun = Instant::now();
         let work = async {
             parts.writer.push(frame);
-            parts.writer.flush().await?;
-            parts.reader.next().await
+            match timeout(limit, parts.writer.flush()).await {
+                Ok(Ok(())) => parts.reader.next_while_coming(limit).await,
+                Ok(Err(error)) => Some(Err(error)),
+                Err(_) => None,
+            }
         };
-        let outcome = match timeout(limit, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(ClientError::Timeout {
+        let outcome = work.await.unwrap_or_else(|| {
+            Err(ClientError::Timeout {
                 peer: self.parts.peer.clone(),
                 what: format!("answer {api}"),
                 limit,
-            }),
-        };
+            })
+        });
         let body = outcome
             .map_err(|error| self.explained(error, api, correlation_id))
             .and_then(|mut body| {

@@ -10,11 +10,13 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
 use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
 use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
@@ -53,6 +55,10 @@ pub struct FrameReader {
     body: Option<(Buffer, usize)>,
     /// What has to be there before we are woken.
     wake_at: usize,
+    /// Whether every byte of this frame wakes us, because large pieces of it take long.
+    slow: bool,
+    /// How many bytes were read, all together.
+    received: u64,
     buffers: Buffers,
     limit: usize,
 }
@@ -66,6 +72,8 @@ impl FrameReader {
             ahead: SMALL_HEAD,
             body: None,
             wake_at: 1,
+            slow: false,
+            received: 0,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
             limit,
@@ -91,6 +99,33 @@ impl FrameReader {
         self.head.starts_with(&[0x15, 0x03])
     }
 
+    /// The next frame, without its length prefix. However long it takes as a whole, it keeps coming: it is given up when not a byte
+    /// has come for `limit`, or half as long again. Cancel-safe.
+    ///
+    /// # Errors
+    /// `None` when nothing comes; else as [`FrameReader::next`].
+    pub async fn next_while_coming(
+        &mut self,
+        limit: Duration,
+    ) -> Option<Result<Bytes, ClientError>> {
+        let mut looked = false;
+        loop {
+            let before = self.received;
+            if let Ok(frame) = timeout(limit / 2, self.next()).await {
+                return Some(frame);
+            }
+            if self.received > before {
+                looked = false;
+            } else if looked {
+                return None;
+            } else {
+                // Less than we wait for may be there.
+                self.slow = true;
+                looked = true;
+            }
+        }
+    }
+
     /// The next frame, without its length prefix. Cancel-safe.
     ///
     /// # Errors
@@ -102,9 +137,11 @@ impl FrameReader {
                 let missing = *length - buffer.len();
                 if missing == 0 {
                     let (buffer, _) = self.body.take().expect("matched above");
+                    self.slow = false;
                     return Ok(buffer.freeze());
                 }
-                wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
+                let piece = if self.slow { 1 } else { missing.min(PIECE) };
+                wake_at(&*self.stream, &mut self.wake_at, piece);
                 let read = buffer.read_from(&mut *self.stream, missing).await;
                 self.check(read)?;
                 continue;
@@ -154,7 +191,10 @@ impl FrameReader {
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
             self.head.advance(length);
-            return Ok(Some(frame));
+            return Ok(Some(match self.ahead {
+                HEAD => self.buffers.adopt(frame),
+                _ => frame,
+            }));
         }
         if length + 4 > self.ahead {
             let mut buffer = self.buffers.take(length);
@@ -165,10 +205,13 @@ impl FrameReader {
         Ok(None)
     }
 
-    fn check(&self, read: io::Result<usize>) -> Result<(), ClientError> {
+    fn check(&mut self, read: io::Result<usize>) -> Result<(), ClientError> {
         let cause = match read {
             Ok(0) => "closed by the broker".to_owned(),
-            Ok(_) => return Ok(()),
+            Ok(bytes) => {
+                self.received = self.received.saturating_add(bytes as u64);
+                return Ok(());
+            }
             Err(error) => explain_alert(&error),
         };
         Err(ClientError::Closed {
@@ -373,6 +416,70 @@ mod tests {
             reader.next().await,
             Err(ClientError::Closed { .. })
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_may_take_any_time_while_it_comes_and_is_given_up_when_it_does_not() {
+        let limit = Duration::from_secs(10);
+        let (client, mut server) = tokio::io::duplex(1 << 20);
+        let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
+        let whole = frame(&[7; 300_000]);
+        let send = async {
+            for part in whole.chunks(30_000) {
+                tokio::time::sleep(limit / 10 * 9).await;
+                server.write_all(part).await.expect("open");
+            }
+        };
+        let (got, ()) = tokio::join!(reader.next_while_coming(limit), send);
+        assert_eq!(
+            got.expect("it comes").expect("whole"),
+            Bytes::from(vec![7; 300_000])
+        );
+        server.write_all(&whole[..100_000]).await.expect("open");
+        let begun = tokio::time::Instant::now();
+        assert!(reader.next_while_coming(limit).await.is_none());
+        let waited = begun.elapsed();
+        assert!(
+            waited >= limit && waited <= limit / 2 * 3,
+            "{waited:?} without a byte"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_less_than_is_waited_for_shows_that_a_frame_comes() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let client = tokio::net::TcpStream::connect(listener.local_addr().expect("bound")).await;
+        let (read, _write) = client.expect("connected").into_split();
+        let (mut server, _) = listener.accept().await.expect("connected");
+        let limit = Duration::from_millis(600);
+        // Two thirds of a piece, four times the limit long.
+        let whole = frame(&vec![7; PIECE / 3 * 2]);
+        let send = async {
+            for part in whole.chunks(whole.len() / 12 + 1) {
+                tokio::time::sleep(limit / 3).await;
+                server.write_all(part).await.expect("open");
+            }
+        };
+        let mut reader = FrameReader::new(peer(), Box::new(read), 2 * PIECE);
+        let (got, ()) = tokio::join!(reader.next_while_coming(limit), send);
+        let got = got.expect("it comes").expect("whole");
+        assert_eq!(got.len(), PIECE / 3 * 2);
+    }
+
+    #[tokio::test]
+    async fn small_answers_count_where_records_come() {
+        let buffers = Buffers::new(1 << 20);
+        let (client, mut server) = tokio::io::duplex(1 << 20);
+        let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
+        reader.set_buffers(buffers.clone());
+        server.write_all(&frame(&[7; 5000])).await.expect("open");
+        let answer = reader.next().await.expect("whole");
+        let part = answer.slice(10..20);
+        drop(answer);
+        assert_eq!(buffers.used(), 5000);
+        drop(part);
+        assert_eq!(buffers.used(), 0);
     }
 
     /// Takes everything at once and needs two tries to let it go, as TLS over a slow network does.
