@@ -11,6 +11,7 @@ mod low_water;
 mod renewal;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -111,6 +112,11 @@ impl Connection {
     /// Large answers are read into buffers of this pool from now on.
     pub fn set_buffers(&mut self, buffers: Buffers) {
         self.parts.reader.set_buffers(buffers);
+    }
+
+    /// What is read over it counts here from now on, in bytes.
+    pub(crate) fn count_received(&mut self, received: Arc<AtomicU64>) {
+        self.parts.reader.count_in(received);
     }
 
     /// Takes the connection apart, for a pipelining owner.

@@ -9,6 +9,8 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -57,10 +59,19 @@ pub struct FrameReader {
     wake_at: usize,
     /// Whether every byte of this frame wakes us, because large pieces of it take long.
     slow: bool,
-    /// How many bytes were read, all together.
-    received: u64,
+    /// How many bytes were read, all together; others may watch it.
+    received: Arc<AtomicU64>,
     buffers: Buffers,
     limit: usize,
+}
+
+/// What readers of a connection and of its successors have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    limit: usize,
+    ahead: usize,
+    buffers: Buffers,
+    received: Arc<AtomicU64>,
 }
 
 impl FrameReader {
@@ -73,7 +84,7 @@ impl FrameReader {
             body: None,
             wake_at: 1,
             slow: false,
-            received: 0,
+            received: Arc::default(),
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
             limit,
@@ -89,9 +100,31 @@ impl FrameReader {
         self.ahead = HEAD;
     }
 
+    /// What is read counts here from now on.
+    pub(super) fn count_in(&mut self, received: Arc<AtomicU64>) {
+        self.received = received;
+    }
+
     /// What a successor of this connection has to be given.
-    pub(super) fn limits(&self) -> (usize, Buffers) {
-        (self.limit, self.buffers.clone())
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            limit: self.limit,
+            ahead: self.ahead,
+            buffers: self.buffers.clone(),
+            received: Arc::clone(&self.received),
+        }
+    }
+
+    /// Goes on as a predecessor did.
+    pub(super) fn inherit(&mut self, limits: Limits) {
+        let Limits {
+            limit,
+            ahead,
+            buffers,
+            received,
+        } = limits;
+        (self.limit, self.ahead) = (limit, ahead);
+        (self.buffers, self.received) = (buffers, received);
     }
 
     /// Whether what has come and is not read yet begins like an alert of TLS.
@@ -110,11 +143,11 @@ impl FrameReader {
     ) -> Option<Result<Bytes, ClientError>> {
         let mut looked = false;
         loop {
-            let before = self.received;
+            let before = self.received.load(Ordering::Relaxed);
             if let Ok(frame) = timeout(limit / 2, self.next()).await {
                 return Some(frame);
             }
-            if self.received > before {
+            if self.received.load(Ordering::Relaxed) > before {
                 looked = false;
             } else if looked {
                 return None;
@@ -205,11 +238,11 @@ impl FrameReader {
         Ok(None)
     }
 
-    fn check(&mut self, read: io::Result<usize>) -> Result<(), ClientError> {
+    fn check(&self, read: io::Result<usize>) -> Result<(), ClientError> {
         let cause = match read {
             Ok(0) => "closed by the broker".to_owned(),
             Ok(bytes) => {
-                self.received = self.received.saturating_add(bytes as u64);
+                self.received.fetch_add(bytes as u64, Ordering::Relaxed);
                 return Ok(());
             }
             Err(error) => explain_alert(&error),

@@ -59,6 +59,7 @@ mod positions;
 mod prometheus;
 mod quarantine;
 mod secure;
+mod slow_line;
 mod standstill;
 mod starts;
 mod support;
