@@ -13,8 +13,8 @@ use super::{Readings, first_position};
 use crate::data_plane::core::EstablishOrder;
 
 /// Bytes that are looked at. A batch that is larger is left out where others are asked for with it.
-const BYTES: i32 = 16 * 1024;
-/// And where more of them decide.
+const BYTES: i32 = 4 * 1024;
+/// And where those behind the first decide too.
 const FIRST_BYTES: i32 = 256 * 1024;
 
 /// Where a partition without a position begins.
@@ -40,15 +40,18 @@ impl Survey<'_> {
         let is_new = order.position.is_none() && order.transaction.is_none();
         // Where markers may not be written, a transaction further behind decides too.
         if is_new && self.may_write_markers(&order.destination.topic) {
-            let little = at_source(order, begin, BYTES);
-            match self.source.fetch(little).await {
-                Answer::Read(first) => return Ok(Some(first)),
-                Answer::Refused(code) => return Err(refused("source", &order.source, code)),
-                Answer::Trouble(trouble) => return Err(trouble),
+            return match self.source.fetch(at_source(order, begin, BYTES)).await {
+                Answer::Read(first) => Ok(Some(first)),
+                Answer::Refused(code) => Err(refused("source", &order.source, code)),
+                Answer::Trouble(trouble) => Err(trouble),
                 // Its base is below where the partition begins only in a log that does not begin at 0.
-                Answer::LeftOut if begin <= 0 => return Ok(None),
-                Answer::LeftOut => {}
-            }
+                Answer::LeftOut if begin <= 0 => Ok(None),
+                Answer::LeftOut => {
+                    let bytes = room.more_than(BYTES).await;
+                    let first = self.source_batches(order, begin, bytes, room);
+                    first.await.map(Some)
+                }
+            };
         }
         let first = self.source_batches(order, begin, FIRST_BYTES, room).await?;
         Ok(Some(first))

@@ -95,7 +95,7 @@ impl<'a> Peer<'a> {
                 let request = questions::request(&[&question], isolation);
                 let answer = self.ask(use_, &request).await;
                 let mut answers = questions::sort(&[&question], answer);
-                answers.pop().flatten().unwrap_or(Answer::LeftOut)
+                answers.pop().unwrap_or(Answer::LeftOut)
             }
         }
     }

@@ -2,9 +2,9 @@
 //! and comes with one answer. One after the other each partition would take a round trip for itself.
 //!
 //! ```text
-//!   partition ─ Question ─┐                               ┌─ Answer ─▶ partition
+//!   partition ─ Question ─┐                                ┌─ Answer ─▶ partition
 //!   partition ─ Question ─┼─▶ queue ─▶ one Fetch ─▶ broker ┼─ Answer ─▶ partition
-//!   partition ─ Question ─┘             ▲ no room: again ◀┘
+//!   partition ─ Question ─┘                                └─ Answer ─▶ partition
 //! ```
 //!
 //! A broker serves the first batch of an answer whole, however large it is; for another partition it sends nothing where a batch
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::together::TOGETHER;
 
-/// Bytes of an answer for several: over a line that carries 100 KB a second it takes three seconds.
+/// Bytes that several may have together: over a line that carries 100 KB a second that takes three seconds.
 const TOTAL: i32 = 256 * 1024;
 
 /// Which batches are wanted.
@@ -103,27 +103,23 @@ where
         let questions: Vec<&Question> = some.iter().map(|asked| &asked.question).collect();
         let answer = ask(request(&questions, isolation)).await;
         let answers = sort(&questions, answer);
-        for (asked, answer) in some.into_iter().zip(answers).rev() {
-            match answer {
-                // Whoever has gone meanwhile needs none.
-                Some(answer) => drop(asked.reply.send(answer)),
-                None => waiting.push_front(asked),
-            }
+        for (asked, answer) in some.into_iter().zip(answers) {
+            // Whoever has gone meanwhile needs none.
+            drop(asked.reply.send(answer));
         }
     }
 }
 
-/// The first questions, as many as go with one request: each partition once, and what is as large as an answer alone.
+/// The first questions, as many as go with one request: each partition once, and what needs more than several may have alone.
 fn take_some(waiting: &mut VecDeque<Asked>) -> Vec<Asked> {
     let mut some: Vec<Asked> = Vec::new();
+    let mut bytes = 0;
     while let Some(next) = waiting.front().map(|asked| &asked.question) {
-        let is_twice = |one: &Asked| one.question.partition == next.partition;
-        let is_alone = some.len() >= TOGETHER
-            || next.bytes > TOTAL
-            || some
-                .iter()
-                .any(|one| is_twice(one) || one.question.bytes > TOTAL);
-        if is_alone && !some.is_empty() {
+        bytes += next.bytes;
+        let mut before = some.iter().map(|asked| &asked.question.partition);
+        let is_twice = before.any(|partition| *partition == next.partition);
+        let is_full = bytes > TOTAL || some.len() == TOGETHER;
+        if !some.is_empty() && (is_twice || is_full) {
             break;
         }
         some.extend(waiting.pop_front());
@@ -156,7 +152,11 @@ pub(super) fn request(questions: &[&Question], isolation_level: IsolationLevel) 
     FetchRequest {
         max_wait_ms: 500,
         min_bytes: 1,
-        max_bytes: most(questions),
+        max_bytes: match questions {
+            [alone] => alone.bytes,
+            // What partitions may send bounds it, and a first batch that is larger would take the place of the others.
+            _ => i32::MAX,
+        },
         isolation_level,
         session_id: 0,
         session_epoch: -1,
@@ -166,39 +166,21 @@ pub(super) fn request(questions: &[&Question], isolation_level: IsolationLevel) 
     }
 }
 
-/// Bytes of the answer to all of these.
-fn most(questions: &[&Question]) -> i32 {
-    match questions {
-        [alone] => alone.bytes,
-        _ => TOTAL,
-    }
-}
-
-/// The answer for each of these; none where it has to be asked again, because others have taken the answer's room.
-pub(super) fn sort(
-    questions: &[&Question],
-    answer: Result<FetchResponse, String>,
-) -> Vec<Option<Answer>> {
+/// The answer for each of these.
+pub(super) fn sort(questions: &[&Question], answer: Result<FetchResponse, String>) -> Vec<Answer> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(trouble) => {
             let all = questions.iter();
-            return all
-                .map(|_| Some(Answer::Trouble(trouble.clone())))
-                .collect();
+            return all.map(|_| Answer::Trouble(trouble.clone())).collect();
         }
     };
     let mut found: HashMap<(TopicRef, PartitionId), FetchedPartition> = HashMap::new();
-    let mut sent = 0;
     for topic in answer.topics {
         for fetched in topic.partitions {
-            if holds_some(&fetched) {
-                sent += fetched.records.len();
-            }
             found.insert((topic.topic.clone(), fetched.partition), fetched);
         }
     }
-    let free = usize::try_from(most(questions)).map_or(0, |most| most.saturating_sub(sent));
     let is_alone = questions.len() == 1;
     let mut one = |question: &Question| {
         let number = question.partition.partition;
@@ -206,11 +188,9 @@ pub(super) fn sort(
         let by_id = (TopicRef::Id(question.id), number);
         let fetched = found.remove(&by_name).or_else(|| found.remove(&by_id));
         match fetched.map_or(Err(answer.error), FetchedPartition::without_error) {
-            Err(code) => Some(Answer::Refused(code)),
-            Ok(fetched) if is_alone || holds_some(&fetched) => Some(Answer::Read(fetched)),
-            // Somebody was served, so that this ends.
-            Ok(_) if sent > 0 && usize::try_from(question.bytes).is_ok_and(|b| b > free) => None,
-            Ok(_) => Some(Answer::LeftOut),
+            Err(code) => Answer::Refused(code),
+            Ok(fetched) if is_alone || holds_some(&fetched) => Answer::Read(fetched),
+            Ok(_) => Answer::LeftOut,
         }
     };
     questions.iter().map(|question| one(question)).collect()

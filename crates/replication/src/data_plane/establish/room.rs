@@ -8,7 +8,7 @@ pub(super) const MOST: i32 = 1024 * 1024;
 /// Room that there is for all of a group.
 const ALL: u32 = 8;
 /// Bytes of an answer, and the room that takes. The last takes all: what has to be read may be many answers.
-const STEPS: [(i32, u32); 3] = [(16 * 1024, 0), (128 * 1024, 1), (MOST, ALL)];
+const STEPS: [(i32, u32); 4] = [(4 * 1024, 0), (32 * 1024, 0), (256 * 1024, 1), (MOST, ALL)];
 
 /// Room for partitions of a group.
 #[derive(Debug)]
@@ -91,7 +91,14 @@ mod tests {
 
     #[tokio::test]
     async fn many_read_little_a_few_read_more_and_one_reads_much() {
-        for (bytes, at_once) in [(1, 100), (100_000, 8), (1_000_000, 1), (i32::MAX, 1)] {
+        let most_of_them = [
+            (1, 100),
+            (30_000, 100),
+            (200_000, 8),
+            (1_000_000, 1),
+            (i32::MAX, 1),
+        ];
+        for (bytes, at_once) in most_of_them {
             let rooms = Rooms::new();
             let (now, at_most) = (Cell::new(0), Cell::new(0));
             let (rooms, reading, most) = (&rooms, &now, &at_most);
@@ -118,7 +125,7 @@ mod tests {
             let before = asked[asked.len() - 1];
             asked.push(room.more_than(before).await);
         }
-        assert_eq!(asked, [2048, 16_384, 131_072, MOST, MOST, MOST]);
+        assert_eq!(asked, [2048, 4096, 32_768, 262_144, MOST, MOST]);
         assert_eq!(Room::alone().more_than(1).await, MOST);
     }
 }
