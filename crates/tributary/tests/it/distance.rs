@@ -6,8 +6,10 @@
 //! ```text
 //! TRIBUTARY_TEST_MINUTES=1 cargo test -p tributary --test it -- --nocapture distance::
 //! ```
+//!
+//! After a restart over such a way many partitions go on together: two hundred, in the long form a thousand.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use test_support::fault_proxy::{Direction, Pace};
 use test_support::limits;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     COPIED, Replicate, Shaken, compared, new_topic, offsets, shaken, stored, unique,
+    wait_for_offsets,
 };
 
 const PARTITIONS: i32 = 16;
@@ -148,4 +151,63 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
     println!("steady {steady:.0}, whole {whole:.0} of {limit} bytes a second");
     assert!(steady >= 0.8 * f64::from(limit), "{steady}");
     assert!(whole <= 1.1 * f64::from(limit), "{whole}");
+}
+
+/// Records of a few bytes, so many for each partition. They are new: of old ones brokers may have forgotten who wrote them, and what
+/// stands at the end of a copy is looked at twice.
+fn small(partitions: i32, each: i32) -> impl Iterator<Item = GeneratedRecord> + Send + 'static {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("after 1970").as_millis();
+    let timestamp = i64::try_from(now).expect("before the end of time");
+    (0..partitions * each).map(move |number| GeneratedRecord {
+        partition: number % partitions,
+        timestamp,
+        key: None,
+        value: Some(number.to_string().into_bytes()),
+        headers: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn after_a_kill_many_partitions_of_a_source_far_away_go_on_together() {
+    const EACH: i32 = 3;
+    let pair = shaken().await;
+    let pair = pair.as_ref().expect("started");
+    let partitions = limits::long_run().map_or(200, |_| 1000);
+    let topic = unique("restarted-far-away");
+    new_topic(&pair.source, &topic, partitions, &[]).await;
+    let write = async || {
+        let load = Load::new(pair.source.bootstrap(), &topic).codec(Codec::None);
+        let sent = load.send(small(partitions, EACH)).await;
+        sent.expect("acknowledged");
+    };
+    write().await;
+    let link = Replicate::new(&pair.source, &pair.destination, &topic);
+    let copy = stored(&pair.destination, &topic);
+    let program = link.start();
+    let count = i64::from(partitions * EACH);
+    wait_for_offsets(&copy, count).await;
+    program.kill9();
+    write().await;
+
+    // One after the other, each with two questions to the source, they would take a fifth of a second each.
+    let alone = Duration::from_millis(200) * partitions.unsigned_abs();
+    let proxy = pair.source.proxy(0);
+    for direction in [Direction::Requests, Direction::Answers] {
+        proxy.slow(direction, Pace::latency(Duration::from_millis(50)));
+    }
+    let begin = Instant::now();
+    let program = link.start();
+    wait_for_offsets(&copy, 2 * count).await;
+    let passed = begin.elapsed();
+    println!(
+        "{partitions} partitions went on within {passed:?}, one after the other it were {alone:?}"
+    );
+    proxy.heal().await;
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
+    let verdict = compared(&stored(&pair.source, &topic), &copy).await;
+    assert!(verdict.is_equal(), "{verdict:?}");
+    let lines = program.lines().tail(60);
+    assert!(passed < alone / 2, "{passed:?}\n{lines}");
 }
