@@ -197,6 +197,14 @@ impl Buffers {
         })
     }
 
+    /// A copy with memory of its own: a slice of an answer keeps the whole of it.
+    #[must_use]
+    pub fn copied(&self, bytes: &[u8]) -> Bytes {
+        let mut copy = self.take(bytes.len());
+        copy.extend_from_slice(bytes);
+        copy.freeze()
+    }
+
     /// Bytes that may be kept beside those that are used. A quarter of the budget is left free: batches that are made anew come on
     /// top of what they are made from, and the allocator does not give back at once what it is given.
     fn room(&self, used: usize) -> usize {
@@ -379,6 +387,19 @@ mod tests {
         drop(whole);
         assert_eq!((buffers.used(), &slice[..]), (80, &[7; 10][..]));
         drop(slice);
+        assert_eq!(buffers.used(), 0);
+    }
+
+    #[test]
+    fn a_copy_does_not_keep_what_it_was_copied_from() {
+        let buffers = Buffers::new(1 << 20);
+        let mut answer = buffers.take(500_000);
+        answer.extend_from_slice(&[7; 100]);
+        let answer = answer.freeze();
+        let copy = buffers.copied(&answer[10..20]);
+        drop(answer);
+        assert_eq!((buffers.used(), &copy[..]), (10, &[7; 10][..]));
+        drop(copy);
         assert_eq!(buffers.used(), 0);
     }
 

@@ -241,6 +241,7 @@ impl Core {
             pace: Pace::default(),
             batch_size: Default::default(),
             skipped_up_to: -1,
+            stay: Default::default(),
             refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::core::{FetchOrder, FetchedPartition, Index, Reading};
 use super::decode::{Decoder, Rules};
+use super::lingering::is_worth_copies;
 use super::route::route;
 use crate::clock::wall_ms;
 use crate::origin::{OriginRule, Origins};
@@ -268,17 +269,27 @@ impl Fetcher {
         connection.call_at(version, &request, limit).await
     }
 
+    /// The bytes of each partition of an answer, and whether they will stay in memory for long.
+    fn lingering(&self, answer: &FetchResponse) -> impl Iterator<Item = (usize, bool)> {
+        let topics = answer.topics.iter();
+        let partitions = topics.flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
+        partitions.map(|(topic, fetched)| {
+            let name = name_of(&self.names, &topic.topic);
+            let partition = name.map(|name| TopicPartition::new(name.clone(), fetched.partition));
+            let askers = partition.and_then(|partition| self.known.get(&partition));
+            let lingers = askers.is_some_and(|askers| linger(askers));
+            (fetched.records.len(), lingers)
+        })
+    }
+
     fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
         self.decoder.set_time(wall_ms());
+        let copies = is_worth_copies(self.lingering(&answer), &self.buffers);
         let mut judged = Vec::new();
         for topic in answer.topics {
-            let name = match &topic.topic {
-                TopicRef::Name(name) => name,
-                TopicRef::Id(id) => match self.names.get(id) {
-                    Some(name) => name,
-                    // Not asked for; an answer about it changes nothing.
-                    None => continue,
-                },
+            // Not asked for; an answer about it changes nothing.
+            let Some(name) = name_of(&self.names, &topic.topic) else {
+                continue;
             };
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
@@ -286,6 +297,11 @@ impl Fetcher {
                 let Some(askers) = self.known.get(&partition) else {
                     continue;
                 };
+                let (mut records, mut copied) = (fetched.records, 0);
+                if copies && linger(askers) {
+                    copied = records.len();
+                    records = self.buffers.copied(&records);
+                }
                 for asker in askers {
                     let (wanted, rules) = (&asker.wanted, &asker.rules);
                     if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
@@ -296,12 +312,13 @@ impl Fetcher {
                         ..rules.clone()
                     };
                     let mut routed = route(
-                        fetched.records.clone(),
+                        records.clone(),
                         fetched.aborted.clone(),
                         wanted.offset,
                         &rules,
                         &mut self.decoder,
                     );
+                    routed.copied = std::mem::take(&mut copied);
                     for piped in &mut routed.batches {
                         piped.count_in(&self.buffers);
                     }
@@ -320,6 +337,21 @@ impl Fetcher {
         }
         judged
     }
+}
+
+fn name_of<'a>(
+    names: &'a HashMap<TopicId, TopicName>,
+    topic: &'a TopicRef,
+) -> Option<&'a TopicName> {
+    match topic {
+        TopicRef::Name(name) => Some(name),
+        TopicRef::Id(id) => names.get(id),
+    }
+}
+
+/// Whether what is read for somebody will stay in memory for long.
+fn linger(askers: &[Asker]) -> bool {
+    askers.iter().any(|asker| asker.rules.lingers)
 }
 
 /// How the batches of an answer are told apart. Asked before they are judged, because what is not known has to be looked up

@@ -236,7 +236,7 @@ impl Core {
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(channel, index, share));
+            set.extend(self.tell(channel, index, share, now));
         }
         let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
@@ -278,6 +278,7 @@ impl Core {
         channel: Channel,
         index: Index,
         share: i32,
+        now: Instant,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
         let full = to.filter(|node| self.is_full(*node));
@@ -313,7 +314,11 @@ impl Core {
             }
             return None;
         };
-        let rules = partition.rules(settings);
+        let oldest = partition.send.as_ref().and_then(SendState::oldest_read);
+        let rules = Rules {
+            lingers: partition.stay.is_long(oldest, now),
+            ..partition.rules(settings)
+        };
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
@@ -351,6 +356,7 @@ impl Core {
             self.meter.flow.took(Stage::Fetch, reading.took);
         }
         for fetched in partitions {
+            self.meter.flow.apart_bytes += fetched.routed.copied as u64;
             self.take_fetched(fetched, now);
         }
         self.count_channels(channel, &reading, now);
