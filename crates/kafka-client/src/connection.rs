@@ -23,7 +23,7 @@ pub use frames::{FrameReader, FrameWriter};
 pub use handshake::BrokerVersions;
 pub use renewal::Renewal;
 
-use crate::buffer::Buffers;
+use crate::buffer::{Buffers, Reservation};
 use crate::error::ClientError;
 use crate::meter::Open;
 use crate::security::expects_sasl;
@@ -111,6 +111,11 @@ impl Connection {
     /// Large answers are read into buffers of this pool from now on.
     pub fn set_buffers(&mut self, buffers: Buffers) {
         self.parts.reader.set_buffers(buffers);
+    }
+
+    /// The next answer is read into what was reserved for it.
+    pub fn set_reservation(&mut self, reserved: Reservation) {
+        self.parts.reader.set_reservation(reserved);
     }
 
     /// Takes the connection apart, for a pipelining owner.

@@ -17,7 +17,7 @@ use kafka_wire::frame;
 use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::low_water::Incoming;
-use crate::buffer::{Buffer, Buffers};
+use crate::buffer::{Buffer, Buffers, Reservation};
 use crate::error::ClientError;
 use crate::security::explain_alert;
 
@@ -54,6 +54,8 @@ pub struct FrameReader {
     /// What has to be there before we are woken.
     wake_at: usize,
     buffers: Buffers,
+    /// For the next frame.
+    reserved: Option<Reservation>,
     limit: usize,
 }
 
@@ -68,6 +70,7 @@ impl FrameReader {
             wake_at: 1,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
+            reserved: None,
             limit,
         }
     }
@@ -79,6 +82,10 @@ impl FrameReader {
     pub(crate) fn set_buffers(&mut self, buffers: Buffers) {
         self.buffers = buffers;
         self.ahead = HEAD;
+    }
+
+    pub(crate) fn set_reservation(&mut self, reserved: Reservation) {
+        self.reserved = Some(reserved);
     }
 
     /// What a successor of this connection has to be given.
@@ -150,6 +157,7 @@ impl FrameReader {
                 cause,
             })?;
         if self.head.len() - 4 >= length {
+            self.reserved = None;
             self.head.advance(4);
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
@@ -157,7 +165,8 @@ impl FrameReader {
             return Ok(Some(frame));
         }
         if length + 4 > self.ahead {
-            let mut buffer = self.buffers.take(length);
+            let reserved = self.reserved.take();
+            let mut buffer = self.buffers.take_reserved(length, reserved);
             buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));

@@ -21,6 +21,7 @@ use super::core::{FetchOrder, FetchedPartition, Index, Reading};
 use super::decode::{Decoder, Rules};
 use super::lingering::is_worth_copies;
 use super::route::route;
+use super::whole::answer_within;
 use crate::clock::wall_ms;
 use crate::origin::{OriginRule, Origins};
 
@@ -112,13 +113,20 @@ impl Fetcher {
     }
 
     async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
-        for (index, partition) in &order.remove {
+        let FetchOrder {
+            set,
+            remove,
+            max_wait,
+            max_bytes,
+            largest,
+        } = order;
+        for (index, partition) in &remove {
             if let Some(askers) = self.known.get_mut(partition) {
                 askers.retain(|asker| asker.index != *index);
             }
             self.tell_session(partition);
         }
-        for (index, partition, wanted, rules) in order.set {
+        for (index, partition, wanted, rules) in set {
             if wanted.topic_id.is_zero() && !self.by_name {
                 self.by_name = true;
                 self.session.reset();
@@ -131,18 +139,12 @@ impl Fetcher {
             };
             self.take_in(&partition, asker);
         }
-        let max_bytes = order.max_bytes;
-        let reserved = self
-            .buffers
-            .reserved(usize::try_from(max_bytes).unwrap_or(0))
-            .await;
-        let mut begun = Instant::now();
-        let mut answer = self.ask(&order.max_wait, max_bytes).await?;
+        let bounds = (max_bytes, largest);
+        let (mut answer, mut took) = self.ask(max_wait, bounds).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
             // The broker has forgotten the session: once more, in full.
-            begun = Instant::now();
-            answer = self.ask(&order.max_wait, max_bytes).await?;
+            (answer, took) = self.ask(max_wait, bounds).await?;
             verdict = self.session.accept(answer.error, answer.session_id);
         }
         if let Err(code) = verdict {
@@ -153,8 +155,6 @@ impl Fetcher {
                 code,
             });
         }
-        let took = begun.elapsed();
-        drop(reserved);
         let origins = match &self.options.origins {
             Some(origins) => rule(origins, &answer).await,
             None => Ok(OriginRule::default()),
@@ -212,11 +212,13 @@ impl Fetcher {
         }
     }
 
+    /// Asks for no more than there is memory for, and says how long the answer took. The bounds are what may be asked for, and
+    /// the largest answer lately that was more than that.
     async fn ask(
         &mut self,
-        max_wait: &Duration,
-        max_bytes: i32,
-    ) -> Result<FetchResponse, ClientError> {
+        max_wait: Duration,
+        (max_bytes, largest): (i32, usize),
+    ) -> Result<(FetchResponse, Duration), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => {
                 if connection.renew().await {
@@ -234,6 +236,13 @@ impl Fetcher {
                 self.connection.insert(connection)
             }
         };
+        let most = usize::try_from(max_bytes).unwrap_or(0);
+        let room = |limit| most.min(answer_within(limit)).max(largest);
+        let reserved = self.buffers.reserved(room).await;
+        // Of memory that has become less meanwhile, or is little, less is asked for.
+        let max_bytes = max_bytes.min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
+        connection.set_reservation(reserved);
+        let begun = Instant::now();
         let part = self.session.build();
         let mut forgotten: HashMap<(TopicName, TopicId), Vec<PartitionId>> = HashMap::new();
         for (partition, id) in part.forgotten {
@@ -256,7 +265,7 @@ impl Fetcher {
                 .map(|((name, id), list)| (name, id, list))
                 .collect(),
         };
-        let limit = *max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
+        let limit = max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
         // A session begun by name goes on by name, also with a request that names nothing.
         let range = if self.by_name {
             FetchRequest::BY_NAME
@@ -266,7 +275,8 @@ impl Fetcher {
         let version = connection
             .versions()
             .choose(connection.peer(), ApiKey::FETCH, range)?;
-        connection.call_at(version, &request, limit).await
+        let answer = connection.call_at(version, &request, limit).await?;
+        Ok((answer, begun.elapsed()))
     }
 
     /// The bytes of each partition of an answer, and whether they will stay in memory for long.

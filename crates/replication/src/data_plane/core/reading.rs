@@ -13,7 +13,7 @@ use super::super::flow::Stage;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::whole::whole_shares;
+use super::super::whole::{framed, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -47,6 +47,8 @@ pub(crate) struct FetchOrder {
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
     pub(crate) max_bytes: i32,
+    /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
+    pub(crate) largest: usize,
 }
 
 /// What reading an answer took.
@@ -98,6 +100,9 @@ pub(super) struct Reader {
     asked_at: Option<Instant>,
     expected: usize,
     paid: Option<usize>,
+    /// Bytes it asked for, and those of the largest answer lately with more: a batch comes whole however large it is.
+    most: i32,
+    largest: usize,
     /// Partitions that may have to be asked for otherwise.
     news: BTreeSet<Index>,
     /// What its session asks for.
@@ -150,10 +155,12 @@ impl Core {
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
     fn reader(&mut self, channel: Channel) -> &mut Reader {
         let first = self.readers.get(&Channel::from(channel.node));
-        let (took, sharing) = first.map_or_else(Default::default, |r| (r.took, r.sharing));
+        let shown = first.map(|r| (r.took, r.sharing, r.largest));
+        let (took, sharing, largest) = shown.unwrap_or_default();
         self.readers.entry(channel).or_insert_with(|| Reader {
             took,
             sharing,
+            largest,
             ..Reader::default()
         })
     }
@@ -229,7 +236,7 @@ impl Core {
         let share = limited.unwrap_or(i32::MAX);
         let distant = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
-        let memory = self.settings.memory / 2 / self.readers.len().max(4);
+        let memory = framed(self.settings.memory / 2 / self.readers.len().max(4));
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
         let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
@@ -258,6 +265,7 @@ impl Core {
         reader.busy = true;
         reader.suspect = Some(now + max_wait + SUSPECT);
         reader.asked_at = Some(now);
+        reader.most = max_bytes;
         // The limit may be a lower one by now.
         let expected = reader
             .expected
@@ -269,6 +277,7 @@ impl Core {
             remove: std::mem::take(&mut reader.removals),
             max_wait,
             max_bytes,
+            largest: reader.largest,
         })
     }
 
@@ -342,6 +351,9 @@ impl Core {
                 allowances.add(tails, reading.bytes, reader.paid.take(), now);
             }
             reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
+            let beyond = usize::try_from(reader.most).is_ok_and(|most| reading.bytes > most);
+            let beyond = if beyond { reading.bytes } else { 0 };
+            reader.largest = beyond.max(reader.largest / 8 * 7);
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
