@@ -104,9 +104,9 @@ pub(super) struct Reader {
     most: i32,
     largest: usize,
     /// Partitions that may have to be asked for otherwise.
-    news: BTreeSet<Index>,
+    pub(super) news: BTreeSet<Index>,
     /// What its session asks for.
-    asked: HashMap<Index, (Wanted, Rules)>,
+    pub(super) asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
     removals: Vec<(Index, TopicPartition)>,
     held_back: BTreeSet<Index>,
@@ -153,7 +153,7 @@ impl Core {
     }
 
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
-    fn reader(&mut self, channel: Channel) -> &mut Reader {
+    pub(super) fn reader(&mut self, channel: Channel) -> &mut Reader {
         let first = self.readers.get(&Channel::from(channel.node));
         let shown = first.map(|r| (r.took, r.sharing, r.largest));
         let (took, sharing, largest) = shown.unwrap_or_default();
@@ -182,28 +182,8 @@ impl Core {
         }
         let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
         for node in before.into_iter().chain(now) {
-            self.wake_starved(node);
+            self.weigh(node);
         }
-    }
-
-    /// Partitions that were not read because their broker had its share are asked for again.
-    fn wake_starved(&mut self, node: NodeId) {
-        if !self.starved.contains_key(&node) || self.is_full(node) {
-            return;
-        }
-        for index in self.starved.remove(&node).unwrap_or_default() {
-            if let Some(channel) = self.channel_of(index) {
-                self.reader(channel).news.insert(index);
-            }
-        }
-    }
-
-    /// Whether a destination broker already has its share of the memory. Without shares one that is slow would take it from
-    /// all others.
-    pub(super) fn is_full(&self, node: NodeId) -> bool {
-        let brokers = self.held.len();
-        let share = self.settings.memory / 4 * 3 / brokers.max(1);
-        brokers > 1 && self.held.get(&node).is_some_and(|held| *held > share)
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
@@ -290,10 +270,7 @@ impl Core {
         now: Instant,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
-        let full = to.filter(|node| self.is_full(*node));
-        if let Some(node) = full {
-            self.starved.entry(node).or_default().insert(index);
-        }
+        let full = to.is_some_and(|node| self.starve(node, index));
         let here = self.channel_of(index) == Some(channel);
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
@@ -303,7 +280,7 @@ impl Core {
         } else {
             share
         };
-        let wanted = (here && full.is_none())
+        let wanted = (here && !full)
             .then(|| {
                 partition.wanted(
                     settings.partition_room,
