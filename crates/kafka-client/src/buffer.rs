@@ -7,8 +7,15 @@
 //! Buffers of a mebibyte and more are mappings of their own, so that they are back with the system at the moment they are let go:
 //! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest.
 //!
-//! Invariant: memory for a fetch answer is reserved before the request is sent ([`Buffers::reserve`]).
-//! The broker may exceed what was asked for by one batch, so `used` can pass the limit by that much.
+//! Invariants
+//! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
+//!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
+//!   needs more than half of the limit: that comes on top of no more than the other half.
+//! - Reservations are granted in the order in which they were asked for. Otherwise a large one would wait for as long as there
+//!   are small ones.
+
+#[cfg(test)]
+mod reserving;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{BufMut, Bytes};
 use memmap2::MmapMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
@@ -34,6 +41,8 @@ struct Inner {
     used: AtomicUsize,
     free: Mutex<Free>,
     released: Notify,
+    /// Who holds it is the next to be granted a reservation; others wait for it in the order in which they came.
+    turn: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -106,6 +115,7 @@ impl Buffers {
             used: AtomicUsize::new(0),
             free: Mutex::default(),
             released: Notify::new(),
+            turn: Semaphore::new(1),
         }))
     }
 
@@ -139,15 +149,16 @@ impl Buffers {
         free.bytes
     }
 
-    /// Reserves `bytes`, or nothing when they do not fit now. What holds nothing yet may always
-    /// have its one reservation, so a request larger than the budget still makes progress.
+    /// Reserves a buffer for `bytes`, or nothing when it does not fit now. What needs more than half of the limit waits for that
+    /// half only: nothing else may be held any more, or not for long, and it is to make progress all the same.
     #[must_use]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let limit = self.limit();
+        let (bytes, limit) = (size_of(bytes), self.limit());
+        let room = bytes.min(limit / 2);
         self.0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                (used == 0 || used.saturating_add(bytes) <= limit)
+                (used == 0 || used.saturating_add(room) <= limit)
                     .then(|| used.saturating_add(bytes))
             })
             .ok()
@@ -157,13 +168,16 @@ impl Buffers {
             })
     }
 
-    /// Reserves `bytes` as soon as they fit. Cancel-safe.
-    pub async fn reserved(&self, bytes: usize) -> Reservation {
+    /// Reserves a buffer as soon as it fits and everybody who came before has theirs. Cancel-safe.
+    ///
+    /// For how many bytes is asked again whenever that may have changed, with the limit there is then.
+    pub async fn reserved(&self, bytes: impl Fn(usize) -> usize) -> Reservation {
+        let _turn = self.0.turn.acquire().await.expect("it is never closed");
         loop {
             // Listens before it looks: what is released between looking and listening would be
             // missed, and it may have been the last.
             let released = self.0.released.notified();
-            if let Some(reservation) = self.reserve(bytes) {
+            if let Some(reservation) = self.reserve(bytes(self.limit())) {
                 return reservation;
             }
             released.await;
@@ -172,14 +186,27 @@ impl Buffers {
 
     /// An empty buffer that can take `capacity` bytes, counted from now on.
     pub(crate) fn take(&self, capacity: usize) -> Buffer {
+        self.take_reserved(capacity, None)
+    }
+
+    /// The same out of what was reserved for it; the rest of that is given back, and what is missing comes on top.
+    pub(crate) fn take_reserved(&self, capacity: usize, reserved: Option<Reservation>) -> Buffer {
+        let size = size_of(capacity);
+        // A larger one that is kept would be more than was reserved.
+        let most = reserved.as_ref().map_or(usize::MAX, |r| r.bytes.max(size));
         let memory = if capacity < POOLED_FROM {
             Memory::new(capacity)
         } else {
-            self.reuse(capacity)
-                .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
+            self.reuse(capacity, most)
+                .unwrap_or_else(|| self.fresh(size))
         };
         let counted = memory.capacity();
-        self.0.used.fetch_add(counted, Ordering::AcqRel);
+        let before = reserved.map_or(0, Reservation::hand_over);
+        if before > counted {
+            self.release(before - counted);
+        } else {
+            self.0.used.fetch_add(counted - before, Ordering::AcqRel);
+        }
         Buffer {
             memory,
             counted,
@@ -197,13 +224,21 @@ impl Buffers {
         })
     }
 
+    /// A copy with memory of its own: a slice of an answer keeps the whole of it.
+    #[must_use]
+    pub fn copied(&self, bytes: &[u8]) -> Bytes {
+        let mut copy = self.take(bytes.len());
+        copy.extend_from_slice(bytes);
+        copy.freeze()
+    }
+
     /// Bytes that may be kept beside those that are used. A quarter of the budget is left free: batches that are made anew come on
     /// top of what they are made from, and the allocator does not give back at once what it is given.
     fn room(&self, used: usize) -> usize {
         (self.limit() / 4 * 3).saturating_sub(used)
     }
 
-    fn reuse(&self, capacity: usize) -> Option<Memory> {
+    fn reuse(&self, capacity: usize, most: usize) -> Option<Memory> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that fits, so that small answers do not pin large buffers; of those the one that was used last,
         // because the processor may still have it at hand.
@@ -212,7 +247,7 @@ impl Buffers {
             .iter()
             .enumerate()
             .rev()
-            .filter(|(_, buffer)| buffer.capacity() >= capacity)
+            .filter(|(_, buffer)| (capacity..=most).contains(&buffer.capacity()))
             .min_by_key(|(_, buffer)| buffer.capacity())
             .map(|(index, _)| index)?;
         // Their order is that of their last use.
@@ -252,11 +287,32 @@ impl Buffers {
     }
 }
 
+/// The size of a buffer that can take so many bytes.
+fn size_of(bytes: usize) -> usize {
+    let pooled = bytes >= POOLED_FROM;
+    // What is larger than any power of two is refused anyway.
+    let power = bytes.checked_next_power_of_two().filter(|_| pooled);
+    power.unwrap_or(bytes)
+}
+
 /// A share of the budget that is given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     buffers: Buffers,
     bytes: usize,
+}
+
+impl Reservation {
+    /// How much it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Somebody else counts it from now on.
+    fn hand_over(mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
 }
 
 impl Drop for Reservation {
@@ -379,6 +435,19 @@ mod tests {
         drop(whole);
         assert_eq!((buffers.used(), &slice[..]), (80, &[7; 10][..]));
         drop(slice);
+        assert_eq!(buffers.used(), 0);
+    }
+
+    #[test]
+    fn a_copy_does_not_keep_what_it_was_copied_from() {
+        let buffers = Buffers::new(1 << 20);
+        let mut answer = buffers.take(500_000);
+        answer.extend_from_slice(&[7; 100]);
+        let answer = answer.freeze();
+        let copy = buffers.copied(&answer[10..20]);
+        drop(answer);
+        assert_eq!((buffers.used(), &copy[..]), (10, &[7; 10][..]));
+        drop(copy);
         assert_eq!(buffers.used(), 0);
     }
 

@@ -24,7 +24,7 @@ pub use frames::{FrameReader, FrameWriter};
 pub use handshake::BrokerVersions;
 pub use renewal::Renewal;
 
-use crate::buffer::Buffers;
+use crate::buffer::{Buffers, Reservation};
 use crate::error::ClientError;
 use crate::meter::Open;
 use crate::security::expects_sasl;
@@ -117,6 +117,11 @@ impl Connection {
     /// What is read over it counts here from now on, in bytes.
     pub(crate) fn count_received(&mut self, received: Arc<AtomicU64>) {
         self.parts.reader.count_in(received);
+    }
+
+    /// The next answer is read into what was reserved for it.
+    pub fn set_reservation(&mut self, reserved: Reservation) {
+        self.parts.reader.set_reservation(reserved);
     }
 
     /// Takes the connection apart, for a pipelining owner.

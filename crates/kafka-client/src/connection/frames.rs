@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::low_water::Incoming;
-use crate::buffer::{Buffer, Buffers};
+use crate::buffer::{Buffer, Buffers, Reservation};
 use crate::error::ClientError;
 use crate::security::explain_alert;
 
@@ -62,6 +62,8 @@ pub struct FrameReader {
     /// How many bytes were read, all together; others may watch it.
     received: Arc<AtomicU64>,
     buffers: Buffers,
+    /// For the next frame.
+    reserved: Option<Reservation>,
     limit: usize,
 }
 
@@ -87,6 +89,7 @@ impl FrameReader {
             received: Arc::default(),
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
+            reserved: None,
             limit,
         }
     }
@@ -103,6 +106,10 @@ impl FrameReader {
     /// What is read counts here from now on.
     pub(super) fn count_in(&mut self, received: Arc<AtomicU64>) {
         self.received = received;
+    }
+
+    pub(crate) fn set_reservation(&mut self, reserved: Reservation) {
+        self.reserved = Some(reserved);
     }
 
     /// What a successor of this connection has to be given.
@@ -220,6 +227,7 @@ impl FrameReader {
                 cause,
             })?;
         if self.head.len() - 4 >= length {
+            self.reserved = None;
             self.head.advance(4);
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
@@ -230,7 +238,8 @@ impl FrameReader {
             }));
         }
         if length + 4 > self.ahead {
-            let mut buffer = self.buffers.take(length);
+            let reserved = self.reserved.take();
+            let mut buffer = self.buffers.take_reserved(length, reserved);
             buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));

@@ -13,7 +13,7 @@ use super::super::flow::Stage;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::whole::whole_shares;
+use super::super::whole::{framed, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -47,6 +47,8 @@ pub(crate) struct FetchOrder {
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
     pub(crate) max_bytes: i32,
+    /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
+    pub(crate) largest: usize,
 }
 
 /// What reading an answer took.
@@ -98,10 +100,13 @@ pub(super) struct Reader {
     asked_at: Option<Instant>,
     expected: usize,
     paid: Option<usize>,
+    /// Bytes it asked for, and those of the largest answer lately with more: a batch comes whole however large it is.
+    most: i32,
+    largest: usize,
     /// Partitions that may have to be asked for otherwise.
-    news: BTreeSet<Index>,
+    pub(super) news: BTreeSet<Index>,
     /// What its session asks for.
-    asked: HashMap<Index, (Wanted, Rules)>,
+    pub(super) asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
     removals: Vec<(Index, TopicPartition)>,
     held_back: BTreeSet<Index>,
@@ -148,12 +153,14 @@ impl Core {
     }
 
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
-    fn reader(&mut self, channel: Channel) -> &mut Reader {
+    pub(super) fn reader(&mut self, channel: Channel) -> &mut Reader {
         let first = self.readers.get(&Channel::from(channel.node));
-        let (took, sharing) = first.map_or_else(Default::default, |r| (r.took, r.sharing));
+        let shown = first.map(|r| (r.took, r.sharing, r.largest));
+        let (took, sharing, largest) = shown.unwrap_or_default();
         self.readers.entry(channel).or_insert_with(|| Reader {
             took,
             sharing,
+            largest,
             ..Reader::default()
         })
     }
@@ -175,28 +182,8 @@ impl Core {
         }
         let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
         for node in before.into_iter().chain(now) {
-            self.wake_starved(node);
+            self.weigh(node);
         }
-    }
-
-    /// Partitions that were not read because their broker had its share are asked for again.
-    fn wake_starved(&mut self, node: NodeId) {
-        if !self.starved.contains_key(&node) || self.is_full(node) {
-            return;
-        }
-        for index in self.starved.remove(&node).unwrap_or_default() {
-            if let Some(channel) = self.channel_of(index) {
-                self.reader(channel).news.insert(index);
-            }
-        }
-    }
-
-    /// Whether a destination broker already has its share of the memory. Without shares one that is slow would take it from
-    /// all others.
-    pub(super) fn is_full(&self, node: NodeId) -> bool {
-        let brokers = self.held.len();
-        let share = self.settings.memory / 4 * 3 / brokers.max(1);
-        brokers > 1 && self.held.get(&node).is_some_and(|held| *held > share)
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
@@ -229,14 +216,14 @@ impl Core {
         let share = limited.unwrap_or(i32::MAX);
         let distant = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
-        let memory = self.settings.memory / 2 / self.readers.len().max(4);
+        let memory = framed(self.settings.memory / 2 / self.readers.len().max(4));
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
         let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(channel, index, share));
+            set.extend(self.tell(channel, index, share, now));
         }
         let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
@@ -258,6 +245,7 @@ impl Core {
         reader.busy = true;
         reader.suspect = Some(now + max_wait + SUSPECT);
         reader.asked_at = Some(now);
+        reader.most = max_bytes;
         // The limit may be a lower one by now.
         let expected = reader
             .expected
@@ -269,6 +257,7 @@ impl Core {
             remove: std::mem::take(&mut reader.removals),
             max_wait,
             max_bytes,
+            largest: reader.largest,
         })
     }
 
@@ -278,12 +267,10 @@ impl Core {
         channel: Channel,
         index: Index,
         share: i32,
+        now: Instant,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
-        let full = to.filter(|node| self.is_full(*node));
-        if let Some(node) = full {
-            self.starved.entry(node).or_default().insert(index);
-        }
+        let full = to.is_some_and(|node| self.starve(node, index));
         let here = self.channel_of(index) == Some(channel);
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
@@ -293,7 +280,7 @@ impl Core {
         } else {
             share
         };
-        let wanted = (here && full.is_none())
+        let wanted = (here && !full)
             .then(|| {
                 partition.wanted(
                     settings.partition_room,
@@ -313,7 +300,11 @@ impl Core {
             }
             return None;
         };
-        let rules = partition.rules(settings);
+        let oldest = partition.send.as_ref().and_then(SendState::oldest_read);
+        let rules = Rules {
+            lingers: partition.stay.is_long(oldest, now),
+            ..partition.rules(settings)
+        };
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
@@ -337,6 +328,9 @@ impl Core {
                 allowances.add(tails, reading.bytes, reader.paid.take(), now);
             }
             reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
+            let beyond = usize::try_from(reader.most).is_ok_and(|most| reading.bytes > most);
+            let beyond = if beyond { reading.bytes } else { 0 };
+            reader.largest = beyond.max(reader.largest / 8 * 7);
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
@@ -351,6 +345,7 @@ impl Core {
             self.meter.flow.took(Stage::Fetch, reading.took);
         }
         for fetched in partitions {
+            self.meter.flow.apart_bytes += fetched.routed.copied as u64;
             self.take_fetched(fetched, now);
         }
         self.count_channels(channel, &reading, now);

@@ -283,6 +283,7 @@ impl Core {
                     transaction.has_written();
                 }
                 partition.pace.add(done.batch.size(), now);
+                partition.stay.ends(done.batch.read_at, now);
                 partition.acknowledged(&done);
                 self.meter
                     .acknowledged(&mut partition.latencies, &done.batch, now);
