@@ -46,7 +46,8 @@ pub(super) enum Unread {
 impl<'a> Peer<'a> {
     /// Of the source: what is committed counts.
     pub(super) fn source(cluster: &'a Cluster, node: NodeId) -> Self {
-        let reads = (Use::Metadata, IsolationLevel::ReadCommitted);
+        // Apart from the short questions: a batch may take seconds.
+        let reads = (Use::Store, IsolationLevel::ReadCommitted);
         Self::new("source", cluster, node, reads)
     }
 
