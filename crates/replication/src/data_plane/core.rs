@@ -40,6 +40,7 @@ mod storing;
 #[cfg(test)]
 mod tests;
 mod transacting;
+mod turns;
 mod watching;
 mod writer;
 mod writing;

@@ -19,6 +19,11 @@ impl BatchSize {
         }
     }
 
+    /// Bytes of a batch; 0 before one was read.
+    pub(crate) fn mean(self) -> usize {
+        self.mean
+    }
+
     /// What to ask for where `most` bytes may be asked for: at least half of it.
     pub(crate) fn whole(self, most: i32) -> i32 {
         let limit = usize::try_from(most).unwrap_or_default();

@@ -1,12 +1,17 @@
 //! Brokers that answer nothing: their partitions look for another leader, and take no memory from the others.
 
+<<<<<<< HEAD
 use std::collections::BTreeMap;
+=======
+use std::collections::{BTreeMap, HashMap, VecDeque};
+>>>>>>> w-calm
 use std::time::Duration;
 
+use kafka_wire::batch::BatchBuilder;
 use kafka_wire::types::NodeId;
 
-use super::scene::{DESTINATION_ID, Scene, TO, batch, destination, settings};
-use crate::data_plane::core::{Place, Settings};
+use super::scene::{DESTINATION_ID, FROM, Scene, Sent, TO, batch, destination, response, settings};
+use crate::data_plane::core::{Index, Place, Settings};
 use crate::data_plane::partition::Leader;
 
 fn led_by(node: i32) -> Place {
@@ -216,4 +221,151 @@ fn others_are_asked_when_looking_up_leaders_does_not_help() {
         scene.settle();
     }
     assert_eq!(asked, [false, true, true]);
+}
+
+/// A slow line to [`TO`], and a fast one to another broker; there is always something to send to both.
+struct Lines {
+    scene: Scene,
+    /// What is on the slow line, oldest first, and how much of the first has arrived.
+    slow: VecDeque<Sent>,
+    arrived: usize,
+    /// Bytes that it carries in [`TICK`]; nothing where its broker hangs.
+    carries: usize,
+    /// Where logs end, and offsets that were acknowledged in each.
+    ends: BTreeMap<i32, i64>,
+}
+
+const TICK: Duration = Duration::from_millis(100);
+/// Partitions of which the last one is led by the other broker.
+const MANY: u8 = 9;
+/// Bytes of a batch.
+const LARGE: usize = 500_000;
+
+impl Lines {
+    fn new(carries: usize) -> Self {
+        let mut scene = Scene::new(Settings {
+            max_partition_bytes: 1 << 20,
+            max_fetch_bytes: 64 << 20,
+            max_request_bytes: 64 << 20,
+            ..settings()
+        });
+        let fast = destination(i32::from(MANY - 1));
+        scene.places.insert(fast, led_by(12));
+        for partition in 0..i32::from(MANY) {
+            let source = super::scene::source(partition);
+            scene.assign(source, destination(partition), None);
+        }
+        scene.settle();
+        Self {
+            scene,
+            slow: VecDeque::new(),
+            arrived: 0,
+            carries,
+            ends: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on for so long, or until a partition does not run. Gives the longest time in which the slow broker answered nothing.
+    fn run(&mut self, time: Duration) -> Duration {
+        let (begin, mut answered, mut longest) = (self.scene.now, self.scene.now, Duration::ZERO);
+        while self.scene.now < begin + time && self.running() {
+            self.scene.pass(TICK);
+            self.read();
+            for sent in self.scene.send() {
+                match sent.node {
+                    TO => self.slow.push_back(sent),
+                    _ => self.answer(&sent),
+                }
+            }
+            self.arrived += self.carries;
+            while let Some(sent) = self.slow.pop_front() {
+                let size = sent.batches().len() * LARGE;
+                if self.arrived < size {
+                    self.slow.push_front(sent);
+                    break;
+                }
+                self.arrived -= size;
+                self.answer(&sent);
+                answered = self.scene.now;
+            }
+            if self.slow.is_empty() {
+                self.arrived = 0;
+            }
+            longest = longest.max(self.scene.now - answered);
+        }
+        longest
+    }
+
+    fn running(&self) -> bool {
+        (0..Index::from(MANY)).all(|index| self.scene.is_running(index))
+    }
+
+    /// Everything that is asked for is there.
+    fn read(&mut self) {
+        while self.scene.next_order().is_some() {
+            let asked: Vec<_> = self.scene.asked[&FROM].values().copied().collect();
+            let answers = asked.into_iter().map(|(index, offset)| {
+                let value = vec![b'v'; LARGE - 100];
+                let batch = BatchBuilder::new(offset).record(None, Some(&value));
+                self.scene.answer_of(index, offset, &[batch.build()])
+            });
+            let answers = answers.collect();
+            self.scene.answer_fetch(FROM, answers);
+        }
+    }
+
+    fn answer(&mut self, sent: &Sent) {
+        let mut bases = HashMap::new();
+        for (partition, _, _) in sent.batches() {
+            let end = self.ends.entry(partition.partition).or_insert(100);
+            bases.insert(partition.partition, *end);
+            *end += 1;
+        }
+        let response = response(sent, |partition| Some(Ok(bases[&partition])));
+        self.scene
+            .core
+            .on_answer(sent.tag, &response, self.scene.now);
+    }
+}
+
+#[test]
+fn a_slow_broker_that_answers_one_request_after_the_other_is_not_silent() {
+    // 1 MB/s, and half of that from one moment to the next; and down to so little that the least that is sent takes 7 s.
+    for carries in [[100_000, 50_000], [30_000, 15_000]] {
+        let mut lines = Lines::new(carries[0]);
+        let longest = lines.run(Duration::from_secs(60));
+        lines.carries = carries[1];
+        let longest = longest.max(lines.run(Duration::from_secs(120)));
+        assert!(lines.running(), "{carries:?}");
+        assert!(lines.scene.core.take_cut().is_empty());
+        let waits = lines.scene.core.writers[&TO].silent_for(lines.scene.now);
+        assert_eq!(waits, None);
+        let seconds = longest.as_secs();
+        assert!((2..15).contains(&seconds), "it is slow: {longest:?}");
+    }
+}
+
+#[test]
+fn a_slow_broker_that_hangs_is_silent_soon() {
+    let mut lines = Lines::new(100_000);
+    lines.run(Duration::from_secs(60));
+    assert!(lines.running());
+    lines.carries = 0;
+    let hung = lines.scene.now;
+    lines.run(Duration::from_secs(60));
+    assert!(!lines.running());
+    // It was in the middle of a request that takes 3 s.
+    let after = lines.scene.now - hung;
+    let is_soon = (Duration::from_secs(2)..Duration::from_secs(8)).contains(&after);
+    assert!(is_soon, "{after:?}");
+    for index in 0..8 {
+        let partition = lines.scene.partition(index);
+        assert!(partition.send.is_none(), "{index}");
+        let trouble = partition.trouble.clone().unwrap_or_default();
+        assert!(
+            trouble.contains("broker 11 has not answered for"),
+            "{trouble}"
+        );
+    }
+    assert!(lines.scene.is_running(8), "the other one answers");
 }
