@@ -1,10 +1,6 @@
 //! Brokers that answer nothing: their partitions look for another leader, and take no memory from the others.
 
-<<<<<<< HEAD
-use std::collections::BTreeMap;
-=======
 use std::collections::{BTreeMap, HashMap, VecDeque};
->>>>>>> w-calm
 use std::time::Duration;
 
 use kafka_wire::batch::BatchBuilder;
