@@ -2,7 +2,7 @@
 //!
 //! A connection carries at most its window in every round trip, whatever the line could carry, and a broker's window cannot
 //! be changed from here. So where a round trip is long and connections are busy all the time, their number is doubled, and
-//! stays so only if more arrives. Over short distances there is one.
+//! stays so only if more arrives. Over short distances there is one, and the distance may change while a link runs.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::status::Way;
+use super::distance::Distance;
 use super::reading::Reading;
 
 /// A connection that a source broker is read over.
@@ -33,8 +34,9 @@ impl From<NodeId> for Channel {
     }
 }
 
-/// Below this round trip a window never matters.
-const DISTANT: Duration = Duration::from_millis(5);
+/// How long a broker has to be near before there is one connection again: a way that is sometimes longer is no reason to make
+/// and end connections all the time.
+const STAYS: Duration = Duration::from_secs(10);
 /// Over how many round trips it is looked at what arrives, and over how long at least.
 const LOOK: (u32, Duration) = (20, Duration::from_millis(500));
 /// Share of the time that connections have to be busy reading for more of them to be tried.
@@ -46,8 +48,10 @@ const REST: Duration = Duration::from_secs(60);
 const REST_AT_MOST: Duration = Duration::from_secs(1800);
 /// Without much to read for so long, one connection is enough again.
 const IDLE: Duration = Duration::from_secs(60);
-/// Round trips that one answer takes, so that waiting for it is a small part of that.
+/// Round trips that one answer takes, so that waiting for it is a small part of that; and so long comes what was on its way.
 const ROUND_TRIPS: u32 = 10;
+/// How long an answer takes at most where the way is short, going by the one before.
+const NEAR: Duration = Duration::from_secs(1);
 /// Less is not asked for at a time.
 const LEAST: f64 = 256.0 * 1024.0;
 
@@ -56,13 +60,15 @@ const LEAST: f64 = 256.0 * 1024.0;
 pub(super) struct Channels {
     count: u16,
     most: u16,
-    /// The shortest way there and back that was seen.
-    round_trip: Option<Duration>,
-    /// Bytes per second of one connection while it is busy.
+    distance: Distance,
+    /// Since when it has been near, as long as it is.
+    near_since: Option<Instant>,
+    /// Bytes per second of one connection while it is busy: lately, or over a short way that of the last answer.
     pace: f64,
     look: Option<Look>,
     trial: Option<Trial>,
-    not_before: Option<Instant>,
+    /// Until when no more are tried, and over which way that was found out.
+    not_before: Option<(Instant, Duration)>,
     rest: Duration,
     busy_at: Option<Instant>,
     /// When something was read of partitions that are current over connections of their own, last.
@@ -105,7 +111,8 @@ impl Channels {
         Self {
             count: 1,
             most,
-            round_trip: None,
+            distance: Distance::default(),
+            near_since: None,
             pace: 0.0,
             look: None,
             trial: None,
@@ -134,7 +141,7 @@ impl Channels {
     }
 
     pub(super) fn round_trip(&self) -> Duration {
-        self.round_trip.unwrap_or_default()
+        self.distance.round_trip().unwrap_or_default()
     }
 
     /// How many there may be beside them, for partitions that are current.
@@ -153,56 +160,100 @@ impl Channels {
     }
 
     pub(super) fn is_distant(&self) -> bool {
-        self.round_trip.is_some_and(|time| time >= DISTANT)
+        self.distance.is_distant()
     }
 
-    /// Most bytes of one answer, where the distance bounds it: an answer that takes long holds up what is new meanwhile. The
-    /// first one, before anything is known, is small.
+    /// Most bytes of one answer: one that takes long holds up what is new meanwhile, and tells late that the way has become another
+    /// one. The first, before anything is known, is small, unless the way is short.
     pub(super) fn answer(&self) -> Option<i32> {
-        if self.round_trip.is_some() && !self.is_distant() {
+        let is_near = self.distance.round_trip().is_some() && !self.is_distant();
+        if is_near && self.pace == 0.0 {
             return None;
         }
-        let time = self.round_trip().as_secs_f64() * f64::from(ROUND_TRIPS);
+        let time = if is_near {
+            NEAR
+        } else {
+            self.round_trip() * ROUND_TRIPS
+        };
+        let time = time.as_secs_f64();
         let bytes = (self.pace * time).clamp(LEAST, f64::from(i32::MAX));
         #[expect(clippy::cast_possible_truncation, reason = "clamped")]
         let bytes = bytes as i32;
         Some(bytes)
     }
 
-    /// Counts an answer about partitions that are current: it is part of what arrives, and how long it took says nothing, because
-    /// news are waited for. As long as there are such answers there remain as many connections.
-    pub(super) fn add_of_tails(&mut self, bytes: usize, now: Instant) {
-        self.tails_at = Some(now);
-        if let Some(look) = &mut self.look {
-            look.bytes += to_f64(bytes);
-        }
+    /// Takes how long a small question took that was asked over none of these connections.
+    pub(super) fn on_question(&mut self, took: Duration, now: Instant) -> Step {
+        self.distance.ask(took, now);
+        self.turn(now)
     }
 
-    /// Counts an answer.
-    pub(super) fn add(&mut self, reading: &Reading, now: Instant) -> Step {
+    /// Counts an answer about partitions that are current: it is part of what arrives, and how long it took says nothing, because
+    /// news are waited for. As long as there are such answers there remain as many connections.
+    pub(super) fn add_of_tails(&mut self, reading: &Reading, now: Instant) -> Step {
+        self.tails_at = Some(now);
+        if let Some(look) = &mut self.look {
+            look.bytes += to_f64(reading.bytes);
+        }
+        self.measure(reading, now)
+    }
+
+    /// What an answer says of the distance.
+    fn measure(&mut self, reading: &Reading, now: Instant) -> Step {
         // An answer with something in it may have been waited for, but was not there before a round trip was over.
         let seen = [
             (!reading.round_trip.is_zero()).then_some(reading.round_trip),
             (reading.bytes > 0).then_some(reading.took),
         ];
-        let seen = seen.into_iter().flatten().chain(self.round_trip);
-        self.round_trip = seen.min();
-        if !self.is_distant() {
+        for took in seen.into_iter().flatten() {
+            self.distance.bound(took, now);
+        }
+        self.turn(now)
+    }
+
+    /// What follows where the broker has become far away, or near, or has been near for some time.
+    fn turn(&mut self, now: Instant) -> Step {
+        let was_near = self.near_since.is_some();
+        if self.is_distant() == was_near {
+            // What was seen of its connections was of another way.
+            (self.look, self.trial, self.pace) = (None, None, 0.0);
+            self.near_since = (!was_near).then_some(now);
+        }
+        let stays = self.near_since;
+        let stays = stays.is_some_and(|since| now.saturating_duration_since(since) >= STAYS);
+        if stays {
+            self.window = None;
+        }
+        if !stays || self.count == 1 {
             return Step::None;
         }
+        self.count = 1;
+        Step::Changed
+    }
+
+    /// Counts an answer.
+    pub(super) fn add(&mut self, reading: &Reading, now: Instant) -> Step {
+        let step = self.measure(reading, now);
         let bytes = to_f64(reading.bytes);
         let took = reading.took.as_secs_f64();
         // What took a few round trips was not waited for but on its way.
         let is_long = bytes >= LEAST / 4.0 && took > 0.0;
         if is_long {
             let pace = bytes / took;
-            self.pace = if self.pace > 0.0 {
+            self.pace = if self.pace > 0.0 && self.is_distant() {
                 (self.pace * 3.0 + pace) / 4.0
             } else {
                 pace
             };
         }
+        if !self.is_distant() {
+            return step;
+        }
         let (trips, least) = LOOK;
+        let trips = match self.trial {
+            Some(trial) if trial.settles => ROUND_TRIPS,
+            _ => trips,
+        };
         let enough = least.max(self.round_trip() * trips);
         // What came with the answer that begins a look was on its way before.
         let anew = Look {
@@ -238,7 +289,7 @@ impl Channels {
             }
             if rate < trial.rate * WORTH {
                 self.count = trial.count;
-                self.not_before = Some(now + self.rest);
+                self.not_before = Some((now + self.rest, self.round_trip()));
                 self.rest = (self.rest * 2).min(REST_AT_MOST);
                 return Step::Changed;
             }
@@ -262,8 +313,7 @@ impl Channels {
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
-        let rests = self.not_before.is_some_and(|at| now < at);
-        if busy < BUSY || rests || self.count >= self.most {
+        if busy < BUSY || self.rests(now) || self.count >= self.most {
             return false;
         }
         self.trial = Some(Trial {
@@ -273,6 +323,16 @@ impl Channels {
         });
         self.count = self.count.saturating_mul(2).min(self.most);
         true
+    }
+
+    /// Whether it was found a while ago that more do not help, over a way of about this length.
+    fn rests(&mut self, now: Instant) -> bool {
+        let round_trip = self.round_trip();
+        let same = self.not_before.filter(|(_, way)| round_trip < *way * 2);
+        if self.not_before.is_some() && same.is_none() {
+            (self.not_before, self.rest) = (None, REST);
+        }
+        same.is_some_and(|(until, _)| now < until)
     }
 
     fn helped(&mut self) -> Step {
@@ -384,7 +444,9 @@ mod tests {
             };
             assert_eq!(channels.add(&reading, now), Step::None);
         }
-        assert_eq!((channels.count(), channels.answer()), (1, None));
+        assert_eq!(channels.count(), 1);
+        let answer = channels.answer().expect("its pace is known");
+        assert!(answer >= 700_000_000, "{answer}");
     }
 
     #[test]
@@ -393,5 +455,114 @@ mod tests {
         read(&mut channels, 50e6, 1e6, Instant::now());
         let answer = channels.answer().expect("it is distant");
         assert!((800_000..1_100_000).contains(&answer), "{answer}");
+    }
+
+    /// What a line and each connection over it carry, in bytes per second, and how long the way there and back takes.
+    struct Line {
+        trip: Duration,
+        all: f64,
+        each: f64,
+    }
+
+    const NEARBY: Line = Line {
+        trip: Duration::from_micros(300),
+        all: 500e6,
+        each: 500e6,
+    };
+    const FAR: Line = Line {
+        trip: TRIP,
+        all: 8e6,
+        each: 1e6,
+    };
+
+    /// Reads for so many seconds, with a question about ends in each: the numbers of connections, and in which second each began.
+    fn read_over(
+        channels: &mut Channels,
+        line: &Line,
+        most: f64,
+        (begin, seconds): (Instant, u64),
+    ) -> Vec<(u64, u16)> {
+        let mut counts = Vec::new();
+        let (mut now, mut asks) = (begin, begin);
+        while now < begin + Duration::from_secs(seconds) {
+            let count = channels.count();
+            let bytes = channels.answer().map_or(most, f64::from).min(most);
+            let pace = line.each.min(line.all / f64::from(count));
+            let took = line.trip + Duration::from_secs_f64(bytes / pace);
+            now += took;
+            while asks <= now {
+                channels.on_question(line.trip, asks);
+                asks += Duration::from_secs(1);
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few")]
+            let bytes = bytes as usize;
+            let reading = Reading {
+                bytes,
+                took,
+                ..Reading::default()
+            };
+            (0..count).for_each(|_| drop(channels.add(&reading, now)));
+            if counts.last().is_none_or(|(_, last)| *last != channels.count()) {
+                counts.push(((now - begin).as_secs(), channels.count()));
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn a_way_that_becomes_long_while_it_is_read_over_and_short_again_is_noticed() {
+        // Answers under a limit, and as large as they become without one.
+        for (most, within) in [(0.8e6, 15), (6e6, 20)] {
+            let mut channels = Channels::new(32);
+            let begin = Instant::now();
+            let near = read_over(&mut channels, &NEARBY, most, (begin, 60));
+            assert_eq!((near, channels.way(NodeId(3))), (vec![(0, 1)], None));
+            let then = begin + Duration::from_secs(70);
+            let far = read_over(&mut channels, &FAR, most, (then, 60));
+            let counts: Vec<u16> = far.iter().map(|(_, count)| *count).collect();
+            assert_eq!(counts, [1, 2, 4, 8, 16, 8], "{far:?}");
+            assert!(far[3].0 <= within, "{far:?}");
+            let way = channels.way(NodeId(3)).expect("it is far away");
+            assert_eq!((way.round_trip, way.connections), (TRIP, 8));
+            let again = then + Duration::from_secs(70);
+            let near = read_over(&mut channels, &NEARBY, most, (again, 60));
+            assert_eq!(near, [(0, 8), (10, 1)]);
+            assert_eq!(channels.way(NodeId(3)), None);
+        }
+    }
+
+    #[test]
+    fn that_more_did_not_help_over_another_way_says_nothing() {
+        let mut channels = Channels::new(32);
+        let begin = Instant::now();
+        let full = Line { all: 1e6, ..FAR };
+        let counts = read_over(&mut channels, &full, 1e6, (begin, 30));
+        assert_eq!(counts.last().map(|(_, count)| *count), Some(1), "{counts:?}");
+        let farther = Line {
+            trip: TRIP * 3,
+            all: 8e6,
+            each: 0.33e6,
+        };
+        let then = begin + Duration::from_secs(31);
+        let counts = read_over(&mut channels, &farther, 1e6, (then, 28));
+        assert!(channels.count() >= 4, "{counts:?}");
+    }
+
+    #[test]
+    fn a_broker_that_is_late_now_and_then_stays_near() {
+        let mut channels = Channels::new(32);
+        let begin = Instant::now();
+        for second in 0..600 {
+            let now = begin + Duration::from_secs(second);
+            let late = Duration::from_millis(if second % 5 < 3 { 40 } else { 2 });
+            channels.on_question(late, now);
+            let reading = Reading {
+                bytes: 8_000_000,
+                took: Duration::from_millis(900),
+                ..Reading::default()
+            };
+            channels.add(&reading, now);
+            assert_eq!((channels.is_distant(), channels.count()), (false, 1));
+        }
     }
 }
