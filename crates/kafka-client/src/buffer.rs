@@ -144,8 +144,7 @@ impl Buffers {
     /// ever.
     pub fn trim(&self, now: Instant) {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old =
-            |(_, since): &(Memory, Instant)| now.saturating_duration_since(*since) >= KEPT;
+        let is_old = |(_, since): &(Memory, Instant)| now.saturating_duration_since(*since) >= KEPT;
         let old = free.buffers.partition_point(is_old);
         free.let_go(old);
     }

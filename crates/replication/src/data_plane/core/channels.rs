@@ -83,7 +83,7 @@ struct Trial {
     /// How many there were, and what arrived then.
     count: u16,
     rate: f64,
-    /// To the first look belongs what was on its way before.
+    /// The first look is not counted: connections are made, and what was on its way before comes.
     settles: bool,
 }
 
@@ -184,7 +184,7 @@ impl Channels {
 
     /// Takes how long a small question took that was asked over none of these connections.
     pub(super) fn on_question(&mut self, took: Duration, now: Instant) -> Step {
-        self.distance.ask(took, now);
+        self.distance.ask(took);
         self.turn(now)
     }
 
@@ -206,7 +206,7 @@ impl Channels {
             (reading.bytes > 0).then_some(reading.took),
         ];
         for took in seen.into_iter().flatten() {
-            self.distance.bound(took, now);
+            self.distance.bound(took);
         }
         self.turn(now)
     }
@@ -252,6 +252,8 @@ impl Channels {
         let (trips, least) = LOOK;
         let trips = match self.trial {
             Some(trial) if trial.settles => ROUND_TRIPS,
+            // The answers of one connection follow each other, so that a look ends with what it counts.
+            None if self.count == 1 => ROUND_TRIPS,
             _ => trips,
         };
         let enough = least.max(self.round_trip() * trips);
@@ -265,11 +267,13 @@ impl Channels {
             self.look = Some(anew);
             return Step::None;
         };
-        look.bytes += bytes;
-        if is_long {
-            look.busy += reading.took;
-        }
         let passed = now.saturating_duration_since(look.since);
+        // What came of it before the look belongs to the one before.
+        let since = reading.took.min(passed);
+        look.bytes += bytes * share(since, reading.took);
+        if is_long {
+            look.busy += since;
+        }
         if passed < enough {
             return Step::None;
         }
@@ -348,6 +352,14 @@ impl Channels {
     }
 }
 
+/// Which part of a time another one is.
+fn share(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() {
+        return 1.0;
+    }
+    part.as_secs_f64() / whole.as_secs_f64()
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "an estimate; bytes in memory are far below 2⁵²"
@@ -410,23 +422,27 @@ mod tests {
 
     #[test]
     fn a_step_is_not_judged_by_what_was_on_its_way_before() {
-        let mut channels = Channels::new(4);
         let begin = Instant::now();
-        let mut answer = |after: u64, bytes: usize| {
-            let reading = Reading {
-                throttle: Duration::ZERO,
-                bytes,
-                took: Duration::from_secs(4),
-                round_trip: TRIP,
-                nothing: false,
+        // When an answer comes, its megabytes, and how many seconds it took: how many connections there are then.
+        let counts = |answers: &[(u64, usize, u64)]| -> Vec<u16> {
+            let mut channels = Channels::new(4);
+            let count = |&(at, megabytes, seconds): &(u64, usize, u64)| {
+                let reading = Reading {
+                    bytes: megabytes * 1_000_000,
+                    took: Duration::from_secs(seconds),
+                    round_trip: TRIP,
+                    ..Reading::default()
+                };
+                channels.add(&reading, begin + Duration::from_secs(at));
+                channels.count()
             };
-            channels.add(&reading, begin + Duration::from_secs(after));
-            channels.count()
+            answers.iter().map(count).collect()
         };
-        let counts = [0, 1, 2].map(|at| answer(at, 1_000_000));
-        assert_eq!(counts, [1, 1, 2]);
-        assert_eq!([4, 6].map(|at| answer(at, 4_000_000)), [2, 4]);
-        assert_eq!([8, 10].map(|at| answer(at, 4_000_000)), [4, 2]);
+        // What comes within a second of the step is not counted; of the next one a quarter came after that.
+        let before = counts(&[(0, 1, 2), (2, 1, 2), (3, 4, 4), (4, 4, 4), (5, 0, 1)]);
+        assert_eq!(before, [1, 2, 2, 2, 1]);
+        let after = counts(&[(0, 1, 2), (2, 1, 2), (3, 4, 4), (4, 4, 1), (5, 0, 1)]);
+        assert_eq!(after, [1, 2, 2, 2, 2]);
     }
 
     #[test]
@@ -475,6 +491,27 @@ mod tests {
         each: 1e6,
     };
 
+    impl Line {
+        /// An answer that is asked for now, and when it is there.
+        fn answer(&self, channels: &Channels, most: f64, now: Instant) -> (Instant, Reading) {
+            let bytes = channels.answer().map_or(most, f64::from).min(most);
+            let pace = self.each.min(self.all / f64::from(channels.count()));
+            let took = self.trip + Duration::from_secs_f64(bytes / pace);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "few"
+            )]
+            let bytes = bytes as usize;
+            let reading = Reading {
+                bytes,
+                took,
+                ..Reading::default()
+            };
+            (now + took, reading)
+        }
+    }
+
     /// Reads for so many seconds, with a question about ends in each: the numbers of connections, and in which second each began.
     fn read_over(
         channels: &mut Channels,
@@ -484,25 +521,26 @@ mod tests {
     ) -> Vec<(u64, u16)> {
         let mut counts = Vec::new();
         let (mut now, mut asks) = (begin, begin);
+        let mut open = Vec::new();
         while now < begin + Duration::from_secs(seconds) {
-            let count = channels.count();
-            let bytes = channels.answer().map_or(most, f64::from).min(most);
-            let pace = line.each.min(line.all / f64::from(count));
-            let took = line.trip + Duration::from_secs_f64(bytes / pace);
-            now += took;
+            let count = usize::from(channels.count());
+            open.truncate(count);
+            // A connection is made, and asks.
+            open.resize_with(count, || line.answer(channels, most, now + line.trip * 3));
+            let next = open.iter_mut().min_by_key(|(there, _)| *there);
+            let next = next.expect("at least one");
+            let (there, reading) = *next;
+            now = there;
             while asks <= now {
                 channels.on_question(line.trip, asks);
                 asks += Duration::from_secs(1);
             }
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few")]
-            let bytes = bytes as usize;
-            let reading = Reading {
-                bytes,
-                took,
-                ..Reading::default()
-            };
-            (0..count).for_each(|_| drop(channels.add(&reading, now)));
-            if counts.last().is_none_or(|(_, last)| *last != channels.count()) {
+            channels.add(&reading, now);
+            *next = line.answer(channels, most, now);
+            if counts
+                .last()
+                .is_none_or(|(_, last)| *last != channels.count())
+            {
                 counts.push(((now - begin).as_secs(), channels.count()));
             }
         }
@@ -535,16 +573,20 @@ mod tests {
     fn that_more_did_not_help_over_another_way_says_nothing() {
         let mut channels = Channels::new(32);
         let begin = Instant::now();
-        let full = Line { all: 1e6, ..FAR };
+        let full = Line { all: 0.2e6, ..FAR };
         let counts = read_over(&mut channels, &full, 1e6, (begin, 30));
-        assert_eq!(counts.last().map(|(_, count)| *count), Some(1), "{counts:?}");
+        assert_eq!(
+            counts.last().map(|(_, count)| *count),
+            Some(1),
+            "{counts:?}"
+        );
         let farther = Line {
             trip: TRIP * 3,
             all: 8e6,
             each: 0.33e6,
         };
         let then = begin + Duration::from_secs(31);
-        let counts = read_over(&mut channels, &farther, 1e6, (then, 28));
+        let counts = read_over(&mut channels, &farther, 1e6, (then, 35));
         assert!(channels.count() >= 4, "{counts:?}");
     }
 
@@ -554,7 +596,7 @@ mod tests {
         let begin = Instant::now();
         for second in 0..600 {
             let now = begin + Duration::from_secs(second);
-            let late = Duration::from_millis(if second % 5 < 3 { 40 } else { 2 });
+            let late = Duration::from_millis(if second % 5 > 1 { 40 } else { 2 });
             channels.on_question(late, now);
             let reading = Reading {
                 bytes: 8_000_000,

@@ -137,7 +137,7 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
     let mut scene = Scene::with(two, 2);
     assert_eq!(asked(&mut scene), [(0, vec![0, 1], vec![])]);
     let [near, far] = [1, 100].map(Duration::from_millis);
-    for took in [near, far, far, far, far, far, far] {
+    for took in [near, far, far, far, far] {
         scene.core.on_question(FROM, took, scene.now);
         scene.pass(Duration::from_secs(1));
     }
@@ -155,12 +155,10 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
         scene.core.on_fetched(channel, Vec::new(), carried, now);
         asked(scene)
     };
-    for _ in 0..2 {
-        assert_eq!(answered(&mut scene, 0), [(0, vec![], vec![])]);
-        scene.pass(Duration::from_secs(1));
-    }
+    assert_eq!(answered(&mut scene, 0), [(0, vec![], vec![])]);
+    scene.pass(Duration::from_secs(1));
     let spread = answered(&mut scene, 0);
-    assert_eq!(spread, [(0, vec![], vec![0]), (1, vec![0], vec![])]);
+    assert_eq!(spread, [(1, vec![0], vec![]), (0, vec![], vec![0])]);
     for _ in 0..2 {
         scene.core.on_question(FROM, near, scene.now);
         scene.pass(Duration::from_secs(10));
@@ -169,5 +167,8 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
     assert_eq!(answered(&mut scene, 0), [(0, vec![0], vec![])]);
     assert_eq!(answered(&mut scene, 1), []);
     let retired = scene.core.take_retired();
-    assert_eq!(retired.iter().map(|one| one.number).collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        retired.iter().map(|one| one.number).collect::<Vec<_>>(),
+        [1]
+    );
 }
