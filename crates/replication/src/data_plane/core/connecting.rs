@@ -61,8 +61,12 @@ impl Core {
     /// says how far away the broker is.
     pub(crate) fn on_question(&mut self, node: NodeId, took: Duration, now: Instant) {
         let channels = self.channels(node);
-        let before = channels.count();
+        let (before, was_distant) = (channels.count(), channels.is_distant());
         channels.on_question(took, now);
+        if channels.is_distant() != was_distant {
+            let round_trip = channels.round_trip();
+            tracing::debug!(broker = node.0, "the way to the source takes {round_trip:?} there and back now");
+        }
         self.move_readers(node, before);
     }
 
