@@ -3,6 +3,9 @@
 //! Both halves keep their progress in themselves, so every future here may be dropped and asked for
 //! again (`select!`) without losing a byte.
 
+#[cfg(test)]
+mod coming;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -18,7 +21,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
 use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers, Reservation};
@@ -55,6 +58,8 @@ pub struct FrameReader {
     ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// When the last frame began to come, if it was such a one.
+    began: Option<Instant>,
     /// What has to be there before we are woken.
     wake_at: usize,
     /// Whether every byte of this frame wakes us, because large pieces of it take long.
@@ -84,6 +89,7 @@ impl FrameReader {
             head: BytesMut::new(),
             ahead: SMALL_HEAD,
             body: None,
+            began: None,
             wake_at: 1,
             slow: false,
             received: Arc::default(),
@@ -132,6 +138,11 @@ impl FrameReader {
         } = limits;
         (self.limit, self.ahead) = (limit, ahead);
         (self.buffers, self.received) = (buffers, received);
+    }
+
+    /// When the last frame began to come, if it is larger than what is read ahead.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began
     }
 
     /// Whether what has come and is not read yet begins like an alert of TLS.
@@ -232,6 +243,7 @@ impl FrameReader {
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
             self.head.advance(length);
+            self.began = None;
             return Ok(Some(match self.ahead {
                 HEAD => self.buffers.adopt(frame),
                 _ => frame,
@@ -243,6 +255,7 @@ impl FrameReader {
             buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));
+            self.began = Some(Instant::now());
         }
         Ok(None)
     }
@@ -380,14 +393,14 @@ mod tests {
 
     use super::*;
 
-    fn peer() -> HostPort {
+    pub(super) fn peer() -> HostPort {
         HostPort {
             host: "broker".to_owned(),
             port: 9092,
         }
     }
 
-    fn frame(body: &[u8]) -> Vec<u8> {
+    pub(super) fn frame(body: &[u8]) -> Vec<u8> {
         let mut frame = u32::try_from(body.len())
             .expect("small")
             .to_be_bytes()
@@ -458,70 +471,6 @@ mod tests {
             reader.next().await,
             Err(ClientError::Closed { .. })
         ));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_frame_may_take_any_time_while_it_comes_and_is_given_up_when_it_does_not() {
-        let limit = Duration::from_secs(10);
-        let (client, mut server) = tokio::io::duplex(1 << 20);
-        let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
-        let whole = frame(&[7; 300_000]);
-        let send = async {
-            for part in whole.chunks(30_000) {
-                tokio::time::sleep(limit / 10 * 9).await;
-                server.write_all(part).await.expect("open");
-            }
-        };
-        let (got, ()) = tokio::join!(reader.next_while_coming(limit), send);
-        assert_eq!(
-            got.expect("it comes").expect("whole"),
-            Bytes::from(vec![7; 300_000])
-        );
-        server.write_all(&whole[..100_000]).await.expect("open");
-        let begun = tokio::time::Instant::now();
-        assert!(reader.next_while_coming(limit).await.is_none());
-        let waited = begun.elapsed();
-        assert!(
-            waited >= limit && waited <= limit / 2 * 3,
-            "{waited:?} without a byte"
-        );
-    }
-
-    #[tokio::test]
-    async fn what_is_less_than_is_waited_for_shows_that_a_frame_comes() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.expect("a port");
-        let client = tokio::net::TcpStream::connect(listener.local_addr().expect("bound")).await;
-        let (read, _write) = client.expect("connected").into_split();
-        let (mut server, _) = listener.accept().await.expect("connected");
-        let limit = Duration::from_millis(600);
-        // Two thirds of a piece, four times the limit long.
-        let whole = frame(&vec![7; PIECE / 3 * 2]);
-        let send = async {
-            for part in whole.chunks(whole.len() / 12 + 1) {
-                tokio::time::sleep(limit / 3).await;
-                server.write_all(part).await.expect("open");
-            }
-        };
-        let mut reader = FrameReader::new(peer(), Box::new(read), 2 * PIECE);
-        let (got, ()) = tokio::join!(reader.next_while_coming(limit), send);
-        let got = got.expect("it comes").expect("whole");
-        assert_eq!(got.len(), PIECE / 3 * 2);
-    }
-
-    #[tokio::test]
-    async fn small_answers_count_where_records_come() {
-        let buffers = Buffers::new(1 << 20);
-        let (client, mut server) = tokio::io::duplex(1 << 20);
-        let mut reader = FrameReader::new(peer(), Box::new(client), 1 << 20);
-        reader.set_buffers(buffers.clone());
-        server.write_all(&frame(&[7; 5000])).await.expect("open");
-        let answer = reader.next().await.expect("whole");
-        let part = answer.slice(10..20);
-        drop(answer);
-        assert_eq!(buffers.used(), 5000);
-        drop(part);
-        assert_eq!(buffers.used(), 0);
     }
 
     /// Takes everything at once and needs two tries to let it go, as TLS over a slow network does.

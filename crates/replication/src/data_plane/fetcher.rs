@@ -66,6 +66,8 @@ pub(crate) struct Fetcher {
     options: FetcherOptions,
     buffers: Buffers,
     connection: Option<Connection>,
+    /// There and back over a connection that was just made, until it is told once; zero otherwise.
+    round_trip: Duration,
     session: FetchSession,
     /// Who wants what, by index: the parts of a partition that is spread are read together where they can be. Mostly there is one,
     /// and a node of a map has room for eleven.
@@ -83,6 +85,7 @@ impl Fetcher {
             options,
             buffers,
             connection: None,
+            round_trip: Duration::ZERO,
             session: FetchSession::default(),
             known: HashMap::new(),
             names: HashMap::new(),
@@ -174,11 +177,9 @@ impl Fetcher {
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
-            took,
-            round_trip: self
-                .connection
-                .as_ref()
-                .map_or(Duration::ZERO, Connection::round_trip),
+            took: took.whole,
+            began: took.began,
+            round_trip: std::mem::take(&mut self.round_trip),
             nothing,
         };
         Ok(FetchEvent::Fetched {
@@ -218,12 +219,13 @@ impl Fetcher {
         &mut self,
         max_wait: Duration,
         (max_bytes, largest): (i32, usize),
-    ) -> Result<(FetchResponse, Duration), ClientError> {
+    ) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => {
                 if connection.renew().await {
                     // Sessions belong to their connection.
                     self.session.reset();
+                    self.round_trip = connection.round_trip();
                 }
                 connection
             }
@@ -233,6 +235,7 @@ impl Fetcher {
                 connection.set_frame_limit(asked + LARGEST_BATCH);
                 connection.set_buffers(self.buffers.clone());
                 self.session.reset();
+                self.round_trip = connection.round_trip();
                 self.connection.insert(connection)
             }
         };
@@ -276,7 +279,12 @@ impl Fetcher {
             .versions()
             .choose(connection.peer(), ApiKey::FETCH, range)?;
         let answer = connection.call_at(version, &request, limit).await?;
-        Ok((answer, begun.elapsed()))
+        let began = connection.answer_began();
+        let took = Took {
+            whole: begun.elapsed(),
+            began: began.map(|at| at.saturating_duration_since(begun)),
+        };
+        Ok((answer, took))
     }
 
     /// The bytes of each partition of an answer, and whether they will stay in memory for long.
@@ -347,6 +355,12 @@ impl Fetcher {
         }
         judged
     }
+}
+
+/// How long an answer took, and after which time it began to come, if it came in pieces.
+struct Took {
+    whole: Duration,
+    began: Option<Duration>,
 }
 
 fn name_of<'a>(
