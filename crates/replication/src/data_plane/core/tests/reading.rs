@@ -6,7 +6,7 @@ use config::bandwidth::Bandwidth;
 use kafka_wire::types::NodeId;
 
 use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Place, Settings};
+use crate::data_plane::core::{Place, Reading, Settings};
 use crate::data_plane::partition::Leader;
 
 fn led_by(node: i32) -> Place {
@@ -115,4 +115,23 @@ fn a_partition_whose_map_cannot_be_stored_is_not_read_on_for_ever() {
     assert!(!scene.store().is_empty());
     let (_, order) = scene.order();
     assert_eq!(order.set.len(), 1, "it is read on when they are stored");
+}
+
+#[test]
+fn memory_is_reserved_for_an_answer_that_was_larger_than_asked_for_until_answers_are_no_more() {
+    let mut scene = Scene::running();
+    let mut largest = Vec::new();
+    for bytes in [9_000, 80_000, 9_000, 9_000] {
+        let (_, order) = scene.order();
+        assert_eq!(order.max_bytes, settings().max_fetch_bytes);
+        largest.push(order.largest);
+        let reading = Reading {
+            bytes,
+            ..Reading::default()
+        };
+        scene
+            .core
+            .on_fetched(FROM.into(), Vec::new(), reading, scene.now);
+    }
+    assert_eq!(largest, [0, 0, 80_000, 70_000]);
 }
