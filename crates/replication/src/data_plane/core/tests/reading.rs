@@ -172,3 +172,22 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
         [1]
     );
 }
+
+#[test]
+fn memory_is_reserved_for_an_answer_that_was_larger_than_asked_for_until_answers_are_no_more() {
+    let mut scene = Scene::running();
+    let mut largest = Vec::new();
+    for bytes in [9_000, 80_000, 9_000, 9_000] {
+        let (_, order) = scene.order();
+        assert_eq!(order.max_bytes, settings().max_fetch_bytes);
+        largest.push(order.largest);
+        let reading = Reading {
+            bytes,
+            ..Reading::default()
+        };
+        scene
+            .core
+            .on_fetched(FROM.into(), Vec::new(), reading, scene.now);
+    }
+    assert_eq!(largest, [0, 0, 80_000, 70_000]);
+}
