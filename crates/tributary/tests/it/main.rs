@@ -75,6 +75,7 @@ mod topics_settings;
 mod transactional;
 mod trickle;
 mod truth;
+mod turns;
 mod untouched;
 mod verify;
 mod watched;

@@ -20,7 +20,7 @@ const LEAST: u64 = 64 * 1024;
 /// Partitions that have their turn in one answer.
 const TURNS: usize = 4;
 /// Time over which it is told whether a limit is used up: in more than half of it something was yet to be paid for.
-const LATELY: Duration = Duration::from_secs(5);
+const LATELY: Duration = Duration::from_secs(2);
 /// Nobody is woken sooner than that.
 const SOON: Duration = Duration::from_millis(1);
 
