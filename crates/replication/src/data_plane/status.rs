@@ -167,13 +167,13 @@ impl Snapshot {
             (records + send.records(), bytes + send.bytes() as u64)
         });
         let turn = core.turn(now);
-        let told = |one: &Box<Partition>| PartitionStatus {
+        let told = |one: &Partition| PartitionStatus {
             turn: turn.filter(|_| core.waits_for_its_turn(one)),
             ..status(one, now, waits)
         };
         Self {
             at: now,
-            partitions: partitions.map(told).collect(),
+            partitions: partitions.map(|one| told(one)).collect(),
             flow: core.meter.flow.clone(),
             in_flight,
             store_trouble,
