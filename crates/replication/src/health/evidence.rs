@@ -74,6 +74,8 @@ pub(super) struct Evidence {
     stood: Option<Instant>,
     /// When it was said last that it waits for its turn: as soon as it has it, that was no standstill.
     waited: Option<Instant>,
+    /// The longest time that a turn took since it moved: those who have had theirs, and have nothing left, are not counted any more.
+    turn: Duration,
     state: &'static str,
     since: Instant,
 }
@@ -91,6 +93,7 @@ impl Evidence {
             last_error: None,
             stood: None,
             waited: None,
+            turn: Duration::ZERO,
             state: "starting",
             since: now,
         }
@@ -134,6 +137,7 @@ impl Evidence {
             self.progress = reported.progress;
             self.progressed = now;
             self.behind = None;
+            self.turn = Duration::ZERO;
         }
         if let Some(progress) = self.progress {
             self.ends.forget_before(progress);
@@ -143,8 +147,9 @@ impl Evidence {
             Condition::Stopped { .. } => self.stood = Some(now),
             Condition::Starting | Condition::Active => {}
         }
-        if reported.turn.is_some() {
+        if let Some(turn) = reported.turn {
             self.waited = Some(now);
+            self.turn = self.turn.max(turn);
         }
         self.compare(now);
         has_moved
@@ -286,15 +291,14 @@ impl Evidence {
         let no_progress = self.no_progress(now);
         // What is known to stand still does so whether or not the end can still be read.
         let was_stalled = self.state == "stalled" && self.progressed < self.since;
-        let turn = reported.turn.map(|turn| turn.saturating_mul(TURNS));
-        let since = match turn {
-            Some(_) => self.stood,
-            None => self.stood.max(self.waited),
+        let (since, turns) = match reported.turn {
+            Some(_) => (self.stood, self.turn.saturating_mul(TURNS)),
+            None => (self.stood.max(self.waited), Duration::ZERO),
         };
         let tried = since.map_or(no_progress, |since| {
             no_progress.min(now.saturating_duration_since(since))
         });
-        let longest = limits.stall.saturating_add(turn.unwrap_or_default());
+        let longest = limits.stall.saturating_add(turns);
         if tried > longest || (was_stalled && !no_progress.is_zero()) {
             let waiting = lag.records.unwrap_or(0);
             // An error that is no longer said explains less than a broker that does not answer now.
@@ -335,13 +339,13 @@ impl Evidence {
                 ("starting", None, verdict)
             }
             Condition::Active | Condition::Stopped { .. } => {
-                let waits = reported.turn.filter(|_| no_progress > limits.stall);
-                let reason = waits.map(|turn| {
+                let waits = reported.turn.is_some() && no_progress > limits.stall;
+                let reason = waits.then(|| {
                     format!(
                         "no progress for {} s: it waits for tributary.bandwidth.limit, which lets every partition \
                          have its turn within about {} s",
                         no_progress.as_secs(),
-                        turn.as_secs()
+                        self.turn.as_secs()
                     )
                 });
                 ("active", reason, Verdict::Pass)
@@ -457,7 +461,9 @@ mod tests {
         scene.reported.turn = Some(Duration::from_secs(50));
         assert_eq!(scene.look(82, 5, Ok(9)).state, "stalled");
         assert_eq!(scene.look(90, 6, Ok(9)).state, "active");
-        // Its turn does not come.
+        // Its turn does not come, and few are left that wait with it.
+        scene.look(91, 6, Ok(9));
+        scene.reported.turn = Some(Duration::from_secs(1));
         assert_eq!(scene.look(210, 6, Ok(9)).state, "active");
         let stalled = scene.look(211, 6, Ok(9));
         assert_eq!((stalled.state, stalled.verdict), ("stalled", Verdict::Fail));
