@@ -5,24 +5,30 @@
 //! a slice of 1 KiB keeps its whole answer alive, and the budget says so.
 //!
 //! Buffers of a mebibyte and more are mappings of their own, so that they are back with the system at the moment they are let go:
-//! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest.
+//! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest. What was
+//! not used for a minute is let go of ([`Buffers::trim`]).
 //!
 //! Invariant: memory for a fetch answer is reserved before the request is sent ([`Buffers::reserve`]).
 //! The broker may exceed what was asked for by one batch, so `used` can pass the limit by that much.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use memmap2::MmapMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
 
 /// Buffers from this size on are mapped.
 const MAPPED_FROM: usize = 1024 * 1024;
+
+/// How long a buffer is kept that nobody needs.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Budget and pool; clones share both.
 #[derive(Clone, Debug)]
@@ -38,7 +44,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Free {
-    buffers: Vec<Memory>,
+    /// In the order of their last use, and when that ended.
+    buffers: Vec<(Memory, Instant)>,
     bytes: usize,
 }
 
@@ -91,8 +98,14 @@ impl Free {
     /// those that are.
     fn keep(&mut self, room: usize) {
         while self.bytes > room && !self.buffers.is_empty() {
-            let oldest = self.buffers.remove(0);
-            self.bytes -= oldest.capacity();
+            self.let_go(1);
+        }
+    }
+
+    /// Lets go of so many, those whose last use is longest ago.
+    fn let_go(&mut self, count: usize) {
+        for (memory, _) in self.buffers.drain(..count) {
+            self.bytes -= memory.capacity();
         }
     }
 }
@@ -125,6 +138,15 @@ impl Buffers {
         } else {
             self.0.released.notify_waiters();
         }
+    }
+
+    /// Lets go of what nobody has needed for a minute before `now`; to be called now and then. What a load needed is not kept for
+    /// ever.
+    pub fn trim(&self, now: Instant) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |(_, since): &(Memory, Instant)| now.saturating_duration_since(*since) >= KEPT;
+        let old = free.buffers.partition_point(is_old);
+        free.let_go(old);
     }
 
     /// Bytes reserved or held by living buffers.
@@ -212,11 +234,11 @@ impl Buffers {
             .iter()
             .enumerate()
             .rev()
-            .filter(|(_, buffer)| buffer.capacity() >= capacity)
-            .min_by_key(|(_, buffer)| buffer.capacity())
+            .filter(|(_, (buffer, _))| buffer.capacity() >= capacity)
+            .min_by_key(|(_, (buffer, _))| buffer.capacity())
             .map(|(index, _)| index)?;
         // Their order is that of their last use.
-        let buffer = free.buffers.remove(index);
+        let (buffer, _) = free.buffers.remove(index);
         free.bytes -= buffer.capacity();
         Some(buffer)
     }
@@ -240,7 +262,7 @@ impl Buffers {
             if free.bytes + capacity <= room {
                 memory.clear();
                 free.bytes += capacity;
-                free.buffers.push(memory);
+                free.buffers.push((memory, Instant::now()));
             }
         }
         self.release(counted);
@@ -453,6 +475,23 @@ mod tests {
             address(&large)
         };
         assert_eq!(address(&buffers.take(4 * size)), before);
+    }
+
+    #[test]
+    fn what_nobody_has_needed_for_a_minute_is_let_go_of() {
+        let buffers = Buffers::new(8 * POOLED_FROM);
+        let [one, other] = [(); 2].map(|()| buffers.take(POOLED_FROM));
+        drop(one);
+        let between = Instant::now();
+        while Instant::now() == between {}
+        drop(other);
+        buffers.trim(between);
+        assert_eq!(buffers.kept(), 2 * POOLED_FROM);
+        buffers.trim(between + KEPT);
+        assert_eq!(buffers.kept(), POOLED_FROM, "the other was used later");
+        drop(buffers.take(POOLED_FROM));
+        buffers.trim(Instant::now() + KEPT);
+        assert_eq!((buffers.kept(), buffers.used()), (0, 0));
     }
 
     #[test]

@@ -579,7 +579,9 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
-        self.core.set_time_of_day(Instant::now(), wall_ms());
+        let now = Instant::now();
+        self.core.set_time_of_day(now, wall_ms());
+        self.buffers.trim(now);
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();
         if memory != self.core.settings.memory {
