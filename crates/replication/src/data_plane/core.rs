@@ -23,6 +23,7 @@ mod bare;
 mod beginning;
 mod channels;
 mod connecting;
+mod distance;
 mod late;
 mod measuring;
 mod orders;

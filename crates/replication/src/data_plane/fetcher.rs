@@ -64,6 +64,8 @@ pub(crate) struct Fetcher {
     options: FetcherOptions,
     buffers: Buffers,
     connection: Option<Connection>,
+    /// There and back over a connection that was just made, until it is told once; zero otherwise.
+    round_trip: Duration,
     session: FetchSession,
     /// Who wants what, by index: the parts of a partition that is spread are read together where they can be. Mostly there is one,
     /// and a node of a map has room for eleven.
@@ -81,6 +83,7 @@ impl Fetcher {
             options,
             buffers,
             connection: None,
+            round_trip: Duration::ZERO,
             session: FetchSession::default(),
             known: HashMap::new(),
             names: HashMap::new(),
@@ -174,10 +177,7 @@ impl Fetcher {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
             took,
-            round_trip: self
-                .connection
-                .as_ref()
-                .map_or(Duration::ZERO, Connection::round_trip),
+            round_trip: std::mem::take(&mut self.round_trip),
             nothing,
         };
         Ok(FetchEvent::Fetched {
@@ -221,6 +221,7 @@ impl Fetcher {
                 if connection.renew().await {
                     // Sessions belong to their connection.
                     self.session.reset();
+                    self.round_trip = connection.round_trip();
                 }
                 connection
             }
@@ -230,6 +231,7 @@ impl Fetcher {
                 connection.set_frame_limit(asked + LARGEST_BATCH);
                 connection.set_buffers(self.buffers.clone());
                 self.session.reset();
+                self.round_trip = connection.round_trip();
                 self.connection.insert(connection)
             }
         };

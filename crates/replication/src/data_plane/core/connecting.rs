@@ -57,15 +57,29 @@ impl Core {
         channel.tails || channel.number >= self.counts(channel.node).0
     }
 
+    /// Takes how long a question about ends took: it is small, goes over a connection of its own and waits for nothing, so it
+    /// says how far away the broker is.
+    pub(crate) fn on_question(&mut self, node: NodeId, took: Duration, now: Instant) {
+        let channels = self.channels(node);
+        let (before, was_distant) = (channels.count(), channels.is_distant());
+        channels.on_question(took, now);
+        if channels.is_distant() != was_distant {
+            let round_trip = channels.round_trip();
+            tracing::debug!(broker = node.0, "the way to the source takes {round_trip:?} there and back now");
+        }
+        self.move_readers(node, before);
+    }
+
     /// Reads a broker over more connections, or fewer, if that is better.
     pub(super) fn count_channels(&mut self, channel: Channel, reading: &Reading, now: Instant) {
         let node = channel.node;
         let channels = self.channels(node);
-        if channel.tails {
-            return channels.add_of_tails(reading.bytes, now);
-        }
         let before = channels.count();
-        let step = channels.add(reading, now);
+        let step = if channel.tails {
+            channels.add_of_tails(reading, now)
+        } else {
+            channels.add(reading, now)
+        };
         if let Step::Helped(window) = step {
             tracing::info!(
                 broker = node.0,
@@ -77,7 +91,12 @@ impl Core {
                 Way::REMEDY
             );
         }
-        if channels.count() == before {
+        self.move_readers(node, before);
+    }
+
+    /// Asks for the partitions of a broker over other connections, if their number is another one than before.
+    fn move_readers(&mut self, node: NodeId, before: u16) {
+        if self.counts(node).0 == before {
             return;
         }
         let theirs = self.partitions.iter();

@@ -58,7 +58,7 @@ pub(crate) struct Reading {
     pub(crate) bytes: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
-    /// There and back, as it was when the connection was made; zero where it is not known.
+    /// There and back, where the connection was made for this answer; zero otherwise.
     pub(crate) round_trip: Duration,
     /// Whether there was no record of any partition, and no error.
     pub(crate) nothing: bool,
@@ -227,11 +227,11 @@ impl Core {
         let answer = allowances.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
         let limited = allowances.and_then(|a| a.share(asked, now));
         let share = limited.unwrap_or(i32::MAX);
-        let distant = self.channels(channel.node).answer();
+        let in_time = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
         let memory = self.settings.memory / 2 / self.readers.len().max(4);
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
-        let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
+        let answer = answer.min(in_time.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
