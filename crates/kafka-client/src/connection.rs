@@ -97,6 +97,12 @@ impl Connection {
         self.parts.round_trip
     }
 
+    /// When the last answer began to come, if it is so large that it came in pieces.
+    #[must_use]
+    pub fn answer_began(&self) -> Option<Instant> {
+        self.parts.reader.began()
+    }
+
     /// Whether the connection may still be used.
     #[must_use]
     pub fn is_usable(&self) -> bool {

@@ -15,6 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
 use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
 
 use super::low_water::Incoming;
 use crate::buffer::{Buffer, Buffers};
@@ -51,6 +52,8 @@ pub struct FrameReader {
     ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// When the last frame began to come, if it was such a one.
+    began: Option<Instant>,
     /// What has to be there before we are woken.
     wake_at: usize,
     buffers: Buffers,
@@ -65,6 +68,7 @@ impl FrameReader {
             head: BytesMut::new(),
             ahead: SMALL_HEAD,
             body: None,
+            began: None,
             wake_at: 1,
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
@@ -84,6 +88,11 @@ impl FrameReader {
     /// What a successor of this connection has to be given.
     pub(super) fn limits(&self) -> (usize, Buffers) {
         (self.limit, self.buffers.clone())
+    }
+
+    /// When the last frame began to come, if it is larger than what is read ahead.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began
     }
 
     /// Whether what has come and is not read yet begins like an alert of TLS.
@@ -154,6 +163,7 @@ impl FrameReader {
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
             self.head.advance(length);
+            self.began = None;
             return Ok(Some(frame));
         }
         if length + 4 > self.ahead {
@@ -161,6 +171,7 @@ impl FrameReader {
             buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));
+            self.began = Some(Instant::now());
         }
         Ok(None)
     }

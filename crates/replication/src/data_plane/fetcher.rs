@@ -156,6 +156,8 @@ impl Fetcher {
             });
         }
         let took = begun.elapsed();
+        let began = self.connection.as_ref().and_then(Connection::answer_began);
+        let began = began.map(|at| at.saturating_duration_since(begun));
         drop(reserved);
         let origins = match &self.options.origins {
             Some(origins) => rule(origins, &answer).await,
@@ -177,6 +179,7 @@ impl Fetcher {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
             took,
+            began,
             round_trip: std::mem::take(&mut self.round_trip),
             nothing,
         };

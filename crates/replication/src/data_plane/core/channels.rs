@@ -167,7 +167,7 @@ impl Channels {
     /// one. The first, before anything is known, is small, unless the way is short.
     pub(super) fn answer(&self) -> Option<i32> {
         let is_near = self.distance.round_trip().is_some() && !self.is_distant();
-        if is_near && self.pace == 0.0 {
+        if is_near && self.pace <= 0.0 {
             return None;
         }
         let time = if is_near {
@@ -203,7 +203,7 @@ impl Channels {
         // An answer with something in it may have been waited for, but was not there before a round trip was over.
         let seen = [
             (!reading.round_trip.is_zero()).then_some(reading.round_trip),
-            (reading.bytes > 0).then_some(reading.took),
+            (reading.bytes > 0).then_some(reading.began.unwrap_or(reading.took)),
         ];
         for took in seen.into_iter().flatten() {
             self.distance.bound(took);

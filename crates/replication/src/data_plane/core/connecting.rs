@@ -65,7 +65,10 @@ impl Core {
         channels.on_question(took, now);
         if channels.is_distant() != was_distant {
             let round_trip = channels.round_trip();
-            tracing::debug!(broker = node.0, "the way to the source takes {round_trip:?} there and back now");
+            tracing::debug!(
+                broker = node.0,
+                "the way to the source takes {round_trip:?} there and back now"
+            );
         }
         self.move_readers(node, before);
     }

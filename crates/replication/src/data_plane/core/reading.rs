@@ -58,6 +58,8 @@ pub(crate) struct Reading {
     pub(crate) bytes: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
+    /// To the beginning of the answer, where that was much sooner.
+    pub(crate) began: Option<Duration>,
     /// There and back, where the connection was made for this answer; zero otherwise.
     pub(crate) round_trip: Duration,
     /// Whether there was no record of any partition, and no error.

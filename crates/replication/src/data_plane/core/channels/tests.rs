@@ -16,11 +16,10 @@ fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u1
         now += took;
         for _ in 0..count {
             let reading = Reading {
-                throttle: Duration::ZERO,
                 bytes: 800_000,
                 took,
                 round_trip: TRIP,
-                nothing: false,
+                ..Reading::default()
             };
             channels.add(&reading, now);
         }
@@ -82,11 +81,10 @@ fn there_is_one_over_short_distances() {
     for _ in 0..1000 {
         now += Duration::from_millis(10);
         let reading = Reading {
-            throttle: Duration::ZERO,
             bytes: 8_000_000,
             took: Duration::from_millis(10),
             round_trip: Duration::from_millis(1),
-            nothing: false,
+            ..Reading::default()
         };
         assert_eq!(channels.add(&reading, now), Step::None);
     }
@@ -236,4 +234,25 @@ fn a_broker_that_is_late_now_and_then_stays_near() {
         channels.add(&reading, now);
         assert_eq!((channels.is_distant(), channels.count()), (false, 1));
     }
+}
+
+#[test]
+fn a_large_answer_says_by_when_it_began_how_long_the_way_is_at_most() {
+    let mut channels = Channels::new(32);
+    let begin = Instant::now();
+    for second in 0..8 {
+        channels.on_question(TRIP, begin + Duration::from_secs(second));
+    }
+    assert!(channels.is_distant());
+    let reading = Reading {
+        bytes: 8_000_000,
+        took: TRIP,
+        began: Some(Duration::from_millis(1)),
+        ..Reading::default()
+    };
+    channels.add(&reading, begin + Duration::from_secs(8));
+    assert_eq!(
+        (channels.is_distant(), channels.round_trip()),
+        (false, TRIP / 100)
+    );
 }
