@@ -332,7 +332,9 @@ impl Channels {
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
-        if busy < BUSY || self.rests(now) || self.count >= self.most {
+        // Some are left for partitions that are current.
+        let most = self.most - self.most / 8;
+        if busy < BUSY || self.rests(now) || self.count >= most {
             return false;
         }
         self.trial = Some(Trial {
@@ -340,7 +342,7 @@ impl Channels {
             rate,
             settles: true,
         });
-        self.count = self.count.saturating_mul(2).min(self.most);
+        self.count = self.count.saturating_mul(2).min(most);
         true
     }
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::super::partition::Partition;
 use super::super::status::Way;
 use super::channels::{Channel, Channels, Step};
+use super::precedence::left;
 use super::reading::Reading;
 use super::{Core, Index};
 
@@ -152,18 +153,28 @@ impl Core {
     fn brokers_with_backlog(&self, now: Instant) -> BTreeSet<NodeId> {
         let limited = self.allowances.as_ref();
         let limited = limited.is_some_and(|allowances| allowances.answer(now).is_some());
-        let is_slow =
-            |node: &NodeId| limited || self.channels.get(node).is_some_and(Channels::is_slow);
-        if !limited && !self.channels.values().any(Channels::is_slow) {
+        let channels = self.channels.iter();
+        let slow = channels.filter(|(_, channels)| channels.is_slow());
+        let slow: BTreeSet<NodeId> = slow.map(|(node, _)| *node).collect();
+        let waits = self.readers.iter();
+        let waits = waits.filter(|(channel, reader)| !channel.tails && reader.waits(now));
+        let waits: BTreeSet<NodeId> = waits.map(|(channel, _)| channel.node).collect();
+        if !limited && slow.is_empty() && waits.is_empty() {
             return BTreeSet::new();
         }
-        let catching_up = self.partitions.values();
-        let catching_up = catching_up.filter(|partition| {
+        let hold_up = |partition: &Partition, node: &NodeId| {
             let since = partition.late_since;
-            since.is_some_and(|since| now.saturating_duration_since(since) >= LASTS)
-        });
-        let nodes = catching_up.filter_map(|partition| partition.read_from());
-        nodes.filter(is_slow).collect()
+            let late = since.is_some_and(|since| now.saturating_duration_since(since) >= LASTS);
+            // One answer takes long already.
+            let waits = waits.contains(node) && left(partition) > 0;
+            (late && (limited || slow.contains(node))) || waits
+        };
+        let partitions = self.partitions.values();
+        partitions
+            .filter_map(|partition| Some((partition, partition.read_from()?)))
+            .filter(|(partition, node)| hold_up(partition, node))
+            .map(|(_, node)| node)
+            .collect()
     }
 }
 

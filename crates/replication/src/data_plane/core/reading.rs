@@ -30,6 +30,9 @@ const LEAST: i32 = 64 * 1024;
 const SUSPECT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_secs(4);
 
+/// Longer than an answer about partitions with something to read takes, unless its line carries little.
+const WAITS: Duration = Duration::from_secs(1);
+
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
 
@@ -121,6 +124,12 @@ impl Reader {
 
     pub(super) fn suspected(&self) -> Option<Instant> {
         self.suspect.filter(|_| self.busy)
+    }
+
+    /// Whether an answer takes long, if there is something to read of what it asks for.
+    pub(super) fn waits(&self, now: Instant) -> bool {
+        let waited = self.asked_at.map(|at| now.saturating_duration_since(at));
+        self.busy && waited.is_some_and(|waited| waited >= WAITS)
     }
 
     /// The partitions it asked for, if its answer is due for so long that another broker may lead them by now.
