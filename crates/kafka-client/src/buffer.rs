@@ -12,8 +12,8 @@
 //! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
 //!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
 //!   needs more than half of the limit: that comes on top of no more than the other half.
-//! - Reservations are granted in the order in which they were asked for. Otherwise a large one would wait for as long as there
-//!   are small ones.
+//! - Reservations are granted in the order in which they were asked for, but for those of a sixty-fourth of the limit. Otherwise
+//!   a large one would wait for as long as there are others.
 
 #[cfg(test)]
 mod reserving;
@@ -30,6 +30,9 @@ use tokio::time::Instant;
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
+
+/// A reservation is small that is no larger than this part of the budget.
+const SMALL: usize = 64;
 
 /// Buffers from this size on are mapped.
 const MAPPED_FROM: usize = 1024 * 1024;
@@ -190,11 +193,14 @@ impl Buffers {
             })
     }
 
-    /// Reserves a buffer as soon as it fits and everybody who came before has theirs. Cancel-safe.
+    /// Reserves a buffer as soon as it fits and, unless it is small, everybody who came before has theirs. Cancel-safe.
     ///
     /// For how many bytes is asked again whenever that may have changed, with the limit there is then.
     pub async fn reserved(&self, bytes: impl Fn(usize) -> usize) -> Reservation {
-        let _turn = self.0.turn.acquire().await.expect("it is never closed");
+        // What is small keeps nobody waiting, and does not wait for those who need much.
+        let is_small = bytes(self.limit()) <= self.limit() / SMALL;
+        let turn = async { self.0.turn.acquire().await.expect("it is never closed") };
+        let _turn = if is_small { None } else { Some(turn.await) };
         loop {
             // Listens before it looks: what is released between looking and listening would be
             // missed, and it may have been the last.
@@ -207,15 +213,22 @@ impl Buffers {
     }
 
     /// An empty buffer that can take `capacity` bytes, counted from now on.
+    #[cfg(test)]
     pub(crate) fn take(&self, capacity: usize) -> Buffer {
-        self.take_reserved(capacity, None)
+        self.take_at_most(capacity, usize::MAX, None)
     }
 
-    /// The same out of what was reserved for it; the rest of that is given back, and what is missing comes on top.
+    /// An empty buffer that can take `capacity` bytes, counted from now on, out of what was reserved for it; the rest of that is given back, and what is missing comes on top.
     pub(crate) fn take_reserved(&self, capacity: usize, reserved: Option<Reservation>) -> Buffer {
-        let size = size_of(capacity);
         // A larger one that is kept would be more than was reserved.
-        let most = reserved.as_ref().map_or(usize::MAX, |r| r.bytes.max(size));
+        let most = reserved.as_ref().map_or(usize::MAX, |r| r.bytes);
+        self.take_at_most(capacity, most, reserved)
+    }
+
+    /// The same, and not one of those that are kept if it is larger than `most` and than it has to be.
+    fn take_at_most(&self, capacity: usize, most: usize, reserved: Option<Reservation>) -> Buffer {
+        let size = size_of(capacity);
+        let most = most.max(size);
         let memory = if capacity < POOLED_FROM {
             Memory::new(capacity)
         } else {
@@ -249,7 +262,8 @@ impl Buffers {
     /// A copy with memory of its own: a slice of an answer keeps the whole of it.
     #[must_use]
     pub fn copied(&self, bytes: &[u8]) -> Bytes {
-        let mut copy = self.take(bytes.len());
+        // What is free is as large as answers are.
+        let mut copy = self.take_at_most(bytes.len(), 0, None);
         copy.extend_from_slice(bytes);
         copy.freeze()
     }

@@ -221,14 +221,7 @@ impl Fetcher {
         (max_bytes, largest): (i32, usize),
     ) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
-            Some(connection) => {
-                if connection.renew().await {
-                    // Sessions belong to their connection.
-                    self.session.reset();
-                    self.round_trip = connection.round_trip();
-                }
-                connection
-            }
+            Some(connection) => connection,
             None => {
                 let mut connection = self.cluster.connect(self.options.node).await?;
                 let asked = usize::try_from(max_bytes).unwrap_or(0);
@@ -242,6 +235,11 @@ impl Fetcher {
         let most = usize::try_from(max_bytes).unwrap_or(0);
         let room = |limit| most.min(answer_within(limit)).max(largest);
         let reserved = self.buffers.reserved(room).await;
+        // That may have taken long, so this is looked at behind it. Sessions belong to their connection.
+        if connection.renew().await {
+            self.session.reset();
+            self.round_trip = connection.round_trip();
+        }
         // Of memory that has become less meanwhile, or is little, less is asked for.
         let max_bytes = max_bytes.min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
         connection.set_reservation(reserved);

@@ -50,6 +50,12 @@ pub(crate) fn answer_within(memory: usize) -> usize {
     framed(memory / 8).clamp(LEAST, LARGEST)
 }
 
+/// What is asked for at a time of partitions that are current: memory for so little is had without waiting for those who need much.
+pub(crate) fn answer_of_tails(memory: usize) -> i32 {
+    let bytes = framed(memory / 64).clamp(LEAST, LARGEST);
+    i32::try_from(bytes).unwrap_or(i32::MAX)
+}
+
 /// What of a buffer records may take, so that it has room for what an answer says besides. Buffers have sizes of powers of two: a
 /// little more would take one of twice the size.
 pub(crate) const fn framed(buffer: usize) -> usize {

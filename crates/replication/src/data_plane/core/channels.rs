@@ -227,7 +227,8 @@ impl Channels {
     fn turn(&mut self, now: Instant) -> Step {
         let was_near = self.near_since.is_some();
         if self.is_distant() == was_near {
-            // What was seen of its connections was of another way.
+            // What was seen of its connections was of another way, and a step that has yet to show that it helps with it.
+            self.count = self.trial.map_or(self.count, |trial| trial.count);
             (self.look, self.trial, self.pace) = (None, None, 0.0);
             self.near_since = (!was_near).then_some(now);
         }

@@ -134,7 +134,14 @@ impl Core {
         };
         let changed = self.partitions.iter();
         let changed = changed.filter(|(_, partition)| is_tail(partition) != partition.tail);
-        let changed: Vec<Index> = changed.map(|(index, _)| *index).collect();
+        // A large batch that is on its way to a tail would be asked for once more.
+        let comes = |index: Index| {
+            let reader = self.channel_of(index).filter(|channel| channel.tails);
+            let reader = reader.and_then(|channel| self.readers.get(&channel));
+            reader.is_some_and(|reader| reader.waits(now))
+        };
+        let changed = changed.map(|(index, _)| *index);
+        let changed: Vec<Index> = changed.filter(|index| !comes(*index)).collect();
         self.flip(changed, |partition| &mut partition.tail);
     }
 

@@ -13,7 +13,7 @@ use super::super::flow::Stage;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::whole::{framed, whole_shares};
+use super::super::whole::{answer_of_tails, framed, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -103,11 +103,15 @@ pub(super) struct Reader {
     sharing: usize,
     /// When it asked last, what its answers held lately, and what was paid for the question that is on its way.
     asked_at: Option<Instant>,
+    /// When that is to be answered, also where there is nothing new.
+    due_at: Option<Instant>,
     expected: usize,
     paid: Option<usize>,
     /// Bytes it asked for, and those of the largest answer lately with more: a batch comes whole however large it is.
     most: i32,
     largest: usize,
+    /// Whether nothing came last.
+    rests: bool,
     /// Partitions that may have to be asked for otherwise.
     pub(super) news: BTreeSet<Index>,
     /// What its session asks for.
@@ -126,10 +130,10 @@ impl Reader {
         self.suspect.filter(|_| self.busy)
     }
 
-    /// Whether an answer takes long, if there is something to read of what it asks for.
+    /// Whether an answer takes long, whatever it was to wait for.
     pub(super) fn waits(&self, now: Instant) -> bool {
-        let waited = self.asked_at.map(|at| now.saturating_duration_since(at));
-        self.busy && waited.is_some_and(|waited| waited >= WAITS)
+        let due_at = self.due_at;
+        self.busy && due_at.is_some_and(|at| now.saturating_duration_since(at) >= WAITS)
     }
 
     /// The partitions it asked for, if its answer is due for so long that another broker may lead them by now.
@@ -168,6 +172,8 @@ impl Core {
         let first = self.readers.get(&Channel::from(channel.node));
         let shown = first.map(|r| (r.took, r.sharing, r.largest));
         let (took, sharing, largest) = shown.unwrap_or_default();
+        // What is current has no large answers, as a rule.
+        let largest = if channel.tails { 0 } else { largest };
         self.readers.entry(channel).or_insert_with(|| Reader {
             took,
             sharing,
@@ -227,7 +233,9 @@ impl Core {
         let share = limited.unwrap_or(i32::MAX);
         let in_time = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
-        let memory = framed(self.settings.memory / 2 / self.readers.len().max(4));
+        // Reserved are powers of two; a little more than one would take the next.
+        let part = self.settings.memory / 2 / self.readers.len().max(4);
+        let memory = framed(1 << part.max(1).ilog2());
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
         let answer = answer.min(in_time.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
@@ -253,8 +261,14 @@ impl Core {
             whole_shares(answer, shares.max().unwrap_or_default())
         });
         let max_bytes = self.settings.max_fetch_bytes.min(answer);
+        // Little is had without waiting for those who need much.
+        let max_bytes = match channel.tails {
+            true => max_bytes.min(answer_of_tails(self.settings.memory)),
+            false => max_bytes,
+        };
         reader.busy = true;
-        reader.suspect = Some(now + max_wait + SUSPECT);
+        let due_at = now + max_wait;
+        (reader.due_at, reader.suspect) = (Some(due_at), Some(due_at + SUSPECT));
         reader.asked_at = Some(now);
         reader.most = max_bytes;
         // The limit may be a lower one by now.
@@ -268,7 +282,8 @@ impl Core {
             remove: std::mem::take(&mut reader.removals),
             max_wait,
             max_bytes,
-            largest: reader.largest,
+            // While nothing comes no memory is kept for what might.
+            largest: if reader.rests { 0 } else { reader.largest },
         })
     }
 
@@ -342,6 +357,7 @@ impl Core {
             let beyond = usize::try_from(reader.most).is_ok_and(|most| reading.bytes > most);
             let beyond = if beyond { reading.bytes } else { 0 };
             reader.largest = beyond.max(reader.largest / 8 * 7);
+            reader.rests = reading.bytes == 0;
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;

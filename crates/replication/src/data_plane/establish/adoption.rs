@@ -21,7 +21,7 @@ impl Survey<'_> {
         room: &mut Room<'_>,
     ) -> Result<Adoption, String> {
         let last = self.last(order, readings, room).await?;
-        let producer = last.as_ref().map_or(-1, |batch| batch.info().producer_id);
+        let producer = last.as_ref().map_or(-1, |last| last.info.producer_id);
         let written = Written {
             last,
             ..Written::default()
@@ -33,8 +33,9 @@ impl Survey<'_> {
         }
         // Read behind the ends of all partitions, so that it knows who wrote up to there.
         let registered = &self.registered;
-        let registered = registered.get_or_try_init(|| registrations(self.destination.cluster));
-        let registered = registered.await.map_err(|error| {
+        let registered = registered.get_or_init(|| registrations(self.destination.cluster));
+        // Asked for once, also where it cannot be read: the group is tried again.
+        let registered = registered.await.as_ref().map_err(|error| {
             format!(
                 "destination: who wrote to {} cannot be found out: {error}",
                 order.destination

@@ -29,15 +29,34 @@ pub(super) struct Written {
     pub(super) markers: Vec<i64>,
     pub(super) copies: Digests,
     /// The last batch with records.
-    pub(super) last: Option<RawBatch>,
+    pub(super) last: Option<Last>,
     /// Bytes of the batches with records.
     pub(super) bytes: usize,
+}
+
+/// What is kept of the last batch with records. Itself it would keep its whole answer in memory, while its partition waits for room.
+#[derive(Debug)]
+pub(super) struct Last {
+    pub(super) info: BatchInfo,
+    bytes: usize,
+    /// Or why it cannot be compared.
+    copies: Result<Digests, String>,
+}
+
+impl Last {
+    fn of(batch: &RawBatch) -> Self {
+        Self {
+            info: *batch.info(),
+            bytes: batch.bytes().len(),
+            copies: read_copies(batch),
+        }
+    }
 }
 
 impl Written {
     /// How much of the source is asked for at a time to compare it with: what follows would be read for nothing.
     fn bytes_at_a_time(&self) -> i32 {
-        let last = self.last.as_ref().map_or(0, |batch| batch.bytes().len());
+        let last = self.last.as_ref().map_or(0, |last| last.bytes);
         let bytes = i32::try_from(self.bytes.max(last)).unwrap_or(i32::MAX);
         bytes.clamp(1, MOST)
     }
@@ -63,6 +82,7 @@ impl Survey<'_> {
             }
             let fetched = self.destination_batches(order, offset, room).await?;
             let before = offset;
+            let mut last = None;
             for batch in batches(fetched.records) {
                 let info = *batch.info();
                 offset = offset.max(info.next_offset());
@@ -77,9 +97,10 @@ impl Survey<'_> {
                     if written.bytes <= COMPARED_MOST {
                         written.copies.extend(read_copies(&batch)?);
                     }
-                    written.last = Some(batch);
+                    last = Some(batch);
                 }
             }
+            written.last = last.as_ref().map(Last::of).or(written.last);
             if offset == before {
                 let partition = &order.destination;
                 return Err(format!(
@@ -96,11 +117,11 @@ impl Survey<'_> {
         order: &EstablishOrder,
         readings: Readings,
         room: &mut Room<'_>,
-    ) -> Result<Option<RawBatch>, String> {
+    ) -> Result<Option<Last>, String> {
         let (mut back, most) = BACK;
         loop {
             let from = (readings.destination_end - back).max(readings.destination_start);
-            let mut last = None;
+            let mut found = None;
             let mut offset = from;
             while offset < readings.destination_end {
                 if offset > from {
@@ -108,6 +129,7 @@ impl Survey<'_> {
                 }
                 let fetched = self.destination_batches(order, offset, room).await?;
                 let before = offset;
+                let mut last = None;
                 for batch in batches(fetched.records) {
                     offset = offset.max(batch.info().next_offset());
                     // What was written since the end was read belongs to the next reading: its sequence would be
@@ -118,13 +140,14 @@ impl Survey<'_> {
                         last = Some(batch);
                     }
                 }
+                found = last.as_ref().map(Last::of).or(found);
                 if offset == before {
                     // A hole at the end, which the cleaner has left.
                     break;
                 }
             }
-            if last.is_some() || from == readings.destination_start || back >= most {
-                return Ok(last);
+            if found.is_some() || from == readings.destination_start || back >= most {
+                return Ok(found);
             }
             back = back.saturating_mul(64).min(most);
         }
@@ -140,7 +163,7 @@ impl Survey<'_> {
     ) -> Result<Comparison, String> {
         let mut copies = written.copies.clone();
         if let Some(last) = &written.last {
-            copies.extend(read_copies(last)?);
+            copies.extend(last.copies.clone()?);
         }
         let first = copies.keys().chain(&written.markers).min().copied();
         let mut offset = first.unwrap_or(readings.end).max(readings.log_start);

@@ -42,7 +42,7 @@ pub(in super::super) struct Survey<'a> {
     grants: Grants,
     rooms: Rooms,
     /// Who wrote to the destination, once somebody has asked.
-    pub(super) registered: OnceCell<Vec<(i64, String)>>,
+    pub(super) registered: OnceCell<Result<Vec<(i64, String)>, String>>,
 }
 
 /// What a partition is compared with.
@@ -433,13 +433,14 @@ impl<'a> Survey<'a> {
         if written.last.is_none() && end > readings.destination_start {
             written.last = self.last(order, readings, room).await?;
         }
-        if may_grow && !recognises(position, end, &written.since, written.last.as_ref()) {
+        let last = written.last.as_ref().map(|last| last.info);
+        if may_grow && !recognises(position, end, &written.since, last) {
             return Ok(Established::Unsettled(end));
         }
         let comparison = self.compared(order, readings, &written, room).await?;
         let ending = Ending {
             since: written.since,
-            last: written.last,
+            last,
             comparison,
         };
         let padding = match end <= preserved.padding && readings.log_start > end {

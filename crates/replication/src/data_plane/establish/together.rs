@@ -29,10 +29,8 @@ pub(super) async fn together(
         let mut outcomes = Vec::with_capacity(orders.len());
         let groups = orders.chunks(TOGETHER).zip(readings.chunks(TOGETHER));
         for (some, read) in groups {
-            let _turn = COMPARING
-                .next(u32::try_from(some.len()).expect("few"))
-                .await;
             let each = some.iter().zip(read).map(|(order, read)| async move {
+                let _turn = COMPARING.next(1).await;
                 let outcome = match read {
                     Err(trouble) => Established::Retry(trouble.clone()),
                     Ok(readings) => survey.usable(order, *readings, producers).await,

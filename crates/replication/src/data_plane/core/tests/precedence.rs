@@ -232,7 +232,8 @@ fn what_is_current_is_read_beside_an_answer_that_takes_long() {
     let ends = [(source(0), 100), (small_one(), 0)];
     scene.core.on_ends(&ends, scene.now);
     assert_eq!(asked(&mut scene), []);
-    scene.pass(Duration::from_millis(900));
+    // So long it may be waited for.
+    scene.pass(settings().max_wait + Duration::from_millis(900));
     scene.core.on_ends(&ends, scene.now);
     assert_eq!(asked(&mut scene), [], "it may be there in a moment");
     scene.pass(Duration::from_millis(100));
