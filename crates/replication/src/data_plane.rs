@@ -23,7 +23,6 @@ mod fill;
 mod flow;
 mod foresee;
 mod late;
-mod lingering;
 mod locate;
 mod memory;
 mod pace;

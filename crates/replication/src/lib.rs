@@ -29,5 +29,4 @@ pub mod preview_rights;
 pub mod side;
 pub mod spread;
 pub mod standstill;
-mod turn;
 pub mod verify;

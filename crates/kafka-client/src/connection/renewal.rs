@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::dial::Dialer;
-use super::frames::Limits;
 use super::{Connection, Parts};
+use crate::buffer::Buffers;
 use crate::error::ClientError;
 
 /// Longest and shortest pause after a successor could not be made.
@@ -115,29 +115,33 @@ struct Heir {
     dialer: Arc<Dialer>,
     peer: HostPort,
     node: Option<NodeId>,
-    limits: Limits,
+    frame_limit: usize,
+    buffers: Buffers,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Parts, ClientError>> + Send>>;
 
 impl Heir {
     fn of(parts: &Parts) -> Option<Self> {
+        let (frame_limit, buffers) = parts.reader.limits();
         Some(Self {
             dialer: Arc::clone(&parts.renewal.as_ref()?.dialer),
             peer: parts.peer.clone(),
             node: parts.node,
-            limits: parts.reader.limits(),
+            frame_limit,
+            buffers,
         })
     }
 
     /// A new connection to the same broker, with the same limits.
     fn open(&self) -> Opening {
         let (dialer, peer) = (Arc::clone(&self.dialer), self.peer.clone());
-        let (node, limits) = (self.node, self.limits.clone());
+        let (node, frame_limit, buffers) = (self.node, self.frame_limit, self.buffers.clone());
         Box::pin(async move {
-            let mut parts = dialer.open(&peer, node).await?.into_parts()?;
-            parts.reader.inherit(limits);
-            Ok(parts)
+            let mut connection = dialer.open(&peer, node).await?;
+            connection.set_frame_limit(frame_limit);
+            connection.set_buffers(buffers);
+            connection.into_parts()
         })
     }
 }

@@ -24,7 +24,7 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use self::connections::{Ends, Lane};
+use self::connections::Lane;
 use self::happened::Happened;
 use super::core::{
     Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
@@ -171,7 +171,11 @@ enum Event {
     Step(StepOutcome),
     Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
-    Ends(NodeId, Ends),
+    Ends(
+        NodeId,
+        Instant,
+        Result<Vec<(TopicPartition, i64)>, ClientError>,
+    ),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
@@ -478,7 +482,13 @@ impl DataPlane {
                 self.looking_at_refusals = false;
                 self.core.on_takings(&takings);
             }
-            Event::Ends(node, ends) => self.take_ends(node, ends, now),
+            Event::Ends(node, read_at, result) => {
+                self.reading_ends.remove(&node);
+                match result {
+                    Ok(ends) => self.core.on_ends(&ends, read_at),
+                    Err(error) => tracing::debug!("source ends cannot be read: {error}"),
+                }
+            }
         }
     }
 
@@ -569,9 +579,7 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
-        let now = Instant::now();
-        self.core.set_time_of_day(now, wall_ms());
-        self.buffers.trim(now);
+        self.core.set_time_of_day(Instant::now(), wall_ms());
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();
         if memory != self.core.settings.memory {

@@ -169,7 +169,6 @@ mod tests {
             position: None,
             read: None,
             oldest_ms: None,
-            turn: None,
             age: None,
             latency: None,
             end: None,

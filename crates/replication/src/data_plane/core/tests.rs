@@ -17,4 +17,3 @@ mod simulation;
 mod standing;
 mod transacting;
 mod trouble;
-mod turns;

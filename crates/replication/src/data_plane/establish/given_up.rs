@@ -11,8 +11,10 @@
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::types::ProducerIdentity;
 
-use super::survey::{Means, Survey, is_unsettled};
-use super::{READINGS, Readings, decide, destination_behind, first_position, no_beginning};
+use super::survey::{Survey, is_unsettled};
+use super::{
+    Producers, READINGS, Readings, decide, destination_behind, first_position, no_beginning,
+};
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::placing::is_filler;
 use crate::position::{Placement, Position, Preserved};
@@ -115,7 +117,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         (position, preserved): (&Position, Preserved),
         readings: Readings,
-        means: &mut Means<'_>,
+        producers: &mut Producers,
     ) -> Result<Established, String> {
         let end = readings.destination_end;
         if position.destination_end.0 > end {
@@ -126,7 +128,7 @@ impl Survey<'_> {
             });
         }
         let from = position.destination_end.0.max(readings.destination_start);
-        let written = self.written(order, (from, end), &mut means.room).await?;
+        let written = self.written(order, from, end).await?;
         // Somebody else may write all the time: there is no end that stays.
         let mapped = Position {
             placement: Placement::Mapped,
@@ -145,7 +147,9 @@ impl Survey<'_> {
             return Ok(Established::Stop(stop));
         }
         if let Some(writer) = order.transaction {
-            return Ok(self.transactional(&order, writer, readings, means).await);
+            return Ok(self
+                .transactional(&order, writer, readings, producers)
+                .await);
         }
         let since = &written.since;
         Ok(mapped_behind(&order, position, readings, since, behind))

@@ -3,10 +3,9 @@
 
 use kafka_wire::types::ProducerIdentity;
 
-use super::survey::{Means, Survey};
 use super::{
-    Established, Ground, READINGS, Readings, decide, destination_behind, first_position,
-    no_beginning,
+    Established, Ground, Producers, READINGS, Readings, decide, destination_behind, first_position,
+    no_beginning, survey::Survey,
 };
 use crate::data_plane::core::EstablishOrder;
 use crate::position::{Placement, Position};
@@ -21,7 +20,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         writer: ProducerIdentity,
         readings: Readings,
-        means: &mut Means<'_>,
+        producers: &mut Producers,
     ) -> Established {
         let ground = Ground {
             reason: REASON.into(),
@@ -51,7 +50,7 @@ impl Survey<'_> {
             ..order.clone()
         };
         let outcome = self
-            .mapped(&before, readings, REASON.to_owned(), means)
+            .mapped(&before, readings, REASON.to_owned(), producers)
             .await;
         without_storing(outcome)
     }
@@ -63,7 +62,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         position: &Position,
         readings: Readings,
-        means: &mut Means<'_>,
+        producers: &mut Producers,
     ) -> Established {
         let mut outcome = exact(order, position, readings);
         if let Established::Ready {
@@ -72,7 +71,7 @@ impl Survey<'_> {
             ..
         } = &mut outcome
         {
-            match means.producers.for_records(&order.destination).await {
+            match self.producer(order, producers).await {
                 Ok(producer) => position.producer = producer,
                 Err(trouble) => return Established::Retry(trouble),
             }
