@@ -62,6 +62,15 @@ pub struct Traffic {
     pub bytes: BTreeMap<(Direction, i16), u64>,
 }
 
+impl Traffic {
+    /// How many requests of an API there were.
+    #[must_use]
+    pub fn requests(&self, api_key: i16) -> u64 {
+        let count = self.frames.get(&(Direction::Requests, api_key));
+        count.copied().unwrap_or(0)
+    }
+}
+
 /// The proxy; see the module.
 #[derive(Debug)]
 pub struct FaultProxy {

@@ -209,7 +209,7 @@ impl RuleBook {
         self.rules.clear();
     }
 
-    /// Counts a frame for all rules it matches. `frame` is what follows the length field.
+    /// Counts a frame for all rules it matches but those whose turn another one took. `frame` is what follows the length field.
     pub(super) fn look(
         &mut self,
         direction: Direction,

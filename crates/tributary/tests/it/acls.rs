@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use test_support::eventually::eventually;
-use test_support::fault_proxy::{Direction, FrameAction, FrameRule, Traffic};
+use test_support::fault_proxy::{Direction, FrameAction, FrameRule};
 use test_support::kafka_cluster::{ClusterBuilder, KafkaCluster};
 use test_support::managed_process::Stream;
 use test_support::tributary_process::TributaryProcess;
@@ -16,8 +16,8 @@ use crate::connect_http::Client;
 use crate::connect_worker::free_port;
 use crate::metrics::scraped;
 use crate::support::{
-    COPIED, NEW, OLD, Run, bootstrap, kafka_acls, new_topic, offsets, pair, program, stored,
-    unique, wait_for_offsets,
+    COPIED, NEW, OLD, Run, asked_again, bootstrap, kafka_acls, new_topic, offsets, pair, program,
+    stored, unique, wait_for_offsets,
 };
 
 const SEED: u64 = 31;
@@ -190,25 +190,13 @@ fn said(program: &TributaryProcess, level: &str) -> Vec<String> {
     log.lines().filter(about).map(str::to_owned).collect()
 }
 
-fn requests(traffic: &Traffic, api: i16) -> u64 {
-    let count = traffic.frames.get(&(Direction::Requests, api));
-    count.copied().unwrap_or(0)
-}
-
 /// Requests that change rights, before and after three more rounds.
 async fn changes_in_three_rounds(cluster: &KafkaCluster) -> [(u64, u64); 2] {
     let proxy = cluster.proxy(0);
     let before = proxy.traffic();
-    let rounds = async || {
-        let seen = requests(&proxy.traffic(), DESCRIBE_ACLS);
-        let wanted = requests(&before, DESCRIBE_ACLS) + 4;
-        if seen >= wanted { Ok(()) } else { Err(seen) }
-    };
-    eventually("three more rounds", COPIED, rounds)
-        .await
-        .expect("it goes round");
+    asked_again(cluster, DESCRIBE_ACLS, 4).await;
     let after = proxy.traffic();
-    [CREATE_ACLS, DELETE_ACLS].map(|api| (requests(&before, api), requests(&after, api)))
+    [CREATE_ACLS, DELETE_ACLS].map(|api| (before.requests(api), after.requests(api)))
 }
 
 async fn two_clusters(source: ClusterBuilder, destination: ClusterBuilder) -> [KafkaCluster; 2] {

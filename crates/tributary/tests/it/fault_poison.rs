@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use test_support::eventually::eventually_true;
-use test_support::fault_proxy::Direction;
 use test_support::judge;
 use test_support::limits::{self, DETECT, PAUSE, RECOVER, RETRY, RETRY_SETTLES};
 use test_support::workload::{GeneratedRecord, Generator, Load, Shape, set_topic_settings};
@@ -54,11 +53,7 @@ async fn poison(pair: &Shaken, topic: &str) {
 
 /// How many Produce requests the destination gets while nothing is produced.
 async fn attempts(pair: &Shaken, lasts: Duration) -> u64 {
-    let count = || {
-        let traffic = pair.destination.proxy(0).traffic();
-        let sent = traffic.frames.get(&(Direction::Requests, PRODUCE));
-        sent.copied().unwrap_or(0)
-    };
+    let count = || pair.destination.proxy(0).traffic().requests(PRODUCE);
     // sleeps because what is not sent for a while is the test.
     tokio::time::sleep(RETRY_SETTLES).await;
     let before = count();

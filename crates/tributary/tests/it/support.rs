@@ -321,6 +321,18 @@ pub(crate) async fn offsets(place: &Place) -> i64 {
     })
 }
 
+/// Waits until a broker behind a proxy got so many more requests of an API: rounds of something that goes round by itself.
+pub(crate) async fn asked_again(cluster: &KafkaCluster, api: i16, more: u64) {
+    let requests = || cluster.proxy(0).traffic().requests(api);
+    let wanted = requests() + more;
+    test_support::eventually::eventually("more rounds", COPIED, async || match requests() {
+        seen if seen >= wanted => Ok(()),
+        seen => Err(seen),
+    })
+    .await
+    .expect("it goes round");
+}
+
 /// How many batches partition 0 holds.
 pub(crate) async fn batches(cluster: &KafkaCluster, topic: &str) -> usize {
     let bytes = raw::raw_fetch_all(&cluster.bootstrap(), topic, 0).await;

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use test_support::eventually::{eventually, eventually_true};
 use test_support::fault_proxy::{Direction, FrameAction, FrameRule, RuleHandle};
@@ -20,8 +19,8 @@ use test_support::{judge, shared};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::{
-    COPIED, NEW, OLD, PROXIES, Replicate, committed, compared, loud, new_topic, stored, unique,
-    wait_for_offsets,
+    COPIED, NEW, OLD, PROXIES, Replicate, asked_again, committed, compared, loud, new_topic,
+    stored, unique, wait_for_offsets,
 };
 use crate::topics::{described, send};
 use crate::topics_settings::{configure, has_settings};
@@ -372,11 +371,8 @@ async fn a_quota_of_the_destination_is_waited_for_and_is_no_alarm() {
 
 /// Requests that change settings.
 fn changes(cluster: &KafkaCluster) -> [u64; 2] {
-    let frames = cluster.proxy(0).traffic().frames;
-    [ALTER_CONFIGS, INCREMENTAL_ALTER_CONFIGS].map(|api| {
-        let sent = frames.get(&(Direction::Requests, api));
-        sent.copied().unwrap_or(0)
-    })
+    let traffic = cluster.proxy(0).traffic();
+    [ALTER_CONFIGS, INCREMENTAL_ALTER_CONFIGS].map(|api| traffic.requests(api))
 }
 
 /// Takes an API out of an answer about versions.
@@ -425,8 +421,8 @@ async fn a_destination_that_cannot_change_single_settings_gets_the_records_all_t
             .expect_line(sentence, COPIED)
             .await
             .expect("said");
-        // sleeps because it must not be said or tried again in the next intervals.
-        tokio::time::sleep(Duration::from_secs(11)).await;
+        // It must not be said or tried again in the next intervals: topics are looked at every two seconds, settings every five.
+        asked_again(destination, METADATA, 7).await;
         let log = running.log();
         let said: Vec<&str> = log.lines().filter(|line| line.contains(sentence)).collect();
         assert_eq!(said.len(), 1, "{log}");

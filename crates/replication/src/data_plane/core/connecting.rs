@@ -47,9 +47,9 @@ impl Core {
 
     /// How many connections to a broker there are, and how many more for tails there may be.
     fn counts(&self, node: NodeId) -> (u16, u16) {
-        let fresh = Channels::new(self.settings.max_connections);
-        let channels = self.channels.get(&node).unwrap_or(&fresh);
-        (channels.count(), channels.count_of_tails())
+        let of = |channels: &Channels| (channels.count(), channels.count_of_tails());
+        let known = self.channels.get(&node);
+        known.map_or_else(|| of(&Channels::new(self.settings.max_connections)), of)
     }
 
     /// Whether nothing can be read over a connection any more. Those for tails end with the backlog.
