@@ -5,24 +5,40 @@
 //! a slice of 1 KiB keeps its whole answer alive, and the budget says so.
 //!
 //! Buffers of a mebibyte and more are mappings of their own, so that they are back with the system at the moment they are let go:
-//! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest.
+//! an allocator keeps freed memory for a while, which with answers of tens of megabytes was more than the whole rest. What was
+//! not used for a minute is let go of ([`Buffers::trim`]).
 //!
-//! Invariant: memory for a fetch answer is reserved before the request is sent ([`Buffers::reserve`]).
-//! The broker may exceed what was asked for by one batch, so `used` can pass the limit by that much.
+//! Invariants
+//! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
+//!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
+//!   needs more than half of the limit: that comes on top of no more than the other half.
+//! - Reservations are granted in the order in which they were asked for, but for those of a sixty-fourth of the limit. Otherwise
+//!   a large one would wait for as long as there are others.
+
+#[cfg(test)]
+mod reserving;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use memmap2::MmapMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
 
+/// A reservation is small that is no larger than this part of the budget.
+const SMALL: usize = 64;
+
 /// Buffers from this size on are mapped.
 const MAPPED_FROM: usize = 1024 * 1024;
+
+/// How long a buffer is kept that nobody needs.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Budget and pool; clones share both.
 #[derive(Clone, Debug)]
@@ -34,11 +50,14 @@ struct Inner {
     used: AtomicUsize,
     free: Mutex<Free>,
     released: Notify,
+    /// Who holds it is the next to be granted a reservation; others wait for it in the order in which they came.
+    turn: Semaphore,
 }
 
 #[derive(Debug, Default)]
 struct Free {
-    buffers: Vec<Memory>,
+    /// In the order of their last use, and when that ended.
+    buffers: Vec<(Memory, Instant)>,
     bytes: usize,
 }
 
@@ -91,8 +110,14 @@ impl Free {
     /// those that are.
     fn keep(&mut self, room: usize) {
         while self.bytes > room && !self.buffers.is_empty() {
-            let oldest = self.buffers.remove(0);
-            self.bytes -= oldest.capacity();
+            self.let_go(1);
+        }
+    }
+
+    /// Lets go of so many, those whose last use is longest ago.
+    fn let_go(&mut self, count: usize) {
+        for (memory, _) in self.buffers.drain(..count) {
+            self.bytes -= memory.capacity();
         }
     }
 }
@@ -106,6 +131,7 @@ impl Buffers {
             used: AtomicUsize::new(0),
             free: Mutex::default(),
             released: Notify::new(),
+            turn: Semaphore::new(1),
         }))
     }
 
@@ -127,6 +153,15 @@ impl Buffers {
         }
     }
 
+    /// Lets go of what nobody has needed for a minute before `now`; to be called now and then. What a load needed is not kept for
+    /// ever.
+    pub fn trim(&self, now: Instant) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |(_, since): &(Memory, Instant)| now.saturating_duration_since(*since) >= KEPT;
+        let old = free.buffers.partition_point(is_old);
+        free.let_go(old);
+    }
+
     /// Bytes reserved or held by living buffers.
     #[must_use]
     pub fn used(&self) -> usize {
@@ -139,15 +174,16 @@ impl Buffers {
         free.bytes
     }
 
-    /// Reserves `bytes`, or nothing when they do not fit now. What holds nothing yet may always
-    /// have its one reservation, so a request larger than the budget still makes progress.
+    /// Reserves a buffer for `bytes`, or nothing when it does not fit now. What needs more than half of the limit waits for that
+    /// half only: nothing else may be held any more, or not for long, and it is to make progress all the same.
     #[must_use]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let limit = self.limit();
+        let (bytes, limit) = (size_of(bytes), self.limit());
+        let room = bytes.min(limit / 2);
         self.0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                (used == 0 || used.saturating_add(bytes) <= limit)
+                (used == 0 || used.saturating_add(room) <= limit)
                     .then(|| used.saturating_add(bytes))
             })
             .ok()
@@ -157,13 +193,19 @@ impl Buffers {
             })
     }
 
-    /// Reserves `bytes` as soon as they fit. Cancel-safe.
-    pub async fn reserved(&self, bytes: usize) -> Reservation {
+    /// Reserves a buffer as soon as it fits and, unless it is small, everybody who came before has theirs. Cancel-safe.
+    ///
+    /// For how many bytes is asked again whenever that may have changed, with the limit there is then.
+    pub async fn reserved(&self, bytes: impl Fn(usize) -> usize) -> Reservation {
+        // What is small keeps nobody waiting, and does not wait for those who need much.
+        let is_small = bytes(self.limit()) <= self.limit() / SMALL;
+        let turn = async { self.0.turn.acquire().await.expect("it is never closed") };
+        let _turn = if is_small { None } else { Some(turn.await) };
         loop {
             // Listens before it looks: what is released between looking and listening would be
             // missed, and it may have been the last.
             let released = self.0.released.notified();
-            if let Some(reservation) = self.reserve(bytes) {
+            if let Some(reservation) = self.reserve(bytes(self.limit())) {
                 return reservation;
             }
             released.await;
@@ -171,15 +213,35 @@ impl Buffers {
     }
 
     /// An empty buffer that can take `capacity` bytes, counted from now on.
+    #[cfg(test)]
     pub(crate) fn take(&self, capacity: usize) -> Buffer {
+        self.take_at_most(capacity, usize::MAX, None)
+    }
+
+    /// An empty buffer that can take `capacity` bytes, counted from now on, out of what was reserved for it; the rest of that is given back, and what is missing comes on top.
+    pub(crate) fn take_reserved(&self, capacity: usize, reserved: Option<Reservation>) -> Buffer {
+        // A larger one that is kept would be more than was reserved.
+        let most = reserved.as_ref().map_or(usize::MAX, |r| r.bytes);
+        self.take_at_most(capacity, most, reserved)
+    }
+
+    /// The same, and not one of those that are kept if it is larger than `most` and than it has to be.
+    fn take_at_most(&self, capacity: usize, most: usize, reserved: Option<Reservation>) -> Buffer {
+        let size = size_of(capacity);
+        let most = most.max(size);
         let memory = if capacity < POOLED_FROM {
             Memory::new(capacity)
         } else {
-            self.reuse(capacity)
-                .unwrap_or_else(|| self.fresh(capacity.next_power_of_two()))
+            self.reuse(capacity, most)
+                .unwrap_or_else(|| self.fresh(size))
         };
         let counted = memory.capacity();
-        self.0.used.fetch_add(counted, Ordering::AcqRel);
+        let before = reserved.map_or(0, Reservation::hand_over);
+        if before > counted {
+            self.release(before - counted);
+        } else {
+            self.0.used.fetch_add(counted - before, Ordering::AcqRel);
+        }
         Buffer {
             memory,
             counted,
@@ -197,13 +259,22 @@ impl Buffers {
         })
     }
 
+    /// A copy with memory of its own: a slice of an answer keeps the whole of it.
+    #[must_use]
+    pub fn copied(&self, bytes: &[u8]) -> Bytes {
+        // What is free is as large as answers are.
+        let mut copy = self.take_at_most(bytes.len(), 0, None);
+        copy.extend_from_slice(bytes);
+        copy.freeze()
+    }
+
     /// Bytes that may be kept beside those that are used. A quarter of the budget is left free: batches that are made anew come on
     /// top of what they are made from, and the allocator does not give back at once what it is given.
     fn room(&self, used: usize) -> usize {
         (self.limit() / 4 * 3).saturating_sub(used)
     }
 
-    fn reuse(&self, capacity: usize) -> Option<Memory> {
+    fn reuse(&self, capacity: usize, most: usize) -> Option<Memory> {
         let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         // The smallest that fits, so that small answers do not pin large buffers; of those the one that was used last,
         // because the processor may still have it at hand.
@@ -212,11 +283,11 @@ impl Buffers {
             .iter()
             .enumerate()
             .rev()
-            .filter(|(_, buffer)| buffer.capacity() >= capacity)
-            .min_by_key(|(_, buffer)| buffer.capacity())
+            .filter(|(_, (buffer, _))| (capacity..=most).contains(&buffer.capacity()))
+            .min_by_key(|(_, (buffer, _))| buffer.capacity())
             .map(|(index, _)| index)?;
         // Their order is that of their last use.
-        let buffer = free.buffers.remove(index);
+        let (buffer, _) = free.buffers.remove(index);
         free.bytes -= buffer.capacity();
         Some(buffer)
     }
@@ -240,7 +311,7 @@ impl Buffers {
             if free.bytes + capacity <= room {
                 memory.clear();
                 free.bytes += capacity;
-                free.buffers.push(memory);
+                free.buffers.push((memory, Instant::now()));
             }
         }
         self.release(counted);
@@ -252,11 +323,32 @@ impl Buffers {
     }
 }
 
+/// The size of a buffer that can take so many bytes.
+fn size_of(bytes: usize) -> usize {
+    let pooled = bytes >= POOLED_FROM;
+    // What is larger than any power of two is refused anyway.
+    let power = bytes.checked_next_power_of_two().filter(|_| pooled);
+    power.unwrap_or(bytes)
+}
+
 /// A share of the budget that is given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     buffers: Buffers,
     bytes: usize,
+}
+
+impl Reservation {
+    /// How much it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Somebody else counts it from now on.
+    fn hand_over(mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
 }
 
 impl Drop for Reservation {
@@ -383,6 +475,19 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_does_not_keep_what_it_was_copied_from() {
+        let buffers = Buffers::new(1 << 20);
+        let mut answer = buffers.take(500_000);
+        answer.extend_from_slice(&[7; 100]);
+        let answer = answer.freeze();
+        let copy = buffers.copied(&answer[10..20]);
+        drop(answer);
+        assert_eq!((buffers.used(), &copy[..]), (10, &[7; 10][..]));
+        drop(copy);
+        assert_eq!(buffers.used(), 0);
+    }
+
+    #[test]
     fn a_buffer_counts_until_its_last_slice_is_gone_and_is_used_again() {
         let buffers = Buffers::new(1 << 20);
         let mut buffer = buffers.take(100_000);
@@ -453,6 +558,23 @@ mod tests {
             address(&large)
         };
         assert_eq!(address(&buffers.take(4 * size)), before);
+    }
+
+    #[test]
+    fn what_nobody_has_needed_for_a_minute_is_let_go_of() {
+        let buffers = Buffers::new(8 * POOLED_FROM);
+        let [one, other] = [(); 2].map(|()| buffers.take(POOLED_FROM));
+        drop(one);
+        let between = Instant::now();
+        while Instant::now() == between {}
+        drop(other);
+        buffers.trim(between);
+        assert_eq!(buffers.kept(), 2 * POOLED_FROM);
+        buffers.trim(between + KEPT);
+        assert_eq!(buffers.kept(), POOLED_FROM, "the other was used later");
+        drop(buffers.take(POOLED_FROM));
+        buffers.trim(Instant::now() + KEPT);
+        assert_eq!((buffers.kept(), buffers.used()), (0, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod low_water;
 mod renewal;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -23,7 +24,7 @@ pub use frames::{FrameReader, FrameWriter};
 pub use handshake::BrokerVersions;
 pub use renewal::Renewal;
 
-use crate::buffer::Buffers;
+use crate::buffer::{Buffers, Reservation};
 use crate::error::ClientError;
 use crate::meter::Open;
 use crate::security::expects_sasl;
@@ -97,6 +98,12 @@ impl Connection {
         self.parts.round_trip
     }
 
+    /// When the last answer began to come, if it is so large that it came in pieces.
+    #[must_use]
+    pub fn answer_began(&self) -> Option<Instant> {
+        self.parts.reader.began()
+    }
+
     /// Whether the connection may still be used.
     #[must_use]
     pub fn is_usable(&self) -> bool {
@@ -111,6 +118,16 @@ impl Connection {
     /// Large answers are read into buffers of this pool from now on.
     pub fn set_buffers(&mut self, buffers: Buffers) {
         self.parts.reader.set_buffers(buffers);
+    }
+
+    /// What is read over it counts here from now on, in bytes.
+    pub(crate) fn count_received(&mut self, received: Arc<AtomicU64>) {
+        self.parts.reader.count_in(received);
+    }
+
+    /// The next answer is read into what was reserved for it.
+    pub fn set_reservation(&mut self, reserved: Reservation) {
+        self.parts.reader.set_reservation(reserved);
     }
 
     /// Takes the connection apart, for a pipelining owner.
@@ -209,7 +226,7 @@ impl Connection {
     }
 
     /// Sends a finished frame, given as segments, and waits for the answer that carries
-    /// `correlation_id`.
+    /// `correlation_id`. An answer that has begun may take any time as long as it comes; `limit` is how long nothing may.
     ///
     /// # Errors
     /// As [`Connection::call`].
@@ -233,17 +250,19 @@ impl Connection {
         let begun = Instant::now();
         let work = async {
             parts.writer.push(frame);
-            parts.writer.flush().await?;
-            parts.reader.next().await
+            match timeout(limit, parts.writer.flush()).await {
+                Ok(Ok(())) => parts.reader.next_while_coming(limit).await,
+                Ok(Err(error)) => Some(Err(error)),
+                Err(_) => None,
+            }
         };
-        let outcome = match timeout(limit, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(ClientError::Timeout {
+        let outcome = work.await.unwrap_or_else(|| {
+            Err(ClientError::Timeout {
                 peer: self.parts.peer.clone(),
                 what: format!("answer {api}"),
                 limit,
-            }),
-        };
+            })
+        });
         let body = outcome
             .map_err(|error| self.explained(error, api, correlation_id))
             .and_then(|mut body| {

@@ -230,6 +230,7 @@ catalogue! {
     BATCHES = counter("tributary_batches", ["link", "source", "destination", "path"], "Record batches acknowledged, untouched or decoded.");
     DECODED = counter("tributary_batches_decoded", ["link", "source", "destination", "reason"], "Record batches that were decoded, by the reason why they could not pass as they were.");
     FETCHED_BYTES = counter("tributary_fetched_bytes", ["link", "source", "destination"], "Bytes of record batches read from the source, as often as they were.");
+    APART_BYTES = counter("tributary_apart_bytes", ["link", "source", "destination"], "Bytes of record batches that were copied out of the answers they came in, because they stay in memory for long and memory is short.");
     PRODUCED_BYTES = counter("tributary_produced_bytes", ["link", "source", "destination"], "Bytes of record batches sent to the destination, as often as they were.");
     LATENCY = histogram("tributary_replication_latency_seconds", ["link", "source", "destination"], "From the times of records to their acknowledgement by the destination; meaningless while old records are copied.");
     STAGE_LATENCY = histogram("tributary_stage_latency_seconds", ["link", "source", "destination", "stage"], "How long parts of the way took: requests to the source that brought records (fetch), batches that waited (queue), requests to the destination (produce).");

@@ -23,6 +23,7 @@ mod fill;
 mod flow;
 mod foresee;
 mod late;
+mod lingering;
 mod locate;
 mod memory;
 mod pace;

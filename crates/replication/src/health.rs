@@ -41,6 +41,8 @@ pub struct Reported {
     pub copied: (u64, u64),
     /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
+    /// Time in which its turn to be read comes, where it waits for nothing else: the link uses up its limit.
+    pub turn: Option<Duration>,
 }
 
 /// Where a partition is in its life, as the data path says it.

@@ -29,4 +29,5 @@ pub mod preview_rights;
 pub mod side;
 pub mod spread;
 pub mod standstill;
+mod turn;
 pub mod verify;

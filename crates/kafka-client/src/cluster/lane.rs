@@ -6,6 +6,7 @@
 //! is down.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -39,6 +40,8 @@ pub(super) struct Lane {
     /// Boxed: a channel has room for thirty-two from the beginning, and mostly there is none.
     jobs: mpsc::Sender<Box<Job>>,
     peer: HostPort,
+    /// Bytes that have come over its connections.
+    received: Arc<AtomicU64>,
 }
 
 impl Lane {
@@ -51,7 +54,9 @@ impl Lane {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let config = dialer.config();
+        let received = Arc::<AtomicU64>::default();
         let worker = Worker {
+            received: Arc::clone(&received),
             dialer: Arc::clone(dialer),
             peer: peer.clone(),
             node,
@@ -71,6 +76,7 @@ impl Lane {
         Self {
             jobs,
             peer: peer.clone(),
+            received,
         }
     }
 
@@ -97,9 +103,10 @@ impl Lane {
             .send(job)
             .await
             .map_err(|_| ClientError::Stopping)?;
-        // The lane's own limit begins when the request is sent. Behind others that hang nobody waits longer than that.
-        let answered = timeout(limit, answer).await;
-        let answered = answered.map_err(|_| ClientError::Timeout {
+        // The lane's own limit begins when the request is sent. Behind others that hang nobody waits longer than that; while some
+        // answer is coming, ours or one in front of it, nothing hangs.
+        let answered = self.while_coming(limit, answer).await;
+        let answered = answered.ok_or_else(|| ClientError::Timeout {
             peer: self.peer.clone(),
             what: format!("answer {}", R::API),
             limit,
@@ -110,9 +117,25 @@ impl Lane {
             cause,
         })
     }
+
+    /// Waits as long as something comes, and no longer than `limit` where nothing does.
+    async fn while_coming<T>(
+        &self,
+        limit: Duration,
+        mut answer: impl Future<Output = T> + Unpin,
+    ) -> Option<T> {
+        loop {
+            let before = self.received.load(Ordering::Relaxed);
+            let answered = timeout(limit, &mut answer).await;
+            if answered.is_ok() || self.received.load(Ordering::Relaxed) == before {
+                return answered.ok();
+            }
+        }
+    }
 }
 
 struct Worker {
+    received: Arc<AtomicU64>,
     dialer: Arc<Dialer>,
     peer: HostPort,
     node: Option<NodeId>,
@@ -177,8 +200,9 @@ impl Worker {
             None => {
                 sleep_until(self.not_before).await;
                 match Box::pin(self.dialer.open(&self.peer, self.node)).await {
-                    Ok(connection) => {
+                    Ok(mut connection) => {
                         self.backoff.reset();
+                        connection.count_received(Arc::clone(&self.received));
                         self.connection.insert(connection)
                     }
                     Err(error) => {

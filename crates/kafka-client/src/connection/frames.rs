@@ -3,21 +3,28 @@
 //! Both halves keep their progress in themselves, so every future here may be dropped and asked for
 //! again (`select!`) without losing a byte.
 
+#[cfg(test)]
+mod coming;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::frame;
 use tokio::io::{AsyncRead as _, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, timeout};
 
 use super::low_water::Incoming;
-use crate::buffer::{Buffer, Buffers};
+use crate::buffer::{Buffer, Buffers, Reservation};
 use crate::error::ClientError;
 use crate::security::explain_alert;
 
@@ -51,10 +58,27 @@ pub struct FrameReader {
     ahead: usize,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
+    /// When the last frame began to come, if it was such a one.
+    began: Option<Instant>,
     /// What has to be there before we are woken.
     wake_at: usize,
+    /// Whether every byte of this frame wakes us, because large pieces of it take long.
+    slow: bool,
+    /// How many bytes were read, all together; others may watch it.
+    received: Arc<AtomicU64>,
     buffers: Buffers,
+    /// For the next frame.
+    reserved: Option<Reservation>,
     limit: usize,
+}
+
+/// What readers of a connection and of its successors have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    limit: usize,
+    ahead: usize,
+    buffers: Buffers,
+    received: Arc<AtomicU64>,
 }
 
 impl FrameReader {
@@ -65,9 +89,13 @@ impl FrameReader {
             head: BytesMut::new(),
             ahead: SMALL_HEAD,
             body: None,
+            began: None,
             wake_at: 1,
+            slow: false,
+            received: Arc::default(),
             // Connections without record data have nothing worth pooling.
             buffers: Buffers::new(0),
+            reserved: None,
             limit,
         }
     }
@@ -81,14 +109,72 @@ impl FrameReader {
         self.ahead = HEAD;
     }
 
+    /// What is read counts here from now on.
+    pub(super) fn count_in(&mut self, received: Arc<AtomicU64>) {
+        self.received = received;
+    }
+
+    pub(crate) fn set_reservation(&mut self, reserved: Reservation) {
+        self.reserved = Some(reserved);
+    }
+
     /// What a successor of this connection has to be given.
-    pub(super) fn limits(&self) -> (usize, Buffers) {
-        (self.limit, self.buffers.clone())
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            limit: self.limit,
+            ahead: self.ahead,
+            buffers: self.buffers.clone(),
+            received: Arc::clone(&self.received),
+        }
+    }
+
+    /// Goes on as a predecessor did.
+    pub(super) fn inherit(&mut self, limits: Limits) {
+        let Limits {
+            limit,
+            ahead,
+            buffers,
+            received,
+        } = limits;
+        (self.limit, self.ahead) = (limit, ahead);
+        (self.buffers, self.received) = (buffers, received);
+    }
+
+    /// When the last frame began to come, if it is larger than what is read ahead.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began
     }
 
     /// Whether what has come and is not read yet begins like an alert of TLS.
     pub(super) fn begins_like_tls(&self) -> bool {
         self.head.starts_with(&[0x15, 0x03])
+    }
+
+    /// The next frame, without its length prefix. However long it takes as a whole, it keeps coming: it is given up when not a byte
+    /// has come for `limit`, or half as long again. Cancel-safe.
+    ///
+    /// # Errors
+    /// `None` when nothing comes; else as [`FrameReader::next`].
+    pub async fn next_while_coming(
+        &mut self,
+        limit: Duration,
+    ) -> Option<Result<Bytes, ClientError>> {
+        let mut looked = false;
+        loop {
+            let before = self.received.load(Ordering::Relaxed);
+            if let Ok(frame) = timeout(limit / 2, self.next()).await {
+                return Some(frame);
+            }
+            if self.received.load(Ordering::Relaxed) > before {
+                looked = false;
+            } else if looked {
+                return None;
+            } else {
+                // Less than we wait for may be there.
+                self.slow = true;
+                looked = true;
+            }
+        }
     }
 
     /// The next frame, without its length prefix. Cancel-safe.
@@ -102,9 +188,11 @@ impl FrameReader {
                 let missing = *length - buffer.len();
                 if missing == 0 {
                     let (buffer, _) = self.body.take().expect("matched above");
+                    self.slow = false;
                     return Ok(buffer.freeze());
                 }
-                wake_at(&*self.stream, &mut self.wake_at, missing.min(PIECE));
+                let piece = if self.slow { 1 } else { missing.min(PIECE) };
+                wake_at(&*self.stream, &mut self.wake_at, piece);
                 let read = buffer.read_from(&mut *self.stream, missing).await;
                 self.check(read)?;
                 continue;
@@ -150,17 +238,24 @@ impl FrameReader {
                 cause,
             })?;
         if self.head.len() - 4 >= length {
+            self.reserved = None;
             self.head.advance(4);
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
             self.head.advance(length);
-            return Ok(Some(frame));
+            self.began = None;
+            return Ok(Some(match self.ahead {
+                HEAD => self.buffers.adopt(frame),
+                _ => frame,
+            }));
         }
         if length + 4 > self.ahead {
-            let mut buffer = self.buffers.take(length);
+            let reserved = self.reserved.take();
+            let mut buffer = self.buffers.take_reserved(length, reserved);
             buffer.extend_from_slice(&self.head[4..]);
             self.head.clear();
             self.body = Some((buffer, length));
+            self.began = Some(Instant::now());
         }
         Ok(None)
     }
@@ -168,7 +263,10 @@ impl FrameReader {
     fn check(&self, read: io::Result<usize>) -> Result<(), ClientError> {
         let cause = match read {
             Ok(0) => "closed by the broker".to_owned(),
-            Ok(_) => return Ok(()),
+            Ok(bytes) => {
+                self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+                return Ok(());
+            }
             Err(error) => explain_alert(&error),
         };
         Err(ClientError::Closed {
@@ -295,14 +393,14 @@ mod tests {
 
     use super::*;
 
-    fn peer() -> HostPort {
+    pub(super) fn peer() -> HostPort {
         HostPort {
             host: "broker".to_owned(),
             port: 9092,
         }
     }
 
-    fn frame(body: &[u8]) -> Vec<u8> {
+    pub(super) fn frame(body: &[u8]) -> Vec<u8> {
         let mut frame = u32::try_from(body.len())
             .expect("small")
             .to_be_bytes()

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::dial::Dialer;
+use super::frames::Limits;
 use super::{Connection, Parts};
-use crate::buffer::Buffers;
 use crate::error::ClientError;
 
 /// Longest and shortest pause after a successor could not be made.
@@ -115,33 +115,29 @@ struct Heir {
     dialer: Arc<Dialer>,
     peer: HostPort,
     node: Option<NodeId>,
-    frame_limit: usize,
-    buffers: Buffers,
+    limits: Limits,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Parts, ClientError>> + Send>>;
 
 impl Heir {
     fn of(parts: &Parts) -> Option<Self> {
-        let (frame_limit, buffers) = parts.reader.limits();
         Some(Self {
             dialer: Arc::clone(&parts.renewal.as_ref()?.dialer),
             peer: parts.peer.clone(),
             node: parts.node,
-            frame_limit,
-            buffers,
+            limits: parts.reader.limits(),
         })
     }
 
     /// A new connection to the same broker, with the same limits.
     fn open(&self) -> Opening {
         let (dialer, peer) = (Arc::clone(&self.dialer), self.peer.clone());
-        let (node, frame_limit, buffers) = (self.node, self.frame_limit, self.buffers.clone());
+        let (node, limits) = (self.node, self.limits.clone());
         Box::pin(async move {
-            let mut connection = dialer.open(&peer, node).await?;
-            connection.set_frame_limit(frame_limit);
-            connection.set_buffers(buffers);
-            connection.into_parts()
+            let mut parts = dialer.open(&peer, node).await?.into_parts()?;
+            parts.reader.inherit(limits);
+            Ok(parts)
         })
     }
 }

@@ -204,7 +204,7 @@ async fn an_answer_counts_against_the_budget_until_its_last_slice_is_gone() {
         Reply::Bytes(frame(request.correlation_id, &[0; 100_000]))
     })
     .await;
-    let buffers = Buffers::new(1 << 20);
+    let buffers = Buffers::new(200_000);
     let mut connection = connect(&peer).await;
     connection.set_buffers(buffers.clone());
     let mut parts = connection.into_parts().expect("usable");
@@ -217,7 +217,7 @@ async fn an_answer_counts_against_the_budget_until_its_last_slice_is_gone() {
     let slice = answer.slice(10..20);
     drop(answer);
     assert!(buffers.used() >= 100_000);
-    let waiting = buffers.reserved(1 << 20);
+    let waiting = buffers.reserved(|_| 1 << 17);
     tokio::pin!(waiting);
     tokio::select! {
         biased;
@@ -226,7 +226,7 @@ async fn an_answer_counts_against_the_budget_until_its_last_slice_is_gone() {
     }
     drop(slice);
     let reservation = in_time(waiting).await;
-    assert_eq!(buffers.used(), 1 << 20);
+    assert_eq!(buffers.used(), 1 << 17);
     drop(reservation);
     assert_eq!(buffers.used(), 0);
 }
@@ -239,7 +239,7 @@ async fn no_release_is_missed_however_waiting_and_releasing_meet() {
         let buffers = buffers.clone();
         tasks.spawn(async move {
             for _ in 0..5_000 {
-                let reservation = buffers.reserved(60).await;
+                let reservation = buffers.reserved(|_| 60).await;
                 tokio::task::yield_now().await;
                 drop(reservation);
             }

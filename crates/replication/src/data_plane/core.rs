@@ -23,6 +23,7 @@ mod bare;
 mod beginning;
 mod channels;
 mod connecting;
+mod distance;
 mod late;
 mod measuring;
 mod orders;
@@ -33,12 +34,14 @@ mod reading;
 mod recreated;
 mod refusing;
 mod said;
+mod shares;
 mod silent;
 mod standing;
 mod storing;
 #[cfg(test)]
 mod tests;
 mod transacting;
+mod turns;
 mod watching;
 mod writer;
 mod writing;
@@ -122,7 +125,7 @@ pub(crate) struct Core {
     behind: BTreeSet<Index>,
     /// Bytes in memory for each destination broker.
     held: HashMap<NodeId, usize>,
-    /// Partitions that are not read because such a broker has its share.
+    /// Brokers that have their share of it, and their partitions that are not read therefore.
     starved: HashMap<NodeId, BTreeSet<Index>>,
     /// Brokers that owe answers, and whose partitions are led by others now.
     to_cut: BTreeSet<NodeId>,
@@ -241,6 +244,7 @@ impl Core {
             pace: Pace::default(),
             batch_size: Default::default(),
             skipped_up_to: -1,
+            stay: Default::default(),
             refused_records: Default::default(),
             open_calls: 0,
             raise_epoch: false,

@@ -78,6 +78,8 @@ pub(crate) struct Rules {
     pub(crate) origins: OriginRule,
     /// Where records are to get the offsets they have at the source.
     pub(crate) place: Option<PlaceRules>,
+    /// What is read will stay in memory for long.
+    pub(crate) lingers: bool,
 }
 
 impl Rules {

@@ -23,10 +23,14 @@ mod landing;
 mod missing;
 mod peer;
 mod preserve;
+mod producers;
+mod questions;
+mod room;
 mod survey;
+mod together;
 mod transact;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use config::link::{OnGap, StartPosition};
 use kafka_client::cluster::Use;
@@ -49,7 +53,11 @@ use self::landing::count_landed;
 use self::landing::landed;
 use self::missing::{is_short, missing, short};
 pub(super) use self::peer::Peer;
+#[cfg(test)]
+pub(super) use self::producers::Made;
+use self::survey::Means;
 pub(super) use self::survey::Survey;
+use self::together::together;
 #[cfg(test)]
 pub(super) use self::transact::exact;
 use super::core::{EstablishOrder, Established, Ground, Index};
@@ -98,39 +106,6 @@ impl Readings {
             copies: Box::default(),
             lost: None,
         }
-    }
-}
-
-/// Producers that were made for new partitions, and which destination partitions each writes to.
-///
-/// Invariant: a producer writes to a destination partition for one source partition only. The broker
-/// knows batches by producer and sequence: with two writers under one name the second's first batch
-/// passes for a repetition of the first's, and is lost.
-#[derive(Debug, Default)]
-pub(super) struct Producers {
-    data: Vec<(ProducerIdentity, HashSet<TopicPartition>)>,
-    /// Whose name is on markers.
-    marker: Option<ProducerIdentity>,
-}
-
-impl Producers {
-    pub(super) fn reuse(&mut self, destination: &TopicPartition) -> Option<ProducerIdentity> {
-        let (identity, writes_to) = self
-            .data
-            .iter_mut()
-            .find(|(_, writes_to)| !writes_to.contains(destination))?;
-        writes_to.insert(destination.clone());
-        Some(*identity)
-    }
-
-    pub(super) fn add(
-        &mut self,
-        identity: ProducerIdentity,
-        destination: &TopicPartition,
-    ) -> ProducerIdentity {
-        self.data
-            .push((identity, HashSet::from([destination.clone()])));
-        identity
     }
 }
 
@@ -215,35 +190,18 @@ pub(crate) async fn establish(
             topic: settings.map_or(placement::Topic::UNKNOWN, |settings| settings.topic),
         })
     };
-    let readings: Vec<_> = orders.iter().map(read).collect();
-    let mut survey = Survey::new(source, destination, (from, to), &orders).await;
-    let mut outcomes = Vec::new();
-    let mut producers = Producers::default();
-    let groups = orders.chunks(first::TOGETHER);
-    let groups = groups.zip(readings.chunks(first::TOGETHER));
-    for (some, read) in groups {
-        let all = some.iter().zip(read);
-        let whole = all.filter_map(|(order, read)| Some((order, *read.as_ref().ok()?)));
-        survey.read_firsts(whole).await;
-        for (order, read) in some.iter().zip(read) {
-            let outcome = match read {
-                Err(trouble) => Established::Retry(trouble.clone()),
-                Ok(readings) => {
-                    let end = readings.destination_end;
-                    let appended = offset_of(&appended, &order.destination);
-                    let waits = waits_for_replicas(order, end, appended).or_else(|| {
-                        waits_for_transactions(order, readings.end, open.get(&order.source))
-                    });
-                    match waits {
-                        Some(trouble) => Established::Retry(trouble),
-                        None => survey.usable(order, *readings, &mut producers).await,
-                    }
-                }
-            };
-            outcomes.push((order.index, outcome));
-        }
-    }
-    outcomes
+    let waits = |order: &EstablishOrder, readings: &Readings| {
+        let appended = offset_of(&appended, &order.destination);
+        waits_for_replicas(order, readings.destination_end, appended)
+            .or_else(|| waits_for_transactions(order, readings.end, open.get(&order.source)))
+    };
+    let readings = orders.iter().map(|order| {
+        let readings = read(order)?;
+        waits(order, &readings).map_or(Ok(readings), Err)
+    });
+    let readings: Vec<_> = readings.collect();
+    let survey = Survey::new(source, destination, (from, to), &orders).await;
+    together(survey, &orders, &readings).await
 }
 
 async fn offsets(
@@ -262,7 +220,7 @@ async fn mapped(
     order: &EstablishOrder,
     readings: Readings,
     reason: String,
-    producers: &mut Producers,
+    means: &mut Means<'_>,
 ) -> Established {
     let ground = Ground {
         reason: reason.into(),
@@ -272,12 +230,9 @@ async fn mapped(
         if let Some(stop) = no_beginning(order, readings) {
             return Established::Stop(stop);
         }
-        let identity = match producers.reuse(&order.destination) {
-            Some(identity) => identity,
-            None => match new_producer(destination).await {
-                Ok(identity) => producers.add(identity, &order.destination),
-                Err(trouble) => return Established::Retry(trouble),
-            },
+        let identity = match means.producers.for_records(&order.destination).await {
+            Ok(identity) => identity,
+            Err(trouble) => return Established::Retry(trouble),
         };
         let there = readings.destination_end - readings.destination_start;
         if there > 0 && !order.shared && order.given_up.is_none() {
@@ -304,7 +259,7 @@ async fn mapped(
         return Established::Behind(destination_behind(order, position, readings).reason);
     }
     let tail = if readings.destination_end > position.destination_end.0 {
-        match read_tail(destination, order, position, readings).await {
+        match read_tail(destination, order, position, readings, &mut means.room).await {
             Ok(mut tail) => {
                 if let Some(stop) = replaced(order, position, &tail) {
                     return Established::Stop(stop);

@@ -19,7 +19,9 @@ use tokio::time::Instant;
 
 use super::core::{FetchOrder, FetchedPartition, Index, Reading};
 use super::decode::{Decoder, Rules};
+use super::lingering::is_worth_copies;
 use super::route::route;
+use super::whole::answer_within;
 use crate::clock::wall_ms;
 use crate::origin::{OriginRule, Origins};
 
@@ -64,6 +66,8 @@ pub(crate) struct Fetcher {
     options: FetcherOptions,
     buffers: Buffers,
     connection: Option<Connection>,
+    /// There and back over a connection that was just made, until it is told once; zero otherwise.
+    round_trip: Duration,
     session: FetchSession,
     /// Who wants what, by index: the parts of a partition that is spread are read together where they can be. Mostly there is one,
     /// and a node of a map has room for eleven.
@@ -81,6 +85,7 @@ impl Fetcher {
             options,
             buffers,
             connection: None,
+            round_trip: Duration::ZERO,
             session: FetchSession::default(),
             known: HashMap::new(),
             names: HashMap::new(),
@@ -111,13 +116,20 @@ impl Fetcher {
     }
 
     async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
-        for (index, partition) in &order.remove {
+        let FetchOrder {
+            set,
+            remove,
+            max_wait,
+            max_bytes,
+            largest,
+        } = order;
+        for (index, partition) in &remove {
             if let Some(askers) = self.known.get_mut(partition) {
                 askers.retain(|asker| asker.index != *index);
             }
             self.tell_session(partition);
         }
-        for (index, partition, wanted, rules) in order.set {
+        for (index, partition, wanted, rules) in set {
             if wanted.topic_id.is_zero() && !self.by_name {
                 self.by_name = true;
                 self.session.reset();
@@ -130,18 +142,12 @@ impl Fetcher {
             };
             self.take_in(&partition, asker);
         }
-        let max_bytes = order.max_bytes;
-        let reserved = self
-            .buffers
-            .reserved(usize::try_from(max_bytes).unwrap_or(0))
-            .await;
-        let mut begun = Instant::now();
-        let mut answer = self.ask(&order.max_wait, max_bytes).await?;
+        let bounds = (max_bytes, largest);
+        let (mut answer, mut took) = self.ask(max_wait, bounds).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
             // The broker has forgotten the session: once more, in full.
-            begun = Instant::now();
-            answer = self.ask(&order.max_wait, max_bytes).await?;
+            (answer, took) = self.ask(max_wait, bounds).await?;
             verdict = self.session.accept(answer.error, answer.session_id);
         }
         if let Err(code) = verdict {
@@ -152,8 +158,6 @@ impl Fetcher {
                 code,
             });
         }
-        let took = begun.elapsed();
-        drop(reserved);
         let origins = match &self.options.origins {
             Some(origins) => rule(origins, &answer).await,
             None => Ok(OriginRule::default()),
@@ -173,11 +177,9 @@ impl Fetcher {
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
             bytes: partitions.map(|p| p.records.len()).sum(),
-            took,
-            round_trip: self
-                .connection
-                .as_ref()
-                .map_or(Duration::ZERO, Connection::round_trip),
+            took: took.whole,
+            began: took.began,
+            round_trip: std::mem::take(&mut self.round_trip),
             nothing,
         };
         Ok(FetchEvent::Fetched {
@@ -211,28 +213,37 @@ impl Fetcher {
         }
     }
 
+    /// Asks for no more than there is memory for, and says how long the answer took. The bounds are what may be asked for, and
+    /// the largest answer lately that was more than that.
     async fn ask(
         &mut self,
-        max_wait: &Duration,
-        max_bytes: i32,
-    ) -> Result<FetchResponse, ClientError> {
+        max_wait: Duration,
+        (max_bytes, largest): (i32, usize),
+    ) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
-            Some(connection) => {
-                if connection.renew().await {
-                    // Sessions belong to their connection.
-                    self.session.reset();
-                }
-                connection
-            }
+            Some(connection) => connection,
             None => {
                 let mut connection = self.cluster.connect(self.options.node).await?;
                 let asked = usize::try_from(max_bytes).unwrap_or(0);
                 connection.set_frame_limit(asked + LARGEST_BATCH);
                 connection.set_buffers(self.buffers.clone());
                 self.session.reset();
+                self.round_trip = connection.round_trip();
                 self.connection.insert(connection)
             }
         };
+        let most = usize::try_from(max_bytes).unwrap_or(0);
+        let room = |limit| most.min(answer_within(limit)).max(largest);
+        let reserved = self.buffers.reserved(room).await;
+        // That may have taken long, so this is looked at behind it. Sessions belong to their connection.
+        if connection.renew().await {
+            self.session.reset();
+            self.round_trip = connection.round_trip();
+        }
+        // Of memory that has become less meanwhile, or is little, less is asked for.
+        let max_bytes = max_bytes.min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
+        connection.set_reservation(reserved);
+        let begun = Instant::now();
         let part = self.session.build();
         let mut forgotten: HashMap<(TopicName, TopicId), Vec<PartitionId>> = HashMap::new();
         for (partition, id) in part.forgotten {
@@ -255,7 +266,7 @@ impl Fetcher {
                 .map(|((name, id), list)| (name, id, list))
                 .collect(),
         };
-        let limit = *max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
+        let limit = max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
         // A session begun by name goes on by name, also with a request that names nothing.
         let range = if self.by_name {
             FetchRequest::BY_NAME
@@ -265,20 +276,36 @@ impl Fetcher {
         let version = connection
             .versions()
             .choose(connection.peer(), ApiKey::FETCH, range)?;
-        connection.call_at(version, &request, limit).await
+        let answer = connection.call_at(version, &request, limit).await?;
+        let began = connection.answer_began();
+        let took = Took {
+            whole: begun.elapsed(),
+            began: began.map(|at| at.saturating_duration_since(begun)),
+        };
+        Ok((answer, took))
+    }
+
+    /// The bytes of each partition of an answer, and whether they will stay in memory for long.
+    fn lingering(&self, answer: &FetchResponse) -> impl Iterator<Item = (usize, bool)> {
+        let topics = answer.topics.iter();
+        let partitions = topics.flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
+        partitions.map(|(topic, fetched)| {
+            let name = name_of(&self.names, &topic.topic);
+            let partition = name.map(|name| TopicPartition::new(name.clone(), fetched.partition));
+            let askers = partition.and_then(|partition| self.known.get(&partition));
+            let lingers = askers.is_some_and(|askers| linger(askers));
+            (fetched.records.len(), lingers)
+        })
     }
 
     fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
         self.decoder.set_time(wall_ms());
+        let copies = is_worth_copies(self.lingering(&answer), &self.buffers);
         let mut judged = Vec::new();
         for topic in answer.topics {
-            let name = match &topic.topic {
-                TopicRef::Name(name) => name,
-                TopicRef::Id(id) => match self.names.get(id) {
-                    Some(name) => name,
-                    // Not asked for; an answer about it changes nothing.
-                    None => continue,
-                },
+            // Not asked for; an answer about it changes nothing.
+            let Some(name) = name_of(&self.names, &topic.topic) else {
+                continue;
             };
             for fetched in topic.partitions {
                 // An answer about a topic that has been replaced meanwhile is told apart by its id.
@@ -286,6 +313,11 @@ impl Fetcher {
                 let Some(askers) = self.known.get(&partition) else {
                     continue;
                 };
+                let (mut records, mut copied) = (fetched.records, 0);
+                if copies && linger(askers) {
+                    copied = records.len();
+                    records = self.buffers.copied(&records);
+                }
                 for asker in askers {
                     let (wanted, rules) = (&asker.wanted, &asker.rules);
                     if matches!(topic.topic, TopicRef::Id(id) if id != wanted.topic_id) {
@@ -296,12 +328,13 @@ impl Fetcher {
                         ..rules.clone()
                     };
                     let mut routed = route(
-                        fetched.records.clone(),
+                        records.clone(),
                         fetched.aborted.clone(),
                         wanted.offset,
                         &rules,
                         &mut self.decoder,
                     );
+                    routed.copied = std::mem::take(&mut copied);
                     for piped in &mut routed.batches {
                         piped.count_in(&self.buffers);
                     }
@@ -320,6 +353,27 @@ impl Fetcher {
         }
         judged
     }
+}
+
+/// How long an answer took, and after which time it began to come, if it came in pieces.
+struct Took {
+    whole: Duration,
+    began: Option<Duration>,
+}
+
+fn name_of<'a>(
+    names: &'a HashMap<TopicId, TopicName>,
+    topic: &'a TopicRef,
+) -> Option<&'a TopicName> {
+    match topic {
+        TopicRef::Name(name) => Some(name),
+        TopicRef::Id(id) => names.get(id),
+    }
+}
+
+/// Whether what is read for somebody will stay in memory for long.
+fn linger(askers: &[Asker]) -> bool {
+    askers.iter().any(|asker| asker.rules.lingers)
 }
 
 /// How the batches of an answer are told apart. Asked before they are judged, because what is not known has to be looked up

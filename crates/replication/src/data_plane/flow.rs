@@ -59,6 +59,8 @@ pub struct Flow {
     pub not_stored: u64,
     /// Bytes of records read, as often as they were.
     pub fetched_bytes: u64,
+    /// How many of them were copied out of their answers.
+    pub apart_bytes: u64,
     /// Bytes of records sent, as often as they were.
     pub produced_bytes: u64,
 }
@@ -71,6 +73,7 @@ impl Default for Flow {
             stored: Histogram::new(DURATIONS),
             not_stored: 0,
             fetched_bytes: 0,
+            apart_bytes: 0,
             produced_bytes: 0,
         }
     }
@@ -90,6 +93,7 @@ impl Flow {
             stored,
             not_stored,
             fetched_bytes,
+            apart_bytes,
             produced_bytes,
         } = other;
         self.latency.add(latency);
@@ -99,6 +103,7 @@ impl Flow {
         self.stored.add(stored);
         self.not_stored += not_stored;
         self.fetched_bytes += fetched_bytes;
+        self.apart_bytes += apart_bytes;
         self.produced_bytes += produced_bytes;
     }
 
@@ -116,6 +121,7 @@ impl Flow {
             stored: self.stored.since(&before.stored),
             not_stored: since(self.not_stored, before.not_stored),
             fetched_bytes: since(self.fetched_bytes, before.fetched_bytes),
+            apart_bytes: since(self.apart_bytes, before.apart_bytes),
             produced_bytes: since(self.produced_bytes, before.produced_bytes),
         }
     }

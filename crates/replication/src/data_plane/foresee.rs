@@ -199,7 +199,7 @@ async fn look(
                 [start, end, destination_start, destination_end],
             )
             .await;
-        let Ok(facts) = survey.facts(&order, readings).await else {
+        let Ok(facts) = survey.facts(&order, readings, &mut survey.room()).await else {
             continue;
         };
         let topic = order.destination.topic.as_str();

@@ -18,7 +18,7 @@ pub(super) async fn look(
     let mut peers: HashMap<NodeId, Peer<'_>> = HashMap::new();
     for order in orders {
         let peer = peers.entry(order.node);
-        let peer = peer.or_insert_with(|| Peer::new("destination", destination, order.node));
+        let peer = peer.or_insert_with(|| Peer::destination(destination, order.node));
         let looked = copies(peer, &order).await;
         outcomes.push((order, looked));
     }

@@ -48,6 +48,11 @@ impl Pace {
         self.bytes = 0;
     }
 
+    /// No more than so many bytes a second are expected until more are acknowledged.
+    pub(crate) fn expect_at_most(&mut self, per_second: u32) {
+        self.per_second = self.per_second.min(f64::from(per_second));
+    }
+
     /// Bytes of a partition to have in memory: what the destination takes while two answers of the source are read, each of
     /// which takes so long and is of so many partitions.
     ///

@@ -35,6 +35,7 @@ use super::change::Changes;
 use super::core::{Bare, Committed, Late, Settings};
 use super::decode::{Decoder, Returned, Rules};
 use super::flow::Ages;
+use super::lingering::Stay;
 use super::pace::Pace;
 use super::piped::PipedBatch;
 use super::placing::{Doubt, Placing};
@@ -161,6 +162,8 @@ pub(crate) struct Partition {
     pub(crate) skipped_up_to: i64,
     /// How fast the destination takes its records.
     pub(crate) pace: Pace,
+    /// For how long they stay in memory.
+    pub(crate) stay: Stay,
     /// How large its batches are at the source.
     pub(crate) batch_size: BatchSize,
     /// Offset of a batch that the destination refused without a reason.
@@ -279,6 +282,7 @@ impl Partition {
             refused: Arc::clone(&self.refused_records),
             origins: OriginRule::default(),
             place: self.place_rules(settings),
+            lingers: false,
         }
     }
 

@@ -122,6 +122,8 @@ pub(crate) struct Routed {
     pub(crate) filled: i64,
     /// How many whole batches were there, and their bytes together, as they came.
     pub(crate) whole: (usize, usize),
+    /// How many bytes were copied out of their answer.
+    pub(crate) copied: usize,
     /// Whether tiny batches are merged.
     merges: bool,
     tiny: Tiny,

@@ -24,7 +24,7 @@ use lifecycle::{Failure, OnFailure, Scope, StopSignal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use self::connections::Lane;
+use self::connections::{Ends, Lane};
 use self::happened::Happened;
 use super::core::{
     Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
@@ -171,11 +171,7 @@ enum Event {
     Step(StepOutcome),
     Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
-    Ends(
-        NodeId,
-        Instant,
-        Result<Vec<(TopicPartition, i64)>, ClientError>,
-    ),
+    Ends(NodeId, Ends),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
@@ -482,13 +478,7 @@ impl DataPlane {
                 self.looking_at_refusals = false;
                 self.core.on_takings(&takings);
             }
-            Event::Ends(node, read_at, result) => {
-                self.reading_ends.remove(&node);
-                match result {
-                    Ok(ends) => self.core.on_ends(&ends, read_at),
-                    Err(error) => tracing::debug!("source ends cannot be read: {error}"),
-                }
-            }
+            Event::Ends(node, ends) => self.take_ends(node, ends, now),
         }
     }
 
@@ -579,7 +569,9 @@ impl DataPlane {
     }
 
     fn publish(&mut self) {
-        self.core.set_time_of_day(Instant::now(), wall_ms());
+        let now = Instant::now();
+        self.core.set_time_of_day(now, wall_ms());
+        self.buffers.trim(now);
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();
         if memory != self.core.settings.memory {

@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use kafka_wire::batch::{HEADER_SIZE, Identity, rewrite_header};
 use kafka_wire::types::ProducerIdentity;
+use tokio::time::Instant;
 
 use super::piped::PipedBatch;
 use crate::position::advance_sequence;
@@ -187,13 +188,21 @@ impl SendState {
 
     /// Time of the oldest record that is here, in milliseconds since 1970.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        Some(self.oldest()?.batch.header().base_timestamp())
+    }
+
+    /// When the oldest record that is here was read.
+    pub(crate) fn oldest_read(&self) -> Option<Instant> {
+        self.oldest()?.read_at
+    }
+
+    fn oldest(&self) -> Option<&PipedBatch> {
         let sent = self.in_flight.iter().map(|sent| &sent.batch);
         let queued = self.queue.iter().filter_map(|item| match item {
             Item::Batch(batch) => Some(batch),
             Item::Gap(_) => None,
         });
-        let first = sent.chain(queued).find(|batch| !batch.is_filler())?;
-        Some(first.batch.header().base_timestamp())
+        sent.chain(queued).find(|batch| !batch.is_filler())
     }
 
     /// Whether everything has been acknowledged.

@@ -56,6 +56,8 @@ pub struct PartitionStatus {
     pub end: Option<(i64, Instant)>,
     /// Time of the oldest record in memory that is not acknowledged, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
+    /// Time in which its turn to be read comes, where it waits for nothing else: the link uses up its limit.
+    pub turn: Option<Duration>,
     /// How old its records of late were when they were read.
     pub age: Option<Recent>,
     /// How old they were when they were acknowledged.
@@ -87,6 +89,7 @@ impl PartitionStatus {
         self.end = ends.max_by_key(|(_, at)| *at);
         let oldest = [self.oldest_ms, other.oldest_ms].into_iter().flatten();
         self.oldest_ms = oldest.min();
+        self.turn = self.turn.max(other.turn);
         self.age = Recent::both(self.age, other.age);
         self.latency = Recent::both(self.latency, other.latency);
         self.totals.add(&other.totals);
@@ -163,9 +166,14 @@ impl Snapshot {
         let in_flight = held.fold((0, 0), |(records, bytes), send| {
             (records + send.records(), bytes + send.bytes() as u64)
         });
+        let turn = core.turn(now);
+        let told = |one: &Partition| PartitionStatus {
+            turn: turn.filter(|_| core.waits_for_its_turn(one)),
+            ..status(one, now, waits)
+        };
         Self {
             at: now,
-            partitions: partitions.map(|one| status(one, now, waits)).collect(),
+            partitions: partitions.map(|one| told(one)).collect(),
             flow: core.meter.flow.clone(),
             in_flight,
             store_trouble,
@@ -199,6 +207,7 @@ fn status(partition: &Partition, now: Instant, waits: [Option<&str>; 2]) -> Part
         read: matches!(partition.phase, Phase::Running).then_some(partition.next_fetch),
         end: partition.end,
         oldest_ms: partition.send.as_ref().and_then(SendState::oldest_ms),
+        turn: None,
         age: partition.ages.recent(now),
         latency: partition.latencies.recent(now),
         totals: partition.totals,
@@ -220,6 +229,7 @@ mod tests {
             read: position,
             end: Some((9, Instant::now())),
             oldest_ms: None,
+            turn: None,
             age: None,
             latency: None,
             totals: Totals {

@@ -19,6 +19,11 @@ impl BatchSize {
         }
     }
 
+    /// Bytes of a batch; 0 before one was read.
+    pub(crate) fn mean(self) -> usize {
+        self.mean
+    }
+
     /// What to ask for where `most` bytes may be asked for: at least half of it.
     pub(crate) fn whole(self, most: i32) -> i32 {
         let limit = usize::try_from(most).unwrap_or_default();
@@ -36,9 +41,43 @@ pub(crate) fn whole_shares(answer: i32, share: i32) -> i32 {
     whole.filter(|whole| *whole > 0).unwrap_or(answer)
 }
 
+/// Largest answer asked for, and one that always may be.
+const LARGEST: usize = framed(8 * 1024 * 1024);
+const LEAST: usize = 64 * 1024;
+
+/// What may be asked for where there is so much memory: an eighth of it leaves room for several answers, and for what is queued.
+pub(crate) fn answer_within(memory: usize) -> usize {
+    framed(memory / 8).clamp(LEAST, LARGEST)
+}
+
+/// What is asked for at a time of partitions that are current: memory for so little is had without waiting for those who need much.
+pub(crate) fn answer_of_tails(memory: usize) -> i32 {
+    let bytes = framed(memory / 64).clamp(LEAST, LARGEST);
+    i32::try_from(bytes).unwrap_or(i32::MAX)
+}
+
+/// What of a buffer records may take, so that it has room for what an answer says besides. Buffers have sizes of powers of two: a
+/// little more would take one of twice the size.
+pub(crate) const fn framed(buffer: usize) -> usize {
+    buffer - buffer / 64
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BatchSize, whole_shares};
+    use super::{BatchSize, answer_within, framed, whole_shares};
+
+    #[test]
+    fn an_answer_fits_a_buffer_with_what_it_says_besides() {
+        let mib = 1024 * 1024;
+        for (memory, buffer) in [(16, 2), (64, 8), (128, 8), (4096, 8)] {
+            let bytes = answer_within(memory * mib);
+            assert_eq!(
+                (bytes, bytes.next_power_of_two()),
+                (framed(buffer * mib), buffer * mib)
+            );
+        }
+        assert_eq!(answer_within(0), 64 * 1024);
+    }
 
     #[test]
     fn an_answer_ends_where_a_share_ends() {

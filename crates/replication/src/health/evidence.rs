@@ -10,6 +10,9 @@ use super::{Basis, Condition, Lag, PartitionHealth, Reported, Verdict};
 /// How long a partition may start before that is worth a look.
 const STARTING: Duration = Duration::from_secs(60);
 
+/// Turns that a partition may miss before it stands still: how long one takes is an estimate.
+const TURNS: u32 = 2;
+
 /// What counts as what.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Limits {
@@ -69,6 +72,10 @@ pub(super) struct Evidence {
     last_error: Option<String>,
     /// When it was said last that it stands: when it is tried again, it has not moved for longer than it had a chance to.
     stood: Option<Instant>,
+    /// When it was said last that it waits for its turn: as soon as it has it, that was no standstill.
+    waited: Option<Instant>,
+    /// The longest time that a turn took since it moved: those who have had theirs, and have nothing left, are not counted any more.
+    turn: Duration,
     state: &'static str,
     since: Instant,
 }
@@ -85,6 +92,8 @@ impl Evidence {
             behind: None,
             last_error: None,
             stood: None,
+            waited: None,
+            turn: Duration::ZERO,
             state: "starting",
             since: now,
         }
@@ -128,6 +137,7 @@ impl Evidence {
             self.progress = reported.progress;
             self.progressed = now;
             self.behind = None;
+            self.turn = Duration::ZERO;
         }
         if let Some(progress) = self.progress {
             self.ends.forget_before(progress);
@@ -136,6 +146,10 @@ impl Evidence {
             Condition::Retrying(trouble) => self.last_error = Some(trouble.clone()),
             Condition::Stopped { .. } => self.stood = Some(now),
             Condition::Starting | Condition::Active => {}
+        }
+        if let Some(turn) = reported.turn {
+            self.waited = Some(now);
+            self.turn = self.turn.max(turn);
         }
         self.compare(now);
         has_moved
@@ -277,10 +291,15 @@ impl Evidence {
         let no_progress = self.no_progress(now);
         // What is known to stand still does so whether or not the end can still be read.
         let was_stalled = self.state == "stalled" && self.progressed < self.since;
-        let tried = self.stood.map_or(no_progress, |stood| {
-            no_progress.min(now.saturating_duration_since(stood))
+        let (since, turns) = match reported.turn {
+            Some(_) => (self.stood, self.turn.saturating_mul(TURNS)),
+            None => (self.stood.max(self.waited), Duration::ZERO),
+        };
+        let tried = since.map_or(no_progress, |since| {
+            no_progress.min(now.saturating_duration_since(since))
         });
-        if tried > limits.stall || (was_stalled && !no_progress.is_zero()) {
+        let longest = limits.stall.saturating_add(turns);
+        if tried > longest || (was_stalled && !no_progress.is_zero()) {
             let waiting = lag.records.unwrap_or(0);
             // An error that is no longer said explains less than a broker that does not answer now.
             let error = match &reported.condition {
@@ -319,7 +338,18 @@ impl Evidence {
                 let verdict = if long { Verdict::Warn } else { Verdict::Pass };
                 ("starting", None, verdict)
             }
-            Condition::Active | Condition::Stopped { .. } => ("active", None, Verdict::Pass),
+            Condition::Active | Condition::Stopped { .. } => {
+                let waits = reported.turn.is_some() && no_progress > limits.stall;
+                let reason = waits.then(|| {
+                    format!(
+                        "no progress for {} s: it waits for tributary.bandwidth.limit, which lets every partition \
+                         have its turn within about {} s",
+                        no_progress.as_secs(),
+                        self.turn.as_secs()
+                    )
+                });
+                ("active", reason, Verdict::Pass)
+            }
         }
     }
 }
@@ -355,6 +385,7 @@ mod tests {
                     progress: Some(0),
                     copied: (10, 1000),
                     oldest_ms: None,
+                    turn: None,
                 },
             }
         }
@@ -406,6 +437,49 @@ mod tests {
         scene.reported.condition = Condition::Active;
         assert_eq!(scene.look(62, 5, Ok(9)).state, "active");
         assert_eq!(scene.look(81, 5, Ok(9)).state, "stalled");
+    }
+
+    #[test]
+    fn a_partition_that_waits_for_its_turn_is_stalled_only_when_others_have_had_theirs_twice() {
+        let mut scene = Scene::new();
+        scene.look(0, 5, Ok(9));
+        scene.reported.turn = Some(Duration::from_secs(50));
+        assert_eq!(scene.look(20, 5, Ok(9)).reason, None);
+        let waits = scene.look(60, 5, Ok(9));
+        assert_eq!((waits.state, waits.verdict), ("active", Verdict::Pass));
+        let reason = waits.reason.expect("told");
+        assert!(
+            reason.contains("no progress for 60 s: it waits for tributary.bandwidth.limit"),
+            "{reason}"
+        );
+        // It is read, and has the usual time to be written.
+        scene.reported.turn = None;
+        assert_eq!(scene.look(61, 5, Ok(9)).state, "active");
+        assert_eq!(scene.look(80, 5, Ok(9)).state, "active");
+        assert_eq!(scene.look(81, 5, Ok(9)).state, "stalled");
+        // Waiting again changes nothing of that.
+        scene.reported.turn = Some(Duration::from_secs(50));
+        assert_eq!(scene.look(82, 5, Ok(9)).state, "stalled");
+        assert_eq!(scene.look(90, 6, Ok(9)).state, "active");
+        // Its turn does not come, and few are left that wait with it.
+        scene.look(91, 6, Ok(9));
+        scene.reported.turn = Some(Duration::from_secs(1));
+        assert_eq!(scene.look(210, 6, Ok(9)).state, "active");
+        let stalled = scene.look(211, 6, Ok(9));
+        assert_eq!((stalled.state, stalled.verdict), ("stalled", Verdict::Fail));
+    }
+
+    #[test]
+    fn trouble_under_a_limit_has_no_longer_time_than_elsewhere() {
+        let mut scene = Scene::new();
+        scene.look(0, 5, Ok(9));
+        scene.reported.turn = Some(Duration::from_secs(50));
+        scene.look(10, 5, Ok(9));
+        // The data plane never says both.
+        scene.reported.turn = None;
+        scene.reported.condition = Condition::Retrying("source: broker 1 is gone".to_owned());
+        assert_eq!(scene.look(30, 5, Ok(9)).state, "retrying");
+        assert_eq!(scene.look(31, 5, Ok(9)).state, "stalled");
     }
 
     #[test]

@@ -108,6 +108,7 @@ mod tests {
             progress: Some(1),
             copied: (1, 1),
             oldest_ms: None,
+            turn: None,
         });
         assert!(moved.of(Side::Source).contains(&place("t")));
         assert!(moved.of(Side::Destination).contains(&place("copy")));

@@ -108,6 +108,14 @@ fn decide(
             lag.seconds,
             objective.as_secs()
         );
+        // Nothing is wrong with any of them: it is what they wait for.
+        let told = partitions
+            .iter()
+            .find_map(|p| Some((p, p.reason.as_ref()?)));
+        let reason = match told {
+            Some((first, why)) => format!("{reason}; {}: {why}", first.source),
+            None => reason,
+        };
         return (Rating::CatchingUp, reason);
     }
     // Without a number: this may be a part of a link, and its sentence that of the whole.
@@ -164,6 +172,25 @@ mod tests {
         assert_eq!(rating(&[Fail, Fail], 1.0), Rating::Failed);
         assert_eq!(rating(&[Fail, Unknown], 1.0), Rating::Failed);
         assert_eq!(rating(&[Pass, Unknown], 1.0), Rating::Unknown);
+    }
+
+    #[test]
+    fn a_link_that_catches_up_says_what_its_partitions_wait_for() {
+        let lag = Lag {
+            seconds: 61.0,
+            ..Lag::NONE
+        };
+        let mut all = vec![
+            partition(0, Verdict::Pass, lag),
+            partition(1, Verdict::Pass, lag),
+        ];
+        all[1].reason = Some("it waits for the limit".to_owned());
+        let (rating, reason) = decide(&all, &lag, None, Duration::from_secs(60));
+        assert_eq!(rating, Rating::CatchingUp);
+        assert!(
+            reason.ends_with("; t-1: it waits for the limit"),
+            "{reason}"
+        );
     }
 
     #[test]

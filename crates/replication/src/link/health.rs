@@ -74,6 +74,7 @@ fn told(partition: &PartitionStatus) -> Reported {
         progress: partition.position,
         copied: (partition.totals.records, partition.totals.bytes),
         oldest_ms: partition.oldest_ms,
+        turn: partition.turn,
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
             position: None,
             read: None,
             oldest_ms: None,
+            turn: None,
             age: None,
             latency: None,
             end: None,

@@ -304,6 +304,7 @@ impl Link {
             page.add(&catalogue::OFFSET_COMMITS, &self.labels([result]), count);
         }
         page.add(&catalogue::FETCHED_BYTES, &labels, flow.fetched_bytes);
+        page.add(&catalogue::APART_BYTES, &labels, flow.apart_bytes);
         page.add(&catalogue::PRODUCED_BYTES, &labels, flow.produced_bytes);
         page.add(&catalogue::IN_FLIGHT_RECORDS, &labels, records);
         page.add(&catalogue::IN_FLIGHT_BYTES, &labels, bytes);

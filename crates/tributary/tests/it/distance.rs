@@ -1,4 +1,5 @@
-//! A source far away, whose connections carry little each: several together carry what one cannot.
+//! A source far away, whose connections carry little each: several together carry what one cannot. It may be far away from the
+//! beginning, or become so while the link runs.
 //!
 //! The short form is a line of 20 ms there and back. The long form is one of 100 ms with a window of 100 KiB and a link that may
 //! read 8 MB/s, for as many minutes as are asked for, and says how much of that arrived:
@@ -6,22 +7,28 @@
 //! ```text
 //! TRIBUTARY_TEST_MINUTES=1 cargo test -p tributary --test it -- --nocapture distance::
 //! ```
+//!
+//! After a restart over such a way many partitions go on together: two hundred, in the long form a thousand.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use test_support::fault_proxy::{Direction, Pace};
+use test_support::fault_proxy::{Direction, FaultProxy, Pace};
 use test_support::limits;
 use test_support::workload::{Codec, GeneratedRecord, Load};
 use tokio::time::Instant;
 
 use crate::support::{
     COPIED, Replicate, Shaken, compared, new_topic, offsets, shaken, stored, unique,
+    wait_for_offsets,
 };
 
 const PARTITIONS: i32 = 16;
 const VALUE: i32 = 16 * 1024;
 /// Bytes per second that one connection carries.
 const WINDOW: i32 = 1_000_000;
+
+/// What the long form may read.
+const ALLOWED: i32 = 8_000_000;
 
 /// A line, and what is read over it.
 #[derive(Clone, Copy)]
@@ -31,6 +38,31 @@ struct Line {
     records: i32,
     /// Bytes per second that the link may read.
     limit: Option<i32>,
+    /// How long it is a short line first, from the first record on.
+    near_for: Duration,
+}
+
+impl Line {
+    /// That of the long form.
+    fn long(minutes: Duration, near_for: Duration) -> Self {
+        let seconds = i32::try_from(minutes.as_secs()).expect("few");
+        Self {
+            latency: Duration::from_millis(50),
+            records: ALLOWED / VALUE * seconds,
+            limit: Some(ALLOWED),
+            near_for,
+        }
+    }
+}
+
+/// What was seen of a copy over a line.
+struct Seen {
+    /// How many records had arrived when, from the first on.
+    arrivals: Vec<(Instant, f64)>,
+    /// When the line became long, and how many connections to the source there were then.
+    far: (Instant, u64),
+    /// The most there were.
+    most: u64,
 }
 
 fn record(number: i32) -> GeneratedRecord {
@@ -51,8 +83,20 @@ fn record(number: i32) -> GeneratedRecord {
     }
 }
 
-/// Copies a topic over the line: how many records had arrived when, from the first on.
-async fn arrivals(pair: &Shaken, line: Line) -> Vec<(Instant, f64)> {
+/// Makes the way to the source a long one.
+fn lengthen(source: &FaultProxy, line: Line) {
+    let there = Pace::latency(line.latency);
+    let back = Pace {
+        bytes_per_second: u64::try_from(WINDOW).ok(),
+        ..there
+    };
+    source.slow(Direction::Requests, there);
+    source.slow(Direction::Answers, back);
+}
+
+/// Copies a topic over the line.
+async fn copy_over(pair: &Shaken, line: Line) -> Seen {
+    const MORE: &str = "more of them are made";
     let topic = unique("distance");
     new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
     Load::new(pair.source.bootstrap(), &topic)
@@ -61,21 +105,19 @@ async fn arrivals(pair: &Shaken, line: Line) -> Vec<(Instant, f64)> {
         .send((0..line.records).map(record))
         .await
         .expect("acknowledged");
-    let there = Pace::latency(line.latency);
-    let back = Pace {
-        bytes_per_second: u64::try_from(WINDOW).ok(),
-        ..there
-    };
     let proxy = pair.source.proxy(0);
-    proxy.slow(Direction::Requests, there);
-    proxy.slow(Direction::Answers, back);
+    let mut far = line.near_for.is_zero().then(|| {
+        lengthen(proxy, line);
+        (Instant::now(), proxy.traffic().open)
+    });
     let limit = line.limit.map_or("none".to_owned(), |l| l.to_string());
     let limit = format!("tributary.bandwidth.limit={limit}");
     let link = Replicate::new(&pair.source, &pair.destination, &topic).with(&["--set", &limit]);
     let program = link.start();
     let copy = stored(&pair.destination, &topic);
     let begin = Instant::now();
-    let mut arrivals = Vec::new();
+    let mut arrivals: Vec<(Instant, f64)> = Vec::new();
+    let mut most = 0;
     while arrivals
         .last()
         .is_none_or(|(_, there)| *there < f64::from(line.records))
@@ -89,20 +131,41 @@ async fn arrivals(pair: &Shaken, line: Line) -> Vec<(Instant, f64)> {
         let lines = program.lines().tail(40);
         let passed = begin.elapsed();
         assert!(
-            passed < COPIED || line.limit.is_some(),
+            passed < COPIED || limits::long_run().is_some(),
             "{there} records after {passed:?}\n{lines}"
         );
+        let open = proxy.traffic().open;
+        most = most.max(open);
+        let first = arrivals.first();
+        if far.is_none() && first.is_some_and(|(at, _)| at.elapsed() >= line.near_for) {
+            assert!(!lines.to_string().contains(MORE), "{lines}");
+            lengthen(proxy, line);
+            far = Some((Instant::now(), open));
+        }
     }
     proxy.heal().await;
     let lines = program.lines().tail(400).to_string();
     println!("{lines}");
-    assert!(lines.contains("more of them are made"), "{lines}");
+    assert!(lines.contains(MORE), "{lines}");
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");
     let verdict = compared(&stored(&pair.source, &topic), &copy).await;
     assert!(verdict.is_equal(), "{verdict:?}");
     println!("the first record after {:?}", arrivals[0].0 - begin);
-    arrivals
+    Seen {
+        arrivals,
+        far: far.expect("there was more to be copied"),
+        most,
+    }
+}
+
+/// Says what arrived in each five seconds.
+fn say(arrivals: &[(Instant, f64)]) {
+    let first = arrivals[0];
+    for pair in arrivals.windows(26).step_by(25) {
+        let at = (pair[25].0 - first.0).as_secs_f64();
+        println!("{at:.0} s: {:.2} MB/s", rate(pair[0], pair[25]) / 1e6);
+    }
 }
 
 /// Bytes per second between two moments.
@@ -119,25 +182,16 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
             latency: Duration::from_millis(10),
             records: 1_500,
             limit: None,
+            near_for: Duration::ZERO,
         };
-        let arrivals = arrivals(pair, line).await;
+        let arrivals = copy_over(pair, line).await.arrivals;
         let rate = rate(arrivals[0], arrivals[arrivals.len() - 1]);
         assert!(rate > f64::from(WINDOW), "{rate} bytes a second");
         return;
     };
-    let limit = 8_000_000;
-    let seconds = i32::try_from(minutes.as_secs()).expect("few");
-    let line = Line {
-        latency: Duration::from_millis(50),
-        records: limit / VALUE * seconds,
-        limit: Some(limit),
-    };
-    let arrivals = arrivals(pair, line).await;
-    let first = arrivals[0];
-    for pair in arrivals.windows(26).step_by(25) {
-        let at = (pair[25].0 - first.0).as_secs_f64();
-        println!("{at:.0} s: {:.2} MB/s", rate(pair[0], pair[25]) / 1e6);
-    }
+    let line = Line::long(minutes, Duration::ZERO);
+    let arrivals = copy_over(pair, line).await.arrivals;
+    say(&arrivals);
     // Behind the steps to more connections, and before the partitions that end last are alone.
     let behind = |share: f64| {
         let found = arrivals.iter();
@@ -145,7 +199,100 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
         *found.next().expect("all arrived")
     };
     let [steady, whole] = [(0.3, 0.9), (0.0, 1.0)].map(|(a, b)| rate(behind(a), behind(b)));
-    println!("steady {steady:.0}, whole {whole:.0} of {limit} bytes a second");
-    assert!(steady >= 0.8 * f64::from(limit), "{steady}");
-    assert!(whole <= 1.1 * f64::from(limit), "{whole}");
+    println!("steady {steady:.0}, whole {whole:.0} of {ALLOWED} bytes a second");
+    assert!(steady >= 0.8 * f64::from(ALLOWED), "{steady}");
+    assert!(whole <= 1.1 * f64::from(ALLOWED), "{whole}");
+}
+
+#[tokio::test]
+async fn a_way_that_becomes_long_while_the_link_runs_is_read_over_several_connections() {
+    let pair = shaken().await;
+    let pair = pair.as_ref().expect("started");
+    let Some(minutes) = limits::long_run() else {
+        let line = Line {
+            latency: Duration::from_millis(10),
+            records: 1_800,
+            limit: Some(4 * WINDOW),
+            near_for: Duration::from_secs(3),
+        };
+        let seen = copy_over(pair, line).await;
+        let (_, before) = seen.far;
+        assert!(seen.most >= before + 2, "{before} and then {}", seen.most);
+        return;
+    };
+    let line = Line::long(minutes, Duration::from_secs(10));
+    let seen = copy_over(pair, line).await;
+    say(&seen.arrivals);
+    let (far, before) = seen.far;
+    println!("{before} connections to the source, then {}", seen.most);
+    let after = |seconds: u64| {
+        let at = far + Duration::from_secs(seconds);
+        let mut found = seen.arrivals.iter().filter(|(then, _)| *then >= at);
+        *found.next().expect("it takes longer")
+    };
+    let enough = 0.8 * f64::from(ALLOWED);
+    let found = (0..30).find(|second| rate(after(*second), after(second + 3)) >= enough);
+    println!("four fifths of what is allowed arrive {found:?} s after the line became long");
+    let steady = rate(after(15), after(30));
+    println!("{steady:.0} of {ALLOWED} bytes a second between 15 and 30 s after");
+    assert!(steady >= enough, "{steady}");
+}
+
+/// Records of a few bytes, so many for each partition. They are new: of old ones brokers may have forgotten who wrote them, and what
+/// stands at the end of a copy is looked at twice.
+fn small(partitions: i32, each: i32) -> impl Iterator<Item = GeneratedRecord> + Send + 'static {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("after 1970").as_millis();
+    let timestamp = i64::try_from(now).expect("before the end of time");
+    (0..partitions * each).map(move |number| GeneratedRecord {
+        partition: number % partitions,
+        timestamp,
+        key: None,
+        value: Some(number.to_string().into_bytes()),
+        headers: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn after_a_kill_many_partitions_of_a_source_far_away_go_on_together() {
+    const EACH: i32 = 3;
+    let pair = shaken().await;
+    let pair = pair.as_ref().expect("started");
+    let partitions = limits::long_run().map_or(200, |_| 1000);
+    let topic = unique("restarted-far-away");
+    new_topic(&pair.source, &topic, partitions, &[]).await;
+    let write = async || {
+        let load = Load::new(pair.source.bootstrap(), &topic).codec(Codec::None);
+        let sent = load.send(small(partitions, EACH)).await;
+        sent.expect("acknowledged");
+    };
+    write().await;
+    let link = Replicate::new(&pair.source, &pair.destination, &topic);
+    let copy = stored(&pair.destination, &topic);
+    let program = link.start();
+    let count = i64::from(partitions * EACH);
+    wait_for_offsets(&copy, count).await;
+    program.kill9();
+    write().await;
+
+    // One after the other, each with two questions to the source, they would take a fifth of a second each.
+    let alone = Duration::from_millis(200) * partitions.unsigned_abs();
+    let proxy = pair.source.proxy(0);
+    for direction in [Direction::Requests, Direction::Answers] {
+        proxy.slow(direction, Pace::latency(Duration::from_millis(50)));
+    }
+    let begin = Instant::now();
+    let program = link.start();
+    wait_for_offsets(&copy, 2 * count).await;
+    let passed = begin.elapsed();
+    println!(
+        "{partitions} partitions went on within {passed:?}, one after the other it were {alone:?}"
+    );
+    proxy.heal().await;
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
+    let verdict = compared(&stored(&pair.source, &topic), &copy).await;
+    assert!(verdict.is_equal(), "{verdict:?}");
+    let lines = program.lines().tail(60);
+    assert!(passed < alone / 2, "{passed:?}\n{lines}");
 }

@@ -19,6 +19,8 @@ const ANSWER: Duration = Duration::from_millis(100);
 const LEAST: u64 = 64 * 1024;
 /// Partitions that have their turn in one answer.
 const TURNS: usize = 4;
+/// Time over which it is told whether a limit is used up: in more than half of it something was yet to be paid for.
+const LATELY: Duration = Duration::from_secs(2);
 /// Nobody is woken sooner than that.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -75,6 +77,25 @@ impl Allowances {
         self.all.answer(now)
     }
 
+    /// Whether the limit is what is waited for.
+    pub(super) fn are_used_up(&self, now: Instant) -> bool {
+        let rate = self.all.rate(now);
+        rate.is_some_and(|rate| self.all.used(rate, now) > 0.5)
+    }
+
+    /// Time in which every partition has its turn, given the size of its batches, by connection. A turn brings a partition's share of
+    /// an answer, or a whole batch. Connections answer in turn too, however many partitions each has.
+    pub(super) fn turn(&self, batches: &[Vec<usize>], now: Instant) -> Option<Duration> {
+        let rate = self.all.rate(now)?;
+        let of_one = batches.iter().filter_map(|sizes| {
+            let share = usize::try_from(self.share(sizes.len(), now)?).ok()?;
+            let turns = sizes.iter().map(|size| share.max(*size));
+            Some(turns.sum::<usize>())
+        });
+        let bytes = of_one.max()?.saturating_mul(batches.len());
+        Some(Duration::from_secs(bytes as u64 / rate.max(1) + 1))
+    }
+
     /// Most bytes of one of so many partitions in an answer, where there is a limit.
     pub(super) fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
         self.all.share(partitions, now)
@@ -90,6 +111,8 @@ struct Allowance {
     /// Bytes that are yet to be paid for, when that was; below zero what may be made up for.
     owed: f64,
     at: Instant,
+    /// Part of the time, of late, in which something was owed.
+    used: f64,
 }
 
 impl Allowance {
@@ -99,6 +122,7 @@ impl Allowance {
             origin: (now, seconds),
             owed: 0.0,
             at: now,
+            used: 0.0,
         }
     }
 
@@ -128,9 +152,18 @@ impl Allowance {
     }
 
     fn owe(&mut self, bytes: f64, now: Instant) {
-        let owed = self.rate(now).map(|rate| self.owed(rate, now));
-        self.owed = owed.map_or(0.0, |owed| owed + bytes);
+        let now_owed = |rate| (self.owed(rate, now) + bytes, self.used(rate, now));
+        let owed = self.rate(now).map(now_owed);
+        (self.owed, self.used) = owed.unwrap_or_default();
         self.at = now;
+    }
+
+    /// In which part of the time, of late, something was owed.
+    fn used(&self, rate: u64, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        let owing = (self.owed.max(0.0) / to_f64(rate)).min(passed);
+        let before = (-passed / LATELY.as_secs_f64()).exp();
+        self.used * before + owing / passed.max(f64::EPSILON) * (1.0 - before)
     }
 
     /// Pays for an answer that is expected to hold so much; gives what was paid, nothing where there is no limit.
@@ -263,6 +296,61 @@ mod tests {
         // What it paid has long been waited for: that is not taken off what others owe, but for 100 ms.
         allowance.add(0, paid, later + Duration::from_secs(1));
         assert!(waits(&allowance, later + Duration::from_secs(1)) >= 1_400);
+    }
+
+    #[test]
+    fn a_limit_is_used_up_while_something_is_to_be_paid_for_most_of_the_time() {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let limited = || {
+            let bandwidth = Bandwidth::parse("1MB, 08:00-18:00=none").expect("a rate");
+            Allowances::new(bandwidth, begin, 0)
+        };
+        let mut allowances = limited();
+        assert!(!allowances.are_used_up(at(60_000)));
+        // As much as may be read, and then nothing any more.
+        for ms in (0..20_000).step_by(100) {
+            let paid = allowances.ask(false, 100_000, at(ms));
+            allowances.add(false, 100_000, paid, at(ms + 50));
+        }
+        assert!(allowances.are_used_up(at(20_000)));
+        assert!(!allowances.are_used_up(at(25_000)));
+        // One answer that takes long to pay for; and windows without a limit.
+        allowances.add(false, 60_000_000, Some(0), at(30_000));
+        assert!(!allowances.are_used_up(at(31_000)) && allowances.are_used_up(at(40_000)));
+        assert!(allowances.are_used_up(at(89_000)));
+        allowances.set_time_of_day(at(80_000), 9 * HOUR);
+        assert!(!allowances.are_used_up(at(89_000)));
+        // A third of what may be read.
+        let mut allowances = limited();
+        for ms in (0..20_000).step_by(300) {
+            allowances.add(false, 100_000, Some(0), at(ms));
+            assert!(!allowances.are_used_up(at(ms + 100)), "{ms}");
+        }
+    }
+
+    #[test]
+    fn a_turn_takes_as_long_as_those_of_all_others() {
+        let begin = Instant::now();
+        let turn = |limit: &str, batches: &[Vec<usize>]| {
+            let bandwidth = Bandwidth::parse(limit).expect("a rate");
+            let turn = Allowances::new(bandwidth, begin, 0).turn(batches, begin);
+            turn.map(|turn| turn.as_secs())
+        };
+        assert_eq!(turn("1MB", &[vec![1_000_000; 50]]), Some(51));
+        assert_eq!(
+            turn("1MB", &[vec![16_000; 50]]),
+            Some(50 * 65_536 / 1_000_000 + 1)
+        );
+        assert_eq!(
+            turn("100MB", &[vec![1_000_000; 50]]),
+            Some(50 * 2_500_000 / 100_000_000 + 1)
+        );
+        // One of three brokers leads most of it, and has every third answer.
+        let sizes = [vec![1_000_000; 48], vec![1_000_000], vec![0]];
+        assert_eq!(turn("1MB", &sizes), Some(3 * 48 + 1));
+        assert_eq!(turn("1MB", &[]), None);
+        assert_eq!(turn("none", &[vec![1_000_000; 50]]), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A connection carries at most its window in every round trip, whatever the line could carry, and a broker's window cannot
 //! be changed from here. So where a round trip is long and connections are busy all the time, their number is doubled, and
-//! stays so only if more arrives. Over short distances there is one.
+//! stays so only if more arrives. Over short distances there is one, and the distance may change while a link runs.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::status::Way;
+use super::distance::Distance;
 use super::reading::Reading;
 
 /// A connection that a source broker is read over.
@@ -33,8 +34,9 @@ impl From<NodeId> for Channel {
     }
 }
 
-/// Below this round trip a window never matters.
-const DISTANT: Duration = Duration::from_millis(5);
+/// How long a broker has to be near before there is one connection again: a way that is sometimes longer is no reason to make
+/// and end connections all the time.
+const STAYS: Duration = Duration::from_secs(10);
 /// Over how many round trips it is looked at what arrives, and over how long at least.
 const LOOK: (u32, Duration) = (20, Duration::from_millis(500));
 /// Share of the time that connections have to be busy reading for more of them to be tried.
@@ -46,8 +48,14 @@ const REST: Duration = Duration::from_secs(60);
 const REST_AT_MOST: Duration = Duration::from_secs(1800);
 /// Without much to read for so long, one connection is enough again.
 const IDLE: Duration = Duration::from_secs(60);
-/// Round trips that one answer takes, so that waiting for it is a small part of that.
+/// Round trips that one answer takes, so that waiting for it is a small part of that; and so long comes what was on its way.
 const ROUND_TRIPS: u32 = 10;
+/// How long an answer takes at most where the way is short, going by the one before.
+const NEAR: Duration = Duration::from_secs(1);
+/// An answer that takes so long holds up what is new.
+const LONG: Duration = Duration::from_millis(250);
+/// What is asked for first over a short way, of which it is not known yet how much it carries.
+const FIRST: i32 = 1024 * 1024;
 /// Less is not asked for at a time.
 const LEAST: f64 = 256.0 * 1024.0;
 
@@ -56,13 +64,17 @@ const LEAST: f64 = 256.0 * 1024.0;
 pub(super) struct Channels {
     count: u16,
     most: u16,
-    /// The shortest way there and back that was seen.
-    round_trip: Option<Duration>,
-    /// Bytes per second of one connection while it is busy.
+    distance: Distance,
+    /// Since when it has been near, as long as it is.
+    near_since: Option<Instant>,
+    /// Whether the last answer with much in it took long.
+    takes_long: bool,
+    /// Bytes per second of one connection while it is busy: lately, or over a short way that of the last answer.
     pace: f64,
     look: Option<Look>,
     trial: Option<Trial>,
-    not_before: Option<Instant>,
+    /// Until when no more are tried, and over which way that was found out.
+    not_before: Option<(Instant, Duration)>,
     rest: Duration,
     busy_at: Option<Instant>,
     /// When something was read of partitions that are current over connections of their own, last.
@@ -77,7 +89,7 @@ struct Trial {
     /// How many there were, and what arrived then.
     count: u16,
     rate: f64,
-    /// To the first look belongs what was on its way before.
+    /// The first look is not counted: connections are made, and what was on its way before comes.
     settles: bool,
 }
 
@@ -105,7 +117,9 @@ impl Channels {
         Self {
             count: 1,
             most,
-            round_trip: None,
+            distance: Distance::default(),
+            near_since: None,
+            takes_long: false,
             pace: 0.0,
             look: None,
             trial: None,
@@ -134,7 +148,7 @@ impl Channels {
     }
 
     pub(super) fn round_trip(&self) -> Duration {
-        self.round_trip.unwrap_or_default()
+        self.distance.round_trip().unwrap_or_default()
     }
 
     /// How many there may be beside them, for partitions that are current.
@@ -153,56 +167,111 @@ impl Channels {
     }
 
     pub(super) fn is_distant(&self) -> bool {
-        self.round_trip.is_some_and(|time| time >= DISTANT)
+        self.distance.is_distant()
     }
 
-    /// Most bytes of one answer, where the distance bounds it: an answer that takes long holds up what is new meanwhile. The
-    /// first one, before anything is known, is small.
+    /// Whether answers with much in them take long, because of the way or of what the line carries.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_distant() || self.takes_long
+    }
+
+    /// Most bytes of one answer: one that takes long holds up what is new meanwhile, and tells late that the way has become another
+    /// one. The first, before anything is known, is small, unless the way is short.
     pub(super) fn answer(&self) -> Option<i32> {
-        if self.round_trip.is_some() && !self.is_distant() {
-            return None;
+        let is_near = self.distance.round_trip().is_some() && !self.is_distant();
+        if is_near && self.pace <= 0.0 {
+            return Some(FIRST);
         }
-        let time = self.round_trip().as_secs_f64() * f64::from(ROUND_TRIPS);
+        let time = if is_near {
+            NEAR
+        } else {
+            self.round_trip() * ROUND_TRIPS
+        };
+        let time = time.as_secs_f64();
         let bytes = (self.pace * time).clamp(LEAST, f64::from(i32::MAX));
         #[expect(clippy::cast_possible_truncation, reason = "clamped")]
         let bytes = bytes as i32;
         Some(bytes)
     }
 
+    /// Takes how long a small question took that was asked over none of these connections.
+    pub(super) fn on_question(&mut self, took: Duration, now: Instant) -> Step {
+        self.distance.ask(took);
+        self.turn(now)
+    }
+
     /// Counts an answer about partitions that are current: it is part of what arrives, and how long it took says nothing, because
     /// news are waited for. As long as there are such answers there remain as many connections.
-    pub(super) fn add_of_tails(&mut self, bytes: usize, now: Instant) {
+    pub(super) fn add_of_tails(&mut self, reading: &Reading, now: Instant) -> Step {
         self.tails_at = Some(now);
         if let Some(look) = &mut self.look {
-            look.bytes += to_f64(bytes);
+            look.bytes += to_f64(reading.bytes);
         }
+        self.measure(reading, now)
+    }
+
+    /// What an answer says of the distance.
+    fn measure(&mut self, reading: &Reading, now: Instant) -> Step {
+        // An answer with something in it may have been waited for, but was not there before a round trip was over.
+        let seen = [
+            (!reading.round_trip.is_zero()).then_some(reading.round_trip),
+            (reading.bytes > 0).then_some(reading.began.unwrap_or(reading.took)),
+        ];
+        for took in seen.into_iter().flatten() {
+            self.distance.bound(took);
+        }
+        self.turn(now)
+    }
+
+    /// What follows where the broker has become far away, or near, or has been near for some time.
+    fn turn(&mut self, now: Instant) -> Step {
+        let was_near = self.near_since.is_some();
+        if self.is_distant() == was_near {
+            // What was seen of its connections was of another way, and a step that has yet to show that it helps with it.
+            self.count = self.trial.map_or(self.count, |trial| trial.count);
+            (self.look, self.trial, self.pace) = (None, None, 0.0);
+            self.near_since = (!was_near).then_some(now);
+        }
+        let stays = self.near_since;
+        let stays = stays.is_some_and(|since| now.saturating_duration_since(since) >= STAYS);
+        if stays {
+            self.window = None;
+        }
+        if !stays || self.count == 1 {
+            return Step::None;
+        }
+        self.count = 1;
+        Step::Changed
     }
 
     /// Counts an answer.
     pub(super) fn add(&mut self, reading: &Reading, now: Instant) -> Step {
-        // An answer with something in it may have been waited for, but was not there before a round trip was over.
-        let seen = [
-            (!reading.round_trip.is_zero()).then_some(reading.round_trip),
-            (reading.bytes > 0).then_some(reading.took),
-        ];
-        let seen = seen.into_iter().flatten().chain(self.round_trip);
-        self.round_trip = seen.min();
-        if !self.is_distant() {
-            return Step::None;
-        }
+        let step = self.measure(reading, now);
         let bytes = to_f64(reading.bytes);
         let took = reading.took.as_secs_f64();
         // What took a few round trips was not waited for but on its way.
         let is_long = bytes >= LEAST / 4.0 && took > 0.0;
+        if bytes >= LEAST {
+            self.takes_long = reading.took >= LONG;
+        }
         if is_long {
             let pace = bytes / took;
-            self.pace = if self.pace > 0.0 {
+            self.pace = if self.pace > 0.0 && self.is_distant() {
                 (self.pace * 3.0 + pace) / 4.0
             } else {
                 pace
             };
         }
+        if !self.is_distant() {
+            return step;
+        }
         let (trips, least) = LOOK;
+        let trips = match self.trial {
+            Some(trial) if trial.settles => ROUND_TRIPS,
+            // The answers of one connection follow each other, so that a look ends with what it counts.
+            None if self.count == 1 => ROUND_TRIPS,
+            _ => trips,
+        };
         let enough = least.max(self.round_trip() * trips);
         // What came with the answer that begins a look was on its way before.
         let anew = Look {
@@ -214,11 +283,13 @@ impl Channels {
             self.look = Some(anew);
             return Step::None;
         };
-        look.bytes += bytes;
-        if is_long {
-            look.busy += reading.took;
-        }
         let passed = now.saturating_duration_since(look.since);
+        // What came of it before the look belongs to the one before.
+        let since = reading.took.min(passed);
+        look.bytes += bytes * share(since, reading.took);
+        if is_long {
+            look.busy += since;
+        }
         if passed < enough {
             return Step::None;
         }
@@ -238,7 +309,7 @@ impl Channels {
             }
             if rate < trial.rate * WORTH {
                 self.count = trial.count;
-                self.not_before = Some(now + self.rest);
+                self.not_before = Some((now + self.rest, self.round_trip()));
                 self.rest = (self.rest * 2).min(REST_AT_MOST);
                 return Step::Changed;
             }
@@ -262,8 +333,9 @@ impl Channels {
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
-        let rests = self.not_before.is_some_and(|at| now < at);
-        if busy < BUSY || rests || self.count >= self.most {
+        // Some are left for partitions that are current.
+        let most = self.most - self.most / 8;
+        if busy < BUSY || self.rests(now) || self.count >= most {
             return false;
         }
         self.trial = Some(Trial {
@@ -271,8 +343,18 @@ impl Channels {
             rate,
             settles: true,
         });
-        self.count = self.count.saturating_mul(2).min(self.most);
+        self.count = self.count.saturating_mul(2).min(most);
         true
+    }
+
+    /// Whether it was found a while ago that more do not help, over a way of about this length.
+    fn rests(&mut self, now: Instant) -> bool {
+        let round_trip = self.round_trip();
+        let same = self.not_before.filter(|(_, way)| round_trip < *way * 2);
+        if self.not_before.is_some() && same.is_none() {
+            (self.not_before, self.rest) = (None, REST);
+        }
+        same.is_some_and(|(until, _)| now < until)
     }
 
     fn helped(&mut self) -> Step {
@@ -288,6 +370,14 @@ impl Channels {
     }
 }
 
+/// Which part of a time another one is.
+fn share(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() {
+        return 1.0;
+    }
+    part.as_secs_f64() / whole.as_secs_f64()
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "an estimate; bytes in memory are far below 2⁵²"
@@ -297,101 +387,4 @@ fn to_f64(bytes: usize) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TRIP: Duration = Duration::from_millis(100);
-
-    /// Answers for a minute, of a line that carries `line` bytes per second and connections that carry `each`.
-    fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u16> {
-        let mut counts = Vec::new();
-        let mut now = begin;
-        while now < begin + Duration::from_secs(60) {
-            let count = channels.count();
-            let bytes = 800_000.0;
-            let pace = each.min(line / f64::from(count));
-            let took = TRIP + Duration::from_secs_f64(bytes / pace);
-            now += took;
-            for _ in 0..count {
-                let reading = Reading {
-                    throttle: Duration::ZERO,
-                    bytes: 800_000,
-                    took,
-                    round_trip: TRIP,
-                    nothing: false,
-                };
-                channels.add(&reading, now);
-            }
-            if counts.last() != Some(&channels.count()) {
-                counts.push(channels.count());
-            }
-        }
-        counts
-    }
-
-    #[test]
-    fn connections_are_added_while_each_is_limited_by_its_window() {
-        let mut channels = Channels::new(32);
-        assert_eq!(channels.way(NodeId(3)), None);
-        let counts = read(&mut channels, 50e6, 1e6, Instant::now());
-        assert_eq!(counts, [1, 2, 4, 8, 16, 32]);
-        let way = channels.way(NodeId(3)).expect("it is far away");
-        assert_eq!((way.broker, way.connections, way.round_trip), (3, 32, TRIP));
-        let window = way.window.expect("it was found");
-        assert!((80_000..=100_000).contains(&window), "{window}");
-    }
-
-    #[test]
-    fn where_the_line_is_full_the_last_step_is_taken_back() {
-        let mut channels = Channels::new(32);
-        let counts = read(&mut channels, 4e6, 1e6, Instant::now());
-        assert_eq!(counts, [1, 2, 4, 8, 4]);
-    }
-
-    #[test]
-    fn a_step_is_not_judged_by_what_was_on_its_way_before() {
-        let mut channels = Channels::new(4);
-        let begin = Instant::now();
-        let mut answer = |after: u64, bytes: usize| {
-            let reading = Reading {
-                throttle: Duration::ZERO,
-                bytes,
-                took: Duration::from_secs(4),
-                round_trip: TRIP,
-                nothing: false,
-            };
-            channels.add(&reading, begin + Duration::from_secs(after));
-            channels.count()
-        };
-        let counts = [0, 1, 2].map(|at| answer(at, 1_000_000));
-        assert_eq!(counts, [1, 1, 2]);
-        assert_eq!([4, 6].map(|at| answer(at, 4_000_000)), [2, 4]);
-        assert_eq!([8, 10].map(|at| answer(at, 4_000_000)), [4, 2]);
-    }
-
-    #[test]
-    fn there_is_one_over_short_distances() {
-        let mut channels = Channels::new(32);
-        let mut now = Instant::now();
-        for _ in 0..1000 {
-            now += Duration::from_millis(10);
-            let reading = Reading {
-                throttle: Duration::ZERO,
-                bytes: 8_000_000,
-                took: Duration::from_millis(10),
-                round_trip: Duration::from_millis(1),
-                nothing: false,
-            };
-            assert_eq!(channels.add(&reading, now), Step::None);
-        }
-        assert_eq!((channels.count(), channels.answer()), (1, None));
-    }
-
-    #[test]
-    fn answers_take_a_few_round_trips_at_the_pace_of_a_connection() {
-        let mut channels = Channels::new(1);
-        read(&mut channels, 50e6, 1e6, Instant::now());
-        let answer = channels.answer().expect("it is distant");
-        assert!((800_000..1_100_000).contains(&answer), "{answer}");
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Mostly one for each source broker; several where it is far away (`channels.rs`). While some partition has much to catch up
 //! with, those that are current are read over one of their own, if what is read of the others would hold them up: under a
-//! limit, and from far away. Near and without a limit an answer takes a few milliseconds, whatever is in it.
+//! limit, from far away, and over a line that carries little. Elsewhere an answer takes a few milliseconds, whatever is in it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::super::partition::Partition;
 use super::super::status::Way;
 use super::channels::{Channel, Channels, Step};
+use super::precedence::left;
 use super::reading::Reading;
 use super::{Core, Index};
 
@@ -57,15 +58,32 @@ impl Core {
         channel.tails || channel.number >= self.counts(channel.node).0
     }
 
+    /// Takes how long a question about ends took: it is small, goes over a connection of its own and waits for nothing, so it
+    /// says how far away the broker is.
+    pub(crate) fn on_question(&mut self, node: NodeId, took: Duration, now: Instant) {
+        let channels = self.channels(node);
+        let (before, was_distant) = (channels.count(), channels.is_distant());
+        channels.on_question(took, now);
+        if channels.is_distant() != was_distant {
+            let round_trip = channels.round_trip();
+            tracing::debug!(
+                broker = node.0,
+                "the way to the source takes {round_trip:?} there and back now"
+            );
+        }
+        self.move_readers(node, before);
+    }
+
     /// Reads a broker over more connections, or fewer, if that is better.
     pub(super) fn count_channels(&mut self, channel: Channel, reading: &Reading, now: Instant) {
         let node = channel.node;
         let channels = self.channels(node);
-        if channel.tails {
-            return channels.add_of_tails(reading.bytes, now);
-        }
         let before = channels.count();
-        let step = channels.add(reading, now);
+        let step = if channel.tails {
+            channels.add_of_tails(reading, now)
+        } else {
+            channels.add(reading, now)
+        };
         if let Step::Helped(window) = step {
             tracing::info!(
                 broker = node.0,
@@ -77,7 +95,12 @@ impl Core {
                 Way::REMEDY
             );
         }
-        if channels.count() == before {
+        self.move_readers(node, before);
+    }
+
+    /// Asks for the partitions of a broker over other connections, if their number is another one than before.
+    fn move_readers(&mut self, node: NodeId, before: u16) {
+        if self.counts(node).0 == before {
             return;
         }
         let theirs = self.partitions.iter();
@@ -111,7 +134,14 @@ impl Core {
         };
         let changed = self.partitions.iter();
         let changed = changed.filter(|(_, partition)| is_tail(partition) != partition.tail);
-        let changed: Vec<Index> = changed.map(|(index, _)| *index).collect();
+        // A large batch that is on its way to a tail would be asked for once more.
+        let comes = |index: Index| {
+            let reader = self.channel_of(index).filter(|channel| channel.tails);
+            let reader = reader.and_then(|channel| self.readers.get(&channel));
+            reader.is_some_and(|reader| reader.waits(now))
+        };
+        let changed = changed.map(|(index, _)| *index);
+        let changed: Vec<Index> = changed.filter(|index| !comes(*index)).collect();
         self.flip(changed, |partition| &mut partition.tail);
     }
 
@@ -130,18 +160,28 @@ impl Core {
     fn brokers_with_backlog(&self, now: Instant) -> BTreeSet<NodeId> {
         let limited = self.allowances.as_ref();
         let limited = limited.is_some_and(|allowances| allowances.answer(now).is_some());
-        let is_slow =
-            |node: &NodeId| limited || self.channels.get(node).is_some_and(Channels::is_distant);
-        if !limited && !self.channels.values().any(Channels::is_distant) {
+        let channels = self.channels.iter();
+        let slow = channels.filter(|(_, channels)| channels.is_slow());
+        let slow: BTreeSet<NodeId> = slow.map(|(node, _)| *node).collect();
+        let waits = self.readers.iter();
+        let waits = waits.filter(|(channel, reader)| !channel.tails && reader.waits(now));
+        let waits: BTreeSet<NodeId> = waits.map(|(channel, _)| channel.node).collect();
+        if !limited && slow.is_empty() && waits.is_empty() {
             return BTreeSet::new();
         }
-        let catching_up = self.partitions.values();
-        let catching_up = catching_up.filter(|partition| {
+        let hold_up = |partition: &Partition, node: &NodeId| {
             let since = partition.late_since;
-            since.is_some_and(|since| now.saturating_duration_since(since) >= LASTS)
-        });
-        let nodes = catching_up.filter_map(|partition| partition.read_from());
-        nodes.filter(is_slow).collect()
+            let late = since.is_some_and(|since| now.saturating_duration_since(since) >= LASTS);
+            // One answer takes long already.
+            let waits = waits.contains(node) && left(partition) > 0;
+            (late && (limited || slow.contains(node))) || waits
+        };
+        let partitions = self.partitions.values();
+        partitions
+            .filter_map(|partition| Some((partition, partition.read_from()?)))
+            .filter(|(partition, node)| hold_up(partition, node))
+            .map(|(_, node)| node)
+            .collect()
     }
 }
 

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) const YIELDING: i32 = 64 * 1024;
 
 /// Offsets of a partition that are yet to be read, as far as its end is known.
-fn left(partition: &Partition) -> i64 {
+pub(super) fn left(partition: &Partition) -> i64 {
     let end = partition.end.map_or(0, |(end, _)| end);
     let reads = matches!(partition.phase, Phase::Running);
     if reads {

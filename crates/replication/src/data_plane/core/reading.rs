@@ -13,7 +13,7 @@ use super::super::flow::Stage;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::whole::whole_shares;
+use super::super::whole::{answer_of_tails, framed, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -29,6 +29,9 @@ const LEAST: i32 = 64 * 1024;
 /// how often that is looked up then.
 const SUSPECT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_secs(4);
+
+/// Longer than an answer about partitions with something to read takes, unless its line carries little.
+const WAITS: Duration = Duration::from_secs(1);
 
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
@@ -47,6 +50,8 @@ pub(crate) struct FetchOrder {
     pub(crate) max_wait: Duration,
     /// Bytes in the answer.
     pub(crate) max_bytes: i32,
+    /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
+    pub(crate) largest: usize,
 }
 
 /// What reading an answer took.
@@ -58,7 +63,9 @@ pub(crate) struct Reading {
     pub(crate) bytes: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
-    /// There and back, as it was when the connection was made; zero where it is not known.
+    /// To the beginning of the answer, where that was much sooner.
+    pub(crate) began: Option<Duration>,
+    /// There and back, where the connection was made for this answer; zero otherwise.
     pub(crate) round_trip: Duration,
     /// Whether there was no record of any partition, and no error.
     pub(crate) nothing: bool,
@@ -96,12 +103,19 @@ pub(super) struct Reader {
     sharing: usize,
     /// When it asked last, what its answers held lately, and what was paid for the question that is on its way.
     asked_at: Option<Instant>,
+    /// When that is to be answered, also where there is nothing new.
+    due_at: Option<Instant>,
     expected: usize,
     paid: Option<usize>,
+    /// Bytes it asked for, and those of the largest answer lately with more: a batch comes whole however large it is.
+    most: i32,
+    largest: usize,
+    /// Whether nothing came last.
+    rests: bool,
     /// Partitions that may have to be asked for otherwise.
-    news: BTreeSet<Index>,
+    pub(super) news: BTreeSet<Index>,
     /// What its session asks for.
-    asked: HashMap<Index, (Wanted, Rules)>,
+    pub(super) asked: HashMap<Index, (Wanted, Rules)>,
     /// What its session has yet to let go of.
     removals: Vec<(Index, TopicPartition)>,
     held_back: BTreeSet<Index>,
@@ -114,6 +128,12 @@ impl Reader {
 
     pub(super) fn suspected(&self) -> Option<Instant> {
         self.suspect.filter(|_| self.busy)
+    }
+
+    /// Whether an answer takes long, whatever it was to wait for.
+    pub(super) fn waits(&self, now: Instant) -> bool {
+        let due_at = self.due_at;
+        self.busy && due_at.is_some_and(|at| now.saturating_duration_since(at) >= WAITS)
     }
 
     /// The partitions it asked for, if its answer is due for so long that another broker may lead them by now.
@@ -148,12 +168,16 @@ impl Core {
     }
 
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
-    fn reader(&mut self, channel: Channel) -> &mut Reader {
+    pub(super) fn reader(&mut self, channel: Channel) -> &mut Reader {
         let first = self.readers.get(&Channel::from(channel.node));
-        let (took, sharing) = first.map_or_else(Default::default, |r| (r.took, r.sharing));
+        let shown = first.map(|r| (r.took, r.sharing, r.largest));
+        let (took, sharing, largest) = shown.unwrap_or_default();
+        // What is current has no large answers, as a rule.
+        let largest = if channel.tails { 0 } else { largest };
         self.readers.entry(channel).or_insert_with(|| Reader {
             took,
             sharing,
+            largest,
             ..Reader::default()
         })
     }
@@ -175,28 +199,8 @@ impl Core {
         }
         let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
         for node in before.into_iter().chain(now) {
-            self.wake_starved(node);
+            self.weigh(node);
         }
-    }
-
-    /// Partitions that were not read because their broker had its share are asked for again.
-    fn wake_starved(&mut self, node: NodeId) {
-        if !self.starved.contains_key(&node) || self.is_full(node) {
-            return;
-        }
-        for index in self.starved.remove(&node).unwrap_or_default() {
-            if let Some(channel) = self.channel_of(index) {
-                self.reader(channel).news.insert(index);
-            }
-        }
-    }
-
-    /// Whether a destination broker already has its share of the memory. Without shares one that is slow would take it from
-    /// all others.
-    pub(super) fn is_full(&self, node: NodeId) -> bool {
-        let brokers = self.held.len();
-        let share = self.settings.memory / 4 * 3 / brokers.max(1);
-        brokers > 1 && self.held.get(&node).is_some_and(|held| *held > share)
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
@@ -227,16 +231,18 @@ impl Core {
         let answer = allowances.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
         let limited = allowances.and_then(|a| a.share(asked, now));
         let share = limited.unwrap_or(i32::MAX);
-        let distant = self.channels(channel.node).answer();
+        let in_time = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
-        let memory = self.settings.memory / 2 / self.readers.len().max(4);
+        // Reserved are powers of two; a little more than one would take the next.
+        let part = self.settings.memory / 2 / self.readers.len().max(4);
+        let memory = framed(1 << part.max(1).ilog2());
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
-        let answer = answer.min(distant.unwrap_or(i32::MAX)).min(memory);
+        let answer = answer.min(in_time.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
         let news = std::mem::take(&mut reader.news);
         let mut set = Vec::new();
         for index in news {
-            set.extend(self.tell(channel, index, share));
+            set.extend(self.tell(channel, index, share, now));
         }
         let reader = self.readers.get_mut(&channel)?;
         reader.not_before = None;
@@ -255,9 +261,16 @@ impl Core {
             whole_shares(answer, shares.max().unwrap_or_default())
         });
         let max_bytes = self.settings.max_fetch_bytes.min(answer);
+        // Little is had without waiting for those who need much.
+        let max_bytes = match channel.tails {
+            true => max_bytes.min(answer_of_tails(self.settings.memory)),
+            false => max_bytes,
+        };
         reader.busy = true;
-        reader.suspect = Some(now + max_wait + SUSPECT);
+        let due_at = now + max_wait;
+        (reader.due_at, reader.suspect) = (Some(due_at), Some(due_at + SUSPECT));
         reader.asked_at = Some(now);
+        reader.most = max_bytes;
         // The limit may be a lower one by now.
         let expected = reader
             .expected
@@ -269,6 +282,8 @@ impl Core {
             remove: std::mem::take(&mut reader.removals),
             max_wait,
             max_bytes,
+            // While nothing comes no memory is kept for what might.
+            largest: if reader.rests { 0 } else { reader.largest },
         })
     }
 
@@ -278,12 +293,10 @@ impl Core {
         channel: Channel,
         index: Index,
         share: i32,
+        now: Instant,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
-        let full = to.filter(|node| self.is_full(*node));
-        if let Some(node) = full {
-            self.starved.entry(node).or_default().insert(index);
-        }
+        let full = to.is_some_and(|node| self.starve(node, index));
         let here = self.channel_of(index) == Some(channel);
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
@@ -293,7 +306,7 @@ impl Core {
         } else {
             share
         };
-        let wanted = (here && full.is_none())
+        let wanted = (here && !full)
             .then(|| {
                 partition.wanted(
                     settings.partition_room,
@@ -313,7 +326,11 @@ impl Core {
             }
             return None;
         };
-        let rules = partition.rules(settings);
+        let oldest = partition.send.as_ref().and_then(SendState::oldest_read);
+        let rules = Rules {
+            lingers: partition.stay.is_long(oldest, now),
+            ..partition.rules(settings)
+        };
         let before = reader.asked.insert(index, (wanted, rules.clone()));
         if before.is_none() {
             // Let go of and wanted again before any request was made.
@@ -337,6 +354,10 @@ impl Core {
                 allowances.add(tails, reading.bytes, reader.paid.take(), now);
             }
             reader.expected = (reader.expected * 3).saturating_add(reading.bytes) / 4;
+            let beyond = usize::try_from(reader.most).is_ok_and(|most| reading.bytes > most);
+            let beyond = if beyond { reading.bytes } else { 0 };
+            reader.largest = beyond.max(reader.largest / 8 * 7);
+            reader.rests = reading.bytes == 0;
             reader.busy = false;
             reader.failures = 0;
             let throttle = reading.throttle;
@@ -351,6 +372,7 @@ impl Core {
             self.meter.flow.took(Stage::Fetch, reading.took);
         }
         for fetched in partitions {
+            self.meter.flow.apart_bytes += fetched.routed.copied as u64;
             self.take_fetched(fetched, now);
         }
         self.count_channels(channel, &reading, now);

@@ -1,15 +1,11 @@
 //! Brokers that answer nothing: whether others lead by now, and what is kept in memory for those of the destination.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
 use super::{Core, Index, Writer};
-
-/// How long it may do so before nothing is kept in memory for it any more, where there are other brokers to write to.
-const SILENT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Has the leaders of partitions looked up whose requests a broker leaves unanswered.
@@ -39,11 +35,12 @@ impl Core {
         writer.is_some_and(Writer::is_in_doubt)
     }
 
-    /// Drops what is in memory for a broker that has been silent for long: the memory is everybody's. It is read again.
+    /// Drops what is in memory for a broker that is silent, where there are others to write to: the memory is everybody's. It is
+    /// read again.
     fn let_go(&mut self, node: NodeId, now: Instant) {
         let alone = self.writers.len() < 2;
         let silent = self.writers.get(&node).and_then(|w| w.silent_for(now));
-        let Some(silent) = silent.filter(|silent| !alone && *silent >= SILENT) else {
+        let Some(silent) = silent.filter(|_| !alone) else {
             return;
         };
         let partitions = self.partitions.iter();

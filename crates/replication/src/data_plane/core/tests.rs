@@ -17,3 +17,4 @@ mod simulation;
 mod standing;
 mod transacting;
 mod trouble;
+mod turns;

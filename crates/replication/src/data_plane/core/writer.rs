@@ -21,8 +21,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// whatever is on its way: much less would make it slower still.
 const MOMENT: Duration = Duration::from_secs(3);
 const LEAST: usize = 1024 * 1024;
+/// The most that is expected in a second of a broker whose connection ended with requests on their way: [`LEAST`] follows.
+const AFTER_A_CUT: u32 = 300_000;
 /// Without anything on its way for so long its pace does not show. Shorter pauses are between all requests of a fast broker.
-const SILENCE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a broker that owes an answer may give no sign of life before it is silent; and how long at most, whatever its pace
+/// explains: one that was asked for little only seems slow.
+const SILENT: Duration = Duration::from_secs(5);
+const SILENT_AT_MOST: Duration = Duration::from_secs(20);
+
+/// A request without an answer, as its broker's writer knows it.
+#[derive(Debug)]
+struct Sent {
+    tag: u64,
+    at: Instant,
+    bytes: usize,
+}
 
 /// What is known of one destination broker.
 #[derive(Debug, Default)]
@@ -34,9 +49,11 @@ pub(super) struct Writer {
     /// How fast its answers come, and when one came last.
     pace: Pace,
     answered_at: Option<Instant>,
-    /// When each request without an answer was sent, oldest first.
-    sent: VecDeque<(u64, Instant)>,
-    /// When leaders were looked up last because of a request without an answer.
+    /// Its last sign of life: an answer, and for as long as a quota has it wait behind one.
+    heard: Option<Instant>,
+    /// Requests without an answer, oldest first.
+    sent: VecDeque<Sent>,
+    /// When leaders were looked up last, if that was since its last sign of life.
     looked: Option<Instant>,
     /// A quota: the broker does not read from the connection before this.
     pub(super) throttled_until: Option<Instant>,
@@ -62,17 +79,21 @@ impl Writer {
     /// A request with so many bytes is on its way.
     pub(super) fn has_sent(&mut self, tag: u64, bytes: usize, now: Instant) {
         let ago = |at| now.saturating_duration_since(at);
-        if self.sent.is_empty() && self.answered_at.is_none_or(|at| ago(at) >= SILENCE) {
+        if self.sent.is_empty() && self.answered_at.is_none_or(|at| ago(at) >= PAUSE) {
             self.pace.go_on(now);
         }
-        self.sent.push_back((tag, now));
+        self.sent.push_back(Sent {
+            tag,
+            at: now,
+            bytes,
+        });
         self.open_bytes += bytes;
     }
 
     /// It is not any more.
     pub(super) fn has_ended(&mut self, tag: u64, bytes: usize) {
         self.open_bytes = self.open_bytes.saturating_sub(bytes);
-        self.sent.retain(|(sent, _)| *sent != tag);
+        self.sent.retain(|sent| sent.tag != tag);
         if self.sent.is_empty() {
             self.looked = None;
         }
@@ -81,38 +102,61 @@ impl Writer {
     /// So many bytes were answered.
     pub(super) fn is_answered(&mut self, bytes: usize, now: Instant) {
         self.answered_at = Some(now);
+        self.heard = Some(now);
+        self.looked = None;
         self.pace.add(bytes, now);
     }
 
-    /// When the quota's pause ends, or a request has waited too long for its answer.
+    /// A quota: it does not read from the connection for so long.
+    pub(super) fn is_throttled(&mut self, pause: Duration, now: Instant) {
+        self.throttled_until = Some(now + pause);
+        self.heard = self.throttled_until;
+    }
+
+    /// Its connection has ended and left requests without an answer: perhaps because they took longer than they were given, so
+    /// what it answered before says no more how much the next one may hold.
+    pub(super) fn is_cut(&mut self) {
+        self.pace.expect_at_most(AFTER_A_CUT);
+    }
+
+    /// When the quota's pause ends, or an answer is due for too long.
     pub(super) fn due(&self) -> Option<Instant> {
-        let suspect = self.sent.front().map(|(_, sent)| {
+        let suspect = self.quiet_since().map(|since| {
             let looked = self.looked.map(|looked| looked + LOOK_AGAIN);
-            looked.map_or(*sent + SUSPECT, |looked| looked.max(*sent + SUSPECT))
+            looked.map_or(since + SUSPECT, |looked| looked.max(since + SUSPECT))
         });
         self.throttled_until.into_iter().chain(suspect).min()
     }
 
-    /// Whether a request has waited so long that its broker may have stopped leading.
+    /// Whether it owes an answer for so long that it may have stopped leading.
     pub(super) fn is_suspect(&self, now: Instant) -> bool {
-        self.silent_for(now).is_some_and(|silent| silent >= SUSPECT)
+        let since = self.quiet_since();
+        since.is_some_and(|since| now.saturating_duration_since(since) >= SUSPECT)
     }
 
-    /// Whether leaders have been looked up since it last owed no answer.
+    /// Whether leaders have been looked up since its last sign of life.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.looked.is_some()
     }
 
-    /// For how long the oldest request has waited for its answer.
+    /// Since when it owes an answer and gives no sign of life. The age of its oldest request says nothing of that: a slow broker
+    /// that answers one after the other always has some that are old.
+    fn quiet_since(&self) -> Option<Instant> {
+        let oldest = self.sent.front()?.at;
+        Some(self.heard.map_or(oldest, |heard| heard.max(oldest)))
+    }
+
+    /// For how long it has given no sign of life, if that is long, and longer than its pace explains.
     pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
-        let (_, sent) = self.sent.front()?;
-        Some(now.saturating_duration_since(*sent))
+        let quiet = now.saturating_duration_since(self.quiet_since()?);
+        let owed = self.sent.front()?.bytes;
+        is_silent(quiet, owed, &self.pace).then_some(quiet)
     }
 
     /// When a request was sent.
     pub(super) fn sent_at(&self, tag: u64) -> Option<Instant> {
-        let sent = self.sent.iter().find(|(sent, _)| *sent == tag);
-        sent.map(|(_, at)| *at)
+        let sent = self.sent.iter().find(|sent| sent.tag == tag);
+        sent.map(|sent| sent.at)
     }
 
     /// Ends the pause if it is over. Whether leaders have to be looked up, because there is no answer.
@@ -129,6 +173,15 @@ impl Writer {
     }
 }
 
+/// Whether a broker is silent that has given no sign of life for so long, while the next answer it owes is of so many bytes: not
+/// while twice the time that its pace gives them is not over.
+fn is_silent(quiet: Duration, owed: usize, pace: &Pace) -> bool {
+    let in_half = pace.bytes_within(quiet / 2);
+    // A pace that is not known explains nothing.
+    let is_explained = (1..owed).contains(&in_half);
+    quiet >= SILENT && (!is_explained || quiet >= SILENT_AT_MOST)
+}
+
 /// A Produce request without an answer.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -141,6 +194,88 @@ pub(super) struct Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// So many bytes are answered in a second.
+    fn pace(bytes: usize) -> Pace {
+        let begin = Instant::now();
+        let mut pace = Pace::default();
+        pace.add(0, begin);
+        pace.add(bytes, begin + SECOND);
+        pace
+    }
+
+    #[test]
+    fn silence_is_longer_than_what_is_owed_explains_and_never_longer_than_twenty_seconds() {
+        let check = |bytes_per_second, owed, seconds: [f64; 2]| {
+            let pace = pace(bytes_per_second);
+            let silent = seconds.map(|s| is_silent(Duration::from_secs_f64(s), owed, &pace));
+            assert_eq!(silent, [false, true], "{owed} at {bytes_per_second}");
+        };
+        // A fast broker, also with a batch as large as they come; one of which nothing is known.
+        check(200_000_000, 100, [4.9, 5.0]);
+        check(200_000_000, 100_000_000, [4.9, 5.0]);
+        check(0, LEAST, [4.9, 5.0]);
+        // As much as is ever sent at once takes 3 s, and a mebibyte over the narrowest lines 7 s.
+        check(1_000_000, 3_000_000, [5.9, 6.1]);
+        check(150_000, LEAST, [13.9, 14.1]);
+        // Hardly anything was asked for when its pace was measured.
+        check(100, LEAST, [19.9, 20.0]);
+    }
+
+    #[test]
+    fn a_broker_is_quiet_since_its_last_answer_and_the_end_of_a_quota_s_pause() {
+        let begin = Instant::now();
+        let at = |seconds| begin + SECOND * seconds;
+        let mut writer = Writer::default();
+        assert!(writer.due().is_none());
+        for tag in 0..5 {
+            writer.has_sent(tag, 100, begin);
+        }
+        // Replicas take 2 s for each.
+        for tag in 0..4 {
+            let now = at(u32::try_from(tag).expect("small") * 2 + 2);
+            assert!(!writer.is_suspect(now) && writer.silent_for(now).is_none());
+            assert_eq!(writer.due(), Some(now + SECOND));
+            writer.has_ended(tag, 100);
+            writer.is_answered(100, now);
+        }
+        assert!(writer.is_suspect(at(11)) && writer.on_time(at(11)));
+        assert_eq!(
+            (writer.silent_for(at(12)), writer.due()),
+            (None, Some(at(13)))
+        );
+        assert_eq!(writer.silent_for(at(13)), Some(SECOND * 5));
+        // Its answer says that it waits for 9 s.
+        writer.has_sent(5, 100, at(13));
+        writer.has_ended(4, 100);
+        writer.is_answered(100, at(14));
+        assert!(!writer.is_in_doubt());
+        writer.is_throttled(SECOND * 9, at(14));
+        assert!(!writer.on_time(at(23)));
+        assert_eq!(writer.due(), Some(at(26)));
+        // It has come down to 16 bytes a second.
+        assert_eq!(writer.silent_for(at(34)), None);
+        assert_eq!(writer.silent_for(at(36)), Some(SECOND * 13));
+        writer.has_ended(5, 100);
+        assert!(writer.due().is_none() && writer.silent_for(at(60)).is_none());
+    }
+
+    #[test]
+    fn a_request_that_took_too_long_is_not_followed_by_one_of_the_same_size() {
+        let mut writer = Writer {
+            pace: pace(10_000_000),
+            ..Writer::default()
+        };
+        assert_eq!(writer.most(), 30_000_000);
+        writer.is_cut();
+        assert_eq!(writer.most(), LEAST);
+        // What is slower than that was known before.
+        writer.pace = pace(100);
+        writer.is_cut();
+        assert_eq!(writer.pace.bytes_within(SECOND), 100);
+    }
 
     #[test]
     fn what_is_on_its_way_is_what_was_answered_within_three_seconds() {
@@ -162,7 +297,7 @@ mod tests {
             now += Duration::from_millis(100);
             writer.has_ended(tag, 100_000);
             writer.is_answered(100_000, now);
-            now += SILENCE;
+            now += PAUSE;
         }
         assert_eq!(writer.most(), LEAST, "between silences nothing shows");
         // A fast broker has answered everything now and then.

@@ -171,7 +171,7 @@ impl Core {
         if let Some(writer) = self.writers.get_mut(&call.node) {
             writer.is_answered(call.bytes, now);
             if throttle > 0 {
-                writer.throttled_until = Some(now + Duration::from_millis(throttle));
+                writer.is_throttled(Duration::from_millis(throttle), now);
             }
         }
         let mut answers = response
@@ -213,6 +213,13 @@ impl Core {
         now: Instant,
     ) {
         let error = format!("destination: {error}");
+        let writer = self
+            .writers
+            .get_mut(&node)
+            .filter(|_| !unanswered.is_empty());
+        if let Some(writer) = writer {
+            writer.is_cut();
+        }
         for tag in unanswered {
             let Some(call) = self.end_call(*tag) else {
                 continue;
@@ -283,6 +290,7 @@ impl Core {
                     transaction.has_written();
                 }
                 partition.pace.add(done.batch.size(), now);
+                partition.stay.ends(done.batch.read_at, now);
                 partition.acknowledged(&done);
                 self.meter
                     .acknowledged(&mut partition.latencies, &done.batch, now);

@@ -6,6 +6,7 @@ use config::link::Offsets;
 use super::Readings;
 use super::evidence::Written;
 use super::preserve::Comparison;
+use super::room::Room;
 use super::survey::Survey;
 use crate::data_plane::core::EstablishOrder;
 use crate::origin::registrations;
@@ -17,29 +18,32 @@ impl Survey<'_> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
+        room: &mut Room<'_>,
     ) -> Result<Adoption, String> {
-        let last = self.last(order, readings).await?;
-        let producer = last.as_ref().map_or(-1, |batch| batch.info().producer_id);
+        let last = self.last(order, readings, room).await?;
+        let producer = last.as_ref().map_or(-1, |last| last.info.producer_id);
         let written = Written {
             last,
             ..Written::default()
         };
-        let Comparison { equal, differs, .. } = self.compared(order, readings, &written).await?;
+        let compared = self.compared(order, readings, &written, room).await?;
+        let Comparison { equal, differs, .. } = compared;
         if equal == 0 || differs.is_some() {
             return Ok(Adoption::NoCopy);
         }
-        let registered = registrations(self.destination.cluster)
-            .await
-            .map_err(|error| {
-                format!(
-                    "destination: who wrote to {} cannot be found out: {error}",
-                    order.destination
-                )
-            })?;
-        let origin = registered
-            .into_iter()
-            .rfind(|(id, _)| *id == producer)
-            .map(|(_, origin)| origin);
+        // Read behind the ends of all partitions, so that it knows who wrote up to there.
+        let registered = &self.registered;
+        let registered = registered.get_or_init(|| registrations(self.destination.cluster));
+        // Asked for once, also where it cannot be read: the group is tried again.
+        let registered = registered.await.as_ref().map_err(|error| {
+            format!(
+                "destination: who wrote to {} cannot be found out: {error}",
+                order.destination
+            )
+        })?;
+        let mut registered = registered.iter();
+        let origin = registered.rfind(|(id, _)| *id == producer);
+        let origin = origin.map(|(_, origin)| origin.clone());
         let asked_for = order.offsets.placement == Offsets::Preserve;
         Ok(whose(
             readings,

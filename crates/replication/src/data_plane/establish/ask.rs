@@ -14,7 +14,6 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::describe_configs::{ConfigQuery, DescribeConfigsRequest, ResourceKind};
 use kafka_wire::message::describe_producers::DescribeProducersRequest;
-use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
 use kafka_wire::message::init_producer_id::InitProducerIdRequest;
 use kafka_wire::message::list_offsets::LATEST;
 use kafka_wire::message::offset_for_leader_epoch::{EpochQuery, OffsetForLeaderEpochRequest};
@@ -23,13 +22,12 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicParti
 
 use super::super::core::EstablishOrder;
 use super::Readings;
-use super::evidence::batches;
-use super::peer::Peer;
+use super::evidence::{batches, refused};
+use super::peer::{Peer, Unread};
+use super::questions::Question;
+use super::room::Room;
 use crate::placement::Topic;
 use crate::position::{Position, advance_sequence};
-
-/// Bytes per request while the destination's tail is read.
-const TAIL_BYTES: i32 = 1024 * 1024;
 
 /// Topics in one DescribeConfigs request.
 const DESCRIBED_TOPICS: usize = 500;
@@ -389,6 +387,7 @@ pub(super) async fn read_tail(
     order: &EstablishOrder,
     position: &Position,
     readings: Readings,
+    room: &mut Room<'_>,
 ) -> Result<Vec<BatchInfo>, Tail> {
     let from = (position.destination_end.0 - 1).max(readings.destination_start);
     let at = (&order.destination, order.destination_id);
@@ -402,16 +401,16 @@ pub(super) async fn read_tail(
         }
     }
     let is_last = |info: &BatchInfo| is_last(info, position, last);
-    headers_until(destination, at, range, is_last).await
+    headers_until(destination, at, range, is_last, room).await
 }
 
-/// Headers of all batches between two offsets.
+/// Headers of all batches between two offsets, of a partition that is read while no others are.
 pub(in super::super) async fn headers(
     destination: &Peer<'_>,
     at: (&TopicPartition, TopicId),
     range: Range<i64>,
 ) -> Result<Vec<BatchInfo>, Tail> {
-    headers_until(destination, at, range, |_| false).await
+    headers_until(destination, at, range, |_| false, &mut Room::alone()).await
 }
 
 /// Headers of batches between two offsets, up to the one that is the last that matters.
@@ -420,26 +419,26 @@ async fn headers_until(
     (partition, topic_id): (&TopicPartition, TopicId),
     range: Range<i64>,
     is_last: impl Fn(&BatchInfo) -> bool,
+    room: &mut Room<'_>,
 ) -> Result<Vec<BatchInfo>, Tail> {
     let mut offset = range.start;
     let mut tail = Vec::new();
     while offset < range.end {
-        let request = FetchRequest::of_one(
-            partition.topic.clone(),
-            topic_id,
-            partition.partition,
+        if offset > range.start {
+            room.grow().await;
+        }
+        let question = Question {
+            partition: partition.clone(),
+            id: topic_id,
             offset,
-            TAIL_BYTES,
-        );
-        let asked = destination.ask(Use::Store, &request);
-        let answer = asked.await.map_err(Tail::Trouble)?;
-        let fetched = answer
-            .into_one()
-            .and_then(FetchedPartition::without_error)
-            .map_err(|code| match code {
-                ErrorCode::TOPIC_AUTHORIZATION_FAILED => Tail::Forbidden,
-                code => Tail::Trouble(format!("destination: Fetch of {partition} answered {code}")),
-            })?;
+            bytes: room.bytes(),
+        };
+        let fetched = destination.batches(question, room).await;
+        let fetched = fetched.map_err(|unread| match unread {
+            Unread::Refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => Tail::Forbidden,
+            Unread::Refused(code) => Tail::Trouble(refused("destination", partition, code)),
+            Unread::Trouble(trouble) => Tail::Trouble(trouble),
+        })?;
         let before = offset;
         for batch in batches(fetched.records) {
             let info = *batch.info();

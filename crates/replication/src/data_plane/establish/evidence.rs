@@ -1,24 +1,23 @@
 //! Reads what stands at the end of a destination's log, and what the source has at the same offsets.
 
-use kafka_client::cluster::Use;
 use kafka_wire::batch::{
     AbortedFilter, BatchInfo, Batches, Entry, RawBatch, Verdict, control_type,
 };
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::message::IsolationLevel;
-use kafka_wire::message::fetch::{FetchRequest, FetchedPartition};
-use kafka_wire::types::{TopicId, TopicPartition};
+use kafka_wire::message::fetch::FetchedPartition;
+use kafka_wire::types::TopicPartition;
 
 use super::Readings;
+use super::peer::Unread;
 use super::preserve::{self, Comparison, Digests, digests};
+use super::questions::Question;
+use super::room::{MOST, Room};
 use super::survey::Survey;
 use crate::data_plane::core::EstablishOrder;
 
 /// Bytes of batches that were written since the position was stored and are compared; of what is more only the
 /// last batch is.
 const COMPARED_MOST: usize = 64 * 1024 * 1024;
-/// Bytes per request while records are compared.
-const COMPARED_BYTES: i32 = 1024 * 1024;
 /// How far back the last record is looked for behind markers, at first and at most.
 const BACK: (i64, i64) = (1, 1 << 20);
 
@@ -30,17 +29,36 @@ pub(super) struct Written {
     pub(super) markers: Vec<i64>,
     pub(super) copies: Digests,
     /// The last batch with records.
-    pub(super) last: Option<RawBatch>,
+    pub(super) last: Option<Last>,
     /// Bytes of the batches with records.
     pub(super) bytes: usize,
+}
+
+/// What is kept of the last batch with records. Itself it would keep its whole answer in memory, while its partition waits for room.
+#[derive(Debug)]
+pub(super) struct Last {
+    pub(super) info: BatchInfo,
+    bytes: usize,
+    /// Or why it cannot be compared.
+    copies: Result<Digests, String>,
+}
+
+impl Last {
+    fn of(batch: &RawBatch) -> Self {
+        Self {
+            info: *batch.info(),
+            bytes: batch.bytes().len(),
+            copies: read_copies(batch),
+        }
+    }
 }
 
 impl Written {
     /// How much of the source is asked for at a time to compare it with: what follows would be read for nothing.
     fn bytes_at_a_time(&self) -> i32 {
-        let last = self.last.as_ref().map_or(0, |batch| batch.bytes().len());
+        let last = self.last.as_ref().map_or(0, |last| last.bytes);
         let bytes = i32::try_from(self.bytes.max(last)).unwrap_or(i32::MAX);
-        bytes.clamp(1, COMPARED_BYTES)
+        bytes.clamp(1, MOST)
     }
 }
 
@@ -53,14 +71,18 @@ impl Survey<'_> {
     pub(super) async fn written(
         &self,
         order: &EstablishOrder,
-        from: i64,
-        to: i64,
+        (from, to): (i64, i64),
+        room: &mut Room<'_>,
     ) -> Result<Written, String> {
         let mut written = Written::default();
         let mut offset = from;
         while offset < to {
-            let fetched = self.destination_batches(order, offset).await?;
+            if offset > from {
+                room.grow().await;
+            }
+            let fetched = self.destination_batches(order, offset, room).await?;
             let before = offset;
+            let mut last = None;
             for batch in batches(fetched.records) {
                 let info = *batch.info();
                 offset = offset.max(info.next_offset());
@@ -75,9 +97,10 @@ impl Survey<'_> {
                     if written.bytes <= COMPARED_MOST {
                         written.copies.extend(read_copies(&batch)?);
                     }
-                    written.last = Some(batch);
+                    last = Some(batch);
                 }
             }
+            written.last = last.as_ref().map(Last::of).or(written.last);
             if offset == before {
                 let partition = &order.destination;
                 return Err(format!(
@@ -93,15 +116,20 @@ impl Survey<'_> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
-    ) -> Result<Option<RawBatch>, String> {
+        room: &mut Room<'_>,
+    ) -> Result<Option<Last>, String> {
         let (mut back, most) = BACK;
         loop {
             let from = (readings.destination_end - back).max(readings.destination_start);
-            let mut last = None;
+            let mut found = None;
             let mut offset = from;
             while offset < readings.destination_end {
-                let fetched = self.destination_batches(order, offset).await?;
+                if offset > from {
+                    room.grow().await;
+                }
+                let fetched = self.destination_batches(order, offset, room).await?;
                 let before = offset;
+                let mut last = None;
                 for batch in batches(fetched.records) {
                     offset = offset.max(batch.info().next_offset());
                     // What was written since the end was read belongs to the next reading: its sequence would be
@@ -112,13 +140,14 @@ impl Survey<'_> {
                         last = Some(batch);
                     }
                 }
+                found = last.as_ref().map(Last::of).or(found);
                 if offset == before {
                     // A hole at the end, which the cleaner has left.
                     break;
                 }
             }
-            if last.is_some() || from == readings.destination_start || back >= most {
-                return Ok(last);
+            if found.is_some() || from == readings.destination_start || back >= most {
+                return Ok(found);
             }
             back = back.saturating_mul(64).min(most);
         }
@@ -130,19 +159,21 @@ impl Survey<'_> {
         order: &EstablishOrder,
         readings: Readings,
         written: &Written,
+        room: &mut Room<'_>,
     ) -> Result<Comparison, String> {
         let mut copies = written.copies.clone();
         if let Some(last) = &written.last {
-            copies.extend(read_copies(last)?);
+            copies.extend(last.copies.clone()?);
         }
         let first = copies.keys().chain(&written.markers).min().copied();
         let mut offset = first.unwrap_or(readings.end).max(readings.log_start);
         let end = readings.destination_end.min(readings.end);
         let mut original = Digests::new();
         let mut epoch = -1;
+        let bytes = written.bytes_at_a_time();
+        room.at_least(bytes).await;
         while offset < end {
-            let bytes = written.bytes_at_a_time();
-            let fetched = self.source_batches(order, offset, bytes).await?;
+            let fetched = self.source_batches(order, offset, bytes, room).await?;
             let mut filter = AbortedFilter::new(fetched.aborted);
             let before = offset;
             for batch in batches(fetched.records) {
@@ -178,44 +209,43 @@ impl Survey<'_> {
         order: &EstablishOrder,
         offset: i64,
         bytes: i32,
+        room: &mut Room<'_>,
     ) -> Result<FetchedPartition, String> {
-        let request = FetchRequest {
-            isolation_level: IsolationLevel::ReadCommitted,
-            ..one_partition(&order.source, order.source_id, offset, bytes)
-        };
-        let answer = self.source.ask(Use::Metadata, &request).await?;
-        let fetched = answer.into_one().and_then(FetchedPartition::without_error);
-        fetched.map_err(|code| refused("source", &order.source, code))
+        let fetched = self.source.batches(at_source(order, offset, bytes), room);
+        fetched.await.map_err(|unread| match unread {
+            Unread::Refused(code) => refused("source", &order.source, code),
+            Unread::Trouble(trouble) => trouble,
+        })
     }
 
     async fn destination_batches(
         &self,
         order: &EstablishOrder,
         offset: i64,
+        room: &mut Room<'_>,
     ) -> Result<FetchedPartition, String> {
-        let request = one_partition(
-            &order.destination,
-            order.destination_id,
+        let question = Question {
+            partition: order.destination.clone(),
+            id: order.destination_id,
             offset,
-            COMPARED_BYTES,
-        );
-        let answer = self.destination.ask(Use::Store, &request).await?;
-        let fetched = answer.into_one().and_then(FetchedPartition::without_error);
-        fetched.map_err(|code| match code {
-            ErrorCode::TOPIC_AUTHORIZATION_FAILED => self.unreadable(order),
-            code => refused("destination", &order.destination, code),
+            bytes: room.bytes(),
+        };
+        let fetched = self.destination.batches(question, room);
+        fetched.await.map_err(|unread| match unread {
+            Unread::Refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => self.unreadable(order),
+            Unread::Refused(code) => refused("destination", &order.destination, code),
+            Unread::Trouble(trouble) => trouble,
         })
     }
 }
 
-fn one_partition(partition: &TopicPartition, id: TopicId, offset: i64, bytes: i32) -> FetchRequest {
-    FetchRequest::of_one(
-        partition.topic.clone(),
-        id,
-        partition.partition,
+pub(super) fn at_source(order: &EstablishOrder, offset: i64, bytes: i32) -> Question {
+    Question {
+        partition: order.source.clone(),
+        id: order.source_id,
         offset,
         bytes,
-    )
+    }
 }
 
 pub(super) fn refused(side: &str, partition: &TopicPartition, code: ErrorCode) -> String {

@@ -11,10 +11,8 @@
 use kafka_wire::batch::BatchInfo;
 use kafka_wire::types::ProducerIdentity;
 
-use super::survey::{Survey, is_unsettled};
-use super::{
-    Producers, READINGS, Readings, decide, destination_behind, first_position, no_beginning,
-};
+use super::survey::{Means, Survey, is_unsettled};
+use super::{READINGS, Readings, decide, destination_behind, first_position, no_beginning};
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::placing::is_filler;
 use crate::position::{Placement, Position, Preserved};
@@ -117,7 +115,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         (position, preserved): (&Position, Preserved),
         readings: Readings,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Result<Established, String> {
         let end = readings.destination_end;
         if position.destination_end.0 > end {
@@ -128,7 +126,7 @@ impl Survey<'_> {
             });
         }
         let from = position.destination_end.0.max(readings.destination_start);
-        let written = self.written(order, from, end).await?;
+        let written = self.written(order, (from, end), &mut means.room).await?;
         // Somebody else may write all the time: there is no end that stays.
         let mapped = Position {
             placement: Placement::Mapped,
@@ -147,9 +145,7 @@ impl Survey<'_> {
             return Ok(Established::Stop(stop));
         }
         if let Some(writer) = order.transaction {
-            return Ok(self
-                .transactional(&order, writer, readings, producers)
-                .await);
+            return Ok(self.transactional(&order, writer, readings, means).await);
         }
         let since = &written.since;
         Ok(mapped_behind(&order, position, readings, since, behind))

@@ -3,13 +3,20 @@
 //! One that has let somebody wait in vain is not asked about the others of its group: they would wait one after the other, each
 //! for as long as a request may take, and until all of them are answered nobody looks who leads them by now.
 
+use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use kafka_client::cluster::Use;
 use kafka_client::{ClientError, Cluster};
-use kafka_wire::message::Request;
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::message::fetch::FetchedPartition;
+use kafka_wire::message::{IsolationLevel, Request};
 use kafka_wire::types::NodeId;
+use tokio::sync::mpsc;
+
+use super::questions::{self, Answer, Asked, Question, Questions};
+use super::room::Room;
 
 /// How long one answer may take: it may hold a megabyte, over a narrow connection.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -20,17 +27,96 @@ pub(in super::super) struct Peer<'a> {
     pub(super) cluster: &'a Cluster,
     node: NodeId,
     side: &'static str,
+    /// Over which connection batches are read, and which of them.
+    reads: (Use, IsolationLevel),
+    /// Where those ask who are compared at the same time.
+    questions: Option<Questions>,
     /// Why it is not asked any more.
     gone: OnceLock<String>,
 }
 
+/// Why no batches came.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Refused(ErrorCode),
+    /// With the side.
+    Trouble(String),
+}
+
 impl<'a> Peer<'a> {
-    pub(in super::super) fn new(side: &'static str, cluster: &'a Cluster, node: NodeId) -> Self {
+    /// Of the source: what is committed counts.
+    pub(super) fn source(cluster: &'a Cluster, node: NodeId) -> Self {
+        // Apart from the short questions: a batch may take seconds.
+        let reads = (Use::Store, IsolationLevel::ReadCommitted);
+        Self::new("source", cluster, node, reads)
+    }
+
+    /// Of the destination: what was written counts, whatever has become of it.
+    pub(in super::super) fn destination(cluster: &'a Cluster, node: NodeId) -> Self {
+        let reads = (Use::Store, IsolationLevel::ReadUncommitted);
+        Self::new("destination", cluster, node, reads)
+    }
+
+    fn new(
+        side: &'static str,
+        cluster: &'a Cluster,
+        node: NodeId,
+        reads: (Use, IsolationLevel),
+    ) -> Self {
         Self {
             cluster,
             node,
             side,
+            reads,
+            questions: None,
             gone: OnceLock::new(),
+        }
+    }
+
+    /// From now on questions for batches wait until [`Peer::answer`] takes them.
+    pub(super) fn take_questions(&mut self) -> mpsc::Receiver<Asked> {
+        let (questions, asked) = Questions::new();
+        self.questions = Some(questions);
+        asked
+    }
+
+    /// Has them answered, many with one request, as long as it is polled.
+    pub(super) async fn answer(&self, asked: mpsc::Receiver<Asked>) -> Infallible {
+        let (use_, isolation) = self.reads;
+        let ask = |request| async move { self.ask(use_, &request).await };
+        questions::answer(asked, isolation, ask).await
+    }
+
+    /// Asks it for batches of a partition.
+    pub(super) async fn fetch(&self, question: Question) -> Answer {
+        match &self.questions {
+            Some(questions) => questions.ask(question).await,
+            None => {
+                let (use_, isolation) = self.reads;
+                let request = questions::request(&[&question], isolation);
+                let answer = self.ask(use_, &request).await;
+                let mut answers = questions::sort(&[&question], answer);
+                answers.pop().unwrap_or(Answer::LeftOut)
+            }
+        }
+    }
+
+    /// As [`Peer::fetch`], with as many bytes as are needed for what stands there.
+    ///
+    /// # Errors
+    /// It refuses, or does not answer.
+    pub(super) async fn batches(
+        &self,
+        mut question: Question,
+        room: &mut Room<'_>,
+    ) -> Result<FetchedPartition, Unread> {
+        loop {
+            match self.fetch(question.clone()).await {
+                Answer::Read(fetched) => return Ok(fetched),
+                Answer::Refused(code) => return Err(Unread::Refused(code)),
+                Answer::Trouble(trouble) => return Err(Unread::Trouble(trouble)),
+                Answer::LeftOut => question.bytes = room.more_than(question.bytes).await,
+            }
         }
     }
 

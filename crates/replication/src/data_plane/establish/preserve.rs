@@ -31,7 +31,7 @@ pub(in super::super) struct Ending {
     /// Headers of what was written since the position was stored.
     pub(in super::super) since: Vec<BatchInfo>,
     /// The last batch with records.
-    pub(in super::super) last: Option<RawBatch>,
+    pub(in super::super) last: Option<BatchInfo>,
     /// What the source has at the offsets of that batch.
     pub(in super::super) comparison: Comparison,
 }
@@ -208,7 +208,7 @@ fn writer(
     end: i64,
     ending: &Ending,
 ) -> (ProducerIdentity, i32) {
-    let next = next_number(position, end, &ending.since, ending.last.as_ref());
+    let next = next_number(position, end, &ending.since, ending.last);
     // Where the log has grown since the refusal, whoever wrote is of the same stream, and the sequence goes on.
     let refused = order.raise_epoch && end == position.destination_end.0;
     let raised = (position.producer.epoch.saturating_add(1), 0);
@@ -222,7 +222,7 @@ fn next_number(
     position: &Position,
     end: i64,
     since: &[BatchInfo],
-    last: Option<&RawBatch>,
+    last: Option<BatchInfo>,
 ) -> Option<(i16, i32)> {
     let stored = (position.producer.epoch, position.sequence);
     match last_of_ours(position, last) {
@@ -244,8 +244,7 @@ fn next_number(
 }
 
 /// The last batch with records, if this partition's producer wrote it.
-fn last_of_ours(position: &Position, last: Option<&RawBatch>) -> Option<BatchInfo> {
-    let last = last.map(|batch| *batch.info());
+fn last_of_ours(position: &Position, last: Option<BatchInfo>) -> Option<BatchInfo> {
     last.filter(|info| info.producer_id == position.producer.id)
 }
 
@@ -255,7 +254,7 @@ pub(in super::super) fn recognises(
     position: &Position,
     end: i64,
     since: &[BatchInfo],
-    last: Option<&RawBatch>,
+    last: Option<BatchInfo>,
 ) -> bool {
     next_number(position, end, since, last).is_some()
         && last_of_ours(position, last)

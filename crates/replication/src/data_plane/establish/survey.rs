@@ -13,27 +13,26 @@ use kafka_wire::message::metadata::{MetadataRequest, MetadataTopics};
 use kafka_wire::message::write_txn_markers::{TxnMarker, WriteTxnMarkersRequest};
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicName};
+use tokio::sync::OnceCell;
 
 use super::adoption::Adoption;
-use super::ask::{new_producer, topic_settings};
+use super::ask::topic_settings;
 use super::evidence::{batches, is_delivered};
-use super::first::{Firsts, begin, is_decided};
+use super::first::{begin, is_decided};
 use super::missing::short;
 use super::peer::Peer;
 use super::preserve::{self, Ending, recognises};
-use super::{
-    Producers, READINGS, Readings, destination_behind, first_position, mapped, no_beginning,
-};
+use super::producers::Producers;
+use super::room::{Room, Rooms};
+use super::{READINGS, Readings, destination_behind, first_position, mapped, no_beginning};
 use crate::data_plane::core::{EstablishOrder, Established, Ground};
 use crate::data_plane::partition::Stop;
 use crate::placement::{Choice, Facts, Grants, Rights, Topic, choose};
 use crate::position::{Placement, Position, Preserved};
 use crate::side::Source;
 
-/// Bytes of the source's first records that are looked at.
-const FIRST_BYTES: i32 = 256 * 1024;
-/// Bytes of the source's next record; its batch is served whole.
-const NEXT_BYTES: i32 = 1;
+/// Bytes of the source's next record, at first.
+const NEXT_BYTES: i32 = 2 * 1024;
 
 /// What is known of a group of partitions that have the same two leaders.
 pub(in super::super) struct Survey<'a> {
@@ -41,8 +40,16 @@ pub(in super::super) struct Survey<'a> {
     pub(super) destination: Peer<'a>,
     rights: HashMap<TopicName, Rights>,
     grants: Grants,
-    /// What was read of many partitions at once.
-    pub(super) firsts: Firsts,
+    rooms: Rooms,
+    /// Who wrote to the destination, once somebody has asked.
+    pub(super) registered: OnceCell<Result<Vec<(i64, String)>, String>>,
+}
+
+/// What a partition is compared with.
+#[derive(Debug)]
+pub(super) struct Means<'a> {
+    pub(super) producers: &'a Producers,
+    pub(super) room: Room<'a>,
 }
 
 /// Whether something may still arrive at the destination and would not be recognised: then its end has to
@@ -90,8 +97,10 @@ impl<'a> Survey<'a> {
             .map(|order| order.destination.topic.clone())
             .collect();
         let grants = Grants::of(destination.config());
-        let [source, destination] = [("source", source, from), ("destination", destination, to)]
-            .map(|(side, cluster, node)| Peer::new(side, cluster, node));
+        let (source, destination) = (
+            Peer::source(source, from),
+            Peer::destination(destination, to),
+        );
         let rights = match topics.is_empty() {
             true => HashMap::new(),
             false => rights(&destination, topics).await,
@@ -101,7 +110,8 @@ impl<'a> Survey<'a> {
             destination,
             rights,
             grants,
-            firsts: Firsts::new(),
+            rooms: Rooms::new(),
+            registered: OnceCell::new(),
         }
     }
 
@@ -113,13 +123,17 @@ impl<'a> Survey<'a> {
 
     /// Establishes one partition, under a producer that can still be told from its successors. The last epoch there is is
     /// never written with: none could be raised above it.
-    pub(in super::super) async fn usable(
+    pub(super) async fn usable(
         &self,
         order: &EstablishOrder,
         readings: Readings,
-        producers: &mut Producers,
+        producers: &Producers,
     ) -> Established {
-        let mut outcome = self.one(order, readings, producers).await;
+        let mut means = Means {
+            producers,
+            room: self.room(),
+        };
+        let mut outcome = self.one(order, readings, &mut means).await;
         if let Established::Ready {
             position,
             store_first,
@@ -128,7 +142,7 @@ impl<'a> Survey<'a> {
             && position.producer.epoch == i16::MAX
             && !position.transactional
         {
-            match self.producer(order, producers).await {
+            match producers.for_records(&order.destination).await {
                 Ok(producer) => position.producer = producer,
                 Err(trouble) => return Established::Retry(trouble),
             }
@@ -142,30 +156,30 @@ impl<'a> Survey<'a> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
         let preserved = order.position.as_ref();
         let preserved = preserved.is_some_and(|position| position.placement.preserved().is_some());
         if let Some(writer) = order.transaction.filter(|_| !preserved) {
-            return self.transactional(order, writer, readings, producers).await;
+            return self.transactional(order, writer, readings, means).await;
         }
         let Some(position) = &order.position else {
-            return self.begin(order, readings, producers).await;
+            return self.begin(order, readings, means).await;
         };
         if position.transactional {
             return self
-                .after_transactions(order, position, readings, producers)
+                .after_transactions(order, position, readings, means)
                 .await;
         }
         match (position.placement, order.offsets.placement) {
             (Placement::Preserved(preserved), _) if order.given_up.is_some() => {
                 let both = (position, preserved);
-                let outcome = self.given_up(order, both, readings, producers).await;
+                let outcome = self.given_up(order, both, readings, means).await;
                 outcome.unwrap_or_else(Established::Retry)
             }
             (Placement::Mapped, _) => {
                 let reason = "they were before".to_owned();
-                self.mapped(order, readings, reason, producers).await
+                self.mapped(order, readings, reason, means).await
             }
             (Placement::Preserved(_), _) if order.changed || order.shared => {
                 Established::CannotPlace(Stop {
@@ -182,7 +196,9 @@ impl<'a> Survey<'a> {
                 lost: None,
             }),
             (Placement::Preserved(preserved), _) => {
-                let outcome = self.go_on(order, position, preserved, readings).await;
+                let outcome = self
+                    .go_on(order, (position, preserved), readings, &mut means.room)
+                    .await;
                 outcome.unwrap_or_else(Established::Retry)
             }
         }
@@ -193,15 +209,15 @@ impl<'a> Survey<'a> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
         if let Some(reason) = order.given_up.clone() {
-            return self.mapped(order, readings, reason, producers).await;
+            return self.mapped(order, readings, reason, means).await;
         }
         if let Some(stop) = no_beginning(order, readings) {
             return Established::Stop(stop);
         }
-        let facts = match self.facts(order, readings).await {
+        let facts = match self.facts(order, readings, &mut means.room).await {
             Ok(facts) => facts,
             Err(trouble) => return Established::Retry(trouble),
         };
@@ -213,23 +229,23 @@ impl<'a> Survey<'a> {
                 if readings.destination_end > readings.destination_start
                     && facts.may_be_a_copy(order) =>
             {
-                match self.adopted(order, readings).await {
+                match self.adopted(order, readings, &mut means.room).await {
                     // Nothing is to be filled, and nothing of it to be deleted.
                     Ok(Adoption::Ours(reason)) => (0, reason),
                     Ok(Adoption::Others(reason)) => {
-                        return self.otherwise(order, readings, reason, producers).await;
+                        return self.otherwise(order, readings, reason, means).await;
                     }
                     Ok(Adoption::NoCopy) => {
-                        return self.otherwise(order, readings, reason, producers).await;
+                        return self.otherwise(order, readings, reason, means).await;
                     }
                     Err(trouble) => return Established::Retry(trouble),
                 }
             }
             Choice::Map(reason) | Choice::Refuse(reason) => {
-                return self.otherwise(order, readings, reason, producers).await;
+                return self.otherwise(order, readings, reason, means).await;
             }
         };
-        match self.first(order, readings, padding, producers).await {
+        match self.first(order, readings, padding, means).await {
             Ok(position) => Established::Ready {
                 position,
                 landed: Vec::new(),
@@ -252,7 +268,7 @@ impl<'a> Survey<'a> {
         order: &EstablishOrder,
         readings: Readings,
         reason: String,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
         if order.offsets.placement == Offsets::Preserve {
             return Established::Stop(Stop {
@@ -266,7 +282,7 @@ impl<'a> Survey<'a> {
                 lost: None,
             });
         }
-        self.mapped(order, readings, reason, producers).await
+        self.mapped(order, readings, reason, means).await
     }
 
     pub(super) async fn mapped(
@@ -274,24 +290,14 @@ impl<'a> Survey<'a> {
         order: &EstablishOrder,
         readings: Readings,
         reason: String,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
-        mapped(&self.destination, order, readings, reason, producers).await
+        mapped(&self.destination, order, readings, reason, means).await
     }
 
-    /// A producer that does not write to this destination partition yet.
-    pub(super) async fn producer(
-        &self,
-        order: &EstablishOrder,
-        producers: &mut Producers,
-    ) -> Result<ProducerIdentity, String> {
-        match producers.reuse(&order.destination) {
-            Some(identity) => Ok(identity),
-            None => {
-                let made = new_producer(&self.destination).await?;
-                Ok(producers.add(made, &order.destination))
-            }
-        }
+    /// Room for a partition that begins to be compared.
+    pub(in super::super) fn room(&self) -> Room<'_> {
+        self.rooms.one()
     }
 
     /// The position of a partition that begins at the source's offsets.
@@ -300,15 +306,10 @@ impl<'a> Survey<'a> {
         order: &EstablishOrder,
         readings: Readings,
         padding: i64,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Result<Position, String> {
-        let producer = self.producer(order, producers).await?;
-        let marker = match producers.marker {
-            Some(marker) => marker,
-            None => *producers
-                .marker
-                .insert(new_producer(&self.destination).await?),
-        };
+        let producer = means.producers.for_records(&order.destination).await?;
+        let marker = means.producers.for_markers().await?;
         let end = readings.destination_end;
         Ok(Position {
             offset: Source(end),
@@ -353,6 +354,7 @@ impl<'a> Survey<'a> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
+        room: &mut Room<'_>,
     ) -> Result<Facts, String> {
         let begin = begin(order, readings);
         let mut facts = Facts {
@@ -374,9 +376,8 @@ impl<'a> Survey<'a> {
         if is_decided(order, begin, readings) {
             return Ok(facts);
         }
-        let fetched = match self.firsts.get(&order.source) {
-            Some(first) => first.clone()?,
-            None => self.source_batches(order, begin, FIRST_BYTES).await?,
+        let Some(fetched) = self.first_batches(order, begin, room).await? else {
+            return Ok(facts);
         };
         let mut filter = AbortedFilter::new(fetched.aborted);
         for (number, batch) in batches(fetched.records).enumerate() {
@@ -403,9 +404,9 @@ impl<'a> Survey<'a> {
     async fn go_on(
         &self,
         order: &EstablishOrder,
-        position: &Position,
-        preserved: Preserved,
+        (position, preserved): (&Position, Preserved),
         readings: Readings,
+        room: &mut Room<'_>,
     ) -> Result<Established, String> {
         let end = readings.destination_end;
         let shrunk = position.destination_end.0 > end;
@@ -422,28 +423,29 @@ impl<'a> Survey<'a> {
             )));
         }
         let from = position.destination_end.0.max(readings.destination_start);
-        let mut written = self.written(order, from, end).await?;
+        let mut written = self.written(order, (from, end), room).await?;
         // Where somebody else writes there is no end that stays, and it is said at once.
         let may_grow = !preserve::has_strangers(position, preserved, &written.since)
             && is_unsettled(order, position, readings, &written.since);
-        if may_grow && !self.nothing_can_come(order, readings).await? {
+        if may_grow && !self.nothing_can_come(order, readings, room).await? {
             return Ok(Established::Unsettled(end));
         }
         if written.last.is_none() && end > readings.destination_start {
-            written.last = self.last(order, readings).await?;
+            written.last = self.last(order, readings, room).await?;
         }
-        if may_grow && !recognises(position, end, &written.since, written.last.as_ref()) {
+        let last = written.last.as_ref().map(|last| last.info);
+        if may_grow && !recognises(position, end, &written.since, last) {
             return Ok(Established::Unsettled(end));
         }
-        let comparison = self.compared(order, readings, &written).await?;
+        let comparison = self.compared(order, readings, &written, room).await?;
         let ending = Ending {
             since: written.since,
-            last: written.last,
+            last,
             comparison,
         };
         let padding = match end <= preserved.padding && readings.log_start > end {
             true => {
-                let facts = self.facts(order, readings).await?;
+                let facts = self.facts(order, readings, room).await?;
                 Some(facts.first_batch.unwrap_or(readings.log_start))
             }
             false => None,
@@ -460,6 +462,7 @@ impl<'a> Survey<'a> {
         &self,
         order: &EstablishOrder,
         readings: Readings,
+        room: &mut Room<'_>,
     ) -> Result<bool, String> {
         let end = readings.destination_end;
         let is_there = (readings.log_start..=readings.end).contains(&end);
@@ -469,7 +472,7 @@ impl<'a> Survey<'a> {
         if end == readings.end {
             return Ok(true);
         }
-        let fetched = self.source_batches(order, end, NEXT_BYTES).await?;
+        let fetched = self.source_batches(order, end, NEXT_BYTES, room).await?;
         let mut filter = AbortedFilter::new(fetched.aborted);
         let next = batches(fetched.records).find(|batch| batch.info().next_offset() > end);
         Ok(next.is_some_and(|batch| {

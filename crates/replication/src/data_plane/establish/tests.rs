@@ -533,25 +533,6 @@ fn a_first_position_begins_where_the_configuration_says() {
 }
 
 #[test]
-fn no_producer_writes_to_a_destination_partition_for_two_source_partitions() {
-    let mut producers = Producers::default();
-    let mut made = 0;
-    let mut given = HashSet::new();
-    for partition in [0, 1, 0, 1, 2, 0] {
-        let destination = TopicPartition::new("merged".into(), partition);
-        let producer = producers.reuse(&destination).unwrap_or_else(|| {
-            made += 1;
-            producers.add(ProducerIdentity { id: made, epoch: 0 }, &destination)
-        });
-        assert!(
-            given.insert((producer, partition)),
-            "{producer:?} {partition}"
-        );
-    }
-    assert_eq!(made, 3, "as many as partition 0 has writers");
-}
-
-#[test]
 fn what_expired_counts_as_ours_only_where_nobody_else_can_have_written_it() {
     let gone = Readings {
         destination_start: 240,

@@ -3,9 +3,10 @@
 
 use kafka_wire::types::ProducerIdentity;
 
+use super::survey::{Means, Survey};
 use super::{
-    Established, Ground, Producers, READINGS, Readings, decide, destination_behind, first_position,
-    no_beginning, survey::Survey,
+    Established, Ground, READINGS, Readings, decide, destination_behind, first_position,
+    no_beginning,
 };
 use crate::data_plane::core::EstablishOrder;
 use crate::position::{Placement, Position};
@@ -20,7 +21,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         writer: ProducerIdentity,
         readings: Readings,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
         let ground = Ground {
             reason: REASON.into(),
@@ -50,7 +51,7 @@ impl Survey<'_> {
             ..order.clone()
         };
         let outcome = self
-            .mapped(&before, readings, REASON.to_owned(), producers)
+            .mapped(&before, readings, REASON.to_owned(), means)
             .await;
         without_storing(outcome)
     }
@@ -62,7 +63,7 @@ impl Survey<'_> {
         order: &EstablishOrder,
         position: &Position,
         readings: Readings,
-        producers: &mut Producers,
+        means: &mut Means<'_>,
     ) -> Established {
         let mut outcome = exact(order, position, readings);
         if let Established::Ready {
@@ -71,7 +72,7 @@ impl Survey<'_> {
             ..
         } = &mut outcome
         {
-            match self.producer(order, producers).await {
+            match means.producers.for_records(&order.destination).await {
                 Ok(producer) => position.producer = producer,
                 Err(trouble) => return Established::Retry(trouble),
             }

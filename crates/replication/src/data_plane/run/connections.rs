@@ -8,7 +8,7 @@ use kafka_client::offsets::list_offsets_within;
 use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
 use kafka_wire::message::IsolationLevel;
 use kafka_wire::message::list_offsets::LATEST;
-use kafka_wire::types::NodeId;
+use kafka_wire::types::{NodeId, TopicPartition};
 use lifecycle::OnFailure;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -26,6 +26,13 @@ pub(super) struct Lane {
     pub(super) number: u64,
     pub(super) calls: mpsc::Sender<ProduceCall>,
     _kept: oneshot::Sender<()>,
+}
+
+/// What a source broker said of where its logs end.
+pub(super) struct Ends {
+    pub(super) asked_at: Instant,
+    pub(super) took: Duration,
+    pub(super) ends: Result<Vec<(TopicPartition, i64)>, ClientError>,
 }
 
 impl DataPlane {
@@ -104,20 +111,37 @@ impl DataPlane {
             let (source, events) = (self.source.clone(), self.events.clone());
             self.scope
                 .spawn(format!("ends {node}"), OnFailure::StopScope, async move {
-                    let read_at = Instant::now();
+                    let asked_at = Instant::now();
                     let asked = (LATEST, IsolationLevel::ReadCommitted);
                     let within = ENDS_LIMIT.min(source.config().request_timeout);
                     let answer =
                         list_offsets_within(&source, node, Use::Watch, &partitions, asked, within)
                             .await;
+                    let took = asked_at.elapsed();
                     let ends = answer.map(|answers| {
                         answers
                             .into_iter()
                             .filter_map(|(p, end)| Some((p, end.ok()?)))
                             .collect()
                     });
-                    send(&events, Event::Ends(node, read_at, ends)).await;
+                    let ends = Ends {
+                        asked_at,
+                        took,
+                        ends,
+                    };
+                    send(&events, Event::Ends(node, ends)).await;
                 });
+        }
+    }
+
+    pub(super) fn take_ends(&mut self, node: NodeId, ends: Ends, now: Instant) {
+        self.reading_ends.remove(&node);
+        match ends.ends {
+            Ok(found) => {
+                self.core.on_question(node, ends.took, now);
+                self.core.on_ends(&found, ends.asked_at);
+            }
+            Err(error) => tracing::debug!("source ends cannot be read: {error}"),
         }
     }
 }

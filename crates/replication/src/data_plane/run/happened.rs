@@ -77,9 +77,12 @@ impl Happened {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use kafka_wire::types::NodeId;
     use tokio::time::Instant;
 
+    use super::super::Ends;
     use super::*;
 
     #[test]
@@ -89,7 +92,12 @@ mod tests {
         let due = |happened: &mut Happened| [(); 4].map(|()| happened.are_ends_due());
         assert_eq!(due(&mut happened), [false, true, false, true]);
         assert!(!happened.is_to_be_shown());
-        happened.take(&Event::Ends(NodeId(1), Instant::now(), Ok(Vec::new())));
+        let ends = Ends {
+            asked_at: Instant::now(),
+            took: Duration::ZERO,
+            ends: Ok(Vec::new()),
+        };
+        happened.take(&Event::Ends(NodeId(1), ends));
         assert!(happened.is_to_be_shown());
         assert!(!happened.are_ends_due(), "a reading is not what is read");
         happened.moves();

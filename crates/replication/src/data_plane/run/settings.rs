@@ -5,14 +5,13 @@ use std::time::Duration;
 use config::link::{FetchSettings, LinkConfig};
 
 use super::super::core::Settings;
+use super::super::whole::answer_within;
 use crate::placement::Grants;
 
 /// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
 const MERGE_FROM: usize = 32;
 /// Bytes of one partition in memory above which it is not fetched.
 const PARTITION_ROOM: usize = 4 * 1024 * 1024;
-/// Largest answer asked for; with its framing it fits a buffer of 8 MiB.
-const MAX_FETCH_BYTES: usize = 8 * 1024 * 1024 - 64 * 1024;
 /// The longest wait for a request that may still be carried out after its connection has ended: below what
 /// recovery may take.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -22,9 +21,7 @@ const RETRY: Duration = Duration::from_secs(6);
 
 /// What `settings` say of memory, where there is so much of it now.
 pub(super) fn share_of(settings: &mut Settings, fetch: &FetchSettings, memory: usize) {
-    // An eighth of the memory per answer leaves room for several, and for what is queued.
-    let share = (memory / 8).clamp(64 * 1024, MAX_FETCH_BYTES);
-    let share = i32::try_from(share).unwrap_or(i32::MAX);
+    let share = i32::try_from(answer_within(memory)).unwrap_or(i32::MAX);
     settings.memory = memory;
     settings.max_fetch_bytes = fetch.max_bytes.min(share);
     settings.partition_room = PARTITION_ROOM.min(memory / 4);

@@ -276,6 +276,7 @@ mod tests {
             progress: Some(0),
             copied: (0, 0),
             oldest_ms: None,
+            turn: None,
         }];
         let now = Instant::now();
         for side in [Side::Source, Side::Destination] {

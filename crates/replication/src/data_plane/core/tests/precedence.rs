@@ -211,3 +211,70 @@ fn a_connection_of_tails_remains_while_what_they_read_is_still_in_memory() {
     scene.answer(&sent, Ok(100));
     assert_eq!(asked(&mut scene), [(true, vec![1])]);
 }
+
+/// The same partitions without a limit, over a line nearby.
+fn nearby() -> Scene {
+    let mut scene = Scene::new(Settings {
+        max_connections: 2,
+        ..settings()
+    });
+    scene.assign(source(0), destination(0), None);
+    let copy = TopicPartition::new("small-copy".into(), 0);
+    scene.assign(small_one(), copy, None);
+    scene.settle();
+    assert_eq!(asked(&mut scene), [(false, vec![0, 1])]);
+    scene
+}
+
+#[test]
+fn what_is_current_is_read_beside_an_answer_that_takes_long() {
+    let mut scene = nearby();
+    let ends = [(source(0), 100), (small_one(), 0)];
+    scene.core.on_ends(&ends, scene.now);
+    assert_eq!(asked(&mut scene), []);
+    // So long it may be waited for.
+    scene.pass(settings().max_wait + Duration::from_millis(900));
+    scene.core.on_ends(&ends, scene.now);
+    assert_eq!(asked(&mut scene), [], "it may be there in a moment");
+    scene.pass(Duration::from_millis(100));
+    scene.core.on_ends(&ends, scene.now);
+    assert_eq!(asked(&mut scene), [(true, vec![1])]);
+    // Nothing is read apart while nothing is to be read.
+    let mut scene = nearby();
+    for _ in 0..9 {
+        scene.pass(Duration::from_secs(1));
+        let ends = [(source(0), 0), (small_one(), 0)];
+        scene.core.on_ends(&ends, scene.now);
+    }
+    assert_eq!(asked(&mut scene), []);
+}
+
+#[test]
+fn what_is_current_is_read_apart_where_a_line_carries_little() {
+    for (took, apart) in [(300, true), (30, false)] {
+        let mut scene = nearby();
+        let mut offset = 0;
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            let answer = scene.answer_of(0, offset, &[batch(offset, 1)]);
+            offset += 1;
+            let reading = Reading {
+                bytes: 300_000,
+                took: Duration::from_millis(took),
+                round_trip: Duration::from_millis(1),
+                ..Reading::default()
+            };
+            let now = scene.now;
+            scene
+                .core
+                .on_fetched(FROM.into(), vec![answer], reading, now);
+            let sent = scene.send_one();
+            scene.answer(&sent, Ok(100 + offset));
+            let ends = [(source(0), 1_000), (small_one(), 0)];
+            scene.core.on_ends(&ends, scene.now);
+            seen.extend(asked(&mut scene));
+            scene.pass(Duration::from_secs(1));
+        }
+        assert_eq!(seen.contains(&(true, vec![1])), apart, "{seen:?}");
+    }
+}

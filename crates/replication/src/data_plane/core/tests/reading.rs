@@ -6,7 +6,7 @@ use config::bandwidth::Bandwidth;
 use kafka_wire::types::NodeId;
 
 use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Place, Settings};
+use crate::data_plane::core::{Channel, Index, Place, Reading, Settings};
 use crate::data_plane::partition::Leader;
 
 fn led_by(node: i32) -> Place {
@@ -81,7 +81,7 @@ fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
         .core
         .on_fetch_failed(NodeId(2).into(), "gone", scene.now);
     scene.settle();
-    let reading = crate::data_plane::core::Reading {
+    let reading = Reading {
         bytes: 1_000_000,
         ..Default::default()
     };
@@ -115,4 +115,79 @@ fn a_partition_whose_map_cannot_be_stored_is_not_read_on_for_ever() {
     assert!(!scene.store().is_empty());
     let (_, order) = scene.order();
     assert_eq!(order.set.len(), 1, "it is read on when they are stored");
+}
+
+/// Everything that is asked now: over which connection, of which partitions anew, and of which no longer.
+fn asked(scene: &mut Scene) -> Vec<(u16, Vec<Index>, Vec<Index>)> {
+    std::iter::from_fn(|| {
+        let (channel, order) = scene.core.next_fetch(scene.now)?;
+        let set = order.set.iter().map(|(index, ..)| *index);
+        let remove = order.remove.iter().map(|(index, _)| *index);
+        Some((channel.number, set.collect(), remove.collect()))
+    })
+    .collect()
+}
+
+#[test]
+fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
+    let two = Settings {
+        max_connections: 2,
+        ..settings()
+    };
+    let mut scene = Scene::with(two, 2);
+    assert_eq!(asked(&mut scene), [(0, vec![0, 1], vec![])]);
+    let [near, far] = [1, 100].map(Duration::from_millis);
+    for took in [near, far, far, far, far] {
+        scene.core.on_question(FROM, took, scene.now);
+        scene.pass(Duration::from_secs(1));
+    }
+    let carried = Reading {
+        bytes: 1_000_000,
+        took: Duration::from_secs(1),
+        ..Reading::default()
+    };
+    let answered = |scene: &mut Scene, number: u16| {
+        let channel = Channel {
+            number,
+            ..FROM.into()
+        };
+        let now = scene.now;
+        scene.core.on_fetched(channel, Vec::new(), carried, now);
+        asked(scene)
+    };
+    assert_eq!(answered(&mut scene, 0), [(0, vec![], vec![])]);
+    scene.pass(Duration::from_secs(1));
+    let spread = answered(&mut scene, 0);
+    assert_eq!(spread, [(1, vec![0], vec![]), (0, vec![], vec![0])]);
+    for _ in 0..2 {
+        scene.core.on_question(FROM, near, scene.now);
+        scene.pass(Duration::from_secs(10));
+    }
+    assert_eq!(scene.core.ways(), []);
+    assert_eq!(answered(&mut scene, 0), [(0, vec![0], vec![])]);
+    assert_eq!(answered(&mut scene, 1), []);
+    let retired = scene.core.take_retired();
+    assert_eq!(
+        retired.iter().map(|one| one.number).collect::<Vec<_>>(),
+        [1]
+    );
+}
+
+#[test]
+fn memory_is_reserved_for_an_answer_that_was_larger_than_asked_for_until_answers_are_no_more() {
+    let mut scene = Scene::running();
+    let mut largest = Vec::new();
+    for bytes in [9_000, 80_000, 9_000, 9_000] {
+        let (_, order) = scene.order();
+        assert_eq!(order.max_bytes, settings().max_fetch_bytes);
+        largest.push(order.largest);
+        let reading = Reading {
+            bytes,
+            ..Reading::default()
+        };
+        scene
+            .core
+            .on_fetched(FROM.into(), Vec::new(), reading, scene.now);
+    }
+    assert_eq!(largest, [0, 0, 80_000, 70_000]);
 }

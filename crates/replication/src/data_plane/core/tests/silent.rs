@@ -1,11 +1,13 @@
 //! Brokers that answer nothing: their partitions look for another leader, and take no memory from the others.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use kafka_wire::batch::BatchBuilder;
 use kafka_wire::types::NodeId;
 
-use super::scene::{DESTINATION_ID, Scene, TO, batch, destination, settings};
-use crate::data_plane::core::{Place, Settings};
+use super::scene::{DESTINATION_ID, FROM, Scene, Sent, TO, batch, destination, response, settings};
+use crate::data_plane::core::{Index, Place, Settings};
 use crate::data_plane::partition::Leader;
 
 fn led_by(node: i32) -> Place {
@@ -82,6 +84,46 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     assert!(scene.is_running(0));
 }
 
+/// What is told of the partitions that are asked for: whether their records linger.
+fn told(scene: &mut Scene) -> BTreeMap<usize, bool> {
+    let (_, order) = scene.order();
+    let told = order.set.iter();
+    told.map(|(index, _, _, rules)| (*index, rules.lingers))
+        .collect()
+}
+
+#[test]
+fn what_is_read_for_a_slow_broker_lingers_until_it_is_slow_no_more() {
+    let mut scene = Scene::new(settings());
+    scene.places.insert(destination(1), led_by(12));
+    for partition in 0..2 {
+        let source = super::scene::source(partition);
+        scene.assign(source, destination(partition), None);
+    }
+    scene.settle();
+    let read = |scene: &mut Scene, at: i64| {
+        let answers = [0, 1].map(|index| scene.answer_of(index, at, &[batch(at, 1)]));
+        scene.answer_fetch(super::scene::FROM, answers.into());
+    };
+    assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, false)]));
+    read(&mut scene, 0);
+    let sent = scene.send();
+    let to = |node| sent.iter().find(|sent| sent.node == NodeId(node));
+    scene.answer(to(TO.0).expect("sent"), Ok(100));
+    scene.pass(Duration::from_millis(300));
+    assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, true)]));
+    read(&mut scene, 1);
+    scene.answer(to(12).expect("sent"), Ok(100));
+    let sent = scene.send();
+    assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, true)]));
+    // Both take it at once from now on.
+    for sent in &sent {
+        scene.answer(sent, Ok(101));
+    }
+    read(&mut scene, 2);
+    assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, false)]));
+}
+
 #[test]
 fn a_slow_broker_has_a_share_of_the_memory_and_its_partitions_go_on_when_it_is_free() {
     let small = Settings {
@@ -107,8 +149,7 @@ fn a_slow_broker_has_a_share_of_the_memory_and_its_partitions_go_on_when_it_is_f
         let asked = scene.asked[&super::scene::FROM].keys();
         asked.map(|partition| partition.partition).collect()
     };
-    assert!(!asked(&scene).contains(&0));
-    assert!(asked(&scene).contains(&2), "the other broker's is read on");
+    assert_eq!(asked(&scene), [2], "the other broker's is read on");
     scene.answer_fetch(super::scene::FROM, Vec::new());
     let sent = scene.send_one();
     scene.answer(&sent, Ok(100));
@@ -176,4 +217,151 @@ fn others_are_asked_when_looking_up_leaders_does_not_help() {
         scene.settle();
     }
     assert_eq!(asked, [false, true, true]);
+}
+
+/// A slow line to [`TO`], and a fast one to another broker; there is always something to send to both.
+struct Lines {
+    scene: Scene,
+    /// What is on the slow line, oldest first, and how much of the first has arrived.
+    slow: VecDeque<Sent>,
+    arrived: usize,
+    /// Bytes that it carries in [`TICK`]; nothing where its broker hangs.
+    carries: usize,
+    /// Where logs end, and offsets that were acknowledged in each.
+    ends: BTreeMap<i32, i64>,
+}
+
+const TICK: Duration = Duration::from_millis(100);
+/// Partitions of which the last one is led by the other broker.
+const MANY: u8 = 9;
+/// Bytes of a batch.
+const LARGE: usize = 500_000;
+
+impl Lines {
+    fn new(carries: usize) -> Self {
+        let mut scene = Scene::new(Settings {
+            max_partition_bytes: 1 << 20,
+            max_fetch_bytes: 64 << 20,
+            max_request_bytes: 64 << 20,
+            ..settings()
+        });
+        let fast = destination(i32::from(MANY - 1));
+        scene.places.insert(fast, led_by(12));
+        for partition in 0..i32::from(MANY) {
+            let source = super::scene::source(partition);
+            scene.assign(source, destination(partition), None);
+        }
+        scene.settle();
+        Self {
+            scene,
+            slow: VecDeque::new(),
+            arrived: 0,
+            carries,
+            ends: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on for so long, or until a partition does not run. Gives the longest time in which the slow broker answered nothing.
+    fn run(&mut self, time: Duration) -> Duration {
+        let (begin, mut answered, mut longest) = (self.scene.now, self.scene.now, Duration::ZERO);
+        while self.scene.now < begin + time && self.running() {
+            self.scene.pass(TICK);
+            self.read();
+            for sent in self.scene.send() {
+                match sent.node {
+                    TO => self.slow.push_back(sent),
+                    _ => self.answer(&sent),
+                }
+            }
+            self.arrived += self.carries;
+            while let Some(sent) = self.slow.pop_front() {
+                let size = sent.batches().len() * LARGE;
+                if self.arrived < size {
+                    self.slow.push_front(sent);
+                    break;
+                }
+                self.arrived -= size;
+                self.answer(&sent);
+                answered = self.scene.now;
+            }
+            if self.slow.is_empty() {
+                self.arrived = 0;
+            }
+            longest = longest.max(self.scene.now - answered);
+        }
+        longest
+    }
+
+    fn running(&self) -> bool {
+        (0..Index::from(MANY)).all(|index| self.scene.is_running(index))
+    }
+
+    /// Everything that is asked for is there.
+    fn read(&mut self) {
+        while self.scene.next_order().is_some() {
+            let asked: Vec<_> = self.scene.asked[&FROM].values().copied().collect();
+            let answers = asked.into_iter().map(|(index, offset)| {
+                let value = vec![b'v'; LARGE - 100];
+                let batch = BatchBuilder::new(offset).record(None, Some(&value));
+                self.scene.answer_of(index, offset, &[batch.build()])
+            });
+            let answers = answers.collect();
+            self.scene.answer_fetch(FROM, answers);
+        }
+    }
+
+    fn answer(&mut self, sent: &Sent) {
+        let mut bases = HashMap::new();
+        for (partition, _, _) in sent.batches() {
+            let end = self.ends.entry(partition.partition).or_insert(100);
+            bases.insert(partition.partition, *end);
+            *end += 1;
+        }
+        let response = response(sent, |partition| Some(Ok(bases[&partition])));
+        self.scene
+            .core
+            .on_answer(sent.tag, &response, self.scene.now);
+    }
+}
+
+#[test]
+fn a_slow_broker_that_answers_one_request_after_the_other_is_not_silent() {
+    // 1 MB/s, and half of that from one moment to the next; and down to so little that the least that is sent takes 7 s.
+    for carries in [[100_000, 50_000], [30_000, 15_000]] {
+        let mut lines = Lines::new(carries[0]);
+        let longest = lines.run(Duration::from_secs(60));
+        lines.carries = carries[1];
+        let longest = longest.max(lines.run(Duration::from_secs(120)));
+        assert!(lines.running(), "{carries:?}");
+        assert!(lines.scene.core.take_cut().is_empty());
+        let waits = lines.scene.core.writers[&TO].silent_for(lines.scene.now);
+        assert_eq!(waits, None);
+        let seconds = longest.as_secs();
+        assert!((2..15).contains(&seconds), "it is slow: {longest:?}");
+    }
+}
+
+#[test]
+fn a_slow_broker_that_hangs_is_silent_soon() {
+    let mut lines = Lines::new(100_000);
+    lines.run(Duration::from_secs(60));
+    assert!(lines.running());
+    lines.carries = 0;
+    let hung = lines.scene.now;
+    lines.run(Duration::from_secs(60));
+    assert!(!lines.running());
+    // It was in the middle of a request that takes 3 s.
+    let after = lines.scene.now - hung;
+    let is_soon = (Duration::from_secs(2)..Duration::from_secs(8)).contains(&after);
+    assert!(is_soon, "{after:?}");
+    for index in 0..8 {
+        let partition = lines.scene.partition(index);
+        assert!(partition.send.is_none(), "{index}");
+        let trouble = partition.trouble.clone().unwrap_or_default();
+        assert!(
+            trouble.contains("broker 11 has not answered for"),
+            "{trouble}"
+        );
+    }
+    assert!(lines.scene.is_running(8), "the other one answers");
 }

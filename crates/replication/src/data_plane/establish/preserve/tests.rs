@@ -65,7 +65,7 @@ fn ending(batches: &[RawBatch]) -> (Readings, Ending) {
     };
     let ending = Ending {
         since: batches.iter().map(|b| *b.info()).collect(),
-        last: batches.last().cloned(),
+        last: batches.last().map(|b| *b.info()),
         comparison: Comparison::default(),
     };
     (readings, ending)

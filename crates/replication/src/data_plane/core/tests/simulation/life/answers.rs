@@ -14,7 +14,7 @@ use crate::data_plane::core::{
     Channel, EstablishOrder, Established, FetchedPartition, Index, Located, Place, Reading,
 };
 use crate::data_plane::decode::Decoder;
-use crate::data_plane::establish::{Producers, Readings, decide, first_position};
+use crate::data_plane::establish::{Made, Readings, decide, first_position};
 use crate::data_plane::partition::Leader;
 use crate::data_plane::route::{Routed, route};
 use crate::side::Source;
@@ -264,7 +264,7 @@ impl Life {
                 outcome
             }
             None => {
-                let mut producers = Producers::default();
+                let mut producers = Made::default();
                 let identity = ProducerIdentity {
                     id: self.next_producer,
                     epoch: 0,

@@ -178,13 +178,13 @@ impl Life {
         let original = self.delivered(index);
         let mut ending = Ending {
             since: infos,
-            last,
+            last: last.as_ref().map(|batch| *batch.info()),
             comparison: compare(&copies, &markers, &original, false),
         };
         let nothing_can_come = !self.forgets
             && order.first
             && order.doubt.is_none()
-            && recognises(position, end, &ending.since, ending.last.as_ref())
+            && recognises(position, end, &ending.since, ending.last)
             && (end == readings.end || self.has_record(index, end));
         let foreign = has_strangers(position, preserved, &ending.since);
         let trusts = foreign || self.plant == Plant::OneReading || nothing_can_come;

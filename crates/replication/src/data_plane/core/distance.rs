@@ -1,0 +1,97 @@
+//! How far away a source broker is, measured again and again; pure.
+//!
+//! A broker and this process take time on top of what the way takes, so the shortest of several measurements counts. And only
+//! the last ones count, because the way may become another one while a link runs.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Below this round trip a window never matters.
+const DISTANT: Duration = Duration::from_millis(5);
+/// So many questions count, which are a second apart at least. What makes one of them late, such as a broker that stands for a
+/// moment or a processor that is busy, makes hardly all of them late.
+const QUESTIONS: usize = 4;
+
+/// See the module.
+#[derive(Default, Debug)]
+pub(super) struct Distance {
+    /// How long each of the last questions took, or what was shorter before the next one.
+    took: VecDeque<Duration>,
+}
+
+impl Distance {
+    /// There and back, as far as it is known.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.took.iter().min().copied()
+    }
+
+    pub(super) fn is_distant(&self) -> bool {
+        self.round_trip().is_some_and(|time| time >= DISTANT)
+    }
+
+    /// Takes how long a question took that was small and waited for nothing. Where these become longer the way did.
+    pub(super) fn ask(&mut self, took: Duration) {
+        if self.took.len() == QUESTIONS {
+            self.took.pop_front();
+        }
+        self.took.push_back(took);
+    }
+
+    /// Takes how long something took that may have had to wait, or held much. The way is not longer than that.
+    pub(super) fn bound(&mut self, took: Duration) {
+        match self.took.back_mut() {
+            Some(last) => *last = took.min(*last),
+            None => self.took.push_back(took),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// Questions that take as long as it says: what is known after each.
+    fn asked<const N: usize>(distance: &mut Distance, took: [u64; N]) -> [Duration; N] {
+        took.map(|took| {
+            distance.ask(ms(took));
+            distance.round_trip().expect("it was measured")
+        })
+    }
+
+    #[test]
+    fn a_way_that_becomes_longer_is_noticed_after_a_few_questions_and_a_shorter_one_at_once() {
+        let mut distance = Distance::default();
+        assert!(distance.round_trip().is_none() && !distance.is_distant());
+        let known = asked(&mut distance, [1, 1, 1, 1, 1, 101, 102, 103, 104, 2, 104]);
+        assert_eq!(known, [1, 1, 1, 1, 1, 1, 1, 1, 101, 2, 2].map(ms));
+    }
+
+    #[test]
+    fn what_is_late_now_and_then_makes_no_way_longer() {
+        let mut distance = Distance::default();
+        for _ in 0..100 {
+            let known = asked(&mut distance, [3, 900, 40, 4, 12]);
+            assert!(known.iter().all(|known| *known <= ms(4)), "{known:?}");
+            assert!(!distance.is_distant());
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_busy_makes_no_way_longer_and_a_short_answer_makes_it_shorter() {
+        let mut distance = Distance::default();
+        distance.bound(ms(1));
+        for _ in 0..100 {
+            distance.bound(ms(4000));
+        }
+        assert_eq!(distance.round_trip(), Some(ms(1)));
+        asked(&mut distance, [50; QUESTIONS]);
+        assert!(distance.is_distant());
+        distance.bound(ms(2));
+        assert_eq!(distance.round_trip(), Some(ms(2)));
+        assert!(!distance.is_distant());
+    }
+}

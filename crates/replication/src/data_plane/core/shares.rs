@@ -1,0 +1,51 @@
+//! Shares of the memory: without them a broker of the destination that is slow would take it from all others.
+//!
+//! One that has its share is full until a quarter of that is gone: what its partitions wait for is not one batch each. While it is
+//! full nothing is asked for that it leads, in requests that are on their way alone.
+
+use kafka_wire::types::NodeId;
+
+use super::{Core, Index};
+
+impl Core {
+    /// Looks whether a broker of the destination has its share, after what it has to take became more or less.
+    pub(super) fn weigh(&mut self, node: NodeId) {
+        let brokers = self.held.len();
+        let share = self.settings.memory / 4 * 3 / brokers.max(1);
+        let held = self.held.get(&node).copied().unwrap_or_default();
+        let full = self.is_full(node);
+        if !full && brokers > 1 && held > share {
+            self.starved.insert(node, Default::default());
+            self.withdraw(node);
+        } else if full && (brokers < 2 || held <= share / 4 * 3) {
+            for index in self.starved.remove(&node).unwrap_or_default() {
+                if let Some(channel) = self.channel_of(index) {
+                    self.reader(channel).news.insert(index);
+                }
+            }
+        }
+    }
+
+    /// Whether a broker of the destination has its share.
+    pub(super) fn is_full(&self, node: NodeId) -> bool {
+        self.starved.contains_key(&node)
+    }
+
+    /// Whether a partition is not read because its broker has its share. It is when that has become less.
+    pub(super) fn starve(&mut self, node: NodeId, index: Index) -> bool {
+        let starved = self.starved.get_mut(&node);
+        starved.map(|all| all.insert(index)).is_some()
+    }
+
+    /// Has everything let go of that is asked for and led by `node`.
+    fn withdraw(&mut self, node: NodeId) {
+        for reader in self.readers.values_mut() {
+            let asked = reader.asked.keys().copied();
+            let led = asked.filter(|index| {
+                let partition = self.partitions.get(index);
+                partition.is_some_and(|p| p.destination_leader == Some(node))
+            });
+            reader.news.extend(led);
+        }
+    }
+}

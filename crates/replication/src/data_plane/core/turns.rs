@@ -1,0 +1,42 @@
+//! How long partitions wait for their turn to be read while the link uses up its limit. Nothing is wrong with those: only who has
+//! waited for longer than that stands still.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::partition::Partition;
+use super::Core;
+use super::channels::Channel;
+use super::precedence::left;
+
+impl Core {
+    /// Time in which every partition that has something to read has its turn, while the limit is what they wait for.
+    pub(crate) fn turn(&self, now: Instant) -> Option<Duration> {
+        let allowances = self.allowances.as_ref()?;
+        if !allowances.are_used_up(now) {
+            return None;
+        }
+        let mut batches: BTreeMap<Channel, Vec<usize>> = BTreeMap::new();
+        let behind = self.partitions.iter();
+        for (index, partition) in behind.filter(|(_, one)| one.is_readable() && left(one) > 0) {
+            if let Some(channel) = self.channel_of(*index) {
+                let sizes = batches.entry(channel).or_default();
+                sizes.push(partition.batch_size.mean());
+            }
+        }
+        let batches: Vec<_> = batches.into_values().collect();
+        allowances.turn(&batches, now)
+    }
+
+    /// Whether nothing but its turn is missing to a partition.
+    pub(crate) fn waits_for_its_turn(&self, partition: &Partition) -> bool {
+        let to = partition.destination_leader;
+        partition.is_readable()
+            && partition.trouble.is_none()
+            && left(partition) > 0
+            && partition.send.as_ref().is_some_and(|send| send.is_empty())
+            && !to.is_some_and(|node| self.is_full(node))
+    }
+}
