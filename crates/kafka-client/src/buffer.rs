@@ -12,11 +12,12 @@
 //! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
 //!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
 //!   needs more than half of the limit: that comes on top of no more than the other half.
-//! - Reservations are granted in the order in which they were asked for, but for those of a sixty-fourth of the limit. Otherwise
-//!   a large one would wait for as long as there are others.
+//! - Reservations are granted in the order in which they were asked for, but for small ones. Otherwise a large one would wait for
+//!   as long as there are others.
 
-#[cfg(test)]
-mod reserving;
+mod reservation;
+
+pub use reservation::Reservation;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +31,6 @@ use tokio::time::Instant;
 
 /// Buffers below this size come from the allocator: it keeps small blocks itself.
 const POOLED_FROM: usize = 64 * 1024;
-
-/// A reservation is small that is no larger than this part of the budget.
-const SMALL: usize = 64;
 
 /// Buffers from this size on are mapped.
 const MAPPED_FROM: usize = 1024 * 1024;
@@ -174,54 +172,17 @@ impl Buffers {
         free.bytes
     }
 
-    /// Reserves a buffer for `bytes`, or nothing when it does not fit now. What needs more than half of the limit waits for that
-    /// half only: nothing else may be held any more, or not for long, and it is to make progress all the same.
-    #[must_use]
-    pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let (bytes, limit) = (size_of(bytes), self.limit());
-        let room = bytes.min(limit / 2);
-        self.0
-            .used
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-                (used == 0 || used.saturating_add(room) <= limit)
-                    .then(|| used.saturating_add(bytes))
-            })
-            .ok()
-            .map(|_| Reservation {
-                buffers: self.clone(),
-                bytes,
-            })
-    }
-
-    /// Reserves a buffer as soon as it fits and, unless it is small, everybody who came before has theirs. Cancel-safe.
-    ///
-    /// For how many bytes is asked again whenever that may have changed, with the limit there is then.
-    pub async fn reserved(&self, bytes: impl Fn(usize) -> usize) -> Reservation {
-        // What is small keeps nobody waiting, and does not wait for those who need much.
-        let is_small = bytes(self.limit()) <= self.limit() / SMALL;
-        let turn = async { self.0.turn.acquire().await.expect("it is never closed") };
-        let _turn = if is_small { None } else { Some(turn.await) };
-        loop {
-            // Listens before it looks: what is released between looking and listening would be
-            // missed, and it may have been the last.
-            let released = self.0.released.notified();
-            if let Some(reservation) = self.reserve(bytes(self.limit())) {
-                return reservation;
-            }
-            released.await;
-        }
-    }
-
     /// An empty buffer that can take `capacity` bytes, counted from now on.
     #[cfg(test)]
     pub(crate) fn take(&self, capacity: usize) -> Buffer {
         self.take_at_most(capacity, usize::MAX, None)
     }
 
-    /// An empty buffer that can take `capacity` bytes, counted from now on, out of what was reserved for it; the rest of that is given back, and what is missing comes on top.
+    /// An empty buffer that can take `capacity` bytes, counted from now on, out of what was reserved for it; the rest of that is
+    /// given back, and what is missing comes on top.
     pub(crate) fn take_reserved(&self, capacity: usize, reserved: Option<Reservation>) -> Buffer {
         // A larger one that is kept would be more than was reserved.
-        let most = reserved.as_ref().map_or(usize::MAX, |r| r.bytes);
+        let most = reserved.as_ref().map_or(usize::MAX, Reservation::bytes);
         self.take_at_most(capacity, most, reserved)
     }
 
@@ -329,32 +290,6 @@ fn size_of(bytes: usize) -> usize {
     // What is larger than any power of two is refused anyway.
     let power = bytes.checked_next_power_of_two().filter(|_| pooled);
     power.unwrap_or(bytes)
-}
-
-/// A share of the budget that is given back when dropped.
-#[derive(Debug)]
-pub struct Reservation {
-    buffers: Buffers,
-    bytes: usize,
-}
-
-impl Reservation {
-    /// How much it is.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Somebody else counts it from now on.
-    fn hand_over(mut self) -> usize {
-        std::mem::take(&mut self.bytes)
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.buffers.release(self.bytes);
-    }
 }
 
 /// A buffer of the pool; goes home when dropped, also as the owner of [`Bytes`].

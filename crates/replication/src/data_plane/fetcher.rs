@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
-use kafka_client::{Buffers, ClientError, Cluster, Connection};
+use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation};
 use kafka_wire::batch::{Batches, Entry};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
@@ -122,6 +122,7 @@ impl Fetcher {
             max_wait,
             max_bytes,
             largest,
+            made,
         } = order;
         for (index, partition) in &remove {
             if let Some(askers) = self.known.get_mut(partition) {
@@ -142,7 +143,11 @@ impl Fetcher {
             };
             self.take_in(&partition, asker);
         }
-        let bounds = (max_bytes, largest);
+        let bounds = Bounds {
+            max_bytes,
+            largest,
+            made,
+        };
         let (mut answer, mut took) = self.ask(max_wait, bounds).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
@@ -174,16 +179,21 @@ impl Fetcher {
         let nothing = partitions.clone().all(|p| {
             p.records.is_empty() && p.error == ErrorCode::NONE && p.preferred_read_replica.is_none()
         });
+        let bytes = partitions.map(|p| p.records.len()).sum();
+        let (partitions, made) = self.judge(answer, &origins);
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
-            bytes: partitions.map(|p| p.records.len()).sum(),
+            bytes,
+            made,
             took: took.whole,
             began: took.began,
             round_trip: std::mem::take(&mut self.round_trip),
             nothing,
         };
+        // What was made counts by now; before that it was reserved.
+        drop(took.beside);
         Ok(FetchEvent::Fetched {
-            partitions: self.judge(answer, &origins),
+            partitions,
             reading,
         })
     }
@@ -213,18 +223,17 @@ impl Fetcher {
         }
     }
 
-    /// Asks for no more than there is memory for, and says how long the answer took. The bounds are what may be asked for, and
-    /// the largest answer lately that was more than that.
+    /// Asks for no more than there is memory for, and says how long the answer took.
     async fn ask(
         &mut self,
         max_wait: Duration,
-        (max_bytes, largest): (i32, usize),
+        bounds: Bounds,
     ) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
                 let mut connection = self.cluster.connect(self.options.node).await?;
-                let asked = usize::try_from(max_bytes).unwrap_or(0);
+                let asked = usize::try_from(bounds.max_bytes).unwrap_or(0);
                 connection.set_frame_limit(asked + LARGEST_BATCH);
                 connection.set_buffers(self.buffers.clone());
                 self.session.reset();
@@ -232,16 +241,18 @@ impl Fetcher {
                 self.connection.insert(connection)
             }
         };
-        let most = usize::try_from(max_bytes).unwrap_or(0);
-        let room = |limit| most.min(answer_within(limit)).max(largest);
-        let reserved = self.buffers.reserved(room).await;
+        let most = usize::try_from(bounds.max_bytes).unwrap_or(0);
+        let room = |limit| most.min(answer_within(limit)).max(bounds.largest);
+        let (reserved, beside) = self.buffers.reserved_beside(room, bounds.made).await;
         // That may have taken long, so this is looked at behind it. Sessions belong to their connection.
         if connection.renew().await {
             self.session.reset();
             self.round_trip = connection.round_trip();
         }
         // Of memory that has become less meanwhile, or is little, less is asked for.
-        let max_bytes = max_bytes.min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
+        let max_bytes = bounds
+            .max_bytes
+            .min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
         connection.set_reservation(reserved);
         let begun = Instant::now();
         let part = self.session.build();
@@ -281,6 +292,7 @@ impl Fetcher {
         let took = Took {
             whole: begun.elapsed(),
             began: began.map(|at| at.saturating_duration_since(begun)),
+            beside,
         };
         Ok((answer, took))
     }
@@ -298,10 +310,15 @@ impl Fetcher {
         })
     }
 
-    fn judge(&mut self, answer: FetchResponse, origins: &OriginRule) -> Vec<FetchedPartition> {
+    /// What becomes of an answer, and how many bytes of it were encoded anew.
+    fn judge(
+        &mut self,
+        answer: FetchResponse,
+        origins: &OriginRule,
+    ) -> (Vec<FetchedPartition>, usize) {
         self.decoder.set_time(wall_ms());
         let copies = is_worth_copies(self.lingering(&answer), &self.buffers);
-        let mut judged = Vec::new();
+        let (mut judged, mut made) = (Vec::new(), 0);
         for topic in answer.topics {
             // Not asked for; an answer about it changes nothing.
             let Some(name) = name_of(&self.names, &topic.topic) else {
@@ -336,7 +353,7 @@ impl Fetcher {
                     );
                     routed.copied = std::mem::take(&mut copied);
                     for piped in &mut routed.batches {
-                        piped.count_in(&self.buffers);
+                        made += piped.count_in(&self.buffers);
                     }
                     judged.push(FetchedPartition {
                         index: asker.index,
@@ -351,14 +368,25 @@ impl Fetcher {
                 }
             }
         }
-        judged
+        (judged, made)
     }
+}
+
+/// What may be asked for, and for what memory is needed besides.
+#[derive(Clone, Copy)]
+struct Bounds {
+    max_bytes: i32,
+    /// See [`FetchOrder`].
+    largest: usize,
+    made: usize,
 }
 
 /// How long an answer took, and after which time it began to come, if it came in pieces.
 struct Took {
     whole: Duration,
     began: Option<Duration>,
+    /// The memory for what is made of it.
+    beside: Reservation,
 }
 
 fn name_of<'a>(

@@ -163,12 +163,14 @@ impl PipedBatch {
         }
     }
 
-    /// Counts what was encoded anew against the budget.
-    pub(crate) fn count_in(&mut self, buffers: &Buffers) {
-        if self.decoded.is_some() {
-            let bytes = buffers.adopt(self.batch.bytes().clone());
-            self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
+    /// Counts what was encoded anew against the budget, and says how many bytes that is.
+    pub(crate) fn count_in(&mut self, buffers: &Buffers) -> usize {
+        if self.decoded.is_none() {
+            return 0;
         }
+        let bytes = buffers.adopt(self.batch.bytes().clone());
+        self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
+        self.size()
     }
 
     /// Sequence numbers it takes, which is also the number of offsets it gets.

@@ -52,6 +52,8 @@ pub(crate) struct FetchOrder {
     pub(crate) max_bytes: i32,
     /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
     pub(crate) largest: usize,
+    /// The most bytes lately that were encoded anew out of an answer.
+    pub(crate) made: usize,
 }
 
 /// What reading an answer took.
@@ -61,6 +63,8 @@ pub(crate) struct Reading {
     pub(crate) throttle: Duration,
     /// Bytes of record batches in the answer.
     pub(crate) bytes: usize,
+    /// Bytes of what was encoded anew out of it.
+    pub(crate) made: usize,
     /// From the request to the end of the answer.
     pub(crate) took: Duration,
     /// To the beginning of the answer, where that was much sooner.
@@ -110,6 +114,8 @@ pub(super) struct Reader {
     /// Bytes it asked for, and those of the largest answer lately with more: a batch comes whole however large it is.
     most: i32,
     largest: usize,
+    /// The most bytes lately that were encoded anew out of an answer.
+    made: usize,
     /// Whether nothing came last.
     rests: bool,
     /// Partitions that may have to be asked for otherwise.
@@ -170,14 +176,19 @@ impl Core {
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
     pub(super) fn reader(&mut self, channel: Channel) -> &mut Reader {
         let first = self.readers.get(&Channel::from(channel.node));
-        let shown = first.map(|r| (r.took, r.sharing, r.largest));
-        let (took, sharing, largest) = shown.unwrap_or_default();
+        let shown = first.map(|r| (r.took, r.sharing, r.largest, r.made));
+        let (took, sharing, largest, made) = shown.unwrap_or_default();
         // What is current has no large answers, as a rule.
-        let largest = if channel.tails { 0 } else { largest };
+        let (largest, made) = if channel.tails {
+            (0, 0)
+        } else {
+            (largest, made)
+        };
         self.readers.entry(channel).or_insert_with(|| Reader {
             took,
             sharing,
             largest,
+            made,
             ..Reader::default()
         })
     }
@@ -277,13 +288,18 @@ impl Core {
             .min(usize::try_from(max_bytes).unwrap_or_default());
         let allowances = self.allowances.as_mut();
         reader.paid = allowances.and_then(|a| a.ask(channel.tails, expected, now));
+        // While nothing comes no memory is kept for what might.
+        let (largest, made) = match reader.rests {
+            true => (0, 0),
+            false => (reader.largest, reader.made),
+        };
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
             max_wait,
             max_bytes,
-            // While nothing comes no memory is kept for what might.
-            largest: if reader.rests { 0 } else { reader.largest },
+            largest,
+            made,
         })
     }
 
@@ -357,6 +373,7 @@ impl Core {
             let beyond = usize::try_from(reader.most).is_ok_and(|most| reading.bytes > most);
             let beyond = if beyond { reading.bytes } else { 0 };
             reader.largest = beyond.max(reader.largest / 8 * 7);
+            reader.made = reading.made.max(reader.made / 8 * 7);
             reader.rests = reading.bytes == 0;
             reader.busy = false;
             reader.failures = 0;

@@ -174,20 +174,23 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
 }
 
 #[test]
-fn memory_is_reserved_for_an_answer_that_was_larger_than_asked_for_until_answers_are_no_more() {
+fn memory_is_reserved_for_answers_larger_than_asked_for_and_what_is_made_of_them_until_they_are_no_more()
+ {
     let mut scene = Scene::running();
-    let mut largest = Vec::new();
-    for bytes in [9_000, 80_000, 9_000, 9_000] {
+    let mut reserved = Vec::new();
+    for (bytes, made) in [(9_000, 0), (80_000, 800), (9_000, 0), (0, 0), (9_000, 0)] {
         let (_, order) = scene.order();
         assert_eq!(order.max_bytes, settings().max_fetch_bytes);
-        largest.push(order.largest);
+        reserved.push((order.largest, order.made));
         let reading = Reading {
             bytes,
+            made,
             ..Reading::default()
         };
         scene
             .core
             .on_fetched(FROM.into(), Vec::new(), reading, scene.now);
     }
-    assert_eq!(largest, [0, 0, 80_000, 70_000]);
+    let expected = [(0, 0), (0, 0), (80_000, 800), (70_000, 700), (0, 0)];
+    assert_eq!(reserved, expected);
 }

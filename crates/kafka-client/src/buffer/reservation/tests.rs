@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Buffers;
+use super::super::Buffers;
 
 const KIB: usize = 1024;
 
@@ -139,4 +139,23 @@ async fn what_waits_takes_its_part_of_what_there_is_by_then() {
     };
     let (reserved, ()) = tokio::join!(waiting, others);
     assert_eq!((reserved.bytes(), buffers.used()), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_of_a_buffer_is_reserved_together_with_it() {
+    let buffers = Buffers::new(400 * KIB);
+    let pair = async || buffers.reserved_beside(|_| 100 * KIB, 20 * KIB).await;
+    let (answer, beside) = pair().await;
+    assert_eq!((answer.bytes(), beside.bytes()), (128 * KIB, 20 * KIB));
+    let (other, _) = pair().await;
+    assert_eq!(buffers.used(), 276 * KIB, "the rest was given back");
+    let wait = Duration::from_secs(9);
+    assert!(
+        timeout(wait, pair()).await.is_err(),
+        "there is no room for both"
+    );
+    drop(beside);
+    assert!(timeout(wait, buffers.reserved(|_| 100 * KIB)).await.is_ok());
+    drop((answer, other));
+    assert_eq!(buffers.used(), 0);
 }
