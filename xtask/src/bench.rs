@@ -40,7 +40,7 @@ use crate::judge::Judge;
 use crate::{kafka, output, setup};
 use encryption::Material;
 use peer::Peer;
-use relay::Sides;
+use relay::{Ends, Sides};
 pub(crate) use relay::{RelayOptions, run as run_relay};
 use report::{Report, Series};
 use run::Place;
@@ -50,6 +50,8 @@ use workload::{Case, Overrides, Workload};
 
 /// Bytes through the relay: enough for the kernel's hundredths of a second.
 const FLOOR_BYTES: u64 = 4_000_000_000;
+/// And through one between logs: they are on disks, and what is written there would go on being written while others are measured.
+const LOG_BYTES: u64 = 1_000_000_000;
 /// Of fewer relays nothing could be said.
 const LEAST_FLOORS: usize = 3;
 /// How long brokers are looked at while nothing is copied.
@@ -214,14 +216,15 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
     let pairs = usize::try_from(options.pairs).unwrap_or_default();
     // Each pair adds one of its own moment.
     let before = LEAST_FLOORS.saturating_sub(pairs * cases.len());
-    let mut floor = floors(before, prefix, Sides::None, None)?;
+    let mut floor = floors(before, prefix, Ends::Plain)?;
+    let mut between_brokers = Vec::new();
     let mut tls_floors = Vec::new();
     if let Some(material) = &material {
         for sides in [Sides::Source, Sides::Destination, Sides::Both] {
             let is_used = |case: &Case| case.peers.iter().any(|peer| peer.sides() == sides);
             if cases.iter().any(is_used) {
                 let count = pairs.max(LEAST_FLOORS);
-                tls_floors.push((sides, floors(count, prefix, sides, Some(material))?));
+                tls_floors.push((sides, floors(count, prefix, Ends::Tls(sides, material))?));
             }
         }
     }
@@ -243,13 +246,15 @@ async fn measure(root: &Path, options: &BenchOptions, prepared: &Prepared) -> Re
             Some((of, source)) if of.data == case.data => source,
             _ => Source::load(&place, &case.data, number, bytes(options)).await?,
         };
-        series.push(one_case(options, &place, (number, case), &source, &mut floor).await?);
+        let relays = (&mut floor, &mut between_brokers);
+        series.push(one_case(options, &place, (number, case), &source, relays).await?);
         loaded = Some((case, source));
     }
     let description = machine::describe(root, &prepared.jars, options.layout)?;
     Ok(Report {
         description,
         floor,
+        between_brokers,
         tls_floors,
         series,
         pairs: options.pairs,
@@ -282,16 +287,15 @@ async fn clusters(material: Option<&Material>, cleans: bool) -> Result<[KafkaClu
 }
 
 /// Processor seconds per GB of the relay, run by run.
-fn floors(
-    count: usize,
-    prefix: &[&str],
-    sides: Sides,
-    material: Option<&Material>,
-) -> Result<Vec<f64>> {
+fn floors(count: usize, prefix: &[&str], ends: Ends<'_>) -> Result<Vec<f64>> {
+    let bytes = match ends {
+        Ends::Brokers(_) => LOG_BYTES,
+        Ends::Plain | Ends::Tls(..) => FLOOR_BYTES,
+    };
     let mut floor = Vec::new();
     for _ in 0..count {
-        let seconds = relay::measure(FLOOR_BYTES, prefix, sides, material)?;
-        output::line(format!("   relay{}: {seconds:.3} CPU-s/GB", sides.suffix()));
+        let seconds = relay::measure(bytes, prefix, ends)?;
+        output::line(format!("   relay{}: {seconds:.3} CPU-s/GB", ends.suffix()));
         floor.push(seconds);
     }
     Ok(floor)
@@ -303,7 +307,7 @@ async fn one_case(
     place: &Place<'_>,
     (number, case): (usize, &Case),
     source: &Source,
-    floor: &mut Vec<f64>,
+    (floor, between_brokers): (&mut Vec<f64>, &mut Vec<f64>),
 ) -> Result<Series> {
     output::heading(&case.name);
     let job = |peer, pair| run::Job {
@@ -319,7 +323,9 @@ async fn one_case(
     let at_rest = place.at_rest(AT_REST).await?;
     let mut runs = Vec::new();
     for pair in 1..=options.pairs {
-        floor.extend(floors(1, place.prefix, Sides::None, None)?);
+        floor.extend(floors(1, place.prefix, Ends::Plain)?);
+        let logs = Ends::Brokers(place.directory);
+        between_brokers.extend(floors(1, place.prefix, logs)?);
         for peer in [Peer::Tributary].iter().chain(&case.peers) {
             output::line(format!("   {pair}/{} {peer} …", options.pairs));
             let done = place.run(&job(*peer, pair)).await?;

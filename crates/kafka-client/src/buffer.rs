@@ -12,12 +12,12 @@
 //! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
 //!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
 //!   needs more than half of the limit: that comes on top of no more than the other half.
-//! - Reservations are granted in the order in which they were asked for, but for small ones. Otherwise a large one would wait for
-//!   as long as there are others.
+//! - Reservations are granted in the order in which they were asked for, but for small ones that may go first. Otherwise a large one
+//!   would wait for as long as there are others.
 
 mod reservation;
 
-pub use reservation::Reservation;
+pub use reservation::{Reservation, Turn};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,7 +15,7 @@ use kafka_wire::message::Request;
 use kafka_wire::message::metadata::{MetadataRequest, MetadataResponse, MetadataTopics};
 use kafka_wire::types::NodeId;
 use lifecycle::{OnFailure, Scope};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::connection::{Connection, Dialer, Probe};
 use crate::error::ClientError;
@@ -236,8 +236,8 @@ impl Cluster {
     }
 
     /// Calls whichever broker answers first in the order: the one that answered last, the known
-    /// ones, the bootstrap addresses. One that hangs is not waited for while there are others: each gets a
-    /// little time, then more, and only at last all that a request may take.
+    /// ones, the bootstrap addresses. One that hangs, or whose answer trickles, is not waited for while there are others: each gets a
+    /// little time, then more, and only at last as long as something comes.
     ///
     /// # Errors
     /// `NoBroker` when none could be reached; any other error is the broker's answer.
@@ -248,14 +248,24 @@ impl Cluster {
         let candidates = self.candidates();
         let longest = self.0.dialer.config().request_timeout;
         let mut tried: Vec<ClientError> = Vec::new();
-        for patience in patience(candidates.len(), longest) {
+        let rounds = patience(candidates.len(), longest);
+        for (number, patience) in (1..).zip(&rounds) {
             tried.clear();
             for address in &candidates {
-                match self
-                    .lane(address, None, use_)
-                    .call(request, patience, None)
-                    .await
-                {
+                let lane = self.lane(address, None, use_);
+                let call = lane.call(request, *patience, None);
+                // An answer that only trickles is not waited for either while there are others.
+                let answer = match number == rounds.len() {
+                    true => call.await,
+                    false => timeout(*patience, call).await.unwrap_or_else(|_| {
+                        Err(ClientError::Timeout {
+                            peer: address.clone(),
+                            what: format!("answer {}", R::API),
+                            limit: *patience,
+                        })
+                    }),
+                };
+                match answer {
                     Ok(answer) => {
                         let mut book = lock(&self.0.book);
                         book.failing.remove(address);

@@ -32,7 +32,7 @@ mod security;
 pub mod topic_log;
 pub mod transactions;
 
-pub use buffer::{Buffers, Reservation};
+pub use buffer::{Buffers, Reservation, Turn};
 pub use cluster::Cluster;
 pub use connection::Connection;
 pub use error::ClientError;

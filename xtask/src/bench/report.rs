@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::log::LogSize;
 use super::peer::Peer;
-use super::relay::Sides;
+use super::relay::{self, Sides};
 use super::run::{Figures, Outcome, Run};
 use super::window::{spread, to_f64};
 use super::workload::Case;
@@ -25,6 +25,8 @@ pub(super) struct Report {
     pub(super) description: Vec<(String, String)>,
     /// Processor seconds per GB of the relay, run by run.
     pub(super) floor: Vec<f64>,
+    /// The same between ends that behave as brokers.
+    pub(super) between_brokers: Vec<f64>,
     /// The same with TLS, where somebody runs with it.
     pub(super) tls_floors: Vec<(Sides, Vec<f64>)>,
     pub(super) series: Vec<Series>,
@@ -219,12 +221,17 @@ impl Report {
                 self.floor.len()
             ),
         );
-        for (sides, runs) in &self.tls_floors {
+        let between_brokers = (relay::BETWEEN_BROKERS, &self.between_brokers);
+        let tls = self.tls_floors.iter();
+        let others = tls.map(|(sides, runs)| (sides.suffix(), runs));
+        for (suffix, runs) in [between_brokers].into_iter().chain(others) {
+            if runs.is_empty() {
+                continue;
+            }
             push(
                 text,
                 format_args!(
-                    "| relay{} | {} | | {:.1} | | | | | {} |\n",
-                    sides.suffix(),
+                    "| relay{suffix} | {} | | {:.1} | | | | | {} |\n",
                     said(spread(runs.clone()), 2),
                     median(spread(runs.clone())) / median(floor),
                     runs.len()
@@ -256,6 +263,18 @@ impl Report {
             );
         }
         text.push('\n');
+        if let Some([between, ..]) = spread(self.between_brokers.clone()) {
+            let over = |f: &Figures| Some(f.whole.seconds_per_gigabyte() / between);
+            let over = series.spread(Peer::Tributary, over);
+            push(
+                text,
+                format_args!(
+                    "- Tributary uses {} times the CPU-s/GB of the relay{}, whole\n\n",
+                    said(over, 2),
+                    relay::BETWEEN_BROKERS
+                ),
+            );
+        }
         costs::table(series, text);
         for peer in series
             .peers()

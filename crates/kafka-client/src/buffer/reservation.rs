@@ -3,6 +3,15 @@
 use super::{Buffers, size_of};
 use std::sync::atomic::Ordering;
 
+/// Whom a reservation waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// Everybody who came before.
+    Last,
+    /// Nobody, where it is small: it keeps nobody waiting.
+    First,
+}
+
 /// A reservation is small that is no larger than this part of the budget.
 const SMALL: usize = 32;
 
@@ -30,11 +39,11 @@ impl Buffers {
             })
     }
 
-    /// Reserves a buffer as soon as it fits and, unless it is small, everybody who came before has theirs. Cancel-safe.
+    /// Reserves a buffer as soon as it fits and everybody who came before has theirs. Cancel-safe.
     ///
     /// For how many bytes is asked again whenever that may have changed, with the limit there is then.
     pub async fn reserved(&self, bytes: impl Fn(usize) -> usize) -> Reservation {
-        self.reserved_beside(bytes, 0).await.0
+        self.reserved_beside(bytes, 0, Turn::Last).await.0
     }
 
     /// The same, together with `beside` bytes for what is made of the buffer's content. Both at once: who holds one and waits for the
@@ -43,12 +52,13 @@ impl Buffers {
         &self,
         bytes: impl Fn(usize) -> usize,
         beside: usize,
+        turn: Turn,
     ) -> (Reservation, Reservation) {
         let limit = self.limit();
-        // What is small keeps nobody waiting, and does not wait for those who need much.
         let is_small = bytes(limit).saturating_add(beside) <= limit / SMALL;
+        let waits = turn == Turn::Last || !is_small;
         let turn = async { self.0.turn.acquire().await.expect("it is never closed") };
-        let _turn = if is_small { None } else { Some(turn.await) };
+        let _turn = if waits { Some(turn.await) } else { None };
         loop {
             // Listens before it looks: what is released between looking and listening would be
             // missed, and it may have been the last.

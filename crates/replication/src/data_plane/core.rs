@@ -353,6 +353,9 @@ impl Core {
         };
         let led = partition.leader;
         partition.follow(&source);
+        // Who leads now is not who it was compared with, or not in that epoch.
+        let compares = partition.establishing || matches!(partition.phase, Phase::Storing);
+        partition.outdated |= compares && partition.leader != led;
         if partition.is_former(&destination) {
             let trouble = "destination: a broker that lags behind tells of a former leader";
             return match partition.phase {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
-use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation};
+use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation, Turn};
 use kafka_wire::batch::{Batches, Entry};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
@@ -116,14 +116,8 @@ impl Fetcher {
     }
 
     async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
-        let FetchOrder {
-            set,
-            remove,
-            max_wait,
-            max_bytes,
-            largest,
-            made,
-        } = order;
+        let bounds = Bounds::of(&order);
+        let (set, remove) = (order.set, order.remove);
         for (index, partition) in &remove {
             if let Some(askers) = self.known.get_mut(partition) {
                 askers.retain(|asker| asker.index != *index);
@@ -143,16 +137,12 @@ impl Fetcher {
             };
             self.take_in(&partition, asker);
         }
-        let bounds = Bounds {
-            max_bytes,
-            largest,
-            made,
-        };
-        let (mut answer, mut took) = self.ask(max_wait, bounds).await?;
+        let (mut answer, mut took) = self.ask(bounds).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
-            // The broker has forgotten the session: once more, in full.
-            (answer, took) = self.ask(max_wait, bounds).await?;
+            // The broker has forgotten the session: once more, in full. What was reserved for this answer would be waited for.
+            drop((answer, took));
+            (answer, took) = self.ask(bounds).await?;
             verdict = self.session.accept(answer.error, answer.session_id);
         }
         if let Err(code) = verdict {
@@ -224,11 +214,7 @@ impl Fetcher {
     }
 
     /// Asks for no more than there is memory for, and says how long the answer took.
-    async fn ask(
-        &mut self,
-        max_wait: Duration,
-        bounds: Bounds,
-    ) -> Result<(FetchResponse, Took), ClientError> {
+    async fn ask(&mut self, bounds: Bounds) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
@@ -243,7 +229,8 @@ impl Fetcher {
         };
         let most = usize::try_from(bounds.max_bytes).unwrap_or(0);
         let room = |limit| most.min(answer_within(limit)).max(bounds.largest);
-        let (reserved, beside) = self.buffers.reserved_beside(room, bounds.made).await;
+        let reserved = self.buffers.reserved_beside(room, bounds.made, bounds.turn);
+        let (reserved, beside) = reserved.await;
         // That may have taken long, so this is looked at behind it. Sessions belong to their connection.
         if connection.renew().await {
             self.session.reset();
@@ -264,7 +251,7 @@ impl Fetcher {
                 .push(partition.partition);
         }
         let request = FetchRequest {
-            max_wait_ms: i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX),
+            max_wait_ms: i32::try_from(bounds.max_wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.options.min_bytes,
             max_bytes,
             isolation_level: IsolationLevel::ReadCommitted,
@@ -277,7 +264,7 @@ impl Fetcher {
                 .map(|((name, id), list)| (name, id, list))
                 .collect(),
         };
-        let limit = max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
+        let limit = bounds.max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
         // A session begun by name goes on by name, also with a request that names nothing.
         let range = if self.by_name {
             FetchRequest::BY_NAME
@@ -372,13 +359,26 @@ impl Fetcher {
     }
 }
 
-/// What may be asked for, and for what memory is needed besides.
+/// What may be asked for, and for what memory is needed besides: the part of a [`FetchOrder`] that each of its requests needs.
 #[derive(Clone, Copy)]
 struct Bounds {
+    max_wait: Duration,
     max_bytes: i32,
-    /// See [`FetchOrder`].
     largest: usize,
     made: usize,
+    turn: Turn,
+}
+
+impl Bounds {
+    fn of(order: &FetchOrder) -> Self {
+        Self {
+            max_wait: order.max_wait,
+            max_bytes: order.max_bytes,
+            largest: order.largest,
+            made: order.made,
+            turn: order.turn,
+        }
+    }
 }
 
 /// How long an answer took, and after which time it began to come, if it came in pieces.

@@ -203,7 +203,8 @@ pub(crate) struct Partition {
     pub(crate) doubt: Option<Doubt>,
     /// Whether the next start must store its position before anything is written.
     pub(crate) store_first: bool,
-    /// Whether what is being found out about it began before it was stopped, or taken back to what is stored.
+    /// Whether what is being found out about it began before it was stopped, taken back to what is stored, or led by another at the
+    /// source.
     pub(crate) outdated: bool,
     /// Whether its producer is a new one, under which nothing was written yet.
     pub(crate) is_new_writer: bool,

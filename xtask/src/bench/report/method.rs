@@ -31,7 +31,10 @@ pub(super) const METHOD: &str = "
 - Tributary with TLS reads from the source, writes to the destination, or both, over another listener of the same brokers: TLS
   1.3 with the suite that both prefer. The relay with TLS uses the same library and suite; what it uses more than the relay
   without is encryption's own cost.
-- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call; it runs before each pair.
+- The floor is a process that moves 4 GB between two loopback connections, 1 MiB per call; it runs before each pair. Between logs,
+  the same process moves 1 GB out of a file that is sent as brokers send (by the kernel alone, send buffer 100 KiB) to a receiver with
+  a broker's receive buffer, 100 KiB, that writes it to a file; at most 64 KiB wait unsent. No broker's program runs there: what the
+  relay uses more than the floor is the price of bytes that no cache holds, and of small windows.
 - The librdkafka loop (`xtask/src/bin/judge/copy.rs`): one consumer of all partitions, one idempotent producer with acks=all,
   linger 20 ms, `batch.size` 1 MB and the source's codec, partition, timestamp and headers as they were.
 - Tributary, decoding: the same program with a rule that drops a header that no record has. Every record is taken apart and put

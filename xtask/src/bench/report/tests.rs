@@ -55,6 +55,7 @@ fn report_of(layout: Layout, runs: Vec<Run>) -> Report {
     Report {
         description: vec![("kernel".to_owned(), "Linux".to_owned())],
         floor: vec![0.25, 0.25, 0.3],
+        between_brokers: vec![0.5, 0.4, 0.6],
         tls_floors: vec![(Sides::Both, vec![0.75, 0.75, 0.8])],
         series: vec![series],
         pairs: 2,
@@ -89,6 +90,15 @@ fn what_tls_costs_stands_beside_what_encryption_costs_the_relay() {
         "{text}"
     );
     assert!(text.contains("| relay, TLS on both sides | 0.75"), "{text}");
+}
+
+#[test]
+fn the_relay_between_logs_stands_below_the_floor_and_beside_us() {
+    let text = report(vec![run(Peer::Tributary, 1, 0.6, 0.0)]).markdown("picture.svg");
+    let row = "| relay between logs, with brokers' buffers | 0.50 (0.40–0.60) | | 2.0 |";
+    assert!(text.contains(row), "{text}");
+    let beside = "- Tributary uses 1.20 (1.20–1.20) times the CPU-s/GB of the relay between logs";
+    assert!(text.contains(beside), "{text}");
 }
 
 #[test]

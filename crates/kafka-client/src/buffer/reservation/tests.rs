@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::Buffers;
+use super::super::{Buffers, Turn};
 
 const KIB: usize = 1024;
 
@@ -144,7 +144,11 @@ async fn what_waits_takes_its_part_of_what_there_is_by_then() {
 #[tokio::test(start_paused = true)]
 async fn what_is_made_of_a_buffer_is_reserved_together_with_it() {
     let buffers = Buffers::new(400 * KIB);
-    let pair = async || buffers.reserved_beside(|_| 100 * KIB, 20 * KIB).await;
+    let pair = async || {
+        buffers
+            .reserved_beside(|_| 100 * KIB, 20 * KIB, Turn::Last)
+            .await
+    };
     let (answer, beside) = pair().await;
     assert_eq!((answer.bytes(), beside.bytes()), (128 * KIB, 20 * KIB));
     let (other, _) = pair().await;
@@ -158,4 +162,26 @@ async fn what_is_made_of_a_buffer_is_reserved_together_with_it() {
     assert!(timeout(wait, buffers.reserved(|_| 100 * KIB)).await.is_ok());
     drop((answer, other));
     assert_eq!(buffers.used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_small_and_may_goes_before_those_who_wait() {
+    let buffers = Buffers::new(3200);
+    let held = buffers.reserved(|_| 2000).await;
+    let wait = Duration::from_secs(1);
+    let large = buffers.reserved(|_| 1500);
+    let others = async {
+        sleep(Duration::from_millis(1)).await;
+        for (bytes, turn, is_first) in [
+            (100, Turn::First, true),
+            (101, Turn::First, false),
+            (100, Turn::Last, false),
+        ] {
+            let granted = timeout(wait, buffers.reserved_beside(|_| bytes, 0, turn));
+            assert_eq!(granted.await.is_ok(), is_first, "{bytes}, {turn:?}");
+        }
+        drop(held);
+    };
+    let (large, ()) = tokio::join!(large, others);
+    assert_eq!(large.bytes(), 1500);
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use kafka_client::Turn;
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
@@ -21,6 +22,16 @@ pub(crate) struct Channel {
     pub(crate) tails: bool,
     /// Which of several.
     pub(crate) number: u16,
+}
+
+impl Channel {
+    /// Whether memory for its answers is waited for behind others: little, for what is current, is not.
+    pub(super) fn turn(self) -> Turn {
+        match self.tails {
+            true => Turn::First,
+            false => Turn::Last,
+        }
+    }
 }
 
 /// The first, and mostly the only one.
@@ -67,8 +78,8 @@ pub(super) struct Channels {
     distance: Distance,
     /// Since when it has been near, as long as it is.
     near_since: Option<Instant>,
-    /// Whether the last answer with much in it took long.
-    takes_long: bool,
+    /// When an answer with much in it took long, for as long as that counts.
+    takes_long: Option<Instant>,
     /// Bytes per second of one connection while it is busy: lately, or over a short way that of the last answer.
     pace: f64,
     look: Option<Look>,
@@ -119,7 +130,7 @@ impl Channels {
             most,
             distance: Distance::default(),
             near_since: None,
-            takes_long: false,
+            takes_long: None,
             pace: 0.0,
             look: None,
             trial: None,
@@ -172,7 +183,7 @@ impl Channels {
 
     /// Whether answers with much in them take long, because of the way or of what the line carries.
     pub(super) fn is_slow(&self) -> bool {
-        self.is_distant() || self.takes_long
+        self.is_distant() || self.takes_long.is_some()
     }
 
     /// Most bytes of one answer: one that takes long holds up what is new meanwhile, and tells late that the way has become another
@@ -252,7 +263,11 @@ impl Channels {
         // What took a few round trips was not waited for but on its way.
         let is_long = bytes >= LEAST / 4.0 && took > 0.0;
         if bytes >= LEAST {
-            self.takes_long = reading.took >= LONG;
+            let lasts = |at: &Instant| now.saturating_duration_since(*at) < STAYS;
+            self.takes_long = match reading.took >= LONG {
+                true => Some(now),
+                false => self.takes_long.filter(lasts),
+            };
         }
         if is_long {
             let pace = bytes / took;
@@ -333,8 +348,9 @@ impl Channels {
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
-        // Some are left for partitions that are current.
-        let most = self.most - self.most / 8;
+        // Some are left for partitions that are current, where that does not leave too few.
+        let left = if self.most < 4 { 0 } else { self.most.div_ceil(8) };
+        let most = self.most - left;
         if busy < BUSY || self.rests(now) || self.count >= most {
             return false;
         }

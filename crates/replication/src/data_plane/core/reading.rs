@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use kafka_client::Turn;
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
@@ -54,6 +55,8 @@ pub(crate) struct FetchOrder {
     pub(crate) largest: usize,
     /// The most bytes lately that were encoded anew out of an answer.
     pub(crate) made: usize,
+    /// Whether memory for it is waited for behind others.
+    pub(crate) turn: Turn,
 }
 
 /// What reading an answer took.
@@ -245,7 +248,9 @@ impl Core {
         let in_time = self.channels(channel.node).answer();
         // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
         // Reserved are powers of two; a little more than one would take the next.
-        let part = self.settings.memory / 2 / self.readers.len().max(4);
+        // What is current has little in memory: whether it is read apart changes nothing for the others.
+        let readers = self.readers.keys().filter(|channel| !channel.tails).count();
+        let part = self.settings.memory / 2 / readers.max(4);
         let memory = framed(1 << part.max(1).ilog2());
         let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
         let answer = answer.min(in_time.unwrap_or(i32::MAX)).min(memory);
@@ -289,10 +294,8 @@ impl Core {
         let allowances = self.allowances.as_mut();
         reader.paid = allowances.and_then(|a| a.ask(channel.tails, expected, now));
         // While nothing comes no memory is kept for what might.
-        let (largest, made) = match reader.rests {
-            true => (0, 0),
-            false => (reader.largest, reader.made),
-        };
+        let known = (!reader.rests).then_some((reader.largest, reader.made));
+        let (largest, made) = known.unwrap_or_default();
         Some(FetchOrder {
             set,
             remove: std::mem::take(&mut reader.removals),
@@ -300,6 +303,7 @@ impl Core {
             max_bytes,
             largest,
             made,
+            turn: channel.turn(),
         })
     }
 

@@ -83,6 +83,11 @@ impl Core {
             let waits = matches!(partition.phase, Phase::Storing);
             // One that began anew meanwhile has another position to store first.
             if waits && !self.changed.contains(&index) {
+                if std::mem::take(&mut partition.outdated) {
+                    partition.restart();
+                    self.to_locate.insert(index);
+                    continue;
+                }
                 if std::mem::take(&mut partition.is_new_writer) {
                     self.doubt_ownership();
                 }

@@ -249,7 +249,10 @@ pub(super) fn at_source(order: &EstablishOrder, offset: i64, bytes: i32) -> Ques
 }
 
 pub(super) fn refused(side: &str, partition: &TopicPartition, code: ErrorCode) -> String {
-    format!("{side}: Fetch of {partition} answered {code}")
+    match code {
+        ErrorCode::NONE => format!("{side}: the answer to a Fetch of {partition} left it out"),
+        code => format!("{side}: Fetch of {partition} answered {code}"),
+    }
 }
 
 pub(super) fn batches(records: bytes::Bytes) -> impl Iterator<Item = RawBatch> {

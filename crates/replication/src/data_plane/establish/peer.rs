@@ -5,12 +5,13 @@
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use kafka_client::cluster::Use;
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::message::fetch::FetchedPartition;
+use kafka_wire::message::fetch::{FetchRequest, FetchResponse, FetchedPartition};
 use kafka_wire::message::{IsolationLevel, Request};
 use kafka_wire::types::NodeId;
 use tokio::sync::mpsc;
@@ -31,6 +32,8 @@ pub(in super::super) struct Peer<'a> {
     reads: (Use, IsolationLevel),
     /// Where those ask who are compared at the same time.
     questions: Option<Questions>,
+    /// Milliseconds that its quotas have held back answers.
+    throttled: AtomicU64,
     /// Why it is not asked any more.
     gone: OnceLock<String>,
 }
@@ -69,6 +72,7 @@ impl<'a> Peer<'a> {
             side,
             reads,
             questions: None,
+            throttled: AtomicU64::new(0),
             gone: OnceLock::new(),
         }
     }
@@ -82,8 +86,8 @@ impl<'a> Peer<'a> {
 
     /// Has them answered, many with one request, as long as it is polled.
     pub(super) async fn answer(&self, asked: mpsc::Receiver<Asked>) -> Infallible {
-        let (use_, isolation) = self.reads;
-        let ask = |request| async move { self.ask(use_, &request).await };
+        let (_, isolation) = self.reads;
+        let ask = |request| async move { self.read(&request).await };
         questions::answer(asked, isolation, ask).await
     }
 
@@ -92,13 +96,26 @@ impl<'a> Peer<'a> {
         match &self.questions {
             Some(questions) => questions.ask(question).await,
             None => {
-                let (use_, isolation) = self.reads;
+                let (_, isolation) = self.reads;
                 let request = questions::request(&[&question], isolation);
-                let answer = self.ask(use_, &request).await;
+                let answer = self.read(&request).await;
                 let mut answers = questions::sort(&[&question], answer);
                 answers.pop().unwrap_or(Answer::LeftOut)
             }
         }
+    }
+
+    async fn read(&self, request: &FetchRequest) -> Result<FetchResponse, String> {
+        let (use_, _) = self.reads;
+        let answer = questions::unthrottled(&self.throttled, || self.ask(use_, request)).await;
+        answer.unwrap_or_else(|waited| {
+            let (side, waited) = (self.side, waited.as_secs());
+            let text = format!(
+                "{side}: told to wait for {waited} s, because a quota of this user or client is used up"
+            );
+            let _first = self.gone.set(text.clone());
+            Err(text)
+        })
     }
 
     /// As [`Peer::fetch`], with as many bytes as are needed for what stands there.

@@ -9,10 +9,13 @@
 //!
 //! A broker serves the first batch of an answer whole, however large it is; for another partition it sends nothing where a batch
 //! is larger than that partition may send. Who is told so asks again for more; one that is asked for alone is never told so.
+//! Where a quota is used up it says nothing of any partition, only when to ask again.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::future::{Future, pending};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use kafka_wire::batch::Batches;
 use kafka_wire::error_code::ErrorCode;
@@ -27,6 +30,10 @@ use super::together::TOGETHER;
 
 /// Bytes that several may have together: over a line that carries 100 KB a second that takes three seconds.
 const TOTAL: i32 = 256 * 1024;
+
+/// For how long a broker may say nothing but when to ask again, to all partitions of a group together: three times what a quota
+/// remembers where it was not set otherwise (`quota.window.num`, `quota.window.size.seconds`).
+const THROTTLED: Duration = Duration::from_secs(33);
 
 /// Which batches are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +117,37 @@ where
     }
 }
 
+/// Asks until the broker says something of partitions. Where a quota is used up it does not (KIP-219), and not for longer than the
+/// quota's samples go back. `waited` are the milliseconds that its group has waited for that.
+///
+/// # Errors
+/// It was told to wait for longer than a group waits.
+pub(super) async fn unthrottled<F>(
+    waited: &AtomicU64,
+    ask: impl Fn() -> F,
+) -> Result<Result<FetchResponse, String>, Duration>
+where
+    F: Future<Output = Result<FetchResponse, String>>,
+{
+    loop {
+        let answer = match ask().await {
+            Ok(answer) => answer,
+            Err(trouble) => return Ok(Err(trouble)),
+        };
+        let throttle = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
+        let is_empty = answer.topics.is_empty() && answer.error == ErrorCode::NONE;
+        if !is_empty || throttle == 0 {
+            return Ok(Ok(answer));
+        }
+        let all = waited.fetch_add(throttle, Ordering::Relaxed) + throttle;
+        let all = Duration::from_millis(all);
+        if all > THROTTLED {
+            return Err(all);
+        }
+        tokio::time::sleep(Duration::from_millis(throttle)).await;
+    }
+}
+
 /// The first questions, as many as go with one request: each partition once, and what needs more than several may have alone.
 fn take_some(waiting: &mut VecDeque<Asked>) -> Vec<Asked> {
     let mut some: Vec<Asked> = Vec::new();
@@ -140,7 +178,8 @@ pub(super) fn request(questions: &[&Question], isolation_level: IsolationLevel) 
             max_bytes: question.bytes,
         };
         let name = &question.partition.topic;
-        match topics.iter_mut().find(|topic| topic.name == *name) {
+        let is_same = |topic: &&mut FetchTopic| topic.name == *name && topic.id == question.id;
+        match topics.iter_mut().find(is_same) {
             Some(topic) => topic.partitions.push(partition),
             None => topics.push(FetchTopic {
                 name: name.clone(),

@@ -2,9 +2,9 @@
 
 use kafka_wire::error_code::ErrorCode;
 
-use super::scene::{Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Answer, Established, NotResumed};
-use crate::data_plane::partition::Stop;
+use super::scene::{SOURCE_ID, Scene, TO, batch, destination, settings, source};
+use crate::data_plane::core::{Answer, Established, NotResumed, Place};
+use crate::data_plane::partition::{Leader, Stop};
 use config::link::OnGap;
 
 fn stopped(scene: &mut Scene, index: usize, state: &'static str, offset: i64) {
@@ -150,4 +150,40 @@ fn a_broker_that_is_ill_for_a_moment_and_gives_no_reason_makes_nothing_stand() {
     let sent = scene.send_one();
     scene.answer(&sent, Ok(100));
     assert_eq!(scene.offset(0), 2);
+}
+
+/// Another leader at the source since, in this epoch.
+fn led_by_another(scene: &mut Scene, epoch: i32) {
+    let leader = Leader { node: TO, epoch };
+    let topic_id = SOURCE_ID;
+    scene.places.insert(source(0), Place { leader, topic_id });
+    scene.core.look_again(&source(0).topic);
+    scene.locate();
+}
+
+#[test]
+fn what_was_compared_with_a_former_leader_is_compared_again() {
+    let mut scene = Scene::new(settings());
+    scene.assign(source(0), destination(0), None);
+    scene.locate();
+    let orders = scene.establish_orders();
+    led_by_another(&mut scene, 1);
+    assert_eq!(scene.establish_orders().len(), 0, "one at a time");
+    scene.establish(&orders[0]);
+    assert!(!scene.core.waits_for_store() && !scene.is_running(0));
+
+    // And once more while its position is being stored.
+    scene.locate();
+    let orders = scene.establish_orders();
+    scene.establish(&orders[0]);
+    assert_eq!(scene.core.take_positions(false).len(), 1);
+    led_by_another(&mut scene, 2);
+    scene.core.on_stored();
+    assert!(!scene.is_running(0));
+    let lives = scene.partition(0).life;
+    scene.settle();
+    assert!(scene.is_running(0));
+    assert_eq!(scene.partition(0).life, lives + 1);
+    led_by_another(&mut scene, 2);
+    assert!(scene.is_running(0), "nothing has changed");
 }

@@ -236,3 +236,39 @@ fn what_concerns_one_partition_concerns_that_one_only() {
     let expected = [Answer::LeftOut, Answer::LeftOut];
     assert_eq!(sort(&questions[..2], Ok(answer)), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_whose_quota_is_used_up_is_asked_again_when_it_said_so() {
+    let begin = tokio::time::Instant::now();
+    let asked = RefCell::new(Vec::new());
+    let ask = |throttled: usize, throttle: i32| {
+        asked.borrow_mut().push(begin.elapsed().as_millis());
+        let number = asked.borrow().len();
+        let partitions = vec![fetched(0, ErrorCode::NONE, 100)];
+        let topic = TopicRef::Name("a".into());
+        let mut topics = vec![FetchedTopic { topic, partitions }];
+        if number <= throttled {
+            topics.clear();
+        }
+        let answer = FetchResponse {
+            throttle_time_ms: throttle,
+            ..response(topics)
+        };
+        async move { Ok(answer) }
+    };
+    let waited = AtomicU64::new(0);
+    // What comes with something in it is taken, whatever it says besides.
+    let answer = unthrottled(&waited, || ask(3, 700)).await;
+    let answer = answer.expect("it was not long").expect("it answers");
+    assert_eq!(answer.topics.len(), 1);
+    assert_eq!(asked.take(), [0, 700, 1400, 2100]);
+    // Nothing, and no reason for it.
+    let answer = unthrottled(&waited, || ask(3, 0)).await;
+    let answer = answer.expect("it was not long").expect("it answers");
+    assert_eq!(answer.topics.len(), 0);
+    asked.take();
+    // All of a group wait together.
+    let answer = unthrottled(&waited, || ask(9, 11_000)).await;
+    assert_eq!(answer, Err(Duration::from_millis(2100 + 33_000)));
+    assert_eq!(asked.take().len(), 3);
+}
