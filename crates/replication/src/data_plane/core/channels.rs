@@ -349,7 +349,11 @@ impl Channels {
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
         // Some are left for partitions that are current, where that does not leave too few.
-        let left = if self.most < 4 { 0 } else { self.most.div_ceil(8) };
+        let left = if self.most < 4 {
+            0
+        } else {
+            self.most.div_ceil(8)
+        };
         let most = self.most - left;
         if busy < BUSY || self.rests(now) || self.count >= most {
             return false;
