@@ -258,11 +258,7 @@ impl Cluster {
                 let answer = match number == rounds.len() {
                     true => call.await,
                     false => timeout(*patience, call).await.unwrap_or_else(|_| {
-                        Err(ClientError::Timeout {
-                            peer: address.clone(),
-                            what: format!("answer {}", R::API),
-                            limit: *patience,
-                        })
+                        Err(ClientError::no_answer(address, R::API, *patience))
                     }),
                 };
                 match answer {

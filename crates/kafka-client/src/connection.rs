@@ -256,13 +256,9 @@ impl Connection {
                 Err(_) => None,
             }
         };
-        let outcome = work.await.unwrap_or_else(|| {
-            Err(ClientError::Timeout {
-                peer: self.parts.peer.clone(),
-                what: format!("answer {api}"),
-                limit,
-            })
-        });
+        let outcome = work.await;
+        let outcome =
+            outcome.unwrap_or_else(|| Err(ClientError::no_answer(&self.parts.peer, api, limit)));
         let body = outcome
             .map_err(|error| self.explained(error, api, correlation_id))
             .and_then(|mut body| {

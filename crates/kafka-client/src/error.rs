@@ -180,4 +180,13 @@ impl ClientError {
         }
         Self::NoBroker(text.join("; "))
     }
+
+    /// `peer` has not answered within `limit`.
+    pub(crate) fn no_answer(peer: &HostPort, api: ApiKey, limit: Duration) -> Self {
+        Self::Timeout {
+            peer: peer.clone(),
+            what: format!("answer {api}"),
+            limit,
+        }
+    }
 }

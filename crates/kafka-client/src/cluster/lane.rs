@@ -106,11 +106,7 @@ impl Lane {
         // The lane's own limit begins when the request is sent. Behind others that hang nobody waits longer than that; while some
         // answer is coming, ours or one in front of it, nothing hangs.
         let answered = self.while_coming(limit, answer).await;
-        let answered = answered.ok_or_else(|| ClientError::Timeout {
-            peer: self.peer.clone(),
-            what: format!("answer {}", R::API),
-            limit,
-        })?;
+        let answered = answered.ok_or_else(|| ClientError::no_answer(&self.peer, R::API, limit))?;
         let (version, body) = answered.map_err(|_| ClientError::Stopping)??;
         R::decode(version, body).map_err(|cause| ClientError::Decode {
             peer: self.peer.clone(),
