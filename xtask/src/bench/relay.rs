@@ -5,7 +5,7 @@
 //! the cost of bytes that come from a log, and of windows that are as large as brokers make them.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -227,25 +227,22 @@ fn through(
             std::thread::spawn(move || feed_from_memory(feed, bytes))
         }
     };
-    let (drain, _) = sink.accept().attempting("accept the relay's connection")?;
-    drain
-        .set_read_timeout(Some(LIMIT))
+    let (mut end, _) = sink.accept().attempting("accept the relay's connection")?;
+    end.set_read_timeout(Some(LIMIT))
         .attempting("limit the wait for the relay")?;
     let received = match ends {
         Ends::Brokers(directory) => {
             let path = directory.join("relay-destination");
-            let received = drain_to(drain, &path);
+            let mut log =
+                File::create(&path).attempting("make a file for what the relay brings")?;
+            let received = drain(&mut end, |chunk| log.write_all(chunk));
             std::fs::remove_file(&path).attempting("remove what the relay brought")?;
             received?
         }
         Ends::Plain | Ends::Tls(..) => {
             let (tls, material) = ends.tls();
-            drain_all(protected(
-                drain,
-                tls.destination(),
-                material,
-                Material::accepted,
-            )?)?
+            let mut end = protected(end, tls.destination(), material, Material::accepted)?;
+            drain(&mut end, |_| Ok(()))?
         }
     };
     feeding
@@ -263,26 +260,8 @@ fn through(
 }
 
 fn feed_from_memory(mut feed: Box<dyn Stream>, bytes: u64) -> std::io::Result<()> {
-    let chunk = vec![b'x'; CHUNK];
-    let mut left = bytes;
-    while left > 0 {
-        let next = left.min(CHUNK as u64);
-        let end = usize::try_from(next).expect("at most a chunk");
-        feed.write_all(&chunk[..end])?;
-        left -= next;
-    }
+    write_chunks(bytes, |chunk| feed.write_all(chunk))?;
     feed.end()
-}
-
-fn drain_all(mut drain: Box<dyn Stream>) -> Result<u64> {
-    let mut chunk = vec![0; CHUNK];
-    let mut received: u64 = 0;
-    loop {
-        match drain.read(&mut chunk).attempting("read from the relay")? {
-            0 => return Ok(received),
-            read => received += read as u64,
-        }
-    }
 }
 
 /// A file of so many bytes, as a log is one; kept for the next measurement.
@@ -290,19 +269,28 @@ fn log(path: &Path, bytes: u64) -> Result<File> {
     let there = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes);
     if !there {
         let mut file = File::create(path).attempting("make a log for the relay")?;
-        let mut chunk = vec![0; CHUNK];
-        let mut left = bytes;
-        while left > 0 {
-            let next = left.min(CHUNK as u64);
-            let end = usize::try_from(next).expect("at most a chunk");
-            // Pages that differ: a host may share those that do not.
-            chunk[..8].copy_from_slice(&left.to_be_bytes());
-            file.write_all(&chunk[..end])
-                .attempting("write a log for the relay")?;
-            left -= next;
-        }
+        let written = write_chunks(bytes, |chunk| file.write_all(chunk));
+        written.attempting("write a log for the relay")?;
     }
     File::open(path).attempting("open the relay's log")
+}
+
+/// Writes so many bytes, a chunk at a time.
+fn write_chunks(
+    bytes: u64,
+    mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut chunk = vec![b'x'; CHUNK];
+    let mut left = bytes;
+    while left > 0 {
+        let next = left.min(CHUNK as u64);
+        let end = usize::try_from(next).expect("at most a chunk");
+        // Pages that differ: a host may share those that do not.
+        chunk[..8].copy_from_slice(&left.to_be_bytes());
+        write(&chunk[..end])?;
+        left -= next;
+    }
+    Ok(())
 }
 
 /// From the file to the socket by the kernel alone, as brokers send (`FileChannel.transferTo`).
@@ -312,17 +300,15 @@ fn feed_as_broker(mut log: File, mut feed: &TcpStream) -> std::io::Result<()> {
     feed.shutdown(std::net::Shutdown::Write)
 }
 
-fn drain_to(mut drain: TcpStream, path: &Path) -> Result<u64> {
-    let mut log = File::create(path).attempting("make a file for what the relay brings")?;
+/// Reads to the end, a chunk at a time, and says how many bytes came.
+fn drain(from: &mut dyn Read, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<u64> {
     let mut chunk = vec![0; CHUNK];
     let mut received = 0;
     loop {
-        let read = std::io::Read::read(&mut drain, &mut chunk);
-        match read.attempting("read from the relay")? {
+        match from.read(&mut chunk).attempting("read from the relay")? {
             0 => return Ok(received),
             read => {
-                let written = log.write_all(&chunk[..read]);
-                written.attempting("write what the relay brings")?;
+                take(&chunk[..read]).attempting("write what the relay brings")?;
                 received += read as u64;
             }
         }
