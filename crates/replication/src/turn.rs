@@ -27,10 +27,10 @@ impl Turns {
         }
     }
 
-    /// Waits for so many places at once, which are had as long as what this gives; nothing where nobody had any for too long.
-    pub(crate) async fn next(&self, places: u32) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a turn, which lasts as long as what this gives; nothing where nobody had one for too long.
+    pub(crate) async fn next(&self) -> Option<SemaphorePermit<'_>> {
         // Kept while waiting: it is a place in the queue.
-        let mut turn = pin!(self.free.acquire_many(places));
+        let mut turn = pin!(self.free.acquire());
         loop {
             let before = self.given.load(Ordering::Relaxed);
             if let Ok(turn) = timeout(LONGEST, turn.as_mut()).await {
@@ -52,16 +52,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_few_go_at_once_and_nobody_waits_long_for_those_who_hang() {
-        let turns = Turns::new(5);
+        let turns = Turns::new(2);
         let begin = Instant::now();
-        let one = turns.next(2).await;
-        let other = turns.next(3).await;
+        let one = turns.next().await;
+        let other = turns.next().await;
         assert!(one.is_some() && other.is_some());
         assert_eq!(begin.elapsed(), Duration::ZERO);
-        assert!(turns.next(1).await.is_none());
+        assert!(turns.next().await.is_none());
         assert_eq!(begin.elapsed(), LONGEST);
         drop(one);
-        assert!(turns.next(1).await.is_some());
+        assert!(turns.next().await.is_some());
         assert_eq!(begin.elapsed(), LONGEST);
     }
 
@@ -70,7 +70,7 @@ mod tests {
         let turns = Turns::new(1);
         let most = AtomicU64::new(0);
         let go = async || {
-            let turn = turns.next(1).await;
+            let turn = turns.next().await;
             most.fetch_add(u64::from(turn.is_none()), Ordering::Relaxed);
             tokio::time::sleep(LONGEST / 2).await;
         };

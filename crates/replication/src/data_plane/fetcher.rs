@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use kafka_client::fetch_session::{FetchSession, Wanted};
-use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation, Turn};
+use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation};
 use kafka_wire::batch::{Batches, Entry};
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
@@ -115,16 +115,14 @@ impl Fetcher {
         }
     }
 
-    async fn serve(&mut self, order: FetchOrder) -> Result<FetchEvent, ClientError> {
-        let bounds = Bounds::of(&order);
-        let (set, remove) = (order.set, order.remove);
-        for (index, partition) in &remove {
+    async fn serve(&mut self, mut order: FetchOrder) -> Result<FetchEvent, ClientError> {
+        for (index, partition) in &order.remove {
             if let Some(askers) = self.known.get_mut(partition) {
                 askers.retain(|asker| asker.index != *index);
             }
             self.tell_session(partition);
         }
-        for (index, partition, wanted, rules) in set {
+        for (index, partition, wanted, rules) in std::mem::take(&mut order.set) {
             if wanted.topic_id.is_zero() && !self.by_name {
                 self.by_name = true;
                 self.session.reset();
@@ -137,12 +135,12 @@ impl Fetcher {
             };
             self.take_in(&partition, asker);
         }
-        let (mut answer, mut took) = self.ask(bounds).await?;
+        let (mut answer, mut took) = self.ask(&order).await?;
         let mut verdict = self.session.accept(answer.error, answer.session_id);
         if verdict.is_err_and(is_session_loss) {
             // The broker has forgotten the session: once more, in full. What was reserved for this answer would be waited for.
             drop((answer, took));
-            (answer, took) = self.ask(bounds).await?;
+            (answer, took) = self.ask(&order).await?;
             verdict = self.session.accept(answer.error, answer.session_id);
         }
         if let Err(code) = verdict {
@@ -213,13 +211,13 @@ impl Fetcher {
         }
     }
 
-    /// Asks for no more than there is memory for, and says how long the answer took.
-    async fn ask(&mut self, bounds: Bounds) -> Result<(FetchResponse, Took), ClientError> {
+    /// Asks for no more than an order says and there is memory for, and says how long the answer took.
+    async fn ask(&mut self, order: &FetchOrder) -> Result<(FetchResponse, Took), ClientError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
                 let mut connection = self.cluster.connect(self.options.node).await?;
-                let asked = usize::try_from(bounds.max_bytes).unwrap_or(0);
+                let asked = usize::try_from(order.max_bytes).unwrap_or(0);
                 connection.set_frame_limit(asked + LARGEST_BATCH);
                 connection.set_buffers(self.buffers.clone());
                 self.session.reset();
@@ -227,9 +225,9 @@ impl Fetcher {
                 self.connection.insert(connection)
             }
         };
-        let most = usize::try_from(bounds.max_bytes).unwrap_or(0);
-        let room = |limit| most.min(answer_within(limit)).max(bounds.largest);
-        let reserved = self.buffers.reserved_beside(room, bounds.made, bounds.turn);
+        let most = usize::try_from(order.max_bytes).unwrap_or(0);
+        let room = |limit| most.min(answer_within(limit)).max(order.largest);
+        let reserved = self.buffers.reserved_beside(room, order.made, order.turn);
         let (reserved, beside) = reserved.await;
         // That may have taken long, so this is looked at behind it. Sessions belong to their connection.
         if connection.renew().await {
@@ -237,7 +235,7 @@ impl Fetcher {
             self.round_trip = connection.round_trip();
         }
         // Of memory that has become less meanwhile, or is little, less is asked for.
-        let max_bytes = bounds
+        let max_bytes = order
             .max_bytes
             .min(i32::try_from(reserved.bytes()).unwrap_or(i32::MAX));
         connection.set_reservation(reserved);
@@ -251,7 +249,7 @@ impl Fetcher {
                 .push(partition.partition);
         }
         let request = FetchRequest {
-            max_wait_ms: i32::try_from(bounds.max_wait.as_millis()).unwrap_or(i32::MAX),
+            max_wait_ms: i32::try_from(order.max_wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.options.min_bytes,
             max_bytes,
             isolation_level: IsolationLevel::ReadCommitted,
@@ -264,7 +262,7 @@ impl Fetcher {
                 .map(|((name, id), list)| (name, id, list))
                 .collect(),
         };
-        let limit = bounds.max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
+        let limit = order.max_wait + ANSWER_LIMIT.min(self.cluster.config().request_timeout);
         // A session begun by name goes on by name, also with a request that names nothing.
         let range = if self.by_name {
             FetchRequest::BY_NAME
@@ -356,28 +354,6 @@ impl Fetcher {
             }
         }
         (judged, made)
-    }
-}
-
-/// What may be asked for, and for what memory is needed besides: the part of a [`FetchOrder`] that each of its requests needs.
-#[derive(Clone, Copy)]
-struct Bounds {
-    max_wait: Duration,
-    max_bytes: i32,
-    largest: usize,
-    made: usize,
-    turn: Turn,
-}
-
-impl Bounds {
-    fn of(order: &FetchOrder) -> Self {
-        Self {
-            max_wait: order.max_wait,
-            max_bytes: order.max_bytes,
-            largest: order.largest,
-            made: order.made,
-            turn: order.turn,
-        }
     }
 }
 

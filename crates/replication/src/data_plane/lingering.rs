@@ -41,11 +41,15 @@ pub(crate) fn is_worth_copies(
     partitions: impl Iterator<Item = (usize, bool)>,
     buffers: &Buffers,
 ) -> bool {
+    // Looked at first: mostly it is not, and then nothing is looked up for any partition.
+    if buffers.used() <= buffers.limit() / 2 {
+        return false;
+    }
     let (mut others, mut lingering) = (0, 0);
     for (bytes, lingers) in partitions {
         *(if lingers { &mut lingering } else { &mut others }) += bytes;
     }
-    lingering > 0 && lingering < others && buffers.used() > buffers.limit() / 2
+    lingering > 0 && lingering < others
 }
 
 #[cfg(test)]

@@ -47,24 +47,39 @@ const LEAST: usize = 64 * 1024;
 
 /// What may be asked for where there is so much memory: an eighth of it leaves room for several answers, and for what is queued.
 pub(crate) fn answer_within(memory: usize) -> usize {
-    framed(memory / 8).clamp(LEAST, LARGEST)
+    answer_of(memory / 8)
 }
 
 /// What is asked for at a time of partitions that are current: memory for so little is had without waiting for those who need much.
 pub(crate) fn answer_of_tails(memory: usize) -> i32 {
-    let bytes = framed(memory / 64).clamp(LEAST, LARGEST);
-    i32::try_from(bytes).unwrap_or(i32::MAX)
+    bytes_of(answer_of(memory / 64))
+}
+
+/// What each of so many readers may ask for: it has to leave memory to the others, and what is made anew of an answer comes on top
+/// of it. Reserved are powers of two; a little more than one would take the next.
+pub(crate) fn answer_of_each(memory: usize, readers: usize) -> i32 {
+    let part = memory / 2 / readers.max(4);
+    bytes_of(answer_of(1 << part.max(1).ilog2()))
+}
+
+fn bytes_of(answer: usize) -> i32 {
+    i32::try_from(answer).unwrap_or(i32::MAX)
+}
+
+/// What an answer may hold for which a buffer of this size is meant.
+fn answer_of(buffer: usize) -> usize {
+    framed(buffer).clamp(LEAST, LARGEST)
 }
 
 /// What of a buffer records may take, so that it has room for what an answer says besides. Buffers have sizes of powers of two: a
 /// little more would take one of twice the size.
-pub(crate) const fn framed(buffer: usize) -> usize {
+const fn framed(buffer: usize) -> usize {
     buffer - buffer / 64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BatchSize, answer_within, framed, whole_shares};
+    use super::{BatchSize, LARGEST, LEAST, answer_of_each, answer_within, framed, whole_shares};
 
     #[test]
     fn an_answer_fits_a_buffer_with_what_it_says_besides() {
@@ -77,6 +92,19 @@ mod tests {
             );
         }
         assert_eq!(answer_within(0), 64 * 1024);
+        // A power of two, of which the readers take no more than half together.
+        for (memory, readers, bytes) in [
+            (128, 1, LARGEST),
+            (128, 7, LARGEST),
+            (128, 8, LARGEST),
+            (128, 9, framed(4 * mib)),
+            (100, 4, framed(8 * mib)),
+            (1, 1000, LEAST),
+            (0, 1, LEAST),
+        ] {
+            let each = usize::try_from(answer_of_each(memory * mib, readers));
+            assert_eq!(each, Ok(bytes), "{memory} MiB, {readers} readers");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ static READING: Turns = Turns::new(4);
 /// part of the link to wait for.
 pub(super) async fn turn(part: &LinkPart) -> Option<SemaphorePermit<'static>> {
     match part {
-        LinkPart::Partitions { .. } => READING.next(1).await,
+        LinkPart::Partitions { .. } => READING.next().await,
         LinkPart::Whole | LinkPart::Topics => None,
     }
 }

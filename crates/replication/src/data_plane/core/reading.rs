@@ -14,7 +14,7 @@ use super::super::flow::Stage;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
-use super::super::whole::{answer_of_tails, framed, whole_shares};
+use super::super::whole::{answer_of_each, answer_of_tails, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
 use super::{Core, Index};
@@ -22,9 +22,6 @@ use super::{Core, Index};
 /// How long a fetch may wait for news, at least, while a partition is left out for lack of room: it must be asked for again soon
 /// after there is room.
 const WAIT_WHILE_HELD_BACK: Duration = Duration::from_millis(5);
-
-/// Bytes of an answer that can always be asked for.
-const LEAST: i32 = 64 * 1024;
 
 /// How long a broker may take beyond the time it is allowed to wait for news before it is looked up whether it still leads, and
 /// how often that is looked up then.
@@ -246,13 +243,9 @@ impl Core {
         let limited = allowances.and_then(|a| a.share(asked, now));
         let share = limited.unwrap_or(i32::MAX);
         let in_time = self.channels(channel.node).answer();
-        // Where there are many, each has to leave memory to the others; and what is made anew of an answer comes on top of it.
-        // Reserved are powers of two; a little more than one would take the next.
         // What is current has little in memory: whether it is read apart changes nothing for the others.
         let readers = self.readers.keys().filter(|channel| !channel.tails).count();
-        let part = self.settings.memory / 2 / readers.max(4);
-        let memory = framed(1 << part.max(1).ilog2());
-        let memory = i32::try_from(memory).unwrap_or(i32::MAX).max(LEAST);
+        let memory = answer_of_each(self.settings.memory, readers);
         let answer = answer.min(in_time.unwrap_or(i32::MAX)).min(memory);
         let reader = self.readers.get_mut(&channel)?;
         let news = std::mem::take(&mut reader.news);

@@ -39,16 +39,24 @@ pub(super) struct Written {
 pub(super) struct Last {
     pub(super) info: BatchInfo,
     bytes: usize,
-    /// Or why it cannot be compared.
+    /// Its records, unless they are among those that are compared already; or why it cannot be compared.
     copies: Result<Digests, String>,
 }
 
 impl Last {
     fn of(batch: &RawBatch) -> Self {
         Self {
+            copies: read_copies(batch),
+            ..Self::of_known(batch)
+        }
+    }
+
+    /// Of one whose records are compared already.
+    fn of_known(batch: &RawBatch) -> Self {
+        Self {
             info: *batch.info(),
             bytes: batch.bytes().len(),
-            copies: read_copies(batch),
+            copies: Ok(Digests::new()),
         }
     }
 }
@@ -94,13 +102,18 @@ impl Survey<'_> {
                     written.markers.push(info.base_offset);
                 } else if info.records > 0 {
                     written.bytes += batch.bytes().len();
-                    if written.bytes <= COMPARED_MOST {
+                    let is_compared = written.bytes <= COMPARED_MOST;
+                    if is_compared {
                         written.copies.extend(read_copies(&batch)?);
                     }
-                    last = Some(batch);
+                    last = Some((batch, is_compared));
                 }
             }
-            written.last = last.as_ref().map(Last::of).or(written.last);
+            let last = last.map(|(batch, is_compared)| match is_compared {
+                true => Last::of_known(&batch),
+                false => Last::of(&batch),
+            });
+            written.last = last.or(written.last);
             if offset == before {
                 let partition = &order.destination;
                 return Err(format!(

@@ -28,8 +28,8 @@ pub(in super::super) struct Peer<'a> {
     pub(super) cluster: &'a Cluster,
     node: NodeId,
     side: &'static str,
-    /// Over which connection batches are read, and which of them.
-    reads: (Use, IsolationLevel),
+    /// Which batches are read.
+    isolation: IsolationLevel,
     /// Where those ask who are compared at the same time.
     questions: Option<Questions>,
     /// Milliseconds that its quotas have held back answers.
@@ -49,28 +49,26 @@ pub(super) enum Unread {
 impl<'a> Peer<'a> {
     /// Of the source: what is committed counts.
     pub(super) fn source(cluster: &'a Cluster, node: NodeId) -> Self {
-        // Apart from the short questions: a batch may take seconds.
-        let reads = (Use::Store, IsolationLevel::ReadCommitted);
-        Self::new("source", cluster, node, reads)
+        Self::new("source", cluster, node, IsolationLevel::ReadCommitted)
     }
 
     /// Of the destination: what was written counts, whatever has become of it.
     pub(in super::super) fn destination(cluster: &'a Cluster, node: NodeId) -> Self {
-        let reads = (Use::Store, IsolationLevel::ReadUncommitted);
-        Self::new("destination", cluster, node, reads)
+        let isolation = IsolationLevel::ReadUncommitted;
+        Self::new("destination", cluster, node, isolation)
     }
 
     fn new(
         side: &'static str,
         cluster: &'a Cluster,
         node: NodeId,
-        reads: (Use, IsolationLevel),
+        isolation: IsolationLevel,
     ) -> Self {
         Self {
             cluster,
             node,
             side,
-            reads,
+            isolation,
             questions: None,
             throttled: AtomicU64::new(0),
             gone: OnceLock::new(),
@@ -86,9 +84,8 @@ impl<'a> Peer<'a> {
 
     /// Has them answered, many with one request, as long as it is polled.
     pub(super) async fn answer(&self, asked: mpsc::Receiver<Asked>) -> Infallible {
-        let (_, isolation) = self.reads;
         let ask = |request| async move { self.read(&request).await };
-        questions::answer(asked, isolation, ask).await
+        questions::answer(asked, self.isolation, ask).await
     }
 
     /// Asks it for batches of a partition.
@@ -96,8 +93,7 @@ impl<'a> Peer<'a> {
         match &self.questions {
             Some(questions) => questions.ask(question).await,
             None => {
-                let (_, isolation) = self.reads;
-                let request = questions::request(&[&question], isolation);
+                let request = questions::request(&[&question], self.isolation);
                 let answer = self.read(&request).await;
                 let mut answers = questions::sort(&[&question], answer);
                 answers.pop().unwrap_or(Answer::LeftOut)
@@ -106,8 +102,9 @@ impl<'a> Peer<'a> {
     }
 
     async fn read(&self, request: &FetchRequest) -> Result<FetchResponse, String> {
-        let (use_, _) = self.reads;
-        let answer = questions::unthrottled(&self.throttled, || self.ask(use_, request)).await;
+        // Apart from the short questions: a batch may take seconds.
+        let ask = || self.ask(Use::Store, request);
+        let answer = questions::unthrottled(&self.throttled, ask).await;
         answer.unwrap_or_else(|waited| {
             let (side, waited) = (self.side, waited.as_secs());
             let text = format!(

@@ -30,7 +30,7 @@ pub(super) async fn together(
         let groups = orders.chunks(TOGETHER).zip(readings.chunks(TOGETHER));
         for (some, read) in groups {
             let each = some.iter().zip(read).map(|(order, read)| async move {
-                let _turn = COMPARING.next(1).await;
+                let _turn = COMPARING.next().await;
                 let outcome = match read {
                     Err(trouble) => Established::Retry(trouble.clone()),
                     Ok(readings) => survey.usable(order, *readings, producers).await,

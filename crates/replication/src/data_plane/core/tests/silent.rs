@@ -20,6 +20,18 @@ fn led_by(node: i32) -> Place {
     }
 }
 
+/// Two partitions, running; another broker of the destination leads the second.
+fn with_two_brokers() -> Scene {
+    let mut scene = Scene::new(settings());
+    scene.places.insert(destination(1), led_by(12));
+    for partition in 0..2 {
+        let source = super::scene::source(partition);
+        scene.assign(source, destination(partition), None);
+    }
+    scene.settle();
+    scene
+}
+
 #[test]
 fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     let mut scene = Scene::running();
@@ -47,13 +59,7 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
 
 #[test]
 fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory() {
-    let mut scene = Scene::new(settings());
-    scene.places.insert(destination(1), led_by(12));
-    for partition in 0..2 {
-        let source = super::scene::source(partition);
-        scene.assign(source, destination(partition), None);
-    }
-    scene.settle();
+    let mut scene = with_two_brokers();
     for index in 0..2 {
         scene.fetch(index, &[batch(0, 1)]);
     }
@@ -94,13 +100,7 @@ fn told(scene: &mut Scene) -> BTreeMap<usize, bool> {
 
 #[test]
 fn what_is_read_for_a_slow_broker_lingers_until_it_is_slow_no_more() {
-    let mut scene = Scene::new(settings());
-    scene.places.insert(destination(1), led_by(12));
-    for partition in 0..2 {
-        let source = super::scene::source(partition);
-        scene.assign(source, destination(partition), None);
-    }
-    scene.settle();
+    let mut scene = with_two_brokers();
     let read = |scene: &mut Scene, at: i64| {
         let answers = [0, 1].map(|index| scene.answer_of(index, at, &[batch(at, 1)]));
         scene.answer_fetch(super::scene::FROM, answers.into());
