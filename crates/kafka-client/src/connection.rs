@@ -9,6 +9,7 @@ mod frames;
 mod handshake;
 mod low_water;
 mod renewal;
+mod retrying;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

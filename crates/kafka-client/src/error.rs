@@ -4,6 +4,7 @@
 //! `kafka_wire::error_code` says what they mean.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::client::HostPort;
@@ -14,7 +15,7 @@ use thiserror::Error;
 
 /// Failure of a call to a broker. Every variant but [`ClientError::Encode`],
 /// [`ClientError::Unsupported`] and [`ClientError::Refused`] is worth a retry on a new connection.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ClientError {
     /// None of the addresses could be used; the text lists each with its reason.
     #[error("no broker can be reached: {0}")]
@@ -26,7 +27,7 @@ pub enum ClientError {
         /// The address as configured or advertised.
         peer: HostPort,
         /// The resolver's words.
-        cause: io::Error,
+        cause: Arc<io::Error>,
     },
 
     /// TCP connect failed.
@@ -35,7 +36,7 @@ pub enum ClientError {
         /// The address as configured or advertised.
         peer: HostPort,
         /// The operating system's words.
-        cause: io::Error,
+        cause: Arc<io::Error>,
     },
 
     /// The connection cannot be secured.

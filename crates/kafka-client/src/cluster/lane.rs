@@ -2,8 +2,7 @@
 //! the broker does it anyway.
 //!
 //! The connection is opened by the first request, given up when idle, and dialled anew after any
-//! error. A failed dial is remembered for a moment, so that many callers do not storm a broker that
-//! is down.
+//! error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +12,9 @@ use bytes::{Bytes, BytesMut};
 use config::client::HostPort;
 use kafka_wire::message::{ApiKey, EncodeError, Request, VersionRange};
 use kafka_wire::types::NodeId;
-use lifecycle::{Backoff, OnFailure, Scope};
+use lifecycle::{OnFailure, Scope};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::connection::{Connection, Dialer};
 use crate::error::ClientError;
@@ -53,7 +52,6 @@ impl Lane {
         name: &str,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let config = dialer.config();
         let received = Arc::<AtomicU64>::default();
         let worker = Worker {
             received: Arc::clone(&received),
@@ -61,8 +59,6 @@ impl Lane {
             peer: peer.clone(),
             node,
             connection: None,
-            backoff: Backoff::seeded(config.reconnect_backoff, config.reconnect_backoff_max),
-            not_before: Instant::now(),
         };
         let stop = scope.stop_signal();
         scope.spawn(
@@ -136,8 +132,6 @@ struct Worker {
     peer: HostPort,
     node: Option<NodeId>,
     connection: Option<Connection>,
-    backoff: Backoff,
-    not_before: Instant,
 }
 
 impl Worker {
@@ -194,18 +188,9 @@ impl Worker {
                 connection
             }
             None => {
-                sleep_until(self.not_before).await;
-                match Box::pin(self.dialer.open(&self.peer, self.node)).await {
-                    Ok(mut connection) => {
-                        self.backoff.reset();
-                        connection.count_received(Arc::clone(&self.received));
-                        self.connection.insert(connection)
-                    }
-                    Err(error) => {
-                        self.not_before = Instant::now() + self.backoff.next_delay();
-                        return Err(error);
-                    }
-                }
+                let mut connection = Box::pin(self.dialer.open(&self.peer, self.node)).await?;
+                connection.count_received(Arc::clone(&self.received));
+                self.connection.insert(connection)
             }
         };
         let version = connection.versions().choose(&self.peer, api, own)?;

@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::frames::{ReadHalf, WriteHalf};
 use super::renewal::Renewal;
+use super::retrying::Retrying;
 use super::{BrokerVersions, Connection, FRAME_LIMIT, FrameReader, FrameWriter, Parts};
 use crate::error::ClientError;
 use crate::meter::Meter;
@@ -57,6 +58,7 @@ pub(crate) struct Dialer {
     /// thousands.
     versions: Mutex<BrokerVersions>,
     meter: Arc<Meter>,
+    retrying: Retrying,
 }
 
 impl Connection {
@@ -77,7 +79,9 @@ impl Connection {
 impl Dialer {
     pub(crate) fn new(config: ClientConfig) -> Self {
         let protection = Protection::new(&config).map(Arc::new);
+        let retrying = Retrying::new(config.reconnect_backoff, config.reconnect_backoff_max);
         Self {
+            retrying,
             config,
             protection,
             metadata_level: AtomicI16::new(0),
@@ -104,8 +108,20 @@ impl Dialer {
         self.protection.as_ref()
     }
 
-    /// See [`Connection::open`].
+    /// See [`Connection::open`]. Where the broker could not be reached last, it is tried at a pace that all have in common who
+    /// dial here.
     pub(crate) async fn open(
+        self: &Arc<Self>,
+        peer: &HostPort,
+        node: Option<NodeId>,
+    ) -> Result<Connection, ClientError> {
+        self.retrying.turn(peer).await?;
+        let outcome = self.try_open(peer, node).await;
+        self.retrying.note(peer, &outcome);
+        outcome
+    }
+
+    async fn try_open(
         self: &Arc<Self>,
         peer: &HostPort,
         node: Option<NodeId>,
@@ -349,7 +365,7 @@ async fn resolve(peer: &HostPort) -> Result<Vec<SocketAddr>, ClientError> {
     let found = lookup_host((peer.host.as_str(), peer.port)).await;
     let found = found.map_err(|cause| ClientError::Resolve {
         peer: peer.clone(),
-        cause,
+        cause: Arc::new(cause),
     })?;
     Ok(found.collect())
 }
@@ -368,7 +384,7 @@ async fn connect_to_any(
     }
     Err(ClientError::Connect {
         peer: peer.clone(),
-        cause: last,
+        cause: Arc::new(last),
     })
 }
 
