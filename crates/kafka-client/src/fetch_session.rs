@@ -12,8 +12,7 @@
 //!
 //! Deliberately absent: sockets, and what to do with the data.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::fetch::{FetchPartition, FetchTopic};
 use kafka_wire::types::{TopicId, TopicPartition};

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -35,8 +35,15 @@ const HEAD: usize = 16 * 1024;
 /// The same everywhere else.
 const SMALL_HEAD: usize = 2 * 1024;
 
-/// Segments in one vectored write. The kernel takes 1,024; the array lives on the stack.
+/// What is read ahead behind a large frame: mostly another one follows, of which then next to nothing is copied a second time.
+const LITTLE: usize = 64;
+
+/// Segments in one vectored write, of small ones and of large ones. The kernel takes 1,024; the array lives on the stack.
 const SEGMENTS: usize = 256;
+const FEW: usize = 32;
+
+/// Bytes that one write is given: more than a broker takes at a time.
+const AT_ONCE: usize = 512 * 1024;
 
 /// Bytes of a large frame that have to be there before more of it is read: the kernel's part of reading costs half as much
 /// as with what a broker sends at a time.
@@ -56,6 +63,8 @@ pub struct FrameReader {
     head: BytesMut,
     /// How much is read ahead.
     ahead: usize,
+    /// Whether the last frame was larger than that.
+    was_large: bool,
     /// The frame that is larger than what was read ahead, and its full length.
     body: Option<(Buffer, usize)>,
     /// When the last frame began to come, if it was such a one.
@@ -88,6 +97,7 @@ impl FrameReader {
             stream,
             head: BytesMut::new(),
             ahead: SMALL_HEAD,
+            was_large: false,
             body: None,
             began: None,
             wake_at: 1,
@@ -189,6 +199,7 @@ impl FrameReader {
                 if missing == 0 {
                     let (buffer, _) = self.body.take().expect("matched above");
                     self.slow = false;
+                    self.was_large = true;
                     return Ok(buffer.freeze());
                 }
                 let piece = if self.slow { 1 } else { missing.min(PIECE) };
@@ -215,7 +226,10 @@ impl FrameReader {
     /// Takes in what has come, as far as there is room. Cancel-safe.
     async fn read_ahead(&mut self) -> io::Result<usize> {
         let (stream, head) = (&mut self.stream, &mut self.head);
-        let room = self.ahead.saturating_sub(head.len());
+        let room = match self.was_large && head.is_empty() {
+            true => LITTLE,
+            false => self.ahead.saturating_sub(head.len()),
+        };
         // Polled by hand: the array would be kept in every future that waits for this otherwise, idle ones too.
         poll_fn(|context| {
             let mut space = [const { MaybeUninit::uninit() }; HEAD];
@@ -239,6 +253,7 @@ impl FrameReader {
             })?;
         if self.head.len() - 4 >= length {
             self.reserved = None;
+            self.was_large = false;
             self.head.advance(4);
             // Copied, so that a small answer does not keep the read-ahead buffer alive.
             let frame = Bytes::copy_from_slice(&self.head[..length]);
@@ -331,14 +346,9 @@ impl FrameWriter {
         while !self.pending.is_empty() {
             let (stream, pending) = (&mut self.stream, &self.pending);
             // Polled by hand: the array would be kept in every future that waits for this otherwise, idle ones too.
-            let written = poll_fn(|context| {
-                let mut slices = [IoSlice::new(&[]); SEGMENTS];
-                let mut count = 0;
-                for (slice, segment) in slices.iter_mut().zip(pending) {
-                    *slice = IoSlice::new(segment);
-                    count += 1;
-                }
-                Pin::new(&mut *stream).poll_write_vectored(context, &slices[..count])
+            let written = poll_fn(|context| match segments_at_once(pending) {
+                count @ ..=FEW => write::<FEW>(stream, context, pending.iter().take(count)),
+                count => write::<SEGMENTS>(stream, context, pending.iter().take(count)),
             });
             match written.await {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
@@ -377,6 +387,32 @@ impl FrameWriter {
     }
 }
 
+/// How many segments one write is given.
+fn segments_at_once(pending: &VecDeque<Bytes>) -> usize {
+    let mut bytes = 0;
+    let before = pending.iter().take(SEGMENTS).take_while(|segment| {
+        let more = bytes < AT_ONCE;
+        bytes += segment.len();
+        more
+    });
+    before.count()
+}
+
+/// Writes what it takes of no more than `N` segments.
+fn write<'a, const N: usize>(
+    stream: &mut WriteHalf,
+    context: &mut Context<'_>,
+    segments: impl Iterator<Item = &'a Bytes>,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); N];
+    let mut count = 0;
+    for (slice, segment) in slices.iter_mut().zip(segments) {
+        *slice = IoSlice::new(segment);
+        count += 1;
+    }
+    Pin::new(stream).poll_write_vectored(context, &slices[..count])
+}
+
 impl fmt::Debug for FrameWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameWriter")
@@ -387,8 +423,6 @@ impl fmt::Debug for FrameWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Context;
-
     use tokio::io::AsyncReadExt as _;
 
     use super::*;

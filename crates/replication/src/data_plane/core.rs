@@ -46,11 +46,12 @@ mod watching;
 mod writer;
 mod writing;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use config::bandwidth::Bandwidth;
 use config::link::OnRecreate;
+use foldhash::{HashMap, HashMapExt as _};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, TopicPartition};

@@ -4,9 +4,10 @@
 //! that is the only work on the way of a record, and it touches headers only unless a batch cannot
 //! pass as it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt as _};
 use kafka_client::fetch_session::{FetchSession, Wanted};
 use kafka_client::{Buffers, ClientError, Cluster, Connection, Reservation};
 use kafka_wire::batch::{Batches, Entry};

@@ -1,8 +1,7 @@
 //! The part of [`Core`] in which a partition begins: what both logs say of it is asked for, and taken.
 
-use std::collections::HashMap;
-
 use config::link::OnRefused;
+use foldhash::HashMap;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
@@ -17,7 +16,7 @@ impl Core {
         &mut self,
     ) -> impl Iterator<Item = ((NodeId, NodeId), Vec<EstablishOrder>)> + use<> {
         let orders = match self.waits_for_memory {
-            true => HashMap::new(),
+            true => HashMap::default(),
             false => std::mem::take(&mut self.to_establish),
         };
         orders

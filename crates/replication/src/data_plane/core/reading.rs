@@ -1,8 +1,9 @@
 //! The reading half of [`Core`]: what each fetcher is to ask for, and what its answers change.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use kafka_client::Turn;
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
@@ -165,9 +166,9 @@ impl Core {
             self.reader(channel).news.insert(index);
         }
         // A leader that moved: the former one's session lets go of it with its next request.
-        for (channel, reader) in &mut self.readers {
-            let knows = reader.asked.contains_key(&index) || reader.held_back.contains(&index);
-            if Some(*channel) != here && knows {
+        let others = self.readers.iter_mut();
+        for (_, reader) in others.filter(|(channel, _)| Some(**channel) != here) {
+            if reader.asked.contains_key(&index) || reader.held_back.contains(&index) {
                 reader.news.insert(index);
             }
         }

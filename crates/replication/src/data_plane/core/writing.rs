@@ -1,10 +1,11 @@
 //! The writing half of [`Core`]: which batches go into the next Produce request of a broker, and what
 //! its answers change.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use config::link::OnRefused;
+use foldhash::{HashSet, HashSetExt as _};
 use kafka_wire::batch::verify_crc;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::TopicRef;
@@ -26,6 +27,9 @@ const TOO_LARGE: [ErrorCode; 2] = [
     ErrorCode::MESSAGE_TOO_LARGE,
     ErrorCode::RECORD_LIST_TOO_LARGE,
 ];
+
+/// Partitions in a request for which room is made at once.
+const USUAL: usize = 64;
 
 /// How many sizes are tried: where the limit may not be read, each is half of the one before.
 const SIZES: u32 = 12;
@@ -93,7 +97,7 @@ impl Core {
         let mut topics: Vec<ProduceTopic> = Vec::new();
         // Several source partitions may share a destination partition; a request that names one
         // twice silently loses all but the last.
-        let mut named: HashSet<TopicPartition> = HashSet::new();
+        let mut named: HashSet<TopicPartition> = HashSet::with_capacity(waiting.len().min(USUAL));
         while let Some(index) = waiting.pop_front() {
             let Some(partition) = self.partitions.get_mut(&index) else {
                 continue;
