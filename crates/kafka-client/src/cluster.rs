@@ -412,7 +412,8 @@ impl Cluster {
         }
         let doubted = book.doubted.as_ref().map(|(address, _)| address);
         // The first that seem well.
-        candidates.sort_by_key(|one| (book.failing.contains(one), Some(one) == doubted));
+        let fails = |one: &HostPort| book.failing.contains(one) || self.0.dialer.is_away(one);
+        candidates.sort_by_cached_key(|one| (fails(one), Some(one) == doubted));
         candidates
     }
 

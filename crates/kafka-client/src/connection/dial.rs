@@ -121,7 +121,13 @@ impl Dialer {
         outcome
     }
 
-    async fn try_open(
+    /// Whether a broker was not reached last, and is not to be tried yet.
+    pub(crate) fn is_away(&self, peer: &HostPort) -> bool {
+        self.retrying.is_away(peer)
+    }
+
+    /// The same at once, for those who have a connection still.
+    pub(super) async fn try_open(
         self: &Arc<Self>,
         peer: &HostPort,
         node: Option<NodeId>,
@@ -436,5 +442,29 @@ mod tests {
         let stream = connect_to(&config, address).await.expect("it listens");
         let not_sent = SockRef::from(&stream).tcp_notsent_lowat();
         assert_eq!(not_sent.expect("it has the option"), NOT_SENT);
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_refused_is_tried_again_after_a_pause() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let address = listener.expect("a free port").local_addr();
+        let address = address.expect("it was bound");
+        let peer = HostPort {
+            host: address.ip().to_string(),
+            port: address.port(),
+        };
+        let pause = Duration::from_millis(300);
+        let mut config = ClientConfig::new(vec![peer.clone()]);
+        (config.reconnect_backoff, config.reconnect_backoff_max) = (pause, pause);
+        let dialer = Arc::new(Dialer::new(config));
+        assert!(!dialer.is_away(&peer));
+        let begin = Instant::now();
+        for _ in 0..2 {
+            let refused = dialer.open(&peer, None).await;
+            let refused = refused.expect_err("nobody listens").to_string();
+            assert!(refused.contains("refused"), "{refused}");
+        }
+        assert!(dialer.is_away(&peer));
+        assert!(begin.elapsed() >= pause / 5 * 4);
     }
 }

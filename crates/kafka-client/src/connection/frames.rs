@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod coming;
+#[cfg(test)]
+mod sizes;
 
 use std::collections::VecDeque;
 use std::fmt;

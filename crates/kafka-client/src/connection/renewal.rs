@@ -135,7 +135,7 @@ impl Heir {
         let (dialer, peer) = (Arc::clone(&self.dialer), self.peer.clone());
         let (node, limits) = (self.node, self.limits.clone());
         Box::pin(async move {
-            let mut parts = dialer.open(&peer, node).await?.into_parts()?;
+            let mut parts = dialer.try_open(&peer, node).await?.into_parts()?;
             parts.reader.inherit(limits);
             Ok(parts)
         })

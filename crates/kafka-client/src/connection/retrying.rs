@@ -3,31 +3,32 @@
 //! (`ClusterConnectionStates`).
 //!
 //! A link has several connections to each broker. If each tried by itself, a broker that is away would be tried by all of them,
-//! and so would one that is only just coming back. Whoever is not the next to try is told what the last one met.
+//! and so would one that is only just coming back. Who waits is told what whoever tries meets.
 //!
 //! Deliberately absent: dialling itself, and for how long somebody goes on asking.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::client::HostPort;
 use lifecycle::Backoff;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClientError;
 
 /// How long a broker is remembered that nobody tries any more. It may have left for good.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
+/// How long somebody waits at most, whatever the pause is: less than any limit of those who ask, so that they hear what is wrong.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Retrying {
     pauses: (Duration, Duration),
     away: Mutex<HashMap<HostPort, Away>>,
-    /// A broker was reached that was away.
-    back: Notify,
 }
 
 /// A broker that was not reached last.
@@ -36,7 +37,18 @@ struct Away {
     /// Nobody tries before that.
     until: Instant,
     backoff: Backoff,
+    /// How often it was not reached, and why last.
+    failures: u64,
     why: ClientError,
+    /// Told what comes of each try.
+    news: Arc<Notify>,
+}
+
+/// What somebody does who wants to try.
+enum Turn {
+    Try,
+    Wait(Instant, Arc<Notify>),
+    Told(ClientError),
 }
 
 impl Retrying {
@@ -45,78 +57,97 @@ impl Retrying {
         Self {
             pauses: (first, longest),
             away: Mutex::default(),
-            back: Notify::new(),
         }
+    }
+
+    /// Whether `peer` was not reached last, and is not to be tried yet.
+    pub(super) fn is_away(&self, peer: &HostPort) -> bool {
+        let away = self.away();
+        away.get(peer)
+            .is_some_and(|known| known.until > Instant::now())
     }
 
     /// Waits until `peer` may be tried. Cancel-safe.
     ///
     /// # Errors
-    /// What somebody else met who tried last, where the turn is another one's again after the pause.
+    /// What somebody else has met meanwhile, or met last where that takes long.
     pub(super) async fn turn(&self, peer: &HostPort) -> Result<(), ClientError> {
-        let mut waited = false;
+        let latest = Instant::now() + PATIENCE;
+        let mut seen = None;
         loop {
-            // Listens before it looks: what happens in between would be missed.
-            let back = self.back.notified();
-            let Some(until) = self.take_turn(peer, waited)? else {
-                return Ok(());
+            // It listens from before the lock is let go of: nothing is missed in between.
+            let (until, news) = match self.take_turn(peer, &mut seen, latest) {
+                Turn::Try => return Ok(()),
+                Turn::Told(why) => return Err(why),
+                Turn::Wait(until, news) => (until, news.notified_owned()),
             };
-            waited = true;
-            tokio::select! {
-                () = sleep_until(until) => {}
-                () = back => {}
-            }
+            // Whichever it was, it is looked again.
+            drop(timeout_at(until.min(latest), news).await);
         }
     }
 
-    /// Until when to wait; nothing where `peer` may be tried now. Whoever tries has the next one wait for as long as if it had
-    /// failed already: it may take long.
-    fn take_turn(&self, peer: &HostPort, waited: bool) -> Result<Option<Instant>, ClientError> {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = away.get_mut(peer) else {
-            return Ok(None);
-        };
+    /// `seen` is how often the broker had not been reached when somebody began to wait. Whoever tries has the next one wait for as
+    /// long as if it had failed already: it may take long.
+    fn take_turn(&self, peer: &HostPort, seen: &mut Option<u64>, latest: Instant) -> Turn {
+        let mut away = self.away();
         let now = Instant::now();
+        let Some(known) = away.get_mut(peer).filter(|known| known.is_recent(now)) else {
+            away.remove(peer);
+            return Turn::Try;
+        };
         if known.until <= now {
             known.until = now + known.backoff.next_delay();
-            return Ok(None);
+            return Turn::Try;
         }
-        match waited {
-            false => Ok(Some(known.until)),
-            true => Err(known.why.clone()),
+        let since = *seen.get_or_insert(known.failures);
+        match known.failures > since || latest <= now {
+            true => Turn::Told(known.why.clone()),
+            false => Turn::Wait(known.until, Arc::clone(&known.news)),
         }
     }
 
     /// What came of a try.
     pub(super) fn note<T>(&self, peer: &HostPort, outcome: &Result<T, ClientError>) {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut away = self.away();
         let Err(why) = outcome else {
-            if away.remove(peer).is_some() {
-                self.back.notify_waiters();
+            if let Some(known) = away.remove(peer) {
+                known.news.notify_waiters();
             }
             return;
         };
         if let Some(known) = away.get_mut(peer) {
+            known.failures += 1;
             known.why = why.clone();
+            known.news.notify_waiters();
             return;
         }
         let now = Instant::now();
-        away.retain(|_, known| now.saturating_duration_since(known.until) < REMEMBERED);
+        away.retain(|_, known| known.is_recent(now));
         let (first, longest) = self.pauses;
         let mut backoff = Backoff::seeded(first, longest);
         let known = Away {
             until: now + backoff.next_delay(),
             backoff,
+            failures: 1,
             why: why.clone(),
+            news: Arc::default(),
         };
         away.insert(peer.clone(), known);
+    }
+
+    fn away(&self) -> MutexGuard<'_, HashMap<HostPort, Away>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Away {
+    fn is_recent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.until) < REMEMBERED
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::task::JoinSet;
     use tokio::time::sleep;
 
@@ -124,6 +155,8 @@ mod tests {
 
     const FIRST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_secs(1);
+    /// The clock of tests goes in milliseconds.
+    const TICK: Duration = Duration::from_millis(2);
 
     fn peer(port: u16) -> HostPort {
         HostPort {
@@ -139,32 +172,57 @@ mod tests {
         })
     }
 
+    /// So many want to try; whoever may takes so long and meets this. What each has come to, and after which time.
+    fn want(
+        retrying: &Arc<Retrying>,
+        count: usize,
+        takes: Duration,
+        meets: &'static str,
+    ) -> JoinSet<(bool, Result<(), ClientError>, Duration)> {
+        let mut all = JoinSet::new();
+        for _ in 0..count {
+            let retrying = Arc::clone(retrying);
+            all.spawn(async move {
+                let begin = Instant::now();
+                let turn = retrying.turn(&peer(1)).await;
+                let tried = turn.is_ok();
+                let outcome = match tried {
+                    true => {
+                        sleep(takes).await;
+                        let outcome = match meets {
+                            "" => Ok(()),
+                            text => refused(text),
+                        };
+                        retrying.note(&peer(1), &outcome);
+                        outcome
+                    }
+                    false => turn,
+                };
+                (tried, outcome, begin.elapsed())
+            });
+        }
+        all
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn those_who_wait_for_a_broker_try_one_at_a_time_and_the_others_are_told() {
+    async fn those_who_wait_for_a_broker_try_one_at_a_time_and_the_others_are_told_what_it_met() {
         let retrying = Arc::new(Retrying::new(FIRST, LONGEST));
         retrying.note(&peer(1), &refused("first"));
         let mut tried = Vec::new();
         for _ in 0..40 {
-            let mut all = JoinSet::new();
-            for _ in 0..6 {
-                let retrying = Arc::clone(&retrying);
-                all.spawn(async move { retrying.turn(&peer(1)).await });
-            }
-            let outcomes = all.join_all().await;
-            let went = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-            assert_eq!(went, 1, "{outcomes:?}");
-            for told in outcomes.into_iter().filter_map(Result::err) {
-                assert!(told.to_string().contains("first"), "{told}");
+            let all = want(&retrying, 6, FIRST, "again").join_all().await;
+            let went = all.iter().filter(|(tried, ..)| *tried).count();
+            assert_eq!(went, 1, "{all:?}");
+            for (_, told, _) in all {
+                let told = told.expect_err("it is away").to_string();
+                assert!(told.contains("again"), "{told}");
             }
             tried.push(Instant::now());
         }
         let pauses: Vec<_> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        // The clock of tests goes in milliseconds.
-        let most = LONGEST + Duration::from_millis(2);
+        let expected = LONGEST / 5 * 4..=LONGEST + TICK;
         assert!(
-            pauses[5..]
-                .iter()
-                .all(|p| (LONGEST / 5 * 4..=most).contains(p)),
+            pauses[5..].iter().all(|pause| expected.contains(pause)),
             "{pauses:?}"
         );
         // Others are not held up by it.
@@ -180,28 +238,45 @@ mod tests {
     async fn when_a_broker_is_back_nobody_waits_any_more() {
         let retrying = Arc::new(Retrying::new(LONGEST, LONGEST));
         retrying.note(&peer(1), &refused("gone"));
-        let begin = Instant::now();
-        let mut all = JoinSet::new();
-        for _ in 0..6 {
-            let retrying = Arc::clone(&retrying);
-            all.spawn(async move { retrying.turn(&peer(1)).await });
-        }
+        // One of another broker is no news of this one.
+        retrying.note(&peer(2), &refused("gone"));
+        let all = want(&retrying, 6, FIRST, "");
         sleep(FIRST).await;
-        retrying.note(&peer(1), &Ok(()));
-        let outcomes = all.join_all().await;
-        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        assert_eq!(begin.elapsed(), FIRST);
+        retrying.note(&peer(2), &Ok(()));
+        let all = all.join_all().await;
+        assert!(all.iter().all(|(_, outcome, _)| outcome.is_ok()), "{all:?}");
+        let first = all.iter().map(|(.., after)| *after).min();
+        assert!(first >= Some(LONGEST / 5 * 4), "{all:?}");
+        let last = all.iter().map(|(.., after)| *after).max();
+        assert!(last <= Some(LONGEST + FIRST * 2 + TICK), "{all:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_try_that_takes_long_or_is_given_up_keeps_nobody_from_the_next() {
-        let retrying = Retrying::new(FIRST, LONGEST);
+        let retrying = Retrying::new(LONGEST, LONGEST);
         retrying.note(&peer(1), &refused("gone"));
         for _ in 0..10 {
             // Nothing is heard of any of them.
             let begin = Instant::now();
+            assert!(retrying.is_away(&peer(1)));
             retrying.turn(&peer(1)).await.expect("it is its turn");
-            assert!(begin.elapsed() <= LONGEST + Duration::from_millis(2));
+            let expected = LONGEST / 5 * 4..=LONGEST + TICK;
+            assert!(expected.contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_and_what_was_long_ago_does_not_count() {
+        let long = Duration::from_secs(600);
+        let retrying = Retrying::new(long, long);
+        retrying.note(&peer(1), &refused("gone"));
+        let begin = Instant::now();
+        let told = retrying.turn(&peer(1)).await.expect_err("it is away");
+        assert!(told.to_string().contains("gone"), "{told}");
+        assert!((PATIENCE..=PATIENCE + TICK).contains(&begin.elapsed()));
+        sleep(long + REMEMBERED).await;
+        for _ in 0..3 {
+            retrying.turn(&peer(1)).await.expect("it is forgotten");
         }
     }
 }
