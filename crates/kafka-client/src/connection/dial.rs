@@ -108,6 +108,11 @@ impl Dialer {
         self.protection.as_ref()
     }
 
+    /// Whether a broker was not reached last, and is not to be tried yet.
+    pub(crate) fn is_away(&self, peer: &HostPort) -> bool {
+        self.retrying.is_away(peer)
+    }
+
     /// See [`Connection::open`]. Where the broker could not be reached last, it is tried at a pace that all have in common who
     /// dial here.
     pub(crate) async fn open(
@@ -119,11 +124,6 @@ impl Dialer {
         let outcome = self.try_open(peer, node).await;
         self.retrying.note(peer, &outcome);
         outcome
-    }
-
-    /// Whether a broker was not reached last, and is not to be tried yet.
-    pub(crate) fn is_away(&self, peer: &HostPort) -> bool {
-        self.retrying.is_away(peer)
     }
 
     /// The same at once, for those who have a connection still.
@@ -427,17 +427,24 @@ async fn connect_to(config: &ClientConfig, address: SocketAddr) -> std::io::Resu
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    #[tokio::test]
-    async fn a_connection_keeps_little_in_the_kernel_that_is_not_sent() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    async fn listening() -> (TcpListener, SocketAddr, HostPort) {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let peer = HostPort {
             host: address.ip().to_string(),
             port: address.port(),
         };
+        (listener, address, peer)
+    }
+
+    #[tokio::test]
+    async fn a_connection_keeps_little_in_the_kernel_that_is_not_sent() {
+        let (_listener, address, peer) = listening().await;
         let config = ClientConfig::new(vec![peer]);
         let stream = connect_to(&config, address).await.expect("it listens");
         let not_sent = SockRef::from(&stream).tcp_notsent_lowat();
@@ -446,13 +453,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_refused_is_tried_again_after_a_pause() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let address = listener.expect("a free port").local_addr();
-        let address = address.expect("it was bound");
-        let peer = HostPort {
-            host: address.ip().to_string(),
-            port: address.port(),
-        };
+        let (listener, _, peer) = listening().await;
+        drop(listener);
         let pause = Duration::from_millis(300);
         let mut config = ClientConfig::new(vec![peer.clone()]);
         (config.reconnect_backoff, config.reconnect_backoff_max) = (pause, pause);

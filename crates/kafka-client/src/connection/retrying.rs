@@ -14,6 +14,7 @@ use std::time::Duration;
 use config::client::HostPort;
 use lifecycle::Backoff;
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ClientError;
@@ -37,18 +38,19 @@ struct Away {
     /// Nobody tries before that.
     until: Instant,
     backoff: Backoff,
-    /// How often it was not reached, and why last.
-    failures: u64,
+    /// When it was not reached last, and why.
+    failed: Instant,
     why: ClientError,
     /// Told what comes of each try.
     news: Arc<Notify>,
 }
 
 /// What somebody does who wants to try.
-enum Turn {
+enum Next {
     Try,
-    Wait(Instant, Arc<Notify>),
-    Told(ClientError),
+    /// Until then, or until there is news.
+    Wait(Instant, OwnedNotified),
+    Hear(ClientError),
 }
 
 impl Retrying {
@@ -72,43 +74,45 @@ impl Retrying {
     /// # Errors
     /// What somebody else has met meanwhile, or met last where that takes long.
     pub(super) async fn turn(&self, peer: &HostPort) -> Result<(), ClientError> {
-        let latest = Instant::now() + PATIENCE;
-        let mut seen = None;
+        let since = Instant::now();
         loop {
-            // It listens from before the lock is let go of: nothing is missed in between.
-            let (until, news) = match self.take_turn(peer, &mut seen, latest) {
-                Turn::Try => return Ok(()),
-                Turn::Told(why) => return Err(why),
-                Turn::Wait(until, news) => (until, news.notified_owned()),
-            };
-            // Whichever it was, it is looked again.
-            drop(timeout_at(until.min(latest), news).await);
+            match self.next(peer, since) {
+                Next::Try => return Ok(()),
+                // Whichever it is, it is looked again.
+                Next::Wait(until, news) => drop(timeout_at(until, news).await),
+                Next::Hear(why) => return Err(why),
+            }
         }
     }
 
-    /// `seen` is how often the broker had not been reached when somebody began to wait. Whoever tries has the next one wait for as
-    /// long as if it had failed already: it may take long.
-    fn take_turn(&self, peer: &HostPort, seen: &mut Option<u64>, latest: Instant) -> Turn {
+    /// For somebody who waits since then. Whoever tries has the next one wait for as long as if it had failed already: it may take
+    /// long.
+    fn next(&self, peer: &HostPort, since: Instant) -> Next {
         let mut away = self.away();
         let now = Instant::now();
         let Some(known) = away.get_mut(peer).filter(|known| known.is_recent(now)) else {
             away.remove(peer);
-            return Turn::Try;
+            return Next::Try;
         };
         if known.until <= now {
             known.until = now + known.backoff.next_delay();
-            return Turn::Try;
+            return Next::Try;
         }
-        let since = *seen.get_or_insert(known.failures);
-        match known.failures > since || latest <= now {
-            true => Turn::Told(known.why.clone()),
-            false => Turn::Wait(known.until, Arc::clone(&known.news)),
+        let latest = since + PATIENCE;
+        match known.failed > since || latest <= now {
+            true => Next::Hear(known.why.clone()),
+            // It listens before the lock is let go of: what happens in between would be missed.
+            false => {
+                let news = Arc::clone(&known.news).notified_owned();
+                Next::Wait(known.until.min(latest), news)
+            }
         }
     }
 
     /// What came of a try.
     pub(super) fn note<T>(&self, peer: &HostPort, outcome: &Result<T, ClientError>) {
         let mut away = self.away();
+        let now = Instant::now();
         let Err(why) = outcome else {
             if let Some(known) = away.remove(peer) {
                 known.news.notify_waiters();
@@ -116,19 +120,17 @@ impl Retrying {
             return;
         };
         if let Some(known) = away.get_mut(peer) {
-            known.failures += 1;
-            known.why = why.clone();
+            (known.failed, known.why) = (now, why.clone());
             known.news.notify_waiters();
             return;
         }
-        let now = Instant::now();
         away.retain(|_, known| known.is_recent(now));
         let (first, longest) = self.pauses;
         let mut backoff = Backoff::seeded(first, longest);
         let known = Away {
             until: now + backoff.next_delay(),
             backoff,
-            failures: 1,
+            failed: now,
             why: why.clone(),
             news: Arc::default(),
         };
