@@ -77,12 +77,13 @@ pub(crate) fn parse(text: &str) -> Result<Given, String> {
     })
 }
 
-/// Gives those answers whose partitions stand now, says how that went, and leaves the others.
+/// Gives those answers whose partitions stand now, says how that went, and leaves the others. Returns whether a partition goes on.
 pub(crate) async fn give(
     answers: &mut Vec<Given>,
     links: &[(String, LinkHandle)],
     statuses: &[(&str, LinkStatus)],
-) {
+) -> bool {
+    let mut goes_on = false;
     for given in std::mem::take(answers) {
         let Some((name, handle)) = stands(&given.source, statuses).and_then(|at| links.get(at))
         else {
@@ -91,12 +92,16 @@ pub(crate) async fn give(
         };
         let source = given.source.clone();
         match handle.resume(source, given.answer, given.expected).await {
-            Ok(()) => output::line(&format!("{name}: {given}: the partition goes on")),
+            Ok(()) => {
+                output::line(&format!("{name}: {given}: the partition goes on"));
+                goes_on = true;
+            }
             // It went on by itself in the meantime, and may stand again.
             Err(NotResumed::Runs | NotResumed::Unknown) => answers.push(given),
             Err(not) => output::error(&format!("{name}: {given}: {not}")),
         }
     }
+    goes_on
 }
 
 /// Says which were not needed.

@@ -13,7 +13,7 @@ use crate::output;
 
 /// How old a reading of the source's end may be to count.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a link may find nothing before that is final.
+/// How long a link may find nothing, or topics that are not copied, before that is final.
 const NOTHING_FOUND: Duration = Duration::from_secs(5);
 /// How often live lines are redrawn.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -32,9 +32,9 @@ pub(crate) enum CaughtUp {
 }
 
 impl CaughtUp {
-    /// The verdict over all links.
-    pub(crate) fn of(links: &[(&str, LinkStatus)], started: Instant) -> Self {
-        let late = started.elapsed() > NOTHING_FOUND;
+    /// The verdict over all links; `changed` is when they were started, or a partition was answered last.
+    pub(crate) fn of(links: &[(&str, LinkStatus)], changed: Instant) -> Self {
+        let late = changed.elapsed() > NOTHING_FOUND;
         let (mut busy, mut missing) = (false, false);
         for (_, link) in links {
             let round = &link.round;

@@ -240,6 +240,8 @@ async fn watch(
     let mut overlap = Overlap::default();
     let stop = scope.stop_signal();
     let started = Instant::now();
+    // What is said of a topic is of before an answer until topics have been looked at again.
+    let mut changed = started;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = options.stop_after.map(|after| started + after);
@@ -260,14 +262,18 @@ async fn watch(
             .collect();
         progress.show(&statuses);
         overlap.say_new(&statuses);
-        answers::give(&mut options.answers, &handles, &statuses).await;
+        if answers::give(&mut options.answers, &handles, &statuses).await {
+            changed = Instant::now();
+            settled_since = None;
+            continue;
+        }
         let Some(hold) = options.until_caught_up else {
             continue;
         };
         if statuses.len() < count {
             continue;
         }
-        match CaughtUp::of(&statuses, started) {
+        match CaughtUp::of(&statuses, changed) {
             CaughtUp::NotYet => settled_since = None,
             verdict => {
                 let since = *settled_since.get_or_insert_with(Instant::now);

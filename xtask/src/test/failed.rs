@@ -1,16 +1,23 @@
 //! Which tests failed and the first lines of why, taken from what Rust's test runner prints. Other runners are passed over:
 //! their own summaries are short.
+//!
+//! Of the lines behind the first those are kept that a program logged as worth a look: what it printed is long, and is all that
+//! is left of a failure that does not come again.
 
 /// Lines kept of what a test said when it panicked.
-const KEPT: usize = 4;
+const KEPT: usize = 16;
+/// Lines kept behind them: warnings and errors.
+const LOUD: usize = 24;
 /// Characters kept of each.
 const WIDTH: usize = 600;
 
 #[derive(Default)]
 pub(super) struct Failed {
     tests: Vec<(String, Vec<String>)>,
-    /// Lines of the last test's panic that are still to be kept.
+    /// Lines of the last test's panic that are still to be kept, whatever they are.
     wanted: usize,
+    /// And behind them of warnings and errors.
+    loud: usize,
 }
 
 impl Failed {
@@ -21,17 +28,22 @@ impl Failed {
             .and_then(|rest| rest.strip_suffix(" stdout ----"));
         if let Some(name) = heading {
             self.tests.push((name.to_owned(), Vec::new()));
-            self.wanted = 0;
+            (self.wanted, self.loud) = (0, 0);
             return;
         }
         let Some((_, said)) = self.tests.last_mut() else {
             return;
         };
         if said.is_empty() && line.starts_with("thread '") && line.contains(" panicked at ") {
-            self.wanted = KEPT;
+            (self.wanted, self.loud) = (KEPT, LOUD);
         }
-        if self.wanted > 0 {
-            self.wanted -= 1;
+        let is_loud = line.contains(" WARN ") || line.contains("ERROR ");
+        let left = match self.wanted {
+            0 if is_loud => &mut self.loud,
+            _ => &mut self.wanted,
+        };
+        if *left > 0 {
+            *left -= 1;
             said.push(line.chars().take(WIDTH).collect());
         }
     }
@@ -47,18 +59,44 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
-    use super::Failed;
+    use super::{Failed, KEPT, LOUD};
 
     #[test]
-    fn a_failed_test_is_named_with_the_first_lines_of_its_panic() {
-        let printed = "test a::one ... FAILED\ntest a::two ... ok\n\nfailures:\n\n---- a::one stdout ----\nsome figure\n\n\
-                       thread 'a::one' (7) panicked at tests/a.rs:4:5:\nit took 3 s\nlog line\nlog line\nlog line\n\
-                       thread 'x' panicked at later\n\nfailures:\n    a::one\n";
+    fn a_failed_test_is_named_with_the_first_lines_of_its_panic_and_what_was_loud_behind_them() {
+        let log = |level: &str, n: usize| {
+            (0..n)
+                .map(|at| format!("2026-01-01 {level} line {at}"))
+                .collect::<Vec<_>>()
+        };
+        let quiet = log("INFO", KEPT - 2);
+        let printed = [
+            vec![
+                "test a::one ... FAILED".to_owned(),
+                "failures:".to_owned(),
+                "---- a::one stdout ----".to_owned(),
+                "some ERROR before it".to_owned(),
+                "thread 'a::one' (7) panicked at tests/a.rs:4:5:".to_owned(),
+                "it took 3 s".to_owned(),
+            ],
+            quiet.clone(),
+            log("INFO", 3),
+            log(" WARN", LOUD + 5),
+            vec!["failures:".to_owned(), "    a::one".to_owned()],
+        ]
+        .concat();
         let mut failed = Failed::default();
-        printed.lines().for_each(|line| failed.line(line));
+        printed.iter().for_each(|line| failed.line(line));
         let summaries: Vec<_> = failed.summaries().collect();
-        let expected = "failed: a::one\n        thread 'a::one' (7) panicked at tests/a.rs:4:5:\n        it took 3 s\n        \
-                        log line\n        log line";
-        assert_eq!(summaries, [expected]);
+        let kept = [
+            vec![
+                "failed: a::one".to_owned(),
+                "thread 'a::one' (7) panicked at tests/a.rs:4:5:".to_owned(),
+                "it took 3 s".to_owned(),
+            ],
+            quiet,
+            log(" WARN", LOUD),
+        ]
+        .concat();
+        assert_eq!(summaries, [kept.join("\n        ")]);
     }
 }
