@@ -94,9 +94,12 @@ fn window(text: &str) -> Result<Window, String> {
 fn minute(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if hours > 24 || minutes > 59 {
+        return None;
+    }
     // 24:00 is the end of a day.
     let all = hours * 60 + minutes;
-    (hours <= 24 && minutes < 60 && all <= DAY).then_some(all % DAY)
+    (all <= DAY).then_some(all % DAY)
 }
 
 /// Bytes per second: a number, also with a unit, or `none`.
@@ -176,6 +179,8 @@ mod tests {
             "5MB, 8-18=1MB",
             "5MB, 08:00-18:00",
             "5MB, 25:00-26:00=1MB",
+            "5MB, 2000:00-09:00=1MB",
+            "5MB, 09:65535-10:00=1MB",
             "5MB, 08:60-09:00=1MB",
             "5MB, 08:00-09:00=0",
         ] {

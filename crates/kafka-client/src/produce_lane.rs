@@ -6,6 +6,7 @@
 //!   tags of all calls without an answer. Whether these took effect is unknown.
 //! - The caller bounds the calls it has open to the capacity of its channel, so neither side ever
 //!   waits for the other to take a message.
+//! - A request that is large for its line is not given up while bytes of it leave: its answer is due so long after the last of them.
 //! - When credentials change, or the broker wants them shown again, a second connection is made; it takes over when
 //!   every call of the first has been answered.
 //!
@@ -56,14 +57,39 @@ struct Pending {
     tag: u64,
     correlation_id: i32,
     version: i16,
+    queued_at: Instant,
     deadline: Instant,
+    /// How many bytes the connection has written when the last one of it is; `None` once that is so.
+    end: Option<u64>,
+    /// How many it had written when that was looked at last.
+    written: u64,
+}
+
+impl Pending {
+    /// Takes in what was written: an answer is due so long after the last byte has left.
+    fn is_written(&mut self, written: u64, limit: Duration, now: Instant) {
+        if self.end.is_some_and(|end| end <= written) {
+            self.end = None;
+            self.deadline = now + limit;
+        }
+    }
+
+    /// Whether it goes on to be waited for at its deadline: bytes of it, or of what is in front of it, have left since.
+    fn goes_on(&mut self, written: u64, limit: Duration, now: Instant) -> bool {
+        let goes_on = self.end.is_some() && written > self.written;
+        if goes_on {
+            self.written = written;
+            self.deadline = now + limit / 2;
+        }
+        goes_on
+    }
 }
 
 /// Drives `connection` until it ends or `calls` closes. `emit` must not block for long: it runs in
 /// the lane.
 ///
-/// `limit` is the time from sending a request to its answer, beyond the broker's own time-out that
-/// the request carries.
+/// `limit` is the time from sending the last byte of a request to its answer, beyond the broker's own time-out that
+/// the request carries, and about that in which not a byte is sent.
 pub async fn run<F>(
     connection: Connection,
     mut calls: mpsc::Receiver<ProduceCall>,
@@ -110,13 +136,16 @@ where
         if pending.is_empty() && parts.writer.is_idle() {
             succession.take_over(&mut parts);
         }
+        let (_, written) = parts.writer.progress();
+        let unwritten = pending.iter_mut().filter(|one| one.end.is_some());
+        unwritten.for_each(|one| one.is_written(written, limit, Instant::now()));
         let deadline = pending
             .front()
             .map_or_else(Instant::now, |p: &Pending| p.deadline);
         // Every branch is cancel-safe: reader and writer keep their progress in themselves.
         tokio::select! {
             frame = parts.reader.next() => {
-                let sent = pending.front().map(|first| first.deadline - limit);
+                let sent = pending.front().map(|first| first.queued_at);
                 let answer = frame.and_then(|frame| answer(&parts.peer, pending, frame));
                 if let (Ok((_, response)), Some(sent)) = (&answer, sent) {
                     let throttle_ms = u32::try_from(response.throttle_time_ms).unwrap_or(0);
@@ -148,11 +177,17 @@ where
                     &parts.client_id,
                     &mut segments,
                 );
+                parts.writer.push(segments.drain(..));
+                let (queued, written) = parts.writer.progress();
+                let now = Instant::now();
                 pending.push_back(Pending {
                     tag: call.tag,
                     correlation_id,
                     version,
-                    deadline: Instant::now() + limit,
+                    queued_at: now,
+                    deadline: now + limit,
+                    end: Some(queued),
+                    written,
                 });
                 if let Err(error) = chosen {
                     return error;
@@ -160,14 +195,17 @@ where
                 if let Err(cause) = encoded {
                     return ClientError::Encode { peer: parts.peer, cause };
                 }
-                parts.writer.push(segments.drain(..));
             }
             () = sleep_until(deadline), if !pending.is_empty() => {
-                return ClientError::Timeout {
-                    peer: parts.peer,
-                    what: "answer Produce".to_owned(),
-                    limit,
-                };
+                let (_, written) = parts.writer.progress();
+                let first = pending.front_mut();
+                if !first.is_some_and(|first| first.goes_on(written, limit, Instant::now())) {
+                    return ClientError::Timeout {
+                        peer: parts.peer,
+                        what: "answer Produce".to_owned(),
+                        limit,
+                    };
+                }
             }
         }
     }

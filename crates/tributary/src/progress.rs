@@ -49,6 +49,7 @@ impl CaughtUp {
             let pending = round.pending > 0;
             let nothing = known == 0 && blocking == 0 && !pending;
             busy |= !looked || pending || link.data.partitions.len() < link.assigned.max(known);
+            busy |= link.data.at < changed;
             if nothing || blocking > 0 {
                 missing |= late;
                 busy |= !late;

@@ -414,8 +414,8 @@ async fn connect_to(config: &ClientConfig, address: SocketAddr) -> std::io::Resu
         .with_interval(Duration::from_secs(10));
     let socket = SockRef::from(&stream);
     socket.set_tcp_keepalive(&keepalive)?;
-    // A peer that is gone without a word is noticed by what it does not acknowledge; one that only hangs is not, because its
-    // kernel goes on answering.
+    // A peer that is gone without a word is noticed by what it does not acknowledge. One that only hangs is not as long as its kernel
+    // has room for what is sent; where it has none, Linux ends the connection too, and what was on its way is in doubt.
     #[cfg(target_os = "linux")]
     {
         socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;

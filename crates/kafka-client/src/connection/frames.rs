@@ -315,6 +315,9 @@ pub struct FrameWriter {
     pending: VecDeque<Bytes>,
     /// TLS has taken bytes that may not have left yet: a flush that is given up has to be asked for again.
     unflushed: bool,
+    /// Bytes that were queued, and that were written.
+    queued: u64,
+    written: u64,
 }
 
 impl FrameWriter {
@@ -324,13 +327,22 @@ impl FrameWriter {
             stream,
             pending: VecDeque::new(),
             unflushed: false,
+            queued: 0,
+            written: 0,
         }
+    }
+
+    /// Bytes that were queued until now, and those of them that the kernel, or a stream that encrypts, has taken.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        (self.queued, self.written)
     }
 
     /// Queues the segments of a frame; [`FrameWriter::flush`] sends them.
     pub fn push(&mut self, segments: impl IntoIterator<Item = Bytes>) {
+        let segments = segments.into_iter().filter(|segment| !segment.is_empty());
+        let queued = &mut self.queued;
         self.pending
-            .extend(segments.into_iter().filter(|segment| !segment.is_empty()));
+            .extend(segments.inspect(|segment| *queued += segment.len() as u64));
         self.unflushed |= !self.pending.is_empty();
     }
 
@@ -356,6 +368,7 @@ impl FrameWriter {
                 Ok(0) => return Err(self.closed("the broker takes no more bytes".to_owned())),
                 Ok(written) => {
                     self.unflushed = true;
+                    self.written += written as u64;
                     self.advance(written);
                 }
                 Err(error) => return Err(self.closed(explain_alert(&error))),

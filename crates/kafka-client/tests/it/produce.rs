@@ -4,19 +4,28 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_client::ClientError;
+use config::client::{ClientConfig, HostPort};
 use kafka_client::produce_lane::{self, ProduceCall, ProduceEvent};
+use kafka_client::{ClientError, Connection};
 use kafka_wire::batch::{BatchBuilder, HEADER_SIZE};
 use kafka_wire::message::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::types::TopicId;
 use test_support::fake_broker::{FakeBroker, Reply};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
-use crate::peer::{broker, connect, frame, in_time, text};
+use crate::peer::{broker, config, connect, frame, in_time, text};
 
 /// One batch for partition 0 of topic t.
 pub(crate) fn call(tag: u64) -> ProduceCall {
-    let batch = BatchBuilder::new(0).record(None, Some(b"v")).build();
+    call_of(tag, b"v")
+}
+
+/// The same with this value in its record.
+fn call_of(tag: u64, value: &[u8]) -> ProduceCall {
+    let batch = BatchBuilder::new(0).record(None, Some(value)).build();
     let partition = ProducePartition {
         partition: 0,
         header: *batch.first_chunk().expect("a whole header"),
@@ -126,6 +135,111 @@ async fn a_broker_that_hangs_ends_the_lane_in_time() {
     assert_eq!(answered, []);
     assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
     assert_eq!(unanswered, [7, 8]);
+}
+
+/// A line between a connection and a peer, to be driven: it takes 16 KiB of requests at a time, and of the first so many bytes.
+fn narrow_line(peer: &FakeBroker, until: usize) -> (HostPort, impl Future<Output = ()>) {
+    let listener = TcpSocket::new_v4().expect("a socket");
+    // Those who are accepted have it too.
+    listener.set_recv_buffer_size(16 * 1024).expect("a size");
+    let any = ([127, 0, 0, 1], 0).into();
+    listener.bind(any).expect("a port");
+    let listener = listener.listen(1).expect("it is bound");
+    let port = listener.local_addr().expect("it is bound").port();
+    let peer = peer.address();
+    let line = async move {
+        let (client, _) = listener.accept().await.expect("it comes");
+        let server = TcpStream::connect(peer).await.expect("it listens");
+        let (mut asked, mut told) = client.into_split();
+        let (mut answers, mut to_server) = server.into_split();
+        let there = async {
+            let mut passed = 0;
+            while passed < until {
+                let mut bytes = Vec::with_capacity(16 * 1024);
+                if asked
+                    .read_buf(&mut bytes)
+                    .await
+                    .is_ok_and(|count| count == 0)
+                {
+                    return;
+                }
+                passed += bytes.len();
+                to_server.write_all(&bytes).await.expect("it reads");
+                sleep(Duration::from_millis(20)).await;
+            }
+            std::future::pending().await
+        };
+        let back = tokio::io::copy(&mut answers, &mut told);
+        tokio::join!(there, async { drop(back.await) });
+    };
+    let host = "127.0.0.1".to_owned();
+    (HostPort { host, port }, line)
+}
+
+/// What becomes of a request of 2 MB and a small one behind it with a limit of half a second, and how long that takes.
+async fn over_a_narrow_line(until: usize) -> (Vec<u64>, ClientError, Duration) {
+    let peer = broker(|request| Reply::Body(answer(i64::from(request.correlation_id)))).await;
+    let (address, line) = narrow_line(&peer, until);
+    let seen = in_time(Box::pin(async {
+        tokio::select! {
+            seen = over(address) => seen,
+            () = line => panic!("the line ends with the connection"),
+        }
+    }));
+    seen.await
+}
+
+async fn over(address: HostPort) -> (Vec<u64>, ClientError, Duration) {
+    let config = ClientConfig {
+        send_buffer: Some(16 * 1024),
+        ..config(vec![address.clone()])
+    };
+    let connection = Connection::open(&config, &address, None).await;
+    let connection = connection.expect("the peer shakes hands");
+    let (calls, queue) = mpsc::channel(8);
+    for call in [call_of(7, &vec![1; 2_000_000]), call(8)] {
+        calls.send(call).await.expect("there is room");
+    }
+    let began = Instant::now();
+    let (mut calls, mut answered) = (Some(calls), Vec::new());
+    let (events, mut said) = mpsc::channel(16);
+    let lane = produce_lane::run(connection, queue, Duration::from_millis(500), |event| {
+        let events = events.clone();
+        async move { events.send(event).await.expect("there is room") }
+    });
+    let heard = async {
+        loop {
+            match said.recv().await.expect("the lane has a last word") {
+                ProduceEvent::Answered { tag, .. } => answered.push(tag),
+                ProduceEvent::Ended { error, .. } => return (error, began.elapsed()),
+            }
+            if answered.len() == 2 {
+                calls = None;
+            }
+        }
+    };
+    let ((), (error, took)) = tokio::join!(lane, heard);
+    (answered, error, took)
+}
+
+#[tokio::test]
+async fn a_request_is_not_given_up_while_bytes_of_it_leave() {
+    let (answered, error, took) = over_a_narrow_line(usize::MAX).await;
+    assert!(matches!(error, ClientError::Stopping), "{error}");
+    assert_eq!(answered, [7, 8]);
+    assert!(
+        took > Duration::from_secs(1),
+        "the line is narrow: {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_of_which_no_byte_leaves_any_more_is_given_up() {
+    let (answered, error, took) = over_a_narrow_line(500_000).await;
+    assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
+    assert!(answered.is_empty(), "{answered:?}");
+    // What lies in buffers on the way is on its way, and half of the limit is how often it is looked at.
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[tokio::test]

@@ -134,9 +134,9 @@ pub(crate) struct Core {
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
-    /// What may be read, where there is a limit, and until when somebody waits for it.
+    /// What may be read, where there is a limit, and until when it is waited for: by tails, where the second says so, or the others.
     allowances: Option<Allowances>,
-    waits_for_allowance: Option<Instant>,
+    waits_for_allowance: [Option<Instant>; 2],
     /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
     waits_for_memory: bool,
     /// How long things take.
@@ -178,7 +178,7 @@ impl Core {
             owner: owning::Owner::default(),
             transaction: None,
             allowances: None,
-            waits_for_allowance: None,
+            waits_for_allowance: [None; 2],
             waits_for_memory: false,
             meter: Meter::default(),
         }
@@ -279,10 +279,11 @@ impl Core {
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
         // Nobody reads before that: a reader whose pause ends earlier would be woken for nothing, again and again.
-        let reads = match self.waits_for_allowance {
-            Some(allowed) => Some(allowed),
-            None => self.readers.values().filter_map(Reader::due).min(),
-        };
+        let waits = self.waits_for_allowance;
+        let free = self.readers.iter();
+        let free = free.filter(|(channel, _)| waits[usize::from(channel.tails)].is_none());
+        let reads = free.filter_map(|(_, reader)| reader.due());
+        let reads = reads.chain(waits.into_iter().flatten()).min();
         let silent = self.readers.values().filter_map(Reader::suspected).min();
         let all = timer.into_iter().chain(reads).chain(silent);
         all.chain(writes).min()

@@ -186,8 +186,13 @@ impl Replicate {
 
     /// Runs it until everything is copied.
     pub(crate) async fn until_caught_up(&self) -> Run {
+        self.until_caught_up_for("1s").await
+    }
+
+    /// As [`Self::until_caught_up`], with how long that has to hold.
+    pub(crate) async fn until_caught_up_for(&self, hold: &str) -> Run {
         let mut arguments = self.arguments.clone();
-        arguments.extend(["--until-caught-up", "--hold", "1s"].map(str::to_owned));
+        arguments.extend(["--until-caught-up", "--hold", hold].map(str::to_owned));
         Run::to_end(&program(&arguments)).await
     }
 }

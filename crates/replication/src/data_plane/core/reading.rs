@@ -18,6 +18,7 @@ use super::super::send_state::SendState;
 use super::super::whole::{answer_of_each, answer_of_tails, whole_shares};
 use super::channels::Channel;
 use super::precedence::YIELDING;
+use super::turns::precedes;
 use super::{Core, Index};
 
 /// How long a fetch may wait for news, at least, while a partition is left out for lack of room: it must be asked for again soon
@@ -34,9 +35,6 @@ const WAITS: Duration = Duration::from_secs(1);
 
 /// Bytes from which an answer says how long reading takes: less may have been waited for.
 const MUCH: usize = 256 * 1024;
-
-/// Bytes of answers of a connection that catches nothing up.
-const LITTLE: usize = 64 * 1024;
 
 /// What is to change in a fetcher's session, and the bounds of its next request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -221,20 +219,22 @@ impl Core {
         let due = |tails| allowances.and_then(|a| a.due(tails, now));
         let has_tails = self.readers.keys().any(|channel| channel.tails);
         let (all, tails) = (due(false), due(true).filter(|_| has_tails));
-        self.waits_for_allowance = all.into_iter().chain(tails).min();
+        self.waits_for_allowance = [all, tails];
         let readers = self.readers.iter();
         let readers = readers.filter(|(channel, reader)| {
-            let waits = if channel.tails { tails } else { all };
+            let waits = self.waits_for_allowance[usize::from(channel.tails)];
             let paused = reader.not_before.is_some_and(|at| at > now);
             waits.is_none() && !paused && !reader.busy
         });
         let mut free: Vec<_> = readers
-            .map(|(channel, reader)| (reader.expected > LITTLE, reader.asked_at, *channel))
+            .map(|(channel, reader)| {
+                let precedes = precedes(reader.asked_at, reader.expected, reader.most);
+                (precedes, *channel)
+            })
             .collect();
-        // Where they wait for each other, those with little news go before those that catch up, and then all have their turn.
         free.sort_unstable();
         free.into_iter()
-            .find_map(|(_, _, channel)| Some((channel, self.order(channel, now)?)))
+            .find_map(|(_, channel)| Some((channel, self.order(channel, now)?)))
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
@@ -401,10 +401,8 @@ impl Core {
         let Some(reader) = self.readers.get_mut(&channel) else {
             return;
         };
-        if let Some(allowances) = &mut self.allowances {
-            allowances.add(channel.tails, 0, reader.paid.take(), now);
-        }
-        // A broker that is not there holds up no other one.
+        // What it paid is not given back: much of the answer may have come. A broker that is not there holds up no other one.
+        reader.paid = None;
         reader.expected = 0;
         reader.busy = false;
         reader.failures = reader.failures.saturating_add(1);

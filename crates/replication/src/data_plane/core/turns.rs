@@ -1,5 +1,5 @@
-//! How long partitions wait for their turn to be read while the link uses up its limit. Nothing is wrong with those: only who has
-//! waited for longer than that stands still.
+//! Whose turn it is to be read while the link uses up its limit, and how long partitions wait for theirs. Nothing is wrong with
+//! those: only who has waited for longer than that stands still.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +10,25 @@ use super::super::partition::Partition;
 use super::Core;
 use super::channels::Channel;
 use super::precedence::left;
+
+/// Bytes of answers of a connection that catches nothing up, and how long it goes before those that do.
+const LITTLE: usize = 64 * 1024;
+const HEAD_START: Duration = Duration::from_secs(1);
+
+/// Whose turn it is among connections that wait for each other: the earliest, and before it who never asked. `expected` is what an
+/// answer held lately, `most` what it may hold. One that holds as much is small under a low limit, and says nothing of how much
+/// there is.
+pub(super) fn precedes(asked_at: Option<Instant>, expected: usize, most: i32) -> Option<Instant> {
+    let most = usize::try_from(most).unwrap_or_default();
+    let has_little = expected <= LITTLE && expected <= most / 4;
+    // Not for ever: what is new may use up the limit.
+    let behind = if has_little {
+        Duration::ZERO
+    } else {
+        HEAD_START
+    };
+    asked_at.map(|at| at + behind)
+}
 
 impl Core {
     /// Time in which every partition that has something to read has its turn, while the limit is what they wait for.

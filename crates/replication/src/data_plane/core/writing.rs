@@ -109,12 +109,13 @@ impl Core {
                 partition.queued_for_send = false;
                 continue;
             };
-            let full = call.bytes > 0 && call.bytes + size > most;
-            if full || named.contains(&partition.destination) {
+            if call.bytes > 0 && call.bytes + size > most {
+                // First in the next: smaller batches of the others would fill every request before it.
+                waiting.push_front(index);
+                break;
+            }
+            if named.contains(&partition.destination) {
                 later.push_back(index);
-                if full {
-                    break;
-                }
                 continue;
             }
             let transaction = self.transaction.as_mut();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::types::NodeId;
+use kafka_wire::types::{NodeId, TopicPartition};
 
 use super::scene::{
     FROM, Scene, TO, batch, destination, position, refused_fetch, response, settings, source,
@@ -133,6 +133,23 @@ fn a_request_that_is_full_leaves_the_rest_to_the_next() {
     let sent = scene.send();
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|sent| sent.batches().len() == 1));
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_first_in_the_next_request() {
+    let mut narrow = settings();
+    narrow.max_request_bytes = 2 * batch(0, 1).len();
+    let mut scene = Scene::with(narrow, 3);
+    scene.order();
+    // Two have small batches for many requests; two of these fill one.
+    for index in 0..2 {
+        let small: Vec<_> = (0..20).map(|offset| batch(offset, 1)).collect();
+        scene.fetched(index, 0, &small);
+    }
+    scene.fetched(2, 0, &[batch(0, 9)]);
+    let sent = scene.send();
+    let large = |(partition, ..): &(TopicPartition, i16, i32)| *partition == destination(2);
+    assert!(sent[1].batches().iter().any(large), "{sent:?}");
 }
 
 #[test]

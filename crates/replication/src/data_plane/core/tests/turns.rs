@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use config::bandwidth::Bandwidth;
 
-use super::scene::{FROM, Scene, batch, settings, source};
-use crate::data_plane::core::Reading;
+use kafka_wire::types::NodeId;
+
+use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
+use crate::data_plane::core::{Place, Reading};
+use crate::data_plane::partition::Leader;
 
 /// Reads 300 KB of the first partition; what is read is written where `writes` is set.
 fn read(scene: &mut Scene, writes: bool) {
@@ -56,4 +59,56 @@ fn a_partition_waits_for_its_turn_while_others_use_up_the_limit() {
     );
     scene.now += Duration::from_secs(5);
     assert_eq!(scene.core.turn(scene.now), None, "nobody reads");
+}
+
+/// How often each of two source brokers is asked in ten seconds under a limit, given how much each answer of it holds.
+fn asked(limit: &str, bytes: [usize; 2]) -> [usize; 2] {
+    let mut scene = Scene::new(settings());
+    let another = NodeId(9);
+    let leader = Leader {
+        node: another,
+        epoch: 1,
+    };
+    let topic_id = SOURCE_ID;
+    scene.places.insert(source(1), Place { leader, topic_id });
+    for partition in 0..2 {
+        scene.assign(source(partition), destination(partition), None);
+    }
+    scene.settle();
+    let limit = Bandwidth::parse(limit).expect("a rate");
+    scene.core.limit(Some(limit), scene.now, 0);
+    let mut counts = [0; 2];
+    for _ in 0..1_000 {
+        while let Some((node, _)) = scene.next_order() {
+            let at = usize::from(node == another);
+            counts[at] += 1;
+            let reading = Reading {
+                bytes: bytes[at],
+                ..Reading::default()
+            };
+            let now = scene.now;
+            scene.core.on_fetched(node.into(), Vec::new(), reading, now);
+        }
+        scene.now += Duration::from_millis(10);
+    }
+    counts
+}
+
+#[test]
+fn a_broker_with_large_batches_has_its_turn_beside_one_whose_answers_the_limit_makes_small() {
+    // One answers as much as it may, and the other with a whole batch.
+    for bytes in [[63_000, 70_000], [65_536, 1_000_000]] {
+        let [small, large] = asked("1MB", bytes);
+        assert!(
+            large > 0 && small.abs_diff(large) <= 1 + small / 5,
+            "{small} and {large}"
+        );
+    }
+}
+
+#[test]
+fn little_news_go_before_a_backlog_but_not_for_ever() {
+    let [little, much] = asked("100KB", [2_000, 60_000]);
+    assert!(little > 3 * much, "{little} and {much}");
+    assert!(much >= 5, "{little} and {much}");
 }
