@@ -13,8 +13,10 @@ use crate::output;
 
 /// How old a reading of the source's end may be to count.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a link may find nothing, or topics that are not copied, before that is final.
-const NOTHING_FOUND: Duration = Duration::from_secs(5);
+/// How long a link may find nothing, or topics that are not copied, before that is final: after its start, and after an answer, which
+/// has topics looked at again.
+const STARTED: Duration = Duration::from_secs(5);
+const ANSWERED: Duration = Duration::from_secs(30);
 /// How often live lines are redrawn.
 const REDRAW: Duration = Duration::from_secs(1);
 /// Topics shown live.
@@ -31,10 +33,22 @@ pub(crate) enum CaughtUp {
     Never,
 }
 
+/// What a verdict has to come behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Since {
+    /// The start of the links.
+    Started(Instant),
+    /// An answer to a partition that stood; what was known before says nothing any more.
+    Answered(Instant),
+}
+
 impl CaughtUp {
-    /// The verdict over all links; `changed` is when they were started, or a partition was answered last.
-    pub(crate) fn of(links: &[(&str, LinkStatus)], changed: Instant) -> Self {
-        let late = changed.elapsed() > NOTHING_FOUND;
+    /// The verdict over all links.
+    pub(crate) fn of(links: &[(&str, LinkStatus)], since: Since) -> Self {
+        let (late, answered) = match since {
+            Since::Started(at) => (at.elapsed() > STARTED, None),
+            Since::Answered(at) => (at.elapsed() > ANSWERED, Some(at)),
+        };
         let (mut busy, mut missing) = (false, false);
         for (_, link) in links {
             let round = &link.round;
@@ -49,7 +63,7 @@ impl CaughtUp {
             let pending = round.pending > 0;
             let nothing = known == 0 && blocking == 0 && !pending;
             busy |= !looked || pending || link.data.partitions.len() < link.assigned.max(known);
-            busy |= link.data.at < changed;
+            busy |= answered.is_some_and(|at| link.data.at < at);
             if nothing || blocking > 0 {
                 missing |= late;
                 busy |= !late;

@@ -24,7 +24,7 @@ use crate::cli::Exit;
 use crate::link_host::{Failed, LinkHost, Prepared};
 use crate::metrics::Metrics;
 use crate::overlap::Overlap;
-use crate::progress::{CaughtUp, Progress};
+use crate::progress::{CaughtUp, Progress, Since};
 use crate::rest::Rest;
 use crate::{output, shutdown, telemetry};
 
@@ -240,8 +240,7 @@ async fn watch(
     let mut overlap = Overlap::default();
     let stop = scope.stop_signal();
     let started = Instant::now();
-    // What is said of a topic is of before an answer until topics have been looked at again.
-    let mut changed = started;
+    let mut since = Since::Started(started);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = options.stop_after.map(|after| started + after);
@@ -263,7 +262,7 @@ async fn watch(
         progress.show(&statuses);
         overlap.say_new(&statuses);
         if answers::give(&mut options.answers, &handles, &statuses).await {
-            changed = Instant::now();
+            since = Since::Answered(Instant::now());
             settled_since = None;
             continue;
         }
@@ -273,11 +272,11 @@ async fn watch(
         if statuses.len() < count {
             continue;
         }
-        match CaughtUp::of(&statuses, changed) {
+        match CaughtUp::of(&statuses, since) {
             CaughtUp::NotYet => settled_since = None,
             verdict => {
-                let since = *settled_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= hold {
+                let settled = *settled_since.get_or_insert_with(Instant::now);
+                if settled.elapsed() >= hold {
                     return End::CaughtUp(verdict);
                 }
             }
