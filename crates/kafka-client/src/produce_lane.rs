@@ -66,14 +66,6 @@ struct Pending {
 }
 
 impl Pending {
-    /// Takes in what was written: an answer is due so long after the last byte has left.
-    fn is_written(&mut self, written: u64, limit: Duration, now: Instant) {
-        if self.end.is_some_and(|end| end <= written) {
-            self.end = None;
-            self.deadline = now + limit;
-        }
-    }
-
     /// Whether it goes on to be waited for at its deadline: bytes of it, or of what is in front of it, have left since.
     fn goes_on(&mut self, written: u64, limit: Duration, now: Instant) -> bool {
         let goes_on = self.end.is_some() && written > self.written;
@@ -136,9 +128,7 @@ where
         if pending.is_empty() && parts.writer.is_idle() {
             succession.take_over(&mut parts);
         }
-        let (_, written) = parts.writer.progress();
-        let unwritten = pending.iter_mut().filter(|one| one.end.is_some());
-        unwritten.for_each(|one| one.is_written(written, limit, Instant::now()));
+        note_written(pending, parts.writer.progress().1, limit);
         let deadline = pending
             .front()
             .map_or_else(Instant::now, |p: &Pending| p.deadline);
@@ -177,6 +167,7 @@ where
                     &parts.client_id,
                     &mut segments,
                 );
+                // What is not whole is never sent: the connection ends below.
                 parts.writer.push(segments.drain(..));
                 let (queued, written) = parts.writer.progress();
                 let now = Instant::now();
@@ -208,6 +199,15 @@ where
                 }
             }
         }
+    }
+}
+
+/// Takes in how many bytes were written: an answer is due so long after the last one of its request.
+fn note_written(pending: &mut VecDeque<Pending>, written: u64, limit: Duration) {
+    let has_left = |one: &&mut Pending| one.end.is_some_and(|end| end <= written);
+    for one in pending.iter_mut().filter(has_left) {
+        one.end = None;
+        one.deadline = Instant::now() + limit;
     }
 }
 

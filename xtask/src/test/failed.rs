@@ -80,6 +80,7 @@ mod tests {
             ],
             quiet.clone(),
             log("INFO", 3),
+            vec!["thread 'x' panicked at later".to_owned()],
             log(" WARN", LOUD + 5),
             vec!["failures:".to_owned(), "    a::one".to_owned()],
         ]

@@ -14,7 +14,7 @@ use test_support::fake_broker::{FakeBroker, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::peer::{broker, config, connect, frame, in_time, text};
 
@@ -62,13 +62,22 @@ pub(crate) fn answer(base_offset: i64) -> Vec<u8> {
 
 /// What a lane says about the calls of these tags; the answers as (tag, offset).
 async fn drive(peer: &FakeBroker, tags: &[u64]) -> (Vec<(u64, i64)>, ClientError, Vec<u64>) {
-    let connection = connect(peer).await;
+    let calls = tags.iter().map(|tag| call(*tag));
+    drive_over(connect(peer).await, calls, Duration::from_millis(500)).await
+}
+
+/// What a lane over this connection, which ends, says about these calls.
+async fn drive_over(
+    connection: Connection,
+    to_make: impl IntoIterator<Item = ProduceCall>,
+    limit: Duration,
+) -> (Vec<(u64, i64)>, ClientError, Vec<u64>) {
     let (calls, queue) = mpsc::channel(8);
     let (events, mut said) = mpsc::channel(16);
-    for tag in tags {
-        calls.send(call(*tag)).await.expect("there is room");
+    for call in to_make {
+        calls.send(call).await.expect("there is room");
     }
-    let lane = produce_lane::run(connection, queue, Duration::from_millis(500), |event| {
+    let lane = produce_lane::run(connection, queue, limit, |event| {
         let events = events.clone();
         async move { events.send(event).await.expect("there is room") }
     });
@@ -137,7 +146,7 @@ async fn a_broker_that_hangs_ends_the_lane_in_time() {
     assert_eq!(unanswered, [7, 8]);
 }
 
-/// A line between a connection and a peer, to be driven: it takes 16 KiB of requests at a time, and of the first so many bytes.
+/// A line between a connection and a peer, to be driven: it takes 16 KiB of requests every 20 ms, and of the first so many bytes.
 fn narrow_line(peer: &FakeBroker, until: usize) -> (HostPort, impl Future<Output = ()>) {
     let listener = TcpSocket::new_v4().expect("a socket");
     // Those who are accepted have it too.
@@ -153,82 +162,75 @@ fn narrow_line(peer: &FakeBroker, until: usize) -> (HostPort, impl Future<Output
         let (mut asked, mut told) = client.into_split();
         let (mut answers, mut to_server) = server.into_split();
         let there = async {
+            let mut pace = interval(Duration::from_millis(20));
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut passed = 0;
             while passed < until {
+                pace.tick().await;
                 let mut bytes = Vec::with_capacity(16 * 1024);
-                if asked
-                    .read_buf(&mut bytes)
-                    .await
-                    .is_ok_and(|count| count == 0)
-                {
-                    return;
-                }
-                passed += bytes.len();
+                let count = asked.read_buf(&mut bytes).await.expect("it stands");
+                passed += count;
                 to_server.write_all(&bytes).await.expect("it reads");
-                sleep(Duration::from_millis(20)).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
-        let back = tokio::io::copy(&mut answers, &mut told);
-        tokio::join!(there, async { drop(back.await) });
+        // Also its end, which is the connection's.
+        let back = async {
+            tokio::io::copy(&mut answers, &mut told)
+                .await
+                .expect("it stands");
+            drop(told);
+            std::future::pending::<()>().await;
+        };
+        tokio::join!(there, back);
     };
     let host = "127.0.0.1".to_owned();
     (HostPort { host, port }, line)
 }
 
-/// What becomes of a request of 2 MB and a small one behind it with a limit of half a second, and how long that takes.
-async fn over_a_narrow_line(until: usize) -> (Vec<u64>, ClientError, Duration) {
-    let peer = broker(|request| Reply::Body(answer(i64::from(request.correlation_id)))).await;
-    let (address, line) = narrow_line(&peer, until);
-    let seen = in_time(Box::pin(async {
-        tokio::select! {
-            seen = over(address) => seen,
-            () = line => panic!("the line ends with the connection"),
+/// What becomes of a request of 3 MB and a small one behind it with a limit of a second, and how long that takes.
+async fn over_a_narrow_line(until: usize) -> (Vec<(u64, i64)>, ClientError, Duration) {
+    let count = Mutex::new(0);
+    let peer = broker(move |request| {
+        let mut count = count.lock().expect("no panic");
+        *count += 1;
+        let answer = frame(request.correlation_id, &answer(*count));
+        match *count {
+            1 => Reply::Bytes(answer),
+            _ => Reply::BytesThenClose(answer),
         }
-    }));
-    seen.await
-}
-
-async fn over(address: HostPort) -> (Vec<u64>, ClientError, Duration) {
+    })
+    .await;
+    let (address, line) = narrow_line(&peer, until);
     let config = ClientConfig {
         send_buffer: Some(16 * 1024),
+        request_timeout: Duration::from_secs(5),
         ..config(vec![address.clone()])
     };
-    let connection = Connection::open(&config, &address, None).await;
-    let connection = connection.expect("the peer shakes hands");
-    let (calls, queue) = mpsc::channel(8);
-    for call in [call_of(7, &vec![1; 2_000_000]), call(8)] {
-        calls.send(call).await.expect("there is room");
-    }
-    let began = Instant::now();
-    let (mut calls, mut answered) = (Some(calls), Vec::new());
-    let (events, mut said) = mpsc::channel(16);
-    let lane = produce_lane::run(connection, queue, Duration::from_millis(500), |event| {
-        let events = events.clone();
-        async move { events.send(event).await.expect("there is room") }
-    });
-    let heard = async {
-        loop {
-            match said.recv().await.expect("the lane has a last word") {
-                ProduceEvent::Answered { tag, .. } => answered.push(tag),
-                ProduceEvent::Ended { error, .. } => return (error, began.elapsed()),
-            }
-            if answered.len() == 2 {
-                calls = None;
-            }
+    let seen = async {
+        let connection = Connection::open(&config, &address, None).await;
+        let connection = connection.expect("the peer shakes hands");
+        let calls = [call_of(7, &vec![1; 3_000_000]), call(8)];
+        let began = Instant::now();
+        let (answered, error, _) = drive_over(connection, calls, Duration::from_secs(1)).await;
+        (answered, error, began.elapsed())
+    };
+    let seen = async {
+        tokio::select! {
+            seen = seen => seen,
+            () = line => panic!("a line has no end"),
         }
     };
-    let ((), (error, took)) = tokio::join!(lane, heard);
-    (answered, error, took)
+    Box::pin(in_time(seen)).await
 }
 
 #[tokio::test]
 async fn a_request_is_not_given_up_while_bytes_of_it_leave() {
     let (answered, error, took) = over_a_narrow_line(usize::MAX).await;
-    assert!(matches!(error, ClientError::Stopping), "{error}");
-    assert_eq!(answered, [7, 8]);
+    assert!(matches!(error, ClientError::Closed { .. }), "{error}");
+    assert_eq!(answered, [(7, 1), (8, 2)]);
     assert!(
-        took > Duration::from_secs(1),
+        took > Duration::from_secs(2),
         "the line is narrow: {took:?}"
     );
 }

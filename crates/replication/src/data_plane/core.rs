@@ -134,7 +134,7 @@ pub(crate) struct Core {
     owner: owning::Owner,
     /// Where batches and positions are written in transactions.
     transaction: Option<Transaction>,
-    /// What may be read, where there is a limit, and until when it is waited for: by tails, where the second says so, or the others.
+    /// What may be read, where there is a limit, and until when it is waited for: by tails, which is the second, and by the others.
     allowances: Option<Allowances>,
     waits_for_allowance: [Option<Instant>; 2],
     /// Whether it is being asked how long writers are remembered: nothing is begun before that is known.
@@ -278,12 +278,12 @@ impl Core {
         let writer = self.writers.values().filter_map(Writer::due).min();
         let transaction = self.transaction.as_ref().and_then(Transaction::timer);
         let writes = writer.into_iter().chain(transaction);
-        // Nobody reads before that: a reader whose pause ends earlier would be woken for nothing, again and again.
-        let waits = self.waits_for_allowance;
+        // Who waits for an allowance does not read before: one whose pause ends earlier would be woken for nothing, again and again.
         let free = self.readers.iter();
-        let free = free.filter(|(channel, _)| waits[usize::from(channel.tails)].is_none());
+        let free = free.filter(|(channel, _)| self.allowed_at(**channel).is_none());
         let reads = free.filter_map(|(_, reader)| reader.due());
-        let reads = reads.chain(waits.into_iter().flatten()).min();
+        let allowed = self.waits_for_allowance.into_iter().flatten();
+        let reads = reads.chain(allowed).min();
         let silent = self.readers.values().filter_map(Reader::suspected).min();
         let all = timer.into_iter().chain(reads).chain(silent);
         all.chain(writes).min()

@@ -222,9 +222,9 @@ impl Core {
         self.waits_for_allowance = [all, tails];
         let readers = self.readers.iter();
         let readers = readers.filter(|(channel, reader)| {
-            let waits = self.waits_for_allowance[usize::from(channel.tails)];
+            let waits = self.allowed_at(**channel).is_some();
             let paused = reader.not_before.is_some_and(|at| at > now);
-            waits.is_none() && !paused && !reader.busy
+            !waits && !paused && !reader.busy
         });
         let mut free: Vec<_> = readers
             .map(|(channel, reader)| {
@@ -235,6 +235,11 @@ impl Core {
         free.sort_unstable();
         free.into_iter()
             .find_map(|(_, channel)| Some((channel, self.order(channel, now)?)))
+    }
+
+    /// Until when a connection waits for an allowance, as of the last request.
+    pub(super) fn allowed_at(&self, channel: Channel) -> Option<Instant> {
+        self.waits_for_allowance[usize::from(channel.tails)]
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {

@@ -5,19 +5,8 @@ use std::time::Duration;
 use config::bandwidth::Bandwidth;
 use kafka_wire::types::NodeId;
 
-use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Channel, Index, Place, Reading, Settings};
-use crate::data_plane::partition::Leader;
-
-fn led_by(node: i32) -> Place {
-    Place {
-        leader: Leader {
-            node: NodeId(node),
-            epoch: 1,
-        },
-        topic_id: SOURCE_ID,
-    }
-}
+use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, led_by, settings, source};
+use crate::data_plane::core::{Channel, Index, Reading, Settings};
 
 #[test]
 fn a_source_broker_that_hangs_is_left_as_soon_as_another_one_leads() {
@@ -30,7 +19,7 @@ fn a_source_broker_that_hangs_is_left_as_soon_as_another_one_leads() {
     scene.pass(due - scene.now);
     assert!(scene.locate(), "its answer is due");
     assert!(scene.is_running(0), "it still leads");
-    scene.places.insert(source(0), led_by(2));
+    scene.places.insert(source(0), led_by(SOURCE_ID, 2, 1));
     let due = scene.core.next_timer().expect("it is looked up again");
     assert!(due - scene.now <= Duration::from_secs(5));
     scene.pass(due - scene.now);
@@ -59,7 +48,7 @@ fn a_broker_that_does_not_lead_a_partition_any_more_waits_for_news_as_long_as_us
     scene.answer_fetch(FROM, Vec::new());
     assert_eq!(scene.order().1.max_wait, Duration::from_millis(150));
     scene.answer_fetch(FROM, Vec::new());
-    scene.places.insert(source(0), led_by(2));
+    scene.places.insert(source(0), led_by(SOURCE_ID, 2, 1));
     scene.core.look_again(&"s".into());
     scene.locate();
     let (node, order) = scene.order();
@@ -70,7 +59,7 @@ fn a_broker_that_does_not_lead_a_partition_any_more_waits_for_news_as_long_as_us
 fn a_pause_that_ends_while_nothing_may_be_read_wakes_nobody() {
     let mut scene = Scene::new(settings());
     scene.assign(source(0), destination(0), None);
-    scene.places.insert(source(1), led_by(2));
+    scene.places.insert(source(1), led_by(SOURCE_ID, 2, 1));
     scene.assign(source(1), destination(1), None);
     scene.settle();
     let bandwidth = Bandwidth::parse("10KB").expect("a rate");

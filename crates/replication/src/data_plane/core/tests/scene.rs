@@ -118,6 +118,13 @@ pub(super) fn batch(base: i64, records: usize) -> Bytes {
         .build()
 }
 
+/// A topic's partition that this broker leads, in this epoch.
+pub(super) fn led_by(topic_id: TopicId, node: i32, epoch: i32) -> Place {
+    let node = NodeId(node);
+    let leader = Leader { node, epoch };
+    Place { leader, topic_id }
+}
+
 /// A stored position at source offset `offset` and destination end `end`.
 pub(super) fn position(offset: i64, end: i64, sequence: i32) -> Position {
     Position {

@@ -6,24 +6,18 @@ use std::time::Duration;
 use kafka_wire::batch::BatchBuilder;
 use kafka_wire::types::NodeId;
 
-use super::scene::{DESTINATION_ID, FROM, Scene, Sent, TO, batch, destination, response, settings};
-use crate::data_plane::core::{Index, Place, Settings};
-use crate::data_plane::partition::Leader;
-
-fn led_by(node: i32) -> Place {
-    Place {
-        leader: Leader {
-            node: NodeId(node),
-            epoch: 1,
-        },
-        topic_id: DESTINATION_ID,
-    }
-}
+use super::scene::{
+    DESTINATION_ID, FROM, SOURCE_ID, Scene, Sent, TO, batch, destination, led_by, response,
+    settings, source,
+};
+use crate::data_plane::core::{Index, Settings};
 
 /// Two partitions, running; another broker of the destination leads the second.
 fn with_two_brokers() -> Scene {
     let mut scene = Scene::new(settings());
-    scene.places.insert(destination(1), led_by(12));
+    scene
+        .places
+        .insert(destination(1), led_by(DESTINATION_ID, 12, 1));
     for partition in 0..2 {
         let source = super::scene::source(partition);
         scene.assign(source, destination(partition), None);
@@ -43,7 +37,9 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     scene.pass(Duration::from_secs(1));
     assert!(scene.locate(), "who leads now is looked up");
     assert!(scene.core.take_cut().is_empty(), "it still leads");
-    scene.places.insert(destination(0), led_by(12));
+    scene
+        .places
+        .insert(destination(0), led_by(DESTINATION_ID, 12, 1));
     let due = scene.core.next_timer().expect("it is looked up again");
     scene.now = due;
     scene.core.on_time(due);
@@ -77,7 +73,9 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     // Its answer may take half a minute: it is left as soon as another one leads, all the same.
     scene.locate();
     assert!(scene.core.take_cut().is_empty(), "it still leads");
-    scene.places.insert(destination(0), led_by(12));
+    scene
+        .places
+        .insert(destination(0), led_by(DESTINATION_ID, 12, 1));
     let due = scene.core.next_timer().expect("it is looked up again");
     scene.now = due;
     scene.core.on_time(due);
@@ -132,7 +130,9 @@ fn a_slow_broker_has_a_share_of_the_memory_and_its_partitions_go_on_when_it_is_f
         ..settings()
     };
     let mut scene = Scene::new(small);
-    scene.places.insert(destination(2), led_by(12));
+    scene
+        .places
+        .insert(destination(2), led_by(DESTINATION_ID, 12, 1));
     for partition in 0..3 {
         let source = super::scene::source(partition);
         scene.assign(source, destination(partition), None);
@@ -161,17 +161,10 @@ fn a_slow_broker_has_a_share_of_the_memory_and_its_partitions_go_on_when_it_is_f
 #[test]
 fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader() {
     let mut scene = Scene::running();
-    let place = |node, epoch| Place {
-        leader: Leader {
-            node: NodeId(node),
-            epoch,
-        },
-        topic_id: super::scene::SOURCE_ID,
-    };
     for (node, epoch) in [(2, 5), (1, 4)] {
         scene
             .places
-            .insert(super::scene::source(0), place(node, epoch));
+            .insert(source(0), led_by(SOURCE_ID, node, epoch));
         scene.core.look_again(&"s".into());
         scene.pass_and_settle();
         scene.pass_and_settle();
@@ -185,13 +178,7 @@ fn a_broker_that_lags_behind_does_not_take_a_partition_back_to_a_former_leader()
 fn a_destination_broker_that_lags_behind_does_not_take_a_partition_back_either() {
     let mut scene = Scene::running();
     for (node, epoch) in [(12, 5), (11, 4)] {
-        let place = Place {
-            leader: Leader {
-                node: NodeId(node),
-                epoch,
-            },
-            topic_id: DESTINATION_ID,
-        };
+        let place = led_by(DESTINATION_ID, node, epoch);
         scene.places.insert(destination(0), place);
         scene.core.look_again(&"s".into());
         scene.pass_and_settle();
@@ -246,7 +233,7 @@ impl Lines {
             ..settings()
         });
         let fast = destination(i32::from(MANY - 1));
-        scene.places.insert(fast, led_by(12));
+        scene.places.insert(fast, led_by(DESTINATION_ID, 12, 1));
         for partition in 0..i32::from(MANY) {
             let source = super::scene::source(partition);
             scene.assign(source, destination(partition), None);

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use config::bandwidth::Bandwidth;
 
-use kafka_wire::types::NodeId;
-
-use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, settings, source};
-use crate::data_plane::core::{Place, Reading};
-use crate::data_plane::partition::Leader;
+use super::scene::{FROM, SOURCE_ID, Scene, batch, destination, led_by, settings, source};
+use crate::data_plane::core::Reading;
 
 /// Reads 300 KB of the first partition; what is read is written where `writes` is set.
 fn read(scene: &mut Scene, writes: bool) {
@@ -64,13 +61,8 @@ fn a_partition_waits_for_its_turn_while_others_use_up_the_limit() {
 /// How often each of two source brokers is asked in ten seconds under a limit, given how much each answer of it holds.
 fn asked(limit: &str, bytes: [usize; 2]) -> [usize; 2] {
     let mut scene = Scene::new(settings());
-    let another = NodeId(9);
-    let leader = Leader {
-        node: another,
-        epoch: 1,
-    };
-    let topic_id = SOURCE_ID;
-    scene.places.insert(source(1), Place { leader, topic_id });
+    let led_by_another = led_by(SOURCE_ID, 9, 1);
+    scene.places.insert(source(1), led_by_another);
     for partition in 0..2 {
         scene.assign(source(partition), destination(partition), None);
     }
@@ -80,7 +72,7 @@ fn asked(limit: &str, bytes: [usize; 2]) -> [usize; 2] {
     let mut counts = [0; 2];
     for _ in 0..1_000 {
         while let Some((node, _)) = scene.next_order() {
-            let at = usize::from(node == another);
+            let at = usize::from(node != FROM);
             counts[at] += 1;
             let reading = Reading {
                 bytes: bytes[at],
