@@ -22,6 +22,7 @@ mod asides;
 mod bare;
 mod beginning;
 mod channels;
+mod comparing;
 mod connecting;
 mod distance;
 mod late;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use config::bandwidth::Bandwidth;
 use config::link::OnRecreate;
 use foldhash::{HashMap, HashMapExt as _};
+use kafka_client::Buffers;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, TopicPartition};
@@ -124,10 +126,13 @@ pub(crate) struct Core {
     topics_in_doubt: bool,
     /// Partitions whose source ends behind what was read of it.
     behind: BTreeSet<Index>,
-    /// Bytes in memory for each destination broker.
-    held: HashMap<NodeId, usize>,
+    /// What there is for each destination broker that leads something.
+    held: HashMap<NodeId, shares::Held>,
     /// Brokers that have their share of it, and their partitions that are not read therefore.
     starved: HashMap<NodeId, BTreeSet<Index>>,
+    /// What waits for more to be compared with what landed, and the budget that it counts against.
+    comparing: comparing::Comparing,
+    buffers: Buffers,
     /// Brokers that owe answers, and whose partitions are led by others now.
     to_cut: BTreeSet<NodeId>,
     /// Whether the link is still this process's.
@@ -146,6 +151,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
+            buffers: Buffers::new(settings.memory),
             settings,
             partitions: BTreeMap::new(),
             next_index: 0,
@@ -174,6 +180,7 @@ impl Core {
             behind: BTreeSet::new(),
             held: HashMap::new(),
             starved: HashMap::new(),
+            comparing: comparing::Comparing::default(),
             to_cut: BTreeSet::new(),
             owner: owning::Owner::default(),
             transaction: None,
@@ -182,6 +189,11 @@ impl Core {
             waits_for_memory: false,
             meter: Meter::default(),
         }
+    }
+
+    /// What is kept of answers counts there.
+    pub(crate) fn keep_in(&mut self, buffers: Buffers) {
+        self.buffers = buffers;
     }
 
     /// Reads no more than this from now on. `seconds` is the time of day, counted from 1970.

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 use super::change::Changes;
 use super::core::{Bare, Committed, Late, Settings};
-use super::decode::{Decoder, Returned, Rules};
+use super::decode::{Decoder, Rules};
 use super::flow::Ages;
 use super::lingering::Stay;
 use super::pace::Pace;
@@ -295,18 +295,6 @@ impl Partition {
         let wait = waiting >= settings.merge_from;
         let merges = settings.merge_below > 0 && self.recovery.is_over();
         merges.then_some(if wait { 0 } else { settings.merge_from })
-    }
-
-    /// Counts records that came back; that there is another way in a circle is said once.
-    pub(crate) fn note_returned(&mut self, returned: Returned) {
-        if returned.circled > 0 && self.totals.circled == 0 {
-            tracing::warn!(
-                partition = %self.source,
-                "records come back to the topic in which they began, on a way that this link is not all of"
-            );
-        }
-        self.totals.returned += returned.left_out;
-        self.totals.circled += returned.circled;
     }
 
     /// Leaves `Running`, if it was there; what was in memory is dropped.

@@ -4,6 +4,7 @@
 //! those of one or several source batches without what is not written, and [`PipedBatch::each_run`] says
 //! which offsets they had.
 
+use bytes::Bytes;
 use kafka_client::Buffers;
 use kafka_wire::batch::RawBatch;
 use kafka_wire::record::{Encoded, OffsetRun};
@@ -168,9 +169,13 @@ impl PipedBatch {
         if self.decoded.is_none() {
             return 0;
         }
-        let bytes = buffers.adopt(self.batch.bytes().clone());
-        self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
+        self.put_in(buffers.adopt(self.batch.bytes().clone()));
         self.size()
+    }
+
+    /// Takes the same bytes in other memory.
+    fn put_in(&mut self, bytes: Bytes) {
+        self.batch = RawBatch::parse(bytes).expect("the same bytes were read before");
     }
 
     /// Sequence numbers it takes, which is also the number of offsets it gets.
@@ -244,5 +249,17 @@ impl PipedBatch {
             }),
             Some(decoded) => decoded.runs.iter().copied().for_each(give),
         }
+    }
+}
+
+/// Gives batches memory of their own, all of them one piece of it, which counts against the budget.
+pub(crate) fn keep_apart(batches: &mut [PipedBatch], buffers: &Buffers) {
+    let mut all = Vec::with_capacity(batches.iter().map(PipedBatch::size).sum());
+    for piped in &mut *batches {
+        all.extend_from_slice(piped.batch.bytes());
+    }
+    let mut all = buffers.adopt(all.into());
+    for piped in batches {
+        piped.put_in(all.split_to(piped.size()));
     }
 }

@@ -13,12 +13,13 @@
 
 use std::collections::VecDeque;
 
+use kafka_client::Buffers;
 use kafka_wire::batch::{BatchHeader, BatchInfo, Codec, Identity, RawBatch, rewrite_header};
 use kafka_wire::record::Levels;
 use kafka_wire::types::ProducerIdentity;
 
 use super::decode::Decoder;
-use super::piped::PipedBatch;
+use super::piped::{PipedBatch, keep_apart};
 use crate::offset_map::Run;
 use crate::side::{Destination, Source};
 
@@ -39,6 +40,8 @@ pub(crate) struct Recovery {
     landed: VecDeque<Landed>,
     /// Batches that are the beginning of what landed first.
     gathered: Vec<PipedBatch>,
+    /// How many of them have memory of their own.
+    apart: usize,
     /// Whether records of the source are gone that may have been there when they were copied.
     thinned: bool,
     /// Whether what is read again differs from what landed although it is the same.
@@ -78,6 +81,7 @@ impl Recovery {
         Self {
             landed: landed.into(),
             gathered: Vec::new(),
+            apart: 0,
             thinned: false,
             by_numbers: false,
             levels,
@@ -103,6 +107,28 @@ impl Recovery {
     /// Whether batches wait for others to be compared together.
     pub(crate) fn waits(&self) -> bool {
         !self.gathered.is_empty()
+    }
+
+    /// Bytes of what waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.gathered.iter().map(PipedBatch::size).sum()
+    }
+
+    /// Gives what waits memory of its own, counted there: it may be little of the answers that it came in, which leave
+    /// with the rest of them.
+    pub(crate) fn keep_apart(&mut self, buffers: &Buffers) {
+        let new = &mut self.gathered[self.apart..];
+        if !new.is_empty() {
+            keep_apart(new, buffers);
+            self.apart = self.gathered.len();
+        }
+    }
+
+    /// Forgets what waits, and says from which source offset on it has to be read again.
+    pub(crate) fn let_go(&mut self) -> Option<i64> {
+        let from = self.gathered.first().map(PipedBatch::first_offset);
+        self.clear();
+        from
     }
 
     /// Takes the next batch that was read.
@@ -134,7 +160,7 @@ impl Recovery {
             match compared(&first, &self.gathered, trust, self.levels, decoder) {
                 Some((found, rest)) => {
                     self.landed.pop_front();
-                    self.gathered.clear();
+                    self.clear();
                     outcome.found.push(found);
                     next = rest;
                 }
@@ -163,7 +189,13 @@ impl Recovery {
     fn fail(&mut self, outcome: &mut Outcome) {
         outcome.repeated += self.landed.iter().map(|l| l.offsets).sum::<i64>();
         outcome.missing.append(&mut self.gathered);
+        self.clear();
         self.landed.clear();
+    }
+
+    fn clear(&mut self) {
+        self.gathered.clear();
+        self.apart = 0;
     }
 
     /// What retention has removed at the destination can only be counted.
@@ -180,7 +212,7 @@ impl Recovery {
         if counted < piped.offsets() {
             return self.fail(outcome);
         }
-        self.gathered.clear();
+        self.clear();
         let mut runs = Vec::new();
         let mut end = Destination(0);
         let landed = &mut self.landed;

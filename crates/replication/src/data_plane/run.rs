@@ -232,6 +232,7 @@ impl DataPlane {
         let mut settings = settings::settings(link, options.buffers.limit());
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
+        core.keep_in(options.buffers.clone());
         let milliseconds = wall_ms();
         let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
         core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);

@@ -159,16 +159,22 @@ impl Core {
     /// Notes that what is asked for of a partition may have changed, and what it holds.
     pub(super) fn touch_reader(&mut self, index: Index) {
         self.count_held(index);
+        self.count_comparing(index);
+        self.tell_reader(index);
         let here = self.channel_of(index);
-        if let Some(channel) = here {
-            self.reader(channel).news.insert(index);
-        }
         // A leader that moved: the former one's session lets go of it with its next request.
         let others = self.readers.iter_mut();
         for (_, reader) in others.filter(|(channel, _)| Some(**channel) != here) {
             if reader.asked.contains_key(&index) || reader.held_back.contains(&index) {
                 reader.news.insert(index);
             }
+        }
+    }
+
+    /// Notes that a partition may have to be asked for otherwise.
+    pub(super) fn tell_reader(&mut self, index: Index) {
+        if let Some(channel) = self.channel_of(index) {
+            self.reader(channel).news.insert(index);
         }
     }
 
@@ -190,27 +196,6 @@ impl Core {
             made,
             ..Reader::default()
         })
-    }
-
-    /// Keeps the sums of what is in memory for each destination broker.
-    fn count_held(&mut self, index: Index) {
-        let Some(partition) = self.partitions.get_mut(&index) else {
-            return;
-        };
-        let bytes = partition.send.as_ref().map_or(0, SendState::bytes);
-        let now = partition.destination_leader.map(|node| (node, bytes));
-        let before = std::mem::replace(&mut partition.held, now);
-        if let Some((node, bytes)) = before {
-            let held = self.held.entry(node).or_default();
-            *held = held.saturating_sub(bytes);
-        }
-        if let Some((node, bytes)) = now {
-            *self.held.entry(node).or_default() += bytes;
-        }
-        let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
-        for node in before.into_iter().chain(now) {
-            self.weigh(node);
-        }
     }
 
     /// The next request of some fetcher that is free, if it has anything to ask.
@@ -315,7 +300,7 @@ impl Core {
         now: Instant,
     ) -> Option<(Index, TopicPartition, Wanted, Rules)> {
         let to = self.partitions.get(&index)?.destination_leader;
-        let full = to.is_some_and(|node| self.starve(node, index));
+        let full = to.is_some_and(|node| self.starve(node, index)) || self.is_compared_later(index);
         let here = self.channel_of(index) == Some(channel);
         let reader = self.readers.get_mut(&channel)?;
         let partition = self.partitions.get(&index)?;
@@ -424,6 +409,7 @@ impl Core {
                     self.touch_reader(index);
                 }
             }
+            self.yield_comparison(index);
             self.to_locate.insert(index);
         }
     }
@@ -458,16 +444,7 @@ impl Core {
         }
         let mut routed = fetched.routed;
         partition.batch_size.note(routed.whole);
-        // What was left out before a restart is met again.
-        let known = partition.skipped_up_to;
-        for (offset, reason) in routed.skipped.iter().filter(|(offset, _)| *offset > known) {
-            partition.skipped_up_to = *offset;
-            tracing::error!(
-                partition = %partition.source, offset,
-                "record left out, as tributary.on.refused=skip says: {reason}"
-            );
-            partition.totals.skipped += 1;
-        }
+        partition.note_skipped(&routed.skipped);
         partition.note_returned(routed.returned);
         if routed.has_holes {
             partition.recovery.distrust_numbers();
@@ -492,6 +469,7 @@ impl Core {
         if at_the_end || routed.blocked.is_some() {
             partition.read_to_the_end();
         }
+        partition.recovery.keep_apart(&self.buffers);
         self.note_end(index);
         if self.restart_if_written_off(index, now) {
             return;
@@ -541,6 +519,7 @@ impl Core {
             // Left out until it was looked up again: the broker would repeat the refusal at once.
             _ => {
                 partition.unreadable = true;
+                self.yield_comparison(index);
                 self.retry(index, trouble, now);
                 self.touch_reader(index);
             }

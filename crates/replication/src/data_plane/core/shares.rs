@@ -5,23 +5,60 @@
 
 use kafka_wire::types::NodeId;
 
+use super::super::send_state::SendState;
 use super::{Core, Index};
 
+/// What there is for a broker of the destination.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Held {
+    /// Partitions that it leads.
+    partitions: usize,
+    /// Bytes in memory for it.
+    bytes: usize,
+}
+
 impl Core {
+    /// Keeps the sums of what is in memory for each destination broker.
+    pub(super) fn count_held(&mut self, index: Index) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let bytes = partition.send.as_ref().map_or(0, SendState::bytes);
+        let now = partition.destination_leader.map(|node| (node, bytes));
+        let before = std::mem::replace(&mut partition.held, now);
+        if let Some((node, bytes)) = now {
+            let held = self.held.entry(node).or_default();
+            held.partitions += 1;
+            held.bytes += bytes;
+        }
+        if let Some((node, bytes)) = before
+            && let Some(held) = self.held.get_mut(&node)
+        {
+            held.partitions -= 1;
+            held.bytes -= bytes;
+            // One that leads nothing any more has no share.
+            if held.partitions == 0 {
+                self.held.remove(&node);
+            }
+        }
+        let [before, now] = [before, now].map(|held| held.map(|(node, _)| node));
+        for node in before.into_iter().chain(now) {
+            self.weigh(node);
+        }
+    }
+
     /// Looks whether a broker of the destination has its share, after what it has to take became more or less.
     pub(super) fn weigh(&mut self, node: NodeId) {
         let brokers = self.held.len();
         let share = self.settings.memory / 4 * 3 / brokers.max(1);
-        let held = self.held.get(&node).copied().unwrap_or_default();
+        let held = self.held.get(&node).map_or(0, |held| held.bytes);
         let full = self.is_full(node);
         if !full && brokers > 1 && held > share {
             self.starved.insert(node, Default::default());
             self.withdraw(node);
         } else if full && (brokers < 2 || held <= share / 4 * 3) {
             for index in self.starved.remove(&node).unwrap_or_default() {
-                if let Some(channel) = self.channel_of(index) {
-                    self.reader(channel).news.insert(index);
-                }
+                self.tell_reader(index);
             }
         }
     }

@@ -38,7 +38,7 @@ impl Core {
     /// Drops what is in memory for a broker that is silent, where there are others to write to: the memory is everybody's. It is
     /// read again.
     fn let_go(&mut self, node: NodeId, now: Instant) {
-        let alone = self.writers.len() < 2;
+        let alone = self.held.len() < 2;
         let silent = self.writers.get(&node).and_then(|w| w.silent_for(now));
         let Some(silent) = silent.filter(|_| !alone) else {
             return;

@@ -4,6 +4,7 @@ mod anew;
 mod apart;
 mod bare;
 mod beside;
+mod comparing;
 mod copying;
 mod halting;
 mod late;

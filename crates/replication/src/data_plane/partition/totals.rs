@@ -1,6 +1,8 @@
 //! What has become of the records of a partition, in numbers.
 
+use super::super::decode::Returned;
 use super::super::piped::DecodeReason;
+use super::Partition;
 use super::lost::Loss;
 
 /// Sums since the start of this process.
@@ -77,5 +79,32 @@ impl Totals {
         for (sum, more) in self.lost.iter_mut().zip(lost) {
             *sum += more;
         }
+    }
+}
+
+impl Partition {
+    /// Says and counts which records were left out, and why. What was left out before a restart is met again.
+    pub(crate) fn note_skipped(&mut self, skipped: &[(i64, String)]) {
+        let known = self.skipped_up_to;
+        for (offset, reason) in skipped.iter().filter(|(offset, _)| *offset > known) {
+            self.skipped_up_to = *offset;
+            tracing::error!(
+                partition = %self.source, offset,
+                "record left out, as tributary.on.refused=skip says: {reason}"
+            );
+            self.totals.skipped += 1;
+        }
+    }
+
+    /// Counts records that came back; that there is another way in a circle is said once.
+    pub(crate) fn note_returned(&mut self, returned: Returned) {
+        if returned.circled > 0 && self.totals.circled == 0 {
+            tracing::warn!(
+                partition = %self.source,
+                "records come back to the topic in which they began, on a way that this link is not all of"
+            );
+        }
+        self.totals.returned += returned.left_out;
+        self.totals.circled += returned.circled;
     }
 }

@@ -1,12 +1,9 @@
 //! Source logs that end in offsets without a record.
 
-use kafka_wire::batch::{Identity, RawBatch, rewrite_header};
-use kafka_wire::types::ProducerIdentity;
+use kafka_wire::batch::RawBatch;
 
-use super::scene::{Scene, batch, source};
-use crate::data_plane::recovery::Landed;
+use super::scene::{Scene, batch, source, stored};
 use crate::data_plane::status::Snapshot;
-use crate::side::Destination;
 
 /// A partition with records at offsets 0 to 2, all of them copied; the source's log goes on to `end`.
 fn copied(end: i64, compacted: bool) -> Scene {
@@ -68,15 +65,7 @@ fn where_no_cleaner_can_have_been_nothing_is_concluded() {
 fn what_waits_to_be_compared_does_not_wait_for_records_that_never_come() {
     let mut scene = Scene::running();
     let landed = RawBatch::parse(batch(0, 3)).expect("well formed");
-    let producer = ProducerIdentity { id: 7, epoch: 0 };
-    let header = rewrite_header(landed.header_bytes(), Identity::new(producer, 0), false);
-    let stored = [&header[..], &landed.payload()].concat();
-    let stored = RawBatch::parse(stored.into()).expect("well formed");
-    let landed = Landed {
-        base: Destination(100),
-        offsets: 3,
-        batch: Some(*stored.info()),
-    };
+    let landed = stored(&landed, 100, 0);
     scene.landed.insert(0, vec![landed]);
     scene.core.begin_again(&[source(0)].into());
     scene.pass_and_settle();

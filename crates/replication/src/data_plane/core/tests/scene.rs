@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use config::link::{OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition};
-use kafka_wire::batch::{BatchBuilder, BatchHeader};
+use kafka_wire::batch::{BatchBuilder, BatchHeader, Identity, RawBatch, rewrite_header};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::message::TopicRef;
 use kafka_wire::message::produce::{
@@ -123,6 +123,25 @@ pub(super) fn led_by(topic_id: TopicId, node: i32, epoch: i32) -> Place {
     let node = NodeId(node);
     let leader = Leader { node, epoch };
     Place { leader, topic_id }
+}
+
+/// The copy of a source batch as the destination's broker stores it.
+pub(super) fn stored(source: &RawBatch, base: i64, sequence: i32) -> Landed {
+    let producer = position(0, base, sequence).producer;
+    let header = rewrite_header(
+        source.header_bytes(),
+        Identity::new(producer, sequence),
+        false,
+    );
+    let mut bytes = BytesMut::from(&header[..]);
+    bytes[..8].copy_from_slice(&base.to_be_bytes());
+    bytes.extend_from_slice(&source.payload());
+    let batch = RawBatch::parse(bytes.freeze()).expect("well formed");
+    Landed {
+        base: Destination(base),
+        offsets: i64::from(batch.info().offsets()),
+        batch: Some(*batch.info()),
+    }
 }
 
 /// A stored position at source offset `offset` and destination end `end`.

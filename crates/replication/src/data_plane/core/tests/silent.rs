@@ -184,6 +184,7 @@ fn a_destination_broker_that_lags_behind_does_not_take_a_partition_back_either()
         scene.pass_and_settle();
         scene.pass_and_settle();
         assert_eq!(scene.partition(0).destination_leader, Some(NodeId(12)));
+        assert_eq!(scene.core.held.len(), 1, "who leads nothing has no share");
         assert!(scene.is_running(0));
     }
 }

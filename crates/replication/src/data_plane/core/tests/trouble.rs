@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use config::link::{OnRecreate, StartPosition};
-use kafka_wire::batch::{BatchBuilder, Identity, RawBatch, rewrite_header};
+use kafka_wire::batch::{BatchBuilder, RawBatch};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::types::{NodeId, TopicId};
 
 use super::scene::{
     DESTINATION_ID, FROM, SOURCE_ID, Scene, Sent, TO, batch, destination, position, refused_fetch,
-    response, settings, source,
+    response, settings, source, stored,
 };
 use crate::data_plane::core::{Assignment, Established, Place};
 use crate::data_plane::partition::Leader;
@@ -209,25 +208,6 @@ fn a_batch_that_was_cut_anew_at_the_source_is_sent_whole_and_counted() {
     scene.pass_and_settle();
     scene.fetch(0, &[batch(0, 3)]);
     assert_eq!(scene.send_one().batches(), [(destination(0), 1, 0)]);
-}
-
-/// The copy of a source batch as the destination's broker stores it.
-fn stored(source: &RawBatch, base: i64, sequence: i32) -> Landed {
-    let producer = position(0, base, sequence).producer;
-    let header = rewrite_header(
-        source.header_bytes(),
-        Identity::new(producer, sequence),
-        false,
-    );
-    let mut bytes = BytesMut::from(&header[..]);
-    bytes[..8].copy_from_slice(&base.to_be_bytes());
-    bytes.extend_from_slice(&source.payload());
-    let batch = RawBatch::parse(bytes.freeze()).expect("well formed");
-    Landed {
-        base: Destination(base),
-        offsets: i64::from(batch.info().offsets()),
-        batch: Some(*batch.info()),
-    }
 }
 
 #[test]

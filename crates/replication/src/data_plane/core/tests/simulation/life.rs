@@ -140,6 +140,8 @@ pub(super) struct Tally {
     pub(super) cuts: u64,
     /// Batches that were found in the destination's log.
     pub(super) landed: u64,
+    /// Times that what waited to be compared with one was let go of, and read again.
+    pub(super) let_go: u64,
     pub(super) raised_epochs: u64,
     pub(super) records: u64,
     /// Records that were reported as possibly twice, and those that are.
@@ -166,6 +168,7 @@ impl std::ops::AddAssign for Tally {
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.landed += other.landed;
+        self.let_go += other.let_go;
         self.raised_epochs += other.raised_epochs;
         self.records += other.records;
         self.repeated += other.repeated;
@@ -390,7 +393,10 @@ impl Life {
                 let at = self.random.random_range(0..self.sources.len());
                 self.sources[at].grow(&mut self.random);
             }
-            15..33 => self.answer_fetch(),
+            15..33 => {
+                self.answer_fetch();
+                self.let_go_of_compared();
+            }
             33..48 => {
                 self.execute_step();
                 self.execute_fill();
