@@ -11,7 +11,8 @@
 //! Invariants
 //! - Memory for a fetch answer is reserved before the request is sent ([`Buffers::reserved`]), and what was reserved becomes its
 //!   buffer. So `used` passes the limit only where an answer is larger than what was reserved for it, and where one
-//!   needs more than half of the limit: that comes on top of no more than the other half.
+//!   needs more than half of the limit: that comes on top of no more than the other half. What is copied or made out of an answer
+//!   comes on top of it until the answer is gone, where it was not reserved beside it.
 //! - Reservations are granted in the order in which they were asked for, but for small ones that may go first. Otherwise a large one
 //!   would wait for as long as there are others.
 

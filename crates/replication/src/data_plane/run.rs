@@ -572,6 +572,7 @@ impl DataPlane {
     fn publish(&mut self) {
         let now = Instant::now();
         self.core.set_time_of_day(now, wall_ms());
+        self.core.look_at_comparing(now);
         self.buffers.trim(now);
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();

@@ -2,51 +2,127 @@
 //!
 //! Batches that were merged on their way have to be read until as many records are there as landed in one. With many partitions, each of
 //! which waits for some more, that would be all the memory there is, and then nothing more could be read for any of them. So where it is more than
-//! the share, partitions let go of what they have read, those first that were read longest ago, and are read again when most of it is free.
-//! The one that was read last goes on in any case: of those that wait one always gets what it waits for.
+//! the share, partitions let go of what they have read, those first that were read longest ago, and are read again when there is memory for as
+//! much. What was read last is beside the share: of those that wait one gets what it waits for, however much that is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use foldhash::HashMap;
+use tokio::time::Instant;
 
 use super::{Core, Index};
 
 /// The part of the memory that may wait to be compared.
 const SHARE: usize = 8;
 
+/// Where nobody who waits is read further for so long, and others could be in their place, they let go one by one. That becomes twice as long
+/// each time, until something is found: turns may just take long.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
 /// Who waits, and how much.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Comparing {
-    /// By partition: bytes, and when the newest of them came, counted in answers.
+    /// By partition: bytes, and which of the turns was its last one.
     waiting: HashMap<Index, (usize, u64)>,
+    /// Turns in which one of them got more, and whose they were.
+    turns: BTreeMap<u64, Index>,
+    last_turn: u64,
     bytes: usize,
-    answers: u64,
-    /// Those that have let go, and are not read until there is memory.
-    later: BTreeSet<Index>,
+    /// Those that have let go, of how many bytes, and are not read until there is memory.
+    later: BTreeMap<Index, usize>,
+    /// Those of them that are read again, and have not come yet.
+    coming: HashMap<Index, usize>,
+    /// When somebody got more, or let go, last, and whether that was since.
+    moved_at: Option<Instant>,
+    moved: bool,
+    patience: Duration,
+}
+
+impl Default for Comparing {
+    fn default() -> Self {
+        Self {
+            waiting: HashMap::default(),
+            turns: BTreeMap::new(),
+            last_turn: 0,
+            bytes: 0,
+            later: BTreeMap::new(),
+            coming: HashMap::default(),
+            moved_at: None,
+            moved: false,
+            patience: PATIENCE,
+        }
+    }
 }
 
 impl Comparing {
-    /// A partition has so many bytes that wait; `true` where that is something new.
+    /// A partition has so many bytes that wait; `false` where that is nothing new.
     fn note(&mut self, index: Index, bytes: usize) -> bool {
-        let before = self.waiting.get(&index).map_or(0, |(bytes, _)| *bytes);
-        if before == bytes {
+        let before = self.waiting.get(&index).copied();
+        if before.map_or(0, |(bytes, _)| bytes) == bytes {
             return false;
         }
-        self.bytes = self.bytes - before + bytes;
-        self.answers += 1;
-        match bytes {
-            0 => drop(self.waiting.remove(&index)),
-            _ => drop(self.waiting.insert(index, (bytes, self.answers))),
+        if let Some((bytes, turn)) = before {
+            self.bytes -= bytes;
+            self.turns.remove(&turn);
+            self.waiting.remove(&index);
         }
+        if bytes > 0 {
+            self.last_turn += 1;
+            self.bytes += bytes;
+            self.turns.insert(self.last_turn, index);
+            self.waiting.insert(index, (bytes, self.last_turn));
+            // It was asked for before it let go, and the answer came.
+            self.later.remove(&index);
+        }
+        self.coming.remove(&index);
+        self.moved = true;
         true
     }
 
-    /// Who is to let go: whoever was read longest ago, if there is anybody else.
-    fn last(&self, share: usize) -> Option<Index> {
-        let too_much = self.bytes > share && self.waiting.len() > 1;
-        let waiting = self.waiting.iter().filter(|_| too_much);
-        let oldest = waiting.min_by_key(|(_, (_, answer))| *answer);
-        oldest.map(|(index, _)| *index)
+    /// Bytes that count: what was read last does not.
+    fn counted(&self) -> usize {
+        let newest = self.turns.last_key_value();
+        let newest = newest.and_then(|(_, index)| self.waiting.get(index));
+        self.bytes - newest.map_or(0, |(bytes, _)| *bytes)
+    }
+
+    /// Who was read longest ago.
+    fn oldest(&self) -> Option<Index> {
+        self.turns.first_key_value().map(|(_, index)| *index)
+    }
+
+    /// Takes those out of `later` for which there is memory; one at least where nobody is waited for.
+    fn take_next(&mut self, share: usize) -> BTreeSet<Index> {
+        let coming: usize = self.coming.values().sum();
+        let mut room = share.saturating_sub(self.bytes + coming);
+        let nobody = self.waiting.is_empty() && self.coming.is_empty();
+        let mut next = BTreeSet::new();
+        for (index, bytes) in &self.later {
+            if *bytes > room && !(nobody && next.is_empty()) {
+                break;
+            }
+            room = room.saturating_sub(*bytes);
+            next.insert(*index);
+        }
+        for index in &next {
+            self.coming.extend(self.later.remove_entry(index));
+        }
+        next
+    }
+
+    /// Who is to let go because those that wait are read no further, while others could be.
+    fn stuck(&mut self, now: Instant) -> Option<Index> {
+        let since = *self.moved_at.get_or_insert(now);
+        if std::mem::take(&mut self.moved) || self.later.is_empty() {
+            self.moved_at = Some(now);
+            return None;
+        }
+        let is_long = now.saturating_duration_since(since) >= self.patience;
+        let stuck = self.oldest().filter(|_| is_long)?;
+        self.patience = (self.patience * 2).min(LONGEST);
+        Some(stuck)
     }
 }
 
@@ -58,49 +134,56 @@ impl Core {
         if !self.comparing.note(index, bytes) {
             return;
         }
-        let share = self.settings.memory / SHARE;
-        let Some(last) = self.comparing.last(share) else {
-            return self.compare_more();
-        };
-        let mut last = Some(last);
-        while let Some(index) = last {
-            self.let_go_of_compared(index);
-            self.comparing.later.insert(index);
-            last = self.comparing.last(share);
+        if bytes == 0 {
+            self.comparing.patience = PATIENCE;
         }
+        while self.comparing.counted() > self.comparing_share()
+            && let Some(oldest) = self.comparing.oldest()
+        {
+            self.compare_later(oldest);
+        }
+        self.compare_more();
     }
 
     /// Whether a partition is not read because others are compared first.
     pub(super) fn is_compared_later(&self, index: Index) -> bool {
-        self.comparing.later.contains(&index)
+        self.comparing.later.contains_key(&index)
     }
 
-    /// What a partition waits for does not come now. Others that could be compared meanwhile get its memory.
-    pub(super) fn yield_comparison(&mut self, index: Index) {
-        if !self.comparing.later.is_empty() && self.comparing.waiting.contains_key(&index) {
-            self.let_go_of_compared(index);
-            self.compare_more();
+    /// To be called about once a second: those that wait for what does not come hold up nobody for long.
+    pub(crate) fn look_at_comparing(&mut self, now: Instant) {
+        self.comparing.coming.clear();
+        if let Some(stuck) = self.comparing.stuck(now) {
+            self.compare_later(stuck);
+        }
+        self.compare_more();
+    }
+
+    /// Has a partition let go of what it has gathered, until there is memory for it.
+    pub(super) fn compare_later(&mut self, index: Index) {
+        let Some(partition) = self.partitions.get_mut(&index) else {
+            return;
+        };
+        let bytes = partition.recovery.bytes();
+        if let Some(from) = partition.recovery.let_go() {
+            partition.next_fetch = from;
+            self.comparing.note(index, 0);
+            self.comparing.later.insert(index, bytes);
+            self.tell_reader(index);
         }
     }
 
     /// Has those read on that have let go, where there is memory.
     fn compare_more(&mut self) {
-        if self.comparing.bytes > self.settings.memory / SHARE / 2 {
+        if self.comparing.later.is_empty() {
             return;
         }
-        for index in std::mem::take(&mut self.comparing.later) {
+        for index in self.comparing.take_next(self.comparing_share()) {
             self.tell_reader(index);
         }
     }
 
-    /// Has a partition read again what waits in it.
-    pub(super) fn let_go_of_compared(&mut self, index: Index) {
-        if let Some(partition) = self.partitions.get_mut(&index)
-            && let Some(from) = partition.recovery.let_go()
-        {
-            partition.next_fetch = from;
-        }
-        self.comparing.note(index, 0);
-        self.tell_reader(index);
+    fn comparing_share(&self) -> usize {
+        self.settings.memory / SHARE
     }
 }

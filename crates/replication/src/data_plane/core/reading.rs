@@ -160,8 +160,7 @@ impl Core {
     pub(super) fn touch_reader(&mut self, index: Index) {
         self.count_held(index);
         self.count_comparing(index);
-        self.tell_reader(index);
-        let here = self.channel_of(index);
+        let here = self.tell_reader(index);
         // A leader that moved: the former one's session lets go of it with its next request.
         let others = self.readers.iter_mut();
         for (_, reader) in others.filter(|(channel, _)| Some(**channel) != here) {
@@ -171,11 +170,11 @@ impl Core {
         }
     }
 
-    /// Notes that a partition may have to be asked for otherwise.
-    pub(super) fn tell_reader(&mut self, index: Index) {
-        if let Some(channel) = self.channel_of(index) {
-            self.reader(channel).news.insert(index);
-        }
+    /// Notes that a partition may have to be asked for otherwise, and says over which connection.
+    pub(super) fn tell_reader(&mut self, index: Index) -> Option<Channel> {
+        let channel = self.channel_of(index)?;
+        self.reader(channel).news.insert(index);
+        Some(channel)
     }
 
     /// What is known of a connection. A new one begins with what the first to the same broker has shown.
@@ -409,7 +408,6 @@ impl Core {
                     self.touch_reader(index);
                 }
             }
-            self.yield_comparison(index);
             self.to_locate.insert(index);
         }
     }
@@ -519,7 +517,6 @@ impl Core {
             // Left out until it was looked up again: the broker would repeat the refusal at once.
             _ => {
                 partition.unreadable = true;
-                self.yield_comparison(index);
                 self.retry(index, trouble, now);
                 self.touch_reader(index);
             }

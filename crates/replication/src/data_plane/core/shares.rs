@@ -5,6 +5,7 @@
 
 use kafka_wire::types::NodeId;
 
+use super::super::partition::Phase;
 use super::super::send_state::SendState;
 use super::{Core, Index};
 
@@ -24,7 +25,10 @@ impl Core {
             return;
         };
         let bytes = partition.send.as_ref().map_or(0, SendState::bytes);
-        let now = partition.destination_leader.map(|node| (node, bytes));
+        let leader = partition.destination_leader;
+        // One that is stopped is not written, whoever leads it.
+        let leader = leader.filter(|_| !matches!(partition.phase, Phase::Stopped(_)));
+        let now = leader.map(|node| (node, bytes));
         let before = std::mem::replace(&mut partition.held, now);
         if let Some((node, bytes)) = now {
             let held = self.held.entry(node).or_default();

@@ -347,18 +347,13 @@ impl Scene {
         asked: i64,
         batches: &[Bytes],
     ) -> FetchedPartition {
-        let mut bytes = BytesMut::new();
-        for batch in batches {
-            bytes.extend_from_slice(batch);
-        }
+        self.answer_with(index, asked, batches.concat().into())
+    }
+
+    /// An answer about one partition, with these bytes.
+    pub(super) fn answer_with(&self, index: Index, asked: i64, bytes: Bytes) -> FetchedPartition {
         let rules = self.rules.get(&index).cloned().unwrap_or_default();
-        let routed = route(
-            bytes.freeze(),
-            Vec::new(),
-            asked,
-            &rules,
-            &mut Decoder::default(),
-        );
+        let routed = route(bytes, Vec::new(), asked, &rules, &mut Decoder::default());
         FetchedPartition {
             routed,
             life: rules.life,

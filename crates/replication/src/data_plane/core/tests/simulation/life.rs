@@ -512,6 +512,7 @@ impl Life {
         }
         // Longer than any pause, so that the dice of the pauses do not matter.
         self.now += Duration::from_secs(10);
+        self.core.look_at_comparing(self.now);
         self.core.on_time(self.now);
         self.pass_time_of_zombie();
     }

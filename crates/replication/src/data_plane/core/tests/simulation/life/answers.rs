@@ -75,7 +75,7 @@ impl Life {
         let mut partitions = self.core.partitions.iter();
         let waiting = partitions.find(|(_, partition)| short && partition.recovery.waits());
         if let Some((&index, _)) = waiting {
-            self.core.let_go_of_compared(index);
+            self.core.compare_later(index);
             self.tally.let_go += 1;
         }
     }
