@@ -50,6 +50,10 @@ pub(crate) struct Recovery {
     levels: Levels,
 }
 
+/// More than is ever made into one batch, with as much again: merged are 256 KiB, and what is changed becomes batches of a megabyte. Where
+/// the source has lost what landed, as many records as that may be any number of bytes.
+const MOST: usize = 2 * 1024 * 1024;
+
 /// Records that were read again and are at the destination.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -109,8 +113,13 @@ impl Recovery {
         !self.gathered.is_empty()
     }
 
-    /// Bytes of what waits.
+    /// Bytes of what waits, and of what is known of it.
     pub(crate) fn bytes(&self) -> usize {
+        let known = self.gathered.len() * size_of::<PipedBatch>();
+        self.size() + known
+    }
+
+    fn size(&self) -> usize {
         self.gathered.iter().map(PipedBatch::size).sum()
     }
 
@@ -151,6 +160,10 @@ impl Recovery {
             }
             let total: i64 = self.gathered.iter().map(PipedBatch::offsets).sum();
             if total < first.offsets {
+                let most = first.batch.map_or(0, |stored| 2 * stored.size as usize);
+                if self.size() > MOST.max(most) {
+                    self.fail(&mut outcome);
+                }
                 break;
             }
             let trust = Trust {

@@ -572,13 +572,13 @@ impl DataPlane {
     fn publish(&mut self) {
         let now = Instant::now();
         self.core.set_time_of_day(now, wall_ms());
-        self.core.look_at_comparing(now);
         self.buffers.trim(now);
         // Others may have begun or ended, that share the worker's memory.
         let memory = self.buffers.limit();
         if memory != self.core.settings.memory {
             settings::share_of(&mut self.core.settings, &self.fetch, memory);
         }
+        self.core.look_at_comparing(now);
         if !self.happened.is_to_be_shown() {
             return;
         }

@@ -16,8 +16,8 @@ use super::{Core, Index};
 /// The part of the memory that may wait to be compared.
 const SHARE: usize = 8;
 
-/// Where nobody who waits is read further for so long, and others could be in their place, they let go one by one. That becomes twice as long
-/// each time, until something is found: turns may just take long.
+/// Where nothing is found for so long, and others could be read in place of those that wait, they let go one by one. That becomes twice as
+/// long each time, and half as long when something is found: turns may just take long.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -34,9 +34,9 @@ pub(super) struct Comparing {
     later: BTreeMap<Index, usize>,
     /// Those of them that are read again, and have not come yet.
     coming: HashMap<Index, usize>,
-    /// When somebody got more, or let go, last, and whether that was since.
-    moved_at: Option<Instant>,
-    moved: bool,
+    /// When something was found last, and whether that was since.
+    found_at: Option<Instant>,
+    found: bool,
     patience: Duration,
 }
 
@@ -49,8 +49,8 @@ impl Default for Comparing {
             bytes: 0,
             later: BTreeMap::new(),
             coming: HashMap::default(),
-            moved_at: None,
-            moved: false,
+            found_at: None,
+            found: false,
             patience: PATIENCE,
         }
     }
@@ -76,9 +76,18 @@ impl Comparing {
             // It was asked for before it let go, and the answer came.
             self.later.remove(&index);
         }
-        self.coming.remove(&index);
-        self.moved = true;
         true
+    }
+
+    /// Whether there is nobody to look after.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.later.is_empty() && self.coming.is_empty()
+    }
+
+    /// Something that waited was found.
+    pub(super) fn finds(&mut self) {
+        self.found = true;
+        self.patience = (self.patience / 2).max(PATIENCE);
     }
 
     /// Bytes that count: what was read last does not.
@@ -112,37 +121,49 @@ impl Comparing {
         next
     }
 
-    /// Who is to let go because those that wait are read no further, while others could be.
-    fn stuck(&mut self, now: Instant) -> Option<Index> {
-        let since = *self.moved_at.get_or_insert(now);
-        if std::mem::take(&mut self.moved) || self.later.is_empty() {
-            self.moved_at = Some(now);
-            return None;
+    /// Whether nothing is found, while others could be read.
+    fn is_stuck(&mut self, now: Instant) -> bool {
+        let since = *self.found_at.get_or_insert(now);
+        if std::mem::take(&mut self.found) || self.later.is_empty() {
+            self.found_at = Some(now);
+            return false;
         }
-        let is_long = now.saturating_duration_since(since) >= self.patience;
-        let stuck = self.oldest().filter(|_| is_long)?;
-        self.patience = (self.patience * 2).min(LONGEST);
-        Some(stuck)
+        let is_stuck = now.saturating_duration_since(since) >= self.patience;
+        if is_stuck {
+            self.patience = (self.patience * 2).min(LONGEST);
+            self.found_at = Some(now);
+        }
+        is_stuck
     }
 }
 
 impl Core {
     /// Counts what waits in a partition, and sees to it that it is not too much in all.
     pub(super) fn count_comparing(&mut self, index: Index) {
-        let partition = self.partitions.get(&index);
-        let bytes = partition.map_or(0, |partition| partition.recovery.bytes());
-        if !self.comparing.note(index, bytes) {
+        let Some(partition) = self.partitions.get(&index) else {
+            return;
+        };
+        let recovery = &partition.recovery;
+        if recovery.is_over() && self.comparing.is_idle() {
             return;
         }
-        if bytes == 0 {
-            self.comparing.patience = PATIENCE;
+        self.comparing.coming.remove(&index);
+        if recovery.is_over() {
+            self.comparing.later.remove(&index);
         }
+        if self.comparing.note(index, recovery.bytes()) {
+            self.make_room_to_compare();
+        }
+        self.compare_more();
+    }
+
+    /// Has partitions let go of what is more than the share.
+    fn make_room_to_compare(&mut self) {
         while self.comparing.counted() > self.comparing_share()
             && let Some(oldest) = self.comparing.oldest()
         {
             self.compare_later(oldest);
         }
-        self.compare_more();
     }
 
     /// Whether a partition is not read because others are compared first.
@@ -150,11 +171,15 @@ impl Core {
         self.comparing.later.contains_key(&index)
     }
 
-    /// To be called about once a second: those that wait for what does not come hold up nobody for long.
+    /// To be called about once a second: there may be less memory by now, and those that wait for what does not come hold up nobody
+    /// for long.
     pub(crate) fn look_at_comparing(&mut self, now: Instant) {
-        self.comparing.coming.clear();
-        if let Some(stuck) = self.comparing.stuck(now) {
-            self.compare_later(stuck);
+        self.make_room_to_compare();
+        if self.comparing.is_stuck(now) {
+            self.comparing.coming.clear();
+            if let Some(oldest) = self.comparing.oldest() {
+                self.compare_later(oldest);
+            }
         }
         self.compare_more();
     }
@@ -167,10 +192,10 @@ impl Core {
         let bytes = partition.recovery.bytes();
         if let Some(from) = partition.recovery.let_go() {
             partition.next_fetch = from;
-            self.comparing.note(index, 0);
-            self.comparing.later.insert(index, bytes);
-            self.tell_reader(index);
         }
+        self.comparing.note(index, 0);
+        self.comparing.later.insert(index, bytes);
+        self.tell_reader(index);
     }
 
     /// Has those read on that have let go, where there is memory.

@@ -447,7 +447,7 @@ impl Core {
         if routed.has_holes {
             partition.recovery.distrust_numbers();
         }
-        let mut placed = true;
+        let (mut placed, found) = (true, partition.totals.found);
         for mut piped in std::mem::take(&mut routed.batches) {
             self.meter.read(&mut partition.ages, &mut piped, now);
             placed = placed && partition.read(piped, &mut self.decoder);
@@ -468,6 +468,9 @@ impl Core {
             partition.read_to_the_end();
         }
         partition.recovery.keep_apart(&self.buffers);
+        if partition.totals.found > found {
+            self.comparing.finds();
+        }
         self.note_end(index);
         if self.restart_if_written_off(index, now) {
             return;

@@ -310,6 +310,24 @@ fn what_landed_is_recognised_at_the_levels_of_the_topic_and_at_the_usual_ones() 
     }
 }
 
+#[test]
+fn records_that_are_too_large_for_what_landed_are_not_gathered_until_there_are_as_many() {
+    let merged = batch(0, 1000);
+    let mut recovery = Recovery::new(vec![landed(&merged)], Levels::default());
+    let large = |offset| {
+        let value = vec![b'v'; 100_000];
+        let builder = BatchBuilder::new(offset).record(None, Some(&value));
+        let batch = RawBatch::parse(builder.build()).expect("well formed");
+        PipedBatch::untouched(batch)
+    };
+    let mut decoder = Decoder::default();
+    let mut outcomes = (0..1000).map(|offset| recovery.take(large(offset), &mut decoder));
+    let outcome = outcomes.find(|outcome| outcome.repeated > 0);
+    let outcome = outcome.expect("they are not what landed");
+    assert_eq!(outcome.repeated, 1000);
+    assert_eq!(outcome.missing.len(), 21, "two MiB, and the last one");
+}
+
 /// Two records with these times, the second behind `missing` offsets without one.
 fn two(base: i64, missing: i32, times: [i64; 2]) -> RawBatch {
     let record = |offset_delta, timestamp_delta| BuiltRecord {

@@ -9,6 +9,7 @@ use super::scene::{
     FROM, SOURCE_ID, Scene, batch, destination, led_by, position, settings, source, stored,
 };
 use crate::data_plane::core::{Index, Settings};
+use crate::data_plane::piped::PipedBatch;
 
 /// How many records were merged into the one batch that landed.
 const MERGED: i64 = 6;
@@ -16,15 +17,19 @@ const MERGED: i64 = 6;
 /// Batches of one record that may wait.
 const SHARE: usize = 3;
 
-/// Bytes of a batch of one record.
+/// Bytes of a batch of one record, and what counts of it.
 fn size() -> usize {
     batch(0, 1).len()
+}
+
+fn counted() -> usize {
+    size() + size_of::<PipedBatch>()
 }
 
 /// Partitions of which one batch of [`MERGED`] records has landed. The source has a batch for each record.
 fn scene(partitions: i32) -> Scene {
     let mut scene = Scene::new(Settings {
-        memory: 8 * SHARE * size(),
+        memory: 8 * SHARE * counted(),
         ..settings()
     });
     for partition in 0..partitions {
@@ -62,7 +67,7 @@ fn read(scene: &mut Scene, node: NodeId) -> usize {
 }
 
 fn waiting(scene: &Scene, index: Index) -> usize {
-    scene.partition(index).recovery.bytes() / size()
+    scene.partition(index).recovery.bytes() / counted()
 }
 
 #[test]
@@ -132,4 +137,22 @@ fn where_nothing_comes_for_one_that_waits_the_others_do_not_wait_for_it() {
         read(&mut scene, OTHER);
     }
     assert_eq!(waiting(&scene, 1), 1);
+}
+
+#[test]
+fn where_there_is_less_memory_less_waits() {
+    let mut scene = scene(3);
+    scene.settle();
+    read(&mut scene, FROM);
+    let all = |scene: &Scene| [0, 1, 2].map(|index| waiting(scene, index));
+    assert_eq!(all(&scene), [1, 1, 1]);
+    // For another link.
+    scene.core.settings.memory = 8 * counted();
+    scene.core.look_at_comparing(scene.now);
+    assert_eq!(all(&scene), [0, 1, 1]);
+    // What is begun anew has nothing to wait for.
+    scene
+        .core
+        .restart(0, "a leader moved".to_owned(), scene.now);
+    assert!(!scene.core.is_compared_later(0));
 }
