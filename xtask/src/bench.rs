@@ -54,6 +54,8 @@ const FLOOR_BYTES: u64 = 4_000_000_000;
 const LOG_BYTES: u64 = 1_000_000_000;
 /// Of fewer relays nothing could be said.
 const LEAST_FLOORS: usize = 3;
+/// Bytes that are copied before any copy counts.
+const WARM: u64 = 2_000_000_000;
 /// How long brokers are looked at while nothing is copied.
 const AT_REST: Duration = Duration::from_secs(4);
 
@@ -317,18 +319,20 @@ async fn one_case(
         case,
         source,
     };
-    output::line("   a copy that does not count, in which brokers compile their code …");
-    let warm = place.run(&job(Peer::Tributary, 0)).await?;
-    output::line(format!("   {warm}"));
+    output::line("   copies that do not count, in which brokers compile their code …");
+    for _ in 0..WARM.div_ceil(source.size.bytes.max(1)) {
+        let warm = place.run(&job(Peer::Tributary, 0)).await?;
+        output::line(format!("   {warm}"));
+    }
     let at_rest = place.at_rest(AT_REST).await?;
     let mut runs = Vec::new();
     for pair in 1..=options.pairs {
         floor.extend(floors(1, place.prefix, Ends::Plain)?);
         let logs = Ends::Brokers(place.directory);
         between_brokers.extend(floors(1, place.prefix, logs)?);
-        for peer in [Peer::Tributary].iter().chain(&case.peers) {
+        for peer in order(pair, &case.peers) {
             output::line(format!("   {pair}/{} {peer} …", options.pairs));
-            let done = place.run(&job(*peer, pair)).await?;
+            let done = place.run(&job(peer, pair)).await?;
             output::line(format!("   {pair}/{} {done}", options.pairs));
             runs.push(done);
         }
@@ -341,6 +345,16 @@ async fn one_case(
         at_rest,
         runs,
     })
+}
+
+/// Who runs after whom in a pair. Whoever is first finds other memory than the others, so every second pair is the other way round.
+fn order(pair: u32, peers: &[Peer]) -> Vec<Peer> {
+    let mut order = vec![Peer::Tributary];
+    order.extend(peers);
+    if pair.is_multiple_of(2) {
+        order.reverse();
+    }
+    order
 }
 
 #[expect(

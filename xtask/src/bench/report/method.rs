@@ -9,10 +9,10 @@ pub(super) const METHOD: &str = "
   generator, on 12 partitions and in batches of about 64 KB on the wire, unless the workload (`xtask/src/bench/workload.rs`) or
   the command says otherwise. Batch sizes that were measured stand with each series. A GB is 10⁹ bytes of batches as they lie in
   the source's log; a logical GB is 10⁹ bytes of keys and values.
-- Before the pairs of a series one copy by Tributary does not count: the brokers compile their code in it, as they have in a
-  cluster that runs.
-- Runs alternate: Tributary, then each peer, then Tributary again. Before each the destination is emptied. Each
-  replicator creates the destination topic itself.
+- Before the pairs of a series copies by Tributary of 2 GB in all do not count: the brokers compile their code in them, as they have
+  in a cluster that runs.
+- Runs alternate: Tributary, then each peer; in every second pair the peers first, the last one before the others, because who comes first
+  finds other memory than the others. Before each the destination is emptied. Each replicator creates the destination topic itself.
 - Processor seconds are user and system time of the replicator's process, all threads, from `/proc`. *Whole* goes from
   the start of the process until every record is at the destination: a Java machine's warming up is part of it.
   *Steady* begins when half of the records have arrived: the peers are warm there. Seconds per record and per logical GB are
