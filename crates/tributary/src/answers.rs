@@ -1,6 +1,7 @@
 //! Answers that a run brings along for partitions that stand: without HTTP nobody could give them while it runs.
 //!
-//! Each is given once, when its partition stands. Those that lose records need the offset they are meant for, because the option
+//! Each is given when its partition stands, and one for an offset again whenever it stands there: where records come from several clusters
+//! a partition has parts, each of which may come to stand. Those that lose records need the offset they are meant for, because the option
 //! stays in the command line or the service file after the day for which it was written.
 
 use std::fmt;
@@ -19,6 +20,8 @@ pub(crate) struct Given {
     answer: Answer,
     /// Where the partition has to stand.
     expected: Option<i64>,
+    /// Whether it was given already.
+    given: bool,
 }
 
 impl fmt::Display for Given {
@@ -40,6 +43,7 @@ pub(crate) fn offered(source: &TopicPartition, stop: &Stop) -> Option<String> {
         source: source.clone(),
         answer: possible.next()?,
         expected: stop.offset,
+        given: false,
     };
     let others: Vec<&str> = possible.map(Answer::name).collect();
     let others = match others.as_slice() {
@@ -74,6 +78,7 @@ pub(crate) fn parse(text: &str) -> Result<Given, String> {
         source: TopicPartition::new(topic.into(), number),
         answer,
         expected,
+        given: false,
     })
 }
 
@@ -84,9 +89,8 @@ pub(crate) async fn give(
     statuses: &[(&str, LinkStatus)],
 ) -> bool {
     let mut goes_on = false;
-    for given in std::mem::take(answers) {
-        let Some((name, handle)) = stands(&given.source, statuses).and_then(|at| links.get(at))
-        else {
+    for mut given in std::mem::take(answers) {
+        let Some((name, handle)) = stands(&given, statuses).and_then(|at| links.get(at)) else {
             answers.push(given);
             continue;
         };
@@ -95,6 +99,10 @@ pub(crate) async fn give(
             Ok(()) => {
                 output::line(&format!("{name}: {given}: the partition goes on"));
                 goes_on = true;
+                if matches!(given.answer, Answer::Continue | Answer::SkipRecord) {
+                    given.given = true;
+                    answers.push(given);
+                }
             }
             // It went on by itself in the meantime, and may stand again.
             Err(NotResumed::Runs | NotResumed::Unknown) => answers.push(given),
@@ -106,17 +114,26 @@ pub(crate) async fn give(
 
 /// Says which were not needed.
 pub(crate) fn say_unused(answers: &[Given]) {
-    for given in answers {
+    for given in answers.iter().filter(|given| !given.given) {
         tracing::warn!("the answer {given} was not needed: its partition did not stand");
     }
 }
 
-/// Which of the links has this partition standing.
-fn stands(source: &TopicPartition, statuses: &[(&str, LinkStatus)]) -> Option<usize> {
+/// Which of the links has the partition of an answer standing; where the answer was given before, at its offset.
+fn stands(given: &Given, statuses: &[(&str, LinkStatus)]) -> Option<usize> {
     statuses.iter().position(|(_, status)| {
         let mut partitions = status.data.partitions.iter();
-        partitions.any(|one| one.source == *source && matches!(one.state, State::Stopped(_)))
+        partitions.any(|one| one.source == given.source && given.is_meant_for(&one.state))
     })
+}
+
+impl Given {
+    fn is_meant_for(&self, state: &State) -> bool {
+        match state {
+            State::Stopped(stop) => !self.given || stop.offset == self.expected,
+            State::Starting | State::Running | State::Waiting(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +150,26 @@ mod tests {
         ] {
             assert_eq!(parse(text).expect("whole").to_string(), text);
         }
+    }
+
+    #[test]
+    fn an_answer_that_was_given_is_given_again_at_its_offset_alone() {
+        let stands_at = |offset| {
+            State::Stopped(Stop {
+                state: "source-gap",
+                offset: Some(offset),
+                reason: String::new(),
+                lost: None,
+            })
+        };
+        let mut given = parse("t/0=continue@7").expect("whole");
+        assert!(given.is_meant_for(&stands_at(7)));
+        // Whoever gives it is told that the partition stands elsewhere.
+        assert!(given.is_meant_for(&stands_at(8)));
+        given.given = true;
+        assert!(given.is_meant_for(&stands_at(7)));
+        assert!(!given.is_meant_for(&stands_at(8)));
+        assert!(!given.is_meant_for(&State::Running));
     }
 
     #[test]
