@@ -1,6 +1,6 @@
 //! Answers that a run brings along for partitions that stand: without HTTP nobody could give them while it runs.
 //!
-//! Each is given when its partition stands, and one for an offset again whenever it stands there: where records come from several clusters
+//! Each is given when its partition stands, and one that leaves records out again whenever it stands at that offset: where records come from several clusters
 //! a partition has parts, each of which may come to stand. Those that lose records need the offset they are meant for, because the option
 //! stays in the command line or the service file after the day for which it was written.
 

@@ -3,9 +3,10 @@
 //! Batches that were merged on their way have to be read until as many records are there as landed in one. With many partitions, each of
 //! which waits for some more, that would be all the memory there is, and then nothing more could be read for any of them. So where it is more than
 //! the share, partitions let go of what they have read, those first that were read longest ago, and are read again when there is memory for as
-//! much. What was read last is beside the share: of those that wait one gets what it waits for, however much that is.
+//! much. What was read last is beside the share: of those that wait one goes on, and what it gathers is bounded
+//! (`recovery.rs`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use foldhash::HashMap;
@@ -19,10 +20,11 @@ const SHARE: usize = 8;
 /// Where nothing is found for so long, and others could be read in place of those that wait, they let go one by one. That becomes twice as
 /// long each time, and half as long when something is found: turns may just take long.
 const PATIENCE: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// To three quarters of an hour.
+const MOST_DOUBLINGS: u32 = 8;
 
 /// Who waits, and how much.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Comparing {
     /// By partition: bytes, and which of the turns was its last one.
     waiting: HashMap<Index, (usize, u64)>,
@@ -34,26 +36,9 @@ pub(super) struct Comparing {
     later: BTreeMap<Index, usize>,
     /// Those of them that are read again, and have not come yet.
     coming: HashMap<Index, usize>,
-    /// When something was found last, and whether that was since.
-    found_at: Option<Instant>,
-    found: bool,
-    patience: Duration,
-}
-
-impl Default for Comparing {
-    fn default() -> Self {
-        Self {
-            waiting: HashMap::default(),
-            turns: BTreeMap::new(),
-            last_turn: 0,
-            bytes: 0,
-            later: BTreeMap::new(),
-            coming: HashMap::default(),
-            found_at: None,
-            found: false,
-            patience: PATIENCE,
-        }
-    }
+    /// Since when nothing was found, as far as that was looked at, and how often the patience has been doubled.
+    nothing_since: Option<Instant>,
+    doublings: u32,
 }
 
 impl Comparing {
@@ -86,8 +71,8 @@ impl Comparing {
 
     /// Something that waited was found.
     pub(super) fn finds(&mut self) {
-        self.found = true;
-        self.patience = (self.patience / 2).max(PATIENCE);
+        self.nothing_since = None;
+        self.doublings = self.doublings.saturating_sub(1);
     }
 
     /// Bytes that count: what was read last does not.
@@ -103,35 +88,35 @@ impl Comparing {
     }
 
     /// Takes those out of `later` for which there is memory; one at least where nobody is waited for.
-    fn take_next(&mut self, share: usize) -> BTreeSet<Index> {
+    fn take_next(&mut self, share: usize) -> Vec<Index> {
         let coming: usize = self.coming.values().sum();
         let mut room = share.saturating_sub(self.bytes + coming);
-        let nobody = self.waiting.is_empty() && self.coming.is_empty();
-        let mut next = BTreeSet::new();
-        for (index, bytes) in &self.later {
-            if *bytes > room && !(nobody && next.is_empty()) {
-                break;
-            }
-            room = room.saturating_sub(*bytes);
-            next.insert(*index);
-        }
-        for index in &next {
-            self.coming.extend(self.later.remove_entry(index));
+        let mut nobody = self.waiting.is_empty() && self.coming.is_empty();
+        let mut next = Vec::new();
+        while let Some(first) = self.later.first_entry()
+            && (nobody || *first.get() <= room)
+        {
+            let (index, bytes) = first.remove_entry();
+            room = room.saturating_sub(bytes);
+            nobody = false;
+            self.coming.insert(index, bytes);
+            next.push(index);
         }
         next
     }
 
     /// Whether nothing is found, while others could be read.
     fn is_stuck(&mut self, now: Instant) -> bool {
-        let since = *self.found_at.get_or_insert(now);
-        if std::mem::take(&mut self.found) || self.later.is_empty() {
-            self.found_at = Some(now);
+        if self.later.is_empty() {
+            self.nothing_since = None;
             return false;
         }
-        let is_stuck = now.saturating_duration_since(since) >= self.patience;
+        let since = *self.nothing_since.get_or_insert(now);
+        let patience = PATIENCE * 2_u32.pow(self.doublings);
+        let is_stuck = now.saturating_duration_since(since) >= patience;
         if is_stuck {
-            self.patience = (self.patience * 2).min(LONGEST);
-            self.found_at = Some(now);
+            self.nothing_since = Some(now);
+            self.doublings = (self.doublings + 1).min(MOST_DOUBLINGS);
         }
         is_stuck
     }
