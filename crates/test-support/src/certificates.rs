@@ -235,12 +235,15 @@ pub fn key_store(
     })
 }
 
-/// Writes a file.
+/// Writes a file whole: it is renamed into its place, so that whoever looks for changes never finds it half written.
 ///
 /// # Errors
 /// `File`.
 pub fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
-    std::fs::write(path, text).map_err(|source| CertificateError::File {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|source| CertificateError::File {
         path: path.to_owned(),
         source,
     })

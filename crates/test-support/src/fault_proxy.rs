@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use flow::Pace;
+pub use flow::{Pace, Window};
 pub use rule::{FrameAction, FrameRule, RuleHandle};
 pub use seconds::{Second, seconds_of};
 

@@ -1,5 +1,6 @@
 //! How fast bytes go in one direction.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,6 +15,18 @@ pub struct Pace {
     pub jitter: Duration,
     /// No more than this; both the sender's window and ours fill when it sends faster.
     pub bytes_per_second: Option<u64>,
+    /// What may be on its way without having been acknowledged.
+    pub window: Option<Window>,
+}
+
+/// What a connection may have on its way: as TCP with a fixed buffer at one end, a sender waits when so much is not
+/// acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// At least one piece of the proxy's, 16 KiB.
+    pub bytes: usize,
+    /// From sending to being acknowledged.
+    pub round_trip: Duration,
 }
 
 impl Pace {
@@ -43,6 +56,34 @@ impl Pace {
             rand::random_range(Duration::ZERO..=self.jitter)
         };
         Instant::now() + self.latency + jitter
+    }
+}
+
+/// What is on its way in one direction of one connection.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    /// When each piece will have been acknowledged, and its bytes.
+    pieces: VecDeque<(Instant, usize)>,
+    bytes: usize,
+}
+
+impl InFlight {
+    /// Waits until the window has room for so many bytes, and takes them in as sent.
+    pub(super) async fn send(&mut self, window: Window, bytes: usize) {
+        while let Some((acknowledged, piece)) = self.pieces.front().copied() {
+            let has_room = self.bytes + bytes <= window.bytes;
+            if acknowledged > Instant::now() {
+                if has_room {
+                    break;
+                }
+                tokio::time::sleep_until(acknowledged).await;
+            }
+            self.bytes -= piece;
+            self.pieces.pop_front();
+        }
+        self.pieces
+            .push_back((Instant::now() + window.round_trip, bytes));
+        self.bytes += bytes;
     }
 }
 

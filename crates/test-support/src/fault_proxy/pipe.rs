@@ -220,6 +220,7 @@ async fn write_frames(
 ) -> End {
     // When the line is free again, at a limited rate.
     let mut free = Instant::now();
+    let mut in_flight = flow::InFlight::default();
     while let Some(outgoing) = queue.recv().await {
         tokio::time::sleep_until(outgoing.due).await;
         for piece in outgoing.bytes.chunks(PIECE) {
@@ -228,6 +229,9 @@ async fn write_frames(
                 tokio::time::sleep_until(free).await;
                 let micros = (piece.len() as u64).saturating_mul(1_000_000) / rate;
                 free = free.max(Instant::now()) + std::time::Duration::from_micros(micros);
+            }
+            if let Some(window) = pace.window {
+                in_flight.send(window, piece.len()).await;
             }
             if to.write_all(piece).await.is_err() {
                 return End::Closed;

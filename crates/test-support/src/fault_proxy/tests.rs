@@ -180,6 +180,32 @@ async fn a_rate_bounds_the_bytes_per_second() {
 }
 
 #[tokio::test]
+async fn a_window_bounds_what_goes_in_each_round_trip() {
+    let (_echo, proxy, mut client) = proxied().await;
+    let round_trip = Duration::from_millis(100);
+    let bytes = 64 * 1024;
+    let window = Some(Window { bytes, round_trip });
+    proxy.slow(
+        Direction::Answers,
+        Pace {
+            window,
+            ..Pace::default()
+        },
+    );
+    // Less than a window does not wait; five windows wait four times.
+    for (windows, waits) in [(0, 0), (5, 4)] {
+        let begin = Instant::now();
+        let body = vec![0; windows * bytes];
+        ask(&mut client, FETCH, &body).await.expect("it passes");
+        let waited = begin.elapsed();
+        assert!(
+            waited >= round_trip * waits && waited < round_trip * (waits + 3),
+            "{waited:?} for {windows} windows"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_reset_is_seen_as_such_and_new_connections_pass() {
     let (_echo, proxy, mut client) = proxied().await;
     proxy.reset().await;
