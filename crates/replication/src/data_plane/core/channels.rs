@@ -1,8 +1,8 @@
 //! How many connections one source broker is read over; pure.
 //!
 //! A connection carries at most its window in every round trip, whatever the line could carry, and a broker's window cannot
-//! be changed from here. So where a round trip is long and connections are busy all the time, their number is doubled, and
-//! stays so only if more arrives. Over short distances there is one, and the distance may change while a link runs.
+//! be changed from here. So where a round trip is long and connections are busy all the time, there are four times as many, and
+//! they stay only if more arrives. Over short distances there is one, and the distance may change while a link runs.
 
 use std::time::Duration;
 
@@ -52,7 +52,9 @@ const STAYS: Duration = Duration::from_secs(10);
 const LOOK: (u32, Duration) = (20, Duration::from_millis(500));
 /// Share of the time that connections have to be busy reading for more of them to be tried.
 const BUSY: f64 = 0.6;
-/// By how much more has to arrive over twice the connections.
+/// How many times as many are tried: what each step takes to be judged is time in which little arrives.
+const STEP: u16 = 4;
+/// By how much more has to arrive over them.
 const WORTH: f64 = 1.1;
 /// How long it is left at that where more did not help, at first.
 const REST: Duration = Duration::from_secs(60);
@@ -363,7 +365,7 @@ impl Channels {
             rate,
             settles: true,
         });
-        self.count = self.count.saturating_mul(2).min(most);
+        self.count = self.count.saturating_mul(STEP).min(most);
         true
     }
 
