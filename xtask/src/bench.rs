@@ -3,7 +3,7 @@
 //! ```text
 //! workloads ─▶ cases ─▶ source cluster, filled once for the same data ──┬─ Tributary ─────┐
 //!                                                                       └─ MirrorMaker 2 ─┴─▶ destination cluster, emptied before every run
-//! for every pair: Tributary, MirrorMaker 2, Tributary, MirrorMaker 2 …
+//! 2 GB that do not count, then pair by pair: Tributary, MirrorMaker 2; MirrorMaker 2, Tributary; …
 //! ```
 //! Every run is judged: the destination is read with librdkafka and compared with the source, record by record. A run
 //! that is not equal has no numbers; it is reported as lost. Runs during which the host took more than 5 % of the

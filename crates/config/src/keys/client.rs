@@ -153,7 +153,7 @@ pub(super) const COMMON: &[ConfigKey] = &[
         Number(-1, INT),
         Some("131072"),
         Implemented,
-        "SO_SNDBUF; -1, or unset, leaves it to the system",
+        "SO_SNDBUF, only where it is set; -1, or unset, leaves it to the system",
     )
     .low(),
     key(
@@ -162,7 +162,7 @@ pub(super) const COMMON: &[ConfigKey] = &[
         Number(-1, INT),
         Some("65536"),
         Implemented,
-        "SO_RCVBUF; -1, or unset, leaves it to the system",
+        "SO_RCVBUF, only where it is set; -1, or unset, leaves it to the system",
     )
     .low(),
     key(

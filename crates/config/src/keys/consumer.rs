@@ -56,7 +56,7 @@ pub(super) const CONSUMER: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         Implemented,
-        "verify batches on arrival; the destination verifies them in any case",
+        "verify batches on arrival too, where it is set; unset they are not, because the destination verifies them in any case",
     ),
     key(
         Fetch,

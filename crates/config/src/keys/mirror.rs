@@ -17,7 +17,8 @@ pub(crate) const NO_SYNCS: &str =
 pub(crate) const NO_CHECKPOINTS: &str =
     "checkpoints are not written, and offsets of consumer groups are not translated";
 /// Why settings of heartbeats do nothing.
-pub(crate) const NO_HEARTBEATS: &str = "heartbeats are not written";
+pub(crate) const NO_HEARTBEATS: &str =
+    "a MirrorHeartbeatConnector writes heartbeats, flows and other connectors do not";
 const NO_PLUGINS: &str = "leave it out: topics are administered natively";
 
 /// Keys of its connectors, and of flows in its file.
@@ -389,7 +390,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Boolean,
         Some("true"),
         NotYet(NO_HEARTBEATS),
-        "write heartbeats into the source",
+        "write heartbeats, into the destination",
     ),
     key(
         Link,
@@ -423,7 +424,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "add.source.alias.to.metrics",
         Boolean,
         Some("false"),
-        NotYet("metrics are not exported"),
+        NotYet("the source is a label of every series"),
         "name the source in metrics",
     )
     .low(),

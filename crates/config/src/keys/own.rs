@@ -2,7 +2,7 @@
 
 use crate::key::Group::{Destination, Link, Metadata, Source};
 use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
-use crate::key::Treatment::{Ignored, Implemented, Mapped};
+use crate::key::Treatment::{Implemented, Mapped};
 use crate::key::{ConfigKey, key};
 use crate::keys::{INT, LONG};
 
@@ -147,7 +147,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Number(1, 256),
         Some("32"),
         Implemented,
-        "most connections to one source broker; more than one are made where the window of one limits it, as over long distances",
+        "most connections to one source broker; more than one are made where the window of one limits it, as over long distances; dealt to the tasks of a link, of which each may make four",
     )
     .low(),
     key(
@@ -155,8 +155,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.task.auto.restart",
         Boolean,
         Some("true"),
-        Ignored,
-        "failed work is retried with backoff",
+        Implemented,
+        "failed links and tasks are begun again by themselves, after a while that grows; false: they stay FAILED",
     )
     .low(),
     key(

@@ -32,7 +32,7 @@ pub(super) const PRODUCER: &[ConfigKey] = &[
         Number(1, INT),
         Some("5"),
         Implemented,
-        "requests under way per connection, at most 5",
+        "batches of a partition on their way, at most 5; a connection has up to five requests in any case",
     ),
     key(
         Produce,

@@ -5,7 +5,7 @@ use crate::key::Kind::{Boolean, List, Number, OneOf, Text};
 use crate::key::Treatment::{Implemented, NotYet};
 use crate::key::{ConfigKey, key};
 
-const NO_UI: &str = "the control center keeps no history and shows no records yet";
+const NO_UI: &str = "the control center shows no records yet";
 
 /// Keys of the HTTP listener.
 pub(super) const KEYS: &[ConfigKey] = &[

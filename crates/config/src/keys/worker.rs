@@ -466,7 +466,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.activity.retention.ms",
         Number(0, LONG),
         None,
-        NotYet("no activity is recorded"),
+        NotYet("the newest 1000 entries are kept, in memory"),
         "how long activity is kept",
     )
     .low(),
@@ -475,7 +475,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         "tributary.activity.retention.max.entries",
         Number(0, LONG),
         None,
-        NotYet("no activity is recorded"),
+        NotYet("the newest 1000 entries are kept, in memory"),
         "how much activity is kept",
     )
     .low(),

@@ -86,7 +86,7 @@ fn a_file_of_flows_runs_unchanged() {
         [
             "accepted without effect: key.converter",
             "emit.heartbeats.interval.seconds=5, emit.heartbeats.enabled=true (the default) are accepted, \
-             but not implemented yet: heartbeats are not written",
+             but not implemented yet: a MirrorHeartbeatConnector writes heartbeats, flows and other connectors do not",
             "emit.checkpoints.interval.seconds=10, emit.checkpoints.enabled=true (the default) are \
              accepted, but not implemented yet: checkpoints are not written, and offsets of consumer \
              groups are not translated",

@@ -3,8 +3,7 @@
 //! Strict and bounded: nothing is reserved for what a length claims, and a batch whose records do not
 //! fill it exactly is refused. Headers are passed over.
 //!
-//! Deliberately absent: compressed batches. The data path never opens a batch; the codecs join here
-//! together with the decode path.
+//! Deliberately absent: compressed batches; those are read in [`record`](crate::record).
 
 use bytes::Bytes;
 use thiserror::Error;

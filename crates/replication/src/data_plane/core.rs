@@ -26,6 +26,7 @@ mod comparing;
 mod connecting;
 mod distance;
 mod late;
+mod levelling;
 mod measuring;
 mod orders;
 mod owning;
@@ -76,11 +77,11 @@ pub(crate) use channels::Channel;
 pub(crate) use late::{Late, LookOrder, Looked, Stretch};
 pub use orders::Assignment;
 pub(crate) use orders::{
-    EstablishOrder, Established, FillGap, FillOrder, Filled, Ground, Index, LocateOrder, Located,
-    Place, Settings, TrimOrder,
+    EstablishOrder, Established, FetchOrder, FillGap, FillOrder, Filled, Ground, Index,
+    LocateOrder, Located, Place, Settings, TrimOrder,
 };
 use reading::Reader;
-pub(crate) use reading::{FetchOrder, FetchedPartition, Reading};
+pub(crate) use reading::{FetchedPartition, Reading};
 use recreated::{differs, recreated};
 pub use standing::{Answer, NotResumed};
 pub(crate) use transacting::Committed;
@@ -248,6 +249,7 @@ impl Core {
             moved_at: None,
             yields: false,
             tail: false,
+            moved_to: None,
             bare: Bare::default(),
             late: Late::default(),
             max_message_bytes: None,

@@ -1,4 +1,4 @@
-//! Reads from one source broker: one connection, one incremental session, one request at a time.
+//! Reads from one source broker, or a part of its partitions: one connection, one incremental session, one request at a time.
 //!
 //! Orders come from the core, answers go back as a whole, already split and judged batch by batch:
 //! that is the only work on the way of a record, and it touches headers only unless a batch cannot

@@ -10,7 +10,7 @@ const WINDOW: Duration = Duration::from_millis(200);
 /// Time that is read ahead, and bytes of a partition that always are.
 const AHEAD: Duration = Duration::from_millis(8);
 const AHEAD_AT_MOST: Duration = Duration::from_secs(1);
-const AHEAD_AT_LEAST: usize = 256 * 1024;
+pub(super) const AHEAD_AT_LEAST: usize = 256 * 1024;
 
 /// Bytes of all partitions together that are read ahead where answers take less than [`LONG`].
 const NEAR: usize = 6 * 1024 * 1024;

@@ -180,6 +180,8 @@ pub(crate) struct Partition {
     pub(crate) yields: bool,
     /// Whether it is current and read over the connection of those that are, beside others that catch up.
     pub(crate) tail: bool,
+    /// Which of several connections to its broker it is read over, where not by its number.
+    pub(crate) moved_to: Option<u16>,
     /// Where nothing can be read although its source's log goes on.
     pub(crate) bare: Bare,
     /// What a broker may have carried out late.

@@ -55,7 +55,7 @@ const ENDS_INTERVAL: Duration = Duration::from_secs(1);
 const ENDS_AT_REST: u32 = 2;
 /// How often the snapshot is made, where anything has happened since.
 const STATUS_INTERVAL: Duration = Duration::from_millis(500);
-/// How often positions are stored, or more seldom where the configuration says so.
+/// How often positions are stored, or more often where the configuration says so.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// How often logs are looked at where offsets are preserved, or more seldom where topics are.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What the data plane says of itself: a snapshot per second, made from the core's state.
+//! What the data plane says of itself: a snapshot, twice a second at most and only where something has happened, made from the core's state.
 //!
 //! `Running` means that a partition is being copied, not that it is healthy: lag needs a reading of
 //! the source's end, and the reading has a time.

@@ -23,7 +23,7 @@ use crate::support::{
     wait_for_offsets,
 };
 
-/// As many as connections are made at most take turns with two each in the long form: a partition is read over one at a time.
+/// A partition is read over one connection at a time: of these, connections have two each, or three.
 const PARTITIONS: i32 = 64;
 const VALUE: i32 = 16 * 1024;
 /// Bytes per second that one connection carries in the short form.
@@ -41,6 +41,7 @@ struct Line {
     latency: Duration,
     /// What limits each connection beside that.
     each: Each,
+    partitions: i32,
     records: i32,
     /// Bytes per second that the link may read.
     limit: Option<i32>,
@@ -65,6 +66,7 @@ impl Line {
         Self {
             latency: Duration::from_millis(round_trip) / 2,
             each,
+            partitions: PARTITIONS,
             records: allowed / VALUE * seconds,
             limit: Some(allowed),
             near_for: Duration::ZERO,
@@ -100,7 +102,7 @@ struct Seen {
     most: u64,
 }
 
-fn record(number: i32) -> GeneratedRecord {
+fn record(number: i32, partitions: i32) -> GeneratedRecord {
     let mut state = u64::from(number.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let words = std::iter::repeat_with(|| {
         state ^= state << 13;
@@ -110,7 +112,7 @@ fn record(number: i32) -> GeneratedRecord {
     });
     let length = usize::try_from(VALUE).expect("positive");
     GeneratedRecord {
-        partition: number % PARTITIONS,
+        partition: number % partitions,
         timestamp: 1_735_689_600_000,
         key: None,
         value: Some(words.flatten().take(length).collect()),
@@ -143,11 +145,11 @@ fn lengthen(source: &FaultProxy, line: Line) {
 async fn copy_over(pair: &Shaken, line: Line) -> Seen {
     const MORE: &str = "more of them are made";
     let topic = unique("distance");
-    new_topic(&pair.source, &topic, PARTITIONS, &[]).await;
+    new_topic(&pair.source, &topic, line.partitions, &[]).await;
     Load::new(pair.source.bootstrap(), &topic)
         .codec(Codec::None)
         .setting("batch.size", "300000")
-        .send((0..line.records).map(record))
+        .send((0..line.records).map(move |number| record(number, line.partitions)))
         .await
         .expect("acknowledged");
     let proxy = pair.source.proxy(0);
@@ -226,6 +228,7 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
         let line = Line {
             latency: Duration::from_millis(10),
             each: Each::Rate,
+            partitions: PARTITIONS,
             records: 1_500,
             limit: None,
             near_for: Duration::ZERO,
@@ -236,8 +239,13 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
         return;
     };
     println!(
-        "| there and back | window | allowed MB/s | steady MB/s | share | whole MB/s | connections |"
+        "| there and back | partitions | window | allowed MB/s | steady MB/s | share | whole MB/s | connections |"
     );
+    let one = Line {
+        partitions: 1,
+        ..Line::long(minutes, 100, Each::Nothing, ALLOWED)
+    };
+    over(pair, one).await;
     for round_trip in [100, 20, 1] {
         for (each, allowed) in [
             (Each::Window, ALLOWED),
@@ -263,8 +271,9 @@ async fn over(pair: &Shaken, line: Line) {
     let [steady, whole] = [(0.3, 0.9), (0.0, 1.0)].map(|(a, b)| rate(behind(a), behind(b)));
     let allowed = f64::from(line.limit.expect("it has one"));
     println!(
-        "| {:?} | {} | {} | {:.2} | {:.0} % | {:.2} | {most} |",
+        "| {:?} | {} | {} | {} | {:.2} | {:.0} % | {:.2} | {most} |",
         2 * line.latency,
+        line.partitions,
         if line.carries().is_finite() {
             "100 KiB"
         } else {
@@ -287,6 +296,7 @@ async fn a_way_that_becomes_long_while_the_link_runs_is_read_over_several_connec
         let line = Line {
             latency: Duration::from_millis(10),
             each: Each::Rate,
+            partitions: PARTITIONS,
             records: 1_800,
             limit: Some(4 * NARROW),
             near_for: Duration::from_secs(3),

@@ -15,12 +15,16 @@ use tokio::time::Instant;
 
 /// Time whose bytes one answer may hold, and time that may be made up for.
 const ANSWER: Duration = Duration::from_millis(100);
+/// And so many times there and back, where that is more.
+const TRIPS: u32 = 2;
 /// Less is not asked for at a time: requests would cost more than bytes.
 const LEAST: u64 = 64 * 1024;
 /// Partitions that have their turn in one answer.
 const TURNS: usize = 4;
 /// Time over which it is told whether a limit is used up: in more than half of it something was yet to be paid for.
 const LATELY: Duration = Duration::from_secs(2);
+/// Part of the time in which something is owed where next to all of a limit is used.
+const NEXT_TO_ALL: f64 = 0.9;
 /// Nobody is woken sooner than that.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -72,23 +76,42 @@ impl Allowances {
         self.all.add(bytes, paid, now);
     }
 
-    /// Most bytes of an answer, where there is a limit.
-    pub(super) fn answer(&self, now: Instant) -> Option<i32> {
-        self.all.answer(now)
+    /// Most bytes of an answer, where there is a limit, over a way that takes so long there and back.
+    pub(super) fn answer(&self, way: Duration, now: Instant) -> Option<i32> {
+        self.all.answer(way, now)
+    }
+
+    /// Whether there is a limit now.
+    pub(super) fn are_limited(&self, now: Instant) -> bool {
+        self.all.rate(now).is_some()
     }
 
     /// Whether the limit is what is waited for.
     pub(super) fn are_used_up(&self, now: Instant) -> bool {
+        self.used(now) > 0.5
+    }
+
+    /// Whether there is next to nothing left of it for anybody else.
+    pub(super) fn leave_nothing(&self, now: Instant) -> bool {
+        self.used(now) > NEXT_TO_ALL
+    }
+
+    fn used(&self, now: Instant) -> f64 {
         let rate = self.all.rate(now);
-        rate.is_some_and(|rate| self.all.used(rate, now) > 0.5)
+        rate.map_or(0.0, |rate| self.all.used(rate, now))
     }
 
     /// Time in which every partition has its turn, given the size of its batches, by connection. A turn brings a partition's share of
     /// an answer, or a whole batch. Connections answer in turn too, however many partitions each has.
-    pub(super) fn turn(&self, batches: &[Vec<usize>], now: Instant) -> Option<Duration> {
+    pub(super) fn turn(
+        &self,
+        batches: &[Vec<usize>],
+        way: Duration,
+        now: Instant,
+    ) -> Option<Duration> {
         let rate = self.all.rate(now)?;
         let of_one = batches.iter().filter_map(|sizes| {
-            let share = usize::try_from(self.share(sizes.len(), now)?).ok()?;
+            let share = usize::try_from(self.share(sizes.len(), way, now)?).ok()?;
             let turns = sizes.iter().map(|size| share.max(*size));
             Some(turns.sum::<usize>())
         });
@@ -97,8 +120,8 @@ impl Allowances {
     }
 
     /// Most bytes of one of so many partitions in an answer, where there is a limit.
-    pub(super) fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
-        self.all.share(partitions, now)
+    pub(super) fn share(&self, partitions: usize, way: Duration, now: Instant) -> Option<i32> {
+        self.all.share(partitions, way, now)
     }
 }
 
@@ -180,16 +203,18 @@ impl Allowance {
         }
     }
 
-    /// Most bytes of an answer, where there is a limit.
-    fn answer(&self, now: Instant) -> Option<i32> {
+    /// Most bytes of an answer, where there is a limit. Over a long way one that was over sooner would be waited for longer than it
+    /// takes.
+    fn answer(&self, way: Duration, now: Instant) -> Option<i32> {
         let rate = self.rate(now)?;
-        let bytes = (rate / 10).max(LEAST);
+        let time = u64::try_from(ANSWER.max(way * TRIPS).as_millis()).unwrap_or(u64::MAX);
+        let bytes = (rate.saturating_mul(time) / 1_000).max(LEAST);
         Some(i32::try_from(bytes).unwrap_or(i32::MAX))
     }
 
     /// Most bytes of one of so many partitions in an answer, where there is a limit: several have their turn in each.
-    fn share(&self, partitions: usize, now: Instant) -> Option<i32> {
-        let answer = self.answer(now)?;
+    fn share(&self, partitions: usize, way: Duration, now: Instant) -> Option<i32> {
+        let answer = self.answer(way, now)?;
         let turns = i32::try_from(partitions.clamp(1, TURNS)).unwrap_or(1);
         Some((answer / turns).max(i32::try_from(LEAST).unwrap_or(i32::MAX)))
     }
@@ -313,7 +338,7 @@ mod tests {
             let paid = allowances.ask(false, 100_000, at(ms));
             allowances.add(false, 100_000, paid, at(ms + 50));
         }
-        assert!(allowances.are_used_up(at(20_000)));
+        assert!(allowances.are_used_up(at(20_000)) && allowances.leave_nothing(at(20_000)));
         assert!(!allowances.are_used_up(at(25_000)));
         // One answer that takes long to pay for; and windows without a limit.
         allowances.add(false, 60_000_000, Some(0), at(30_000));
@@ -327,6 +352,12 @@ mod tests {
             allowances.add(false, 100_000, Some(0), at(ms));
             assert!(!allowances.are_used_up(at(ms + 100)), "{ms}");
         }
+        // Three quarters of it.
+        let mut allowances = limited();
+        for ms in (0..20_000).step_by(1_000) {
+            allowances.add(false, 750_000, Some(0), at(ms));
+        }
+        assert!(allowances.are_used_up(at(20_000)) && !allowances.leave_nothing(at(20_000)));
     }
 
     #[test]
@@ -334,7 +365,7 @@ mod tests {
         let begin = Instant::now();
         let turn = |limit: &str, batches: &[Vec<usize>]| {
             let bandwidth = Bandwidth::parse(limit).expect("a rate");
-            let turn = Allowances::new(bandwidth, begin, 0).turn(batches, begin);
+            let turn = Allowances::new(bandwidth, begin, 0).turn(batches, Duration::ZERO, begin);
             turn.map(|turn| turn.as_secs())
         };
         assert_eq!(turn("1MB", &[vec![1_000_000; 50]]), Some(51));
@@ -367,11 +398,17 @@ mod tests {
         let (mut allowance, begin) = limited("none, 08:00-18:00=1MB", 7 * HOUR + 59 * 60);
         let paid = allowance.ask(50_000_000, begin);
         assert_eq!(
-            (paid, allowance.due(begin), allowance.answer(begin)),
+            (
+                paid,
+                allowance.due(begin),
+                allowance.answer(Duration::ZERO, begin)
+            ),
             (None, None, None)
         );
         let later = begin + Duration::from_secs(120);
-        assert_eq!(allowance.answer(later), Some(100_000));
+        assert_eq!(allowance.answer(Duration::ZERO, later), Some(100_000));
+        let far = Duration::from_millis(150);
+        assert_eq!(allowance.answer(far, later), Some(300_000));
         // It was asked for when there was no limit.
         allowance.add(50_000_000, paid, later);
         assert_eq!(allowance.due(later), None);
@@ -380,7 +417,10 @@ mod tests {
         // The clock was wrong.
         allowance.set_time_of_day(later, 19 * HOUR);
         assert_eq!(
-            (allowance.due(later), allowance.answer(later)),
+            (
+                allowance.due(later),
+                allowance.answer(Duration::ZERO, later)
+            ),
             (None, None)
         );
     }

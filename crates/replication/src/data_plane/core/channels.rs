@@ -59,6 +59,8 @@ const WORTH: f64 = 1.1;
 /// How long it is left at that where more did not help, at first.
 const REST: Duration = Duration::from_secs(60);
 const REST_AT_MOST: Duration = Duration::from_secs(1800);
+/// Bytes of an answer from which its connection was busy with it: a full one under a limit holds more, however low that is.
+const BUSY_WITH: f64 = LEAST / 8.0;
 /// Without much to read for so long, one connection is enough again.
 const IDLE: Duration = Duration::from_secs(60);
 /// Round trips that one answer takes, so that waiting for it is a small part of that; and so long comes what was on its way.
@@ -86,8 +88,8 @@ pub(super) struct Channels {
     pace: f64,
     look: Option<Look>,
     trial: Option<Trial>,
-    /// Until when no more are tried, and over which way that was found out.
-    not_before: Option<(Instant, Duration)>,
+    /// That more did not help.
+    rests: Option<Rest>,
     rest: Duration,
     busy_at: Option<Instant>,
     /// When something was read of partitions that are current over connections of their own, last.
@@ -104,6 +106,16 @@ struct Trial {
     rate: f64,
     /// The first look is not counted: connections are made, and what was on its way before comes.
     settles: bool,
+}
+
+/// What was found out where more did not help.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    /// Until when no more are tried.
+    until: Instant,
+    /// Over which way that was, and for so many: fewer are as few as before, whatever became of more.
+    round_trip: Duration,
+    count: u16,
 }
 
 /// What arrived since some moment.
@@ -136,7 +148,7 @@ impl Channels {
             pace: 0.0,
             look: None,
             trial: None,
-            not_before: None,
+            rests: None,
             rest: REST,
             busy_at: None,
             tails_at: None,
@@ -249,6 +261,7 @@ impl Channels {
         let stays = stays.is_some_and(|since| now.saturating_duration_since(since) >= STAYS);
         if stays {
             self.window = None;
+            (self.rests, self.rest) = (None, REST);
         }
         if !stays || self.count == 1 {
             return Step::None;
@@ -257,13 +270,28 @@ impl Channels {
         Step::Changed
     }
 
-    /// Counts an answer.
-    pub(super) fn add(&mut self, reading: &Reading, now: Instant) -> Step {
+    /// Takes in that one of several connections could not be made, or broke: if it is one of those that are being tried, a broker may
+    /// allow no more, and what is read over it stands still.
+    pub(super) fn on_failed(&mut self, number: u16, now: Instant) {
+        if let Some(trial) = self.trial.take_if(|trial| number >= trial.count) {
+            self.look = None;
+            self.take_back(trial, now);
+        }
+    }
+
+    /// Counts an answer. `is_behind` says whether more partitions than so many have something to catch up with at this broker that a limit
+    /// leaves room for: where they have not, more connections carry no more, and that says nothing of them.
+    pub(super) fn add(
+        &mut self,
+        reading: &Reading,
+        now: Instant,
+        is_behind: impl FnOnce(u16) -> bool,
+    ) -> Step {
         let step = self.measure(reading, now);
         let bytes = to_f64(reading.bytes);
         let took = reading.took.as_secs_f64();
         // What took a few round trips was not waited for but on its way.
-        let is_long = bytes >= LEAST / 4.0 && took > 0.0;
+        let is_long = bytes >= BUSY_WITH && took > 0.0;
         if bytes >= LEAST {
             let lasts = |at: &Instant| now.saturating_duration_since(*at) < STAYS;
             self.takes_long = match reading.took >= LONG {
@@ -311,10 +339,11 @@ impl Channels {
             return Step::None;
         }
         let look = std::mem::replace(look, anew);
-        self.judge(look, passed, now)
+        let than = self.trial.map_or(self.count, |trial| trial.count);
+        self.judge(look, passed, now, is_behind(than))
     }
 
-    fn judge(&mut self, look: Look, passed: Duration, now: Instant) -> Step {
+    fn judge(&mut self, look: Look, passed: Duration, now: Instant, is_behind: bool) -> Step {
         let seconds = passed.as_secs_f64();
         let rate = look.bytes / seconds;
         let busy = look.busy.as_secs_f64() / seconds / f64::from(self.count);
@@ -325,19 +354,21 @@ impl Channels {
                 return Step::None;
             }
             if rate < trial.rate * WORTH {
-                self.count = trial.count;
-                self.not_before = Some((now + self.rest, self.round_trip()));
-                self.rest = (self.rest * 2).min(REST_AT_MOST);
+                if !is_behind {
+                    // There was nothing left for them to carry: they stay until there is little to read.
+                    return Step::None;
+                }
+                self.take_back(trial, now);
                 return Step::Changed;
             }
             self.rest = REST;
-            self.try_more(busy, rate, now);
+            self.try_more(busy, rate, now, is_behind);
             return self.helped();
         }
         if busy >= BUSY {
             self.busy_at = Some(now);
         }
-        if self.try_more(busy, rate, now) {
+        if self.try_more(busy, rate, now, is_behind) {
             return Step::Changed;
         }
         let uses = self.busy_at.max(self.tails_at);
@@ -349,7 +380,18 @@ impl Channels {
         Step::None
     }
 
-    fn try_more(&mut self, busy: f64, rate: f64, now: Instant) -> bool {
+    /// Undoes a step, and leaves it at that for a while.
+    fn take_back(&mut self, trial: Trial, now: Instant) {
+        self.count = trial.count;
+        self.rests = Some(Rest {
+            until: now + self.rest,
+            round_trip: self.round_trip(),
+            count: trial.count,
+        });
+        self.rest = (self.rest * 2).min(REST_AT_MOST);
+    }
+
+    fn try_more(&mut self, busy: f64, rate: f64, now: Instant, is_behind: bool) -> bool {
         // Some are left for partitions that are current, where that does not leave too few.
         let left = if self.most < 4 {
             0
@@ -357,7 +399,7 @@ impl Channels {
             self.most.div_ceil(8)
         };
         let most = self.most - left;
-        if busy < BUSY || self.rests(now) || self.count >= most {
+        if !is_behind || busy < BUSY || self.count >= most || self.rests(now) {
             return false;
         }
         self.trial = Some(Trial {
@@ -369,14 +411,15 @@ impl Channels {
         true
     }
 
-    /// Whether it was found a while ago that more do not help, over a way of about this length.
+    /// Whether it was found a while ago that more than there are do not help, over a way of about this length.
     fn rests(&mut self, now: Instant) -> bool {
         let round_trip = self.round_trip();
-        let same = self.not_before.filter(|(_, way)| round_trip < *way * 2);
-        if self.not_before.is_some() && same.is_none() {
-            (self.not_before, self.rest) = (None, REST);
+        let same = |rest: &Rest| round_trip < rest.round_trip * 2 && self.count >= rest.count;
+        let same = self.rests.filter(same);
+        if self.rests.is_some() && same.is_none() {
+            (self.rests, self.rest) = (None, REST);
         }
-        same.is_some_and(|(until, _)| now < until)
+        same.is_some_and(|rest| now < rest.until)
     }
 
     fn helped(&mut self) -> Step {

@@ -39,10 +39,18 @@ impl Core {
         let node = partition.read_from()?;
         let (count, tails) = self.counts(node);
         let tails = partition.tail.then_some(tails).filter(|count| *count > 0);
+        let by_number = |count| Channels::number_of(&partition.source, count);
+        let number = match tails {
+            Some(tails) => by_number(tails),
+            None => {
+                let moved_to = partition.moved_to.filter(|number| *number < count);
+                moved_to.unwrap_or_else(|| by_number(count))
+            }
+        };
         Some(Channel {
             node,
             tails: tails.is_some(),
-            number: Channels::number_of(&partition.source, tails.unwrap_or(count)),
+            number,
         })
     }
 
@@ -71,18 +79,29 @@ impl Core {
                 "the way to the source takes {round_trip:?} there and back now"
             );
         }
-        self.move_readers(node, before);
+        self.move_readers(node, before, now);
     }
 
     /// Reads a broker over more connections, or fewer, if that is better.
     pub(super) fn count_channels(&mut self, channel: Channel, reading: &Reading, now: Instant) {
         let node = channel.node;
-        let channels = self.channels(node);
+        let partitions = &self.partitions;
+        let allowances = self.allowances.as_ref();
+        let most = self.settings.max_connections;
+        let channels = self.channels.entry(node);
+        let channels = channels.or_insert_with(|| Channels::new(most));
         let before = channels.count();
+        // A partition is read over one connection at a time.
+        let is_behind = |than: u16| {
+            let theirs = partitions.values();
+            let theirs = theirs.filter(|one| one.read_from() == Some(node) && catches_up(one, now));
+            theirs.take(usize::from(than) + 1).count() > usize::from(than)
+                && !allowances.is_some_and(|allowances| allowances.leave_nothing(now))
+        };
         let step = if channel.tails {
             channels.add_of_tails(reading, now)
         } else {
-            channels.add(reading, now)
+            channels.add(reading, now, is_behind)
         };
         if let Step::Helped(window) = step {
             tracing::info!(
@@ -95,11 +114,37 @@ impl Core {
                 Way::REMEDY
             );
         }
-        self.move_readers(node, before);
+        self.move_readers(node, before, now);
+    }
+
+    /// Takes in that a connection to a source broker could not be made, or broke.
+    pub(super) fn on_connection_failed(&mut self, channel: Channel, now: Instant) {
+        let channels = self.channels(channel.node);
+        let before = channels.count();
+        if !channel.tails {
+            channels.on_failed(channel.number, now);
+        }
+        self.move_readers(channel.node, before, now);
+        let moved = self.partitions.iter();
+        let moved = moved.filter(|(index, partition)| {
+            partition.moved_to.is_some() && self.channel_of(**index) == Some(channel)
+        });
+        let moved: Vec<Index> = moved.map(|(index, _)| *index).collect();
+        for index in moved {
+            self.move_to(index, None);
+        }
+    }
+
+    /// Reads a partition over another connection to its broker: of this number, or by its own.
+    pub(super) fn move_to(&mut self, index: Index, number: Option<u16>) {
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.moved_to = number;
+        }
+        self.touch_reader(index);
     }
 
     /// Asks for the partitions of a broker over other connections, if their number is another one than before.
-    fn move_readers(&mut self, node: NodeId, before: u16) {
+    fn move_readers(&mut self, node: NodeId, before: u16, now: Instant) {
         if self.counts(node).0 == before {
             return;
         }
@@ -107,8 +152,9 @@ impl Core {
         let theirs = theirs.filter(|(_, partition)| partition.read_from() == Some(node));
         let theirs: Vec<Index> = theirs.map(|(index, _)| *index).collect();
         for index in theirs {
-            self.touch_reader(index);
+            self.move_to(index, None);
         }
+        self.level(now);
     }
 
     /// The ways to source brokers that are far away, in the order of their ids.
@@ -159,7 +205,7 @@ impl Core {
     /// Source brokers where what is read of partitions that catch up would hold up the others.
     fn brokers_with_backlog(&self, now: Instant) -> BTreeSet<NodeId> {
         let limited = self.allowances.as_ref();
-        let limited = limited.is_some_and(|allowances| allowances.answer(now).is_some());
+        let limited = limited.is_some_and(|allowances| allowances.are_limited(now));
         let channels = self.channels.iter();
         let slow = channels.filter(|(_, channels)| channels.is_slow());
         let slow: BTreeSet<NodeId> = slow.map(|(node, _)| *node).collect();
@@ -183,6 +229,11 @@ impl Core {
             .map(|(_, node)| node)
             .collect()
     }
+}
+
+/// Whether there is something to read of it that was not just written.
+pub(super) fn catches_up(partition: &Partition, now: Instant) -> bool {
+    left(partition) > 0 && !is_current(partition, now)
 }
 
 fn is_current(partition: &Partition, now: Instant) -> bool {

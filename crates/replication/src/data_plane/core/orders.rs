@@ -5,12 +5,15 @@ use std::time::Duration;
 use config::link::{
     CompressionLevels, OffsetSettings, OnGap, OnRecreate, OnRefused, StartPosition,
 };
+use kafka_client::Turn;
+use kafka_client::fetch_session::Wanted;
 use kafka_wire::batch::Codec;
 use kafka_wire::record::Levels;
 use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicName, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::change::Changes;
+use super::super::decode::Rules;
 use super::super::memory::BrokerMemory;
 use super::super::partition::{Leader, Lost, Partition, Stop};
 use super::super::recovery::Landed;
@@ -20,6 +23,25 @@ use crate::position::Position;
 
 /// Number of a partition within one data plane; never used twice.
 pub(crate) type Index = usize;
+
+/// What is to change in a fetcher's session, and the bounds of its next request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FetchOrder {
+    /// Partitions to ask for, new or otherwise than before.
+    pub(crate) set: Vec<(Index, TopicPartition, Wanted, Rules)>,
+    /// Partitions to ask for no longer.
+    pub(crate) remove: Vec<(Index, TopicPartition)>,
+    /// How long the broker may wait for news.
+    pub(crate) max_wait: Duration,
+    /// Bytes in the answer.
+    pub(crate) max_bytes: i32,
+    /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
+    pub(crate) largest: usize,
+    /// The most bytes lately that were encoded anew out of an answer.
+    pub(crate) made: usize,
+    /// Whether memory for it is waited for behind others.
+    pub(crate) turn: Turn,
+}
 
 /// What holds for all partitions.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! Without that every partition gets the same share of what is read, and what is small waits until as much has been copied of
 //! each partition of the large topic. What is left is counted in offsets, because nobody knows bytes before they are read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use kafka_wire::types::{TopicName, TopicPartition};
@@ -17,7 +17,8 @@ use super::{Core, Index};
 const SMALL: i64 = 100;
 /// A partition is late that has not been read to its end for so long.
 const LATE: Duration = Duration::from_secs(2);
-/// Nobody waits for one of which nothing was read for so long: what holds it up is its own.
+/// Nobody waits for one of which nothing was read for so long, or for as long as all have their turn under a limit: what holds it up is
+/// its own.
 const STANDS: Duration = Duration::from_secs(5);
 /// Nobody waits longer than that for one that moves and does not get there: its own pace holds it up, not the others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +34,11 @@ pub(super) fn left(partition: &Partition) -> i64 {
     } else {
         0
     }
+}
+
+/// Whether something of a partition is known to be yet to be read.
+pub(super) fn has_left(partitions: &BTreeMap<Index, Box<Partition>>, index: Index) -> bool {
+    partitions.get(&index).is_some_and(|one| left(one) > 0)
 }
 
 impl Core {
@@ -59,13 +65,15 @@ impl Core {
         }
         self.precede(read_at);
         self.set_tails_apart(read_at);
+        self.level(read_at);
     }
 
     /// Lets large topics go behind small ones, as long as one of those is late.
     fn precede(&mut self, now: Instant) {
         let ago = |at: Instant| now.saturating_duration_since(at);
+        let stands = STANDS.max(self.turn(now).unwrap_or_default());
         for partition in self.partitions.values_mut() {
-            let moves = partition.moved_at.is_some_and(|at| ago(at) < STANDS);
+            let moves = partition.moved_at.is_some_and(|at| ago(at) < stands);
             let current = partition.current_at.is_some_and(|at| ago(at) <= LATE);
             let late = moves && !current && left(partition) > 0;
             partition.late_since = late.then(|| partition.late_since.unwrap_or(now));

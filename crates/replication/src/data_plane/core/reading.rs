@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use foldhash::HashMap;
-use kafka_client::Turn;
 use kafka_client::fetch_session::Wanted;
 use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::types::{NodeId, TopicId, TopicPartition};
@@ -12,12 +11,14 @@ use tokio::time::Instant;
 
 use super::super::decode::Rules;
 use super::super::flow::Stage;
+use super::super::pace::AHEAD_AT_LEAST;
 use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::super::whole::{answer_of_each, answer_of_tails, whole_shares};
-use super::channels::Channel;
-use super::precedence::YIELDING;
+use super::channels::{Channel, Channels};
+use super::orders::FetchOrder;
+use super::precedence::{YIELDING, has_left};
 use super::turns::precedes;
 use super::{Core, Index};
 
@@ -33,27 +34,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(4);
 /// Longer than an answer about partitions with something to read takes, unless its line carries little.
 const WAITS: Duration = Duration::from_secs(1);
 
-/// Bytes from which an answer says how long reading takes: less may have been waited for.
-const MUCH: usize = 256 * 1024;
-
-/// What is to change in a fetcher's session, and the bounds of its next request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct FetchOrder {
-    /// Partitions to ask for, new or otherwise than before.
-    pub(crate) set: Vec<(Index, TopicPartition, Wanted, Rules)>,
-    /// Partitions to ask for no longer.
-    pub(crate) remove: Vec<(Index, TopicPartition)>,
-    /// How long the broker may wait for news.
-    pub(crate) max_wait: Duration,
-    /// Bytes in the answer.
-    pub(crate) max_bytes: i32,
-    /// Bytes of the largest answer lately that held more than was asked for; 0 where none did.
-    pub(crate) largest: usize,
-    /// The most bytes lately that were encoded anew out of an answer.
-    pub(crate) made: usize,
-    /// Whether memory for it is waited for behind others.
-    pub(crate) turn: Turn,
-}
+/// Bytes from which an answer says how long reading takes: less may have been waited for. From far away half of it does, because as
+/// much as is always read ahead may be asked for in whole batches: were that too little, no more would ever be read ahead.
+const MUCH: usize = AHEAD_AT_LEAST;
 
 /// What reading an answer took.
 #[derive(Clone, Copy, Default, Debug)]
@@ -139,6 +122,11 @@ impl Reader {
     pub(super) fn waits(&self, now: Instant) -> bool {
         let due_at = self.due_at;
         self.busy && due_at.is_some_and(|at| now.saturating_duration_since(at) >= WAITS)
+    }
+
+    /// Whether it could not ask last.
+    pub(super) fn fails(&self) -> bool {
+        self.failures > 0
     }
 
     /// The partitions it asked for, if its answer is due for so long that another broker may lead them by now.
@@ -228,9 +216,19 @@ impl Core {
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
         let allowances = self.allowances.as_ref();
-        let asked = self.readers.get(&channel).map_or(0, |r| r.asked.len());
-        let answer = allowances.and_then(|a| a.answer(now)).unwrap_or(i32::MAX);
-        let limited = allowances.and_then(|a| a.share(asked, now));
+        let channels = self.channels.get(&channel.node);
+        let way = channels.map_or(Duration::ZERO, Channels::round_trip);
+        let answer = allowances.and_then(|a| a.answer(way, now));
+        let answer = answer.unwrap_or(i32::MAX);
+        let limited = allowances.and_then(|allowances| {
+            // Those share it that have something to read.
+            let asked = self.readers.get(&channel).map(|reader| reader.asked.keys());
+            let asked = asked.into_iter().flatten();
+            let sharing = asked
+                .filter(|index| has_left(&self.partitions, **index))
+                .count();
+            allowances.share(sharing, way, now)
+        });
         let share = limited.unwrap_or(i32::MAX);
         let in_time = self.channels(channel.node).answer();
         // What is current has little in memory: whether it is read apart changes nothing for the others.
@@ -256,7 +254,9 @@ impl Core {
         // The last partition of an answer is not to be cut in the middle of a batch either. Only a limit makes answers so small
         // that all partitions are looked at for it.
         let answer = limited.map_or(answer, |_| {
-            let shares = reader.asked.values().map(|(wanted, _)| wanted.max_bytes);
+            let asked = reader.asked.iter();
+            let theirs = asked.filter(|(index, _)| has_left(&self.partitions, **index));
+            let shares = theirs.map(|(_, (wanted, _))| wanted.max_bytes);
             whole_shares(answer, shares.max().unwrap_or_default())
         });
         let max_bytes = self.settings.max_fetch_bytes.min(answer);
@@ -351,6 +351,8 @@ impl Core {
         reading: Reading,
         now: Instant,
     ) {
+        let is_distant = self.channels(channel.node).is_distant();
+        let much = if is_distant { MUCH / 2 } else { MUCH };
         if let Some(reader) = self.readers.get_mut(&channel) {
             if let Some(allowances) = &mut self.allowances {
                 let tails = channel.tails;
@@ -366,7 +368,7 @@ impl Core {
             reader.failures = 0;
             let throttle = reading.throttle;
             reader.not_before = (!throttle.is_zero()).then(|| now + throttle);
-            if reading.bytes >= MUCH {
+            if reading.bytes >= much {
                 reader.took = (reader.took * 3 + reading.took) / 4;
                 reader.sharing = partitions.len();
             }
@@ -410,6 +412,7 @@ impl Core {
             }
             self.to_locate.insert(index);
         }
+        self.on_connection_failed(channel, now);
     }
 
     fn take_fetched(&mut self, fetched: FetchedPartition, now: Instant) {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::partition::Partition;
 use super::Core;
-use super::channels::Channel;
+use super::channels::{Channel, Channels};
 use super::precedence::left;
 
 /// Bytes of answers of a connection that catches nothing up, and how long it goes before those that do.
@@ -46,7 +46,8 @@ impl Core {
             }
         }
         let batches: Vec<_> = batches.into_values().collect();
-        allowances.turn(&batches, now)
+        let way = self.channels.values().map(Channels::round_trip).max();
+        allowances.turn(&batches, way.unwrap_or_default(), now)
     }
 
     /// Whether nothing but its turn is missing to a partition.

@@ -21,7 +21,7 @@ fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u1
                 round_trip: TRIP,
                 ..Reading::default()
             };
-            channels.add(&reading, now);
+            channels.add(&reading, now, |_| true);
         }
         if counts.last() != Some(&channels.count()) {
             counts.push(channels.count());
@@ -50,6 +50,86 @@ fn where_the_line_is_full_the_last_step_is_taken_back() {
 }
 
 #[test]
+fn that_more_did_not_help_says_nothing_where_there_are_fewer() {
+    let mut channels = Channels::new(32);
+    let begin = Instant::now();
+    read(&mut channels, 4e6, 1e6, begin);
+    let begin = begin + Duration::from_secs(60);
+    read(&mut channels, 4e6, 1e6, begin);
+    // Nothing is read for more than a minute, but for a word now and then.
+    let small = Reading {
+        bytes: 1_000,
+        took: TRIP,
+        ..Reading::default()
+    };
+    let mut now = begin + Duration::from_secs(60);
+    while channels.count() > 1 {
+        now += Duration::from_secs(1);
+        channels.add(&small, now, |_| false);
+        assert!(now < begin + Duration::from_secs(180));
+    }
+    let counts = read(&mut channels, 4e6, 1e6, now);
+    assert_eq!(counts[..2], [1, 4], "{counts:?}");
+}
+
+#[test]
+fn where_nothing_is_behind_more_are_not_tried_and_not_found_useless() {
+    let mut channels = Channels::new(32);
+    let reading = Reading {
+        bytes: 80_000,
+        took: TRIP,
+        round_trip: TRIP,
+        ..Reading::default()
+    };
+    let mut now = Instant::now();
+    for _ in 0..600 {
+        now += TRIP;
+        channels.add(&reading, now, |_| false);
+        assert_eq!(channels.count(), 1);
+    }
+    let counts = read(&mut channels, 50e6, 1e6, now);
+    assert_eq!(counts, [4, 16, 28]);
+}
+
+#[test]
+fn a_step_ends_where_a_broker_refuses_connections() {
+    let mut channels = Channels::new(32);
+    let mut now = Instant::now();
+    let reading = Reading {
+        bytes: 800_000,
+        took: TRIP * 10,
+        round_trip: TRIP,
+        ..Reading::default()
+    };
+    while channels.count() == 1 {
+        now += reading.took;
+        channels.add(&reading, now, |_| true);
+    }
+    // One that there was before breaks now and then.
+    channels.on_failed(0, now);
+    assert_eq!(channels.count(), 4);
+    channels.on_failed(2, now);
+    assert_eq!(channels.count(), 1);
+}
+
+#[test]
+fn full_answers_under_a_low_limit_are_what_a_connection_is_busy_with() {
+    let mut channels = Channels::new(32);
+    let reading = Reading {
+        bytes: 52_000,
+        took: TRIP,
+        round_trip: TRIP,
+        ..Reading::default()
+    };
+    let mut now = Instant::now();
+    for _ in 0..30 {
+        now += reading.took;
+        channels.add(&reading, now, |_| true);
+    }
+    assert_eq!(channels.count(), 4);
+}
+
+#[test]
 fn a_step_is_not_judged_by_what_was_on_its_way_before() {
     let begin = Instant::now();
     // When an answer comes, its megabytes, and how many seconds it took: how many connections there are then.
@@ -62,7 +142,7 @@ fn a_step_is_not_judged_by_what_was_on_its_way_before() {
                 round_trip: TRIP,
                 ..Reading::default()
             };
-            channels.add(&reading, begin + Duration::from_secs(at));
+            channels.add(&reading, begin + Duration::from_secs(at), |_| true);
             channels.count()
         };
         answers.iter().map(count).collect()
@@ -86,7 +166,7 @@ fn there_is_one_over_short_distances() {
             round_trip: Duration::from_millis(1),
             ..Reading::default()
         };
-        assert_eq!(channels.add(&reading, now), Step::None);
+        assert_eq!(channels.add(&reading, now, |_| true), Step::None);
     }
     assert_eq!(channels.count(), 1);
     let answer = channels.answer().expect("its pace is known");
@@ -163,7 +243,7 @@ fn read_over(
             channels.on_question(line.trip, asks);
             asks += Duration::from_secs(1);
         }
-        channels.add(&reading, now);
+        channels.add(&reading, now, |_| true);
         *next = line.answer(channels, most, now);
         if counts
             .last()
@@ -231,7 +311,7 @@ fn a_broker_that_is_late_now_and_then_stays_near() {
             took: Duration::from_millis(900),
             ..Reading::default()
         };
-        channels.add(&reading, now);
+        channels.add(&reading, now, |_| true);
         assert_eq!((channels.is_distant(), channels.count()), (false, 1));
     }
 }
@@ -250,7 +330,7 @@ fn a_large_answer_says_by_when_it_began_how_long_the_way_is_at_most() {
         began: Some(Duration::from_millis(1)),
         ..Reading::default()
     };
-    channels.add(&reading, begin + Duration::from_secs(8));
+    channels.add(&reading, begin + Duration::from_secs(8), |_| true);
     assert_eq!(
         (channels.is_distant(), channels.round_trip()),
         (false, TRIP / 100)

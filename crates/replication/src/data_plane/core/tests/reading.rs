@@ -130,6 +130,8 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
         scene.core.on_question(FROM, took, scene.now);
         scene.pass(Duration::from_secs(1));
     }
+    let ends = [0, 1].map(|partition| (source(partition), 1_000));
+    scene.core.on_ends(&ends, scene.now);
     let carried = Reading {
         bytes: 1_000_000,
         took: Duration::from_secs(1),
@@ -182,4 +184,62 @@ fn memory_is_reserved_for_answers_larger_than_asked_for_and_what_is_made_of_them
     }
     let expected = [(0, 0), (0, 0), (80_000, 800), (70_000, 700), (0, 0)];
     assert_eq!(reserved, expected);
+}
+
+#[test]
+fn a_connection_that_has_nothing_to_catch_up_with_gets_a_partition_of_one_that_has_several() {
+    let three = Settings {
+        max_connections: 3,
+        ..settings()
+    };
+    let mut scene = Scene::with(three, 4);
+    let far = Duration::from_millis(100);
+    for _ in 0..4 {
+        scene.core.on_question(FROM, far, scene.now);
+        scene.pass(Duration::from_secs(1));
+    }
+    let ends = |left: &dyn Fn(Index) -> bool| {
+        [0, 1, 2, 3].map(|index| {
+            let partition = i32::try_from(index).expect("few");
+            (source(partition), if left(index) { 1_000 } else { 0 })
+        })
+    };
+    scene.core.on_ends(&ends(&|_| true), scene.now);
+    let carried = Reading {
+        bytes: 1_000_000,
+        took: Duration::from_secs(1),
+        ..Reading::default()
+    };
+    asked(&mut scene);
+    let now = scene.now;
+    scene.core.on_fetched(FROM.into(), Vec::new(), carried, now);
+    asked(&mut scene);
+    scene.pass(Duration::from_secs(1));
+    let now = scene.now;
+    scene.core.on_fetched(FROM.into(), Vec::new(), carried, now);
+    asked(&mut scene);
+    let numbers = |scene: &Scene| {
+        let number = |index| scene.core.channel_of(index).expect("it is read").number;
+        [0, 1, 2, 3].map(number)
+    };
+    // The first and the last lie on one of three.
+    let before = numbers(&scene);
+    assert_eq!(before[0], before[3]);
+    scene.core.on_ends(&ends(&|_| true), scene.now);
+    assert_eq!(numbers(&scene), before, "all have something to read");
+    scene.core.on_ends(&ends(&|index| index != 1), scene.now);
+    let after = numbers(&scene);
+    assert_eq!(after, [before[0], before[1], before[2], before[1]]);
+    let channel = Channel {
+        number: before[1],
+        ..FROM.into()
+    };
+    let now = scene.now;
+    scene
+        .core
+        .on_fetched(channel, Vec::new(), Reading::default(), now);
+    assert_eq!(asked(&mut scene), [(before[1], vec![3], vec![])]);
+    // It stays there.
+    scene.core.on_ends(&ends(&|_| true), scene.now);
+    assert_eq!(numbers(&scene), after);
 }
