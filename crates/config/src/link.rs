@@ -271,6 +271,20 @@ pub struct FetchSettings {
 
 /// `tributary.fetch.connections.max`, where it is not set.
 const MAX_CONNECTIONS: u16 = 32;
+/// Connections that each task may make, however many tasks there are: with fewer none would be left for partitions that are current.
+const CONNECTIONS_OF_EACH: u16 = 4;
+
+impl FetchSettings {
+    /// What each of so many tasks of a link has of what is meant for all of it.
+    #[must_use]
+    pub fn divided(mut self, tasks: u32) -> Self {
+        let among = u16::try_from(tasks.max(1)).unwrap_or(u16::MAX);
+        let connections = self.max_connections.div_ceil(among);
+        self.max_connections = connections.max(CONNECTIONS_OF_EACH.min(self.max_connections));
+        self.bandwidth = self.bandwidth.map(|bandwidth| bandwidth.divided(tasks));
+        self
+    }
+}
 
 /// How data is written to the destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -556,5 +570,18 @@ mod tests {
             "tributary.start names orders:3, and the partitions of orders are numbered up to 2",
         ];
         assert_eq!(unmet, expected);
+    }
+
+    #[test]
+    fn tasks_share_connections_and_have_four_each_where_there_are_so_many() {
+        let each = |max_connections: u16, tasks| {
+            let whole = FetchSettings {
+                max_connections,
+                ..FetchSettings::default()
+            };
+            whole.divided(tasks).max_connections
+        };
+        assert_eq!([1, 2, 8, 64].map(|tasks| each(32, tasks)), [32, 16, 4, 4]);
+        assert_eq!([1, 3, 10].map(|most| each(most, 8)), [1, 3, 4]);
     }
 }

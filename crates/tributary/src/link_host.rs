@@ -280,9 +280,7 @@ impl LinkHost {
         let invalid = |problem: String| LinkFailure::new(INVALID, &problem);
         let (mut link, worker) = self.settings(&name, &config, true).await.map_err(invalid)?;
         if let Part::Task { of, .. } = part {
-            let whole = link.fetch.bandwidth;
-            link.fetch.bandwidth = whole.map(|bandwidth| bandwidth.divided(of));
-            link.fetch.max_connections = connections_of_each(link.fetch.max_connections, of);
+            link.fetch = link.fetch.divided(of);
         }
         match role(&config) {
             Role::MirrorCheckpoint => return idle(started, &stop, NO_CHECKPOINTS).await,
@@ -440,13 +438,6 @@ impl Probe for Words {
         report.replication.trouble.clone_from(&self.0);
         report
     }
-}
-
-/// What of the connections to a source broker each of so many tasks may make. With fewer than four none would be left for
-/// partitions that are current.
-fn connections_of_each(most: u16, tasks: u32) -> u16 {
-    let tasks = u16::try_from(tasks.max(1)).unwrap_or(u16::MAX);
-    most.div_ceil(tasks).max(most.min(4))
 }
 
 /// A connector that is accepted and has nothing to do.
