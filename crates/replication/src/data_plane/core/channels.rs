@@ -90,7 +90,6 @@ pub(super) struct Channels {
     trial: Option<Trial>,
     /// That more did not help.
     rests: Option<Rest>,
-    rest: Duration,
     busy_at: Option<Instant>,
     /// When something was read of partitions that are current over connections of their own, last.
     tails_at: Option<Instant>,
@@ -111,8 +110,9 @@ struct Trial {
 /// What was found out where more did not help.
 #[derive(Clone, Copy, Debug)]
 struct Rest {
-    /// Until when no more are tried.
+    /// Until when no more are tried, and how long that is.
     until: Instant,
+    lasts: Duration,
     /// Over which way that was, and for so many: fewer are as few as before, whatever became of more.
     round_trip: Duration,
     count: u16,
@@ -149,7 +149,6 @@ impl Channels {
             look: None,
             trial: None,
             rests: None,
-            rest: REST,
             busy_at: None,
             tails_at: None,
             window: None,
@@ -260,8 +259,7 @@ impl Channels {
         let stays = self.near_since;
         let stays = stays.is_some_and(|since| now.saturating_duration_since(since) >= STAYS);
         if stays {
-            self.window = None;
-            (self.rests, self.rest) = (None, REST);
+            (self.window, self.rests) = (None, None);
         }
         if !stays || self.count == 1 {
             return Step::None;
@@ -361,7 +359,7 @@ impl Channels {
                 self.take_back(trial, now);
                 return Step::Changed;
             }
-            self.rest = REST;
+            self.rests = None;
             self.try_more(busy, rate, now, is_behind);
             return self.helped();
         }
@@ -383,12 +381,14 @@ impl Channels {
     /// Undoes a step, and leaves it at that for a while.
     fn take_back(&mut self, trial: Trial, now: Instant) {
         self.count = trial.count;
+        let doubled = |rest: Rest| (rest.lasts * 2).min(REST_AT_MOST);
+        let lasts = self.rests.map_or(REST, doubled);
         self.rests = Some(Rest {
-            until: now + self.rest,
+            until: now + lasts,
+            lasts,
             round_trip: self.round_trip(),
             count: trial.count,
         });
-        self.rest = (self.rest * 2).min(REST_AT_MOST);
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant, is_behind: bool) -> bool {
@@ -415,11 +415,8 @@ impl Channels {
     fn rests(&mut self, now: Instant) -> bool {
         let round_trip = self.round_trip();
         let same = |rest: &Rest| round_trip < rest.round_trip * 2 && self.count >= rest.count;
-        let same = self.rests.filter(same);
-        if self.rests.is_some() && same.is_none() {
-            (self.rests, self.rest) = (None, REST);
-        }
-        same.is_some_and(|rest| now < rest.until)
+        self.rests = self.rests.filter(same);
+        self.rests.is_some_and(|rest| now < rest.until)
     }
 
     fn helped(&mut self) -> Step {

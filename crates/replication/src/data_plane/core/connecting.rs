@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
@@ -27,10 +28,7 @@ const LASTS: Duration = Duration::from_secs(2);
 impl Core {
     /// How many connections a broker is read over.
     pub(super) fn channels(&mut self, node: NodeId) -> &mut Channels {
-        let most = self.settings.max_connections;
-        self.channels
-            .entry(node)
-            .or_insert_with(|| Channels::new(most))
+        channels_of(&mut self.channels, node, self.settings.max_connections)
     }
 
     /// Which connection a partition is read over.
@@ -85,18 +83,16 @@ impl Core {
     /// Reads a broker over more connections, or fewer, if that is better.
     pub(super) fn count_channels(&mut self, channel: Channel, reading: &Reading, now: Instant) {
         let node = channel.node;
-        let partitions = &self.partitions;
-        let allowances = self.allowances.as_ref();
-        let most = self.settings.max_connections;
-        let channels = self.channels.entry(node);
-        let channels = channels.or_insert_with(|| Channels::new(most));
+        let (partitions, allowances) = (&self.partitions, self.allowances.as_ref());
+        let channels = channels_of(&mut self.channels, node, self.settings.max_connections);
         let before = channels.count();
         // A partition is read over one connection at a time.
         let is_behind = |than: u16| {
             let theirs = partitions.values();
-            let theirs = theirs.filter(|one| one.read_from() == Some(node) && catches_up(one, now));
-            theirs.take(usize::from(than) + 1).count() > usize::from(than)
-                && !allowances.is_some_and(|allowances| allowances.leave_nothing(now))
+            let theirs = theirs.filter(|one| one.read_from() == Some(node));
+            let mut behind = theirs.filter(|one| catches_up(one, now));
+            !allowances.is_some_and(|allowances| allowances.leave_nothing(now))
+                && behind.nth(usize::from(than)).is_some()
         };
         let step = if channel.tails {
             channels.add_of_tails(reading, now)
@@ -229,6 +225,11 @@ impl Core {
             .map(|(_, node)| node)
             .collect()
     }
+}
+
+/// How many connections a broker is read over, of `most`.
+fn channels_of(channels: &mut HashMap<NodeId, Channels>, node: NodeId, most: u16) -> &mut Channels {
+    channels.entry(node).or_insert_with(|| Channels::new(most))
 }
 
 /// Whether there is something to read of it that was not just written.

@@ -16,7 +16,7 @@ use super::super::partition::{Partition, Phase};
 use super::super::route::{Blocked, Cause, Routed};
 use super::super::send_state::SendState;
 use super::super::whole::{answer_of_each, answer_of_tails, whole_shares};
-use super::channels::{Channel, Channels};
+use super::channels::Channel;
 use super::orders::FetchOrder;
 use super::precedence::{YIELDING, has_left};
 use super::turns::precedes;
@@ -215,9 +215,9 @@ impl Core {
     }
 
     fn order(&mut self, channel: Channel, now: Instant) -> Option<FetchOrder> {
+        let channels = self.channels(channel.node);
+        let (way, in_time) = (channels.round_trip(), channels.answer());
         let allowances = self.allowances.as_ref();
-        let channels = self.channels.get(&channel.node);
-        let way = channels.map_or(Duration::ZERO, Channels::round_trip);
         let answer = allowances.and_then(|a| a.answer(way, now));
         let answer = answer.unwrap_or(i32::MAX);
         let limited = allowances.and_then(|allowances| {
@@ -230,7 +230,6 @@ impl Core {
             allowances.share(sharing, way, now)
         });
         let share = limited.unwrap_or(i32::MAX);
-        let in_time = self.channels(channel.node).answer();
         // What is current has little in memory: whether it is read apart changes nothing for the others.
         let readers = self.readers.keys().filter(|channel| !channel.tails).count();
         let memory = answer_of_each(self.settings.memory, readers);

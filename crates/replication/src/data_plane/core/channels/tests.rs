@@ -4,6 +4,16 @@ use super::*;
 
 const TRIP: Duration = Duration::from_millis(100);
 
+/// An answer of so many bytes, over a way as long as [`TRIP`].
+fn answer(bytes: usize, took: Duration) -> Reading {
+    Reading {
+        bytes,
+        took,
+        round_trip: TRIP,
+        ..Reading::default()
+    }
+}
+
 /// Answers for a minute, of a line that carries `line` bytes per second and connections that carry `each`.
 fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u16> {
     let mut counts = Vec::new();
@@ -15,12 +25,7 @@ fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u1
         let took = TRIP + Duration::from_secs_f64(bytes / pace);
         now += took;
         for _ in 0..count {
-            let reading = Reading {
-                bytes: 800_000,
-                took,
-                round_trip: TRIP,
-                ..Reading::default()
-            };
+            let reading = answer(800_000, took);
             channels.add(&reading, now, |_| true);
         }
         if counts.last() != Some(&channels.count()) {
@@ -75,12 +80,7 @@ fn that_more_did_not_help_says_nothing_where_there_are_fewer() {
 #[test]
 fn where_nothing_is_behind_more_are_not_tried_and_not_found_useless() {
     let mut channels = Channels::new(32);
-    let reading = Reading {
-        bytes: 80_000,
-        took: TRIP,
-        round_trip: TRIP,
-        ..Reading::default()
-    };
+    let reading = answer(80_000, TRIP);
     let mut now = Instant::now();
     for _ in 0..600 {
         now += TRIP;
@@ -95,12 +95,7 @@ fn where_nothing_is_behind_more_are_not_tried_and_not_found_useless() {
 fn a_step_ends_where_a_broker_refuses_connections() {
     let mut channels = Channels::new(32);
     let mut now = Instant::now();
-    let reading = Reading {
-        bytes: 800_000,
-        took: TRIP * 10,
-        round_trip: TRIP,
-        ..Reading::default()
-    };
+    let reading = answer(800_000, TRIP * 10);
     while channels.count() == 1 {
         now += reading.took;
         channels.add(&reading, now, |_| true);
@@ -115,12 +110,7 @@ fn a_step_ends_where_a_broker_refuses_connections() {
 #[test]
 fn full_answers_under_a_low_limit_are_what_a_connection_is_busy_with() {
     let mut channels = Channels::new(32);
-    let reading = Reading {
-        bytes: 52_000,
-        took: TRIP,
-        round_trip: TRIP,
-        ..Reading::default()
-    };
+    let reading = answer(52_000, TRIP);
     let mut now = Instant::now();
     for _ in 0..30 {
         now += reading.took;
@@ -136,12 +126,7 @@ fn a_step_is_not_judged_by_what_was_on_its_way_before() {
     let counts = |answers: &[(u64, usize, u64)]| -> Vec<u16> {
         let mut channels = Channels::new(8);
         let count = |&(at, megabytes, seconds): &(u64, usize, u64)| {
-            let reading = Reading {
-                bytes: megabytes * 1_000_000,
-                took: Duration::from_secs(seconds),
-                round_trip: TRIP,
-                ..Reading::default()
-            };
+            let reading = answer(megabytes * 1_000_000, Duration::from_secs(seconds));
             channels.add(&reading, begin + Duration::from_secs(at), |_| true);
             channels.count()
         };

@@ -117,6 +117,31 @@ fn asked(scene: &mut Scene) -> Vec<(u16, Vec<Index>, Vec<Index>)> {
     .collect()
 }
 
+/// The source broker takes 100 ms for each of as many questions as count.
+fn is_far_away(scene: &mut Scene) {
+    for _ in 0..4 {
+        let far = Duration::from_millis(100);
+        scene.core.on_question(FROM, far, scene.now);
+        scene.pass(Duration::from_secs(1));
+    }
+}
+
+/// A connection has carried 1 MB within a second; gives everything that is asked then.
+fn answered(scene: &mut Scene, number: u16) -> Vec<(u16, Vec<Index>, Vec<Index>)> {
+    let carried = Reading {
+        bytes: 1_000_000,
+        took: Duration::from_secs(1),
+        ..Reading::default()
+    };
+    let channel = Channel {
+        number,
+        ..FROM.into()
+    };
+    let now = scene.now;
+    scene.core.on_fetched(channel, Vec::new(), carried, now);
+    asked(scene)
+}
+
 #[test]
 fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
     let two = Settings {
@@ -125,27 +150,12 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
     };
     let mut scene = Scene::with(two, 2);
     assert_eq!(asked(&mut scene), [(0, vec![0, 1], vec![])]);
-    let [near, far] = [1, 100].map(Duration::from_millis);
-    for took in [near, far, far, far, far] {
-        scene.core.on_question(FROM, took, scene.now);
-        scene.pass(Duration::from_secs(1));
-    }
+    let near = Duration::from_millis(1);
+    scene.core.on_question(FROM, near, scene.now);
+    scene.pass(Duration::from_secs(1));
+    is_far_away(&mut scene);
     let ends = [0, 1].map(|partition| (source(partition), 1_000));
     scene.core.on_ends(&ends, scene.now);
-    let carried = Reading {
-        bytes: 1_000_000,
-        took: Duration::from_secs(1),
-        ..Reading::default()
-    };
-    let answered = |scene: &mut Scene, number: u16| {
-        let channel = Channel {
-            number,
-            ..FROM.into()
-        };
-        let now = scene.now;
-        scene.core.on_fetched(channel, Vec::new(), carried, now);
-        asked(scene)
-    };
     assert_eq!(answered(&mut scene, 0), [(0, vec![], vec![])]);
     scene.pass(Duration::from_secs(1));
     let spread = answered(&mut scene, 0);
@@ -193,11 +203,7 @@ fn a_connection_that_has_nothing_to_catch_up_with_gets_a_partition_of_one_that_h
         ..settings()
     };
     let mut scene = Scene::with(three, 4);
-    let far = Duration::from_millis(100);
-    for _ in 0..4 {
-        scene.core.on_question(FROM, far, scene.now);
-        scene.pass(Duration::from_secs(1));
-    }
+    is_far_away(&mut scene);
     let ends = |left: &dyn Fn(Index) -> bool| {
         [0, 1, 2, 3].map(|index| {
             let partition = i32::try_from(index).expect("few");
@@ -205,19 +211,10 @@ fn a_connection_that_has_nothing_to_catch_up_with_gets_a_partition_of_one_that_h
         })
     };
     scene.core.on_ends(&ends(&|_| true), scene.now);
-    let carried = Reading {
-        bytes: 1_000_000,
-        took: Duration::from_secs(1),
-        ..Reading::default()
-    };
     asked(&mut scene);
-    let now = scene.now;
-    scene.core.on_fetched(FROM.into(), Vec::new(), carried, now);
-    asked(&mut scene);
+    answered(&mut scene, 0);
     scene.pass(Duration::from_secs(1));
-    let now = scene.now;
-    scene.core.on_fetched(FROM.into(), Vec::new(), carried, now);
-    asked(&mut scene);
+    answered(&mut scene, 0);
     let numbers = |scene: &Scene| {
         let number = |index| scene.core.channel_of(index).expect("it is read").number;
         [0, 1, 2, 3].map(number)
