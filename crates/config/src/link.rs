@@ -265,7 +265,8 @@ pub struct FetchSettings {
     pub check_crcs: bool,
     /// `tributary.bandwidth.limit`.
     pub bandwidth: Option<Bandwidth>,
-    /// `tributary.fetch.connections.max`: most connections to one source broker, 1 or more.
+    /// `tributary.fetch.connections.max`: most connections to one source broker for reading, and to one of the destination for writing; 1 or
+    /// more.
     pub max_connections: u16,
 }
 

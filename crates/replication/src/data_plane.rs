@@ -47,5 +47,5 @@ pub use foresee::{Candidate, foresee};
 pub use partition::{Loss, Lost, Stop, Totals};
 pub use piped::DecodeReason;
 pub use run::{DataPlane, Handle, Options};
-pub use status::{PartitionStatus, Snapshot, State, Way};
+pub use status::{PartitionStatus, Side, Snapshot, State, Way};
 pub use transact::Transactions;

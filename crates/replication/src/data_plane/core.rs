@@ -25,6 +25,7 @@ mod channels;
 mod comparing;
 mod connecting;
 mod distance;
+mod lanes;
 mod late;
 mod levelling;
 mod measuring;
@@ -74,6 +75,7 @@ use allowance::Allowances;
 pub(crate) use asides::AsideOrder;
 pub(crate) use bare::Bare;
 pub(crate) use channels::Channel;
+pub(crate) use lanes::LaneId;
 pub(crate) use late::{Late, LookOrder, Looked, Stretch};
 pub use orders::Assignment;
 pub(crate) use orders::{
@@ -109,6 +111,9 @@ pub(crate) struct Core {
     channels: HashMap<NodeId, channels::Channels>,
     retired: Vec<Channel>,
     writers: BTreeMap<NodeId, Writer>,
+    /// How many connections each destination broker is written over, where it is known how far away it is.
+    lanes: HashMap<NodeId, channels::Channels>,
+    unused_lanes: Vec<LaneId>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
@@ -168,6 +173,8 @@ impl Core {
             channels: HashMap::new(),
             retired: Vec::new(),
             writers: BTreeMap::new(),
+            lanes: HashMap::new(),
+            unused_lanes: Vec::new(),
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
@@ -207,6 +214,7 @@ impl Core {
         let index = self.next_index;
         self.next_index += 1;
         let (first, longest) = self.settings.retry;
+        let map = (assignment.segment).map_or_else(OffsetMap::default, OffsetMap::resume);
         let partition = Partition {
             source: assignment.source,
             source_id: assignment.source_id,
@@ -240,9 +248,7 @@ impl Core {
             lost: None,
             taking: None,
             skip_to: None,
-            map: assignment
-                .segment
-                .map_or_else(OffsetMap::default, OffsetMap::resume),
+            map,
             end: None,
             current_at: None,
             late_since: None,
@@ -262,6 +268,7 @@ impl Core {
             stay: Default::default(),
             refused_records: Default::default(),
             open_calls: 0,
+            lane: 0,
             raise_epoch: false,
             sent_epoch: None,
             sent_to: 0,

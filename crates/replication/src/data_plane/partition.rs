@@ -188,6 +188,8 @@ pub(crate) struct Partition {
     pub(crate) late: Late,
     /// Produce calls that name it and have no answer.
     pub(crate) open_calls: u32,
+    /// Which of several connections to its destination's broker they are on.
+    pub(crate) lane: u16,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,
     /// The newest leader epoch among what was sent, of the topic as it is.

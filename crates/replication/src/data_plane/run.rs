@@ -28,7 +28,7 @@ use self::connections::{Ends, Lane};
 use self::happened::Happened;
 use super::core::{
     Answer, AsideOrder, Assignment, Channel, Core, Established, FetchOrder, FillGap, Filled, Index,
-    Located, LookOrder, Looked, NotResumed, Watched,
+    LaneId, Located, LookOrder, Looked, NotResumed, Watched,
 };
 use super::establish::establish;
 use super::fetcher::FetchEvent;
@@ -164,7 +164,7 @@ enum Command {
 
 enum Event {
     Fetch(Channel, FetchEvent),
-    Produce(NodeId, u64, ProduceEvent),
+    Produce(LaneId, u64, ProduceEvent),
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
@@ -172,6 +172,8 @@ enum Event {
     Owner(Look),
     SetAside(AsideOrder, Result<(), AsideTrouble>),
     Ends(NodeId, Ends),
+    /// How long a small question to a destination broker took, where it was answered.
+    Measured(NodeId, Option<Duration>),
     Filled(NodeId, Vec<(FillGap, Filled)>),
     Trimmed(Vec<(Index, Result<i64, String>)>),
     Watched(Watched),
@@ -198,7 +200,7 @@ pub struct DataPlane {
     incoming: mpsc::Receiver<Event>,
     commands: mpsc::Receiver<Command>,
     fetchers: HashMap<Channel, mpsc::Sender<FetchOrder>>,
-    lanes: HashMap<NodeId, Lane>,
+    lanes: HashMap<LaneId, Lane>,
     next_lane: u64,
     store: StoreLane,
     /// Asks whose the link is, where there is a claim.
@@ -208,6 +210,8 @@ pub struct DataPlane {
     storing_since: Option<Instant>,
     /// Brokers that owe an answer about ends.
     reading_ends: BTreeSet<NodeId>,
+    /// Destination brokers that are being asked how far away they are.
+    measuring: BTreeSet<NodeId>,
     /// What has happened since the last snapshot, and since ends were read.
     happened: Happened,
     watching: bool,
@@ -278,6 +282,7 @@ impl DataPlane {
             store_trouble: None,
             storing_since: None,
             reading_ends: BTreeSet::new(),
+            measuring: BTreeSet::new(),
             happened: Happened::default(),
             watching: false,
             looking_at_refusals: false,
@@ -352,6 +357,7 @@ impl DataPlane {
                     if self.happened.are_ends_due() {
                         self.read_ends();
                     }
+                    self.measure_ways();
                     self.look_for_copies();
                 }
                 _ = status.tick() => self.publish(),
@@ -435,11 +441,11 @@ impl DataPlane {
             Event::Produce(.., ProduceEvent::Answered { tag, response }) => {
                 self.core.on_answer(tag, &response, now);
             }
-            Event::Produce(node, number, ProduceEvent::Ended { error, unanswered }) => {
-                if self.lanes.get(&node).is_some_and(|l| l.number == number) {
-                    self.lanes.remove(&node);
+            Event::Produce(lane, number, ProduceEvent::Ended { error, unanswered }) => {
+                if self.lanes.get(&lane).is_some_and(|l| l.number == number) {
+                    self.lanes.remove(&lane);
                 }
-                self.lane_ended(node, &error, &unanswered, now);
+                self.lane_ended(lane, &error, &unanswered, now);
             }
             Event::Located(located) => self.core.on_located(located, now),
             Event::Established(outcomes) => {
@@ -480,24 +486,8 @@ impl DataPlane {
                 self.core.on_takings(&takings);
             }
             Event::Ends(node, ends) => self.take_ends(node, ends, now),
+            Event::Measured(node, took) => self.take_measured(node, took, now),
         }
-    }
-
-    fn lane_ended(&mut self, node: NodeId, error: &ClientError, unanswered: &[u64], now: Instant) {
-        if unanswered.is_empty() {
-            tracing::debug!(
-                broker = node.0,
-                "connection to the destination ended: {error}"
-            );
-        } else {
-            tracing::warn!(
-                broker = node.0,
-                requests = unanswered.len(),
-                "connection to the destination ended with requests on their way: {error}"
-            );
-        }
-        self.core
-            .on_lane_ended(node, unanswered, &error.to_string(), now);
     }
 
     /// Gives out all work there is. Reading comes first, so that it overlaps with writing.
@@ -518,18 +508,21 @@ impl DataPlane {
                 broker = node.0,
                 "the destination's broker answers nothing, and others lead its partitions now: its connection is given up"
             );
-            self.lanes.remove(&node);
+            self.lanes.retain(|lane, _| lane.node != node);
         }
-        while let Some((node, tag, mut request)) = self.core.next_produce(now) {
+        for lane in self.core.take_unused_lanes() {
+            self.lanes.remove(&lane);
+        }
+        while let Some((lane, tag, mut request)) = self.core.next_produce(now) {
             let limit = self.produce.request_timeout.as_millis();
             request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
             if self
-                .lane(node)
+                .lane(lane)
                 .try_send(ProduceCall { tag, request })
                 .is_err()
             {
-                self.lanes.remove(&node);
-                self.lane_ended(node, &ClientError::Stopping, &[tag], now);
+                self.lanes.remove(&lane);
+                self.lane_ended(lane, &ClientError::Stopping, &[tag], now);
             }
         }
         if let Some(orders) = self.core.take_locate() {

@@ -97,23 +97,45 @@ impl PartitionStatus {
     }
 }
 
-/// The way to a source broker that is far away.
+/// A cluster of a link.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Side {
+    /// The one that is read.
+    Source,
+    /// The one that is written.
+    Destination,
+}
+
+impl Side {
+    /// What makes one connection to its brokers carry more over a long way.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Source => {
+                "fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher limit in tcp_wmem there and \
+                 tcp_rmem here"
+            }
+            Self::Destination => {
+                "fewer do with socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in tcp_rmem there \
+                 and tcp_wmem here"
+            }
+        }
+    }
+}
+
+/// The way to a broker that is far away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Way {
+    /// Whose broker it is.
+    pub side: Side,
     /// The broker's id.
     pub broker: i32,
-    /// How many connections it is read over.
+    /// How many connections it is read or written over.
     pub connections: u16,
     /// There and back.
     pub round_trip: Duration,
-    /// Bytes that one connection carries in that time, where it was found that this limits what is read.
+    /// Bytes that one connection carries in that time, where it was found that this limits what is copied.
     pub window: Option<u64>,
-}
-
-impl Way {
-    /// What makes one connection carry more.
-    pub const REMEDY: &str = "fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher limit in tcp_wmem \
-                              there and tcp_rmem here";
 }
 
 /// All partitions at one moment.
@@ -129,7 +151,7 @@ pub struct Snapshot {
     pub in_flight: (u64, u64),
     /// Why positions cannot be stored, while they cannot.
     pub store_trouble: Option<String>,
-    /// Source brokers that are far away.
+    /// Brokers that are far away.
     pub ways: Vec<Way>,
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use kafka_client::meter::Expiry;
-use replication::data_plane::Way;
+use replication::data_plane::{Side, Way};
 use replication::metadata_sync::acl::{AclState, AclStatus};
 use replication::metadata_sync::{Condition, Round};
 use tokio::time::Instant;
@@ -85,18 +85,23 @@ pub(super) fn circles(circled: u64) -> CheckDetail {
     }
 }
 
-/// How what is far away is read: the rate of a connection is what it carries in a round trip.
+/// How what is far away is read or written: the rate of a connection is what it carries in a round trip.
 pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
     let limited = |way: &&Way| (way.window.is_some(), way.round_trip);
     let farthest = ways.iter().max_by_key(limited)?;
     let Way {
+        side,
         broker,
         connections,
         round_trip,
         window,
     } = farthest;
+    let (whose, done) = match side {
+        Side::Source => ("source", "read"),
+        Side::Destination => ("destination", "written"),
+    };
     let way = format!(
-        "the source's broker {broker} is {} ms away, there and back, and read over {connections} connections",
+        "the {whose}'s broker {broker} is {} ms away, there and back, and {done} over {connections} connections",
         round_trip.as_millis()
     );
     let text = match window {
@@ -104,7 +109,7 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
         Some(window) => format!(
             "{way}, of which each carries about {} KiB in that time; {}",
             window / 1024,
-            Way::REMEDY
+            side.remedy()
         ),
     };
     Some(check("distance", "PASS", text))
@@ -224,6 +229,7 @@ mod tests {
     #[test]
     fn what_limits_connections_over_a_long_way_is_said_with_its_remedy() {
         let way = |broker, milliseconds, window| Way {
+            side: Side::Source,
             broker,
             connections: 8,
             round_trip: Duration::from_millis(milliseconds),
@@ -240,6 +246,17 @@ mod tests {
         assert!(far.contains("broker 2 is 90 ms away"), "{far}");
         assert!(far.contains("about 71 KiB"), "{far}");
         assert!(far.contains("socket.send.buffer.bytes=-1"), "{far}");
+        let written = Way {
+            side: Side::Destination,
+            ..way(4, 120, Some(90_000))
+        };
+        let far = distance(&[way(1, 100, Some(73_000)), written]).expect("a check");
+        assert_eq!(
+            far.evidence,
+            "the destination's broker 4 is 120 ms away, there and back, and written over 8 connections, of which each carries about \
+             87 KiB in that time; fewer do with socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in \
+             tcp_rmem there and tcp_wmem here"
+        );
     }
 
     #[test]

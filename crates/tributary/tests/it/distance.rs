@@ -1,5 +1,5 @@
-//! A source far away, whose connections carry little each: several together carry what one cannot. It may be far away from the
-//! beginning, or become so while the link runs.
+//! A source or a destination far away, whose connections carry little each: several together carry what one cannot. It may be far away
+//! from the beginning, or become so while the link runs.
 //!
 //! The short form is a line of 20 ms there and back whose connections carry 1 MB/s. The long form is lines of 1, 20 and 100 ms, with a
 //! window of 100 KiB for each connection and without, and links that may read 8 or 24 MB/s, each for as many minutes as are asked for,
@@ -34,9 +34,17 @@ const WINDOW: usize = 100 * 1024;
 /// What the long form may read.
 const ALLOWED: i32 = 8_000_000;
 
-/// A line, and what is read over it.
+/// Which cluster is far away.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Far {
+    Source,
+    Destination,
+}
+
+/// A line, and what is copied over it.
 #[derive(Clone, Copy)]
 struct Line {
+    far: Far,
     /// One way.
     latency: Duration,
     /// What limits each connection beside that.
@@ -64,6 +72,7 @@ impl Line {
     fn long(minutes: Duration, round_trip: u64, each: Each, allowed: i32) -> Self {
         let seconds = i32::try_from(minutes.as_secs()).expect("few");
         Self {
+            far: Far::Source,
             latency: Duration::from_millis(round_trip) / 2,
             each,
             partitions: PARTITIONS,
@@ -96,7 +105,7 @@ impl Line {
 struct Seen {
     /// How many records had arrived when, from the first on.
     arrivals: Vec<(Instant, f64)>,
-    /// When the line became long, and how many connections to the source there were then.
+    /// When the line became long, and how many connections to what is far away there were then.
     far: (Instant, u64),
     /// The most there were.
     most: u64,
@@ -120,25 +129,29 @@ fn record(number: i32, partitions: i32) -> GeneratedRecord {
     }
 }
 
-/// Makes the way to the source a long one.
-fn lengthen(source: &FaultProxy, line: Line) {
-    let there = Pace::latency(line.latency);
-    let back = match line.each {
+/// Makes the way a long one.
+fn lengthen(proxy: &FaultProxy, line: Line) {
+    let plain = Pace::latency(line.latency);
+    let records = match line.each {
         Each::Rate => Pace {
             bytes_per_second: u64::try_from(NARROW).ok(),
-            ..there
+            ..plain
         },
         Each::Window => Pace {
             window: Some(Window {
                 bytes: WINDOW,
                 round_trip: 2 * line.latency,
             }),
-            ..there
+            ..plain
         },
-        Each::Nothing => there,
+        Each::Nothing => plain,
     };
-    source.slow(Direction::Requests, there);
-    source.slow(Direction::Answers, back);
+    let (with_records, others) = match line.far {
+        Far::Source => (Direction::Answers, Direction::Requests),
+        Far::Destination => (Direction::Requests, Direction::Answers),
+    };
+    proxy.slow(with_records, records);
+    proxy.slow(others, plain);
 }
 
 /// Copies a topic over the line.
@@ -152,7 +165,10 @@ async fn copy_over(pair: &Shaken, line: Line) -> Seen {
         .send((0..line.records).map(move |number| record(number, line.partitions)))
         .await
         .expect("acknowledged");
-    let proxy = pair.source.proxy(0);
+    let proxy = match line.far {
+        Far::Source => pair.source.proxy(0),
+        Far::Destination => pair.destination.proxy(0),
+    };
     let mut far = line.near_for.is_zero().then(|| {
         lengthen(proxy, line);
         (Instant::now(), proxy.traffic().open)
@@ -193,6 +209,11 @@ async fn copy_over(pair: &Shaken, line: Line) -> Seen {
     proxy.heal().await;
     let lines = program.lines().tail(400).to_string();
     println!("{lines}");
+    println!(
+        "{:?}: copied within {:?}, at most {most} connections",
+        line.far,
+        begin.elapsed()
+    );
     assert!(lines.contains(MORE) || !line.is_narrow(), "{lines}");
     program.terminate().expect("it runs");
     program.wait(COPIED).await.expect("it ends");
@@ -225,21 +246,24 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
     let pair = shaken().await;
     let pair = pair.as_ref().expect("started");
     let Some(minutes) = limits::long_run() else {
-        let line = Line {
-            latency: Duration::from_millis(10),
-            each: Each::Rate,
-            partitions: PARTITIONS,
-            records: 1_500,
-            limit: None,
-            near_for: Duration::ZERO,
-        };
-        let arrivals = copy_over(pair, line).await.arrivals;
-        let rate = rate(arrivals[0], arrivals[arrivals.len() - 1]);
-        assert!(rate > f64::from(NARROW), "{rate} bytes a second");
+        for far in [Far::Source, Far::Destination] {
+            let line = Line {
+                far,
+                latency: Duration::from_millis(10),
+                each: Each::Rate,
+                partitions: PARTITIONS,
+                records: 1_500,
+                limit: None,
+                near_for: Duration::ZERO,
+            };
+            let arrivals = copy_over(pair, line).await.arrivals;
+            let rate = rate(arrivals[0], arrivals[arrivals.len() - 1]);
+            assert!(rate > f64::from(NARROW), "{far:?}: {rate} bytes a second");
+        }
         return;
     };
     println!(
-        "| there and back | partitions | window | allowed MB/s | steady MB/s | share | whole MB/s | connections |"
+        "| far | there and back | partitions | window | allowed MB/s | steady MB/s | share | whole MB/s | connections |"
     );
     let one = Line {
         partitions: 1,
@@ -254,6 +278,15 @@ async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
             (Each::Nothing, 3 * ALLOWED),
         ] {
             over(pair, Line::long(minutes, round_trip, each, allowed)).await;
+        }
+    }
+    for round_trip in [100, 20] {
+        for allowed in [ALLOWED, 3 * ALLOWED] {
+            let line = Line {
+                far: Far::Destination,
+                ..Line::long(minutes, round_trip, Each::Window, allowed)
+            };
+            over(pair, line).await;
         }
     }
 }
@@ -271,7 +304,8 @@ async fn over(pair: &Shaken, line: Line) {
     let [steady, whole] = [(0.3, 0.9), (0.0, 1.0)].map(|(a, b)| rate(behind(a), behind(b)));
     let allowed = f64::from(line.limit.expect("it has one"));
     println!(
-        "| {:?} | {} | {} | {} | {:.2} | {:.0} % | {:.2} | {most} |",
+        "| {:?} | {:?} | {} | {} | {} | {:.2} | {:.0} % | {:.2} | {most} |",
+        line.far,
         2 * line.latency,
         line.partitions,
         if line.carries().is_finite() {
@@ -294,6 +328,7 @@ async fn a_way_that_becomes_long_while_the_link_runs_is_read_over_several_connec
     let pair = pair.as_ref().expect("started");
     let Some(minutes) = limits::long_run() else {
         let line = Line {
+            far: Far::Source,
             latency: Duration::from_millis(10),
             each: Each::Rate,
             partitions: PARTITIONS,

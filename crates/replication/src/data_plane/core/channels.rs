@@ -1,4 +1,4 @@
-//! How many connections one source broker is read over; pure.
+//! How many connections one source broker is read over, or one of the destination written over (`lanes.rs`); pure.
 //!
 //! A connection carries at most its window in every round trip, whatever the line could carry, and a broker's window cannot
 //! be changed from here. So where a round trip is long and connections are busy all the time, there are four times as many, and
@@ -10,7 +10,7 @@ use kafka_client::Turn;
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::status::Way;
+use super::super::status::{Side, Way};
 use super::distance::Distance;
 use super::reading::Reading;
 
@@ -61,6 +61,8 @@ const REST: Duration = Duration::from_secs(60);
 const REST_AT_MOST: Duration = Duration::from_secs(1800);
 /// Bytes of an answer from which its connection was busy with it: a full one under a limit holds more, however low that is.
 const BUSY_WITH: f64 = LEAST / 8.0;
+/// The same of a request for writing: it has one batch of each partition, and those may be small.
+const BUSY_WRITING: f64 = LEAST / 32.0;
 /// Without much to read for so long, one connection is enough again.
 const IDLE: Duration = Duration::from_secs(60);
 /// Round trips that one answer takes, so that waiting for it is a small part of that; and so long comes what was on its way.
@@ -79,6 +81,8 @@ const LEAST: f64 = 256.0 * 1024.0;
 pub(super) struct Channels {
     count: u16,
     most: u16,
+    /// Bytes with which one is busy.
+    busy_with: f64,
     distance: Distance,
     /// Since when it has been near, as long as it is.
     near_since: Option<Instant>,
@@ -142,6 +146,7 @@ impl Channels {
         Self {
             count: 1,
             most,
+            busy_with: BUSY_WITH,
             distance: Distance::default(),
             near_since: None,
             takes_long: None,
@@ -155,15 +160,30 @@ impl Channels {
         }
     }
 
+    /// Connections that are written over.
+    pub(super) fn for_writing(most: u16) -> Self {
+        Self {
+            busy_with: BUSY_WRITING,
+            distance: Distance::for_writing(),
+            ..Self::new(most)
+        }
+    }
+
     /// The way to this broker, where it was so long that more connections were tried.
-    pub(super) fn way(&self, node: NodeId) -> Option<Way> {
+    pub(super) fn way(&self, side: Side, node: NodeId) -> Option<Way> {
         let matters = self.count > 1 || self.window.is_some();
         (self.is_distant() && matters).then(|| Way {
+            side,
             broker: node.0,
             connections: self.count,
             round_trip: self.round_trip(),
             window: self.window,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_count(&mut self, count: u16) {
+        self.count = count;
     }
 
     /// How many there are.
@@ -289,7 +309,7 @@ impl Channels {
         let bytes = to_f64(reading.bytes);
         let took = reading.took.as_secs_f64();
         // What took a few round trips was not waited for but on its way.
-        let is_long = bytes >= BUSY_WITH && took > 0.0;
+        let is_long = bytes >= self.busy_with && took > 0.0;
         if bytes >= LEAST {
             let lasts = |at: &Instant| now.saturating_duration_since(*at) < STAYS;
             self.takes_long = match reading.took >= LONG {

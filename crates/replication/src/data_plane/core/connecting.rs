@@ -12,7 +12,8 @@ use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
 use super::super::partition::Partition;
-use super::super::status::Way;
+use super::super::status::{Side, Way};
+use super::allowance::Allowances;
 use super::channels::{Channel, Channels, Step};
 use super::precedence::left;
 use super::reading::Reading;
@@ -86,14 +87,10 @@ impl Core {
         let (partitions, allowances) = (&self.partitions, self.allowances.as_ref());
         let channels = channels_of(&mut self.channels, node, self.settings.max_connections);
         let before = channels.count();
-        // A partition is read over one connection at a time.
-        let is_behind = |than: u16| {
-            let theirs = partitions.values();
-            let theirs = theirs.filter(|one| one.read_from() == Some(node));
-            let mut behind = theirs.filter(|one| catches_up(one, now));
-            !allowances.is_some_and(|allowances| allowances.leave_nothing(now))
-                && behind.nth(usize::from(than)).is_some()
-        };
+        let theirs = partitions.values();
+        let theirs = theirs.filter(|one| one.read_from() == Some(node));
+        let behind = theirs.filter(|one| catches_up(one, now));
+        let is_behind = |than| are_more(behind, than, allowances, now);
         let step = if channel.tails {
             channels.add_of_tails(reading, now)
         } else {
@@ -107,7 +104,7 @@ impl Core {
                  {} KiB: more of them are made; {}",
                 channels.round_trip().as_millis(),
                 window / 1024,
-                Way::REMEDY
+                Side::Source.remedy()
             );
         }
         self.move_readers(node, before, now);
@@ -153,12 +150,12 @@ impl Core {
         self.level(now);
     }
 
-    /// The ways to source brokers that are far away, in the order of their ids.
+    /// The ways to brokers that are far away, those of the source first, in the order of their ids.
     pub(crate) fn ways(&self) -> Vec<Way> {
         let channels = self.channels.iter();
-        let ways = channels.filter_map(|(node, channels)| channels.way(*node));
-        let mut ways: Vec<Way> = ways.collect();
-        ways.sort_unstable_by_key(|way| way.broker);
+        let ways = channels.filter_map(|(node, channels)| channels.way(Side::Source, *node));
+        let mut ways: Vec<Way> = ways.chain(self.ways_of_lanes()).collect();
+        ways.sort_unstable_by_key(|way| (way.side, way.broker));
         ways
     }
 
@@ -230,6 +227,19 @@ impl Core {
 /// How many connections a broker is read over, of `most`.
 fn channels_of(channels: &mut HashMap<NodeId, Channels>, node: NodeId, most: u16) -> &mut Channels {
     channels.entry(node).or_insert_with(|| Channels::new(most))
+}
+
+/// Whether more than so many partitions have something to catch up with that a limit leaves room for: each is read and written over one
+/// connection at a time.
+pub(super) fn are_more(
+    behind: impl Iterator,
+    than: u16,
+    allowances: Option<&Allowances>,
+    now: Instant,
+) -> bool {
+    let mut behind = behind;
+    !allowances.is_some_and(|allowances| allowances.leave_nothing(now))
+        && behind.nth(usize::from(than)).is_some()
 }
 
 /// Whether there is something to read of it that was not just written.

@@ -1,4 +1,4 @@
-//! How far away a source broker is, measured again and again; pure.
+//! How far away a broker is, measured again and again; pure.
 //!
 //! A broker and this process take time on top of what the way takes, so the shortest of several measurements counts. And only
 //! the last ones count, because the way may become another one while a link runs.
@@ -6,32 +6,71 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Below this round trip a window never matters.
-const DISTANT: Duration = Duration::from_millis(5);
-/// So many questions count, which are a second apart at least. What makes one of them late, such as a broker that stands for a
-/// moment or a processor that is busy, makes hardly all of them late.
-const QUESTIONS: usize = 4;
+/// What counts of a broker, and as far away.
+#[derive(Clone, Copy, Debug)]
+struct Yardstick {
+    /// Below this round trip a broker is near.
+    distant: Duration,
+    /// So many questions count, which are a second apart at least. What makes one of them late, such as a broker that stands for a
+    /// moment or a processor that is busy, makes hardly all of them late.
+    questions: usize,
+    /// Before there were so many it is near.
+    least: usize,
+}
+
+/// Below this a window never matters to who reads.
+const READING: Yardstick = Yardstick {
+    distant: Duration::from_millis(5),
+    questions: 4,
+    least: 1,
+};
+
+/// A broker that is written to as fast as it can answers questions late, however near it is: after 4 to 12 ms on two busy cores.
+const WRITING: Yardstick = Yardstick {
+    distant: Duration::from_millis(10),
+    questions: 8,
+    least: 3,
+};
 
 /// See the module.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Distance {
+    yardstick: Yardstick,
     /// How long each of the last questions took, or what was shorter before the next one.
     took: VecDeque<Duration>,
 }
 
+impl Default for Distance {
+    fn default() -> Self {
+        Self {
+            yardstick: READING,
+            took: VecDeque::new(),
+        }
+    }
+}
+
 impl Distance {
+    /// Of a broker that is written to.
+    pub(super) fn for_writing() -> Self {
+        Self {
+            yardstick: WRITING,
+            took: VecDeque::new(),
+        }
+    }
+
     /// There and back, as far as it is known.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.took.iter().min().copied()
     }
 
     pub(super) fn is_distant(&self) -> bool {
-        self.round_trip().is_some_and(|time| time >= DISTANT)
+        let Yardstick { distant, least, .. } = self.yardstick;
+        self.took.len() >= least && self.round_trip().is_some_and(|time| time >= distant)
     }
 
     /// Takes how long a question took that was small and waited for nothing. Where these become longer the way did.
     pub(super) fn ask(&mut self, took: Duration) {
-        if self.took.len() == QUESTIONS {
+        if self.took.len() == self.yardstick.questions {
             self.took.pop_front();
         }
         self.took.push_back(took);
@@ -88,10 +127,25 @@ mod tests {
             distance.bound(ms(4000));
         }
         assert_eq!(distance.round_trip(), Some(ms(1)));
-        asked(&mut distance, [50; QUESTIONS]);
+        asked(&mut distance, [50; READING.questions]);
         assert!(distance.is_distant());
         distance.bound(ms(2));
         assert_eq!(distance.round_trip(), Some(ms(2)));
         assert!(!distance.is_distant());
+    }
+    #[test]
+    fn a_busy_broker_that_is_written_to_is_near_and_one_far_away_is_so_from_the_third_question_on()
+    {
+        let mut distance = Distance::for_writing();
+        for took in [4, 9, 12, 9, 5, 11, 8].into_iter().cycle().take(100) {
+            distance.ask(ms(took));
+            assert!(!distance.is_distant());
+        }
+        let mut distance = Distance::for_writing();
+        let far = [24, 25, 24, 70].map(|took| {
+            distance.ask(ms(took));
+            distance.is_distant()
+        });
+        assert_eq!(far, [false, false, true, true]);
     }
 }

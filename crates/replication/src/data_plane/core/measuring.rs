@@ -44,7 +44,7 @@ impl Core {
     /// It was answered.
     pub(super) fn note_answer(&mut self, tag: u64, now: Instant) {
         let call = self.calls.get(&tag);
-        let writer = call.and_then(|call| self.writers.get(&call.node));
+        let writer = call.and_then(|call| self.writers.get(&call.lane.node));
         if let Some(sent) = writer.and_then(|writer| writer.sent_at(tag)) {
             let took = now.saturating_duration_since(sent);
             self.meter.flow.took(Stage::Produce, took);

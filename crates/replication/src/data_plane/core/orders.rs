@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) max_partition_bytes: i32,
     /// Bytes in one fetch answer.
     pub(crate) max_fetch_bytes: i32,
-    /// Most connections to one source broker.
+    /// Most connections to one broker, for reading or for writing.
     pub(crate) max_connections: u16,
     /// How long a fetch waits for news.
     pub(crate) max_wait: Duration,

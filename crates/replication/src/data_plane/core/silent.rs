@@ -21,7 +21,7 @@ impl Core {
             return;
         }
         let calls = self.calls.values();
-        let named = calls.filter(|call| silent.contains(&call.node));
+        let named = calls.filter(|call| silent.contains(&call.lane.node));
         let waiting = named.flat_map(|call| call.partitions.iter().map(|(_, index, _)| *index));
         self.to_locate.extend(waiting.collect::<Vec<_>>());
         for node in silent {
@@ -63,7 +63,7 @@ impl Core {
         }
     }
 
-    /// Brokers whose connection for writing is to be given up.
+    /// Brokers whose connections for writing are to be given up.
     pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
         std::mem::take(&mut self.to_cut)
     }

@@ -7,6 +7,7 @@ mod beside;
 mod comparing;
 mod copying;
 mod halting;
+mod lanes;
 mod late;
 mod left_out;
 mod placing;

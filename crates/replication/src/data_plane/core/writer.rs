@@ -1,16 +1,22 @@
-//! What is known of one destination broker: what waits for it, what is on its way, and how much may be.
+//! What is known of one destination broker: what waits for it, what is on its way, and how much may be. It is mostly written over one
+//! connection (`lanes.rs`); what the line and the broker carry holds for all of them together.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use kafka_wire::types::{NodeId, TopicPartition};
+use kafka_wire::types::TopicPartition;
 use tokio::time::Instant;
 
 use super::super::pace::Pace;
 use super::Index;
+use super::lanes::LaneId;
+use super::reading::Reading;
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
+
+/// Bytes written after which it is worth asking how far away a broker is.
+const MUCH: usize = 64 * 1024;
 
 /// How long a broker may leave a request unanswered before it is looked up whether it still leads.
 const SUSPECT: Duration = Duration::from_secs(3);
@@ -35,17 +41,32 @@ const SILENT_AT_MOST: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 struct Sent {
     tag: u64,
+    lane: u16,
     at: Instant,
     bytes: usize,
+}
+
+/// One of its connections.
+#[derive(Debug, Default)]
+struct Lane {
+    /// Partitions with something to send, in turn.
+    ready: VecDeque<Index>,
+    /// Calls on their way, and their bytes.
+    open: usize,
+    open_bytes: usize,
+    /// When something was answered over it last.
+    answered_at: Option<Instant>,
 }
 
 /// What is known of one destination broker.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    /// Partitions with something to send, in turn.
-    pub(super) ready: VecDeque<Index>,
+    /// By number.
+    lanes: Vec<Lane>,
     /// Bytes on their way.
     open_bytes: usize,
+    /// Bytes that were answered since it was asked how far away it is.
+    answered: usize,
     /// How fast its answers come, and when one came last.
     pace: Pace,
     answered_at: Option<Instant>,
@@ -60,12 +81,55 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Whether there is something to send, and it would not only wait behind what is on its way.
-    pub(super) fn may_send(&self) -> bool {
+    /// The connection to write over next, if there is something to send, and it would not only wait behind what is on its way: the one with
+    /// the least on it, and less than so many bytes.
+    pub(super) fn next_lane(&self, bytes: usize) -> Option<u16> {
         let room = self.sent.is_empty() || self.open_bytes < self.most();
-        room && self.sent.len() < OPEN_CALLS
-            && !self.ready.is_empty()
-            && self.throttled_until.is_none()
+        if !room || self.throttled_until.is_some() {
+            return None;
+        }
+        let lanes = (0..).zip(&self.lanes);
+        let free = lanes.filter(|(_, lane)| {
+            lane.open < OPEN_CALLS && lane.open_bytes < bytes && !lane.ready.is_empty()
+        });
+        let least = free.min_by_key(|(_, lane)| lane.open_bytes);
+        least.map(|(number, _)| number)
+    }
+
+    /// Partitions with something to send over a connection, in turn.
+    pub(super) fn ready(&mut self, number: u16) -> &mut VecDeque<Index> {
+        &mut self.lane(number).ready
+    }
+
+    /// All of them, which are to be dealt to connections anew.
+    pub(super) fn take_ready(&mut self) -> Vec<Index> {
+        let lanes = self.lanes.iter_mut();
+        lanes
+            .flat_map(|lane| std::mem::take(&mut lane.ready))
+            .collect()
+    }
+
+    /// Whether nothing is on its way over a connection.
+    pub(super) fn is_unused(&self, number: u16) -> bool {
+        let lane = self.lanes.get(usize::from(number));
+        lane.is_none_or(|lane| lane.open == 0)
+    }
+
+    /// Whether much was written to it since this was asked last.
+    pub(super) fn take_much(&mut self) -> bool {
+        let much = self.answered >= MUCH;
+        if much {
+            self.answered = 0;
+        }
+        much
+    }
+
+    fn lane(&mut self, number: u16) -> &mut Lane {
+        let place = usize::from(number);
+        if self.lanes.len() <= place {
+            self.lanes.resize_with(place + 1, Lane::default);
+        }
+        &mut self.lanes[place]
     }
 
     /// Most bytes of one request, and those that are on their way together may be once that much more.
@@ -76,31 +140,56 @@ impl Writer {
         self.pace.bytes_within(MOMENT).max(LEAST)
     }
 
-    /// A request with so many bytes is on its way.
-    pub(super) fn has_sent(&mut self, tag: u64, bytes: usize, now: Instant) {
+    /// A request with so many bytes is on its way over a connection.
+    pub(super) fn has_sent(&mut self, number: u16, tag: u64, bytes: usize, now: Instant) {
         let ago = |at| now.saturating_duration_since(at);
         if self.sent.is_empty() && self.answered_at.is_none_or(|at| ago(at) >= PAUSE) {
             self.pace.go_on(now);
         }
         self.sent.push_back(Sent {
             tag,
+            lane: number,
             at: now,
             bytes,
         });
         self.open_bytes += bytes;
+        let lane = self.lane(number);
+        lane.open += 1;
+        lane.open_bytes += bytes;
     }
 
-    /// It is not any more.
-    pub(super) fn has_ended(&mut self, tag: u64, bytes: usize) {
-        self.open_bytes = self.open_bytes.saturating_sub(bytes);
-        self.sent.retain(|sent| sent.tag != tag);
+    /// It is not any more: the connection, if it was the last one there.
+    pub(super) fn has_ended(&mut self, tag: u64) -> Option<u16> {
+        let place = self.sent.iter().position(|sent| sent.tag == tag)?;
+        let sent = self.sent.remove(place)?;
+        self.open_bytes = self.open_bytes.saturating_sub(sent.bytes);
         if self.sent.is_empty() {
             self.looked = None;
         }
+        let lane = self.lane(sent.lane);
+        lane.open = lane.open.saturating_sub(1);
+        lane.open_bytes = lane.open_bytes.saturating_sub(sent.bytes);
+        (lane.open == 0).then_some(sent.lane)
+    }
+
+    /// What a request's answer tells of its connection, to be asked before it has ended.
+    pub(super) fn reading(&mut self, tag: u64, now: Instant) -> Option<Reading> {
+        let sent = self.sent.iter().find(|sent| sent.tag == tag)?;
+        let (at, bytes, number) = (sent.at, sent.bytes, sent.lane);
+        // A connection serves one after the other.
+        let before = self.lane(number).answered_at.replace(now);
+        let begin = before.map_or(at, |before| before.max(at));
+        Some(Reading {
+            bytes,
+            took: now.saturating_duration_since(begin),
+            began: Some(now.saturating_duration_since(at)),
+            ..Reading::default()
+        })
     }
 
     /// So many bytes were answered.
     pub(super) fn is_answered(&mut self, bytes: usize, now: Instant) {
+        self.answered = self.answered.saturating_add(bytes);
         self.answered_at = Some(now);
         self.heard = Some(now);
         self.looked = None;
@@ -185,7 +274,7 @@ fn is_silent(quiet: Duration, owed: usize, pace: &Pace) -> bool {
 /// A Produce request without an answer.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) node: NodeId,
+    pub(super) lane: LaneId,
     /// With the newest time of the batch's records.
     pub(super) partitions: Vec<(TopicPartition, Index, i64)>,
     pub(super) bytes: usize,
@@ -231,14 +320,14 @@ mod tests {
         let mut writer = Writer::default();
         assert!(writer.due().is_none());
         for tag in 0..5 {
-            writer.has_sent(tag, 100, begin);
+            writer.has_sent(0, tag, 100, begin);
         }
         // Replicas take 2 s for each.
         for tag in 0..4 {
             let now = at(u32::try_from(tag).expect("small") * 2 + 2);
             assert!(!writer.is_suspect(now) && writer.silent_for(now).is_none());
             assert_eq!(writer.due(), Some(now + SECOND));
-            writer.has_ended(tag, 100);
+            writer.has_ended(tag);
             writer.is_answered(100, now);
         }
         assert!(writer.is_suspect(at(11)) && writer.on_time(at(11)));
@@ -248,8 +337,8 @@ mod tests {
         );
         assert_eq!(writer.silent_for(at(13)), Some(SECOND * 5));
         // Its answer says that it waits for 9 s.
-        writer.has_sent(5, 100, at(13));
-        writer.has_ended(4, 100);
+        writer.has_sent(0, 5, 100, at(13));
+        writer.has_ended(4);
         writer.is_answered(100, at(14));
         assert!(!writer.is_in_doubt());
         writer.is_throttled(SECOND * 9, at(14));
@@ -258,7 +347,7 @@ mod tests {
         // It has come down to 16 bytes a second.
         assert_eq!(writer.silent_for(at(34)), None);
         assert_eq!(writer.silent_for(at(36)), Some(SECOND * 13));
-        writer.has_ended(5, 100);
+        writer.has_ended(5);
         assert!(writer.due().is_none() && writer.silent_for(at(60)).is_none());
     }
 
@@ -281,30 +370,33 @@ mod tests {
     fn what_is_on_its_way_is_what_was_answered_within_three_seconds() {
         let mut now = Instant::now();
         let mut writer = Writer::default();
-        writer.ready.push_back(0);
+        writer.ready(0).push_back(0);
         for tag in 0..2 {
-            assert!(writer.may_send(), "{tag}");
-            writer.has_sent(tag, 600_000, now);
+            assert!(writer.next_lane(usize::MAX).is_some(), "{tag}");
+            writer.has_sent(0, tag, 600_000, now);
         }
-        assert!(!writer.may_send(), "nothing is known of it yet");
+        assert!(
+            writer.next_lane(usize::MAX).is_none(),
+            "nothing is known of it yet"
+        );
         // 1 MB/s from now on, after a while of silence.
         now += Duration::from_secs(60);
         for tag in 0..2 {
-            writer.has_ended(tag, 600_000);
+            writer.has_ended(tag);
         }
         for tag in 2..20 {
-            writer.has_sent(tag, 100_000, now);
+            writer.has_sent(0, tag, 100_000, now);
             now += Duration::from_millis(100);
-            writer.has_ended(tag, 100_000);
+            writer.has_ended(tag);
             writer.is_answered(100_000, now);
             now += PAUSE;
         }
         assert_eq!(writer.most(), LEAST, "between silences nothing shows");
         // A fast broker has answered everything now and then.
         for tag in 2..20 {
-            writer.has_sent(tag, 1_000_000, now);
+            writer.has_sent(0, tag, 1_000_000, now);
             now += Duration::from_millis(10);
-            writer.has_ended(tag, 1_000_000);
+            writer.has_ended(tag);
             writer.is_answered(1_000_000, now);
             now += Duration::from_millis(10);
         }
@@ -313,11 +405,11 @@ mod tests {
             "{}",
             writer.most()
         );
-        writer.has_sent(20, 100_000, now);
+        writer.has_sent(0, 20, 100_000, now);
         for tag in 21..60 {
-            writer.has_sent(tag, 100_000, now);
+            writer.has_sent(0, tag, 100_000, now);
             now += Duration::from_millis(100);
-            writer.has_ended(tag - 1, 100_000);
+            writer.has_ended(tag - 1);
             writer.is_answered(100_000, now);
         }
         assert!(
@@ -325,14 +417,14 @@ mod tests {
             "{}",
             writer.most()
         );
-        writer.has_sent(60, 3_100_000, now);
-        assert!(!writer.may_send());
+        writer.has_sent(0, 60, 3_100_000, now);
+        assert!(writer.next_lane(usize::MAX).is_none());
         // One is always allowed, however large.
-        writer.has_ended(60, 3_100_000);
-        writer.has_ended(59, 100_000);
-        writer.has_sent(61, 50_000_000, now);
-        assert!(!writer.may_send());
-        writer.has_ended(61, 50_000_000);
-        assert!(writer.may_send());
+        writer.has_ended(60);
+        writer.has_ended(59);
+        writer.has_sent(0, 61, 50_000_000, now);
+        assert!(writer.next_lane(usize::MAX).is_none());
+        writer.has_ended(61);
+        assert!(writer.next_lane(usize::MAX).is_some());
     }
 }

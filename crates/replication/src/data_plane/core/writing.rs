@@ -13,12 +13,14 @@ use kafka_wire::message::produce::{
     ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
     ProducedTopic,
 };
-use kafka_wire::types::{NodeId, TopicId, TopicPartition};
+use kafka_wire::types::{TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::super::partition::{Phase, Stop};
 use super::super::piped::PipedBatch;
 use super::super::transaction::Transaction;
+use super::channels::Channels;
+use super::lanes::LaneId;
 use super::writer::Call;
 use super::{Core, Index};
 
@@ -56,41 +58,53 @@ impl Core {
         {
             self.gaps.insert(index);
         }
-        if sendable && !partition.queued_for_send {
-            partition.queued_for_send = true;
-            self.writers.entry(node).or_default().ready.push_back(index);
+        if !sendable || partition.queued_for_send {
+            return;
         }
+        let count = self.lanes.get(&node).map_or(1, Channels::count);
+        let number = Channels::number_of(&partition.destination, count);
+        if number != partition.lane && partition.open_calls > 0 {
+            // It changes its connection when the last of these has ended.
+            return;
+        }
+        partition.lane = number;
+        partition.queued_for_send = true;
+        let writer = self.writers.entry(node).or_default();
+        writer.ready(number).push_back(index);
     }
 
     /// The next request for some broker that takes one.
-    pub(crate) fn next_produce(&mut self, now: Instant) -> Option<(NodeId, u64, ProduceRequest)> {
+    pub(crate) fn next_produce(&mut self, now: Instant) -> Option<(LaneId, u64, ProduceRequest)> {
         let usable = self.transaction.as_ref().is_none_or(Transaction::is_usable);
         if !usable || !self.owner.is_sure() {
             return None;
         }
-        let nodes: Vec<NodeId> = self
-            .writers
-            .iter()
-            .filter(|(_, writer)| writer.may_send())
-            .map(|(node, _)| *node)
-            .collect();
-        nodes.into_iter().find_map(|node| {
+        let lanes = self.writers.iter().filter_map(|(node, writer)| {
+            let number = writer.next_lane(self.bytes_of_lane(*node))?;
+            Some(LaneId {
+                node: *node,
+                number,
+            })
+        });
+        let lanes: Vec<LaneId> = lanes.collect();
+        lanes.into_iter().find_map(|lane| {
             let tag = self.next_tag;
-            let request = self.fill(node, tag, now)?;
+            let request = self.fill(lane, tag, now)?;
             self.next_tag += 1;
             self.note_sent(tag, now);
-            Some((node, tag, request))
+            Some((lane, tag, request))
         })
     }
 
     /// At most one batch of each partition, in turn, up to the size of a request.
-    fn fill(&mut self, node: NodeId, tag: u64, now: Instant) -> Option<ProduceRequest> {
-        let writer = self.writers.get_mut(&node)?;
-        let most = self.settings.max_request_bytes.min(writer.most());
-        let mut waiting = std::mem::take(&mut writer.ready);
+    fn fill(&mut self, lane: LaneId, tag: u64, now: Instant) -> Option<ProduceRequest> {
+        let most = self.bytes_of_lane(lane.node);
+        let writer = self.writers.get_mut(&lane.node)?;
+        let most = most.min(self.settings.max_request_bytes).min(writer.most());
+        let mut waiting = std::mem::take(writer.ready(lane.number));
         let mut later = VecDeque::new();
         let mut call = Call {
-            node,
+            lane,
             partitions: Vec::new(),
             bytes: 0,
         };
@@ -104,7 +118,8 @@ impl Core {
             };
             let size = partition
                 .sendable(self.settings.max_in_flight)
-                .filter(|_| partition.destination_leader == Some(node));
+                .filter(|_| partition.destination_leader == Some(lane.node))
+                .filter(|_| partition.lane == lane.number);
             let Some(size) = size else {
                 partition.queued_for_send = false;
                 continue;
@@ -151,12 +166,12 @@ impl Core {
             }
         }
         waiting.append(&mut later);
-        let writer = self.writers.get_mut(&node)?;
-        writer.ready = waiting;
+        let writer = self.writers.get_mut(&lane.node)?;
+        *writer.ready(lane.number) = waiting;
         if call.partitions.is_empty() {
             return None;
         }
-        writer.has_sent(tag, call.bytes, now);
+        writer.has_sent(lane.number, tag, call.bytes, now);
         self.calls.insert(tag, call);
         Some(ProduceRequest {
             acks: -1,
@@ -169,11 +184,15 @@ impl Core {
     /// Takes a broker's answer.
     pub(crate) fn on_answer(&mut self, tag: u64, response: &ProduceResponse, now: Instant) {
         self.note_answer(tag, now);
+        let node = self.calls.get(&tag).map(|call| call.lane.node);
+        let writer = node.and_then(|node| self.writers.get_mut(&node));
+        let reading = writer.and_then(|writer| writer.reading(tag, now));
         let Some(call) = self.end_call(tag) else {
             return;
         };
+        let node = call.lane.node;
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
-        if let Some(writer) = self.writers.get_mut(&call.node) {
+        if let Some(writer) = self.writers.get_mut(&node) {
             writer.is_answered(call.bytes, now);
             if throttle > 0 {
                 writer.is_throttled(Duration::from_millis(throttle), now);
@@ -207,23 +226,25 @@ impl Core {
             }
             self.after_call(index, now);
         }
+        if let Some(reading) = reading {
+            self.count_lanes(node, &reading, now);
+        }
     }
 
-    /// The connection to a broker has ended: the outcome of these calls is unknown.
+    /// A connection to a broker has ended: the outcome of these calls is unknown.
     pub(crate) fn on_lane_ended(
         &mut self,
-        node: NodeId,
+        lane: LaneId,
         unanswered: &[u64],
         error: &str,
         now: Instant,
     ) {
         let error = format!("destination: {error}");
-        let writer = self
-            .writers
-            .get_mut(&node)
-            .filter(|_| !unanswered.is_empty());
-        if let Some(writer) = writer {
-            writer.is_cut();
+        if !unanswered.is_empty() {
+            if let Some(writer) = self.writers.get_mut(&lane.node) {
+                writer.is_cut();
+            }
+            self.on_lane_failed(lane, now);
         }
         for tag in unanswered {
             let Some(call) = self.end_call(*tag) else {
@@ -237,12 +258,9 @@ impl Core {
             }
         }
         // Those with nothing on their way keep what they have, but their leader may be gone.
-        let waiting = self
-            .writers
-            .get(&node)
-            .map(|w| w.ready.clone())
-            .unwrap_or_default();
-        self.to_locate.extend(waiting);
+        if let Some(writer) = self.writers.get_mut(&lane.node) {
+            self.to_locate.extend(writer.ready(lane.number).iter());
+        }
     }
 
     fn destination_id(&self, index: Index) -> TopicId {
@@ -257,8 +275,10 @@ impl Core {
 
     fn end_call(&mut self, tag: u64) -> Option<Call> {
         let call = self.calls.remove(&tag)?;
-        if let Some(writer) = self.writers.get_mut(&call.node) {
-            writer.has_ended(tag, call.bytes);
+        let writer = self.writers.get_mut(&call.lane.node);
+        let emptied = writer.and_then(|writer| writer.has_ended(tag));
+        if emptied.is_some() {
+            self.leave_lane(call.lane);
         }
         for (_, index, _) in &call.partitions {
             if let Some(partition) = self.partitions.get_mut(index) {
@@ -278,6 +298,10 @@ impl Core {
         if waits && partition.timer.is_none() {
             partition.timer = Some(now);
             self.timers.insert((now, index));
+        }
+        // It may have waited for that to change its connection.
+        if !waits && partition.open_calls == 0 {
+            self.queue_for_send(index);
         }
     }
 

@@ -13,7 +13,7 @@ use lifecycle::OnFailure;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::super::core::{Channel, FetchOrder, OPEN_CALLS};
+use super::super::core::{Channel, FetchOrder, LaneId, OPEN_CALLS};
 use super::super::fetcher::{Fetcher, FetcherOptions};
 use super::{DataPlane, Event, send};
 
@@ -61,8 +61,8 @@ impl DataPlane {
         })
     }
 
-    pub(super) fn lane(&mut self, node: NodeId) -> &mpsc::Sender<ProduceCall> {
-        let lane = self.lanes.entry(node).or_insert_with(|| {
+    pub(super) fn lane(&mut self, id: LaneId) -> &mpsc::Sender<ProduceCall> {
+        let lane = self.lanes.entry(id).or_insert_with(|| {
             let number = self.next_lane;
             self.next_lane += 1;
             let (calls, mut queue) = mpsc::channel(OPEN_CALLS);
@@ -72,12 +72,12 @@ impl DataPlane {
             // The broker may use all of its own time before it answers.
             let limit = self.produce.request_timeout + Duration::from_secs(2);
             self.scope.spawn(
-                format!("produce {node}"),
+                format!("produce {}.{}", id.node, id.number),
                 OnFailure::StopScope,
                 async move {
-                    let emit = |event| send(&events, Event::Produce(node, number, event));
+                    let emit = |event| send(&events, Event::Produce(id, number, event));
                     let connected = tokio::select! {
-                        connected = cluster.connect(node) => connected,
+                        connected = cluster.connect(id.node) => connected,
                         _ = given_up => Err(ClientError::Stopping),
                     };
                     match connected {
@@ -100,6 +100,29 @@ impl DataPlane {
             }
         });
         &lane.calls
+    }
+
+    pub(super) fn lane_ended(
+        &mut self,
+        lane: LaneId,
+        error: &ClientError,
+        unanswered: &[u64],
+        now: Instant,
+    ) {
+        if unanswered.is_empty() {
+            tracing::debug!(
+                broker = lane.node.0,
+                "connection to the destination ended: {error}"
+            );
+        } else {
+            tracing::warn!(
+                broker = lane.node.0,
+                requests = unanswered.len(),
+                "connection to the destination ended with requests on their way: {error}"
+            );
+        }
+        self.core
+            .on_lane_ended(lane, unanswered, &error.to_string(), now);
     }
 
     pub(super) fn read_ends(&mut self) {
@@ -131,6 +154,42 @@ impl DataPlane {
                     };
                     send(&events, Event::Ends(node, ends)).await;
                 });
+        }
+    }
+
+    /// Asks destination brokers that much is written to something small, over a connection of its own: how long that takes says how far
+    /// away they are.
+    pub(super) fn measure_ways(&mut self) {
+        for (node, partition) in self.core.take_to_measure() {
+            if !self.measuring.insert(node) {
+                continue;
+            }
+            let (destination, events) = (self.destination.clone(), self.events.clone());
+            self.scope
+                .spawn(format!("way to {node}"), OnFailure::StopScope, async move {
+                    let asked_at = Instant::now();
+                    let asked = (LATEST, IsolationLevel::ReadUncommitted);
+                    let within = ENDS_LIMIT.min(destination.config().request_timeout);
+                    let partitions = [partition];
+                    let answer = list_offsets_within(
+                        &destination,
+                        node,
+                        Use::Watch,
+                        &partitions,
+                        asked,
+                        within,
+                    );
+                    let answer = answer.await;
+                    let took = answer.is_ok().then(|| asked_at.elapsed());
+                    send(&events, Event::Measured(node, took)).await;
+                });
+        }
+    }
+
+    pub(super) fn take_measured(&mut self, node: NodeId, took: Option<Duration>, now: Instant) {
+        self.measuring.remove(&node);
+        if let Some(took) = took {
+            self.core.on_measured(node, took, now);
         }
     }
 

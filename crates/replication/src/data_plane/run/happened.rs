@@ -31,6 +31,7 @@ impl Happened {
             // That there is nothing to read changes nothing.
             Event::Fetch(_, FetchEvent::Fetched { partitions, .. }) if partitions.is_empty() => {}
             Event::Ends(..)
+            | Event::Measured(..)
             | Event::Watched(_)
             | Event::Takings(_)
             | Event::Memory(_)

@@ -38,10 +38,12 @@ fn read(channels: &mut Channels, line: f64, each: f64, begin: Instant) -> Vec<u1
 #[test]
 fn connections_are_added_while_each_is_limited_by_its_window() {
     let mut channels = Channels::new(32);
-    assert_eq!(channels.way(NodeId(3)), None);
+    assert_eq!(channels.way(Side::Source, NodeId(3)), None);
     let counts = read(&mut channels, 50e6, 1e6, Instant::now());
     assert_eq!(counts, [1, 4, 16, 28]);
-    let way = channels.way(NodeId(3)).expect("it is far away");
+    let way = channels
+        .way(Side::Source, NodeId(3))
+        .expect("it is far away");
     assert_eq!((way.broker, way.connections, way.round_trip), (3, 28, TRIP));
     let window = way.window.expect("it was found");
     assert!((80_000..=100_000).contains(&window), "{window}");
@@ -247,18 +249,23 @@ fn a_way_that_becomes_long_while_it_is_read_over_and_short_again_is_noticed() {
         let mut channels = Channels::new(32);
         let begin = Instant::now();
         let near = read_over(&mut channels, &NEARBY, most, (begin, 60));
-        assert_eq!((near, channels.way(NodeId(3))), (vec![(0, 1)], None));
+        assert_eq!(
+            (near, channels.way(Side::Source, NodeId(3))),
+            (vec![(0, 1)], None)
+        );
         let then = begin + Duration::from_secs(70);
         let far = read_over(&mut channels, &FAR, most, (then, 60));
         let counts: Vec<u16> = far.iter().map(|(_, count)| *count).collect();
         assert_eq!(counts, [1, 4, 16, 28, 16], "{far:?}");
         assert!(far[2].0 <= within, "{far:?}");
-        let way = channels.way(NodeId(3)).expect("it is far away");
+        let way = channels
+            .way(Side::Source, NodeId(3))
+            .expect("it is far away");
         assert_eq!((way.round_trip, way.connections), (TRIP, 16));
         let again = then + Duration::from_secs(70);
         let near = read_over(&mut channels, &NEARBY, most, (again, 60));
         assert_eq!(near, [(0, 16), (10, 1)]);
-        assert_eq!(channels.way(NodeId(3)), None);
+        assert_eq!(channels.way(Side::Source, NodeId(3)), None);
     }
 }
 

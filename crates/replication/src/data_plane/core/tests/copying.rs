@@ -48,7 +48,7 @@ fn records_are_acknowledged_and_the_position_and_map_follow() {
     let mut scene = Scene::running();
     scene.fetch(0, &[batch(0, 3), batch(3, 2)]);
     let first = scene.send_one();
-    assert_eq!((first.node, scene.offset(0)), (TO, 0));
+    assert_eq!((first.lane.node, scene.offset(0)), (TO, 0));
     scene.answer(&first, Ok(100));
     assert_eq!(scene.offset(0), 3);
     let second = scene.send_one();

@@ -25,7 +25,7 @@ fn copying(shared: bool) -> (Scene, Sent) {
 fn cut(scene: &mut Scene, sent: &Sent) {
     scene
         .core
-        .on_lane_ended(sent.node, &[sent.tag], "cut", scene.now);
+        .on_lane_ended(sent.lane, &[sent.tag], "cut", scene.now);
     scene.pass_and_settle();
 }
 

@@ -18,7 +18,7 @@ use kafka_wire::types::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use crate::data_plane::core::{
-    Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, Index,
+    Assignment, Core, EstablishOrder, Established, FetchOrder, FetchedPartition, Index, LaneId,
     LocateOrder, Located, Place, Reading, Settings,
 };
 use crate::data_plane::decode::{Decoder, Rules};
@@ -37,7 +37,7 @@ pub(super) const DESTINATION_ID: TopicId = TopicId([2; 16]);
 /// A Produce request as the scene sees it.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) node: NodeId,
+    pub(super) lane: LaneId,
     pub(super) tag: u64,
     pub(super) request: ProduceRequest,
 }
@@ -382,8 +382,8 @@ impl Scene {
     /// All requests that can leave now.
     pub(super) fn send(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
-        while let Some((node, tag, request)) = self.core.next_produce(self.now) {
-            sent.push(Sent { node, tag, request });
+        while let Some((lane, tag, request)) = self.core.next_produce(self.now) {
+            sent.push(Sent { lane, tag, request });
         }
         sent
     }

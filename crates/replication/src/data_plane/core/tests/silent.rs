@@ -31,7 +31,7 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     let mut scene = Scene::running();
     scene.fetch(0, &[batch(0, 1)]);
     let sent = scene.send_one();
-    assert_eq!(sent.node, TO);
+    assert_eq!(sent.lane.node, TO);
     scene.pass(Duration::from_secs(2));
     assert!(!scene.locate(), "it may still answer");
     scene.pass(Duration::from_secs(1));
@@ -47,10 +47,10 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
     scene
         .core
-        .on_lane_ended(TO, &[sent.tag], "given up", scene.now);
+        .on_lane_ended(TO.into(), &[sent.tag], "given up", scene.now);
     scene.pass_and_settle();
     scene.fetch(0, &[batch(0, 1)]);
-    assert_eq!(scene.send_one().node, NodeId(12));
+    assert_eq!(scene.send_one().lane.node, NodeId(12));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
         scene.fetch(index, &[batch(0, 1)]);
     }
     let sent = scene.send();
-    let answered = sent.iter().find(|sent| sent.node == NodeId(12));
+    let answered = sent.iter().find(|sent| sent.lane.node == NodeId(12));
     scene.answer(answered.expect("sent"), Ok(100));
     scene.pass(Duration::from_secs(6));
     assert!(
@@ -81,9 +81,11 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     scene.core.on_time(due);
     scene.locate();
     assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
-    let unanswered = sent.iter().find(|sent| sent.node == TO).expect("sent");
+    let unanswered = sent.iter().find(|sent| sent.lane.node == TO).expect("sent");
     let tags = [unanswered.tag];
-    scene.core.on_lane_ended(TO, &tags, "given up", scene.now);
+    scene
+        .core
+        .on_lane_ended(TO.into(), &tags, "given up", scene.now);
     scene.pass_and_settle();
     assert!(scene.is_running(0));
 }
@@ -106,7 +108,7 @@ fn what_is_read_for_a_slow_broker_lingers_until_it_is_slow_no_more() {
     assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, false)]));
     read(&mut scene, 0);
     let sent = scene.send();
-    let to = |node| sent.iter().find(|sent| sent.node == NodeId(node));
+    let to = |node| sent.iter().find(|sent| sent.lane.node == NodeId(node));
     scene.answer(to(TO.0).expect("sent"), Ok(100));
     scene.pass(Duration::from_millis(300));
     assert_eq!(told(&mut scene), BTreeMap::from([(0, false), (1, true)]));
@@ -256,7 +258,7 @@ impl Lines {
             self.scene.pass(TICK);
             self.read();
             for sent in self.scene.send() {
-                match sent.node {
+                match sent.lane.node {
                     TO => self.slow.push_back(sent),
                     _ => self.answer(&sent),
                 }

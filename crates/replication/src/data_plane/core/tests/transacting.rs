@@ -126,7 +126,7 @@ fn an_answer_that_does_not_come_takes_everything_back_to_what_is_stored() {
     let sent = scene.send();
     let tags: Vec<u64> = sent.iter().map(|sent| sent.tag).collect();
     let now = scene.now;
-    scene.core.on_lane_ended(sent[0].node, &tags, "cut", now);
+    scene.core.on_lane_ended(sent[0].lane, &tags, "cut", now);
     assert!(scene.send().is_empty());
     assert!(step(&mut scene).is_none(), "after a pause");
     scene.now += Duration::from_secs(1);

@@ -165,7 +165,7 @@ fn a_partition_is_established_by_one_reading_at_a_time() {
 fn a_lane_that_ends_puts_its_calls_in_doubt_and_what_landed_is_not_sent_again() {
     let (mut scene, sent) = proven(3);
     let tags: Vec<u64> = sent.iter().map(|sent| sent.tag).collect();
-    scene.core.on_lane_ended(TO, &tags, "cut", scene.now);
+    scene.core.on_lane_ended(TO.into(), &tags, "cut", scene.now);
     assert!(!scene.core.has_open_calls());
     assert_eq!(scene.offset(0), 1);
     let two = Landed {
@@ -330,7 +330,7 @@ fn a_destination_leader_that_moved_is_followed_after_a_new_reading() {
     scene.pass_and_settle();
     scene.fetch(0, &[batch(1, 1)]);
     let sent = scene.send_one();
-    assert_eq!(sent.node, NodeId(12));
+    assert_eq!(sent.lane.node, NodeId(12));
     assert_eq!(sent.batches(), [(destination(0), 0, 1)]);
 }
 

@@ -23,8 +23,8 @@ use tokio::time::Instant;
 use super::logs::{DestinationLog, SourceLog};
 use crate::data_plane::DecodeReason;
 use crate::data_plane::core::{
-    Assignment, Channel, Core, EstablishOrder, Established, FetchOrder, FillOrder, LocateOrder,
-    Located, Settings,
+    Assignment, Channel, Core, EstablishOrder, Established, FetchOrder, FillOrder, LaneId,
+    LocateOrder, Located, Settings,
 };
 use crate::data_plane::decode::Rules;
 use crate::data_plane::status::{Snapshot, State};
@@ -74,7 +74,7 @@ struct Open {
     fetches: BTreeMap<Channel, FetchOrder>,
     /// What each session asks for: partition and offset.
     asked: BTreeMap<Channel, BTreeMap<TopicPartition, (usize, i64, Rules)>>,
-    lanes: BTreeMap<NodeId, VecDeque<Sent>>,
+    lanes: BTreeMap<LaneId, VecDeque<Sent>>,
     store: Option<Vec<StoreEntry>>,
     fills: Vec<places::Fill>,
     /// With the outcome, once the coordinator has decided.
@@ -344,11 +344,15 @@ impl Life {
             self.open.fetches.insert(channel, order);
         }
         self.take_step();
-        while let Some((node, tag, request)) = self.core.next_produce(self.now) {
+        for lane in self.core.take_unused_lanes() {
+            let open = self.open.lanes.remove(&lane).unwrap_or_default();
+            assert!(open.is_empty(), "{lane:?} ends with requests on their way");
+        }
+        while let Some((id, tag, request)) = self.core.next_produce(self.now) {
             self.check_request(&request);
             self.check_announced(&request);
             let answer = None;
-            let lane = self.open.lanes.entry(node).or_default();
+            let lane = self.open.lanes.entry(id).or_default();
             lane.push_back(Sent {
                 tag,
                 request,

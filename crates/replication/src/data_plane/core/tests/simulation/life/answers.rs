@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::super::logs::DestinationLog;
 use super::{DESTINATION_ID, Life, Plant, SOURCE_ID, number};
 use crate::data_plane::core::{
-    Channel, EstablishOrder, Established, FetchedPartition, Index, Located, Place, Reading,
+    Channel, EstablishOrder, Established, FetchedPartition, Index, LaneId, Located, Place, Reading,
 };
 use crate::data_plane::decode::Decoder;
 use crate::data_plane::establish::{Made, Readings, decide, first_position};
@@ -80,10 +80,10 @@ impl Life {
         }
     }
 
-    pub(super) fn some_lane(&mut self) -> Option<NodeId> {
+    pub(super) fn some_lane(&mut self) -> Option<LaneId> {
         let lanes = self.open.lanes.iter().filter(|(_, lane)| !lane.is_empty());
-        let nodes: Vec<NodeId> = lanes.map(|(node, _)| *node).collect();
-        (!nodes.is_empty()).then(|| nodes[self.random.random_range(0..nodes.len())])
+        let lanes: Vec<LaneId> = lanes.map(|(id, _)| *id).collect();
+        (!lanes.is_empty()).then(|| lanes[self.random.random_range(0..lanes.len())])
     }
 
     /// A partition has become current beside others that catch up, or is so no longer.
@@ -92,36 +92,46 @@ impl Life {
             partition.tail = !partition.tail;
             self.core.touch_reader(index);
         }
+        // Without dice, so that all other lives stay as they were.
+        let count = 1 + u16::try_from(self.tally.steps % 3).expect("small");
+        for leader in self
+            .destinations
+            .iter()
+            .map(|log| log.leader)
+            .collect::<Vec<_>>()
+        {
+            self.core.write_over(leader, count);
+        }
     }
 
     /// A broker serves the first request of a connection that it has not served.
     pub(super) fn execute(&mut self) {
-        let Some(node) = self.some_lane() else { return };
-        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        let Some(id) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&id).expect("chosen from these");
         if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
             let request = sent.request.clone();
             let fails = self.random.random_bool(0.03);
-            let answer = serve(&mut self.destinations, node, &request, fails);
-            let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+            let answer = serve(&mut self.destinations, id.node, &request, fails);
+            let lane = self.open.lanes.get_mut(&id).expect("chosen from these");
             let sent = lane.iter_mut().find(|sent| sent.answer.is_none());
             sent.expect("found above").answer = Some(answer);
         }
     }
 
     pub(super) fn execute_faithfully(&mut self) {
-        let nodes: Vec<NodeId> = self.open.lanes.keys().copied().collect();
-        for node in nodes {
-            let lane = self.open.lanes.get_mut(&node).expect("a key");
+        let lanes: Vec<LaneId> = self.open.lanes.keys().copied().collect();
+        for id in lanes {
+            let lane = self.open.lanes.get_mut(&id).expect("a key");
             for sent in lane.iter_mut().filter(|sent| sent.answer.is_none()) {
-                let answer = serve(&mut self.destinations, node, &sent.request, false);
+                let answer = serve(&mut self.destinations, id.node, &sent.request, false);
                 sent.answer = Some(answer);
             }
         }
     }
 
     pub(super) fn answer_call(&mut self) {
-        let Some(node) = self.some_lane() else { return };
-        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        let Some(id) = self.some_lane() else { return };
+        let lane = self.open.lanes.get_mut(&id).expect("chosen from these");
         if lane.front().is_some_and(|sent| sent.answer.is_some()) {
             let sent = lane.pop_front().expect("looked at");
             let answer = sent.answer.expect("looked at");
@@ -131,14 +141,14 @@ impl Life {
 
     /// The first request a broker has not served is refused as a whole, without being appended.
     pub(super) fn answer_with_refusal(&mut self) {
-        let Some(node) = self.some_lane() else { return };
+        let Some(id) = self.some_lane() else { return };
         let codes = [
             ErrorCode::NOT_ENOUGH_REPLICAS,
             ErrorCode::CORRUPT_MESSAGE,
             ErrorCode::NOT_LEADER_OR_FOLLOWER,
         ];
         let code = codes[self.random.random_range(0..codes.len())];
-        let lane = self.open.lanes.get_mut(&node).expect("chosen from these");
+        let lane = self.open.lanes.get_mut(&id).expect("chosen from these");
         if let Some(sent) = lane.iter_mut().find(|sent| sent.answer.is_none()) {
             let refused = |_: &TopicPartition, _: Batch<'_>| Err((code, Vec::new()));
             sent.answer = Some(answer_to(&sent.request, refused));
@@ -147,8 +157,8 @@ impl Life {
 
     /// A connection ends. What was not served is lost, except perhaps the first.
     pub(super) fn cut(&mut self) {
-        let Some(node) = self.some_lane() else { return };
-        let lane = self.open.lanes.remove(&node).expect("chosen from these");
+        let Some(id) = self.some_lane() else { return };
+        let lane = self.open.lanes.remove(&id).expect("chosen from these");
         if self.plant == Plant::BelieveInCuts {
             for sent in lane {
                 let destinations = &self.destinations;
@@ -161,10 +171,10 @@ impl Life {
         let tags: Vec<u64> = lane.iter().map(|sent| sent.tag).collect();
         let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
         if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.6)) {
-            self.late.push((node, sent.request));
+            self.late.push((id.node, sent.request));
         }
         self.land_before_cleaning();
-        self.core.on_lane_ended(node, &tags, "cut", self.now);
+        self.core.on_lane_ended(id, &tags, "cut", self.now);
     }
 
     pub(super) fn land_late(&mut self) {

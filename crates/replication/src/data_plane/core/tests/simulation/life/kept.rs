@@ -80,10 +80,10 @@ impl Life {
                 self.keep(entry);
             }
         }
-        for (node, lane) in std::mem::take(&mut self.open.lanes) {
+        for (id, lane) in std::mem::take(&mut self.open.lanes) {
             let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
             if let Some(sent) = not_served.filter(|_| self.random.random_bool(0.5)) {
-                self.late.push((node, sent.request));
+                self.late.push((id.node, sent.request));
             }
         }
         self.crash_fills();

@@ -235,10 +235,10 @@ impl Life {
     pub(super) fn end_zombie(&mut self) {
         self.as_zombie(|life| {
             life.crash_fills();
-            for (node, lane) in take(&mut life.open.lanes) {
+            for (id, lane) in take(&mut life.open.lanes) {
                 let not_served = lane.into_iter().find(|sent| sent.answer.is_none());
                 life.late
-                    .extend(not_served.map(|sent| (node, sent.request)));
+                    .extend(not_served.map(|sent| (id.node, sent.request)));
             }
             life.count_totals();
         });

@@ -1,0 +1,172 @@
+//! Which connection a partition is written over.
+//!
+//! Mostly one for each destination broker: requests are filled best then. To one that is far away a connection carries at most its
+//! window in every round trip, so there are more where that carries more, found out as for reading (`channels.rs`). A partition has
+//! one at a time, because its sequences have to arrive in their order: it changes when nothing of it is on its way.
+
+use kafka_wire::types::{NodeId, TopicPartition};
+use tokio::time::{Duration, Instant};
+
+use super::super::partition::Partition;
+use super::super::status::{Side, Way};
+use super::channels::{Channels, Step};
+use super::connecting::{are_more, catches_up};
+use super::reading::Reading;
+use super::{Core, Index};
+
+/// A connection that a destination broker is written over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct LaneId {
+    pub(crate) node: NodeId,
+    /// Which of several.
+    pub(crate) number: u16,
+}
+
+/// The first, and mostly the only one.
+impl From<NodeId> for LaneId {
+    fn from(node: NodeId) -> Self {
+        Self { node, number: 0 }
+    }
+}
+
+/// Bytes in memory with which a partition keeps a connection busy: all that its source has may have been read.
+const WAITING: usize = 32 * 1024;
+
+fn waits(partition: &Partition) -> bool {
+    let send = partition.send.as_ref();
+    send.is_some_and(|send| send.bytes() >= WAITING)
+}
+
+impl Core {
+    /// How many connections a broker is written over.
+    pub(super) fn count_of_lanes(&self, node: NodeId) -> u16 {
+        self.lanes.get(&node).map_or(1, Channels::count)
+    }
+
+    /// Bytes that one request to a broker may hold, and that may be on their way over a connection for another one to follow: to one that is
+    /// far away what a connection carries within a few round trips. More would only wait there, and keep its partitions from others.
+    pub(super) fn bytes_of_lane(&self, node: NodeId) -> usize {
+        let lanes = self.lanes.get(&node).filter(|lanes| lanes.is_distant());
+        let bytes = lanes.and_then(Channels::answer);
+        bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(0))
+    }
+
+    /// Destination brokers of which it is to be asked how far away they are, each with a partition that it leads: those that much
+    /// was written to since.
+    pub(crate) fn take_to_measure(&mut self) -> Vec<(NodeId, TopicPartition)> {
+        let written = self.writers.iter_mut();
+        let written = written.filter_map(|(node, writer)| writer.take_much().then_some(*node));
+        let written: Vec<NodeId> = written.collect();
+        let led = |node: NodeId| {
+            let mut partitions = self.partitions.values();
+            let led = partitions.find(|partition| partition.destination_leader == Some(node));
+            led.map(|partition| (node, partition.destination.clone()))
+        };
+        written.into_iter().filter_map(led).collect()
+    }
+
+    /// Takes how long a small question to a destination broker took that waited for nothing.
+    pub(crate) fn on_measured(&mut self, node: NodeId, took: Duration, now: Instant) {
+        let most = self.settings.max_connections;
+        let lanes = self.lanes.entry(node);
+        let lanes = lanes.or_insert_with(|| Channels::for_writing(most));
+        let (before, was_distant) = (lanes.count(), lanes.is_distant());
+        lanes.on_question(took, now);
+        if lanes.is_distant() != was_distant {
+            let round_trip = lanes.round_trip();
+            tracing::debug!(
+                broker = node.0,
+                "the way to the destination takes {round_trip:?} there and back now"
+            );
+        }
+        self.move_writers(node, before);
+    }
+
+    /// Writes to a broker over more connections, or fewer, if that is better.
+    pub(super) fn count_lanes(&mut self, node: NodeId, reading: &Reading, now: Instant) {
+        let Some(lanes) = self.lanes.get_mut(&node).filter(|all| all.is_distant()) else {
+            return;
+        };
+        let before = lanes.count();
+        let partitions = self.partitions.values();
+        let theirs = partitions.filter(|one| one.destination_leader == Some(node));
+        let allowances = self.allowances.as_ref();
+        let behind = theirs.filter(|one| catches_up(one, now) || waits(one));
+        let step = lanes.add(reading, now, |than| are_more(behind, than, allowances, now));
+        if let Step::Helped(window) = step {
+            tracing::info!(
+                broker = node.0,
+                connections = before,
+                "the destination is far away ({} ms there and back) and what one connection carries in that time is limited to \
+                 about {} KiB: more of them are made; {}",
+                lanes.round_trip().as_millis(),
+                window / 1024,
+                Side::Destination.remedy()
+            );
+        }
+        self.move_writers(node, before);
+    }
+
+    /// Takes in that a connection to a destination broker could not be made, or broke.
+    pub(super) fn on_lane_failed(&mut self, lane: LaneId, now: Instant) {
+        if let Some(lanes) = self.lanes.get_mut(&lane.node) {
+            let before = lanes.count();
+            lanes.on_failed(lane.number, now);
+            self.move_writers(lane.node, before);
+        }
+    }
+
+    /// Has the partitions of a broker written over other connections, if their number is another one than before.
+    fn move_writers(&mut self, node: NodeId, before: u16) {
+        let count = self.count_of_lanes(node);
+        if count == before {
+            return;
+        }
+        let Some(writer) = self.writers.get_mut(&node) else {
+            return;
+        };
+        let waiting: Vec<Index> = writer.take_ready();
+        let unused = (count..before).map(|number| LaneId { node, number });
+        let unused = unused.filter(|lane| writer.is_unused(lane.number));
+        self.unused_lanes.extend(unused);
+        for index in &waiting {
+            if let Some(partition) = self.partitions.get_mut(index) {
+                partition.queued_for_send = false;
+            }
+        }
+        for index in waiting {
+            self.queue_for_send(index);
+        }
+    }
+
+    /// Nothing is on its way over this connection any more: it ends if it is one too many.
+    pub(super) fn leave_lane(&mut self, lane: LaneId) {
+        if lane.number >= self.count_of_lanes(lane.node) {
+            self.unused_lanes.push(lane);
+        }
+    }
+
+    /// Connections that nothing is written over any more.
+    pub(crate) fn take_unused_lanes(&mut self) -> Vec<LaneId> {
+        std::mem::take(&mut self.unused_lanes)
+    }
+
+    /// The ways to destination brokers that are far away.
+    pub(super) fn ways_of_lanes(&self) -> impl Iterator<Item = Way> {
+        let lanes = self.lanes.iter();
+        lanes.filter_map(|(node, lanes)| lanes.way(Side::Destination, *node))
+    }
+}
+
+#[cfg(test)]
+impl Core {
+    /// Writes to a broker over so many connections.
+    pub(super) fn write_over(&mut self, node: NodeId, count: u16) {
+        let before = self.count_of_lanes(node);
+        let most = self.settings.max_connections;
+        let lanes = self.lanes.entry(node);
+        let lanes = lanes.or_insert_with(|| Channels::for_writing(most));
+        lanes.set_count(count);
+        self.move_writers(node, before);
+    }
+}
