@@ -24,6 +24,7 @@ mod beginning;
 mod channels;
 mod comparing;
 mod connecting;
+mod dealing;
 mod distance;
 mod lanes;
 mod late;
@@ -65,7 +66,7 @@ use tokio::time::Instant;
 use super::decode::Decoder;
 use super::flow::{Ages, Meter};
 use super::pace::Pace;
-use super::partition::{Leader, Partition, Phase, Stop, Totals};
+use super::partition::{Leader, Over, Partition, Phase, Stop, Totals};
 use super::placing::{Filler, Placing};
 use super::transaction::Transaction;
 use crate::offset_map::OffsetMap;
@@ -114,6 +115,7 @@ pub(crate) struct Core {
     /// How many connections each destination broker is written over, where it is known how far away it is.
     lanes: HashMap<NodeId, channels::Channels>,
     unused_lanes: Vec<LaneId>,
+    lanes_to_make: Vec<LaneId>,
     calls: HashMap<u64, Call>,
     next_tag: u64,
     /// For what is compared with the destination's log after a restart.
@@ -175,6 +177,7 @@ impl Core {
             writers: BTreeMap::new(),
             lanes: HashMap::new(),
             unused_lanes: Vec::new(),
+            lanes_to_make: Vec::new(),
             calls: HashMap::new(),
             next_tag: 0,
             decoder: Decoder::default(),
@@ -268,7 +271,7 @@ impl Core {
             stay: Default::default(),
             refused_records: Default::default(),
             open_calls: 0,
-            lane: 0,
+            over: Over::default(),
             raise_epoch: false,
             sent_epoch: None,
             sent_to: 0,

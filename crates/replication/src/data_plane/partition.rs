@@ -95,6 +95,15 @@ pub(crate) struct Leader {
     pub(crate) epoch: i32,
 }
 
+/// Which connection to its destination's broker a partition is written over, by number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Over {
+    /// What is on its way is on this one.
+    pub(crate) lane: u16,
+    /// What follows goes over this one, as soon as nothing is on its way over another.
+    pub(crate) home: u16,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -189,7 +198,7 @@ pub(crate) struct Partition {
     /// Produce calls that name it and have no answer.
     pub(crate) open_calls: u32,
     /// Which of several connections to its destination's broker they are on.
-    pub(crate) lane: u16,
+    pub(crate) over: Over,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,
     /// The newest leader epoch among what was sent, of the topic as it is.

@@ -165,6 +165,8 @@ enum Command {
 enum Event {
     Fetch(Channel, FetchEvent),
     Produce(LaneId, u64, ProduceEvent),
+    /// A connection to a destination broker is there.
+    Stands(LaneId, u64),
     Located(Vec<Located>),
     Established(Vec<(Index, Established)>),
     Store(StoreEvent),
@@ -357,6 +359,9 @@ impl DataPlane {
                     if self.happened.are_ends_due() {
                         self.read_ends();
                     }
+                    if self.core.tend_lanes(Instant::now()) {
+                        self.happened.shows();
+                    }
                     self.measure_ways();
                     self.look_for_copies();
                 }
@@ -442,11 +447,9 @@ impl DataPlane {
                 self.core.on_answer(tag, &response, now);
             }
             Event::Produce(lane, number, ProduceEvent::Ended { error, unanswered }) => {
-                if self.lanes.get(&lane).is_some_and(|l| l.number == number) {
-                    self.lanes.remove(&lane);
-                }
-                self.lane_ended(lane, &error, &unanswered, now);
+                self.lane_ended(lane, number, &error, &unanswered);
             }
+            Event::Stands(lane, number) => self.lane_stands(lane, number, now),
             Event::Located(located) => self.core.on_located(located, now),
             Event::Established(outcomes) => {
                 for (index, outcome) in outcomes {
@@ -513,16 +516,15 @@ impl DataPlane {
         for lane in self.core.take_unused_lanes() {
             self.lanes.remove(&lane);
         }
+        for lane in self.core.take_lanes_to_make() {
+            self.lane(lane);
+        }
         while let Some((lane, tag, mut request)) = self.core.next_produce(now) {
             let limit = self.produce.request_timeout.as_millis();
             request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
-            if self
-                .lane(lane)
-                .try_send(ProduceCall { tag, request })
-                .is_err()
-            {
-                self.lanes.remove(&lane);
-                self.lane_ended(lane, &ClientError::Stopping, &[tag], now);
+            let (number, calls) = self.lane(lane);
+            if calls.try_send(ProduceCall { tag, request }).is_err() {
+                self.lane_ended(lane, number, &ClientError::Stopping, &[tag]);
             }
         }
         if let Some(orders) = self.core.take_locate() {

@@ -242,52 +242,65 @@ fn rate(from: (Instant, f64), to: (Instant, f64)) -> f64 {
 }
 
 #[tokio::test]
-async fn narrow_connections_over_a_long_way_carry_together_what_one_cannot() {
+async fn narrow_connections_from_a_source_far_away_carry_together_what_one_cannot() {
+    let one = |minutes| Line {
+        partitions: 1,
+        ..Line::long(minutes, 100, Each::Nothing, ALLOWED)
+    };
+    let round_trips = [100, 20, 1].into_iter();
+    let lines = |minutes| {
+        let all = round_trips.flat_map(|round_trip| {
+            [Each::Window, Each::Nothing]
+                .into_iter()
+                .flat_map(move |each| {
+                    [ALLOWED, 3 * ALLOWED]
+                        .map(|allowed| Line::long(minutes, round_trip, each, allowed))
+                })
+        });
+        [one(minutes)].into_iter().chain(all).collect()
+    };
+    narrow(Far::Source, lines).await;
+}
+
+#[tokio::test]
+async fn narrow_connections_to_a_destination_far_away_carry_together_what_one_cannot() {
+    let lines = |minutes| {
+        let all = [100, 20].into_iter().flat_map(|round_trip| {
+            [ALLOWED, 3 * ALLOWED].map(|allowed| Line {
+                far: Far::Destination,
+                ..Line::long(minutes, round_trip, Each::Window, allowed)
+            })
+        });
+        all.collect()
+    };
+    narrow(Far::Destination, lines).await;
+}
+
+/// The short form, or in the long one all of these lines.
+async fn narrow(far: Far, lines: impl FnOnce(Duration) -> Vec<Line>) {
     let pair = shaken().await;
     let pair = pair.as_ref().expect("started");
     let Some(minutes) = limits::long_run() else {
-        for far in [Far::Source, Far::Destination] {
-            let line = Line {
-                far,
-                latency: Duration::from_millis(10),
-                each: Each::Rate,
-                partitions: PARTITIONS,
-                records: 1_500,
-                limit: None,
-                near_for: Duration::ZERO,
-            };
-            let arrivals = copy_over(pair, line).await.arrivals;
-            let rate = rate(arrivals[0], arrivals[arrivals.len() - 1]);
-            assert!(rate > f64::from(NARROW), "{far:?}: {rate} bytes a second");
-        }
+        let line = Line {
+            far,
+            latency: Duration::from_millis(10),
+            each: Each::Rate,
+            partitions: PARTITIONS,
+            records: 1_500,
+            limit: None,
+            near_for: Duration::ZERO,
+        };
+        let arrivals = copy_over(pair, line).await.arrivals;
+        let rate = rate(arrivals[0], arrivals[arrivals.len() - 1]);
+        println!("{far:?}: {rate} bytes a second");
+        assert!(rate > f64::from(NARROW), "{far:?}: {rate} bytes a second");
         return;
     };
     println!(
         "| far | there and back | partitions | window | allowed MB/s | steady MB/s | share | whole MB/s | connections |"
     );
-    let one = Line {
-        partitions: 1,
-        ..Line::long(minutes, 100, Each::Nothing, ALLOWED)
-    };
-    over(pair, one).await;
-    for round_trip in [100, 20, 1] {
-        for (each, allowed) in [
-            (Each::Window, ALLOWED),
-            (Each::Window, 3 * ALLOWED),
-            (Each::Nothing, ALLOWED),
-            (Each::Nothing, 3 * ALLOWED),
-        ] {
-            over(pair, Line::long(minutes, round_trip, each, allowed)).await;
-        }
-    }
-    for round_trip in [100, 20] {
-        for allowed in [ALLOWED, 3 * ALLOWED] {
-            let line = Line {
-                far: Far::Destination,
-                ..Line::long(minutes, round_trip, Each::Window, allowed)
-            };
-            over(pair, line).await;
-        }
+    for line in lines(minutes) {
+        over(pair, line).await;
     }
 }
 

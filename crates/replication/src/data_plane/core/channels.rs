@@ -81,6 +81,8 @@ const LEAST: f64 = 256.0 * 1024.0;
 pub(super) struct Channels {
     count: u16,
     most: u16,
+    /// Of these, how many are left for partitions that are current.
+    left: u16,
     /// Bytes with which one is busy.
     busy_with: f64,
     distance: Distance,
@@ -90,11 +92,14 @@ pub(super) struct Channels {
     takes_long: Option<Instant>,
     /// Bytes per second of one connection while it is busy: lately, or over a short way that of the last answer.
     pace: f64,
+    /// What the next measurement of that counts.
+    carried: Carried,
     look: Option<Look>,
     trial: Option<Trial>,
     /// That more did not help.
     rests: Option<Rest>,
     busy_at: Option<Instant>,
+    answered_at: Option<Instant>,
     /// When something was read of partitions that are current over connections of their own, last.
     tails_at: Option<Instant>,
     /// What one connection carries in a round trip, in bytes, where more of them carried more.
@@ -122,6 +127,13 @@ struct Rest {
     count: u16,
 }
 
+/// What a connection carried while it was busy.
+#[derive(Clone, Copy, Default, Debug)]
+struct Carried {
+    bytes: f64,
+    seconds: f64,
+}
+
 /// What arrived since some moment.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -146,15 +158,19 @@ impl Channels {
         Self {
             count: 1,
             most,
+            // Where that does not leave too few.
+            left: if most < 4 { 0 } else { most.div_ceil(8) },
             busy_with: BUSY_WITH,
             distance: Distance::default(),
             near_since: None,
             takes_long: None,
             pace: 0.0,
+            carried: Carried::default(),
             look: None,
             trial: None,
             rests: None,
             busy_at: None,
+            answered_at: None,
             tails_at: None,
             window: None,
         }
@@ -163,6 +179,7 @@ impl Channels {
     /// Connections that are written over.
     pub(super) fn for_writing(most: u16) -> Self {
         Self {
+            left: 0,
             busy_with: BUSY_WRITING,
             distance: Distance::for_writing(),
             ..Self::new(most)
@@ -274,6 +291,7 @@ impl Channels {
             // What was seen of its connections was of another way, and a step that has yet to show that it helps with it.
             self.count = self.trial.map_or(self.count, |trial| trial.count);
             (self.look, self.trial, self.pace) = (None, None, 0.0);
+            self.carried = Carried::default();
             self.near_since = (!was_near).then_some(now);
         }
         let stays = self.near_since;
@@ -306,10 +324,10 @@ impl Channels {
         is_behind: impl FnOnce(u16) -> bool,
     ) -> Step {
         let step = self.measure(reading, now);
+        self.answered_at = Some(now);
         let bytes = to_f64(reading.bytes);
-        let took = reading.took.as_secs_f64();
         // What took a few round trips was not waited for but on its way.
-        let is_long = bytes >= self.busy_with && took > 0.0;
+        let is_long = bytes >= self.busy_with;
         if bytes >= LEAST {
             let lasts = |at: &Instant| now.saturating_duration_since(*at) < STAYS;
             self.takes_long = match reading.took >= LONG {
@@ -318,12 +336,7 @@ impl Channels {
             };
         }
         if is_long {
-            let pace = bytes / took;
-            self.pace = if self.pace > 0.0 && self.is_distant() {
-                (self.pace * 3.0 + pace) / 4.0
-            } else {
-                pace
-            };
+            self.count_pace(bytes, reading.took);
         }
         if !self.is_distant() {
             return step;
@@ -359,6 +372,38 @@ impl Channels {
         let look = std::mem::replace(look, anew);
         let than = self.trial.map_or(self.count, |trial| trial.count);
         self.judge(look, passed, now, is_behind(than))
+    }
+
+    /// Counts what a connection carried while it was busy. Answers to several writes may come together, as if the last of them had taken no
+    /// time: a measurement has at least a round trip.
+    fn count_pace(&mut self, bytes: f64, took: Duration) {
+        let Carried { bytes, seconds } = Carried {
+            bytes: self.carried.bytes + bytes,
+            seconds: self.carried.seconds + took.as_secs_f64(),
+        };
+        self.carried = Carried { bytes, seconds };
+        let far = self.is_distant();
+        let least = self.round_trip().as_secs_f64() * f64::from(u8::from(far));
+        if seconds <= 0.0 || seconds < least {
+            return;
+        }
+        self.carried = Carried::default();
+        let pace = bytes / seconds;
+        self.pace = if self.pace > 0.0 && far {
+            (self.pace * 3.0 + pace) / 4.0
+        } else {
+            pace
+        };
+    }
+
+    /// Takes in that time passes: where nothing is carried for long, one connection is enough again.
+    pub(super) fn rest(&mut self, now: Instant) {
+        let at = self.answered_at;
+        let idle = at.is_none_or(|at| now.saturating_duration_since(at) >= IDLE);
+        if idle && self.count > 1 {
+            self.count = 1;
+            (self.look, self.trial) = (None, None);
+        }
     }
 
     fn judge(&mut self, look: Look, passed: Duration, now: Instant, is_behind: bool) -> Step {
@@ -412,13 +457,7 @@ impl Channels {
     }
 
     fn try_more(&mut self, busy: f64, rate: f64, now: Instant, is_behind: bool) -> bool {
-        // Some are left for partitions that are current, where that does not leave too few.
-        let left = if self.most < 4 {
-            0
-        } else {
-            self.most.div_ceil(8)
-        };
-        let most = self.most - left;
+        let most = self.most - self.left;
         if !is_behind || busy < BUSY || self.count >= most || self.rests(now) {
             return false;
         }

@@ -15,6 +15,7 @@ use super::super::partition::Partition;
 use super::super::status::{Side, Way};
 use super::allowance::Allowances;
 use super::channels::{Channel, Channels, Step};
+use super::levelling::Levelling;
 use super::precedence::left;
 use super::reading::Reading;
 use super::{Core, Index};
@@ -147,7 +148,7 @@ impl Core {
         for index in theirs {
             self.move_to(index, None);
         }
-        self.level(now);
+        self.level(Levelling::All, now);
     }
 
     /// The ways to brokers that are far away, those of the source first, in the order of their ids.

@@ -38,6 +38,7 @@ pub(super) struct Distance {
     yardstick: Yardstick,
     /// How long each of the last questions took, or what was shorter before the next one.
     took: VecDeque<Duration>,
+    is_distant: bool,
 }
 
 impl Default for Distance {
@@ -45,6 +46,7 @@ impl Default for Distance {
         Self {
             yardstick: READING,
             took: VecDeque::new(),
+            is_distant: false,
         }
     }
 }
@@ -55,6 +57,7 @@ impl Distance {
         Self {
             yardstick: WRITING,
             took: VecDeque::new(),
+            is_distant: false,
         }
     }
 
@@ -64,8 +67,19 @@ impl Distance {
     }
 
     pub(super) fn is_distant(&self) -> bool {
+        self.is_distant
+    }
+
+    /// A way that is about as long as counts as far away stays what it was: everything that was found out of it would be found out again.
+    fn judge(&mut self) {
         let Yardstick { distant, least, .. } = self.yardstick;
-        self.took.len() >= least && self.round_trip().is_some_and(|time| time >= distant)
+        let distant = if self.is_distant {
+            distant * 4 / 5
+        } else {
+            distant
+        };
+        let far = self.round_trip().is_some_and(|time| time >= distant);
+        self.is_distant = far && self.took.len() >= least;
     }
 
     /// Takes how long a question took that was small and waited for nothing. Where these become longer the way did.
@@ -74,6 +88,7 @@ impl Distance {
             self.took.pop_front();
         }
         self.took.push_back(took);
+        self.judge();
     }
 
     /// Takes how long something took that may have had to wait, or held much. The way is not longer than that.
@@ -82,6 +97,7 @@ impl Distance {
             Some(last) => *last = took.min(*last),
             None => self.took.push_back(took),
         }
+        self.judge();
     }
 }
 
@@ -133,6 +149,25 @@ mod tests {
         assert_eq!(distance.round_trip(), Some(ms(2)));
         assert!(!distance.is_distant());
     }
+
+    #[test]
+    fn a_way_that_is_about_as_long_as_counts_stays_what_it_was() {
+        let mut distance = Distance::for_writing();
+        let check = |distance: &mut Distance, all: [u64; 2], far: bool| {
+            for took in all.into_iter().cycle().take(100) {
+                distance.ask(ms(took));
+            }
+            assert_eq!(distance.is_distant(), far, "{all:?}");
+        };
+        check(&mut distance, [9, 9], false);
+        for _ in 0..3 {
+            check(&mut distance, [10, 10], true);
+            check(&mut distance, [8, 11], true);
+        }
+        check(&mut distance, [7, 11], false);
+        check(&mut distance, [9, 11], false);
+    }
+
     #[test]
     fn a_busy_broker_that_is_written_to_is_near_and_one_far_away_is_so_from_the_third_question_on()
     {

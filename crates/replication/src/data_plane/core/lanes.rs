@@ -1,18 +1,18 @@
-//! Which connection a partition is written over.
+//! How many connections a destination broker is written over.
 //!
 //! Mostly one for each destination broker: requests are filled best then. To one that is far away a connection carries at most its
-//! window in every round trip, so there are more where that carries more, found out as for reading (`channels.rs`). A partition has
-//! one at a time, because its sequences have to arrive in their order: it changes when nothing of it is on its way.
+//! window in every round trip, so there are more where that carries more, found out as for reading (`channels.rs`). Which of them are
+//! there, and which partition has which, is in `dealing.rs`.
 
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::{Duration, Instant};
 
 use super::super::partition::Partition;
 use super::super::status::{Side, Way};
+use super::Core;
 use super::channels::{Channels, Step};
 use super::connecting::{are_more, catches_up};
 use super::reading::Reading;
-use super::{Core, Index};
 
 /// A connection that a destination broker is written over.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,9 +32,10 @@ impl From<NodeId> for LaneId {
 /// Bytes in memory with which a partition keeps a connection busy: all that its source has may have been read.
 const WAITING: usize = 32 * 1024;
 
-fn waits(partition: &Partition) -> bool {
+/// Whether something has to be caught up with, for which a partition needs a connection.
+pub(super) fn is_behind(partition: &Partition, now: Instant) -> bool {
     let send = partition.send.as_ref();
-    send.is_some_and(|send| send.bytes() >= WAITING)
+    catches_up(partition, now) || send.is_some_and(|send| send.bytes() >= WAITING)
 }
 
 impl Core {
@@ -67,9 +68,7 @@ impl Core {
 
     /// Takes how long a small question to a destination broker took that waited for nothing.
     pub(crate) fn on_measured(&mut self, node: NodeId, took: Duration, now: Instant) {
-        let most = self.settings.max_connections;
-        let lanes = self.lanes.entry(node);
-        let lanes = lanes.or_insert_with(|| Channels::for_writing(most));
+        let lanes = self.lanes_of(node);
         let (before, was_distant) = (lanes.count(), lanes.is_distant());
         lanes.on_question(took, now);
         if lanes.is_distant() != was_distant {
@@ -79,7 +78,18 @@ impl Core {
                 "the way to the destination takes {round_trip:?} there and back now"
             );
         }
-        self.move_writers(node, before);
+        self.count_changed(node, before, now);
+    }
+
+    /// What is known of the connections to a broker. In transactions there is one: brokers add partitions to a transaction with the first
+    /// batch of each, for one request of a transactional id at a time, and refuse others that come meanwhile (AddPartitionsToTxnManager).
+    fn lanes_of(&mut self, node: NodeId) -> &mut Channels {
+        let most = match self.transaction {
+            Some(_) => 1,
+            None => self.settings.max_connections,
+        };
+        let lanes = self.lanes.entry(node);
+        lanes.or_insert_with(|| Channels::for_writing(most))
     }
 
     /// Writes to a broker over more connections, or fewer, if that is better.
@@ -91,7 +101,7 @@ impl Core {
         let partitions = self.partitions.values();
         let theirs = partitions.filter(|one| one.destination_leader == Some(node));
         let allowances = self.allowances.as_ref();
-        let behind = theirs.filter(|one| catches_up(one, now) || waits(one));
+        let behind = theirs.filter(|one| is_behind(one, now));
         let step = lanes.add(reading, now, |than| are_more(behind, than, allowances, now));
         if let Step::Helped(window) = step {
             tracing::info!(
@@ -104,51 +114,7 @@ impl Core {
                 Side::Destination.remedy()
             );
         }
-        self.move_writers(node, before);
-    }
-
-    /// Takes in that a connection to a destination broker could not be made, or broke.
-    pub(super) fn on_lane_failed(&mut self, lane: LaneId, now: Instant) {
-        if let Some(lanes) = self.lanes.get_mut(&lane.node) {
-            let before = lanes.count();
-            lanes.on_failed(lane.number, now);
-            self.move_writers(lane.node, before);
-        }
-    }
-
-    /// Has the partitions of a broker written over other connections, if their number is another one than before.
-    fn move_writers(&mut self, node: NodeId, before: u16) {
-        let count = self.count_of_lanes(node);
-        if count == before {
-            return;
-        }
-        let Some(writer) = self.writers.get_mut(&node) else {
-            return;
-        };
-        let waiting: Vec<Index> = writer.take_ready();
-        let unused = (count..before).map(|number| LaneId { node, number });
-        let unused = unused.filter(|lane| writer.is_unused(lane.number));
-        self.unused_lanes.extend(unused);
-        for index in &waiting {
-            if let Some(partition) = self.partitions.get_mut(index) {
-                partition.queued_for_send = false;
-            }
-        }
-        for index in waiting {
-            self.queue_for_send(index);
-        }
-    }
-
-    /// Nothing is on its way over this connection any more: it ends if it is one too many.
-    pub(super) fn leave_lane(&mut self, lane: LaneId) {
-        if lane.number >= self.count_of_lanes(lane.node) {
-            self.unused_lanes.push(lane);
-        }
-    }
-
-    /// Connections that nothing is written over any more.
-    pub(crate) fn take_unused_lanes(&mut self) -> Vec<LaneId> {
-        std::mem::take(&mut self.unused_lanes)
+        self.count_changed(node, before, now);
     }
 
     /// The ways to destination brokers that are far away.
@@ -160,13 +126,18 @@ impl Core {
 
 #[cfg(test)]
 impl Core {
-    /// Writes to a broker over so many connections.
-    pub(super) fn write_over(&mut self, node: NodeId, count: u16) {
+    /// Writes to a broker over so many connections, which are there at once, each partition over one by its number.
+    pub(super) fn write_over(&mut self, node: NodeId, count: u16, now: Instant) {
         let before = self.count_of_lanes(node);
-        let most = self.settings.max_connections;
-        let lanes = self.lanes.entry(node);
-        let lanes = lanes.or_insert_with(|| Channels::for_writing(most));
-        lanes.set_count(count);
-        self.move_writers(node, before);
+        self.lanes_of(node).set_count(count);
+        self.count_changed(node, before, now);
+        for lane in self.take_lanes_to_make() {
+            self.on_lane_stands(lane, now);
+        }
+        let partitions = self.partitions.values_mut();
+        for partition in partitions.filter(|one| one.destination_leader == Some(node)) {
+            partition.over.home = Channels::number_of(&partition.destination, count);
+        }
+        self.queue_anew(node);
     }
 }

@@ -16,10 +16,19 @@ use super::precedence::left;
 use super::reading::Reader;
 use super::{Core, Index};
 
+/// How partitions are moved.
+#[derive(Clone, Copy)]
+pub(super) enum Levelling {
+    /// To connections that have nothing to catch up with, from those that have several such partitions: each move costs what is on its
+    /// way.
+    Idle,
+    /// So that all have about as many, where their number is another one and everything is asked for anew.
+    All,
+}
+
 impl Core {
-    /// Gives connections something to read that have nothing to catch up with, from those that have several such partitions. Each moves
-    /// what has most left.
-    pub(super) fn level(&mut self, now: Instant) {
+    /// Gives connections something to read. Each moves what has most left.
+    pub(super) fn level(&mut self, how: Levelling, now: Instant) {
         let several = self.channels.iter();
         let several = several.filter(|(_, channels)| channels.count() > 1);
         let mut loads: BTreeMap<NodeId, Vec<Vec<(i64, Index)>>> = several
@@ -44,31 +53,40 @@ impl Core {
                 load.push((left(partition), *index));
             }
         }
-        let fails = |node: NodeId, number: u16| {
-            let channel = Channel {
+        let fails = |node: NodeId, number: usize| {
+            let channel = u16::try_from(number).map(|number| Channel {
                 number,
                 ..node.into()
-            };
-            self.readers.get(&channel).is_some_and(Reader::fails)
+            });
+            let reader = channel.ok().and_then(|channel| self.readers.get(&channel));
+            reader.is_some_and(Reader::fails)
         };
-        let moved = loads.into_iter();
-        let moved = moved.flat_map(|(node, loads)| moves(loads, |number| !fails(node, number)));
-        let moved: Vec<(Index, u16)> = moved.collect();
+        let moved = loads.into_iter().flat_map(|(node, loads)| {
+            let may_take = |number| !fails(node, number);
+            match how {
+                Levelling::Idle => moves(loads, may_take),
+                Levelling::All => even(loads, may_take),
+            }
+        });
+        let moved: Vec<(Index, usize)> = moved.collect();
         for (index, number) in moved {
-            self.move_to(index, Some(number));
+            self.move_to(index, u16::try_from(number).ok());
         }
     }
 }
 
-/// Which partitions move to which connections that `may_take` them, given those of each with what is left of them.
-fn moves(mut loads: Vec<Vec<(i64, Index)>>, may_take: impl Fn(u16) -> bool) -> Vec<(Index, u16)> {
-    let empty = (0..).zip(&loads);
+/// What is left of each partition of a connection.
+type Load = Vec<(i64, Index)>;
+
+/// Which partitions move to which connections that have none and `may_take` one.
+fn moves(mut loads: Vec<Load>, may_take: impl Fn(usize) -> bool) -> Vec<(Index, usize)> {
+    let empty = loads.iter().enumerate();
     let empty = empty.filter(|(number, load)| load.is_empty() && may_take(*number));
-    let empty: Vec<u16> = empty.map(|(number, _)| number).collect();
+    let empty: Vec<usize> = empty.map(|(number, _)| number).collect();
     for load in &mut loads {
         load.sort_unstable();
     }
-    let gives = |number: u16| {
+    let gives = |number: usize| {
         let fullest = loads.iter_mut().max_by_key(|load| load.len());
         let (_, index) = fullest.filter(|load| load.len() > 1)?.pop()?;
         Some((index, number))
@@ -76,11 +94,38 @@ fn moves(mut loads: Vec<Vec<(i64, Index)>>, may_take: impl Fn(u16) -> bool) -> V
     empty.into_iter().map_while(gives).collect()
 }
 
+/// Which partitions move for those connections that `may_take` them to have about as many as the others.
+pub(super) fn even(mut loads: Vec<Load>, may_take: impl Fn(usize) -> bool) -> Vec<(Index, usize)> {
+    for load in &mut loads {
+        load.sort_unstable();
+    }
+    let mut counts: Vec<usize> = loads.iter().map(Vec::len).collect();
+    let takers: Vec<usize> = (0..loads.len())
+        .filter(|number| may_take(*number))
+        .collect();
+    let mut moved = Vec::new();
+    loop {
+        let takes = takers.iter().copied().min_by_key(|number| counts[*number]);
+        let gives = (0..loads.len()).max_by_key(|number| counts[*number]);
+        let both = gives
+            .zip(takes)
+            .filter(|(gives, takes)| counts[*gives] > counts[*takes] + 1);
+        let Some((index, gives, takes)) =
+            both.and_then(|(gives, takes)| Some((loads[gives].pop()?.1, gives, takes)))
+        else {
+            return moved;
+        };
+        moved.push((index, takes));
+        counts[gives] -= 1;
+        counts[takes] += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(loads: Vec<Vec<(i64, Index)>>) -> Vec<(Index, u16)> {
+    fn all(loads: Vec<Load>) -> Vec<(Index, usize)> {
         moves(loads, |_| true)
     }
 
@@ -110,5 +155,47 @@ mod tests {
         // One that fails takes nothing.
         let loads = vec![vec![], vec![(5, 0), (9, 1), (7, 2)], vec![]];
         assert_eq!(moves(loads, |number| number != 0), [(1, 2)]);
+    }
+
+    /// How many each has after moves.
+    fn counts(loads: &[Load], moved: &[(Index, usize)]) -> Vec<usize> {
+        let mut counts: Vec<usize> = loads.iter().map(Vec::len).collect();
+        for (index, takes) in moved {
+            let gives = loads
+                .iter()
+                .position(|load| load.iter().any(|(_, one)| one == index));
+            counts[gives.expect("it was somewhere")] -= 1;
+            counts[*takes] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn all_have_about_as_many_and_as_few_move_as_that_takes() {
+        let load =
+            |from: Index, count: usize| (from..from + count).map(|index| (7, index)).collect();
+        let check = |sizes: &[usize], moves: usize, after: &[usize]| {
+            let loads: Vec<Load> = sizes
+                .iter()
+                .zip(0..)
+                .map(|(count, at)| load(at * 100, *count))
+                .collect();
+            let moved = even(loads.clone(), |_| true);
+            assert_eq!((moved.len(), &counts(&loads, &moved)[..]), (moves, after));
+        };
+        check(&[], 0, &[]);
+        check(&[3], 0, &[3]);
+        check(&[0, 16, 0, 0], 12, &[4, 4, 4, 4]);
+        check(&[2, 1, 1, 2], 0, &[2, 1, 1, 2]);
+        check(&[6, 1, 1], 3, &[3, 3, 2]);
+        // Who fails gives and takes nothing.
+        let loads: Vec<Load> = vec![vec![], load(0, 4), vec![]];
+        let moved = even(loads.clone(), |number| number != 0);
+        assert_eq!(counts(&loads, &moved), [0, 2, 2]);
+        // What has most left moves first.
+        assert_eq!(
+            even(vec![vec![(5, 0), (9, 1), (2, 2)], vec![]], |_| true),
+            [(1, 1)]
+        );
     }
 }

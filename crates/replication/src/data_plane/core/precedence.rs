@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::super::partition::{Partition, Phase};
 use super::super::send_state::SendState;
+use super::levelling::Levelling;
 use super::{Core, Index};
 
 /// A topic is small that has less than this part of all that is left.
@@ -65,7 +66,7 @@ impl Core {
         }
         self.precede(read_at);
         self.set_tails_apart(read_at);
-        self.level(read_at);
+        self.level(Levelling::Idle, read_at);
     }
 
     /// Lets large topics go behind small ones, as long as one of those is late.

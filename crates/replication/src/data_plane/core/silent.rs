@@ -65,6 +65,11 @@ impl Core {
 
     /// Brokers whose connections for writing are to be given up.
     pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
+        for node in &self.to_cut {
+            if let Some(writer) = self.writers.get_mut(node) {
+                writer.have_gone();
+            }
+        }
         std::mem::take(&mut self.to_cut)
     }
 }

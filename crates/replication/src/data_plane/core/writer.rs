@@ -56,6 +56,20 @@ struct Lane {
     open_bytes: usize,
     /// When something was answered over it last.
     answered_at: Option<Instant>,
+    standing: Standing,
+}
+
+/// Whether a connection is there to be written over. Where none is, the first one is made by writing over it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Standing {
+    #[default]
+    Absent,
+    Making,
+    Stands,
+    /// It is one too many, and ends when nothing is on its way over it.
+    Leaving,
+    /// It could not be made, or broke: it is not tried again before this.
+    Failed(Instant),
 }
 
 /// What is known of one destination broker.
@@ -81,19 +95,98 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// The connection to write over next, if there is something to send, and it would not only wait behind what is on its way: the one with
-    /// the least on it, and less than so many bytes.
-    pub(super) fn next_lane(&self, bytes: usize) -> Option<u16> {
+    /// The connections to write over next: those with something to send that would not only wait behind what is on its way, the one with the
+    /// least on it first. Each has less than so many bytes on it.
+    pub(super) fn free_lanes(&self, bytes: usize) -> Vec<u16> {
         let room = self.sent.is_empty() || self.open_bytes < self.most();
         if !room || self.throttled_until.is_some() {
-            return None;
+            return Vec::new();
         }
         let lanes = (0..).zip(&self.lanes);
         let free = lanes.filter(|(_, lane)| {
             lane.open < OPEN_CALLS && lane.open_bytes < bytes && !lane.ready.is_empty()
         });
-        let least = free.min_by_key(|(_, lane)| lane.open_bytes);
-        least.map(|(number, _)| number)
+        let mut free: Vec<(usize, u16)> = free
+            .map(|(number, lane)| (lane.open_bytes, number))
+            .collect();
+        free.sort_unstable();
+        free.into_iter().map(|(_, number)| number).collect()
+    }
+
+    /// Connections that may be written over, by number: those that are there. Where none is, the first one is made.
+    pub(super) fn all_usable(&self) -> Vec<u16> {
+        let numbers = (0..).zip(&self.lanes).map(|(number, _)| number);
+        let mut usable: Vec<u16> = numbers.filter(|number| self.stands(*number)).collect();
+        if usable.is_empty() {
+            usable.push(0);
+        }
+        usable
+    }
+
+    /// This connection, if it may be written over, or one that may.
+    pub(super) fn usable(&self, number: u16) -> u16 {
+        if self.stands(number) {
+            return number;
+        }
+        let mut numbers = (0..).zip(&self.lanes).map(|(number, _)| number);
+        numbers.find(|number| self.stands(*number)).unwrap_or(0)
+    }
+
+    fn stands(&self, number: u16) -> bool {
+        let lane = self.lanes.get(usize::from(number));
+        lane.is_some_and(|lane| lane.standing == Standing::Stands)
+    }
+
+    /// Which ones are to be made for there to be so many, where none of them failed a while ago. They are taken for being made from now on.
+    pub(super) fn take_to_make(&mut self, count: u16) -> Vec<u16> {
+        let absent = (0..count).filter(|number| {
+            let standing = &mut self.lane(*number).standing;
+            let is_absent = *standing == Standing::Absent;
+            match standing {
+                Standing::Absent => *standing = Standing::Making,
+                Standing::Leaving => *standing = Standing::Stands,
+                _ => {}
+            }
+            is_absent
+        });
+        absent.collect()
+    }
+
+    /// It is one too many: whether it may end at once, because nothing is on its way over it.
+    pub(super) fn lets_go(&mut self, number: u16) -> bool {
+        let lane = self.lane(number);
+        let is_unused = lane.open == 0;
+        lane.standing = match lane.standing {
+            Standing::Stands if !is_unused => Standing::Leaving,
+            _ => Standing::Absent,
+        };
+        is_unused
+    }
+
+    /// It may be written over from now on.
+    pub(super) fn has_come(&mut self, number: u16) {
+        self.lane(number).standing = Standing::Stands;
+    }
+
+    /// It has ended, and is not to be made again before this where it says so.
+    pub(super) fn has_gone(&mut self, number: u16, until: Option<Instant>) {
+        self.lane(number).standing = until.map_or(Standing::Absent, Standing::Failed);
+    }
+
+    /// All of them are given up.
+    pub(super) fn have_gone(&mut self) {
+        for lane in &mut self.lanes {
+            lane.standing = Standing::Absent;
+        }
+    }
+
+    /// Those that failed a while ago may be tried again.
+    pub(super) fn forgive(&mut self, now: Instant) {
+        for lane in &mut self.lanes {
+            if matches!(lane.standing, Standing::Failed(until) if until <= now) {
+                lane.standing = Standing::Absent;
+            }
+        }
     }
 
     /// Partitions with something to send over a connection, in turn.
@@ -107,12 +200,6 @@ impl Writer {
         lanes
             .flat_map(|lane| std::mem::take(&mut lane.ready))
             .collect()
-    }
-
-    /// Whether nothing is on its way over a connection.
-    pub(super) fn is_unused(&self, number: u16) -> bool {
-        let lane = self.lanes.get(usize::from(number));
-        lane.is_none_or(|lane| lane.open == 0)
     }
 
     /// Whether much was written to it since this was asked last.
@@ -191,15 +278,16 @@ impl Writer {
     pub(super) fn is_answered(&mut self, bytes: usize, now: Instant) {
         self.answered = self.answered.saturating_add(bytes);
         self.answered_at = Some(now);
-        self.heard = Some(now);
+        // What another connection was told may reach further.
+        self.heard = self.heard.max(Some(now));
         self.looked = None;
         self.pace.add(bytes, now);
     }
 
     /// A quota: it does not read from the connection for so long.
     pub(super) fn is_throttled(&mut self, pause: Duration, now: Instant) {
-        self.throttled_until = Some(now + pause);
-        self.heard = self.throttled_until;
+        self.throttled_until = self.throttled_until.max(Some(now + pause));
+        self.heard = self.heard.max(self.throttled_until);
     }
 
     /// Its connection has ended and left requests without an answer: perhaps because they took longer than they were given, so
@@ -352,6 +440,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_was_told_over_one_connection_is_not_shortened_over_another() {
+        let now = Instant::now();
+        let mut writer = Writer::default();
+        writer.has_sent(0, 0, 100, now);
+        writer.has_sent(1, 1, 100, now);
+        writer.has_sent(0, 2, 100, now);
+        writer.has_ended(0);
+        writer.is_answered(100, now);
+        writer.is_throttled(SECOND * 9, now);
+        // This one was answered before, and tells of a second.
+        writer.has_ended(1);
+        writer.is_answered(100, now);
+        writer.is_throttled(SECOND, now);
+        assert!(!writer.is_suspect(now + SECOND * 11));
+        assert_eq!(writer.throttled_until, Some(now + SECOND * 9));
+    }
+
+    #[test]
     fn a_request_that_took_too_long_is_not_followed_by_one_of_the_same_size() {
         let mut writer = Writer {
             pace: pace(10_000_000),
@@ -372,11 +478,11 @@ mod tests {
         let mut writer = Writer::default();
         writer.ready(0).push_back(0);
         for tag in 0..2 {
-            assert!(writer.next_lane(usize::MAX).is_some(), "{tag}");
+            assert!(!writer.free_lanes(usize::MAX).is_empty(), "{tag}");
             writer.has_sent(0, tag, 600_000, now);
         }
         assert!(
-            writer.next_lane(usize::MAX).is_none(),
+            writer.free_lanes(usize::MAX).is_empty(),
             "nothing is known of it yet"
         );
         // 1 MB/s from now on, after a while of silence.
@@ -418,13 +524,13 @@ mod tests {
             writer.most()
         );
         writer.has_sent(0, 60, 3_100_000, now);
-        assert!(writer.next_lane(usize::MAX).is_none());
+        assert!(writer.free_lanes(usize::MAX).is_empty());
         // One is always allowed, however large.
         writer.has_ended(60);
         writer.has_ended(59);
         writer.has_sent(0, 61, 50_000_000, now);
-        assert!(writer.next_lane(usize::MAX).is_none());
+        assert!(writer.free_lanes(usize::MAX).is_empty());
         writer.has_ended(61);
-        assert!(writer.next_lane(usize::MAX).is_some());
+        assert!(!writer.free_lanes(usize::MAX).is_empty());
     }
 }

@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use super::super::partition::{Phase, Stop};
 use super::super::piped::PipedBatch;
 use super::super::transaction::Transaction;
-use super::channels::Channels;
 use super::lanes::LaneId;
 use super::writer::Call;
 use super::{Core, Index};
@@ -61,15 +60,14 @@ impl Core {
         if !sendable || partition.queued_for_send {
             return;
         }
-        let count = self.lanes.get(&node).map_or(1, Channels::count);
-        let number = Channels::number_of(&partition.destination, count);
-        if number != partition.lane && partition.open_calls > 0 {
+        let writer = self.writers.entry(node).or_default();
+        let number = writer.usable(partition.over.home);
+        if number != partition.over.lane && partition.open_calls > 0 {
             // It changes its connection when the last of these has ended.
             return;
         }
-        partition.lane = number;
+        partition.over.lane = number;
         partition.queued_for_send = true;
-        let writer = self.writers.entry(node).or_default();
         writer.ready(number).push_back(index);
     }
 
@@ -79,12 +77,9 @@ impl Core {
         if !usable || !self.owner.is_sure() {
             return None;
         }
-        let lanes = self.writers.iter().filter_map(|(node, writer)| {
-            let number = writer.next_lane(self.bytes_of_lane(*node))?;
-            Some(LaneId {
-                node: *node,
-                number,
-            })
+        let lanes = self.writers.iter().flat_map(|(&node, writer)| {
+            let numbers = writer.free_lanes(self.bytes_of_lane(node)).into_iter();
+            numbers.map(move |number| LaneId { node, number })
         });
         let lanes: Vec<LaneId> = lanes.collect();
         lanes.into_iter().find_map(|lane| {
@@ -119,7 +114,7 @@ impl Core {
             let size = partition
                 .sendable(self.settings.max_in_flight)
                 .filter(|_| partition.destination_leader == Some(lane.node))
-                .filter(|_| partition.lane == lane.number);
+                .filter(|_| partition.over.lane == lane.number);
             let Some(size) = size else {
                 partition.queued_for_send = false;
                 continue;
@@ -240,11 +235,9 @@ impl Core {
         now: Instant,
     ) {
         let error = format!("destination: {error}");
-        if !unanswered.is_empty() {
-            if let Some(writer) = self.writers.get_mut(&lane.node) {
-                writer.is_cut();
-            }
-            self.on_lane_failed(lane, now);
+        let writer = self.writers.get_mut(&lane.node);
+        if let Some(writer) = writer.filter(|_| !unanswered.is_empty()) {
+            writer.is_cut();
         }
         for tag in unanswered {
             let Some(call) = self.end_call(*tag) else {

@@ -61,7 +61,7 @@ impl DataPlane {
         })
     }
 
-    pub(super) fn lane(&mut self, id: LaneId) -> &mpsc::Sender<ProduceCall> {
+    pub(super) fn lane(&mut self, id: LaneId) -> (u64, &mpsc::Sender<ProduceCall>) {
         let lane = self.lanes.entry(id).or_insert_with(|| {
             let number = self.next_lane;
             self.next_lane += 1;
@@ -81,7 +81,10 @@ impl DataPlane {
                         _ = given_up => Err(ClientError::Stopping),
                     };
                     match connected {
-                        Ok(connection) => produce_lane::run(connection, queue, limit, emit).await,
+                        Ok(connection) => {
+                            send(&events, Event::Stands(id, number)).await;
+                            produce_lane::run(connection, queue, limit, emit).await;
+                        }
                         Err(error) => {
                             queue.close();
                             let mut unanswered = Vec::new();
@@ -99,30 +102,52 @@ impl DataPlane {
                 _kept: kept,
             }
         });
-        &lane.calls
+        (lane.number, &lane.calls)
     }
 
+    /// Whether a connection is the present one of its name.
+    fn is_present(&self, lane: LaneId, number: u64) -> bool {
+        self.lanes
+            .get(&lane)
+            .is_some_and(|lane| lane.number == number)
+    }
+
+    pub(super) fn lane_stands(&mut self, lane: LaneId, number: u64, now: Instant) {
+        if self.is_present(lane, number) {
+            self.core.on_lane_stands(lane, now);
+        }
+    }
+
+    /// A connection has ended, or its successor is there already.
     pub(super) fn lane_ended(
         &mut self,
         lane: LaneId,
+        number: u64,
         error: &ClientError,
         unanswered: &[u64],
-        now: Instant,
     ) {
+        let now = Instant::now();
         if unanswered.is_empty() {
             tracing::debug!(
                 broker = lane.node.0,
+                connection = lane.number,
                 "connection to the destination ended: {error}"
             );
         } else {
             tracing::warn!(
                 broker = lane.node.0,
+                connection = lane.number,
                 requests = unanswered.len(),
                 "connection to the destination ended with requests on their way: {error}"
             );
         }
         self.core
             .on_lane_ended(lane, unanswered, &error.to_string(), now);
+        if self.is_present(lane, number) {
+            self.lanes.remove(&lane);
+            let has_failed = !matches!(error, ClientError::Stopping) || !unanswered.is_empty();
+            self.core.on_lane_gone(lane, has_failed, now);
+        }
     }
 
     pub(super) fn read_ends(&mut self) {

@@ -32,6 +32,7 @@ impl Happened {
             Event::Fetch(_, FetchEvent::Fetched { partitions, .. }) if partitions.is_empty() => {}
             Event::Ends(..)
             | Event::Measured(..)
+            | Event::Stands(..)
             | Event::Watched(_)
             | Event::Takings(_)
             | Event::Memory(_)

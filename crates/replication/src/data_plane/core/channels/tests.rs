@@ -328,3 +328,56 @@ fn a_large_answer_says_by_when_it_began_how_long_the_way_is_at_most() {
         (false, TRIP / 100)
     );
 }
+
+#[test]
+fn all_may_be_for_writing_and_answers_that_come_together_say_what_a_connection_carries() {
+    let mut channels = Channels::for_writing(32);
+    for _ in 0..3 {
+        channels.on_question(TRIP, Instant::now());
+    }
+    let mut now = Instant::now();
+    let mut counts = vec![];
+    for _ in 0..600 {
+        now += TRIP;
+        for _ in 0..channels.count() {
+            // 100 KB in each round trip, in five requests whose answers are taken in at once.
+            for part in 0..5 {
+                let took = if part == 0 {
+                    TRIP
+                } else {
+                    Duration::from_micros(10)
+                };
+                let reading = Reading {
+                    bytes: 20_000,
+                    took,
+                    began: Some(TRIP),
+                    ..Reading::default()
+                };
+                channels.add(&reading, now, |_| true);
+            }
+        }
+        if counts.last() != Some(&channels.count()) {
+            counts.push(channels.count());
+        }
+    }
+    assert_eq!(counts, [1, 4, 16, 32]);
+    let way = channels
+        .way(Side::Destination, NodeId(3))
+        .expect("it is far away");
+    let window = way.window.expect("it was found");
+    assert!((90_000..=110_000).contains(&window), "{window}");
+    let answer = channels.answer().expect("it is known");
+    assert!((900_000..=1_100_000).contains(&answer), "{answer}");
+}
+
+#[test]
+fn a_connection_that_carries_nothing_for_a_minute_is_the_only_one() {
+    let mut channels = Channels::new(32);
+    let begin = Instant::now();
+    read(&mut channels, 50e6, 1e6, begin);
+    let end = begin + Duration::from_secs(60);
+    channels.rest(end + Duration::from_secs(58));
+    assert_eq!(channels.count(), 28);
+    channels.rest(end + Duration::from_secs(63));
+    assert_eq!(channels.count(), 1);
+}

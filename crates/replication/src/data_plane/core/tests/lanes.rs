@@ -1,25 +1,20 @@
 //! Connections that destination brokers are written over: how a partition changes from one to another, and when there are more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_wire::batch::BatchBuilder;
 
-use super::scene::{FROM, Scene, TO, batch, destination, settings, source};
+use super::scene::{FROM, Scene, TO, batch, destination, position, settings, source};
+use kafka_wire::message::TransactionVersion;
+use kafka_wire::types::ProducerIdentity;
+
 use crate::data_plane::core::LaneId;
+use crate::data_plane::transaction::TransactionPlan;
+use crate::position::Position;
 
 const TRIP: Duration = Duration::from_millis(100);
-
-/// So many partitions, running.
-fn running(partitions: i32) -> Scene {
-    let mut scene = Scene::new(settings());
-    for partition in 0..partitions {
-        scene.assign(source(partition), destination(partition), None);
-    }
-    scene.settle();
-    scene
-}
 
 fn lane(number: u16) -> LaneId {
     LaneId { node: TO, number }
@@ -45,7 +40,7 @@ fn read(scene: &mut Scene, offset: i64) {
 
 #[test]
 fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
-    let mut scene = running(2);
+    let mut scene = Scene::with(settings(), 2);
     // Of a writer that is not known yet one batch is on its way at a time.
     read(&mut scene, 0);
     let sent = scene.send_one();
@@ -57,7 +52,7 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
     assert_eq!((first.lane, &partitions[..]), (lane(0), &[0, 1][..]));
 
     // One of both has the second connection now.
-    scene.core.write_over(TO, 2);
+    scene.core.write_over(TO, 2, scene.now);
     read(&mut scene, 2);
     let stays = leaves(&mut scene);
     let [(second, stayed)] = &stays[..] else {
@@ -73,7 +68,7 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
     assert_ne!(stayed, moved);
 
     // And goes back when that has been answered; nobody needs the connection any more then.
-    scene.core.write_over(TO, 1);
+    scene.core.write_over(TO, 1, scene.now);
     assert_eq!(scene.core.take_unused_lanes(), []);
     let moved = usize::try_from(moved[0]).expect("a number");
     scene.fetch(moved, &[batch(3, 1)]);
@@ -86,15 +81,32 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
 
 #[test]
 fn what_waits_for_a_connection_that_is_not_needed_any_more_goes_over_another() {
-    let mut scene = running(2);
-    scene.core.write_over(TO, 2);
+    let mut scene = Scene::with(settings(), 2);
+    scene.core.write_over(TO, 2, scene.now);
     read(&mut scene, 0);
-    scene.core.write_over(TO, 1);
+    scene.core.write_over(TO, 1, scene.now);
     assert_eq!(scene.core.take_unused_lanes(), [lane(1)]);
     let [(sent, partitions)] = &leaves(&mut scene)[..] else {
         panic!("one request");
     };
     assert_eq!((sent.lane, partitions.len()), (lane(0), 2));
+}
+
+#[test]
+fn a_connection_that_was_to_end_when_all_is_answered_stays_if_it_is_needed_again() {
+    let mut scene = Scene::with(settings(), 2);
+    scene.core.write_over(TO, 2, scene.now);
+    read(&mut scene, 0);
+    let first = leaves(&mut scene);
+    assert_eq!(first.len(), 2);
+    scene.core.write_over(TO, 1, scene.now);
+    scene.core.write_over(TO, 2, scene.now);
+    for (sent, _) in &first {
+        scene.answer(sent, Ok(100));
+    }
+    assert_eq!(scene.core.take_unused_lanes(), []);
+    read(&mut scene, 1);
+    assert_eq!(leaves(&mut scene).len(), 2);
 }
 
 /// A batch of 16 KiB and a little.
@@ -104,9 +116,28 @@ fn large(base: i64) -> Bytes {
         .build()
 }
 
-/// One batch of each partition after the other, each of which takes a round trip, for so long. The connections that were used.
-fn write(scene: &mut Scene, offset: &mut i64, lasts: Duration) -> BTreeSet<u16> {
-    let mut used = BTreeSet::new();
+/// What a connection does that is to be made.
+#[derive(Clone, Copy)]
+enum Made {
+    Stands,
+    Hangs,
+    /// It is refused.
+    Fails,
+}
+
+/// One batch of each partition after the other, each of which takes a round trip, for so long. The connections that were used, each with
+/// the partitions that went over it last.
+fn write(scene: &mut Scene, offset: &mut i64, lasts: Duration) -> BTreeMap<u16, Vec<i32>> {
+    write_where(scene, offset, lasts, |_| Made::Stands)
+}
+
+fn write_where(
+    scene: &mut Scene,
+    offset: &mut i64,
+    lasts: Duration,
+    made: fn(LaneId) -> Made,
+) -> BTreeMap<u16, Vec<i32>> {
+    let mut used = BTreeMap::new();
     let end = scene.now + lasts;
     while scene.now < end {
         scene.order();
@@ -114,10 +145,20 @@ fn write(scene: &mut Scene, offset: &mut i64, lasts: Duration) -> BTreeSet<u16> 
         let answers = all.map(|index| scene.answer_of(index, *offset, &[large(*offset)]));
         let answers = answers.collect();
         scene.answer_fetch(FROM, answers);
-        let sent = scene.send();
+        for lane in scene.core.take_lanes_to_make() {
+            match made(lane) {
+                Made::Stands => scene.core.on_lane_stands(lane, scene.now),
+                Made::Hangs => {}
+                Made::Fails => scene.core.on_lane_gone(lane, true, scene.now),
+            }
+        }
+        let sent = leaves(scene);
         scene.now += TRIP;
-        for sent in &sent {
-            used.insert(sent.lane.number);
+        used = sent
+            .iter()
+            .map(|(sent, partitions)| (sent.lane.number, partitions.clone()))
+            .collect();
+        for (sent, _) in &sent {
             scene.answer(sent, Ok(100 + *offset));
         }
         *offset += 1;
@@ -125,31 +166,178 @@ fn write(scene: &mut Scene, offset: &mut i64, lasts: Duration) -> BTreeSet<u16> 
     used
 }
 
-#[test]
-fn a_broker_that_is_far_away_is_written_over_more_connections_while_others_have_to_catch_up() {
-    let mut scene = running(8);
-    let ends: Vec<_> = (0..8).map(|number| (source(number), 1_000_000)).collect();
+/// Partitions of these numbers with much to catch up with, to a broker as far away as [`TRIP`].
+fn far_away(numbers: impl Iterator<Item = i32> + Clone) -> Scene {
+    let mut scene = Scene::new(settings());
+    for number in numbers.clone() {
+        scene.assign(source(number), destination(number), None);
+    }
+    scene.settle();
+    let ends: Vec<_> = numbers.map(|number| (source(number), 1_000_000)).collect();
     scene.core.on_ends(&ends, scene.now);
-    let mut offset = 0;
-    let second = Duration::from_secs(1);
-    // How far away it is is not known before it was asked, which is when much was written.
-    assert_eq!(scene.core.take_to_measure(), []);
-    assert_eq!(write(&mut scene, &mut offset, 5 * second), [0].into());
-    assert_eq!(scene.core.take_to_measure(), [(TO, destination(0))]);
-    assert_eq!(scene.core.take_to_measure(), []);
+    measure(&mut scene);
+    scene
+}
+
+fn measure(scene: &mut Scene) {
     // The source is read over one all the same.
     scene.core.settings.max_connections = 32;
     for _ in 0..3 {
         scene.core.on_measured(TO, TRIP, scene.now);
     }
-    let used = write(&mut scene, &mut offset, 3 * second);
-    assert_eq!(used, [0, 1, 2, 3].into());
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn numbers(used: &BTreeMap<u16, Vec<i32>>) -> Vec<u16> {
+    used.keys().copied().collect()
+}
+
+fn how_many(used: &BTreeMap<u16, Vec<i32>>) -> Vec<usize> {
+    used.values().map(Vec::len).collect()
+}
+
+#[test]
+fn a_broker_that_is_far_away_is_written_over_more_connections_while_others_have_to_catch_up() {
+    let mut scene = Scene::with(settings(), 8);
+    let ends: Vec<_> = (0..8).map(|number| (source(number), 1_000_000)).collect();
+    scene.core.on_ends(&ends, scene.now);
+    let mut offset = 0;
+    // How far away it is is not known before it was asked, which is when much was written.
+    assert_eq!(scene.core.take_to_measure(), []);
+    assert_eq!(numbers(&write(&mut scene, &mut offset, 5 * SECOND)), [0]);
+    assert_eq!(scene.core.take_to_measure(), [(TO, destination(0))]);
+    assert_eq!(scene.core.take_to_measure(), []);
+    measure(&mut scene);
+    let used = write(&mut scene, &mut offset, 3 * SECOND);
+    assert_eq!(numbers(&used), [0, 1, 2, 3]);
     // It is near again.
     for _ in 0..2 {
         scene.core.on_measured(TO, TRIP / 100, scene.now);
-        write(&mut scene, &mut offset, 11 * second);
+        write(&mut scene, &mut offset, 11 * SECOND);
     }
     let unused: BTreeSet<_> = scene.core.take_unused_lanes().into_iter().collect();
     assert_eq!(unused, (1..4).map(lane).collect());
-    assert_eq!(write(&mut scene, &mut offset, second), [0].into());
+    assert_eq!(numbers(&write(&mut scene, &mut offset, SECOND)), [0]);
+}
+
+#[test]
+fn partitions_of_one_of_four_brokers_are_spread_as_all_others() {
+    let mut scene = far_away((0..8).map(|place| place * 4));
+    let used = write(&mut scene, &mut 0, 3 * SECOND);
+    assert_eq!(how_many(&used), [2, 2, 2, 2], "{used:?}");
+}
+
+#[test]
+fn nothing_waits_for_a_connection_that_is_yet_to_be_made() {
+    let mut scene = far_away(0..8);
+    let mut offset = 0;
+    let hangs = |lane: LaneId| match lane.number {
+        3 => Made::Hangs,
+        _ => Made::Stands,
+    };
+    let used = write_where(&mut scene, &mut offset, 3 * SECOND, hangs);
+    assert_eq!(how_many(&used), [3, 3, 2], "{used:?}");
+    scene.core.on_lane_stands(lane(3), scene.now);
+    let used = write(&mut scene, &mut offset, SECOND);
+    assert_eq!(how_many(&used), [2, 2, 2, 2], "{used:?}");
+}
+
+#[test]
+fn a_connection_that_is_refused_takes_the_step_back_and_nothing_along() {
+    let mut scene = far_away(0..8);
+    let mut offset = 0;
+    let fails = |lane: LaneId| match lane.number {
+        2 => Made::Fails,
+        _ => Made::Stands,
+    };
+    let used = write_where(&mut scene, &mut offset, 10 * SECOND, fails);
+    assert_eq!(numbers(&used), [0]);
+    let unused: BTreeSet<_> = scene.core.take_unused_lanes().into_iter().collect();
+    assert_eq!(unused, [1, 2, 3].map(lane).into());
+    assert!((0..8).all(|index| scene.is_running(index)));
+}
+
+#[test]
+fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_again() {
+    // No more connections are tried for as many partitions.
+    let mut scene = far_away(0..4);
+    scene.core.write_over(TO, 4, scene.now);
+    let mut offset = 0;
+    write(&mut scene, &mut offset, SECOND);
+    for broken in [3, 0] {
+        scene
+            .core
+            .on_lane_ended(lane(broken), &[], "cut", scene.now);
+        scene.core.on_lane_gone(lane(broken), true, scene.now);
+        let used = write(&mut scene, &mut offset, SECOND);
+        assert!(!used.contains_key(&broken), "{used:?}");
+        let mut counts = how_many(&used);
+        counts.sort_unstable();
+        assert_eq!(counts, [1, 1, 2], "{used:?}");
+        // It is not tried again at once.
+        scene.core.tend_lanes(scene.now);
+        assert_eq!(scene.core.take_lanes_to_make(), []);
+        write(&mut scene, &mut offset, 30 * SECOND);
+        scene.core.tend_lanes(scene.now);
+        let used = write(&mut scene, &mut offset, SECOND);
+        assert_eq!(how_many(&used), [1, 1, 1, 1], "{used:?}");
+    }
+}
+
+#[test]
+fn without_anything_to_write_there_is_one_connection_again_and_a_broker_without_partitions_is_forgotten()
+ {
+    let mut scene = far_away(0..4);
+    scene.core.write_over(TO, 4, scene.now);
+    write(&mut scene, &mut 0, SECOND);
+    assert_eq!(scene.core.ways()[0].connections, 4);
+    scene.now += 59 * SECOND;
+    assert!(!scene.core.tend_lanes(scene.now));
+    scene.now += 2 * SECOND;
+    assert!(scene.core.tend_lanes(scene.now));
+    assert_eq!(scene.core.take_unused_lanes().len(), 3);
+    assert_eq!(scene.core.ways(), []);
+    assert_eq!(scene.core.lanes.len(), 1);
+    for partition in scene.core.partitions.values_mut() {
+        partition.destination_leader = None;
+    }
+    assert!(scene.core.tend_lanes(scene.now));
+    assert!(scene.core.lanes.is_empty());
+}
+
+#[test]
+fn in_transactions_there_is_one_connection() {
+    let mut scene = Scene::new(settings());
+    scene.core.transact(TransactionPlan {
+        id: "link-0".to_owned(),
+        version: TransactionVersion::EpochPerTransaction,
+        writer: ProducerIdentity { id: 900, epoch: 0 },
+        interval: 1000 * SECOND,
+    });
+    for number in 0..8 {
+        let stored = Position {
+            transactional: true,
+            ..position(0, 100, 0)
+        };
+        scene.assign(source(number), destination(number), Some(stored));
+    }
+    scene.settle();
+    let ends: Vec<_> = (0..8).map(|number| (source(number), 1_000_000)).collect();
+    scene.core.on_ends(&ends, scene.now);
+    measure(&mut scene);
+    let used = write(&mut scene, &mut 0, 10 * SECOND);
+    assert_eq!((numbers(&used), how_many(&used)), (vec![0], vec![8]));
+}
+
+#[test]
+fn a_connection_with_nothing_to_send_keeps_no_other_from_sending() {
+    let mut scene = Scene::with(settings(), 2);
+    scene.core.write_over(TO, 2, scene.now);
+    read(&mut scene, 0);
+    // What waits for one of both is read again before it could leave.
+    let waits = scene.core.partitions[&0].over.home;
+    scene.core.restart(0, "gone".to_owned(), scene.now);
+    let sent = scene.send_one();
+    assert_ne!(sent.lane.number, waits);
 }

@@ -94,13 +94,14 @@ impl Life {
         }
         // Without dice, so that all other lives stay as they were.
         let count = 1 + u16::try_from(self.tally.steps % 3).expect("small");
+        self.core.tend_lanes(self.now);
         for leader in self
             .destinations
             .iter()
             .map(|log| log.leader)
             .collect::<Vec<_>>()
         {
-            self.core.write_over(leader, count);
+            self.core.write_over(leader, count, self.now);
         }
     }
 
@@ -175,6 +176,7 @@ impl Life {
         }
         self.land_before_cleaning();
         self.core.on_lane_ended(id, &tags, "cut", self.now);
+        self.core.on_lane_gone(id, true, self.now);
     }
 
     pub(super) fn land_late(&mut self) {
