@@ -15,7 +15,9 @@ use kafka_wire::error_code::{ErrorClass, ErrorCode};
 use kafka_wire::message::fetch::{FetchRequest, FetchResponse};
 use kafka_wire::message::{ApiKey, IsolationLevel, Request, TopicRef};
 use kafka_wire::types::{NodeId, PartitionId, TopicId, TopicName, TopicPartition};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
+use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 use super::core::{FetchOrder, FetchedPartition, Index, Reading};
@@ -169,7 +171,8 @@ impl Fetcher {
             p.records.is_empty() && p.error == ErrorCode::NONE && p.preferred_read_replica.is_none()
         });
         let bytes = partitions.map(|p| p.records.len()).sum();
-        let (partitions, made) = self.judge(answer, &origins);
+        // Whoever took something apart lately does so again.
+        let (partitions, made) = beside_others(order.made > 0, || self.judge(answer, &origins));
         let reading = Reading {
             throttle: Duration::from_millis(throttle),
             bytes,
@@ -398,4 +401,13 @@ async fn rule(origins: &Origins, answer: &FetchResponse) -> Result<OriginRule, S
 
 fn is_session_loss(code: ErrorCode) -> bool {
     code.class() == ErrorClass::NewFetchSession
+}
+/// Does work that may take long, so that the other tasks of this thread need not wait for it: on a machine with one core it would be
+/// the only one that they have.
+fn beside_others<T>(is_long: bool, work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) if is_long => block_in_place(work),
+        _ => work(),
+    }
 }

@@ -506,7 +506,7 @@ impl DataPlane {
         for channel in self.core.take_retired() {
             self.fetchers.remove(&channel);
         }
-        for node in self.core.take_cut() {
+        for node in self.core.take_cut(now) {
             tracing::warn!(
                 broker = node.0,
                 "the destination's broker answers nothing, and others lead its partitions now: its connection is given up"

@@ -112,11 +112,11 @@ impl Side {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Source => {
-                "fewer do with socket.send.buffer.bytes=-1 at the source's brokers, or a higher limit in tcp_wmem there and \
+                "socket.send.buffer.bytes=-1 at the source's brokers, or a higher limit in tcp_wmem there and \
                  tcp_rmem here"
             }
             Self::Destination => {
-                "fewer do with socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in tcp_rmem there \
+                "socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in tcp_rmem there \
                  and tcp_wmem here"
             }
         }
@@ -132,6 +132,8 @@ pub struct Way {
     pub broker: i32,
     /// How many connections it is read or written over.
     pub connections: u16,
+    /// Whether there may be no more than one.
+    pub is_all: bool,
     /// There and back.
     pub round_trip: Duration,
     /// Bytes that one connection carries in that time, where it was found that this limits what is copied.

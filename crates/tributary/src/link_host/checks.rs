@@ -93,24 +93,33 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
         side,
         broker,
         connections,
+        is_all,
         round_trip,
         window,
-    } = farthest;
+    } = *farthest;
     let (whose, done) = match side {
         Side::Source => ("source", "read"),
         Side::Destination => ("destination", "written"),
     };
+    let number = match connections {
+        1 => "one connection".to_owned(),
+        more => format!("{more} connections"),
+    };
     let way = format!(
-        "the {whose}'s broker {broker} is {} ms away, there and back, and {done} over {connections} connections",
+        "the {whose}'s broker {broker} is {} ms away, there and back, and {done} over {number}",
         round_trip.as_millis()
     );
+    let remedy = side.remedy();
     let text = match window {
-        None => way,
         Some(window) => format!(
-            "{way}, of which each carries about {} KiB in that time; {}",
+            "{way}, of which each carries about {} KiB in that time; fewer do with {remedy}",
             window / 1024,
-            side.remedy()
         ),
+        None if is_all => format!(
+            "{way}, which is all that transactions and tributary.fetch.connections.max leave it: it carries what is on its way at a \
+             time, and that may be more with {remedy}"
+        ),
+        None => way,
     };
     Some(check("distance", "PASS", text))
 }
@@ -232,6 +241,7 @@ mod tests {
             side: Side::Source,
             broker,
             connections: 8,
+            is_all: false,
             round_trip: Duration::from_millis(milliseconds),
             window,
         };
@@ -256,6 +266,21 @@ mod tests {
             "the destination's broker 4 is 120 ms away, there and back, and written over 8 connections, of which each carries about \
              87 KiB in that time; fewer do with socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in \
              tcp_rmem there and tcp_wmem here"
+        );
+        let alone = Way {
+            connections: 1,
+            is_all: true,
+            window: None,
+            ..written
+        };
+        let alone = distance(&[alone]).expect("a check").evidence;
+        assert!(
+            alone.contains("written over one connection, which is all that transactions"),
+            "{alone}"
+        );
+        assert!(
+            alone.contains("more with socket.receive.buffer.bytes=-1"),
+            "{alone}"
         );
     }
 

@@ -186,13 +186,15 @@ impl Channels {
         }
     }
 
-    /// The way to this broker, where it was so long that more connections were tried.
+    /// The way to this broker, where it is so long that more connections were tried, or would be.
     pub(super) fn way(&self, side: Side, node: NodeId) -> Option<Way> {
-        let matters = self.count > 1 || self.window.is_some();
+        let is_all = self.most == 1;
+        let matters = self.count > 1 || self.window.is_some() || is_all;
         (self.is_distant() && matters).then(|| Way {
             side,
             broker: node.0,
             connections: self.count,
+            is_all,
             round_trip: self.round_trip(),
             window: self.window,
         })
@@ -309,7 +311,9 @@ impl Channels {
     /// Takes in that one of several connections could not be made, or broke: if it is one of those that are being tried, a broker may
     /// allow no more, and what is read over it stands still.
     pub(super) fn on_failed(&mut self, number: u16, now: Instant) {
-        if let Some(trial) = self.trial.take_if(|trial| number >= trial.count) {
+        let count = self.count;
+        let tried = |trial: &Trial| trial.count..count;
+        if let Some(trial) = self.trial.take_if(|trial| tried(trial).contains(&number)) {
             self.look = None;
             self.take_back(trial, now);
         }

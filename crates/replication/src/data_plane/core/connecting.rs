@@ -102,7 +102,7 @@ impl Core {
                 broker = node.0,
                 connections = before,
                 "the source is far away ({} ms there and back) and what one connection carries in that time is limited to about \
-                 {} KiB: more of them are made; {}",
+                 {} KiB: more of them are made; fewer do with {}",
                 channels.round_trip().as_millis(),
                 window / 1024,
                 Side::Source.remedy()
@@ -148,7 +148,7 @@ impl Core {
         for index in theirs {
             self.move_to(index, None);
         }
-        self.level(Levelling::All, now);
+        self.level(Levelling::All(node), now);
     }
 
     /// The ways to brokers that are far away, those of the source first, in the order of their ids.

@@ -1,8 +1,8 @@
 //! Which connections to a destination broker are there, and which partition is written over which.
 //!
 //! A partition has one at a time, because its sequences have to arrive in their order: it changes when nothing of it is on its way.
-//! Connections beside the first are made before anything is given to them, and one that fails gives back what it had: a broker that
-//! allows no more of them costs nothing but the attempt. Partitions are dealt so that each has about as many of those that have
+//! Connections are made before anything is given to them, except the first where none is there, and one that fails gives back what it had:
+//! a broker that allows no more of them costs nothing but the attempt. Partitions are dealt so that each has about as many of those that have
 //! something to catch up with; going by their numbers, those of one of four brokers would all lie on one of four connections.
 
 use std::time::Duration;
@@ -15,8 +15,10 @@ use super::levelling::even;
 use super::precedence::left;
 use super::{Core, Index};
 
-/// A connection that could not be made, or broke, is not tried again for so long.
-const PAUSE: Duration = Duration::from_secs(30);
+/// For how long a connection that could not be made is not tried again.
+const REFUSED: Duration = Duration::from_secs(30);
+/// The same of one that was there: the broker may be back in a moment.
+const BROKEN: Duration = Duration::from_secs(2);
 
 impl Core {
     /// Makes as many connections to a broker as it is to have, and ends those that are too many.
@@ -37,12 +39,15 @@ impl Core {
 
     /// A connection is there.
     pub(crate) fn on_lane_stands(&mut self, lane: LaneId, now: Instant) {
-        if lane.number >= self.count_of_lanes(lane.node) {
-            self.unused_lanes.push(lane);
-            return;
-        }
+        let is_needed = lane.number < self.count_of_lanes(lane.node);
         let writer = self.writers.entry(lane.node).or_default();
         writer.has_come(lane.number);
+        if !is_needed {
+            if writer.lets_go(lane.number) {
+                self.unused_lanes.push(lane);
+            }
+            return;
+        }
         self.deal(lane.node, now);
     }
 
@@ -52,7 +57,12 @@ impl Core {
         let Some(writer) = self.writers.get_mut(&node) else {
             return;
         };
-        writer.has_gone(number, has_failed.then(|| now + PAUSE));
+        let pause = if writer.stands(number) {
+            BROKEN
+        } else {
+            REFUSED
+        };
+        writer.has_gone(number, has_failed.then(|| now + pause));
         let before = self.count_of_lanes(node);
         if before == 1 {
             return;
@@ -61,6 +71,14 @@ impl Core {
             lanes.on_failed(number, now);
         }
         self.count_changed(node, before, now);
+        self.deal(node, now);
+    }
+
+    /// All connections to a broker are given up.
+    pub(super) fn on_lanes_given_up(&mut self, node: NodeId, now: Instant) {
+        if let Some(writer) = self.writers.get_mut(&node) {
+            writer.have_gone();
+        }
         self.deal(node, now);
     }
 
@@ -108,7 +126,7 @@ impl Core {
         changed
     }
 
-    /// Makes those of a broker's connections that ended, or failed a while ago.
+    /// Makes those of a broker's connections that ended, or failed a while ago. Where none is there, one is made by writing first.
     fn remake(&mut self, node: NodeId, count: u16, now: Instant) {
         let writer = self.writers.entry(node).or_default();
         writer.forgive(now);
@@ -140,9 +158,6 @@ impl Core {
             }
         }
         moved.extend(even(loads, |_| true));
-        if moved.is_empty() {
-            return;
-        }
         for (index, place) in moved {
             if let Some(partition) = self.partitions.get_mut(&index) {
                 partition.over.home = lanes[place];

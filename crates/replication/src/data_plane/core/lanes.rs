@@ -108,7 +108,7 @@ impl Core {
                 broker = node.0,
                 connections = before,
                 "the destination is far away ({} ms there and back) and what one connection carries in that time is limited to \
-                 about {} KiB: more of them are made; {}",
+                 about {} KiB: more of them are made; fewer do with {}",
                 lanes.round_trip().as_millis(),
                 window / 1024,
                 Side::Destination.remedy()
@@ -120,24 +120,40 @@ impl Core {
     /// The ways to destination brokers that are far away.
     pub(super) fn ways_of_lanes(&self) -> impl Iterator<Item = Way> {
         let lanes = self.lanes.iter();
-        lanes.filter_map(|(node, lanes)| lanes.way(Side::Destination, *node))
+        let ways = lanes.filter_map(|(node, lanes)| lanes.way(Side::Destination, *node));
+        ways.map(|way| {
+            let writer = self.writers.get(&NodeId(way.broker));
+            // Some may be about to be made, or not allowed.
+            let there = writer.map_or(1, |writer| writer.all_usable().len());
+            Way {
+                connections: u16::try_from(there).unwrap_or(way.connections),
+                ..way
+            }
+        })
     }
 }
 
 #[cfg(test)]
 impl Core {
-    /// Writes to a broker over so many connections, which are there at once, each partition over one by its number.
-    pub(super) fn write_over(&mut self, node: NodeId, count: u16, now: Instant) {
+    /// There are to be so many connections to a broker.
+    pub(super) fn set_lanes(&mut self, node: NodeId, count: u16, now: Instant) {
         let before = self.count_of_lanes(node);
         self.lanes_of(node).set_count(count);
         self.count_changed(node, before, now);
-        for lane in self.take_lanes_to_make() {
-            self.on_lane_stands(lane, now);
-        }
+    }
+
+    /// Partitions of a broker are to be written over so many connections, each over one by its number.
+    pub(super) fn spread(&mut self, node: NodeId, count: u16) {
         let partitions = self.partitions.values_mut();
         for partition in partitions.filter(|one| one.destination_leader == Some(node)) {
             partition.over.home = Channels::number_of(&partition.destination, count);
         }
         self.queue_anew(node);
+    }
+
+    /// Whether a connection is there, or is the one that is made where none is.
+    pub(super) fn may_write(&self, lane: LaneId) -> bool {
+        let writer = self.writers.get(&lane.node);
+        writer.is_some_and(|writer| writer.all_usable().contains(&lane.number))
     }
 }

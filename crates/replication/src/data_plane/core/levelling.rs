@@ -5,6 +5,7 @@
 //! every fourth of its connections. So whoever has several gives one away to whoever has none. What has nothing to catch up with stays
 //! where it is.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use kafka_wire::types::NodeId;
@@ -22,15 +23,19 @@ pub(super) enum Levelling {
     /// To connections that have nothing to catch up with, from those that have several such partitions: each move costs what is on its
     /// way.
     Idle,
-    /// So that all have about as many, where their number is another one and everything is asked for anew.
-    All,
+    /// So that all to this broker have about as many, where their number is another one and everything is asked for anew.
+    All(NodeId),
 }
 
 impl Core {
     /// Gives connections something to read. Each moves what has most left.
     pub(super) fn level(&mut self, how: Levelling, now: Instant) {
         let several = self.channels.iter();
-        let several = several.filter(|(_, channels)| channels.count() > 1);
+        let concerned = |one: NodeId| match how {
+            Levelling::Idle => true,
+            Levelling::All(node) => node == one,
+        };
+        let several = several.filter(|(node, channels)| concerned(**node) && channels.count() > 1);
         let mut loads: BTreeMap<NodeId, Vec<Vec<(i64, Index)>>> = several
             .map(|(node, channels)| (*node, vec![Vec::new(); usize::from(channels.count())]))
             .collect();
@@ -65,7 +70,7 @@ impl Core {
             let may_take = |number| !fails(node, number);
             match how {
                 Levelling::Idle => moves(loads, may_take),
-                Levelling::All => even(loads, may_take),
+                Levelling::All(_) => even(loads, may_take),
             }
         });
         let moved: Vec<(Index, usize)> = moved.collect();
@@ -94,10 +99,11 @@ fn moves(mut loads: Vec<Load>, may_take: impl Fn(usize) -> bool) -> Vec<(Index, 
     empty.into_iter().map_while(gives).collect()
 }
 
-/// Which partitions move for those connections that `may_take` them to have about as many as the others.
+/// Which partitions move for those connections that `may_take` them to have about as many as the others: those with the least left,
+/// because it costs a pause.
 pub(super) fn even(mut loads: Vec<Load>, may_take: impl Fn(usize) -> bool) -> Vec<(Index, usize)> {
     for load in &mut loads {
-        load.sort_unstable();
+        load.sort_unstable_by_key(|(left, _)| Reverse(*left));
     }
     let mut counts: Vec<usize> = loads.iter().map(Vec::len).collect();
     let takers: Vec<usize> = (0..loads.len())
@@ -188,14 +194,14 @@ mod tests {
         check(&[0, 16, 0, 0], 12, &[4, 4, 4, 4]);
         check(&[2, 1, 1, 2], 0, &[2, 1, 1, 2]);
         check(&[6, 1, 1], 3, &[3, 3, 2]);
-        // Who fails gives and takes nothing.
+        // One that fails takes nothing.
         let loads: Vec<Load> = vec![vec![], load(0, 4), vec![]];
         let moved = even(loads.clone(), |number| number != 0);
         assert_eq!(counts(&loads, &moved), [0, 2, 2]);
-        // What has most left moves first.
+        // What has least left moves.
         assert_eq!(
             even(vec![vec![(5, 0), (9, 1), (2, 2)], vec![]], |_| true),
-            [(1, 1)]
+            [(2, 1)]
         );
     }
 }

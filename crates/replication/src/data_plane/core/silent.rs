@@ -64,12 +64,11 @@ impl Core {
     }
 
     /// Brokers whose connections for writing are to be given up.
-    pub(crate) fn take_cut(&mut self) -> BTreeSet<NodeId> {
-        for node in &self.to_cut {
-            if let Some(writer) = self.writers.get_mut(node) {
-                writer.have_gone();
-            }
+    pub(crate) fn take_cut(&mut self, now: Instant) -> BTreeSet<NodeId> {
+        let cut = std::mem::take(&mut self.to_cut);
+        for node in &cut {
+            self.on_lanes_given_up(*node, now);
         }
-        std::mem::take(&mut self.to_cut)
+        cut
     }
 }

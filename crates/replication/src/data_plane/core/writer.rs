@@ -132,20 +132,27 @@ impl Writer {
         numbers.find(|number| self.stands(*number)).unwrap_or(0)
     }
 
-    fn stands(&self, number: u16) -> bool {
+    pub(super) fn stands(&self, number: u16) -> bool {
         let lane = self.lanes.get(usize::from(number));
         lane.is_some_and(|lane| lane.standing == Standing::Stands)
     }
 
-    /// Which ones are to be made for there to be so many, where none of them failed a while ago. They are taken for being made from now on.
+    /// Which ones are to be made beside those that are there for there to be so many, but for those that failed lately. They are taken for
+    /// being made from now on.
     pub(super) fn take_to_make(&mut self, count: u16) -> Vec<u16> {
+        for lane in self.lanes.iter_mut().take(usize::from(count)) {
+            if lane.standing == Standing::Leaving {
+                lane.standing = Standing::Stands;
+            }
+        }
+        if !(0..count).any(|number| self.stands(number)) {
+            return Vec::new();
+        }
         let absent = (0..count).filter(|number| {
             let standing = &mut self.lane(*number).standing;
             let is_absent = *standing == Standing::Absent;
-            match standing {
-                Standing::Absent => *standing = Standing::Making,
-                Standing::Leaving => *standing = Standing::Stands,
-                _ => {}
+            if is_absent {
+                *standing = Standing::Making;
             }
             is_absent
         });

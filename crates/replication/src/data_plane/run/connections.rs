@@ -1,4 +1,4 @@
-//! The loop's connections: readers, writers, and looks at the source's ends. Each is made when it is first needed.
+//! The loop's connections: readers, writers, and looks at the source's ends. Each is made when it is first needed, or asked for.
 
 use std::time::Duration;
 
@@ -182,7 +182,7 @@ impl DataPlane {
         }
     }
 
-    /// Asks destination brokers that much is written to something small, over a connection of its own: how long that takes says how far
+    /// Asks destination brokers that much is written to something small, over a connection that no batches go over: how long that takes says how far
     /// away they are.
     pub(super) fn measure_ways(&mut self) {
         for (node, partition) in self.core.take_to_measure() {

@@ -20,6 +20,16 @@ fn lane(number: u16) -> LaneId {
     LaneId { node: TO, number }
 }
 
+/// So many connections are there, and partitions are spread over them by number.
+fn write_over(scene: &mut Scene, count: u16) {
+    scene.core.on_lane_stands(lane(0), scene.now);
+    scene.core.set_lanes(TO, count, scene.now);
+    for lane in scene.core.take_lanes_to_make() {
+        scene.core.on_lane_stands(lane, scene.now);
+    }
+    scene.core.spread(TO, count);
+}
+
 /// What can leave now: over which connection, and of which partitions.
 fn leaves(scene: &mut Scene) -> Vec<(super::scene::Sent, Vec<i32>)> {
     let sent = scene.send().into_iter();
@@ -52,7 +62,7 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
     assert_eq!((first.lane, &partitions[..]), (lane(0), &[0, 1][..]));
 
     // One of both has the second connection now.
-    scene.core.write_over(TO, 2, scene.now);
+    write_over(&mut scene, 2);
     read(&mut scene, 2);
     let stays = leaves(&mut scene);
     let [(second, stayed)] = &stays[..] else {
@@ -68,7 +78,7 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
     assert_ne!(stayed, moved);
 
     // And goes back when that has been answered; nobody needs the connection any more then.
-    scene.core.write_over(TO, 1, scene.now);
+    write_over(&mut scene, 1);
     assert_eq!(scene.core.take_unused_lanes(), []);
     let moved = usize::try_from(moved[0]).expect("a number");
     scene.fetch(moved, &[batch(3, 1)]);
@@ -82,9 +92,9 @@ fn a_partition_changes_its_connection_when_nothing_of_it_is_on_its_way() {
 #[test]
 fn what_waits_for_a_connection_that_is_not_needed_any_more_goes_over_another() {
     let mut scene = Scene::with(settings(), 2);
-    scene.core.write_over(TO, 2, scene.now);
+    write_over(&mut scene, 2);
     read(&mut scene, 0);
-    scene.core.write_over(TO, 1, scene.now);
+    write_over(&mut scene, 1);
     assert_eq!(scene.core.take_unused_lanes(), [lane(1)]);
     let [(sent, partitions)] = &leaves(&mut scene)[..] else {
         panic!("one request");
@@ -95,12 +105,12 @@ fn what_waits_for_a_connection_that_is_not_needed_any_more_goes_over_another() {
 #[test]
 fn a_connection_that_was_to_end_when_all_is_answered_stays_if_it_is_needed_again() {
     let mut scene = Scene::with(settings(), 2);
-    scene.core.write_over(TO, 2, scene.now);
+    write_over(&mut scene, 2);
     read(&mut scene, 0);
     let first = leaves(&mut scene);
     assert_eq!(first.len(), 2);
-    scene.core.write_over(TO, 1, scene.now);
-    scene.core.write_over(TO, 2, scene.now);
+    write_over(&mut scene, 1);
+    write_over(&mut scene, 2);
     for (sent, _) in &first {
         scene.answer(sent, Ok(100));
     }
@@ -262,7 +272,7 @@ fn a_connection_that_is_refused_takes_the_step_back_and_nothing_along() {
 fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_again() {
     // No more connections are tried for as many partitions.
     let mut scene = far_away(0..4);
-    scene.core.write_over(TO, 4, scene.now);
+    write_over(&mut scene, 4);
     let mut offset = 0;
     write(&mut scene, &mut offset, SECOND);
     for broken in [3, 0] {
@@ -278,7 +288,7 @@ fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_aga
         // It is not tried again at once.
         scene.core.tend_lanes(scene.now);
         assert_eq!(scene.core.take_lanes_to_make(), []);
-        write(&mut scene, &mut offset, 30 * SECOND);
+        write(&mut scene, &mut offset, 2 * SECOND);
         scene.core.tend_lanes(scene.now);
         let used = write(&mut scene, &mut offset, SECOND);
         assert_eq!(how_many(&used), [1, 1, 1, 1], "{used:?}");
@@ -286,10 +296,43 @@ fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_aga
 }
 
 #[test]
+fn after_all_have_broken_the_others_follow_the_first_that_is_there() {
+    let mut scene = far_away(0..4);
+    write_over(&mut scene, 4);
+    let mut offset = 0;
+    write(&mut scene, &mut offset, SECOND);
+    for broken in (0..4).map(lane) {
+        scene.core.on_lane_ended(broken, &[], "cut", scene.now);
+        scene.core.on_lane_gone(broken, true, scene.now);
+    }
+    assert_eq!(scene.core.ways()[0].connections, 1);
+    scene.now += 10 * SECOND;
+    scene.core.tend_lanes(scene.now);
+    assert_eq!(scene.core.take_lanes_to_make(), [], "nobody answers yet");
+    assert_eq!(numbers(&write(&mut scene, &mut offset, SECOND)), [0]);
+    scene.core.tend_lanes(scene.now);
+    let used = write(&mut scene, &mut offset, SECOND);
+    assert_eq!(how_many(&used), [1, 1, 1, 1], "{used:?}");
+    assert_eq!(scene.core.ways()[0].connections, 4);
+}
+
+#[test]
+fn what_waited_for_connections_that_are_given_up_waits_for_the_first() {
+    let mut scene = Scene::with(settings(), 2);
+    write_over(&mut scene, 2);
+    read(&mut scene, 0);
+    scene.core.on_lanes_given_up(TO, scene.now);
+    let [(sent, partitions)] = &leaves(&mut scene)[..] else {
+        panic!("one request");
+    };
+    assert_eq!((sent.lane, partitions.len()), (lane(0), 2));
+}
+
+#[test]
 fn without_anything_to_write_there_is_one_connection_again_and_a_broker_without_partitions_is_forgotten()
  {
     let mut scene = far_away(0..4);
-    scene.core.write_over(TO, 4, scene.now);
+    write_over(&mut scene, 4);
     write(&mut scene, &mut 0, SECOND);
     assert_eq!(scene.core.ways()[0].connections, 4);
     scene.now += 59 * SECOND;
@@ -328,12 +371,13 @@ fn in_transactions_there_is_one_connection() {
     measure(&mut scene);
     let used = write(&mut scene, &mut 0, 10 * SECOND);
     assert_eq!((numbers(&used), how_many(&used)), (vec![0], vec![8]));
+    assert!(scene.core.ways()[0].is_all);
 }
 
 #[test]
 fn a_connection_with_nothing_to_send_keeps_no_other_from_sending() {
     let mut scene = Scene::with(settings(), 2);
-    scene.core.write_over(TO, 2, scene.now);
+    write_over(&mut scene, 2);
     read(&mut scene, 0);
     // What waits for one of both is read again before it could leave.
     let waits = scene.core.partitions[&0].over.home;

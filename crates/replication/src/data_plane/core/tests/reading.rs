@@ -175,6 +175,34 @@ fn partitions_are_spread_over_connections_while_their_broker_is_far_away() {
 }
 
 #[test]
+fn partitions_of_one_of_four_brokers_are_read_over_all_connections_to_it() {
+    let many = Settings {
+        max_connections: 32,
+        ..settings()
+    };
+    let mut scene = Scene::new(many);
+    let numbers = (0..8).map(|place| place * 4);
+    for number in numbers.clone() {
+        scene.assign(source(number), destination(number), None);
+    }
+    scene.settle();
+    asked(&mut scene);
+    is_far_away(&mut scene);
+    let ends: Vec<_> = numbers.map(|number| (source(number), 1_000)).collect();
+    scene.core.on_ends(&ends, scene.now);
+    for _ in 0..2 {
+        answered(&mut scene, 0);
+        scene.pass(Duration::from_secs(1));
+    }
+    let mut counts = [0; 4];
+    for index in 0..8 {
+        let channel = scene.core.channel_of(index).expect("it is read");
+        counts[usize::from(channel.number)] += 1;
+    }
+    assert_eq!(counts, [2, 2, 2, 2]);
+}
+
+#[test]
 fn memory_is_reserved_for_answers_larger_than_asked_for_and_what_is_made_of_them_until_they_are_no_more()
  {
     let mut scene = Scene::running();

@@ -383,6 +383,9 @@ impl Scene {
     pub(super) fn send(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         while let Some((lane, tag, request)) = self.core.next_produce(self.now) {
+            if lane.number == 0 {
+                self.core.on_lane_stands(lane, self.now);
+            }
             sent.push(Sent { lane, tag, request });
         }
         sent

@@ -36,7 +36,7 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     assert!(!scene.locate(), "it may still answer");
     scene.pass(Duration::from_secs(1));
     assert!(scene.locate(), "who leads now is looked up");
-    assert!(scene.core.take_cut().is_empty(), "it still leads");
+    assert!(scene.core.take_cut(scene.now).is_empty(), "it still leads");
     scene
         .places
         .insert(destination(0), led_by(DESTINATION_ID, 12, 1));
@@ -44,7 +44,14 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     scene.now = due;
     scene.core.on_time(due);
     assert!(scene.locate());
-    assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
+    assert_eq!(
+        scene
+            .core
+            .take_cut(scene.now)
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [TO]
+    );
     scene
         .core
         .on_lane_ended(TO.into(), &[sent.tag], "given up", scene.now);
@@ -72,7 +79,7 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
 
     // Its answer may take half a minute: it is left as soon as another one leads, all the same.
     scene.locate();
-    assert!(scene.core.take_cut().is_empty(), "it still leads");
+    assert!(scene.core.take_cut(scene.now).is_empty(), "it still leads");
     scene
         .places
         .insert(destination(0), led_by(DESTINATION_ID, 12, 1));
@@ -80,7 +87,14 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     scene.now = due;
     scene.core.on_time(due);
     scene.locate();
-    assert_eq!(scene.core.take_cut().into_iter().collect::<Vec<_>>(), [TO]);
+    assert_eq!(
+        scene
+            .core
+            .take_cut(scene.now)
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [TO]
+    );
     let unanswered = sent.iter().find(|sent| sent.lane.node == TO).expect("sent");
     let tags = [unanswered.tag];
     scene
@@ -323,7 +337,7 @@ fn a_slow_broker_that_answers_one_request_after_the_other_is_not_silent() {
         lines.carries = carries[1];
         let longest = longest.max(lines.run(Duration::from_secs(120)));
         assert!(lines.running(), "{carries:?}");
-        assert!(lines.scene.core.take_cut().is_empty());
+        assert!(lines.scene.core.take_cut(lines.scene.now).is_empty());
         let waits = lines.scene.core.writers[&TO].silent_for(lines.scene.now);
         assert_eq!(waits, None);
         let seconds = longest.as_secs();

@@ -349,6 +349,7 @@ impl Life {
             assert!(open.is_empty(), "{lane:?} ends with requests on their way");
         }
         while let Some((id, tag, request)) = self.core.next_produce(self.now) {
+            self.connect(id);
             self.check_request(&request);
             self.check_announced(&request);
             let answer = None;

@@ -101,7 +101,29 @@ impl Life {
             .map(|log| log.leader)
             .collect::<Vec<_>>()
         {
-            self.core.write_over(leader, count, self.now);
+            self.core.set_lanes(leader, count, self.now);
+            self.make_lanes();
+            self.core.spread(leader, count);
+        }
+    }
+
+    /// Of the connections that are to be made some are refused, and some hang.
+    fn make_lanes(&mut self) {
+        let steps = self.tally.steps;
+        for (lane, dice) in self.core.take_lanes_to_make().into_iter().zip(steps..) {
+            match dice % 8 {
+                0 => self.core.on_lane_gone(lane, true, self.now),
+                1 => {}
+                _ => self.core.on_lane_stands(lane, self.now),
+            }
+        }
+    }
+
+    /// Something leaves over a connection: one that is there, or the first, which is made now if it is not.
+    pub(super) fn connect(&mut self, lane: LaneId) {
+        assert!(self.core.may_write(lane), "{lane:?} is not there");
+        if lane.number == 0 {
+            self.core.on_lane_stands(lane, self.now);
         }
     }
 
