@@ -39,6 +39,9 @@ pub(crate) enum Peer {
     /// Tributary, with TLS on both sides.
     #[value(name = "tls-both")]
     TlsBoth,
+    /// Another build of Tributary, with TLS on both sides.
+    #[value(name = "former-tls")]
+    FormerTls,
     /// A loop that consumes and produces with librdkafka.
     Librdkafka,
     #[value(name = "mm2")]
@@ -69,6 +72,7 @@ impl fmt::Display for Peer {
             Self::TlsSource => "Tributary, TLS to the source",
             Self::TlsDestination => "Tributary, TLS to the destination",
             Self::TlsBoth => "Tributary, TLS on both sides",
+            Self::FormerTls => "Tributary, former build, TLS on both sides",
             Self::Librdkafka => "librdkafka loop",
             Self::MirrorMakerTuned => "MirrorMaker 2 tuned",
             Self::MirrorMakerStock => "MirrorMaker 2 stock",
@@ -82,7 +86,7 @@ impl Peer {
         match self {
             Self::TlsSource => Sides::Source,
             Self::TlsDestination => Sides::Destination,
-            Self::TlsBoth => Sides::Both,
+            Self::TlsBoth | Self::FormerTls => Sides::Both,
             _ => Sides::None,
         }
     }
@@ -136,7 +140,7 @@ impl Errand<'_> {
             Peer::Mapped => self.tributary_command(&["--set", "tributary.offsets=map"]),
             Peer::Decoded => self.tributary_command(&DECODES),
             Peer::Checked => self.tributary_command(&["--set", "src.consumer.check.crcs=true"]),
-            Peer::TlsSource | Peer::TlsDestination | Peer::TlsBoth => {
+            Peer::TlsSource | Peer::TlsDestination | Peer::TlsBoth | Peer::FormerTls => {
                 let settings = self.tls_settings.as_deref();
                 let settings = settings.ok_or_else(|| Failure::new("there are no certificates"))?;
                 let mut further = Vec::new();

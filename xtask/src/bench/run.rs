@@ -175,7 +175,7 @@ impl Place<'_> {
         let name = format!("bench-{}-{}-{}", job.series, job.peer.short(), job.pair);
         let errand = Errand {
             tributary: match job.peer {
-                Peer::Former => self.prepared.former()?,
+                Peer::Former | Peer::FormerTls => self.prepared.former()?,
                 _ => &self.prepared.tributary,
             },
             judge: self.prepared.judge.program(),
@@ -399,6 +399,7 @@ impl Peer {
             Self::Checked => "checked",
             Self::TlsDestination => "tlsdestination",
             Self::TlsBoth => "tlsboth",
+            Self::FormerTls => "formertls",
             Self::Librdkafka => "loop",
             Self::MirrorMakerTuned => "mm2",
             Self::MirrorMakerStock => "mm2stock",
