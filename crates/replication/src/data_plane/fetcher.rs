@@ -402,6 +402,7 @@ async fn rule(origins: &Origins, answer: &FetchResponse) -> Result<OriginRule, S
 fn is_session_loss(code: ErrorCode) -> bool {
     code.class() == ErrorClass::NewFetchSession
 }
+
 /// Does work that may take long, so that the other tasks of this thread need not wait for it: on a machine with one core it would be
 /// the only one that they have.
 fn beside_others<T>(is_long: bool, work: impl FnOnce() -> T) -> T {

@@ -197,7 +197,7 @@ pub(crate) struct Partition {
     pub(crate) late: Late,
     /// Produce calls that name it and have no answer.
     pub(crate) open_calls: u32,
-    /// Which of several connections to its destination's broker they are on.
+    /// Which of several connections these are on, and those that follow.
     pub(crate) over: Over,
     /// Whether the next start must raise the producer's epoch.
     pub(crate) raise_epoch: bool,

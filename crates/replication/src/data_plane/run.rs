@@ -447,7 +447,7 @@ impl DataPlane {
                 self.core.on_answer(tag, &response, now);
             }
             Event::Produce(lane, number, ProduceEvent::Ended { error, unanswered }) => {
-                self.lane_ended(lane, number, &error, &unanswered);
+                self.lane_ended(lane, number, &error, &unanswered, now);
             }
             Event::Stands(lane, number) => self.lane_stands(lane, number, now),
             Event::Located(located) => self.core.on_located(located, now),
@@ -524,7 +524,7 @@ impl DataPlane {
             request.timeout_ms = i32::try_from(limit).unwrap_or(i32::MAX);
             let (number, calls) = self.lane(lane);
             if calls.try_send(ProduceCall { tag, request }).is_err() {
-                self.lane_ended(lane, number, &ClientError::Stopping, &[tag]);
+                self.lane_ended(lane, number, &ClientError::Stopping, &[tag], now);
             }
         }
         if let Some(orders) = self.core.take_locate() {

@@ -381,14 +381,12 @@ impl Channels {
     /// Counts what a connection carried while it was busy. Answers to several writes may come together, as if the last of them had taken no
     /// time: a measurement has at least a round trip.
     fn count_pace(&mut self, bytes: f64, took: Duration) {
-        let Carried { bytes, seconds } = Carried {
-            bytes: self.carried.bytes + bytes,
-            seconds: self.carried.seconds + took.as_secs_f64(),
-        };
-        self.carried = Carried { bytes, seconds };
+        self.carried.bytes += bytes;
+        self.carried.seconds += took.as_secs_f64();
+        let Carried { bytes, seconds } = self.carried;
         let far = self.is_distant();
-        let least = self.round_trip().as_secs_f64() * f64::from(u8::from(far));
-        if seconds <= 0.0 || seconds < least {
+        let is_short = far && seconds < self.round_trip().as_secs_f64();
+        if seconds <= 0.0 || is_short {
             return;
         }
         self.carried = Carried::default();

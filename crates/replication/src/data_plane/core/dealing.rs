@@ -21,11 +21,12 @@ const REFUSED: Duration = Duration::from_secs(30);
 const BROKEN: Duration = Duration::from_secs(2);
 
 impl Core {
-    /// Makes as many connections to a broker as it is to have, and ends those that are too many.
-    pub(super) fn count_changed(&mut self, node: NodeId, before: u16, now: Instant) {
+    /// Makes as many connections to a broker as it is to have, and ends those that are too many, if that is another number than before:
+    /// whether it is.
+    pub(super) fn count_changed(&mut self, node: NodeId, before: u16, now: Instant) -> bool {
         let count = self.count_of_lanes(node);
         if count == before {
-            return;
+            return false;
         }
         self.remake(node, count, now);
         let writer = self.writers.entry(node).or_default();
@@ -35,6 +36,7 @@ impl Core {
             }
         }
         self.deal(node, now);
+        true
     }
 
     /// A connection is there.
@@ -70,8 +72,9 @@ impl Core {
         if let Some(lanes) = self.lanes.get_mut(&node).filter(|_| has_failed) {
             lanes.on_failed(number, now);
         }
-        self.count_changed(node, before, now);
-        self.deal(node, now);
+        if !self.count_changed(node, before, now) {
+            self.deal(node, now);
+        }
     }
 
     /// All connections to a broker are given up.
@@ -115,11 +118,10 @@ impl Core {
             } else if let Some(lanes) = self.lanes.get_mut(&node) {
                 lanes.rest(now);
             }
-            self.count_changed(node, before, now);
-            let count = self.count_of_lanes(node);
-            changed |= count != before;
-            if count > 1 {
-                self.remake(node, count, now);
+            if self.count_changed(node, before, now) {
+                changed = true;
+            } else if before > 1 {
+                self.remake(node, before, now);
                 self.deal(node, now);
             }
         }

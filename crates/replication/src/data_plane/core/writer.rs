@@ -115,8 +115,7 @@ impl Writer {
 
     /// Connections that may be written over, by number: those that are there. Where none is, the first one is made.
     pub(super) fn all_usable(&self) -> Vec<u16> {
-        let numbers = (0..).zip(&self.lanes).map(|(number, _)| number);
-        let mut usable: Vec<u16> = numbers.filter(|number| self.stands(*number)).collect();
+        let mut usable: Vec<u16> = self.standing().collect();
         if usable.is_empty() {
             usable.push(0);
         }
@@ -128,8 +127,13 @@ impl Writer {
         if self.stands(number) {
             return number;
         }
-        let mut numbers = (0..).zip(&self.lanes).map(|(number, _)| number);
-        numbers.find(|number| self.stands(*number)).unwrap_or(0)
+        self.standing().next().unwrap_or(0)
+    }
+
+    fn standing(&self) -> impl Iterator<Item = u16> {
+        let lanes = (0..).zip(&self.lanes);
+        let standing = lanes.filter(|(_, lane)| lane.standing == Standing::Stands);
+        standing.map(|(number, _)| number)
     }
 
     pub(super) fn stands(&self, number: u16) -> bool {

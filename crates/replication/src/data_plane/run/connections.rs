@@ -118,15 +118,15 @@ impl DataPlane {
         }
     }
 
-    /// A connection has ended, or its successor is there already.
+    /// A connection has ended; its successor may be there already.
     pub(super) fn lane_ended(
         &mut self,
         lane: LaneId,
         number: u64,
         error: &ClientError,
         unanswered: &[u64],
+        now: Instant,
     ) {
-        let now = Instant::now();
         if unanswered.is_empty() {
             tracing::debug!(
                 broker = lane.node.0,
@@ -182,8 +182,8 @@ impl DataPlane {
         }
     }
 
-    /// Asks destination brokers that much is written to something small, over a connection that no batches go over: how long that takes says how far
-    /// away they are.
+    /// Asks destination brokers that much is written to something small, over a connection that no batches go over: how long that takes
+    /// says how far away they are.
     pub(super) fn measure_ways(&mut self) {
         for (node, partition) in self.core.take_to_measure() {
             if !self.measuring.insert(node) {

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_wire::batch::BatchBuilder;
-
-use super::scene::{FROM, Scene, TO, batch, destination, position, settings, source};
 use kafka_wire::message::TransactionVersion;
 use kafka_wire::types::ProducerIdentity;
 
+use super::scene::{FROM, Scene, TO, batch, destination, position, settings, source};
 use crate::data_plane::core::LaneId;
 use crate::data_plane::transaction::TransactionPlan;
 use crate::position::Position;
@@ -199,6 +198,15 @@ fn measure(scene: &mut Scene) {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Four partitions over a connection each, and the offset that comes next. No more connections are tried for as many.
+fn written_over_four() -> (Scene, i64) {
+    let mut scene = far_away(0..4);
+    write_over(&mut scene, 4);
+    let mut offset = 0;
+    write(&mut scene, &mut offset, SECOND);
+    (scene, offset)
+}
+
 fn numbers(used: &BTreeMap<u16, Vec<i32>>) -> Vec<u16> {
     used.keys().copied().collect()
 }
@@ -270,11 +278,7 @@ fn a_connection_that_is_refused_takes_the_step_back_and_nothing_along() {
 
 #[test]
 fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_again() {
-    // No more connections are tried for as many partitions.
-    let mut scene = far_away(0..4);
-    write_over(&mut scene, 4);
-    let mut offset = 0;
-    write(&mut scene, &mut offset, SECOND);
+    let (mut scene, mut offset) = written_over_four();
     for broken in [3, 0] {
         scene
             .core
@@ -297,10 +301,7 @@ fn partitions_of_a_connection_that_broke_go_over_the_others_until_it_is_made_aga
 
 #[test]
 fn after_all_have_broken_the_others_follow_the_first_that_is_there() {
-    let mut scene = far_away(0..4);
-    write_over(&mut scene, 4);
-    let mut offset = 0;
-    write(&mut scene, &mut offset, SECOND);
+    let (mut scene, mut offset) = written_over_four();
     for broken in (0..4).map(lane) {
         scene.core.on_lane_ended(broken, &[], "cut", scene.now);
         scene.core.on_lane_gone(broken, true, scene.now);
@@ -331,9 +332,7 @@ fn what_waited_for_connections_that_are_given_up_waits_for_the_first() {
 #[test]
 fn without_anything_to_write_there_is_one_connection_again_and_a_broker_without_partitions_is_forgotten()
  {
-    let mut scene = far_away(0..4);
-    write_over(&mut scene, 4);
-    write(&mut scene, &mut 0, SECOND);
+    let (mut scene, _) = written_over_four();
     assert_eq!(scene.core.ways()[0].connections, 4);
     scene.now += 59 * SECOND;
     assert!(!scene.core.tend_lanes(scene.now));

@@ -44,14 +44,7 @@ fn a_broker_that_answers_nothing_is_left_as_soon_as_another_one_leads() {
     scene.now = due;
     scene.core.on_time(due);
     assert!(scene.locate());
-    assert_eq!(
-        scene
-            .core
-            .take_cut(scene.now)
-            .into_iter()
-            .collect::<Vec<_>>(),
-        [TO]
-    );
+    assert_eq!(scene.core.take_cut(scene.now), [TO].into());
     scene
         .core
         .on_lane_ended(TO.into(), &[sent.tag], "given up", scene.now);
@@ -87,14 +80,7 @@ fn what_is_in_memory_for_a_silent_broker_is_dropped_where_others_need_the_memory
     scene.now = due;
     scene.core.on_time(due);
     scene.locate();
-    assert_eq!(
-        scene
-            .core
-            .take_cut(scene.now)
-            .into_iter()
-            .collect::<Vec<_>>(),
-        [TO]
-    );
+    assert_eq!(scene.core.take_cut(scene.now), [TO].into());
     let unanswered = sent.iter().find(|sent| sent.lane.node == TO).expect("sent");
     let tags = [unanswered.tag];
     scene
