@@ -203,6 +203,7 @@ impl Link {
         };
         let committed = committed(&source, &config).await?;
         let clusters = cluster_ids(&config, &source, &destination)?;
+        let limit = watch::Sender::new(config.fetch.bandwidth.clone());
         let mut maker = StreamMaker {
             config: config.clone(),
             worker: worker.clone(),
@@ -210,6 +211,7 @@ impl Link {
             source: source.clone(),
             destination: destination.clone(),
             buffers,
+            limit: limit.subscribe(),
             topics_in_doubt: look.soon(),
             origins: None,
             part: part.clone(),
@@ -229,7 +231,7 @@ impl Link {
         let (standstill, standing) = standstill::of(&maker, (&stored, &texts), &heard, &found);
         let watched = (found, standing);
         let (from, to, looking) = (source.clone(), destination.clone(), Arc::clone(&look));
-        let handle = LinkHandle::new(from, to, looking, heard, watched, acls.as_ref());
+        let handle = LinkHandle::new((from, to), looking, heard, watched, limit, acls.as_ref());
         let (config_start, naming) = (config.start.clone(), config.topics.naming.clone());
         Ok((
             Box::new(Self {

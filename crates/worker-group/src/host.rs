@@ -161,6 +161,13 @@ pub trait Probe: Send + Sync {
         Box::pin(std::future::ready(Err(NotResumed::Unknown(text))))
     }
 
+    /// Takes a configuration over that is another only in what a running link can take over. `tasks` is how many the link has:
+    /// of a limit each has its part. `false` where it cannot, and has to begin anew.
+    fn adjust(&self, config: &Config, tasks: u32) -> bool {
+        _ = (config, tasks);
+        false
+    }
+
     /// Looks at the topics at once, and begins these partitions of source topics again, those that stand too, while all
     /// others go on. It is done when the future ends.
     fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {

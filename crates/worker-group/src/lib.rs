@@ -14,6 +14,7 @@
 //!
 //! Deliberately absent: HTTP (`rest-api`), and how a link is run (the program joins this crate and `replication`).
 
+mod adjustment;
 pub mod assignor;
 pub mod config_record;
 pub mod config_state;

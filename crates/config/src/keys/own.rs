@@ -139,7 +139,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Text,
         None,
         Implemented,
-        "bytes per second that the link reads, dealt evenly to its tasks, also with a unit; after commas windows of another rate, in UTC: 20MB, 08:00-18:00=5MB, 22:00-04:00=none",
+        "bytes per second that the link reads, dealt evenly to its tasks, also with a unit; a running link takes another one over; after commas windows of another rate, in UTC: 20MB, 08:00-18:00=5MB, 22:00-04:00=none",
     ),
     key(
         Link,

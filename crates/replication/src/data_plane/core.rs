@@ -207,9 +207,17 @@ impl Core {
         self.buffers = buffers;
     }
 
-    /// Reads no more than this from now on. `seconds` is the time of day, counted from 1970.
+    /// Reads no more than this from now on; what was read before and is not paid for stays so. `seconds` is the time of day,
+    /// counted from 1970.
     pub(crate) fn limit(&mut self, bandwidth: Option<Bandwidth>, now: Instant, seconds: u64) {
-        self.allowances = bandwidth.map(|bandwidth| Allowances::new(bandwidth, now, seconds));
+        let Some(bandwidth) = bandwidth else {
+            self.allowances = None;
+            return;
+        };
+        match &mut self.allowances {
+            Some(allowances) => allowances.change(&bandwidth, now),
+            none => *none = Some(Allowances::new(&bandwidth, now, seconds)),
+        }
     }
 
     /// Takes a partition in.

@@ -16,6 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::bandwidth::Bandwidth;
 use config::link::{FetchSettings, LinkConfig, ProduceSettings};
 use kafka_client::produce_lane::{ProduceCall, ProduceEvent};
 use kafka_client::{Buffers, ClientError, Cluster};
@@ -81,6 +82,8 @@ pub struct Options {
     pub store: PositionStore,
     /// Memory for record data.
     pub buffers: Buffers,
+    /// How much it may read, as it is changed while it runs.
+    pub limit: watch::Receiver<Option<Bandwidth>>,
     /// Upper bound of the time between two storings of positions.
     pub flush_interval: Duration,
     /// Told when a broker does not know a topic.
@@ -194,6 +197,7 @@ pub struct DataPlane {
     produce: ProduceSettings,
     rack: String,
     buffers: Buffers,
+    limit: watch::Receiver<Option<Bandwidth>>,
     flush_interval: Duration,
     topics_in_doubt: Arc<Notify>,
     origins: Option<Origins>,
@@ -239,10 +243,7 @@ impl DataPlane {
         settings.shared |= options.shared;
         let mut core = Core::new(settings);
         core.keep_in(options.buffers.clone());
-        let milliseconds = wall_ms();
-        let seconds = u64::try_from(milliseconds / 1000).unwrap_or(0);
-        core.limit(link.fetch.bandwidth.clone(), Instant::now(), seconds);
-        core.set_time_of_day(Instant::now(), milliseconds);
+        core.set_time_of_day(Instant::now(), wall_ms());
         let snapshot = Arc::new(Snapshot::of(&core, None));
         let (status, seen) = watch::channel(snapshot);
         let keeper = Keeper {
@@ -269,6 +270,7 @@ impl DataPlane {
             produce: link.produce.clone(),
             rack: link.source.client_rack.clone().unwrap_or_default(),
             buffers: options.buffers,
+            limit: options.limit,
             flush_interval: options.flush_interval.min(FLUSH_INTERVAL),
             topics_in_doubt: options.topics_in_doubt,
             origins: options.origins,
@@ -321,7 +323,8 @@ impl DataPlane {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         self.ask_for_memory();
-        let mut commanded = true;
+        self.take_limit();
+        let (mut commanded, mut limited) = (true, true);
         let mut looked = Moment::now();
         let outcome = loop {
             let (now, moment) = (Instant::now(), Moment::now());
@@ -347,6 +350,11 @@ impl DataPlane {
                 command = self.commands.recv(), if commanded => match command {
                     Some(command) => self.obey(command),
                     None => commanded = false,
+                },
+                changed = self.limit.changed(), if limited => match changed {
+                    Ok(()) => self.take_limit(),
+                    // Nobody is left who could change it.
+                    Err(_) => limited = false,
                 },
                 () = sleep_until(until), if timer.is_some() => {
                     self.happened.shows();

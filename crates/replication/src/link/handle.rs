@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use config::bandwidth::Bandwidth;
 use config::client::HostPort;
 use kafka_client::Cluster;
 use kafka_client::meter::{ClientCounts, Expiry};
 use kafka_wire::types::{TopicName, TopicPartition};
+use tokio::sync::watch;
 
 use super::health::Heard;
 use crate::data_plane::{Answer, NotResumed, Snapshot};
@@ -63,16 +65,17 @@ pub struct LinkHandle {
     health: HealthHandle,
     acls: Option<AclHandle>,
     standstill: StandstillHandle,
+    limit: watch::Sender<Option<Bandwidth>>,
     pub(super) look: Arc<Looking>,
 }
 
 impl LinkHandle {
     pub(super) fn new(
-        source: Cluster,
-        destination: Cluster,
+        (source, destination): (Cluster, Cluster),
         look: Arc<Looking>,
         heard: Heard,
         (health, standstill): (HealthHandle, StandstillHandle),
+        limit: watch::Sender<Option<Bandwidth>>,
         acls: Option<&(Box<AclSync>, AclHandle)>,
     ) -> Self {
         Self {
@@ -83,7 +86,17 @@ impl LinkHandle {
             health,
             acls: acls.map(|(_, handle)| handle.clone()),
             standstill,
+            limit,
         }
+    }
+
+    /// Reads no more than this from now on, `None` for as much as there is. What is copied goes on.
+    pub fn limit(&self, bandwidth: Option<Bandwidth>) {
+        self.limit.send_if_modified(|limit| {
+            let is_another = *limit != bandwidth;
+            *limit = bandwidth;
+            is_another
+        });
     }
 
     /// What the copying of access rights is doing; `None` where it is switched off.

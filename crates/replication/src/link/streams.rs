@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::bandwidth::Bandwidth;
 use config::link::{LinkConfig, LoopPrevention, Offsets};
 use config::worker::{OffsetStorage, WorkerConfig};
 use kafka_client::transactions::TransactionalProducer;
@@ -42,6 +43,8 @@ pub(super) struct StreamMaker {
     pub(super) source: Cluster,
     pub(super) destination: Cluster,
     pub(super) buffers: Buffers,
+    /// How much may be read, as it is changed while the link runs.
+    pub(super) limit: watch::Receiver<Option<Bandwidth>>,
     pub(super) topics_in_doubt: Arc<Notify>,
     pub(super) origins: Option<Origins>,
     pub(super) part: LinkPart,
@@ -165,6 +168,7 @@ impl StreamMaker {
             destination: self.destination.clone(),
             store,
             buffers: self.buffers.clone(),
+            limit: self.limit.clone(),
             flush_interval: self.worker.flush_interval,
             topics_in_doubt: Arc::clone(&self.topics_in_doubt),
             origins: self

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use config::bandwidth::Bandwidth;
 use kafka_wire::types::{TopicName, TopicPartition};
 use replication::data_plane::{self, Answer, PartitionStatus, State};
 use replication::health::{Lag, LinkHealth, Verdict};
 use replication::help::page;
 use replication::link::LinkHandle;
+use worker_group::Config;
 use worker_group::host::{LinkReport, NotResumed, Pending, Probe, Resume, Standing};
 use worker_group::view::{Doing, LagDetail, Replication, TOLD};
 
@@ -110,6 +112,14 @@ impl Probe for LinkProbe {
         })
     }
 
+    fn adjust(&self, config: &Config, tasks: u32) -> bool {
+        let Some(limit) = limit(config) else {
+            return false;
+        };
+        self.0.limit(limit.map(|limit| limit.divided(tasks)));
+        true
+    }
+
     fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
         let handle = self.0.clone();
         let partitions = partitions.into_iter().flat_map(|(topic, numbers)| {
@@ -119,6 +129,15 @@ impl Probe for LinkProbe {
         });
         let partitions: BTreeSet<TopicPartition> = partitions.collect();
         Box::pin(async move { handle.begin_again(partitions).await })
+    }
+}
+
+/// How much a link of this configuration may read. Nothing where that is not to be read here: where variables stand for it, or it is
+/// wrong.
+fn limit(config: &Config) -> Option<Option<Bandwidth>> {
+    match config.get("tributary.bandwidth.limit") {
+        None => Some(None),
+        Some(text) => Bandwidth::parse(text).ok().map(Some),
     }
 }
 

@@ -44,6 +44,7 @@ mod group_truth;
 mod java_patterns;
 mod kill;
 mod kill_awkward;
+mod limits;
 mod matrix;
 mod memory;
 mod metrics;

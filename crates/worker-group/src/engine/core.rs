@@ -146,11 +146,11 @@ impl Core {
         self.stage(format!(
             "writing a config for connector {name} to the config topic"
         ));
-        let same = self.configs.config(name) == Some(&config);
+        let same = self.configs.config(name) == Some(&config) || self.takes_over(name, &config);
         self.apply([ConfigRecord::Connector(name.to_owned(), Some(config))]);
         let generation = self.next();
         match self.links.get_mut(name) {
-            // A configuration that is written again as it is disturbs nothing, unless the link has failed.
+            // A configuration that is written again as it is, or is taken over, disturbs nothing, unless the link has failed.
             Some(link) if same && link.failure.is_none() => {}
             Some(link) => {
                 link.generation = generation;

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use super::core::{Core, Event};
 use super::link_state::{Instance, connector_state};
 use super::reconcile::{Action, Runs, Wanted, reconcile};
+use crate::Config;
+use crate::adjustment::is_taken_over;
 use crate::host::{LinkFailure, LinkStart, Part, Started};
 use crate::state::TargetState;
 
@@ -40,6 +42,20 @@ impl Core {
         if !self.instances.contains_key(name) {
             self.begin_change(name);
         }
+    }
+
+    /// Whether the link, which runs, goes on with this configuration in place of the one that it has.
+    pub(super) fn takes_over(&self, name: &str, config: &Config) -> bool {
+        let before = self.configs.config(name);
+        let running = self
+            .instances
+            .get(name)
+            .filter(|instance| !instance.ending)
+            .and_then(|instance| instance.probe.as_ref());
+        let (Some(before), Some(probe)) = (before, running) else {
+            return false;
+        };
+        is_taken_over(before, config) && probe.adjust(config, 1)
     }
 
     fn start(&mut self, name: &str) {

@@ -40,6 +40,12 @@ impl Probe for Stage {
         self.with(|script| script.report.clone())
     }
 
+    fn adjust(&self, config: &Config, tasks: u32) -> bool {
+        let limit = config.get("tributary.bandwidth.limit").cloned();
+        self.with(|script| script.log.push(format!("limit {limit:?} of {tasks}")));
+        limit.is_none_or(|limit| !limit.starts_with('$'))
+    }
+
     fn begin_again(&self, partitions: BTreeMap<String, Vec<i32>>) -> Pending<()> {
         let stage = self.clone();
         Box::pin(async move {
@@ -249,6 +255,45 @@ async fn a_connector_made_anew_under_the_same_name_waits_for_the_old_one() {
     assert_eq!(worker.state("c").await, State::Unassigned);
     worker.becomes("c", State::Running).await;
     assert_eq!(worker.log(), ["start c", "end c", "start c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_link_takes_another_limit_over_and_a_failed_or_resting_one_begins_with_it() {
+    let worker = worker();
+    let handle = &worker.handle;
+    worker.made(&[], State::Running).await;
+    worker.log();
+    let put = async |limit: &str, more: &[(&str, &str)]| {
+        let mut entries = vec![("tributary.bandwidth.limit", limit)];
+        entries.extend(more);
+        let written = handle.write("c".into(), link(&entries)).await;
+        written.expect("valid");
+        worker.becomes("c", State::Running).await;
+        worker.log()
+    };
+    assert_eq!(put("1MB", &[]).await, ["limit Some(\"1MB\") of 1"]);
+    let tasks = handle.tasks("c".into()).await.expect("there");
+    assert_eq!(tasks[1].config["tributary.bandwidth.limit"], "1MB");
+    // As it is: nothing is asked of it.
+    assert!(put("1MB", &[]).await.is_empty());
+    assert_eq!(
+        put("2MB", &[("fetch.max.wait.ms", "400")]).await,
+        ["end c", "start c"]
+    );
+    // One that rests begins with it.
+    let target = |target| handle.set_target("c".into(), target);
+    target(TargetState::Paused).await.expect("there");
+    worker.becomes("c", State::Paused).await;
+    worker.log();
+    let entries = [
+        ("fetch.max.wait.ms", "400"),
+        ("tributary.bandwidth.limit", "3MB"),
+    ];
+    let written = handle.write("c".into(), link(&entries)).await;
+    written.expect("valid");
+    target(TargetState::Started).await.expect("there");
+    worker.becomes("c", State::Running).await;
+    assert_eq!(worker.log(), ["start c"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -271,25 +271,14 @@ impl Core {
         );
         match self.configs.apply(record)? {
             Change::Connector(name) => {
-                if self.configs.config(&name) != config.as_ref() {
-                    self.renew(&Subject::Connector(name.clone()));
-                }
+                self.take_config(&name, config.as_ref());
                 Some(name)
             }
             Change::Tasks(name) => {
-                let now = self.configs.tasks(&name);
-                if now.len() != tasks.len() {
+                if self.configs.tasks(&name).len() != tasks.len() {
                     self.want_join(Cause::Tasks);
                 }
-                // Only tasks that are others now are begun anew.
-                let changed: Vec<u32> = (0..)
-                    .zip(self.configs.tasks(&name))
-                    .filter(|(task, config)| tasks.get(*task as usize) != Some(*config))
-                    .map(|(task, _)| task)
-                    .collect();
-                for task in changed {
-                    self.renew(&Subject::Task(name.clone(), task));
-                }
+                self.take_tasks(&name, &tasks);
                 Some(name)
             }
             Change::Target(name) => {

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 
 use super::Event;
 use super::core::Core;
+use crate::Config;
+use crate::adjustment::{is_parted, is_taken_over};
 use crate::deal::{PARTITIONS, partitions_of};
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
@@ -123,6 +125,50 @@ impl Core {
             piece.retrying = None;
             piece.retry_at = None;
         }
+    }
+
+    /// The configuration of a connector was written.
+    pub(super) fn take_config(&mut self, name: &str, before: Option<&Config>) {
+        let now = self.configs.config(name);
+        let is_taken_over = |(now, before)| is_taken_over(before, now);
+        let is_small = now.zip(before).is_some_and(is_taken_over);
+        let is_another = now != before;
+        let connector = Subject::Connector(name.to_owned());
+        let piece = self.pieces.get(&connector);
+        let has_failed = piece.is_some_and(|piece| piece.failure.is_some());
+        // What a task can take over is brought to it with its own configuration.
+        if is_another && (has_failed || !is_small) {
+            self.renew(&connector);
+        }
+    }
+
+    /// The tasks of a connector were written: those that are others now are begun anew, unless they can take over what is.
+    pub(super) fn take_tasks(&mut self, name: &str, before: &[Config]) {
+        let now = self.configs.tasks(name).to_vec();
+        let count = u32::try_from(now.len()).unwrap_or(u32::MAX);
+        let is_dealt_anew = before.len() != now.len();
+        for (task, config) in (0..).zip(&now) {
+            let subject = Subject::Task(name.to_owned(), task);
+            let goes_on = match before.get(task as usize) {
+                None => false,
+                Some(before) if before == config && !(is_dealt_anew && is_parted(config)) => true,
+                Some(before) => {
+                    (before == config || is_taken_over(before, config))
+                        && self.adjust(&subject, config, count)
+                }
+            };
+            if !goes_on {
+                self.renew(&subject);
+            }
+        }
+    }
+
+    /// Whether it runs and goes on with this configuration.
+    fn adjust(&self, subject: &Subject, config: &Config, tasks: u32) -> bool {
+        let instance = self.instances.get(subject);
+        let running = instance.filter(|instance| !instance.ending);
+        let probe = running.and_then(|instance| instance.probe.as_ref());
+        probe.is_some_and(|probe| probe.adjust(config, tasks))
     }
 
     pub(super) fn forget_failures(&mut self, name: &str) {

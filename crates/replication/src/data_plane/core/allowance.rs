@@ -37,11 +37,16 @@ pub(super) struct Allowances {
 }
 
 impl Allowances {
-    pub(super) fn new(bandwidth: Bandwidth, now: Instant, seconds: u64) -> Self {
-        Self {
-            tails: Allowance::new(bandwidth.clone().divided(2), now, seconds),
-            all: Allowance::new(bandwidth, now, seconds),
-        }
+    pub(super) fn new(bandwidth: &Bandwidth, now: Instant, seconds: u64) -> Self {
+        let [all, tails] = parts(bandwidth).map(|part| Allowance::new(part, now, seconds));
+        Self { all, tails }
+    }
+
+    /// Another limit holds from now on.
+    pub(super) fn change(&mut self, bandwidth: &Bandwidth, now: Instant) {
+        let [all, tails] = parts(bandwidth);
+        self.all.change(all, now);
+        self.tails.change(tails, now);
     }
 
     /// Clocks are set, and machines sleep.
@@ -125,6 +130,11 @@ impl Allowances {
     }
 }
 
+/// What all may read, and what tails may.
+fn parts(bandwidth: &Bandwidth) -> [Bandwidth; 2] {
+    [bandwidth.clone(), bandwidth.clone().divided(2)]
+}
+
 /// One of them.
 #[derive(Debug)]
 struct Allowance {
@@ -147,6 +157,12 @@ impl Allowance {
             at: now,
             used: 0.0,
         }
+    }
+
+    /// What is owed at the old rate until now is paid at the new one.
+    fn change(&mut self, bandwidth: Bandwidth, now: Instant) {
+        self.owe(0.0, now);
+        self.bandwidth = bandwidth;
     }
 
     /// Clocks are set, and machines sleep.
@@ -329,7 +345,7 @@ mod tests {
         let at = |ms| begin + Duration::from_millis(ms);
         let limited = || {
             let bandwidth = Bandwidth::parse("1MB, 08:00-18:00=none").expect("a rate");
-            Allowances::new(bandwidth, begin, 0)
+            Allowances::new(&bandwidth, begin, 0)
         };
         let mut allowances = limited();
         assert!(!allowances.are_used_up(at(60_000)));
@@ -365,7 +381,7 @@ mod tests {
         let begin = Instant::now();
         let turn = |limit: &str, batches: &[Vec<usize>]| {
             let bandwidth = Bandwidth::parse(limit).expect("a rate");
-            let turn = Allowances::new(bandwidth, begin, 0).turn(batches, Duration::ZERO, begin);
+            let turn = Allowances::new(&bandwidth, begin, 0).turn(batches, Duration::ZERO, begin);
             turn.map(|turn| turn.as_secs())
         };
         assert_eq!(turn("1MB", &[vec![1_000_000; 50]]), Some(51));
@@ -423,6 +439,28 @@ mod tests {
             ),
             (None, None)
         );
+    }
+
+    #[test]
+    fn a_limit_that_is_changed_leaves_what_is_owed() {
+        let begin = Instant::now();
+        let bandwidth = |text| Bandwidth::parse(text).expect("a rate");
+        let mut allowances = Allowances::new(&bandwidth("1MB"), begin, 0);
+        allowances.add(false, 21_000_000, Some(0), begin);
+        let later = begin + Duration::from_secs(1);
+        let waits = |allowances: &Allowances, now: Instant| {
+            let due = allowances.due(false, now).map(|due| due - now);
+            (due.unwrap_or_default() + Duration::from_micros(1)).as_millis()
+        };
+        allowances.change(&bandwidth("10MB"), later);
+        assert_eq!(waits(&allowances, later), 2_000);
+        allowances.change(&bandwidth("500KB"), later + Duration::from_secs(1));
+        assert_eq!(waits(&allowances, later + Duration::from_secs(1)), 20_000);
+        // Without a limit everything is paid for.
+        let later = begin + Duration::from_secs(3);
+        allowances.change(&bandwidth("none"), later);
+        allowances.change(&bandwidth("1MB"), later + Duration::from_secs(1));
+        assert_eq!(waits(&allowances, later + Duration::from_secs(1)), 0);
     }
 
     #[test]

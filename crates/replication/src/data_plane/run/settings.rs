@@ -1,11 +1,14 @@
-//! What of a link's configuration holds for all its partitions.
+//! What of a link's configuration holds for all its partitions, and what of it is changed while it runs.
 
 use std::time::Duration;
 
 use config::link::{FetchSettings, LinkConfig};
+use tokio::time::Instant;
 
 use super::super::core::Settings;
 use super::super::whole::answer_within;
+use super::DataPlane;
+use crate::clock::wall_ms;
 use crate::placement::Grants;
 
 /// Batches of a partition that have to wait before tiny ones are merged: a few round trips' worth.
@@ -55,4 +58,14 @@ pub(super) fn settings(link: &LinkConfig, memory: usize) -> Settings {
     };
     share_of(&mut settings, &link.fetch, memory);
     settings
+}
+
+impl DataPlane {
+    /// Reads no more than it is told by now.
+    pub(super) fn take_limit(&mut self) {
+        self.happened.moves();
+        let limit = self.limit.borrow_and_update().clone();
+        let seconds = u64::try_from(wall_ms() / 1000).unwrap_or(0);
+        self.core.limit(limit, Instant::now(), seconds);
+    }
 }
