@@ -1,5 +1,5 @@
 //! A source that is near and answers slowly, because its line carries little: one batch may take longer than any limit of time
-//! for an answer, and a topic with a record now and then does not wait behind the others.
+//! for an answer, and a topic with a record now and then does not wait behind the others. And a destination of that kind.
 
 use std::time::Duration;
 
@@ -92,4 +92,67 @@ async fn a_batch_that_takes_long_arrives_and_a_quiet_topic_does_not_wait_for_it(
     assert!(median < Duration::from_millis(500), "{took:?}");
     // Those that come while nothing is known of the line wait until it is; the batch takes 13 s.
     assert!(slowest < Duration::from_secs(6), "{took:?}");
+}
+
+/// What a connection to the destination carries, bytes per second.
+const THIN: u64 = 2_000_000;
+/// Each has a backlog, and batches that take a third of a second.
+const MANY: i32 = 24;
+const OF_EACH: i32 = 60;
+const BEHIND: usize = 50_000;
+
+#[tokio::test]
+async fn a_quiet_topic_does_not_wait_for_a_backlog_where_the_destination_is_slow() {
+    println!("seed {SEED}");
+    let pair = shaken().await;
+    let pair = pair.as_ref().expect("started");
+    let (source, destination) = (&pair.source, &pair.destination);
+    let [large, quiet] = ["backlog-thin", "quiet-thin"].map(unique);
+    new_topic(source, &large, MANY, &[]).await;
+    new_topic(source, &quiet, 1, &[]).await;
+    let records = MANY * OF_EACH;
+    let generator = Generator::new(Shape::uniform(SEED, MANY, BEHIND));
+    Load::new(source.bootstrap(), &large)
+        .codec(Codec::None)
+        .setting("batch.size", "600000")
+        .send(generator.take(usize::try_from(records).expect("positive")))
+        .await
+        .expect("acknowledged");
+    let mut news = Generator::new(Shape::uniform(SEED, 1, 100));
+    let say = async |record| {
+        let load = Load::new(source.bootstrap(), &quiet);
+        load.send([record]).await.expect("acknowledged");
+    };
+    say(news.next().expect("endless")).await;
+
+    let line = Pace::bytes_per_second(THIN);
+    destination.proxy(0).slow(Direction::Requests, line);
+    let topics = format!("{large}|{quiet}");
+    let program = Replicate::new(source, destination, &topics).start();
+    let [all, copy] = [&large, &quiet].map(|topic| stored(destination, topic));
+    wait_for_offsets(&copy, 1).await;
+    // As much as the line carries in three seconds is on its way then.
+    wait_for_offsets(&all, i64::from(records) / 5).await;
+    let mut took = Vec::new();
+    for count in 2..=14 {
+        say(news.next().expect("endless")).await;
+        let said = Instant::now();
+        wait_for_offsets(&copy, count).await;
+        took.push(said.elapsed());
+    }
+    let there = offsets(&all).await;
+    took.sort_unstable();
+    println!("{took:?} beside {there} of {records}");
+    assert!(there < i64::from(records), "the backlog lasts");
+    let [median, slowest] = [took.len() / 2, took.len() - 1].map(|n| took[n]);
+    assert!(median < Duration::from_millis(500), "{took:?}");
+    assert!(slowest < Duration::from_secs(2), "{took:?}");
+    destination.proxy(0).heal().await;
+    wait_for_offsets(&all, i64::from(records)).await;
+    program.terminate().expect("it runs");
+    program.wait(COPIED).await.expect("it ends");
+    for (topic, copy) in [(&large, &all), (&quiet, &copy)] {
+        let verdict = compared(&stored(source, topic), copy).await;
+        assert!(verdict.is_equal(), "{topic}: {verdict:?}");
+    }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::lanes::{LaneId, is_behind};
 use super::levelling::even;
 use super::precedence::left;
+use super::writer::{ApartStep, Writer};
 use super::{Core, Index};
 
 /// For how long a connection that could not be made is not tried again.
@@ -41,7 +42,7 @@ impl Core {
 
     /// A connection is there.
     pub(crate) fn on_lane_stands(&mut self, lane: LaneId, now: Instant) {
-        let is_needed = lane.number < self.count_of_lanes(lane.node);
+        let is_needed = self.is_needed(lane);
         let writer = self.writers.entry(lane.node).or_default();
         writer.has_come(lane.number);
         if !is_needed {
@@ -65,6 +66,9 @@ impl Core {
             REFUSED
         };
         writer.has_gone(number, has_failed.then(|| now + pause));
+        if number == LaneId::APART {
+            return self.queue_anew(node);
+        }
         let before = self.count_of_lanes(node);
         if before == 1 {
             return;
@@ -85,9 +89,42 @@ impl Core {
         self.deal(node, now);
     }
 
+    fn is_needed(&self, lane: LaneId) -> bool {
+        let writer = self.writers.get(&lane.node);
+        match lane.number {
+            LaneId::APART => writer.is_some_and(Writer::keeps_apart),
+            number => number < self.count_of_lanes(lane.node),
+        }
+    }
+
+    /// Gives what is current a connection of its own to brokers that are slow, and takes it back a while after.
+    fn tend_apart(&mut self, now: Instant) {
+        if self.transaction.is_some() || self.settings.max_connections < 2 {
+            return;
+        }
+        let mut left = Vec::new();
+        for (&node, writer) in &mut self.writers {
+            let lane = LaneId {
+                node,
+                number: LaneId::APART,
+            };
+            match writer.tend_apart(now) {
+                ApartStep::Nothing => {}
+                ApartStep::Make => self.lanes_to_make.push(lane),
+                ApartStep::Leave(ends) => {
+                    left.push(node);
+                    self.unused_lanes.extend(ends.then_some(lane));
+                }
+            }
+        }
+        for node in left {
+            self.queue_anew(node);
+        }
+    }
+
     /// Nothing is on its way over this connection any more: it ends if it is one too many.
     pub(super) fn leave_lane(&mut self, lane: LaneId) {
-        if lane.number < self.count_of_lanes(lane.node) {
+        if self.is_needed(lane) {
             return;
         }
         if let Some(writer) = self.writers.get_mut(&lane.node) {
@@ -108,6 +145,7 @@ impl Core {
 
     /// Looks after brokers with several connections, to be done every second or so. Whether any has another number of them.
     pub(crate) fn tend_lanes(&mut self, now: Instant) -> bool {
+        self.tend_apart(now);
         let mut changed = false;
         let nodes: Vec<NodeId> = self.lanes.keys().copied().collect();
         for node in nodes {

@@ -3,6 +3,8 @@
 //! Mostly one for each destination broker: requests are filled best then. To one that is far away a connection carries at most its
 //! window in every round trip, so there are more where that carries more, found out as for reading (`channels.rs`). Which of them are
 //! there, and which partition has which, is in `dealing.rs`.
+//!
+//! A broker that is slow has one more, for what is current: that would wait behind what catches up.
 
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::{Duration, Instant};
@@ -20,6 +22,19 @@ pub(crate) struct LaneId {
     pub(crate) node: NodeId,
     /// Which of several.
     pub(crate) number: u16,
+}
+
+impl LaneId {
+    /// The number of that for what is current.
+    pub(crate) const APART: u16 = u16::MAX;
+
+    /// Which of its broker's it is, as it is shown.
+    pub(crate) fn which(self) -> String {
+        match self.number {
+            Self::APART => "of what is current".to_owned(),
+            number => number.to_string(),
+        }
+    }
 }
 
 /// The first, and mostly the only one.
@@ -142,6 +157,13 @@ impl Core {
         self.count_changed(node, before, now);
     }
 
+    /// A broker is slow, or is so no longer.
+    pub(super) fn set_slow(&mut self, node: NodeId, is_slow: bool, now: Instant) {
+        if let Some(writer) = self.writers.get_mut(&node) {
+            writer.set_slow(is_slow, now);
+        }
+    }
+
     /// Partitions of a broker are to be written over so many connections, each over one by its number.
     pub(super) fn spread(&mut self, node: NodeId, count: u16) {
         let partitions = self.partitions.values_mut();
@@ -154,6 +176,9 @@ impl Core {
     /// Whether a connection is there, or is the one that is made where none is.
     pub(super) fn may_write(&self, lane: LaneId) -> bool {
         let writer = self.writers.get(&lane.node);
-        writer.is_some_and(|writer| writer.all_usable().contains(&lane.number))
+        writer.is_some_and(|writer| match lane.number {
+            LaneId::APART => writer.stands(lane.number),
+            number => writer.all_usable().contains(&number),
+        })
     }
 }

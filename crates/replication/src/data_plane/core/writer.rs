@@ -1,7 +1,9 @@
 //! What is known of one destination broker: what waits for it, what is on its way, and how much may be. It is mostly written over one
 //! connection (`lanes.rs`); what the line and the broker carry holds for all of them together.
 
-use std::collections::VecDeque;
+mod apart;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use kafka_wire::types::TopicPartition;
@@ -11,6 +13,8 @@ use super::super::pace::Pace;
 use super::Index;
 use super::lanes::LaneId;
 use super::reading::Reading;
+
+pub(super) use apart::{APART, ApartStep};
 
 /// Produce calls open on one connection. A broker serves them one by one; more would only wait there.
 pub(crate) const OPEN_CALLS: usize = 5;
@@ -76,7 +80,9 @@ enum Standing {
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     /// By number.
-    lanes: Vec<Lane>,
+    lanes: BTreeMap<u16, Lane>,
+    /// When it was slow last, where what is current is to have a connection of its own.
+    slow_at: Option<Instant>,
     /// Bytes on their way.
     open_bytes: usize,
     /// Bytes that were answered since it was asked how far away it is.
@@ -99,15 +105,20 @@ impl Writer {
     /// least on it first. Each has less than so many bytes on it.
     pub(super) fn free_lanes(&self, bytes: usize) -> Vec<u16> {
         let room = self.sent.is_empty() || self.open_bytes < self.most();
-        if !room || self.throttled_until.is_some() {
+        if self.throttled_until.is_some() {
             return Vec::new();
         }
-        let lanes = (0..).zip(&self.lanes);
-        let free = lanes.filter(|(_, lane)| {
-            lane.open < OPEN_CALLS && lane.open_bytes < bytes && !lane.ready.is_empty()
+        let free = self.lanes.iter().filter(|(number, lane)| {
+            let is_apart = **number == LaneId::APART;
+            let (room, most) = if is_apart {
+                (true, APART)
+            } else {
+                (room, bytes)
+            };
+            room && lane.open < OPEN_CALLS && lane.open_bytes < most && !lane.ready.is_empty()
         });
         let mut free: Vec<(usize, u16)> = free
-            .map(|(number, lane)| (lane.open_bytes, number))
+            .map(|(number, lane)| (lane.open_bytes, *number))
             .collect();
         free.sort_unstable();
         free.into_iter().map(|(_, number)| number).collect()
@@ -131,20 +142,20 @@ impl Writer {
     }
 
     fn standing(&self) -> impl Iterator<Item = u16> {
-        let lanes = (0..).zip(&self.lanes);
+        let lanes = self.lanes.range(..LaneId::APART);
         let standing = lanes.filter(|(_, lane)| lane.standing == Standing::Stands);
-        standing.map(|(number, _)| number)
+        standing.map(|(number, _)| *number)
     }
 
     pub(super) fn stands(&self, number: u16) -> bool {
-        let lane = self.lanes.get(usize::from(number));
+        let lane = self.lanes.get(&number);
         lane.is_some_and(|lane| lane.standing == Standing::Stands)
     }
 
     /// Which ones are to be made beside those that are there for there to be so many, but for those that failed lately. They are taken for
     /// being made from now on.
     pub(super) fn take_to_make(&mut self, count: u16) -> Vec<u16> {
-        for lane in self.lanes.iter_mut().take(usize::from(count)) {
+        for (_, lane) in self.lanes.range_mut(..count) {
             if lane.standing == Standing::Leaving {
                 lane.standing = Standing::Stands;
             }
@@ -186,14 +197,14 @@ impl Writer {
 
     /// All of them are given up.
     pub(super) fn have_gone(&mut self) {
-        for lane in &mut self.lanes {
+        for lane in self.lanes.values_mut() {
             lane.standing = Standing::Absent;
         }
     }
 
     /// Those that failed a while ago may be tried again.
     pub(super) fn forgive(&mut self, now: Instant) {
-        for lane in &mut self.lanes {
+        for lane in self.lanes.values_mut() {
             if matches!(lane.standing, Standing::Failed(until) if until <= now) {
                 lane.standing = Standing::Absent;
             }
@@ -207,7 +218,7 @@ impl Writer {
 
     /// All of them, which are to be dealt to connections anew.
     pub(super) fn take_ready(&mut self) -> Vec<Index> {
-        let lanes = self.lanes.iter_mut();
+        let lanes = self.lanes.values_mut();
         lanes
             .flat_map(|lane| std::mem::take(&mut lane.ready))
             .collect()
@@ -223,11 +234,7 @@ impl Writer {
     }
 
     fn lane(&mut self, number: u16) -> &mut Lane {
-        let place = usize::from(number);
-        if self.lanes.len() <= place {
-            self.lanes.resize_with(place + 1, Lane::default);
-        }
-        &mut self.lanes[place]
+        self.lanes.entry(number).or_default()
     }
 
     /// Most bytes of one request, and those that are on their way together may be once that much more.

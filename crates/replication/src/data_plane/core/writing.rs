@@ -16,11 +16,12 @@ use kafka_wire::message::produce::{
 use kafka_wire::types::{TopicId, TopicPartition};
 use tokio::time::Instant;
 
-use super::super::partition::{Phase, Stop};
+use super::super::partition::{Partition, Phase, Stop};
 use super::super::piped::PipedBatch;
 use super::super::transaction::Transaction;
 use super::lanes::LaneId;
-use super::writer::Call;
+use super::precedence::left;
+use super::writer::{APART, Call, Writer};
 use super::{Core, Index};
 
 /// A batch that a smaller one helps against.
@@ -39,6 +40,22 @@ const SIZES: u32 = 12;
 /// is ill for a moment gives no reason either, and everything it leads would stand until somebody comes.
 const TRIES: u32 = 3;
 const LASTS: Duration = Duration::from_secs(10);
+
+/// Whether a partition has little to send, and nothing more to be read.
+fn is_current(partition: &Partition) -> bool {
+    let send = partition.send.as_ref();
+    send.is_some_and(|send| send.bytes() <= APART) && left(partition) == 0
+}
+
+/// Which connection what a partition has to send goes over. What is current has one of its own where there is one, if nothing of it is
+/// on its way over another.
+fn lane_of(partition: &Partition, writer: &Writer) -> u16 {
+    let is_free = partition.open_calls == 0 || partition.over.lane == LaneId::APART;
+    match is_free && is_current(partition) && writer.stands(LaneId::APART) {
+        true => LaneId::APART,
+        false => writer.usable(partition.over.home),
+    }
+}
 
 impl Core {
     /// Notes that a partition may have something to send.
@@ -61,7 +78,7 @@ impl Core {
             return;
         }
         let writer = self.writers.entry(node).or_default();
-        let number = writer.usable(partition.over.home);
+        let number = lane_of(partition, writer);
         if number != partition.over.lane && partition.open_calls > 0 {
             // It changes its connection when the last of these has ended.
             return;
@@ -93,7 +110,10 @@ impl Core {
 
     /// At most one batch of each partition, in turn, up to the size of a request.
     fn fill(&mut self, lane: LaneId, tag: u64, now: Instant) -> Option<ProduceRequest> {
-        let most = self.bytes_of_lane(lane.node);
+        let most = match lane.number {
+            LaneId::APART => APART,
+            _ => self.bytes_of_lane(lane.node),
+        };
         let writer = self.writers.get_mut(&lane.node)?;
         let most = most.min(self.settings.max_request_bytes).min(writer.most());
         let mut waiting = std::mem::take(writer.ready(lane.number));
@@ -124,12 +144,10 @@ impl Core {
                 waiting.push_front(index);
                 break;
             }
-            if named.contains(&partition.destination) {
-                later.push_back(index);
-                continue;
-            }
             let transaction = self.transaction.as_mut();
-            if transaction.is_some_and(|transaction| !transaction.takes(&partition.destination)) {
+            let is_taken = !named.contains(&partition.destination)
+                && transaction.is_none_or(|transaction| transaction.takes(&partition.destination));
+            if !is_taken {
                 later.push_back(index);
                 continue;
             }
@@ -154,7 +172,8 @@ impl Core {
                 partition.position.as_ref(),
                 produced,
             );
-            let more = partition.sendable(self.settings.max_in_flight).is_some();
+            let stays = lane.number != LaneId::APART || is_current(partition);
+            let more = stays && partition.sendable(self.settings.max_in_flight).is_some();
             partition.queued_for_send = more;
             if more {
                 later.push_back(index);

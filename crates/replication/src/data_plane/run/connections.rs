@@ -72,7 +72,7 @@ impl DataPlane {
             // The broker may use all of its own time before it answers.
             let limit = self.produce.request_timeout + Duration::from_secs(2);
             self.scope.spawn(
-                format!("produce {}.{}", id.node, id.number),
+                format!("produce {}.{}", id.node, id.which()),
                 OnFailure::StopScope,
                 async move {
                     let emit = |event| send(&events, Event::Produce(id, number, event));
@@ -130,13 +130,13 @@ impl DataPlane {
         if unanswered.is_empty() {
             tracing::debug!(
                 broker = lane.node.0,
-                connection = lane.number,
+                connection = lane.which(),
                 "connection to the destination ended: {error}"
             );
         } else {
             tracing::warn!(
                 broker = lane.node.0,
-                connection = lane.number,
+                connection = lane.which(),
                 requests = unanswered.len(),
                 "connection to the destination ended with requests on their way: {error}"
             );

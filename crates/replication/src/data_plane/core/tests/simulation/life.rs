@@ -142,6 +142,7 @@ pub(super) struct Tally {
     pub(super) landed: u64,
     /// Times that what waited to be compared with one was let go of, and read again.
     pub(super) let_go: u64,
+    pub(super) apart: u64,
     pub(super) raised_epochs: u64,
     pub(super) records: u64,
     /// Records that were reported as possibly twice, and those that are.
@@ -169,6 +170,7 @@ impl std::ops::AddAssign for Tally {
         self.cuts += other.cuts;
         self.landed += other.landed;
         self.let_go += other.let_go;
+        self.apart += other.apart;
         self.raised_epochs += other.raised_epochs;
         self.records += other.records;
         self.repeated += other.repeated;
@@ -352,12 +354,11 @@ impl Life {
             self.connect(id);
             self.check_request(&request);
             self.check_announced(&request);
-            let answer = None;
             let lane = self.open.lanes.entry(id).or_default();
             lane.push_back(Sent {
                 tag,
                 request,
-                answer,
+                answer: None,
             });
         }
         self.answer_owner();
@@ -365,10 +366,8 @@ impl Life {
         if let Some(orders) = self.core.take_locate() {
             self.open.locate = Some(orders);
         }
-        for (_, orders) in self.core.take_establish() {
-            let orders = orders.into_iter().map(|order| (order, None));
-            self.open.establish.extend(orders);
-        }
+        let orders = (self.core.take_establish()).flat_map(|(_, orders)| orders);
+        (self.open.establish).extend(orders.map(|order| (order, None)));
         self.open.establish.sort_by_key(|(order, _)| order.index);
         self.take_step();
         if self.core.waits_for_store() {

@@ -94,13 +94,14 @@ impl Life {
         }
         // Without dice, so that all other lives stay as they were.
         let count = 1 + u16::try_from(self.tally.steps % 3).expect("small");
+        let leaders = self.destinations.iter().map(|log| log.leader);
+        let leaders: Vec<NodeId> = leaders.collect();
+        let is_slow = self.tally.steps % 5 < 3;
+        for leader in &leaders {
+            self.core.set_slow(*leader, is_slow, self.now);
+        }
         self.core.tend_lanes(self.now);
-        for leader in self
-            .destinations
-            .iter()
-            .map(|log| log.leader)
-            .collect::<Vec<_>>()
-        {
+        for leader in leaders {
             self.core.set_lanes(leader, count, self.now);
             self.make_lanes();
             self.core.spread(leader, count);
@@ -122,6 +123,7 @@ impl Life {
     /// Something leaves over a connection: one that is there, or the first, which is made now if it is not.
     pub(super) fn connect(&mut self, lane: LaneId) {
         assert!(self.core.may_write(lane), "{lane:?} is not there");
+        self.tally.apart += u64::from(lane.number == LaneId::APART);
         if lane.number == 0 {
             self.core.on_lane_stands(lane, self.now);
         }
