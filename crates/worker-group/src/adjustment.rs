@@ -7,12 +7,17 @@ const TAKEN_OVER: [&str; 1] = ["tributary.bandwidth.limit"];
 
 /// Whether something is another, and nothing but what a running link takes over.
 pub(crate) fn is_taken_over(before: &Config, now: &Config) -> bool {
+    before != now && goes_on(before, now)
+}
+
+/// Whether what runs with one goes on with the other: nothing but what it takes over is another.
+pub(crate) fn goes_on(before: &Config, now: &Config) -> bool {
     let rest = |config: &Config| {
         let mut rest = config.clone();
         rest.retain(|key, _| !TAKEN_OVER.contains(&key.as_str()));
         rest
     };
-    before != now && rest(before) == rest(now)
+    before == now || rest(before) == rest(now)
 }
 
 /// Whether there is something in it of which every task has a part.

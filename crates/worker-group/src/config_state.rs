@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Config;
+use crate::adjustment::goes_on;
 use crate::config_record::ConfigRecord;
 use crate::plugin;
 use crate::state::TargetState;
@@ -128,14 +129,15 @@ impl ConfigState {
         Some(Change::Tasks(name))
     }
 
-    /// Tasks of before that are others in `now`, or gone. Where those of before are not known, all of them.
+    /// Tasks of before that are others in `now`, or gone. Where those of before are not known, all of them. One that takes over what is
+    /// another runs on, or has its own writer fenced when it begins anew.
     fn former_tasks(&self, name: &str, now: &[Config]) -> BTreeSet<u32> {
         let Some(before) = self.tasks.get(name) else {
             return (0..self.fenced.get(name).copied().unwrap_or(0)).collect();
         };
         let others = (0..).zip(before).filter(|(task, config)| {
             let number = usize::try_from(*task).unwrap_or(usize::MAX);
-            now.get(number) != Some(*config)
+            !now.get(number).is_some_and(|now| goes_on(config, now))
         });
         others.map(|(task, _)| task).collect()
     }
@@ -323,6 +325,16 @@ mod tests {
         assert_eq!(state.fencing("c"), Fencing::Done);
         commit(&mut state, &["a", "x"]);
         assert_ne!(state.generation("c"), first);
+        assert_eq!(state.fencing("c"), raise(&[1, 2], 2));
+        // Those that take another limit over run on.
+        let limited = |name| {
+            let mut limited = config(name);
+            limited.insert("tributary.bandwidth.limit".into(), "1MB".into());
+            limited
+        };
+        for record in task_records("c", &["a", "x"].map(limited)) {
+            state.apply(record);
+        }
         assert_eq!(state.fencing("c"), raise(&[1, 2], 2));
         // What was not done yet is not forgotten.
         commit(&mut state, &[]);

@@ -14,7 +14,8 @@ use crate::connect_http::Client;
 use crate::connect_worker::{Worker, expect};
 use crate::group::{Group, link};
 use crate::support::{
-    COPIED, NEW, bootstrap, compared, new_topic, offsets, pair, stored, unique, wait_for_offsets,
+    COPIED, NEW, bootstrap, committed, compared, new_topic, offsets, pair, stored, unique,
+    wait_for_offsets,
 };
 
 const SEED: u64 = 43;
@@ -175,4 +176,61 @@ async fn the_tasks_of_a_group_read_what_the_link_may_however_many_there_come_to_
     wait_for_offsets(&copy, 15_000).await;
     let verdict = compared(&stored(source, &topic), &copy).await;
     assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+/// A task that begins has writers of before fenced, and those that took a limit over are none.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_transactions_a_task_that_begins_after_a_limit_was_changed_leaves_the_others_alone() {
+    const LIMIT: u32 = 1_000_000;
+    println!("seed {SEED}");
+    let (source, destination) = pair(NEW, NEW).await;
+    let topic = unique("fenced");
+    new_topic(source, &topic, 2, &[]).await;
+    fill(source, &topic, 2, 2_000).await;
+    let group = Group::new(destination, "");
+    let member = group.member().await;
+    let mut config = link(source, &topic, 2);
+    config["exactly.once.support"] = "required".into();
+    let name = unique("alone");
+    let begun = limited(&config, Some(LIMIT));
+    let body = format!("{{\"name\":\"{name}\",\"config\":{begun}}}");
+    expect(
+        member.settled("POST", "/connectors", Some(&body)).await,
+        201,
+    );
+    member.shared_by(&name, 2, &[member.id()]).await;
+    let copy = committed(destination, &topic);
+    wait_for_offsets(&copy, 100).await;
+    let path = |end: &str| format!("/connectors/{name}/{end}");
+    let changed = limited(&config, Some(2 * LIMIT));
+    let (config_of, again) = (path("config"), path("tasks/0/restart"));
+    let put = member.settled("PUT", &config_of, Some(&changed));
+    expect(put.await, 200);
+    let told = async || {
+        let tasks = member.client.get(&path("tasks")).await.json();
+        let tasks = tasks.as_array().cloned().unwrap_or_default();
+        let limit = (2 * LIMIT).to_string();
+        let is_new = |task: &Value| task["config"]["tributary.bandwidth.limit"] == limit.as_str();
+        match tasks.len() == 2 && tasks.iter().all(is_new) {
+            true => Ok(()),
+            false => Err(tasks),
+        }
+    };
+    eventually("tasks with the new limit", COPIED, told)
+        .await
+        .expect("dealt");
+    expect(member.settled("POST", &again, None).await, 204);
+    let there = stored(source, &topic);
+    let equal = async || {
+        let verdict = compared(&there, &copy).await;
+        match verdict.is_equal() {
+            true => Ok(()),
+            false => Err(format!("{verdict:?}")),
+        }
+    };
+    eventually("all of it", COPIED, equal)
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", member.process.lines().tail(60)));
+    let begun = restarts(&member.client).await;
+    assert_eq!(begun, 1.0, "{}", member.process.lines().tail(60));
 }

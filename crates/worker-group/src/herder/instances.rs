@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Event;
 use super::core::Core;
 use crate::Config;
-use crate::adjustment::{is_parted, is_taken_over};
+use crate::adjustment::{goes_on, is_parted, is_taken_over};
 use crate::deal::{PARTITIONS, partitions_of};
 use crate::engine::reconcile::{Action, Runs, Wanted, reconcile};
 use crate::host::{LinkFailure, LinkReport, LinkStart, Part, Probe, Started};
@@ -149,15 +149,12 @@ impl Core {
         let is_dealt_anew = before.len() != now.len();
         for (task, config) in (0..).zip(&now) {
             let subject = Subject::Task(name.to_owned(), task);
-            let goes_on = match before.get(task as usize) {
+            let stays = match before.get(task as usize) {
                 None => false,
                 Some(before) if before == config && !(is_dealt_anew && is_parted(config)) => true,
-                Some(before) => {
-                    (before == config || is_taken_over(before, config))
-                        && self.adjust(&subject, config, count)
-                }
+                Some(before) => goes_on(before, config) && self.adjust(&subject, config, count),
             };
-            if !goes_on {
+            if !stays {
                 self.renew(&subject);
             }
         }
