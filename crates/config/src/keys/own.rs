@@ -147,7 +147,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
         Number(1, 256),
         Some("32"),
         Implemented,
-        "most connections to one source broker for reading, and to one of the destination for writing; more than one are made where the window of one limits it, as over long distances; dealt to the tasks of a link, of which each may make four; in transactions there is one for writing",
+        "most connections to one source broker for reading, and to one of the destination for writing; more than one are made where the window of one limits it, as over long distances, and one more for what is current beside a backlog where a broker is slow; dealt to the tasks of a link, of which each may make four; in transactions there is one for writing",
     )
     .low(),
     key(

@@ -100,7 +100,7 @@ pub(crate) struct Leader {
 pub(crate) struct Over {
     /// What is on its way is on this one.
     pub(crate) lane: u16,
-    /// What follows goes over this one, as soon as nothing is on its way over another.
+    /// What follows goes over this one, as soon as nothing is on its way over another, unless it is current and has one of its own.
     pub(crate) home: u16,
 }
 

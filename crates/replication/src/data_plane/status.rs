@@ -138,6 +138,8 @@ pub struct Way {
     pub round_trip: Duration,
     /// Bytes that one connection carries in that time, where it was found that this limits what is copied.
     pub window: Option<u64>,
+    /// Bytes that one connection carried in that time when it was busy last, if it was.
+    pub carried: Option<u64>,
 }
 
 /// All partitions at one moment.

@@ -96,6 +96,7 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
         is_all,
         round_trip,
         window,
+        carried,
     } = *farthest;
     let (whose, done) = match side {
         Side::Source => ("source", "read"),
@@ -119,7 +120,18 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
             "{way}, which is all that transactions and tributary.fetch.connections.max leave it: it carries what is on its way at a \
              time, and that may be more with {remedy}"
         ),
-        None => way,
+        None => match carried.map(|bytes| bytes / 1024) {
+            None => way,
+            Some(carried) if connections == 1 => format!(
+                "{way}, which carried about {carried} KiB in that time when it was busy last; a partition goes over one connection at a time, so \
+                 where one has most of what is to be copied it waits for that, and more is carried with {remedy}"
+            ),
+            Some(carried) => {
+                format!(
+                    "{way}, of which each carried about {carried} KiB in that time when it was busy last"
+                )
+            }
+        },
     };
     Some(check("distance", "PASS", text))
 }
@@ -244,6 +256,7 @@ mod tests {
             is_all: false,
             round_trip: Duration::from_millis(milliseconds),
             window,
+            carried: None,
         };
         assert_eq!(distance(&[]), None);
         let near = distance(&[way(1, 7, None)]).expect("a check");
@@ -266,6 +279,22 @@ mod tests {
             "the destination's broker 4 is 120 ms away, there and back, and written over 8 connections, of which each carries about \
              87 KiB in that time; fewer do with socket.receive.buffer.bytes=-1 at the destination's brokers, or a higher limit in \
              tcp_rmem there and tcp_wmem here"
+        );
+        let one_partition = Way {
+            connections: 1,
+            carried: Some(100_000),
+            ..way(1, 100, None)
+        };
+        let evidence = distance(&[one_partition]).expect("a check").evidence;
+        assert!(
+            evidence.contains(
+                "one connection, which carried about 97 KiB in that time when it was busy last; a partition goes"
+            ),
+            "{evidence}"
+        );
+        assert!(
+            evidence.ends_with("tcp_wmem there and tcp_rmem here"),
+            "{evidence}"
         );
         let alone = Way {
             connections: 1,

@@ -186,10 +186,18 @@ impl Channels {
         }
     }
 
-    /// The way to this broker, where it is so long that more connections were tried, or would be.
+    /// The way to this broker, where it is long and something is known of it.
     pub(super) fn way(&self, side: Side, node: NodeId) -> Option<Way> {
         let is_all = self.most == 1;
-        let matters = self.count > 1 || self.window.is_some() || is_all;
+        let is_busy = self.pace > 0.0;
+        let matters = self.count > 1 || self.window.is_some() || is_all || is_busy;
+        let in_round_trip = self.pace * self.round_trip().as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not below zero, and a saturating cast"
+        )]
+        let carried = is_busy.then_some(in_round_trip as u64);
         (self.is_distant() && matters).then(|| Way {
             side,
             broker: node.0,
@@ -197,6 +205,7 @@ impl Channels {
             is_all,
             round_trip: self.round_trip(),
             window: self.window,
+            carried,
         })
     }
 

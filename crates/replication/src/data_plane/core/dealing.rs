@@ -10,6 +10,9 @@ use std::time::Duration;
 use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
+use super::super::partition::Partition;
+use super::channels::Channels;
+use super::connecting::catches_up;
 use super::lanes::{LaneId, is_behind};
 use super::levelling::even;
 use super::precedence::left;
@@ -20,6 +23,15 @@ use super::{Core, Index};
 const REFUSED: Duration = Duration::from_secs(30);
 /// The same of one that was there: the broker may be back in a moment.
 const BROKEN: Duration = Duration::from_secs(2);
+
+/// What a partition has to be sent where others wait for it. A flow of records that keeps up has less, also where answers take seconds.
+const BACKLOG: usize = 1024 * 1024;
+
+/// Whether what is current would wait for what a partition catches up with.
+fn holds_up(partition: &Partition, now: Instant) -> bool {
+    let send = partition.send.as_ref();
+    catches_up(partition, now) || send.is_some_and(|send| send.bytes() >= BACKLOG)
+}
 
 impl Core {
     /// Makes as many connections to a broker as it is to have, and ends those that are too many, if that is another number than before:
@@ -67,6 +79,7 @@ impl Core {
         };
         writer.has_gone(number, has_failed.then(|| now + pause));
         if number == LaneId::APART {
+            // Its partitions go over the others.
             return self.queue_anew(node);
         }
         let before = self.count_of_lanes(node);
@@ -97,27 +110,35 @@ impl Core {
         }
     }
 
-    /// Gives what is current a connection of its own to brokers that are slow, and takes it back a while after.
+    /// Gives what is current a connection of its own to brokers that are slow and have something to catch up with, and takes it back a
+    /// while after.
     fn tend_apart(&mut self, now: Instant) {
-        if self.transaction.is_some() || self.settings.max_connections < 2 {
+        if self.transaction.is_some() {
             return;
         }
-        let mut left = Vec::new();
+        let mut changed = Vec::new();
         for (&node, writer) in &mut self.writers {
+            let others = self.lanes.get(&node).map_or(1, Channels::count);
+            let may_be = others < self.settings.max_connections;
+            let catches_up = || {
+                let mut partitions = self.partitions.values();
+                partitions.any(|one| one.destination_leader == Some(node) && holds_up(one, now))
+            };
             let lane = LaneId {
                 node,
                 number: LaneId::APART,
             };
-            match writer.tend_apart(now) {
+            match writer.tend_apart(may_be, catches_up, now) {
                 ApartStep::Nothing => {}
                 ApartStep::Make => self.lanes_to_make.push(lane),
+                ApartStep::Stay => changed.push(node),
                 ApartStep::Leave(ends) => {
-                    left.push(node);
+                    changed.push(node);
                     self.unused_lanes.extend(ends.then_some(lane));
                 }
             }
         }
-        for node in left {
+        for node in changed {
             self.queue_anew(node);
         }
     }

@@ -31,7 +31,7 @@ impl LaneId {
     /// Which of its broker's it is, as it is shown.
     pub(crate) fn which(self) -> String {
         match self.number {
-            Self::APART => "of what is current".to_owned(),
+            Self::APART => "current".to_owned(),
             number => number.to_string(),
         }
     }

@@ -81,13 +81,13 @@ enum Standing {
 pub(super) struct Writer {
     /// By number.
     lanes: BTreeMap<u16, Lane>,
-    /// When it was slow last, where what is current is to have a connection of its own.
+    /// When it was slow last while something caught up, where what is current is to have a connection of its own.
     slow_at: Option<Instant>,
-    /// Bytes on their way.
+    /// Bytes on their way, but for those of what is current.
     open_bytes: usize,
     /// Bytes that were answered since it was asked how far away it is.
     answered: usize,
-    /// How fast its answers come, and when one came last.
+    /// How fast its answers come, and when one came last; those to what is current come as that comes.
     pace: Pace,
     answered_at: Option<Instant>,
     /// Its last sign of life: an answer, and for as long as a quota has it wait behind one.
@@ -104,7 +104,7 @@ impl Writer {
     /// The connections to write over next: those with something to send that would not only wait behind what is on its way, the one with the
     /// least on it first. Each has less than so many bytes on it.
     pub(super) fn free_lanes(&self, bytes: usize) -> Vec<u16> {
-        let room = self.sent.is_empty() || self.open_bytes < self.most();
+        let room = self.open_bytes < self.most();
         if self.throttled_until.is_some() {
             return Vec::new();
         }
@@ -247,9 +247,12 @@ impl Writer {
 
     /// A request with so many bytes is on its way over a connection.
     pub(super) fn has_sent(&mut self, number: u16, tag: u64, bytes: usize, now: Instant) {
-        let ago = |at| now.saturating_duration_since(at);
-        if self.sent.is_empty() && self.answered_at.is_none_or(|at| ago(at) >= PAUSE) {
-            self.pace.go_on(now);
+        if number != LaneId::APART {
+            let ago = |at| now.saturating_duration_since(at);
+            if self.open_bytes == 0 && self.answered_at.is_none_or(|at| ago(at) >= PAUSE) {
+                self.pace.go_on(now);
+            }
+            self.open_bytes += bytes;
         }
         self.sent.push_back(Sent {
             tag,
@@ -257,7 +260,6 @@ impl Writer {
             at: now,
             bytes,
         });
-        self.open_bytes += bytes;
         let lane = self.lane(number);
         lane.open += 1;
         lane.open_bytes += bytes;
@@ -267,7 +269,9 @@ impl Writer {
     pub(super) fn has_ended(&mut self, tag: u64) -> Option<u16> {
         let place = self.sent.iter().position(|sent| sent.tag == tag)?;
         let sent = self.sent.remove(place)?;
-        self.open_bytes = self.open_bytes.saturating_sub(sent.bytes);
+        if sent.lane != LaneId::APART {
+            self.open_bytes = self.open_bytes.saturating_sub(sent.bytes);
+        }
         if self.sent.is_empty() {
             self.looked = None;
         }
@@ -292,14 +296,16 @@ impl Writer {
         })
     }
 
-    /// So many bytes were answered.
-    pub(super) fn is_answered(&mut self, bytes: usize, now: Instant) {
+    /// So many bytes were answered over a connection.
+    pub(super) fn is_answered(&mut self, number: u16, bytes: usize, now: Instant) {
         self.answered = self.answered.saturating_add(bytes);
-        self.answered_at = Some(now);
         // What another connection was told may reach further.
         self.heard = self.heard.max(Some(now));
         self.looked = None;
-        self.pace.add(bytes, now);
+        if number != LaneId::APART {
+            self.answered_at = Some(now);
+            self.pace.add(bytes, now);
+        }
     }
 
     /// A quota: it does not read from the connection for so long.
@@ -344,7 +350,8 @@ impl Writer {
     /// For how long it has given no sign of life, if that is long, and longer than its pace explains.
     pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
         let quiet = now.saturating_duration_since(self.quiet_since()?);
-        let owed = self.sent.front()?.bytes;
+        let others = self.sent.iter().find(|sent| sent.lane != LaneId::APART);
+        let owed = others.or_else(|| self.sent.front())?.bytes;
         is_silent(quiet, owed, &self.pace).then_some(quiet)
     }
 
@@ -434,7 +441,7 @@ mod tests {
             assert!(!writer.is_suspect(now) && writer.silent_for(now).is_none());
             assert_eq!(writer.due(), Some(now + SECOND));
             writer.has_ended(tag);
-            writer.is_answered(100, now);
+            writer.is_answered(0, 100, now);
         }
         assert!(writer.is_suspect(at(11)) && writer.on_time(at(11)));
         assert_eq!(
@@ -445,7 +452,7 @@ mod tests {
         // Its answer says that it waits for 9 s.
         writer.has_sent(0, 5, 100, at(13));
         writer.has_ended(4);
-        writer.is_answered(100, at(14));
+        writer.is_answered(0, 100, at(14));
         assert!(!writer.is_in_doubt());
         writer.is_throttled(SECOND * 9, at(14));
         assert!(!writer.on_time(at(23)));
@@ -465,11 +472,11 @@ mod tests {
         writer.has_sent(1, 1, 100, now);
         writer.has_sent(0, 2, 100, now);
         writer.has_ended(0);
-        writer.is_answered(100, now);
+        writer.is_answered(0, 100, now);
         writer.is_throttled(SECOND * 9, now);
         // This one was answered before, and tells of a second.
         writer.has_ended(1);
-        writer.is_answered(100, now);
+        writer.is_answered(0, 100, now);
         writer.is_throttled(SECOND, now);
         assert!(!writer.is_suspect(now + SECOND * 11));
         assert_eq!(writer.throttled_until, Some(now + SECOND * 9));
@@ -512,7 +519,7 @@ mod tests {
             writer.has_sent(0, tag, 100_000, now);
             now += Duration::from_millis(100);
             writer.has_ended(tag);
-            writer.is_answered(100_000, now);
+            writer.is_answered(0, 100_000, now);
             now += PAUSE;
         }
         assert_eq!(writer.most(), LEAST, "between silences nothing shows");
@@ -521,7 +528,7 @@ mod tests {
             writer.has_sent(0, tag, 1_000_000, now);
             now += Duration::from_millis(10);
             writer.has_ended(tag);
-            writer.is_answered(1_000_000, now);
+            writer.is_answered(0, 1_000_000, now);
             now += Duration::from_millis(10);
         }
         assert!(
@@ -534,7 +541,7 @@ mod tests {
             writer.has_sent(0, tag, 100_000, now);
             now += Duration::from_millis(100);
             writer.has_ended(tag - 1);
-            writer.is_answered(100_000, now);
+            writer.is_answered(0, 100_000, now);
         }
         assert!(
             (2_900_000..3_100_000).contains(&writer.most()),

@@ -47,11 +47,9 @@ fn is_current(partition: &Partition) -> bool {
     send.is_some_and(|send| send.bytes() <= APART) && left(partition) == 0
 }
 
-/// Which connection what a partition has to send goes over. What is current has one of its own where there is one, if nothing of it is
-/// on its way over another.
+/// Which connection what a partition has to send goes over. What is current has one of its own where there is one.
 fn lane_of(partition: &Partition, writer: &Writer) -> u16 {
-    let is_free = partition.open_calls == 0 || partition.over.lane == LaneId::APART;
-    match is_free && is_current(partition) && writer.stands(LaneId::APART) {
+    match is_current(partition) && writer.stands(LaneId::APART) {
         true => LaneId::APART,
         false => writer.usable(partition.over.home),
     }
@@ -204,10 +202,12 @@ impl Core {
         let Some(call) = self.end_call(tag) else {
             return;
         };
+        // What is current comes as it comes: it says nothing of what a connection carries.
+        let reading = reading.filter(|_| call.lane.number != LaneId::APART);
         let node = call.lane.node;
         let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
         if let Some(writer) = self.writers.get_mut(&node) {
-            writer.is_answered(call.bytes, now);
+            writer.is_answered(call.lane.number, call.bytes, now);
             if throttle > 0 {
                 writer.is_throttled(Duration::from_millis(throttle), now);
             }
@@ -255,7 +255,8 @@ impl Core {
     ) {
         let error = format!("destination: {error}");
         let writer = self.writers.get_mut(&lane.node);
-        if let Some(writer) = writer.filter(|_| !unanswered.is_empty()) {
+        let says = !unanswered.is_empty() && lane.number != LaneId::APART;
+        if let Some(writer) = writer.filter(|_| says) {
             writer.is_cut();
         }
         for tag in unanswered {

@@ -118,6 +118,74 @@ fn a_connection_that_was_to_end_when_all_is_answered_stays_if_it_is_needed_again
     assert_eq!(leaves(&mut scene).len(), 2);
 }
 
+/// Over which connection what leaves now goes, and of which partitions.
+fn goes(scene: &mut Scene) -> (Vec<super::scene::Sent>, Vec<(u16, Vec<i32>)>) {
+    let left = leaves(scene).into_iter();
+    left.map(|(sent, partitions)| {
+        let goes = (sent.lane.number, partitions);
+        (sent, goes)
+    })
+    .unzip()
+}
+
+#[test]
+fn a_steady_flow_leaves_the_connection_of_a_backlog_when_the_broker_is_slow_and_comes_back_with_its_end()
+ {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut scene = Scene::with(settings(), 2);
+    scene.core.settings.max_connections = 2;
+    read(&mut scene, 0);
+    let sent = scene.send_one();
+    scene.core.on_lane_stands(lane(0), scene.now);
+    scene.answer(&sent, Ok(100));
+    // Of the first partition there is more to be read than comes.
+    scene
+        .core
+        .on_ends(&[(source(0), 1_000_000), (source(1), 1)], scene.now);
+    read(&mut scene, 1);
+    let (first, numbers) = goes(&mut scene);
+    assert_eq!(numbers, [(0, vec![0, 1])]);
+    scene.now += SECOND / 2;
+    scene.core.tend_lanes(scene.now);
+    assert_eq!(scene.core.take_lanes_to_make(), []);
+    read(&mut scene, 2);
+    let (second, numbers) = goes(&mut scene);
+    assert_eq!(numbers, [(0, vec![0, 1])]);
+
+    scene.now += SECOND / 2;
+    scene.core.tend_lanes(scene.now);
+    let apart = lane(LaneId::APART);
+    assert_eq!(scene.core.take_lanes_to_make(), [apart]);
+    scene.core.on_lane_stands(apart, scene.now);
+    // A request is on its way over the one at any time; the other partition waits for what it has there.
+    read(&mut scene, 3);
+    let (third, numbers) = goes(&mut scene);
+    assert_eq!(numbers, [(0, vec![0])]);
+    scene.answer(&first[0], Ok(101));
+    read(&mut scene, 4);
+    let (fourth, numbers) = goes(&mut scene);
+    assert_eq!(numbers, [(0, vec![0])]);
+    scene.answer(&second[0], Ok(102));
+    // Two batches of it have come meanwhile.
+    let (fifth, numbers) = goes(&mut scene);
+    let over = (LaneId::APART, vec![1]);
+    assert_eq!(numbers, [over.clone(), over]);
+    for (sent, base) in fifth.iter().zip(103..) {
+        scene.answer(sent, Ok(base));
+    }
+    for (sent, base) in [(&third[0], 103), (&fourth[0], 104)] {
+        scene.answer(sent, Ok(base));
+    }
+
+    // For half a minute nothing takes long.
+    scene.now += SECOND * 31;
+    scene.core.tend_lanes(scene.now);
+    assert_eq!(scene.core.take_unused_lanes(), [apart]);
+    read(&mut scene, 5);
+    assert_eq!(goes(&mut scene).1, [(0, vec![0, 1])]);
+    assert!(scene.is_running(0) && scene.is_running(1));
+}
+
 /// A batch of 16 KiB and a little.
 fn large(base: i64) -> Bytes {
     BatchBuilder::new(base)
@@ -339,7 +407,7 @@ fn without_anything_to_write_there_is_one_connection_again_and_a_broker_without_
     scene.now += 2 * SECOND;
     assert!(scene.core.tend_lanes(scene.now));
     assert_eq!(scene.core.take_unused_lanes().len(), 3);
-    assert_eq!(scene.core.ways(), []);
+    assert_eq!(scene.core.ways()[0].connections, 1);
     assert_eq!(scene.core.lanes.len(), 1);
     for partition in scene.core.partitions.values_mut() {
         partition.destination_leader = None;

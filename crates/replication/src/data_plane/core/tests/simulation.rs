@@ -91,7 +91,7 @@ fn nothing_is_lost_doubled_or_displaced_whatever_happens() {
         && all.raised_epochs > LIVES / 10
         && all.landed > LIVES
         && all.let_go > LIVES / 100
-        && all.apart > LIVES / 2
+        && all.apart > LIVES / 4
         && all.records > 20 * LIVES
         && all.cleaned > LIVES / 2
         && all.skipped > LIVES / 2
