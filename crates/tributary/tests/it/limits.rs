@@ -187,7 +187,7 @@ async fn in_transactions_a_task_that_begins_after_a_limit_was_changed_leaves_the
     let topic = unique("fenced");
     new_topic(source, &topic, 2, &[]).await;
     fill(source, &topic, 2, 2_000).await;
-    let group = Group::new(destination, "");
+    let group = Group::new(destination, "exactly.once.source.support=enabled");
     let member = group.member().await;
     let mut config = link(source, &topic, 2);
     config["exactly.once.support"] = "required".into();

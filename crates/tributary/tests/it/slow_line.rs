@@ -16,7 +16,7 @@ const SEED: u64 = 47;
 const LINE: u64 = 1_000_000;
 /// Takes longer than a broker may be silent.
 const LARGEST: usize = 13_000_000;
-const OTHERS: i32 = 80;
+const OTHERS: i32 = 160;
 const PARTITIONS: i32 = 4;
 const VALUE: usize = 100_000;
 
