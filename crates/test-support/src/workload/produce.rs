@@ -21,6 +21,8 @@ use crate::judge::{Digest, PartitionDigest};
 
 /// How long everything sent may take to be acknowledged, and a transaction to end.
 const ANSWER: Duration = Duration::from_secs(60);
+/// And until everything that was given to the client is acknowledged: a hundred thousand batches may wait there.
+const FLUSHED: Duration = Duration::from_secs(240);
 
 /// Compression of record batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -264,7 +266,7 @@ impl Load {
             produced.add(&record);
         }
         producer
-            .flush(ANSWER)
+            .flush(FLUSHED)
             .map_err(|source| self.failed("flush records to", source))?;
         self.acknowledged(producer)?;
         Ok(produced)
@@ -296,7 +298,7 @@ impl Load {
                 }
             }
             // Aborting would throw away what has not been sent yet; the topic shall hold aborted records.
-            producer.flush(ANSWER).map_err(failed)?;
+            producer.flush(FLUSHED).map_err(failed)?;
             if aborts {
                 producer.abort_transaction(ANSWER).map_err(failed)?;
             } else {
