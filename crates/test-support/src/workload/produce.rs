@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::generate::GeneratedRecord;
 use crate::judge::{Digest, PartitionDigest};
 
-/// How long everything sent may take to be acknowledged, and a transaction to end.
+/// How long a transaction may take to begin, and to end.
 const ANSWER: Duration = Duration::from_secs(60);
 /// And until everything that was given to the client is acknowledged: a hundred thousand batches may wait there.
 const FLUSHED: Duration = Duration::from_secs(240);
