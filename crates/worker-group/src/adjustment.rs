@@ -12,12 +12,12 @@ pub(crate) fn is_taken_over(before: &Config, now: &Config) -> bool {
 
 /// Whether what runs with one goes on with the other: nothing but what it takes over is another.
 pub(crate) fn goes_on(before: &Config, now: &Config) -> bool {
-    let rest = |config: &Config| {
-        let mut rest = config.clone();
-        rest.retain(|key, _| !TAKEN_OVER.contains(&key.as_str()));
-        rest
-    };
-    before == now || rest(before) == rest(now)
+    rest(before).eq(rest(now))
+}
+
+fn rest(config: &Config) -> impl Iterator<Item = (&String, &String)> {
+    let rest = config.iter();
+    rest.filter(|(key, _)| !TAKEN_OVER.contains(&key.as_str()))
 }
 
 /// Whether there is something in it of which every task has a part.

@@ -111,27 +111,27 @@ pub(super) fn distance(ways: &[Way]) -> Option<CheckDetail> {
         round_trip.as_millis()
     );
     let remedy = side.remedy();
-    let text = match window {
-        Some(window) => format!(
+    let text = match (window, carried) {
+        (Some(window), _) => format!(
             "{way}, of which each carries about {} KiB in that time; fewer do with {remedy}",
             window / 1024,
         ),
-        None if is_all => format!(
+        (None, _) if is_all => format!(
             "{way}, which is all that transactions and tributary.fetch.connections.max leave it: it carries what is on its way at a \
              time, and that may be more with {remedy}"
         ),
-        None => match carried.map(|bytes| bytes / 1024) {
-            None => way,
-            Some(carried) if connections == 1 => format!(
-                "{way}, which carried about {carried} KiB in that time when it was busy last; a partition goes over one connection at a time, so \
-                 where one has most of what is to be copied it waits for that, and more is carried with {remedy}"
-            ),
-            Some(carried) => {
-                format!(
-                    "{way}, of which each carried about {carried} KiB in that time when it was busy last"
-                )
+        (None, None) => way,
+        (None, Some(carried)) => {
+            let kib = carried / 1024;
+            let lately = "KiB in that time when it was busy last";
+            match connections {
+                1 => format!(
+                    "{way}, which carried about {kib} {lately}; a partition goes over one connection at a time, so where one has \
+                     most of what is to be copied it waits for that, and more is carried with {remedy}"
+                ),
+                _ => format!("{way}, of which each carried about {kib} {lately}"),
             }
-        },
+        }
     };
     Some(check("distance", "PASS", text))
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::connect_http::Client;
 use crate::connect_worker::{Worker, expect};
-use crate::group::{Group, link};
+use crate::group::{Group, Member, link};
 use crate::support::{
     COPIED, NEW, bootstrap, committed, compared, new_topic, offsets, pair, stored, unique,
     wait_for_offsets,
@@ -64,6 +64,13 @@ fn limited(config: &Value, limit: Option<u32>) -> String {
         config["tributary.bandwidth.limit"] = limit.to_string().into();
     }
     config.to_string()
+}
+
+/// Makes a link of a group.
+async fn make(member: &Member, name: &str, config: &str) {
+    let body = format!("{{\"name\":\"{name}\",\"config\":{config}}}");
+    let made = member.settled("POST", "/connectors", Some(&body));
+    expect(made.await, 201);
 }
 
 fn holds(what: &str, rate: f64, limit: u32) {
@@ -142,12 +149,7 @@ async fn the_tasks_of_a_group_read_what_the_link_may_however_many_there_come_to_
     let member = group.member().await;
     let config = link(source, &topic, 4);
     let name = unique("parted");
-    let begun = limited(&config, Some(LIMIT));
-    let body = format!("{{\"name\":\"{name}\",\"config\":{begun}}}");
-    expect(
-        member.settled("POST", "/connectors", Some(&body)).await,
-        201,
-    );
+    make(&member, &name, &limited(&config, Some(LIMIT))).await;
     let copy = stored(destination, &topic);
     wait_for_offsets(&copy, 100).await;
     holds("one task", rate(&copy, LOOKED).await, LIMIT);
@@ -192,12 +194,7 @@ async fn in_transactions_a_task_that_begins_after_a_limit_was_changed_leaves_the
     let mut config = link(source, &topic, 2);
     config["exactly.once.support"] = "required".into();
     let name = unique("alone");
-    let begun = limited(&config, Some(LIMIT));
-    let body = format!("{{\"name\":\"{name}\",\"config\":{begun}}}");
-    expect(
-        member.settled("POST", "/connectors", Some(&body)).await,
-        201,
-    );
+    make(&member, &name, &limited(&config, Some(LIMIT))).await;
     member.shared_by(&name, 2, &[member.id()]).await;
     let copy = committed(destination, &topic);
     wait_for_offsets(&copy, 100).await;

@@ -8,8 +8,9 @@ use test_support::workload::{Codec, GeneratedRecord, Generator, Load, Shape};
 use tokio::time::Instant;
 
 use crate::support::{
-    COPIED, Replicate, compared, new_topic, offsets, shaken, stored, unique, wait_for_offsets,
+    COPIED, Replicate, new_topic, offsets, shaken, stored, unique, wait_for_offsets,
 };
+use crate::trickle::{Quiet, ends_with_equal};
 
 const SEED: u64 = 47;
 /// Bytes per second of one connection.
@@ -26,10 +27,10 @@ async fn a_batch_that_takes_long_arrives_and_a_quiet_topic_does_not_wait_for_it(
     let pair = shaken().await;
     let pair = pair.as_ref().expect("started");
     let (source, destination) = (&pair.source, &pair.destination);
-    let [large, quiet] = ["slow-line", "quiet-line"].map(unique);
+    let large = unique("slow-line");
     let takes = [("max.message.bytes", "20000000")];
     new_topic(source, &large, PARTITIONS, &takes).await;
-    new_topic(source, &quiet, 1, &[]).await;
+    let mut quiet = Quiet::new(source, "quiet-line", SEED).await;
     let to_large = || {
         Load::new(source.bootstrap(), &large)
             .codec(Codec::None)
@@ -47,47 +48,33 @@ async fn a_batch_that_takes_long_arrives_and_a_quiet_topic_does_not_wait_for_it(
     to_large().send([first]).await.expect("acknowledged");
     let others = generator.take(usize::try_from(OTHERS).expect("positive"));
     to_large().send(others).await.expect("acknowledged");
-    let mut news = Generator::new(Shape::uniform(SEED, 1, 100));
-    let say = async |record| {
-        let load = Load::new(source.bootstrap(), &quiet);
-        load.send([record]).await.expect("acknowledged");
-    };
-    say(news.next().expect("endless")).await;
+    quiet.says().await;
 
     let line = Pace::bytes_per_second(LINE);
     source.proxy(0).slow(Direction::Answers, line);
-    let topics = format!("{large}|{quiet}");
+    let topics = format!("{large}|{}", quiet.topic);
     let program = Replicate::new(source, destination, &topics).start();
-    let [all, copy] = [&large, &quiet].map(|topic| stored(destination, topic));
+    let [all, copy] = [&large, &quiet.topic].map(|topic| stored(destination, topic));
     wait_for_offsets(&copy, 1).await;
     let begin = Instant::now();
-    let mut took = Vec::new();
     for count in 2.. {
         if offsets(&all).await > i64::from(OTHERS) {
             break;
         }
-        say(news.next().expect("endless")).await;
-        let said = Instant::now();
-        wait_for_offsets(&copy, count).await;
-        took.push(said.elapsed());
+        quiet.is_heard(&copy, count).await;
         let lines = program.lines().tail(40);
         assert!(begin.elapsed() < COPIED, "the rest is copied\n{lines}");
     }
     let whole = begin.elapsed();
-    took.sort_unstable();
-    let [median, slowest] = [took.len() / 2, took.len().saturating_sub(1)].map(|n| took[n]);
+    let [median, slowest] = quiet.median_and_slowest();
+    let took = &quiet.took;
     println!(
         "{} records beside it: {median:?}, at most {slowest:?}; all after {whole:?}",
         took.len()
     );
     source.proxy(0).heal().await;
     println!("{}", program.lines().tail(60));
-    program.terminate().expect("it runs");
-    program.wait(COPIED).await.expect("it ends");
-    for (topic, copy) in [(&large, &all), (&quiet, &copy)] {
-        let verdict = compared(&stored(source, topic), copy).await;
-        assert!(verdict.is_equal(), "{topic}: {verdict:?}");
-    }
+    ends_with_equal(&program, source, [(&large, &all), (&quiet.topic, &copy)]).await;
     assert!(took.len() >= 5, "it lasts: {took:?}");
     assert!(median < Duration::from_millis(500), "{took:?}");
     // Those that come while nothing is known of the line wait until it is; the batch takes 13 s.
@@ -107,9 +94,9 @@ async fn a_quiet_topic_does_not_wait_for_a_backlog_where_the_destination_is_slow
     let pair = shaken().await;
     let pair = pair.as_ref().expect("started");
     let (source, destination) = (&pair.source, &pair.destination);
-    let [large, quiet] = ["backlog-thin", "quiet-thin"].map(unique);
+    let large = unique("backlog-thin");
     new_topic(source, &large, MANY, &[]).await;
-    new_topic(source, &quiet, 1, &[]).await;
+    let mut quiet = Quiet::new(source, "quiet-thin", SEED).await;
     let records = MANY * OF_EACH;
     let generator = Generator::new(Shape::uniform(SEED, MANY, BEHIND));
     Load::new(source.bootstrap(), &large)
@@ -118,41 +105,27 @@ async fn a_quiet_topic_does_not_wait_for_a_backlog_where_the_destination_is_slow
         .send(generator.take(usize::try_from(records).expect("positive")))
         .await
         .expect("acknowledged");
-    let mut news = Generator::new(Shape::uniform(SEED, 1, 100));
-    let say = async |record| {
-        let load = Load::new(source.bootstrap(), &quiet);
-        load.send([record]).await.expect("acknowledged");
-    };
-    say(news.next().expect("endless")).await;
+    quiet.says().await;
 
     let line = Pace::bytes_per_second(THIN);
     destination.proxy(0).slow(Direction::Requests, line);
-    let topics = format!("{large}|{quiet}");
+    let topics = format!("{large}|{}", quiet.topic);
     let program = Replicate::new(source, destination, &topics).start();
-    let [all, copy] = [&large, &quiet].map(|topic| stored(destination, topic));
+    let [all, copy] = [&large, &quiet.topic].map(|topic| stored(destination, topic));
     wait_for_offsets(&copy, 1).await;
     // As much as the line carries in three seconds is on its way then.
     wait_for_offsets(&all, i64::from(records) / 5).await;
-    let mut took = Vec::new();
     for count in 2..=14 {
-        say(news.next().expect("endless")).await;
-        let said = Instant::now();
-        wait_for_offsets(&copy, count).await;
-        took.push(said.elapsed());
+        quiet.is_heard(&copy, count).await;
     }
     let there = offsets(&all).await;
-    took.sort_unstable();
+    let [median, slowest] = quiet.median_and_slowest();
+    let took = &quiet.took;
     println!("{took:?} beside {there} of {records}");
     assert!(there < i64::from(records), "the backlog lasts");
-    let [median, slowest] = [took.len() / 2, took.len() - 1].map(|n| took[n]);
     assert!(median < Duration::from_millis(500), "{took:?}");
     assert!(slowest < Duration::from_secs(2), "{took:?}");
     destination.proxy(0).heal().await;
     wait_for_offsets(&all, i64::from(records)).await;
-    program.terminate().expect("it runs");
-    program.wait(COPIED).await.expect("it ends");
-    for (topic, copy) in [(&large, &all), (&quiet, &copy)] {
-        let verdict = compared(&stored(source, topic), copy).await;
-        assert!(verdict.is_equal(), "{topic}: {verdict:?}");
-    }
+    ends_with_equal(&program, source, [(&large, &all), (&quiet.topic, &copy)]).await;
 }

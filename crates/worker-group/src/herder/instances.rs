@@ -130,14 +130,15 @@ impl Core {
     /// The configuration of a connector was written.
     pub(super) fn take_config(&mut self, name: &str, before: Option<&Config>) {
         let now = self.configs.config(name);
-        let is_taken_over = |(now, before)| is_taken_over(before, now);
-        let is_small = now.zip(before).is_some_and(is_taken_over);
-        let is_another = now != before;
+        if now == before {
+            return;
+        }
+        // What a task can take over is brought to it with its own configuration.
+        let stays = (before.zip(now)).is_some_and(|(before, now)| is_taken_over(before, now));
         let connector = Subject::Connector(name.to_owned());
         let piece = self.pieces.get(&connector);
         let has_failed = piece.is_some_and(|piece| piece.failure.is_some());
-        // What a task can take over is brought to it with its own configuration.
-        if is_another && (has_failed || !is_small) {
+        if has_failed || !stays {
             self.renew(&connector);
         }
     }

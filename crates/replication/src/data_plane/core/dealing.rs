@@ -11,9 +11,8 @@ use kafka_wire::types::NodeId;
 use tokio::time::Instant;
 
 use super::super::partition::Partition;
-use super::channels::Channels;
 use super::connecting::catches_up;
-use super::lanes::{LaneId, is_behind};
+use super::lanes::{LaneId, count_of, is_behind};
 use super::levelling::even;
 use super::precedence::left;
 use super::writer::{ApartStep, Writer};
@@ -118,9 +117,9 @@ impl Core {
         }
         let mut changed = Vec::new();
         for (&node, writer) in &mut self.writers {
-            let others = self.lanes.get(&node).map_or(1, Channels::count);
+            let others = count_of(&self.lanes, node);
             let may_be = others < self.settings.max_connections;
-            let catches_up = || {
+            let holds_up = || {
                 let mut partitions = self.partitions.values();
                 partitions.any(|one| one.destination_leader == Some(node) && holds_up(one, now))
             };
@@ -128,7 +127,7 @@ impl Core {
                 node,
                 number: LaneId::APART,
             };
-            match writer.tend_apart(may_be, catches_up, now) {
+            match writer.tend_apart(may_be, holds_up, now) {
                 ApartStep::Nothing => {}
                 ApartStep::Make => self.lanes_to_make.push(lane),
                 ApartStep::Stay => changed.push(node),

@@ -6,6 +6,7 @@
 //!
 //! A broker that is slow has one more, for what is current: that would wait behind what catches up.
 
+use foldhash::HashMap;
 use kafka_wire::types::{NodeId, TopicPartition};
 use tokio::time::{Duration, Instant};
 
@@ -53,10 +54,15 @@ pub(super) fn is_behind(partition: &Partition, now: Instant) -> bool {
     catches_up(partition, now) || send.is_some_and(|send| send.bytes() >= WAITING)
 }
 
+/// How many connections a broker is written over, as far as these are known.
+pub(super) fn count_of(lanes: &HashMap<NodeId, Channels>, node: NodeId) -> u16 {
+    lanes.get(&node).map_or(1, Channels::count)
+}
+
 impl Core {
     /// How many connections a broker is written over.
     pub(super) fn count_of_lanes(&self, node: NodeId) -> u16 {
-        self.lanes.get(&node).map_or(1, Channels::count)
+        count_of(&self.lanes, node)
     }
 
     /// Bytes that one request to a broker may hold, and that may be on their way over a connection for another one to follow: to one that is

@@ -104,18 +104,16 @@ impl Writer {
     /// The connections to write over next: those with something to send that would not only wait behind what is on its way, the one with the
     /// least on it first. Each has less than so many bytes on it.
     pub(super) fn free_lanes(&self, bytes: usize) -> Vec<u16> {
-        let room = self.open_bytes < self.most();
         if self.throttled_until.is_some() {
             return Vec::new();
         }
+        let has_room = self.open_bytes < self.most();
         let free = self.lanes.iter().filter(|(number, lane)| {
-            let is_apart = **number == LaneId::APART;
-            let (room, most) = if is_apart {
-                (true, APART)
-            } else {
-                (room, bytes)
+            let has_room = match **number {
+                LaneId::APART => lane.open_bytes < APART,
+                _ => has_room && lane.open_bytes < bytes,
             };
-            room && lane.open < OPEN_CALLS && lane.open_bytes < most && !lane.ready.is_empty()
+            has_room && lane.open < OPEN_CALLS && !lane.ready.is_empty()
         });
         let mut free: Vec<(usize, u16)> = free
             .map(|(number, lane)| (lane.open_bytes, *number))

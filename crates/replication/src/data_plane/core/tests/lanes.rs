@@ -131,7 +131,6 @@ fn goes(scene: &mut Scene) -> (Vec<super::scene::Sent>, Vec<(u16, Vec<i32>)>) {
 #[test]
 fn a_steady_flow_leaves_the_connection_of_a_backlog_when_the_broker_is_slow_and_comes_back_with_its_end()
  {
-    const SECOND: Duration = Duration::from_secs(1);
     let mut scene = Scene::with(settings(), 2);
     scene.core.settings.max_connections = 2;
     read(&mut scene, 0);
